@@ -1,0 +1,206 @@
+//! `/v2/customers`, and the same under `/v1`.
+
+use crate::Shared;
+use crate::extract::{Caller, Id, JsonBody, Parameters, Precondition, Preference, etag, list};
+use crate::problem::Problem;
+use crate::schema;
+use app::customers::{Page, Search, cursor};
+use axum::Json;
+use axum::extract::{OriginalUri, State};
+use axum::response::{IntoResponse, Response};
+use domain::{Customer, Handling};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use serde::Serialize;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+
+pub(crate) fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new().routes(routes!(create, index)).routes(routes!(show, update, delete))
+}
+
+/// Create a customer
+///
+/// Registers a customer tenant. Either `azure_customer_id` or `address` is needed, never both. Every violation of the
+/// payload is answered at once.
+#[utoipa::path(
+    post, path = "/customers", tag = "customers", params(schema::StrictHandling),
+    request_body(content = schema::NewCustomer, examples(
+        ("address" = (summary = "A tenant without an address in the Azure Portal", value = json!(schema::by_address()))),
+        ("azure_customer_id" = (summary = "A tenant with an address in the Azure Portal", value = json!(schema::by_tenant()))),
+    )),
+    responses(
+        (status = 201, description = "The customer", body = schema::Customer,
+         headers(("Location" = String, description = "Where the customer is from now on"),
+                 ("ETag" = String, description = "Its version, for `If-Match`")),
+         example = json!(schema::answer())),
+        schema::Refusals, schema::BodyRefusals,
+    )
+)]
+async fn create(
+    State(shared): State<Shared>,
+    Caller(actor): Caller,
+    Preference(handling): Preference,
+    JsonBody(body): JsonBody,
+) -> Result<Response, Problem> {
+    let customer = shared.app.create_customer(&actor, &body, handling).await?;
+    let location = format!("/v1/customers/{}", customer.id);
+    let mut response = answer(StatusCode::CREATED, &customer, handling);
+    if let Ok(location) = HeaderValue::from_str(&location) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    Ok(response)
+}
+
+/// List customers
+///
+/// In the order of their ids. `Link` leads to the other pages; its `next` carries a cursor, so that following it stays
+/// fast, and misses and repeats nothing while others write.
+#[utoipa::path(
+    get, path = "/customers", tag = "customers", params(schema::ListParameters, schema::StrictHandling),
+    responses(
+        (status = 200, description = "A page of customers", body = schema::CustomerList,
+         headers(("Link" = String, description = "`first`, `prev`, `next`, `last` (RFC 8288)"),
+                 ("X-Total" = i64, description = "How many customers the whole list has"),
+                 ("X-Per-Page" = i64, description = "How many a page has"))),
+        schema::Refusals,
+        (status = 422, description = "Parameters that will not do", body = schema::Error),
+    )
+)]
+async fn index(
+    State(shared): State<Shared>,
+    Caller(actor): Caller,
+    Preference(handling): Preference,
+    OriginalUri(uri): OriginalUri,
+    Parameters(parameters): Parameters,
+) -> Result<Response, Problem> {
+    let search = Search::parse(&parameters, shared.app.now(), handling)?;
+    let (number, per_page) = (search.page, search.per_page);
+    let page = shared.app.customers(&actor, search).await?;
+    let mut headers = HeaderMap::new();
+    if let Ok(link) = HeaderValue::from_str(&links(uri.path(), &parameters, number, per_page, &page)) {
+        headers.insert(header::LINK, link);
+    }
+    headers.insert("x-total", page.total.into());
+    headers.insert("x-per-page", per_page.into());
+    Ok((headers, Json(List { customers: page.customers })).into_response())
+}
+
+#[derive(Serialize)]
+struct List {
+    customers: Vec<Customer>,
+}
+
+/// RFC 8288. The keys and values of the filters go along; the caller's key is no longer in them.
+fn links(path: &str, parameters: &[(String, String)], number: i64, per_page: i64, page: &Page) -> String {
+    let last = ((page.total + per_page - 1) / per_page).max(1);
+    let link = |relation: &str, number: i64, after: Option<String>| {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        let kept =
+            parameters.iter().filter(|(name, _)| !["page", "per_page", "cursor"].contains(&name.as_str()));
+        query
+            .extend_pairs(kept)
+            .append_pair("page", &number.to_string())
+            .append_pair("per_page", &per_page.to_string());
+        if let Some(after) = after {
+            query.append_pair("cursor", &after);
+        }
+        format!("<{path}?{}>; rel=\"{relation}\"", query.finish())
+    };
+    let mut links = vec![link("first", 1, None)];
+    if number > 1 {
+        links.push(link("prev", (number - 1).min(last), None));
+    }
+    if let (true, Some(end)) = (page.more, page.customers.last()) {
+        links.push(link("next", number + 1, Some(cursor(end.id))));
+    }
+    links.push(link("last", last, None));
+    links.join(", ")
+}
+
+/// Read a customer
+#[utoipa::path(
+    get, path = "/customers/{id}", tag = "customers", params(schema::CustomerId, schema::IfNoneMatch),
+    responses(
+        (status = 200, description = "The customer", body = schema::Customer,
+         headers(("ETag" = String, description = "Its version, for `If-Match`")),
+         example = json!(schema::answer())),
+        (status = 304, description = "It is still the version that `If-None-Match` names"),
+        (status = 404, description = "There is none, or it is another partner's", body = schema::Error),
+        schema::Refusals,
+    )
+)]
+async fn show(
+    State(shared): State<Shared>,
+    Caller(actor): Caller,
+    Id(id): Id,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let customer = shared.app.customer(&actor, id).await?;
+    let tag = etag(&customer);
+    let mut known = list(&headers, header::IF_NONE_MATCH);
+    if known.any(|seen| seen == "*" || seen.trim_start_matches("W/") == tag) {
+        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
+    }
+    Ok(answer(StatusCode::OK, &customer, Handling::Lenient))
+}
+
+/// Change a customer
+///
+/// Changes only what the body names. An explicit `null` clears `trial_expiration_date`, `billing_contact` and
+/// `address.street2`; `address` and `tags` are replaced whole, the fields of `partner_billing_configuration` one by one.
+/// A value sent back as it is, is no violation.
+#[utoipa::path(
+    put, path = "/customers/{id}", tag = "customers",
+    params(schema::CustomerId, schema::IfMatch, schema::StrictHandling),
+    request_body(content = schema::CustomerChange, example = json!({"trial_expiration_date": "2016-12-01T00:00:00Z"})),
+    responses(
+        (status = 200, description = "The customer as it is now", body = schema::Customer,
+         headers(("ETag" = String, description = "Its version, for `If-Match`"))),
+        (status = 404, description = "There is none, or it is another partner's", body = schema::Error),
+        (status = 412, description = "It has changed since the version that `If-Match` names", body = schema::Error),
+        schema::Refusals, schema::BodyRefusals,
+    )
+)]
+async fn update(
+    State(shared): State<Shared>,
+    Caller(actor): Caller,
+    Id(id): Id,
+    Preference(handling): Preference,
+    Precondition(if_match): Precondition,
+    JsonBody(body): JsonBody,
+) -> Result<Response, Problem> {
+    let customer = shared.app.update_customer(&actor, id, body, handling, if_match).await?;
+    Ok(answer(StatusCode::OK, &customer, handling))
+}
+
+/// Delete a customer
+///
+/// Its name and its Azure tenants are free again; its id is never used again.
+#[utoipa::path(
+    delete, path = "/customers/{id}", tag = "customers", params(schema::CustomerId, schema::IfMatch),
+    responses(
+        (status = 204, description = "It is gone"),
+        (status = 404, description = "There is none, or it is another partner's", body = schema::Error),
+        (status = 412, description = "It has changed since the version that `If-Match` names", body = schema::Error),
+        schema::Refusals,
+    )
+)]
+async fn delete(
+    State(shared): State<Shared>,
+    Caller(actor): Caller,
+    Id(id): Id,
+    Precondition(if_match): Precondition,
+) -> Result<StatusCode, Problem> {
+    shared.app.delete_customer(&actor, id, if_match).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn answer(status: StatusCode, customer: &Customer, handling: Handling) -> Response {
+    let mut response = (status, [(header::ETAG, etag(customer))], Json(customer)).into_response();
+    if handling == Handling::Strict {
+        response.headers_mut().insert(PREFERENCE_APPLIED, HeaderValue::from_static("handling=strict"));
+    }
+    response
+}

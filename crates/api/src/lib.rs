@@ -1,0 +1,40 @@
+//! The HTTP door to the use cases. Routes are in `router`, one file per resource; rules are not here.
+
+mod customers;
+mod extract;
+mod frame;
+mod openapi;
+mod operations;
+mod problem;
+mod router;
+mod sandbox;
+mod schema;
+
+pub use frame::{Frame, REQUEST_ID};
+pub use openapi::document;
+pub use router::service;
+
+use app::App;
+use http::HeaderValue;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What the operator decides about the HTTP door.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Origins whose pages may call the API from a browser (CORS).
+    pub cors_origins: Vec<HeaderValue>,
+    /// How long a request's body may take to arrive.
+    pub body_timeout: Duration,
+}
+
+/// The largest body that is read, in bytes (contract, section 2).
+pub const BODY_LIMIT: usize = 1024 * 1024;
+/// The longest URI that is taken, in characters (contract, section 2).
+pub const URI_LIMIT: usize = 4000;
+
+#[derive(Clone)]
+struct Shared {
+    app: Arc<App>,
+    config: Arc<Config>,
+}

@@ -1,0 +1,56 @@
+//! The OpenAPI 3.1 document, made from the code.
+
+use utoipa::openapi::security::SecurityRequirement;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{
+    ComponentsBuilder, ContactBuilder, InfoBuilder, License, OpenApi, OpenApiBuilder, PathItem,
+};
+
+/// The document that `/openapi.json` answers.
+pub fn document() -> OpenApi {
+    finished(crate::router::documented().into_openapi())
+}
+
+pub(crate) fn preamble() -> OpenApi {
+    let description = "Registers a Microsoft CSP partner's customer tenants. Speaks the CloudHealth partner API. Every \
+        path under `/v2` is there under `/v1` too. A path with a `/` at its end is the same path.";
+    OpenApiBuilder::new()
+        .info(
+            InfoBuilder::new()
+                .title("Tenantry")
+                .version(env!("CARGO_PKG_VERSION"))
+                .description(Some(description))
+                .license(Some(License::new("Apache-2.0")))
+                .contact(Some(ContactBuilder::new().name(Some("Tenantry")).build()))
+                .build(),
+        )
+        .components(Some(
+            ComponentsBuilder::new()
+                .security_scheme("bearer", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)))
+                .security_scheme(
+                    "api_key",
+                    SecurityScheme::ApiKey(ApiKey::Query(ApiKeyValue::new("api_key"))),
+                )
+                .build(),
+        ))
+        .security(Some(["bearer", "api_key"].map(|scheme| SecurityRequirement::new(scheme, [""; 0]))))
+        .build()
+}
+
+/// The same handlers serve two versions, but an operation's id must be unique: the older version's gets its name.
+pub(crate) fn finished(mut document: OpenApi) -> OpenApi {
+    for (path, item) in &mut document.paths.paths {
+        if path.starts_with("/v1/") {
+            for operation in operations(item) {
+                if let Some(id) = &mut operation.operation_id {
+                    id.push_str("_v1");
+                }
+            }
+        }
+    }
+    document
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut utoipa::openapi::path::Operation> {
+    [&mut item.get, &mut item.post, &mut item.put, &mut item.delete].into_iter().filter_map(Option::as_mut)
+}

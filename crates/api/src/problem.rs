@@ -1,0 +1,143 @@
+//! The one place where an error becomes an answer (contract, section 3).
+
+use axum::response::{IntoResponse, Response};
+use domain::{Violation, Violations};
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+
+/// How long a client is asked to wait when the store cannot be reached, in seconds.
+const RETRY_AFTER: &str = "1";
+
+/// An error on its way out. The frame writes it down, because only the frame knows the request's id.
+#[derive(Clone, Debug)]
+pub(crate) struct Problem {
+    status: StatusCode,
+    message: String,
+    details: Vec<Detail>,
+}
+
+/// One violation, as the caller reads it.
+#[derive(Clone, Debug, Serialize)]
+struct Detail {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pointer: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameter: Option<String>,
+    code: &'static str,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    column: Option<usize>,
+    #[serde(skip)]
+    sentence: String,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    error: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<&'a str>,
+    #[serde(skip_serializing_if = "<[Detail]>::is_empty")]
+    details: &'a [Detail],
+    request_id: &'a str,
+}
+
+impl Problem {
+    pub(crate) fn new(status: StatusCode, message: impl Into<String>) -> Self {
+        Problem { status, message: message.into(), details: Vec::new() }
+    }
+
+    fn of(violations: &Violations, detail: impl Fn(&Violation) -> Detail) -> Self {
+        let details: Vec<Detail> = violations.iter().map(detail).collect();
+        let message = details.iter().map(|d| d.sentence.as_str()).collect::<Vec<_>>().join("; ");
+        Problem { status: StatusCode::UNPROCESSABLE_ENTITY, message, details }
+    }
+
+    /// The answer's body.
+    pub(crate) fn body(&self, request_id: &str) -> Vec<u8> {
+        let body = Body {
+            error: &self.message,
+            errors: self.details.iter().map(|d| d.sentence.as_str()).collect(),
+            details: &self.details,
+            request_id,
+        };
+        serde_json::to_vec(&body).unwrap_or_default()
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        let headers = response.headers_mut();
+        match self.status {
+            StatusCode::UNAUTHORIZED => {
+                headers
+                    .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"tenantry\""));
+            }
+            StatusCode::SERVICE_UNAVAILABLE => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER));
+            }
+            StatusCode::REQUEST_TIMEOUT | StatusCode::PAYLOAD_TOO_LARGE => {
+                headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            _ => {}
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<Violations> for Problem {
+    fn from(violations: Violations) -> Self {
+        Problem::of(&violations, |v| Detail {
+            pointer: Some(v.pointer.clone()),
+            parameter: None,
+            code: v.code,
+            message: v.message.clone(),
+            line: v.line,
+            column: v.column,
+            sentence: v.sentence(),
+        })
+    }
+}
+
+impl From<app::Error> for Problem {
+    fn from(error: app::Error) -> Self {
+        use app::Error::{
+            Forbidden, Internal, Invalid, NotFound, OutcomeUnknown, Parameters, PreconditionFailed,
+            Unauthorized, Unavailable,
+        };
+        match error {
+            Unauthorized => Problem::new(StatusCode::UNAUTHORIZED, error.to_string()),
+            Forbidden(why) => Problem::new(StatusCode::FORBIDDEN, why),
+            NotFound => Problem::new(StatusCode::NOT_FOUND, error.to_string()),
+            PreconditionFailed => Problem::new(StatusCode::PRECONDITION_FAILED, error.to_string()),
+            Invalid(violations) => violations.into(),
+            Parameters(violations) => Problem::of(&violations, |v| Detail {
+                pointer: None,
+                parameter: Some(v.pointer.trim_start_matches('/').to_owned()),
+                code: v.code,
+                message: v.message.clone(),
+                line: None,
+                column: None,
+                sentence: v.sentence(),
+            }),
+            Unavailable(_) => {
+                tracing::error!(%error, "answered 503");
+                let said =
+                    "the service cannot reach its database just now; nothing was written, repeat the request";
+                Problem::new(StatusCode::SERVICE_UNAVAILABLE, said)
+            }
+            OutcomeUnknown(_) => {
+                tracing::error!(%error, "answered 503");
+                let said = "it is not known whether the change was made; repeat the request with the same Idempotency-Key";
+                Problem::new(StatusCode::SERVICE_UNAVAILABLE, said)
+            }
+            Internal(_) => {
+                tracing::error!(%error, "answered 500");
+                Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal error")
+            }
+        }
+    }
+}

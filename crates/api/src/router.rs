@@ -1,0 +1,75 @@
+//! The table of contents.
+
+use crate::frame::{Frame, REQUEST_ID};
+use crate::problem::Problem;
+use crate::{Config, Shared, customers, openapi, operations, sandbox};
+use app::App;
+use axum::Router;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use http::{HeaderName, Method, StatusCode, header};
+use std::sync::Arc;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+use utoipa_axum::router::OpenApiRouter;
+
+pub(crate) fn documented() -> OpenApiRouter<Shared> {
+    OpenApiRouter::with_openapi(openapi::preamble())
+        .nest("/v2", customers::routes())
+        .nest("/v1", customers::routes())
+        .merge(operations::routes())
+}
+
+/// Everything that is served, framed.
+pub fn service(app: Arc<App>, config: Config) -> Frame<Router> {
+    let cors = (!config.cors_origins.is_empty()).then(|| cors(&config));
+    let shared = Shared { app: Arc::clone(&app), config: Arc::new(config) };
+    let (mut router, document) = documented().split_for_parts();
+    let document = openapi::finished(document);
+    router = router.route("/openapi.json", get(move || std::future::ready(axum::Json(document.clone()))));
+    if app.is_sandbox() {
+        router = router.merge(sandbox::routes());
+    }
+    let mut router = router
+        .fallback(|| async { Problem::from(app::Error::NotFound) })
+        .method_not_allowed_fallback(|| async {
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this method is not allowed here")
+        })
+        .layer(CatchPanicLayer::custom(panicked))
+        .with_state(shared);
+    if let Some(cors) = cors {
+        router = router.layer(cors);
+    }
+    Frame::new(router, app)
+}
+
+fn cors(config: &Config) -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::list(config.cors_origins.clone()))
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            header::IF_MATCH,
+            header::IF_NONE_MATCH,
+            HeaderName::from_static("prefer"),
+            HeaderName::from_static("idempotency-key"),
+            REQUEST_ID,
+        ])
+        .expose_headers([
+            header::ETAG,
+            header::LINK,
+            header::LOCATION,
+            header::RETRY_AFTER,
+            HeaderName::from_static("x-total"),
+            HeaderName::from_static("x-per-page"),
+            REQUEST_ID,
+        ])
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the signature is the layer's")]
+fn panicked(panic: Box<dyn std::any::Any + Send>) -> axum::response::Response {
+    let what = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+    Problem::from(app::Error::Internal(format!("a handler panicked: {}", what.unwrap_or("?"))))
+        .into_response()
+}

@@ -1,0 +1,172 @@
+//! Lists of customers: what a query string asks for, and the page that answers it.
+
+use crate::{Actor, App, Error};
+use domain::{
+    AzureCustomerId, Classification, Customer, CustomerId, CustomerName, Handling, Violation, Violations,
+};
+use jiff::Timestamp;
+use store::customers::{self, Filter, Trial, Window};
+
+const DEFAULT_PER_PAGE: i64 = 30;
+const MOST_PER_PAGE: i64 = 100;
+const PARAMETERS: [&str; 11] = [
+    "page",
+    "per_page",
+    "cursor",
+    "q",
+    "classification",
+    "tag",
+    "trial",
+    "azure_customer_id",
+    "partner_billing",
+    "updated_since",
+    "api_key",
+];
+
+/// A list that was asked for.
+#[derive(Clone, Debug)]
+pub struct Search {
+    /// From 1.
+    pub page: i64,
+    /// 1 to 100.
+    pub per_page: i64,
+    /// Go on behind this customer; overrides the page's place, not its number.
+    pub after: Option<CustomerId>,
+    filter: Filter,
+}
+
+/// A part of a list.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// In the order of their ids.
+    pub customers: Vec<Customer>,
+    /// How many the whole list has.
+    pub total: i64,
+    /// Whether there are more behind these.
+    pub more: bool,
+}
+
+impl Search {
+    /// Read a query string's parameters. A blank one counts as not given; an unknown one is a violation only under
+    /// strict handling.
+    ///
+    /// # Errors
+    /// [`Error::Parameters`] with every parameter that will not do, as `/name`.
+    pub fn parse(parameters: &[(String, String)], now: Timestamp, handling: Handling) -> Result<Self, Error> {
+        let mut search =
+            Search { page: 1, per_page: DEFAULT_PER_PAGE, after: None, filter: Filter::default() };
+        let mut violations = Violations::default();
+        for (name, value) in parameters {
+            let value = value.trim();
+            if value.is_empty() {
+                continue;
+            }
+            if let Err(message) = search.take(name, value, now, handling) {
+                violations.push(Violation::new(format!("/{name}"), "invalid", message));
+            }
+        }
+        if violations.is_empty() { Ok(search) } else { Err(Error::Parameters(violations)) }
+    }
+
+    fn take(&mut self, name: &str, value: &str, now: Timestamp, handling: Handling) -> Result<(), String> {
+        let filter = &mut self.filter;
+        match name {
+            "page" => self.page = whole_number(value, 0)?.max(1),
+            "per_page" => self.per_page = whole_number(value, 1)?.min(MOST_PER_PAGE),
+            "cursor" => self.after = Some(parse_cursor(value)?),
+            "q" => filter.name_part = Some(CustomerName::parse(value).map_err(said)?.key()),
+            "classification" => {
+                filter.classification = Some(one_of(
+                    value,
+                    &[Classification::ManagedWithoutAccess, Classification::ManagedWithAccess]
+                        .map(|c| (c.as_str(), c)),
+                )?);
+            }
+            "tag" => {
+                let (key, tag) =
+                    value.split_once(':').map_or((value, None), |(k, v)| (k, Some(v.to_owned())));
+                filter.tags.push((key.to_owned(), tag));
+            }
+            "trial" => {
+                let trials = [("active", Trial::Active), ("expired", Trial::Expired), ("none", Trial::None)];
+                filter.trial = Some((one_of(value, &trials)?, now));
+            }
+            "azure_customer_id" => {
+                filter.azure_customer_id = Some(AzureCustomerId::parse(value).map_err(said)?)
+            }
+            "partner_billing" => {
+                filter.partner_billing = Some(one_of(value, &[("true", true), ("false", false)])?);
+            }
+            "updated_since" => filter.updated_since = Some(crate::parse_time(value)?),
+            _ if PARAMETERS.contains(&name) || handling == Handling::Lenient => {}
+            _ => return Err(unknown(name)),
+        }
+        Ok(())
+    }
+}
+
+fn said(violation: Violation) -> String {
+    violation.message
+}
+
+fn unknown(name: &str) -> String {
+    let near = |known: &&str| strsim::jaro_winkler(name, known);
+    let closest =
+        PARAMETERS.into_iter().filter(|known| near(known) > 0.7).max_by(|a, b| near(a).total_cmp(&near(b)));
+    closest.map_or_else(
+        || "is not a known parameter".into(),
+        |c| format!("is not a known parameter; did you mean {c}?"),
+    )
+}
+
+fn whole_number(value: &str, least: i64) -> Result<i64, String> {
+    value
+        .parse()
+        .ok()
+        .filter(|number| (least..=i64::MAX / MOST_PER_PAGE).contains(number))
+        .ok_or_else(|| format!("must be a whole number from {least}"))
+}
+
+fn one_of<T: Copy>(value: &str, choices: &[(&str, T)]) -> Result<T, String> {
+    let found = choices.iter().find(|(name, _)| *name == value);
+    found.map(|(_, choice)| *choice).ok_or_else(|| {
+        let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+        format!("must be one of {}", names.join(", "))
+    })
+}
+
+/// What `cursor=` says to go on behind this customer. Opaque to callers, so that it can change.
+pub fn cursor(after: CustomerId) -> String {
+    format!("c{}", base62::encode(after.0.unsigned_abs()))
+}
+
+fn parse_cursor(value: &str) -> Result<CustomerId, String> {
+    let number = value.strip_prefix('c').and_then(|rest| base62::decode(rest).ok());
+    number
+        .and_then(|n| i64::try_from(n).ok())
+        .map(CustomerId)
+        .ok_or_else(|| "is none that this server gave; take it from the Link header's rel=\"next\"".into())
+}
+
+impl App {
+    /// List customers.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    pub async fn customers(&self, actor: &Actor, search: Search) -> Result<Page, Error> {
+        self.db
+            .read(actor.partner, (actor.partner, search), |(partner, search), tx| {
+                Box::pin(async move {
+                    let skip = if search.after.is_some() { 0 } else { (search.page - 1) * search.per_page };
+                    // One more than a page shows whether there is a next one.
+                    let window = Window { after: search.after, skip, limit: search.per_page + 1 };
+                    let mut found = customers::list(tx, *partner, &search.filter, window).await?;
+                    let more = found.len() as i64 > search.per_page;
+                    found.truncate(search.per_page as usize);
+                    let total = customers::count(tx, *partner, &search.filter).await?;
+                    Ok(Page { customers: found, total, more })
+                })
+            })
+            .await
+    }
+}

@@ -1,0 +1,44 @@
+use domain::Violations;
+
+/// Everything a use case can answer beside success. What the caller reads is here; what only the log may read is
+/// marked so.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No key, an unknown one, a rotated or revoked one: all the same to the caller.
+    #[error("a valid API key is required")]
+    Unauthorized,
+    /// A live key that may not do this, and why.
+    #[error("{0}")]
+    Forbidden(String),
+    /// There is no such thing, or it is another partner's.
+    #[error("not found")]
+    NotFound,
+    /// The payload breaks rules: all of them.
+    #[error("{0}")]
+    Invalid(Violations),
+    /// The query string breaks rules; the pointers name parameters.
+    #[error("{0}")]
+    Parameters(Violations),
+    /// The object has changed since the caller read it (RFC 9110, If-Match).
+    #[error("the object has changed since it was read; read it again, then repeat the change")]
+    PreconditionFailed,
+    /// The store is out of reach, full or busy. Nothing was written. The text is for the log only.
+    #[error("not available: {0}")]
+    Unavailable(String),
+    /// The store's answer to a commit was lost: it may or may not have happened. The text is for the log only.
+    #[error("outcome unknown: {0}")]
+    OutcomeUnknown(String),
+    /// A defect. The text is for the log only.
+    #[error("internal: {0}")]
+    Internal(String),
+}
+
+impl From<store::Error> for Error {
+    fn from(error: store::Error) -> Self {
+        match error {
+            store::Error::Unavailable(_) | store::Error::Retry(_) => Error::Unavailable(error.to_string()),
+            store::Error::Unknown(_) => Error::OutcomeUnknown(error.to_string()),
+            store::Error::Unfit(_) | store::Error::Defect(_) => Error::Internal(error.to_string()),
+        }
+    }
+}

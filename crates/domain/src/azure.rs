@@ -1,0 +1,76 @@
+//! Which Microsoft tenant a customer is.
+
+use crate::json::Json;
+use crate::text::{invalid, required, string, too_long};
+use crate::violation::{Violation, shortened};
+use serde::Serialize;
+
+/// The name of a Microsoft tenant, 1–64 of `A–Z a–z 0–9 -`: mostly a GUID, but opaque (the seed's `34fdg` is one).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct AzureCustomerId(String);
+
+impl AzureCustomerId {
+    /// The longest id, in characters.
+    pub const MOST: usize = 64;
+
+    /// Reads an id; white space around it is dropped. The violation's pointer is `""`.
+    pub fn parse(text: &str) -> Result<Self, Violation> {
+        let text = text.trim();
+        let length = text.chars().count();
+        match text.chars().find(|c| !c.is_ascii_alphanumeric() && *c != '-') {
+            _ if length == 0 => Err(required()),
+            _ if length > Self::MOST => Err(too_long(length, "characters", Self::MOST)),
+            Some(c) => Err(invalid(format!(
+                "must consist of letters A-Z, digits and hyphens, but has {:?}",
+                shortened(&c.to_string())
+            ))),
+            None => Ok(AzureCustomerId(text.to_owned())),
+        }
+    }
+
+    pub(crate) fn read(json: &Json) -> Result<Self, Violation> {
+        Self::parse(string(json)?)
+    }
+
+    /// The id as it was stored. Trusts that it was parsed once.
+    pub fn from_stored(text: String) -> Self {
+        AzureCustomerId(text)
+    }
+
+    /// The id as it was given, trimmed.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What uniqueness is decided on: lower case, for GUIDs are written in either.
+    pub fn key(&self) -> String {
+        self.0.to_ascii_lowercase()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::violation::code;
+
+    #[test]
+    fn ids() {
+        let long = "a".repeat(65);
+        for (text, expected) in [
+            ("34fdg", Ok("34fdg")),
+            (" 5E1F0C6B-0000-4000-8000-00000000ABCD ", Ok("5E1F0C6B-0000-4000-8000-00000000ABCD")),
+            (&long[..64], Ok(&long[..64])),
+            (&long, Err(code::TOO_LONG)),
+            ("a_b", Err(code::INVALID)),
+            ("a b", Err(code::INVALID)),
+            ("é", Err(code::INVALID)),
+            ("", Err(code::REQUIRED)),
+        ] {
+            let parsed = AzureCustomerId::parse(text);
+            assert_eq!(parsed.as_ref().map(AzureCustomerId::as_str).map_err(|v| v.code), expected, "{text}");
+        }
+        let key = |text| AzureCustomerId::parse(text).unwrap().key();
+        assert_eq!(key("ABC-d"), key("abc-D"));
+    }
+}

@@ -1,0 +1,286 @@
+//! A customer: everything that is known of it, and how a payload becomes one.
+
+use crate::address::Address;
+use crate::azure::AzureCustomerId;
+use crate::classification::Classification;
+use crate::contact::Email;
+use crate::fields::Fields;
+use crate::ids::{CustomerId, ExternalId};
+use crate::json::Json;
+use crate::margin::Margin;
+use crate::name::CustomerName;
+use crate::partner_billing::PartnerBilling;
+use crate::tags::Tag;
+use crate::trial::TrialExpiration;
+use crate::violation::{Violation, Violations, code};
+use jiff::Timestamp;
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use std::collections::BTreeMap;
+
+/// The fields a payload may give, in the order in which the contract lists them.
+pub(crate) const FIELDS: [&str; 10] = [
+    "name",
+    "azure_customer_id",
+    "address",
+    "classification",
+    TRIAL,
+    TRIAL_TOO,
+    "billing_contact",
+    "margin_percentage",
+    "partner_billing_configuration",
+    "tags",
+];
+
+/// The fields of an answer that a payload cannot set: sent back, they are ignored.
+const READ_ONLY: [&str; 6] =
+    ["id", "created_at", "updated_at", "generated_external_id", "billing_configuration", "_links"];
+
+const TRIAL: &str = "trial_expiration_date";
+/// Another name of the same.
+const TRIAL_TOO: &str = "trial_expiration";
+
+/// What a customer is told to be: all of it that is not given by the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewCustomer {
+    /// Its display name, unique in the partner.
+    pub name: CustomerName,
+    /// Its Microsoft tenant, which belongs to no other customer of the partner.
+    pub azure_customer_id: Option<AzureCustomerId>,
+    /// Its mailing address.
+    pub address: Option<Address>,
+    /// Whether its users have access.
+    pub classification: Classification,
+    /// When its trial ends, if it is one.
+    pub trial_expiration_date: Option<TrialExpiration>,
+    /// Whom to write to about bills.
+    pub billing_contact: Option<Email>,
+    /// The partner's margin on its costs.
+    pub margin_percentage: Margin,
+    /// Whether and where its bills are written.
+    pub partner_billing_configuration: PartnerBilling,
+    /// Its tags, in the order given.
+    pub tags: Vec<Tag>,
+}
+
+/// A customer as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Customer {
+    /// Its number.
+    pub id: CustomerId,
+    /// What it was told to be.
+    pub details: NewCustomer,
+    /// Its random name, for the outside.
+    pub generated_external_id: ExternalId,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+    /// Counts its changes; what an `ETag` is made of.
+    pub version: i64,
+}
+
+/// How unknown fields are handled: `Prefer: handling=…` (RFC 7240, section 4.4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Handling {
+    /// They are ignored.
+    #[default]
+    Lenient,
+    /// They are violations.
+    Strict,
+}
+
+/// A payload that broke rules, and what could be read of it all the same, so that the caller can look whether that
+/// is taken and say so in the same answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// All that is wrong, by field; never empty.
+    pub violations: Violations,
+    /// The name, if that was in order.
+    pub name: Option<CustomerName>,
+    /// The Azure tenant, if that was in order.
+    pub azure_customer_id: Option<AzureCustomerId>,
+}
+
+impl NewCustomer {
+    /// Reads the payload that creates a customer. A trial has to end after `now`.
+    ///
+    /// # Errors
+    /// Every rule that the payload breaks, see section 4 of the contract.
+    pub fn parse(body: &Json, now: Timestamp, handling: Handling) -> Result<NewCustomer, Refused> {
+        read(body, now, handling, None)
+    }
+}
+
+impl Customer {
+    /// The details after a `PUT`, which changes only what it names: blank is not named, `null` clears the trial and
+    /// the billing contact, address and tags are replaced whole, the partner billing configuration is merged. What
+    /// is sent back as it is breaks no rule.
+    ///
+    /// # Errors
+    /// Every rule that the payload breaks, see section 4 of the contract.
+    pub fn patched(&self, body: &Json, now: Timestamp, handling: Handling) -> Result<NewCustomer, Refused> {
+        read(body, now, handling, Some(&self.details))
+    }
+}
+
+/// Reads a payload over the `current` details, or over nothing.
+fn read(
+    body: &Json,
+    now: Timestamp,
+    handling: Handling,
+    current: Option<&NewCustomer>,
+) -> Result<NewCustomer, Refused> {
+    let mut fields = Fields::of(body, "a JSON object").map_err(|_| Refused {
+        violations: Violation::new("", code::WRONG_TYPE, "must be a JSON object").into(),
+        name: None,
+        azure_customer_id: None,
+    })?;
+
+    let name = match current {
+        None => fields.required("name", CustomerName::read),
+        Some(_) => fields.optional("name", CustomerName::read),
+    };
+    let azure_customer_id = fields.optional("azure_customer_id", AzureCustomerId::read);
+    let address = fields.optional("address", |address| {
+        Address::read(address, current.and_then(|c| c.address.as_ref()), handling)
+    });
+    tenant_or_address(&mut fields, azure_customer_id.as_ref(), address.as_ref(), current);
+    let classification = fields.optional("classification", Classification::read);
+    let trial = read_trial(&mut fields, now, current);
+    let contact = fields.optional("billing_contact", Email::read);
+    let margin = fields.optional("margin_percentage", Margin::read);
+    let billing = fields.optional("partner_billing_configuration", |billing| {
+        PartnerBilling::read(billing, current.map(|c| &c.partner_billing_configuration), handling)
+    });
+    let tags = fields.optional("tags", |tags| Tag::read_all(tags, handling));
+    if handling == Handling::Strict {
+        fields.refuse_unknown(&FIELDS, &READ_ONLY);
+    }
+
+    let clears_contact = fields.is_null("billing_contact");
+    let mut violations = fields.violations;
+    match name.clone().or_else(|| Some(current?.name.clone())) {
+        Some(name) if violations.is_empty() => Ok(NewCustomer {
+            name,
+            azure_customer_id: azure_customer_id.or_else(|| current?.azure_customer_id.clone()),
+            address: address.or_else(|| current?.address.clone()),
+            classification: classification.or(current.map(|c| c.classification)).unwrap_or_default(),
+            trial_expiration_date: trial,
+            billing_contact: contact.or_else(|| current.filter(|_| !clears_contact)?.billing_contact.clone()),
+            margin_percentage: margin.or(current.map(|c| c.margin_percentage)).unwrap_or_default(),
+            partner_billing_configuration: billing
+                .or_else(|| Some(current?.partner_billing_configuration.clone()))
+                .unwrap_or_default(),
+            tags: tags.or_else(|| Some(current?.tags.clone())).unwrap_or_default(),
+        }),
+        _ => {
+            violations.sort_by_field();
+            Err(Refused { violations, name, azure_customer_id })
+        }
+    }
+}
+
+/// A new customer has either a tenant or an address. Of a known one not both may be changed at once.
+fn tenant_or_address(
+    fields: &mut Fields<'_>,
+    tenant: Option<&AzureCustomerId>,
+    address: Option<&Address>,
+    current: Option<&NewCustomer>,
+) {
+    const WHICH: &str = "azure_customer_id when the customer tenant has an address in the Azure Portal, \
+                         address when it has none";
+    let same_tenant = |known: &AzureCustomerId| tenant.is_some_and(|tenant| tenant.key() == known.key());
+    let tenant_is_new = fields.given("azure_customer_id").is_some()
+        && !current.and_then(|c| c.azure_customer_id.as_ref()).is_some_and(same_tenant);
+    let address_is_new = fields.given("address").is_some()
+        && !current.and_then(|c| c.address.as_ref()).is_some_and(|known| address == Some(known));
+
+    if tenant_is_new && address_is_new {
+        let message = format!("must not be given together with azure_customer_id: give {WHICH}");
+        fields.refuse("address", Violation::new("", code::CONFLICT, message));
+    } else if current.is_none() && !tenant_is_new && !address_is_new {
+        let message = format!("or address is required: give {WHICH}");
+        fields.refuse("azure_customer_id", Violation::new("", code::REQUIRED, message));
+    }
+}
+
+/// The trial after the payload, under either of its names.
+fn read_trial(
+    fields: &mut Fields<'_>,
+    now: Timestamp,
+    current: Option<&NewCustomer>,
+) -> Option<TrialExpiration> {
+    let current_trial = current.and_then(|c| c.trial_expiration_date);
+    let mut read = |key| {
+        fields.optional(key, |json| match TrialExpiration::read(json)? {
+            trial if Some(trial) == current_trial => Ok(trial),
+            trial => trial.in_future(now),
+        })
+    };
+    let (one, other) = (read(TRIAL), read(TRIAL_TOO));
+    let clears = |key| current.is_some() && fields.is_null(key);
+    let cleared = [TRIAL, TRIAL_TOO].map(clears).contains(&true);
+    let contradiction = match (one, other) {
+        (Some(one), Some(other)) => one != other,
+        (one, other) => cleared && one.or(other).is_some(),
+    };
+    if contradiction {
+        let message = format!("must be equal to {TRIAL}, which it is another name of, or be left out");
+        fields.refuse(TRIAL_TOO, Violation::new("", code::CONFLICT, message));
+    }
+    one.or(other).or(current_trial.filter(|_| !cleared))
+}
+
+/// The `_links` of an answer.
+struct Links(CustomerId);
+
+impl Serialize for Links {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let href = format!("/v1/customers/{}", self.0);
+        BTreeMap::from([("self", BTreeMap::from([("href", href)]))]).serialize(serializer)
+    }
+}
+
+fn entry<M: SerializeMap, T: Serialize>(map: &mut M, key: &str, value: Option<&T>) -> Result<(), M::Error> {
+    value.map_or(Ok(()), |value| map.serialize_entry(key, value))
+}
+
+/// The payload that would create this customer.
+impl Serialize for NewCustomer {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        entry(&mut map, "name", Some(&self.name))?;
+        entry(&mut map, "azure_customer_id", self.azure_customer_id.as_ref())?;
+        entry(&mut map, "address", self.address.as_ref())?;
+        entry(&mut map, "classification", Some(&self.classification))?;
+        entry(&mut map, TRIAL, self.trial_expiration_date.as_ref())?;
+        entry(&mut map, "billing_contact", self.billing_contact.as_ref())?;
+        entry(&mut map, "margin_percentage", Some(&self.margin_percentage))?;
+        entry(&mut map, "partner_billing_configuration", Some(&self.partner_billing_configuration))?;
+        entry(&mut map, "tags", Some(&self.tags))?;
+        map.end()
+    }
+}
+
+/// The answer of the API, in the seed's field order. Times are RFC 3339 UTC, to the second.
+impl Serialize for Customer {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let details = &self.details;
+        let mut map = serializer.serialize_map(None)?;
+        entry(&mut map, "id", Some(&self.id))?;
+        entry(&mut map, "name", Some(&details.name))?;
+        entry(&mut map, "azure_customer_id", details.azure_customer_id.as_ref())?;
+        entry(&mut map, "classification", Some(&details.classification))?;
+        entry(&mut map, TRIAL, details.trial_expiration_date.as_ref())?;
+        entry(&mut map, "billing_contact", details.billing_contact.as_ref())?;
+        entry(&mut map, "margin_percentage", Some(&details.margin_percentage))?;
+        entry(&mut map, "created_at", Some(&format!("{:.0}", self.created_at)))?;
+        entry(&mut map, "updated_at", Some(&format!("{:.0}", self.updated_at)))?;
+        entry(&mut map, "generated_external_id", Some(&self.generated_external_id))?;
+        entry(&mut map, "partner_billing_configuration", Some(&details.partner_billing_configuration))?;
+        entry(&mut map, "address", details.address.as_ref())?;
+        entry(&mut map, "tags", Some(&details.tags))?;
+        entry(&mut map, "_links", Some(&Links(self.id)))?;
+        map.end()
+    }
+}

@@ -1,0 +1,45 @@
+//! What a customer of a Microsoft CSP partner is: its types, how a payload is read into them, and every rule
+//! a payload can break.
+//!
+//! Nothing here waits, reads a clock, draws a random number or knows of SQL and HTTP: the time is a parameter,
+//! and a value that exists is a value that keeps its rules. Reading a payload finds everything that is wrong
+//! with it at once, as [`Violations`], each with its JSON pointer.
+//!
+//! The way of a request body: bytes → [`Json::parse`] → [`NewCustomer::parse`] (a `POST`) or
+//! [`Customer::patched`] (a `PUT`).
+
+pub mod address;
+pub mod azure;
+pub mod classification;
+pub mod contact;
+pub mod country;
+pub mod customer;
+pub mod ids;
+pub mod json;
+pub mod margin;
+pub mod name;
+pub mod partner_billing;
+pub mod state;
+pub mod tags;
+pub mod trial;
+pub mod violation;
+pub mod zipcode;
+
+mod fields;
+mod slips;
+mod text;
+
+pub use address::Address;
+pub use azure::AzureCustomerId;
+pub use classification::Classification;
+pub use contact::Email;
+pub use country::Country;
+pub use customer::{Customer, Handling, NewCustomer, Refused};
+pub use ids::{CustomerId, ExternalId, PartnerId, UserId};
+pub use json::Json;
+pub use margin::Margin;
+pub use name::CustomerName;
+pub use partner_billing::PartnerBilling;
+pub use tags::Tag;
+pub use trial::TrialExpiration;
+pub use violation::{Violation, Violations, code};

@@ -1,0 +1,504 @@
+//! Slips in the syntax of a JSON text: where each is and what belongs there, all of them at once.
+//!
+//! serde_json is the judge, but a judge that stops at the first slip. So each slip is mended in a draft, as somebody
+//! who reads the message would mend it, and the draft is judged again, until it is JSON or beyond mending.
+
+use crate::json::{Json, duplicates};
+use crate::text::invalid;
+use crate::violation::{Violation, Violations, code, shortened};
+use serde_json::Error;
+use std::ops::Range;
+
+/// How many slips are looked for.
+const MOST: usize = 20;
+
+/// How many bytes are judged again at most, so that a large body with slips does not cost twenty times its parsing.
+const BUDGET: usize = 2 << 20;
+
+/// Every slip in a text that serde_json refused with `error`, and the keys given twice beside them.
+pub(crate) fn find(text: &str, mut error: Error) -> Violations {
+    let mut violations = Violations::default();
+    let mut draft = Draft::of(text);
+    for _ in 0..(BUDGET / text.len().max(1)).clamp(1, MOST) {
+        let slip = draft.slip(&error);
+        let violation = located(text, draft.origin[slip.at], slip.message);
+        if violations.iter().any(|known| *known == violation) {
+            break; // The mend did not help.
+        }
+        violations.push(violation);
+        if slip.mends.is_empty() {
+            break;
+        }
+        draft.mend(slip.mends);
+        match serde_json::from_str::<Json>(&draft.text) {
+            Ok(json) => {
+                violations.extend(duplicates(&json));
+                break;
+            }
+            Err(next) => error = next,
+        }
+    }
+    violations
+}
+
+/// The body is not UTF-8 from byte `at` on.
+pub(crate) fn not_utf8(body: &[u8], at: usize) -> Violations {
+    let readable = String::from_utf8_lossy(&body[..at]);
+    located(&readable, readable.len(), "this byte is not UTF-8: send the text encoded as UTF-8".to_owned()).into()
+}
+
+/// A slip at a byte of the text, with its line and column.
+fn located(text: &str, at: usize, message: String) -> Violation {
+    let (line, column) = position(text, at);
+    Violation { code: code::MALFORMED, line: Some(line), column: Some(column), ..invalid(message) }
+}
+
+/// The line and the column, in characters, of a byte of the text; both from 1.
+fn position(text: &str, at: usize) -> (usize, usize) {
+    let before = &text[..at];
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    (1 + before.matches('\n').count(), 1 + before[line_start..].chars().count())
+}
+
+/// One slip: the byte of the draft where it is, what to do about it, and the replacements in the draft, in order,
+/// that do it. Without any it is beyond mending.
+struct Slip {
+    at: usize,
+    message: String,
+    mends: Vec<(Range<usize>, String)>,
+}
+
+impl Slip {
+    fn beyond_mending(at: usize, message: impl Into<String>) -> Slip {
+        Slip { at, message: message.into(), mends: Vec::new() }
+    }
+
+    fn replace(range: Range<usize>, with: impl Into<String>, message: impl Into<String>) -> Slip {
+        Slip { at: range.start, message: message.into(), mends: vec![(range, with.into())] }
+    }
+
+    fn remove(range: Range<usize>, message: impl Into<String>) -> Slip {
+        Slip::replace(range, " ", message)
+    }
+
+    fn insert(at: usize, what: &str, message: impl Into<String>) -> Slip {
+        Slip::replace(at..at, what, message)
+    }
+}
+
+/// The text with the slips mended that were found so far.
+struct Draft<'a> {
+    original: &'a str,
+    text: String,
+    /// For each byte of the draft, and its end, the byte of the original that it comes from or stands before.
+    origin: Vec<usize>,
+}
+
+/// What stands before a place in the draft. All of it has been judged to be in order.
+#[derive(Default)]
+struct Before {
+    /// The brackets that are open, and where.
+    open: Vec<(char, usize)>,
+    /// Where the string began in which the place is.
+    string: Option<usize>,
+    /// The last character of the last token, and where that ends.
+    last: Option<char>,
+    end: usize,
+}
+
+impl Before {
+    fn of(text: &str) -> Before {
+        let mut before = Before::default();
+        let mut escaped = false;
+        for (at, b) in text.bytes().enumerate() {
+            match (before.string, b) {
+                (Some(_), _) if escaped => escaped = false,
+                (Some(_), b'\\') => escaped = true,
+                (Some(_), b'"') => before.string = None,
+                (Some(_), _) => {}
+                (None, b'"') => before.string = Some(at),
+                (None, b'{' | b'[') => before.open.push((b.into(), at)),
+                (None, b'}' | b']') => _ = before.open.pop(),
+                _ => {}
+            }
+            if before.string.is_none() && !b.is_ascii_whitespace() {
+                (before.last, before.end) = (Some(b.into()), at + 1);
+            }
+        }
+        before
+    }
+}
+
+impl Draft<'_> {
+    fn of(text: &str) -> Draft<'_> {
+        Draft { original: text, text: text.to_owned(), origin: (0..=text.len()).collect() }
+    }
+
+    fn mend(&mut self, mends: Vec<(Range<usize>, String)>) {
+        for (range, with) in mends.into_iter().rev() {
+            let from = self.origin[range.start];
+            self.text.replace_range(range.clone(), &with);
+            self.origin.splice(range, std::iter::repeat_n(from, with.len()));
+        }
+    }
+
+    /// The slip at which serde_json stopped.
+    fn slip(&self, error: &Error) -> Slip {
+        let at = if error.is_eof() { self.text.len() } else { self.place(error) };
+        let before = Before::of(&self.text[..at]);
+        let here = self.text[at..].chars().next();
+        // Its error codes are private, their texts are all there is. A change of theirs fails the tests below.
+        let says = error.to_string();
+        let says = |what: &str| says.starts_with(what);
+
+        if let Some(start) = before.string {
+            self.in_string(at, start, here, says("control character"))
+        } else if says("recursion limit") {
+            Slip::beyond_mending(at, "nested too deeply: at most 127 levels are allowed")
+        } else if says("number out of range") {
+            let token = self.word_around(at);
+            let message = format!("number out of range: {}", shortened(&self.text[token.clone()]));
+            Slip::replace(token, "0", message)
+        } else if here == Some('/') && self.text[at..].starts_with(['/']) && self.comment(at).is_some() {
+            Slip::remove(self.comment(at).unwrap_or(at..at), "remove this comment: JSON has none")
+        } else if error.is_eof() {
+            self.at_end(&before)
+        } else if says("trailing comma") {
+            let comma = before.end.saturating_sub(1);
+            let follows = here.map(String::from).unwrap_or_default();
+            Slip::remove(comma..before.end, format!("remove this comma: only {follows} follows"))
+        } else if says("expected ident") || says("invalid number") {
+            self.word(self.word_around(at))
+        } else if says("expected `:`") {
+            self.colon_expected(at, here, &before)
+        } else if says("expected `,`") {
+            self.comma_expected(at, here, &before)
+        } else if says("key must be") {
+            self.key_expected(at, here, &before)
+        } else if says("trailing characters") {
+            match here {
+                Some(c @ ('}' | ']' | ',' | ';')) => Slip::remove(at..at + 1, format!("remove this {c}: the text is over")),
+                _ => Slip::beyond_mending(at, format!("the text should be over here, but {} follows", self.token(at))),
+            }
+        } else {
+            self.value_expected(at, here, &before)
+        }
+    }
+
+    /// The byte at which serde_json stopped: it counts lines from 1 and bytes from 1, or 0 for a line break itself.
+    fn place(&self, error: &Error) -> usize {
+        let newlines = self.text.match_indices('\n').map(|(at, _)| at + 1);
+        let line_start = std::iter::once(0).chain(newlines).nth(error.line().saturating_sub(1)).unwrap_or(0);
+        self.text.floor_char_boundary((line_start + error.column()).saturating_sub(1))
+    }
+
+    fn in_string(&self, at: usize, start: usize, here: Option<char>, control: bool) -> Slip {
+        let rest = &self.text[at..];
+        match here {
+            // A closing quote further on belongs to this string if what comes after it could follow a string.
+            Some('\n' | '\r') if control && self.closes_properly(at) => {
+                Slip::replace(at..at + 1, " ", "write \\n instead of this line break, or close the string before it")
+            }
+            Some('\n' | '\r') | None => {
+                let line = self.text[start..at].trim_end_matches([',', '}', ']', ' ', '\t', '\n', '\r']);
+                let end = (start + line.len()).max(start + 1);
+                let mends = vec![(end..end, "\"".to_owned())];
+                Slip { at: start, message: "this string is not closed: put a \" at its end".to_owned(), mends }
+            }
+            Some('\t') if control => Slip::replace(at..at + 1, " ", "write \\t instead of this tab"),
+            Some(c) if control => {
+                let message = format!("write \\u{:04x} instead of this control character", u32::from(c));
+                Slip::replace(at..at + 1, " ", message)
+            }
+            Some(_) => {
+                let end = at + rest.chars().next().map_or(0, char::len_utf8);
+                let backslash = self.text[start..end].rfind('\\').map_or(start, |i| start + i);
+                let escape = shortened(self.text[backslash..end].trim_end_matches('"'));
+                let message = format!("{escape} is no escape of JSON: a backslash itself is written \\\\");
+                Slip::insert(backslash, "\\", message)
+            }
+        }
+    }
+
+    /// Whether the next quote from here on is followed by what may follow a string.
+    fn closes_properly(&self, at: usize) -> bool {
+        let Some(quote) = self.text[at..].find('"') else { return false };
+        let after = self.text[at + quote + 1..].trim_start();
+        after.is_empty() || after.starts_with([',', ':', '}', ']'])
+    }
+
+    fn at_end(&self, before: &Before) -> Slip {
+        let word = self.word_around(before.end.saturating_sub(1));
+        match before.last {
+            None => Slip::beyond_mending(0, "a JSON object is expected, but the body is empty"),
+            Some(',') => Slip::remove(before.end - 1..before.end, "remove this comma: nothing follows"),
+            Some(':') => Slip::insert(before.end, " null", "put a value here, after the colon"),
+            Some(c) if is_word(c) && serde_json::from_str::<Json>(&self.text[word.clone()]).is_err() => {
+                self.word(word)
+            }
+            _ => {
+                let closers: String = before.open.iter().rev().map(|(bracket, _)| closer(*bracket)).collect();
+                let openers: Vec<_> = before.open.iter().rev().take(3).map(|open| self.opener(*open)).collect();
+                let message = format!("put {} here, to close {}", shortened(&closers), openers.join(", "));
+                Slip::insert(before.end, &closers, message)
+            }
+        }
+    }
+
+    fn colon_expected(&self, at: usize, here: Option<char>, before: &Before) -> Slip {
+        match here {
+            Some('=') => {
+                let length = if self.text[at..].starts_with("=>") { 2 } else { 1 };
+                Slip::replace(at..at + length, ":", "write a colon instead")
+            }
+            Some(',' | '}') => Slip::insert(before.end, ":null", "put a colon and a value here, after the key"),
+            Some(c) if begins_value(c) && before.end < at || matches!(here, Some('{' | '[')) => {
+                Slip::insert(before.end, ":", format!("put a colon here, before {}", self.token(at)))
+            }
+            _ => self.unexpected(at, "a colon after the key"),
+        }
+    }
+
+    fn comma_expected(&self, at: usize, here: Option<char>, before: &Before) -> Slip {
+        let in_object = before.open.last().is_some_and(|(bracket, _)| *bracket == '{');
+        let missing = || Slip::insert(before.end, ",", format!("put a comma here, before {}", self.token(at)));
+        match here {
+            Some(';') => Slip::replace(at..at + 1, ",", "write a comma instead"),
+            Some('}' | ']') => self.mismatch(at, before),
+            Some(c) if is_word(c) && before.end == at && before.last.is_some_and(is_word) => {
+                self.word(self.word_around(at))
+            }
+            Some(c) if begins_value(c) && (!in_object || self.is_key(at)) => missing(),
+            _ if in_object => self.unexpected(at, "a comma or } after the value; a \" in a string is written \\\""),
+            _ => self.unexpected(at, "a comma or ] after the value"),
+        }
+    }
+
+    fn key_expected(&self, at: usize, here: Option<char>, before: &Before) -> Slip {
+        match here {
+            Some(',') => Slip::remove(at..at + 1, "remove this comma: nothing stands before it"),
+            Some(']') => self.mismatch(at, before),
+            Some(c) if is_quote(c) => self.quoted(at, c),
+            Some(c) if is_word(c) => {
+                let end = at + self.text[at..].find(|c| !is_word(c) || c == ':').unwrap_or(self.text.len() - at);
+                let key = &self.text[at..end];
+                Slip::replace(at..end, quote(key), format!("quote the key: \"{}\"", shortened(key)))
+            }
+            _ => self.unexpected(at, "a key in double quotes"),
+        }
+    }
+
+    fn value_expected(&self, at: usize, here: Option<char>, before: &Before) -> Slip {
+        match (here, before.last) {
+            (Some(',' | '}'), Some(':')) => {
+                Slip::insert(before.end, " null", "put a value here, after the colon")
+            }
+            (Some(','), _) => Slip::remove(at..at + 1, "remove this comma: nothing stands before it"),
+            (Some(':'), Some(':')) => Slip::remove(at..at + 1, "remove this colon: there is one already"),
+            (Some('}' | ']'), Some(_)) => self.mismatch(at, before),
+            (Some(c), _) if is_quote(c) => self.quoted(at, c),
+            (Some(c), _) if is_word(c) => self.word(self.word_around(at)),
+            _ => self.unexpected(at, "a value"),
+        }
+    }
+
+    fn unexpected(&self, at: usize, expected: &str) -> Slip {
+        Slip::beyond_mending(at, format!("{} is not expected here, but {expected}", self.token(at)))
+    }
+
+    /// A bracket that closes another kind than the one open: either that one's closer is missing, or this is the wrong one.
+    fn mismatch(&self, at: usize, before: &Before) -> Slip {
+        let Some(open) = before.open.last() else { return self.unexpected(at, "a value") };
+        let right = closer(open.0);
+        let outer = before.open.iter().rev().nth(1).map(|(bracket, _)| closer(*bracket));
+        if outer.is_some_and(|outer| self.text[at..].starts_with(outer)) {
+            Slip::insert(before.end, &right.to_string(), format!("put {right} here, to close {}", self.opener(*open)))
+        } else {
+            let message = format!("write {right} instead, to close {}", self.opener(*open));
+            Slip::replace(at..at + 1, right, message)
+        }
+    }
+
+    /// "the [ of line 3"
+    fn opener(&self, (bracket, at): (char, usize)) -> String {
+        format!("the {bracket} of line {}", position(self.original, self.origin[at]).0)
+    }
+
+    /// Whether a key begins here: a string or a word, and then a colon.
+    fn is_key(&self, at: usize) -> bool {
+        let rest = &self.text[at..];
+        let key = match rest.chars().next() {
+            Some(c) if c == '"' || is_quote(c) => {
+                let inner = &rest[c.len_utf8()..];
+                inner.find(|end| end == '"' || is_quote(end)).map(|end| &inner[end..])
+            }
+            _ => rest.find(|c| !is_word(c) || c == ':').map(|end| &rest[end..]),
+        };
+        key.is_some_and(|rest| rest.trim_start_matches(|c| c == '"' || is_quote(c)).trim_start().starts_with(':'))
+    }
+
+    /// A string in quotes other than JSON's.
+    fn quoted(&self, at: usize, quote_mark: char) -> Slip {
+        let inner_start = at + quote_mark.len_utf8();
+        let inner = self.text[inner_start..].split('\n').next().unwrap_or_default();
+        let end = inner.char_indices().find(|(i, c)| {
+            let after = inner[i + c.len_utf8()..].trim_start();
+            (is_quote(*c) || *c == '"') && (after.is_empty() || after.starts_with([',', ':', '}', ']']))
+        });
+        let Some((end, close)) = end else { return self.unexpected(at, "a string in double quotes") };
+        let inner = &inner[..end];
+        let whole = at..inner_start + end + close.len_utf8();
+        Slip::replace(whole, quote(inner), format!("use double quotes: \"{}\"", shortened(inner)))
+    }
+
+    /// A value that is no value: `True`, `None`, `01234`, `Acme Corp`.
+    fn word(&self, word: Range<usize>) -> Slip {
+        let text = &self.text[word.clone()];
+        let literal = match text.to_lowercase().as_str() {
+            "true" => Some("true"),
+            "false" => Some("false"),
+            "null" | "none" | "nil" | "undefined" | "nan" => Some("null"),
+            _ => None,
+        };
+        if let Some(literal) = literal {
+            return Slip::replace(word, literal, format!("write {literal} instead"));
+        }
+        // Unquoted text goes on to the end of its line, or of the value.
+        let start = word.start;
+        let end = if text.starts_with(char::is_alphabetic) {
+            let rest = &self.text[start..];
+            start + rest.find([',', '}', ']', '"', '\n', '\r']).map_or(rest, |end| &rest[..end]).trim_end().len()
+        } else {
+            word.end
+        };
+        let text = &self.text[start..end];
+        let digits = text.bytes().all(|b| b.is_ascii_digit());
+        let why = if digits { "; a number does not begin with 0" } else { "" };
+        Slip::replace(start..end, quote(text), format!("quote it: \"{}\"{why}", shortened(text)))
+    }
+
+    /// The unquoted characters around a place.
+    fn word_around(&self, at: usize) -> Range<usize> {
+        let at = self.text.floor_char_boundary(at);
+        let before = &self.text[..at];
+        let after = &self.text[at..];
+        let start = before.trim_end_matches(|c| is_word(c) && c != ':').len();
+        start..at + after.find(|c| !is_word(c)).unwrap_or(after.len())
+    }
+
+    /// The token that begins here, to be shown.
+    fn token(&self, at: usize) -> String {
+        let rest = &self.text[at..];
+        let Some(first) = rest.chars().next() else { return "the end".to_owned() };
+        let length = if first == '"' {
+            rest[1..].find(['"', '\n']).map_or(rest.len(), |end| end + 2)
+        } else if is_word(first) {
+            rest.find(|c| !is_word(c) || c == ':').unwrap_or(rest.len())
+        } else {
+            first.len_utf8()
+        };
+        shortened(rest.get(..length).unwrap_or(rest).trim_end())
+    }
+
+    /// The comment that begins here.
+    fn comment(&self, at: usize) -> Option<Range<usize>> {
+        let rest = &self.text[at..];
+        let length = if rest.starts_with("//") {
+            rest.find('\n').unwrap_or(rest.len())
+        } else {
+            rest.strip_prefix("/*")?.find("*/")? + 4
+        };
+        Some(at..at + length)
+    }
+}
+
+/// The text as a JSON string.
+fn quote(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+fn closer(bracket: char) -> char {
+    if bracket == '{' { '}' } else { ']' }
+}
+
+/// Quotes that are not JSON's.
+fn is_quote(c: char) -> bool {
+    matches!(c, '\'' | '`' | '‘' | '’' | '“' | '”' | '„')
+}
+
+/// What unquoted names, words and numbers consist of.
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || "_$-+.:@%#".contains(c)
+}
+
+fn begins_value(c: char) -> bool {
+    c == '"' || c == '{' || c == '[' || is_quote(c) || (is_word(c) && c != ':')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slips(text: &str) -> String {
+        Json::parse(text.as_bytes()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn each_slip_and_its_mend() {
+        for (text, expected) in [
+            ("", "line 1, column 1: a JSON object is expected, but the body is empty"),
+            (" \n ", "line 1, column 1: a JSON object is expected, but the body is empty"),
+            (r#"{"a": 1,}"#, "line 1, column 8: remove this comma: only } follows"),
+            ("[1, 2,\n]", "line 1, column 6: remove this comma: only ] follows"),
+            (r#"{"a": 1,"#, "line 1, column 8: remove this comma: nothing follows; line 1, column 8: put } here, to close the { of line 1"),
+            ("[1,,2]", "line 1, column 4: remove this comma: nothing stands before it"),
+            (r#"{,"a": 1}"#, "line 1, column 2: remove this comma: nothing stands before it"),
+            (r#"{"a": 1,, "b": 2}"#, "line 1, column 9: remove this comma: nothing stands before it"),
+            ("{\"é\": {}\n \"b\": 2}", "line 1, column 9: put a comma here, before \"b\""),
+            (r#"["a" "b"]"#, "line 1, column 5: put a comma here, before \"b\""),
+            (r#"[{} {}]"#, "line 1, column 4: put a comma here, before {"),
+            (r#"{"a": 1 b: 2}"#, "line 1, column 8: put a comma here, before b; line 1, column 9: quote the key: \"b\""),
+            (r#"{"a": 1; "b": 2}"#, "line 1, column 8: write a comma instead"),
+            (r#"{"a" 1}"#, "line 1, column 5: put a colon here, before 1"),
+            (r#"{"a"{}}"#, "line 1, column 5: put a colon here, before {"),
+            (r#"{"a" = 1, "b" => 2}"#, "line 1, column 6: write a colon instead; line 1, column 15: write a colon instead"),
+            (r#"{"a":: 1}"#, "line 1, column 6: remove this colon: there is one already"),
+            (r#"{"a"}"#, "line 1, column 5: put a colon and a value here, after the key"),
+            (r#"{"a": , "b": 1}"#, "line 1, column 6: put a value here, after the colon"),
+            (r#"{"a":}"#, "line 1, column 6: put a value here, after the colon"),
+            (r#"{"a":"#, "line 1, column 6: put a value here, after the colon; line 1, column 6: put } here, to close the { of line 1"),
+            (r#"{name: "x"}"#, "line 1, column 2: quote the key: \"name\""),
+            (r#"{1: "x"}"#, "line 1, column 2: quote the key: \"1\""),
+            (r#"{'a': 'it's "x"'}"#, r#"line 1, column 2: use double quotes: "a"; line 1, column 7: use double quotes: "it's "x"""#),
+            ("{“a”: “b”}", "line 1, column 2: use double quotes: \"a\"; line 1, column 7: use double quotes: \"b\""),
+            (r#"{"a": True, "b": None, "c": NaN, "d": FALSE}"#, "line 1, column 7: write true instead; line 1, column 18: write null instead; line 1, column 29: write null instead; line 1, column 39: write false instead"),
+            (r#"{"a": tru}"#, "line 1, column 7: quote it: \"tru\""),
+            (r#"{"a": truee}"#, "line 1, column 7: quote it: \"truee\""),
+            (r#"{"a": 01234}"#, "line 1, column 7: quote it: \"01234\"; a number does not begin with 0"),
+            (r#"[+1, .5, 1., -, 0x1F, 12abc, 1e, 1.2.3]"#, "line 1, column 2: quote it: \"+1\"; line 1, column 6: quote it: \".5\"; line 1, column 10: quote it: \"1.\"; line 1, column 14: quote it: \"-\"; line 1, column 17: quote it: \"0x1F\"; line 1, column 23: quote it: \"12abc\"; line 1, column 30: quote it: \"1e\"; line 1, column 34: quote it: \"1.2.3\""),
+            (r#"{"a": Acme Corp, "b": x@y.z}"#, "line 1, column 7: quote it: \"Acme Corp\"; line 1, column 23: quote it: \"x@y.z\""),
+            (r#"{"a": 2016-09-22T00:00:00Z}"#, "line 1, column 7: quote it: \"2016-09-22T00:00:00Z\""),
+            ("[1e400]", "line 1, column 2: number out of range: 1e400"),
+            ("{\"a\": 1 // one\n, /* two */ \"b\": 2}", "line 1, column 9: remove this comment: JSON has none; line 2, column 3: remove this comment: JSON has none"),
+            (r#"{"a": [{"b": 1"#, "line 1, column 15: put }]} here, to close the { of line 1, the [ of line 1, the { of line 1"),
+            ("{\"a\": [\n1}", "line 2, column 2: put ] here, to close the [ of line 1"),
+            ("[1, 2}", "line 1, column 6: write ] instead, to close the [ of line 1"),
+            (r#"{"a": 1]"#, "line 1, column 8: write } instead, to close the { of line 1"),
+            (r#"{"a": 1}}"#, "line 1, column 9: remove this }: the text is over"),
+            (r#"{"a": 1},"#, "line 1, column 9: remove this ,: the text is over"),
+            (r#"{"a": 1} {"b": 2}"#, "line 1, column 10: the text should be over here, but { follows"),
+            ("{\"a\": \"b,\n\"c\": 1}", "line 1, column 7: this string is not closed: put a \" at its end"),
+            (r#"{"a": "b}"#, "line 1, column 7: this string is not closed: put a \" at its end"),
+            ("{\"a\": \"b\nc\"}", "line 1, column 9: write \\n instead of this line break, or close the string before it"),
+            ("[\"a\tb\", \"\u{1}\"]", "line 1, column 4: write \\t instead of this tab; line 1, column 10: write \\u0001 instead of this control character"),
+            (r#"["C:\users", "\q"]"#, r#"line 1, column 5: \users is no escape of JSON: a backslash itself is written \\; line 1, column 15: \q is no escape of JSON: a backslash itself is written \\"#),
+            (r#"["\ud800"]"#, r#"line 1, column 3: \ud800 is no escape of JSON: a backslash itself is written \\"#),
+            (r#"{"a": "5" disk"}"#, r#"line 1, column 11: disk is not expected here, but a comma or } after the value; a " in a string is written \""#),
+            ("[*]", "line 1, column 2: * is not expected here, but a value"),
+            ("{\"a\": 1, \"a\": 2,}", "line 1, column 16: remove this comma: only } follows; a is given more than once"),
+            ("é", "line 1, column 1: quote it: \"é\""),
+        ] {
+            assert_eq!(slips(text), expected, "{text}");
+        }
+    }
+}

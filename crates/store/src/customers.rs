@@ -1,0 +1,437 @@
+//! Customers and their tags.
+
+use crate::engine::Tx;
+use crate::engine::value::{Arg, Row, args};
+use crate::{Error, engine::Kind};
+use domain::{
+    Address, AzureCustomerId, Classification, Customer, CustomerId, CustomerName, Email, ExternalId, Margin,
+    NewCustomer, PartnerBilling, PartnerId, Tag, TrialExpiration,
+};
+use jiff::Timestamp;
+use std::fmt::Write;
+
+const COLUMNS: &str = "id, name, azure_customer_id, street1, street2, city, state, zipcode, country, classification,
+    trial_expiration_date, billing_contact, margin_percentage, billing_enabled, billing_folder, generated_external_id,
+    created_at, updated_at, version";
+
+/// Which values of a customer another customer of the partner holds already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// The name.
+    pub name: bool,
+    /// The Azure tenant.
+    pub azure_customer_id: bool,
+}
+
+/// Trials, by how they stand at an instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trial {
+    /// There is one, and it has not ended.
+    Active,
+    /// There was one, and it has ended.
+    Expired,
+    /// There is none.
+    None,
+}
+
+/// What customers of a list have in common; an empty filter lets all through.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Part of the name, in the form that [`CustomerName::key`] has.
+    pub name_part: Option<String>,
+    /// The level of access.
+    pub classification: Option<Classification>,
+    /// Tags that all have to be there: a key, and its value where that matters.
+    pub tags: Vec<(String, Option<String>)>,
+    /// How the trial stands, and when.
+    pub trial: Option<(Trial, Timestamp)>,
+    /// The Azure tenant.
+    pub azure_customer_id: Option<AzureCustomerId>,
+    /// Whether partner billing is enabled.
+    pub partner_billing: Option<bool>,
+    /// Changed at this instant or later.
+    pub updated_since: Option<Timestamp>,
+}
+
+/// Which part of a list.
+#[derive(Clone, Copy, Debug)]
+pub struct Window {
+    /// Only ids greater than this one.
+    pub after: Option<CustomerId>,
+    /// Leave out as many.
+    pub skip: i64,
+    /// At most as many.
+    pub limit: i64,
+}
+
+/// Add a customer, or say which of its values are taken.
+///
+/// # Errors
+/// [`Error`] of the store; [`Error::Retry`] if the external id is held, once in 10^8 creates.
+pub async fn insert(
+    tx: &mut Tx,
+    partner: PartnerId,
+    details: &NewCustomer,
+    external_id: &ExternalId,
+    now: Timestamp,
+) -> Result<Result<Customer, Taken>, Error> {
+    let id = CustomerId(tx.next_id(Kind::Customer).await?);
+    let sql = "INSERT INTO customers (partner_id, id, generated_external_id, created_at, updated_at, version,
+            name, name_key, azure_customer_id, azure_customer_key, street1, street2, city, state, zipcode, country,
+            classification, trial_expiration_date, billing_contact, margin_percentage, billing_enabled, billing_folder)
+        VALUES ($1, $2, $3, $4, $4, 1, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
+        ON CONFLICT DO NOTHING";
+    let keys = Keys::of(details);
+    let mut row = vec![partner.0.into(), id.0.into(), external_id.as_str().into(), now.as_second().into()];
+    row.extend(settable(details, &keys));
+    if tx.execute(sql, &row).await? == 0 {
+        let taken = taken(tx, partner, Some(&details.name), details.azure_customer_id.as_ref(), None).await?;
+        return if taken == Taken::default() { Err(tx.overtaken()) } else { Ok(Err(taken)) };
+    }
+    insert_tags(tx, partner, id, &details.tags).await?;
+    Ok(Ok(Customer {
+        id,
+        details: details.clone(),
+        generated_external_id: external_id.clone(),
+        created_at: now,
+        updated_at: now,
+        version: 1,
+    }))
+}
+
+/// Replace the details of a customer that was read in this transaction. Unique values must have been looked up with
+/// [`taken`].
+///
+/// # Errors
+/// [`Error`] of the store; [`Error::Retry`] if the customer has changed since it was read.
+pub async fn update(
+    tx: &mut Tx,
+    partner: PartnerId,
+    before: &Customer,
+    details: NewCustomer,
+    now: Timestamp,
+) -> Result<Customer, Error> {
+    let sql = "UPDATE customers SET updated_at = $4, version = version + 1,
+            name = $5, name_key = $6, azure_customer_id = $7, azure_customer_key = $8, street1 = $9, street2 = $10,
+            city = $11, state = $12, zipcode = $13, country = $14, classification = $15, trial_expiration_date = $16,
+            billing_contact = $17, margin_percentage = $18, billing_enabled = $19, billing_folder = $20
+        WHERE partner_id = $1 AND id = $2 AND version = $3";
+    let keys = Keys::of(&details);
+    let mut row = vec![partner.0.into(), before.id.0.into(), before.version.into(), now.as_second().into()];
+    row.extend(settable(&details, &keys));
+    if tx.execute(sql, &row).await? == 0 {
+        return Err(tx.overtaken());
+    }
+    if details.tags != before.details.tags {
+        let sql = "DELETE FROM customer_tags WHERE partner_id = $1 AND customer_id = $2";
+        tx.execute(sql, args![partner.0, before.id.0]).await?;
+        insert_tags(tx, partner, before.id, &details.tags).await?;
+    }
+    Ok(Customer { details, updated_at: now, version: before.version + 1, ..before.clone() })
+}
+
+/// Remove a customer that was read in this transaction with this version, with its tags and its users.
+///
+/// # Errors
+/// [`Error`] of the store; [`Error::Retry`] if the customer has changed since it was read.
+pub async fn delete(tx: &mut Tx, partner: PartnerId, id: CustomerId, version: i64) -> Result<(), Error> {
+    let sql = "DELETE FROM customers WHERE partner_id = $1 AND id = $2 AND version = $3";
+    if tx.execute(sql, args![partner.0, id.0, version]).await? == 0 {
+        return Err(tx.overtaken());
+    }
+    Ok(())
+}
+
+/// Which of these values does a customer other than `except` hold?
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn taken(
+    tx: &mut Tx,
+    partner: PartnerId,
+    name: Option<&CustomerName>,
+    azure: Option<&AzureCustomerId>,
+    except: Option<CustomerId>,
+) -> Result<Taken, Error> {
+    let other = |owner: Option<i64>| owner.is_some_and(|id| Some(CustomerId(id)) != except);
+    let mut taken = Taken::default();
+    if let Some(name) = name {
+        let sql = "SELECT id FROM customers WHERE partner_id = $1 AND name_key = $2";
+        taken.name = other(tx.first(sql, args![partner.0, &name.key()], |row| row.next()).await?);
+    }
+    if let Some(azure) = azure {
+        let sql = "SELECT id FROM customers WHERE partner_id = $1 AND azure_customer_key = $2";
+        taken.azure_customer_id =
+            other(tx.first(sql, args![partner.0, &azure.key()], |row| row.next()).await?);
+    }
+    Ok(taken)
+}
+
+/// One customer.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn get(tx: &mut Tx, partner: PartnerId, id: CustomerId) -> Result<Option<Customer>, Error> {
+    let sql = format!("SELECT {COLUMNS} FROM customers WHERE partner_id = $1 AND id = $2");
+    let found = tx.first(&sql, args![partner.0, id.0], read).await?;
+    Ok(with_tags(tx, partner, found.into_iter().collect()).await?.pop())
+}
+
+/// Customers in the order of their ids.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn list(
+    tx: &mut Tx,
+    partner: PartnerId,
+    filter: &Filter,
+    window: Window,
+) -> Result<Vec<Customer>, Error> {
+    let mut query = Query::new(format!("SELECT {COLUMNS} FROM customers c WHERE partner_id = $1"), partner);
+    query.filter(filter);
+    if let Some(after) = window.after {
+        query.and("id > ", after.0);
+    }
+    query.push(" ORDER BY id LIMIT ", window.limit);
+    query.push(" OFFSET ", window.skip);
+    let found = tx.all(&query.sql, &query.args(), read).await?;
+    with_tags(tx, partner, found).await
+}
+
+/// How many customers a filter lets through.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn count(tx: &mut Tx, partner: PartnerId, filter: &Filter) -> Result<i64, Error> {
+    let mut query = Query::new("SELECT COUNT(*) FROM customers c WHERE partner_id = $1".into(), partner);
+    query.filter(filter);
+    let count = tx.first(&query.sql, &query.args(), |row| row.next::<i64>()).await?;
+    Ok(count.unwrap_or(0))
+}
+
+/// A statement whose conditions depend on what was asked for.
+struct Query {
+    sql: String,
+    values: Vec<Value>,
+}
+
+enum Value {
+    Text(String),
+    Int(i64),
+    Bool(bool),
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Value::Text(text)
+    }
+}
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Value::Text(text.to_owned())
+    }
+}
+impl From<i64> for Value {
+    fn from(number: i64) -> Self {
+        Value::Int(number)
+    }
+}
+impl From<bool> for Value {
+    fn from(truth: bool) -> Self {
+        Value::Bool(truth)
+    }
+}
+
+impl Query {
+    fn new(sql: String, partner: PartnerId) -> Self {
+        Query { sql, values: vec![Value::Int(partner.0)] }
+    }
+
+    fn push(&mut self, sql: &str, value: impl Into<Value>) {
+        self.values.push(value.into());
+        let _ = write!(self.sql, "{sql}${}", self.values.len());
+    }
+
+    fn and(&mut self, sql: &str, value: impl Into<Value>) {
+        self.sql.push_str(" AND ");
+        self.push(sql, value);
+    }
+
+    fn args(&self) -> Vec<Arg<'_>> {
+        self.values
+            .iter()
+            .map(|value| match value {
+                Value::Text(text) => Arg::from(text),
+                Value::Int(number) => Arg::from(*number),
+                Value::Bool(truth) => Arg::from(*truth),
+            })
+            .collect()
+    }
+
+    fn filter(&mut self, filter: &Filter) {
+        if let Some(part) = &filter.name_part {
+            let escaped = part.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+            self.and("name_key LIKE ", format!("%{escaped}%"));
+            self.sql.push_str(" ESCAPE '\\'");
+        }
+        if let Some(classification) = filter.classification {
+            self.and("classification = ", classification.as_str());
+        }
+        for (key, value) in &filter.tags {
+            self.and(
+                "EXISTS (SELECT 1 FROM customer_tags t WHERE t.partner_id = c.partner_id AND t.customer_id = c.id
+                 AND t.key = ",
+                key.as_str(),
+            );
+            if let Some(value) = value {
+                self.and("t.value = ", value.as_str());
+            }
+            self.sql.push(')');
+        }
+        match filter.trial {
+            Some((Trial::Active, now)) => self.and("trial_expiration_date > ", now.as_second()),
+            Some((Trial::Expired, now)) => self.and("trial_expiration_date <= ", now.as_second()),
+            Some((Trial::None, _)) => self.sql.push_str(" AND trial_expiration_date IS NULL"),
+            None => {}
+        }
+        if let Some(azure) = &filter.azure_customer_id {
+            self.and("azure_customer_key = ", azure.key());
+        }
+        if let Some(enabled) = filter.partner_billing {
+            self.and("billing_enabled = ", enabled);
+        }
+        if let Some(since) = filter.updated_since {
+            self.and("updated_at >= ", since.as_second());
+        }
+    }
+}
+
+/// The forms in which unique values are compared.
+struct Keys {
+    name: String,
+    azure: Option<String>,
+}
+
+impl Keys {
+    fn of(details: &NewCustomer) -> Self {
+        Keys { name: details.name.key(), azure: details.azure_customer_id.as_ref().map(AzureCustomerId::key) }
+    }
+}
+
+/// What a caller can set, from `name` to `billing_folder`, in the order of the statements above.
+fn settable<'a>(details: &'a NewCustomer, keys: &'a Keys) -> [Arg<'a>; 16] {
+    let address = details.address.as_ref();
+    [
+        details.name.as_str().into(),
+        (&keys.name).into(),
+        details.azure_customer_id.as_ref().map(AzureCustomerId::as_str).into(),
+        keys.azure.as_deref().into(),
+        address.map(|a| a.street1.as_str()).into(),
+        address.and_then(|a| a.street2.as_deref()).into(),
+        address.map(|a| a.city.as_str()).into(),
+        address.map(|a| a.state.as_str()).into(),
+        address.map(|a| a.zipcode.as_str()).into(),
+        address.map(|a| a.country.as_str()).into(),
+        details.classification.as_str().into(),
+        details.trial_expiration_date.map(|t| t.as_second()).into(),
+        details.billing_contact.as_ref().map(Email::as_str).into(),
+        details.margin_percentage.ten_thousandths().into(),
+        details.partner_billing_configuration.enabled.into(),
+        details.partner_billing_configuration.folder.as_str().into(),
+    ]
+}
+
+async fn insert_tags(tx: &mut Tx, partner: PartnerId, id: CustomerId, tags: &[Tag]) -> Result<(), Error> {
+    if tags.is_empty() {
+        return Ok(());
+    }
+    let mut sql =
+        "INSERT INTO customer_tags (partner_id, customer_id, position, key, value) VALUES ".to_owned();
+    let mut row: Vec<Arg<'_>> = vec![partner.0.into(), id.0.into()];
+    for (position, tag) in tags.iter().enumerate() {
+        let comma = if position == 0 { "" } else { ", " };
+        let _ = write!(sql, "{comma}($1, $2, {position}, ${}, ${})", row.len() + 1, row.len() + 2);
+        row.extend([Arg::from(&tag.key), Arg::from(&tag.value)]);
+    }
+    tx.execute(&sql, &row).await.map(drop)
+}
+
+async fn with_tags(
+    tx: &mut Tx,
+    partner: PartnerId,
+    mut customers: Vec<Customer>,
+) -> Result<Vec<Customer>, Error> {
+    let (Some(first), Some(last)) = (customers.first(), customers.last()) else { return Ok(customers) };
+    let mut query =
+        Query::new("SELECT customer_id, key, value FROM customer_tags WHERE partner_id = $1".into(), partner);
+    if first.id == last.id {
+        query.and("customer_id = ", first.id.0);
+    } else {
+        query.sql.push_str(" AND customer_id IN (");
+        for (i, customer) in customers.iter().enumerate() {
+            query.push(if i == 0 { "" } else { ", " }, customer.id.0);
+        }
+        query.sql.push(')');
+    }
+    query.sql.push_str(" ORDER BY customer_id, position");
+    let tags = tx
+        .all(&query.sql, &query.args(), |row| {
+            Ok((CustomerId(row.next()?), Tag { key: row.next()?, value: row.next()? }))
+        })
+        .await?;
+    let mut tags = tags.into_iter().peekable();
+    for customer in &mut customers {
+        while let Some((_, tag)) = tags.next_if(|(owner, _)| *owner == customer.id) {
+            customer.details.tags.push(tag);
+        }
+    }
+    Ok(customers)
+}
+
+fn read(row: &mut Row<'_>) -> Result<Customer, Error> {
+    let wrong = |column: &str| Error::defect(format!("a customer's {column} in the database is not one"));
+    let id = CustomerId(row.next()?);
+    let name = CustomerName::from_stored(row.next()?);
+    let azure_customer_id = row.next::<Option<String>>()?.map(AzureCustomerId::from_stored);
+    let (street1, street2): (Option<String>, Option<String>) = (row.next()?, row.next()?);
+    let (city, state): (Option<String>, Option<String>) = (row.next()?, row.next()?);
+    let (zipcode, country): (Option<String>, Option<String>) = (row.next()?, row.next()?);
+    let address = match (street1, city, state, zipcode, country) {
+        (Some(street1), Some(city), Some(state), Some(zipcode), Some(country)) => {
+            Some(Address { street1, street2, city, state, zipcode, country })
+        }
+        _ => None,
+    };
+    let classification =
+        Classification::parse(&row.next::<String>()?).ok_or_else(|| wrong("classification"))?;
+    let trial_expiration_date = match row.next::<Option<i64>>()? {
+        Some(second) => {
+            Some(TrialExpiration::from_second(second).ok_or_else(|| wrong("trial_expiration_date"))?)
+        }
+        None => None,
+    };
+    let billing_contact = row.next::<Option<String>>()?.map(Email::from_stored);
+    let margin_percentage =
+        Margin::from_ten_thousandths(row.next()?).ok_or_else(|| wrong("margin_percentage"))?;
+    let partner_billing_configuration = PartnerBilling { enabled: row.next()?, folder: row.next()? };
+    let generated_external_id = ExternalId::from_stored(row.next()?);
+    let mut time = |column| Timestamp::from_second(row.next()?).map_err(|_| wrong(column));
+    Ok(Customer {
+        id,
+        generated_external_id,
+        created_at: time("created_at")?,
+        updated_at: time("updated_at")?,
+        version: row.next()?,
+        details: NewCustomer {
+            name,
+            azure_customer_id,
+            address,
+            classification,
+            trial_expiration_date,
+            billing_contact,
+            margin_percentage,
+            partner_billing_configuration,
+            tags: Vec::new(),
+        },
+    })
+}

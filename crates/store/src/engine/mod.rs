@@ -1,0 +1,200 @@
+//! Two engines behind one interface: a database to read from and write to, and a transaction to run statements in.
+
+mod migrate;
+mod postgres;
+mod sqlite;
+pub(crate) mod value;
+
+use crate::Error;
+use domain::PartnerId;
+use futures_util::future::BoxFuture;
+use value::{Arg, Row};
+
+/// A database. Cheap to clone; all clones are one.
+#[derive(Clone)]
+pub struct Db(Engine);
+
+#[derive(Clone)]
+enum Engine {
+    Sqlite(sqlite::Sqlite),
+    Postgres(postgres::Postgres),
+}
+
+/// A transaction under way. Only [`Db::read`] and [`Db::write`] make one, and only they end it.
+pub struct Tx(Conn);
+
+enum Conn {
+    Sqlite(rusqlite::Connection),
+    Postgres(postgres::Client),
+}
+
+/// Whose rows a transaction is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// One partner's; the second wall on PostgreSQL (row level security) hides all others.
+    Partner(PartnerId),
+    /// The server's own business: finding the owner of a key, making a partner.
+    System,
+}
+
+impl From<PartnerId> for Scope {
+    fn from(partner: PartnerId) -> Self {
+        Scope::Partner(partner)
+    }
+}
+
+impl Db {
+    /// Open `sqlite:PATH`, `sqlite::memory:` or `postgres://…`, bring its schema up to date, and refuse what would
+    /// lose data.
+    ///
+    /// # Errors
+    /// [`Error::Unfit`] for a URL, version, setting or schema that will not do; [`Error::Unavailable`] if it cannot be
+    /// reached.
+    pub async fn open(url: &str) -> Result<Self, Error> {
+        if let Some(path) = url.strip_prefix("sqlite:") {
+            return sqlite::Sqlite::open(path.trim_start_matches("//")).map(|s| Db(Engine::Sqlite(s)));
+        }
+        if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            return postgres::Postgres::open(url).await.map(|p| Db(Engine::Postgres(p)));
+        }
+        Err(Error::Unfit("the database URL must start with sqlite: or postgres://".into()))
+    }
+
+    /// Change data: run `job` in a transaction and answer once it is committed, durably.
+    ///
+    /// An error of the job undoes what the job did, and nothing else. The job runs to its end even if the caller goes
+    /// away, with an `input` of its own; it may be run again from the start where another transaction got in between.
+    ///
+    /// # Errors
+    /// The job's own, or a store [`Error`] turned into one.
+    pub async fn write<I, T, E, F>(&self, scope: impl Into<Scope>, input: I, job: F) -> Result<T, E>
+    where
+        F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        match &self.0 {
+            Engine::Sqlite(db) => db.write(input, job).await,
+            Engine::Postgres(db) => db.write(scope.into(), input, job).await,
+        }
+    }
+
+    /// Read data: run `job` on one consistent snapshot.
+    ///
+    /// # Errors
+    /// The job's own, or a store [`Error`] turned into one.
+    pub async fn read<I, T, E, F>(&self, scope: impl Into<Scope>, input: I, job: F) -> Result<T, E>
+    where
+        F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        match &self.0 {
+            Engine::Sqlite(db) => db.read(input, job).await,
+            Engine::Postgres(db) => db.read(scope.into(), input, job).await,
+        }
+    }
+
+    /// Wait for the changes under way, then let the database go. Later calls fail with [`Error::Unavailable`].
+    pub async fn close(&self) {
+        match &self.0 {
+            Engine::Sqlite(db) => db.close().await,
+            Engine::Postgres(db) => db.close().await,
+        }
+    }
+
+    /// Can the database be read from and written to just now?
+    ///
+    /// # Errors
+    /// What stands in the way.
+    pub async fn check(&self) -> Result<(), Error> {
+        self.write(Scope::System, (), |(), tx| {
+            Box::pin(async move { tx.execute("SELECT 1", &[]).await.map(drop) })
+        })
+        .await
+    }
+}
+
+impl Tx {
+    /// Run a statement; how many rows it changed.
+    pub(crate) async fn execute(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<u64, Error> {
+        match &mut self.0 {
+            Conn::Sqlite(conn) => sqlite::execute(conn, sql, args),
+            Conn::Postgres(client) => postgres::execute(client, sql, args).await,
+        }
+    }
+
+    /// Run a query; its rows, each through `read`.
+    pub(crate) async fn all<T>(
+        &mut self,
+        sql: &str,
+        args: &[Arg<'_>],
+        read: impl Fn(&mut Row<'_>) -> Result<T, Error>,
+    ) -> Result<Vec<T>, Error> {
+        match &mut self.0 {
+            Conn::Sqlite(conn) => sqlite::all(conn, sql, args, read),
+            Conn::Postgres(client) => postgres::all(client, sql, args, read).await,
+        }
+    }
+
+    /// Run a query; its first row, if there is one.
+    pub(crate) async fn first<T>(
+        &mut self,
+        sql: &str,
+        args: &[Arg<'_>],
+        read: impl Fn(&mut Row<'_>) -> Result<T, Error>,
+    ) -> Result<Option<T>, Error> {
+        Ok(self.all(sql, args, read).await?.into_iter().next())
+    }
+
+    /// Another transaction came first: have this one repeated from its start, where the engine can.
+    pub(crate) fn overtaken(&mut self) -> Error {
+        let error = Error::Retry("another change came first".into());
+        if let Conn::Postgres(client) = &mut self.0 {
+            client.failure = Some(error.clone());
+        }
+        error
+    }
+
+    /// The next id of a kind: rising, and never given twice, even if this transaction fails on PostgreSQL.
+    pub(crate) async fn next_id(&mut self, kind: Kind) -> Result<i64, Error> {
+        let sql = match (&self.0, kind) {
+            (Conn::Sqlite(_), Kind::Partner) => {
+                "UPDATE sequences SET value = value + 1 WHERE name = 'partners' RETURNING value"
+            }
+            (Conn::Sqlite(_), Kind::User) => {
+                "UPDATE sequences SET value = value + 1 WHERE name = 'users' RETURNING value"
+            }
+            (Conn::Sqlite(_), Kind::Customer) => {
+                "UPDATE sequences SET value = value + 1 WHERE name = 'customers' RETURNING value"
+            }
+            (Conn::Postgres(_), Kind::Partner) => "SELECT nextval('partners_id')",
+            (Conn::Postgres(_), Kind::User) => "SELECT nextval('users_id')",
+            (Conn::Postgres(_), Kind::Customer) => "SELECT nextval('customers_id')",
+        };
+        let id = self.first(sql, &[], |row| row.next::<i64>()).await?;
+        id.ok_or_else(|| Error::defect("a sequence is missing"))
+    }
+
+    /// Let ids of customers go on from `next`. For the sandbox, where a documented example is replayed.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    pub async fn continue_customer_ids(&mut self, next: i64) -> Result<(), Error> {
+        let sql = match &self.0 {
+            Conn::Sqlite(_) => "UPDATE sequences SET value = $1 - 1 WHERE name = 'customers'",
+            Conn::Postgres(_) => "SELECT setval('customers_id', $1, false)",
+        };
+        self.execute(sql, value::args![next]).await.map(drop)
+    }
+}
+
+/// What has ids.
+#[derive(Clone, Copy)]
+pub(crate) enum Kind {
+    Partner,
+    User,
+    Customer,
+}

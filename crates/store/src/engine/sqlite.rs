@@ -1,0 +1,295 @@
+//! SQLite: one writer that commits many waiting jobs at once, and readers that never wait for it.
+
+use super::value::{Arg, Row};
+use super::{Conn, Tx, migrate};
+use crate::Error;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use rusqlite::{Connection, OpenFlags};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+/// As many waiting jobs go into one commit. More gains little: at this number the fsync is a small part already.
+const JOBS_PER_COMMIT: usize = 64;
+/// Waiting jobs beyond this make their callers wait to be queued.
+const QUEUE: usize = 1024;
+const READERS: usize = 8;
+/// Versions before it can lose commits when two connections write and checkpoint at once.
+const OLDEST_SAFE: i32 = 3_051_003;
+
+#[derive(Clone)]
+pub(super) struct Sqlite {
+    writer: mpsc::Sender<Message>,
+    readers: Option<Arc<Readers>>,
+}
+
+enum Message {
+    Change(Box<dyn Job>),
+    Close(oneshot::Sender<()>),
+}
+
+struct Readers {
+    idle: Mutex<Vec<Tx>>,
+    permits: Semaphore,
+}
+
+/// A change that waits for its turn. It is run inside a savepoint, and answered after the commit.
+trait Job: Send {
+    /// Run; whether what it did is to be kept.
+    fn run(&mut self, tx: &mut Tx) -> bool;
+    /// Answer, with the commit's outcome.
+    fn answer(self: Box<Self>, committed: Result<(), &Error>);
+}
+
+struct Pending<I, T, E, F> {
+    input: I,
+    job: F,
+    outcome: Option<Result<T, E>>,
+    reply: oneshot::Sender<Result<T, E>>,
+}
+
+impl<I, T, E, F> Job for Pending<I, T, E, F>
+where
+    F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send,
+    I: Send,
+    T: Send,
+    E: From<Error> + Send,
+{
+    fn run(&mut self, tx: &mut Tx) -> bool {
+        let ran = catch_unwind(AssertUnwindSafe(|| finish((self.job)(&self.input, tx))));
+        let outcome = ran.unwrap_or_else(|_| Err(Error::defect("a store job panicked").into()));
+        let keep = outcome.is_ok();
+        self.outcome = Some(outcome);
+        keep
+    }
+
+    fn answer(self: Box<Self>, committed: Result<(), &Error>) {
+        let outcome = match (committed, self.outcome) {
+            (Ok(()), Some(outcome)) => outcome,
+            (Ok(()), None) => Err(Error::defect("a job was answered before it ran").into()),
+            // A refusal may rest on a neighbour's row that is gone now, so it falls with the commit too.
+            (Err(error), _) => Err(Error::Unavailable(error.to_string()).into()),
+        };
+        drop(self.reply.send(outcome)); // nobody may be waiting any more
+    }
+}
+
+/// On SQLite no statement ever waits, so a job is done after one poll.
+fn finish<T>(job: BoxFuture<'_, T>) -> T {
+    job.now_or_never().expect("a store job awaited something that is not the store")
+}
+
+impl Sqlite {
+    pub(super) fn open(path: &str) -> Result<Self, Error> {
+        if rusqlite::version_number() < OLDEST_SAFE {
+            return Err(Error::Unfit(format!(
+                "SQLite {} can lose commits; 3.51.3 is needed",
+                rusqlite::version()
+            )));
+        }
+        let in_memory = path == ":memory:";
+        if !in_memory && let Some(folder) = Path::new(path).parent().filter(|p| !p.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder)
+                .map_err(|e| Error::Unfit(format!("cannot make the folder {}: {e}", folder.display())))?;
+        }
+        let writer = connect(path, false)?;
+        let mut tx = Tx(Conn::Sqlite(writer));
+        migrate::sqlite(&mut tx)?;
+
+        let readers = if in_memory {
+            None // such a database lives in its one connection
+        } else {
+            let idle = (0..READERS)
+                .map(|_| Ok(Tx(Conn::Sqlite(connect(path, true)?))))
+                .collect::<Result<_, Error>>()?;
+            Some(Arc::new(Readers { idle: Mutex::new(idle), permits: Semaphore::new(READERS) }))
+        };
+        let (sender, queue) = mpsc::channel(QUEUE);
+        std::thread::Builder::new()
+            .name("sqlite-writer".into())
+            .spawn(move || write_loop(tx, queue))
+            .map_err(|e| Error::Unavailable(e.to_string()))?;
+        Ok(Sqlite { writer: sender, readers })
+    }
+
+    pub(super) async fn write<I, T, E, F>(&self, input: I, job: F) -> Result<T, E>
+    where
+        F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+        I: Send + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let job = Box::new(Pending { input, job, outcome: None, reply });
+        self.writer.send(Message::Change(job)).await.map_err(|_| closed())?;
+        answer.await.map_err(|_| closed())?
+    }
+
+    pub(super) async fn read<I, T, E, F>(&self, input: I, job: F) -> Result<T, E>
+    where
+        F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+        I: Send + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        let Some(readers) = &self.readers else { return self.write(input, job).await };
+        let _permit = readers.permits.acquire().await.map_err(|_| closed())?;
+        let mut tx = lock(&readers.idle).pop().ok_or_else(|| Error::defect("a permit without a reader"))?;
+        let (tx, outcome) = tokio::task::spawn_blocking(move || {
+            let outcome = snapshot(&mut tx, &input, &job);
+            (tx, outcome)
+        })
+        .await
+        .map_err(|e| Error::defect(format!("a reading job panicked: {e}")))?;
+        lock(&readers.idle).push(tx);
+        outcome
+    }
+
+    /// Readers first, the writer last: who closes last takes the WAL into the database file and removes it.
+    pub(super) async fn close(&self) {
+        if let Some(readers) = &self.readers {
+            drop(readers.permits.acquire_many(READERS as u32).await);
+            readers.permits.close();
+            lock(&readers.idle).clear();
+        }
+        let (done, closed) = oneshot::channel();
+        if self.writer.send(Message::Close(done)).await.is_ok() {
+            drop(closed.await);
+        }
+    }
+}
+
+fn closed() -> Error {
+    Error::Unavailable("the server is shutting down".into())
+}
+
+fn snapshot<I, T, E, F>(tx: &mut Tx, input: &I, job: &F) -> Result<T, E>
+where
+    F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>>,
+    E: From<Error>,
+{
+    run(tx, "BEGIN")?;
+    let outcome = catch_unwind(AssertUnwindSafe(|| finish(job(input, tx))))
+        .unwrap_or_else(|_| Err(Error::defect("a reading job panicked").into()));
+    run(tx, "ROLLBACK")?;
+    outcome
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn connect(path: &str, read_only: bool) -> Result<Connection, Error> {
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags)
+        .map_err(|e| Error::Unfit(format!("cannot open the database {path}: {e}")))?;
+    conn.set_prepared_statement_cache_capacity(256);
+    conn.busy_timeout(std::time::Duration::from_secs(5))?;
+    conn.execute_batch(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;
+         PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000; PRAGMA journal_size_limit = 67108864;",
+    )?;
+    if read_only {
+        conn.execute_batch("PRAGMA query_only = ON")?;
+    }
+    Ok(conn)
+}
+
+fn write_loop(mut tx: Tx, mut queue: mpsc::Receiver<Message>) {
+    let mut batch = Vec::with_capacity(JOBS_PER_COMMIT);
+    let mut closing = None;
+    while closing.is_none() {
+        match queue.blocking_recv() {
+            Some(Message::Change(job)) => batch.push(job),
+            Some(Message::Close(done)) => closing = Some(done),
+            None => return,
+        }
+        while closing.is_none() && batch.len() < JOBS_PER_COMMIT {
+            match queue.try_recv() {
+                Ok(Message::Change(job)) => batch.push(job),
+                Ok(Message::Close(done)) => closing = Some(done),
+                Err(_) => break,
+            }
+        }
+        let committed = commit_together(&mut tx, &mut batch);
+        if let Err(error) = &committed {
+            tracing::error!(%error, jobs = batch.len(), "a commit failed; nothing of it was kept");
+            drop(run(&mut tx, "ROLLBACK")); // may have been rolled back already
+        }
+        for job in batch.drain(..) {
+            job.answer(committed.as_ref().copied());
+        }
+    }
+    drop((tx, queue));
+    if let Some(done) = closing {
+        let _ = done.send(());
+    }
+}
+
+fn commit_together(tx: &mut Tx, batch: &mut [Box<dyn Job>]) -> Result<(), Error> {
+    run(tx, "BEGIN IMMEDIATE")?;
+    for job in batch {
+        run(tx, "SAVEPOINT job")?;
+        if !job.run(tx) {
+            // A full disk can end the whole transaction; then this fails, and with it the batch.
+            run(tx, "ROLLBACK TO job")?;
+        }
+        run(tx, "RELEASE job")?;
+    }
+    run(tx, "COMMIT")
+}
+
+fn sqlite_of(tx: &mut Tx) -> Result<&mut Connection, Error> {
+    match &mut tx.0 {
+        Conn::Sqlite(conn) => Ok(conn),
+        Conn::Postgres(_) => Err(Error::defect("not a SQLite transaction")),
+    }
+}
+
+fn run(tx: &mut Tx, sql: &str) -> Result<(), Error> {
+    execute(sqlite_of(tx)?, sql, &[]).map(drop)
+}
+
+/// SQLite reads `$1` as a name and `?1` as a number.
+fn numbered(sql: &str) -> String {
+    sql.replace('$', "?")
+}
+
+pub(super) fn execute(conn: &mut Connection, sql: &str, args: &[Arg<'_>]) -> Result<u64, Error> {
+    let mut statement = conn.prepare_cached(&numbered(sql))?;
+    if statement.column_count() > 0 {
+        let mut rows = statement.query(rusqlite::params_from_iter(args))?;
+        let mut count = 0;
+        while rows.next()?.is_some() {
+            count += 1;
+        }
+        return Ok(count);
+    }
+    Ok(statement.execute(rusqlite::params_from_iter(args))? as u64)
+}
+
+pub(super) fn all<T>(
+    conn: &mut Connection,
+    sql: &str,
+    args: &[Arg<'_>],
+    read: impl Fn(&mut Row<'_>) -> Result<T, Error>,
+) -> Result<Vec<T>, Error> {
+    let mut statement = conn.prepare_cached(&numbered(sql))?;
+    let mut rows = statement.query(rusqlite::params_from_iter(args))?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(read(&mut Row::sqlite(row))?);
+    }
+    Ok(found)
+}
+
+/// The schema's text as SQLite takes it: two storage types, and tables that insist on them.
+pub(super) fn dialect(schema: &str) -> String {
+    migrate::lines_for("sqlite", schema)
+        .replace("BIGINT", "INTEGER")
+        .replace("BOOLEAN", "INTEGER")
+        .replace("\n);", "\n) STRICT;")
+}

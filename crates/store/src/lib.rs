@@ -1,0 +1,14 @@
+//! The only room that knows SQL.
+//!
+//! One SQL text serves SQLite and PostgreSQL. Data is read with [`Db::read`] and changed with [`Db::write`], and in no
+//! other way; the functions of the resource modules take the transaction that these hand out, and the partner first.
+
+mod engine;
+mod error;
+
+pub mod customers;
+pub mod partners;
+pub mod users;
+
+pub use engine::{Db, Scope, Tx};
+pub use error::Error;

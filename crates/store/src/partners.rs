@@ -1,0 +1,37 @@
+//! Partners: the root tenants.
+
+use crate::engine::{Kind, value::args};
+use crate::{Error, Tx};
+use domain::{CustomerName, PartnerId};
+use jiff::Timestamp;
+
+/// A Microsoft CSP partner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Partner {
+    /// Its number on this server.
+    pub id: PartnerId,
+    /// Its display name, unique on this server.
+    pub name: String,
+    /// A suspended partner's keys are refused.
+    pub suspended: bool,
+}
+
+/// Add a partner; `None` if one has this name (compared as customers' names are).
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn insert(tx: &mut Tx, name: &CustomerName, now: Timestamp) -> Result<Option<Partner>, Error> {
+    let id = tx.next_id(Kind::Partner).await?;
+    let sql = "INSERT INTO partners (id, name, name_key, suspended, created_at) VALUES ($1, $2, $3, $4, $5)
+               ON CONFLICT DO NOTHING";
+    let added = tx.execute(sql, args![id, name.as_str(), &name.key(), false, now.as_second()]).await?;
+    Ok((added == 1).then(|| Partner { id: PartnerId(id), name: name.as_str().to_owned(), suspended: false }))
+}
+
+/// Is there any partner yet?
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn any(tx: &mut Tx) -> Result<bool, Error> {
+    Ok(tx.first("SELECT id FROM partners LIMIT 1", &[], |row| row.next::<i64>()).await?.is_some())
+}
