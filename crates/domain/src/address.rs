@@ -52,8 +52,9 @@ impl Address {
             .or_else(|| fields.required("state", |json| state::parse(string(json)?, country)));
         let zipcode = unchanged(&fields, "zipcode", same_country.map(|a| &a.zipcode))
             .or_else(|| fields.required("zipcode", |json| zipcode::read(json, country)));
-        let country = unchanged(&fields, "country", same_country.map(|a| &a.country))
-            .or_else(|| fields.required("country", |json| Ok::<_, Violation>(Country::read(json)?.alpha2().to_owned())));
+        let country = unchanged(&fields, "country", same_country.map(|a| &a.country)).or_else(|| {
+            fields.required("country", |json| Ok::<_, Violation>(Country::read(json)?.alpha2().to_owned()))
+        });
         if handling == Handling::Strict {
             fields.refuse_unknown(&Self::FIELDS, &[]);
         }
@@ -156,6 +157,8 @@ mod tests {
         assert!(read(&json, None).is_err());
         // Another country is another meaning.
         assert!(read(&json.replace("\"AU\"", "\"DE\""), Some(&odd)).is_err());
-        assert!(read(&json.replace("Somewhere", "Elsewhere"), Some(&odd)).unwrap_err().starts_with("state must"));
+        assert!(
+            read(&json.replace("Somewhere", "Elsewhere"), Some(&odd)).unwrap_err().starts_with("state must")
+        );
     }
 }

@@ -4,8 +4,8 @@ use crate::json::Json;
 use crate::text::{any_of, closest, filled_line, invalid, skeleton, string};
 use crate::violation::{Violation, shortened};
 use rust_iso3166::{ALL, CountryCode};
-use std::collections::{BTreeMap, HashMap};
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
 /// A country, territory or area of ISO 3166-1.
@@ -156,7 +156,10 @@ mod tests {
     fn every_alias_means_a_country_it_did_not_mean_before() {
         for (name, alpha2) in ALIASES {
             assert_eq!(Country::parse(name).map(Country::alpha2), Ok(alpha2), "{name}");
-            assert!(!ALL.iter().any(|country| skeleton(country.name) == skeleton(name)), "{name} is ISO's own");
+            assert!(
+                !ALL.iter().any(|country| skeleton(country.name) == skeleton(name)),
+                "{name} is ISO's own"
+            );
         }
     }
 
@@ -216,7 +219,9 @@ mod tests {
 
     #[test]
     fn the_closest_are_named() {
-        for (name, closest) in [("Germny", "\"Germany\""), ("Austrlia", "\"Australia\""), ("Untied States", "United States")] {
+        for (name, closest) in
+            [("Germny", "\"Germany\""), ("Austrlia", "\"Australia\""), ("Untied States", "United States")]
+        {
             let message = Country::parse(name).unwrap_err().message;
             assert!(message.contains(closest), "{message}");
         }

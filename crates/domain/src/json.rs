@@ -51,7 +51,9 @@ impl Json {
             Json::Number(number) => Value::Number(number.clone()),
             Json::String(text) => Value::String(text.clone()),
             Json::Array(elements) => elements.iter().map(Json::to_value).collect(),
-            Json::Object(fields) => fields.iter().map(|(key, value)| (key.clone(), value.to_value())).collect(),
+            Json::Object(fields) => {
+                fields.iter().map(|(key, value)| (key.clone(), value.to_value())).collect()
+            }
         }
     }
 
@@ -72,6 +74,10 @@ impl Json {
             Json::Object(fields) => fields.iter().find(|(known, _)| known == key).map(|(_, value)| value),
             _ => None,
         }
+    }
+
+    fn is_container(&self) -> bool {
+        matches!(self, Json::Array(_) | Json::Object(_))
     }
 
     /// Its type, as a message names it: "a string".
@@ -113,8 +119,9 @@ pub(crate) fn duplicates(json: &Json) -> Violations {
 fn note_duplicates(json: &Json, pointer: &mut String, violations: &mut Violations) {
     let length = pointer.len();
     match json {
+        _ if violations.is_full() => {}
         Json::Array(elements) => {
-            for (i, element) in elements.iter().enumerate() {
+            for (i, element) in elements.iter().enumerate().filter(|(_, element)| element.is_container()) {
                 pointer.push_str(&format!("/{i}"));
                 note_duplicates(element, pointer, violations);
                 pointer.truncate(length);
@@ -128,7 +135,7 @@ fn note_duplicates(json: &Json, pointer: &mut String, violations: &mut Violation
                 let pointer = format!("{pointer}{}", segment(key));
                 violations.push(Violation::new(pointer, code::DUPLICATE, "is given more than once"));
             }
-            for (key, value) in fields {
+            for (key, value) in fields.iter().filter(|(_, value)| value.is_container()) {
                 pointer.push_str(&segment(key));
                 note_duplicates(value, pointer, violations);
                 pointer.truncate(length);
@@ -296,7 +303,10 @@ mod tests {
         let now = "2016-09-15T18:17:04Z".parse().unwrap();
         let refused = crate::NewCustomer::parse(&body, now, crate::Handling::Strict).unwrap_err();
         let pointers: Vec<_> = refused.violations.iter().map(|v| (v.pointer.as_str(), v.code)).collect();
-        assert_eq!(pointers, [("/trial_expiration_date", code::INVALID), ("/billing_contact", code::INVALID)]);
+        assert_eq!(
+            pointers,
+            [("/trial_expiration_date", code::INVALID), ("/billing_contact", code::INVALID)]
+        );
         assert_eq!(refused.azure_customer_id.unwrap().as_str(), "34fdg");
     }
 
@@ -342,9 +352,45 @@ mod tests {
     /// Texts that are nearly JSON: pieces of it in any order.
     fn nearly_json() -> impl Strategy<Value = String> {
         let pieces = prop::sample::select(vec![
-            "{", "}", "[", "]", ",", ":", "\"", "\"a\"", "\"é\"", "'", "“", "\\", "\\u", "\\ud800", "\n", " ", "\t", "/",
-            "//", "/*", "*/", "1", "0", "01", "-", ".", "1e400", "e", "true", "tru", "True", "null", "abc", "é", "=", ";", "😀",
-            "\"a\":", "\"b\": {\"c\": [1, 2]}",
+            "{",
+            "}",
+            "[",
+            "]",
+            ",",
+            ":",
+            "\"",
+            "\"a\"",
+            "\"é\"",
+            "'",
+            "“",
+            "\\",
+            "\\u",
+            "\\ud800",
+            "\n",
+            " ",
+            "\t",
+            "/",
+            "//",
+            "/*",
+            "*/",
+            "1",
+            "0",
+            "01",
+            "-",
+            ".",
+            "1e400",
+            "e",
+            "true",
+            "tru",
+            "True",
+            "null",
+            "abc",
+            "é",
+            "=",
+            ";",
+            "😀",
+            "\"a\":",
+            "\"b\": {\"c\": [1, 2]}",
         ]);
         prop::collection::vec(pieces, 0..24).prop_map(|pieces| pieces.concat())
     }

@@ -19,15 +19,16 @@ pub mod json;
 pub mod margin;
 pub mod name;
 pub mod partner_billing;
-pub mod state;
 pub mod tags;
 pub mod trial;
+pub mod user;
 pub mod violation;
-pub mod zipcode;
 
 mod fields;
 mod slips;
+mod state;
 mod text;
+mod zipcode;
 
 pub use address::Address;
 pub use azure::AzureCustomerId;
@@ -42,4 +43,5 @@ pub use name::CustomerName;
 pub use partner_billing::PartnerBilling;
 pub use tags::Tag;
 pub use trial::TrialExpiration;
+pub use user::{NewUser, Role, User};
 pub use violation::{Violation, Violations, code};

@@ -151,14 +151,17 @@ mod tests {
 
     #[test]
     fn written() {
-        for (count, json) in [(0, "0.0"), (125_000, "12.5"), (123_456, "12.3456"), (1, "0.0001"), (20_000, "2.0")] {
+        for (count, json) in
+            [(0, "0.0"), (125_000, "12.5"), (123_456, "12.3456"), (1, "0.0001"), (20_000, "2.0")]
+        {
             assert_eq!(serde_json::to_string(&Margin(count)).unwrap(), json);
         }
     }
 
     #[test]
     fn the_range() {
-        for (count, legal) in [(0, true), (999_999, true), (1_000_000, false), (-1, false), (i64::MAX, false)] {
+        for (count, legal) in [(0, true), (999_999, true), (1_000_000, false), (-1, false), (i64::MAX, false)]
+        {
             assert_eq!(Margin::from_ten_thousandths(count).is_some(), legal, "{count}");
         }
     }

@@ -26,10 +26,8 @@ pub(crate) fn find(text: &str, mut error: Error) -> Violations {
             break; // The mend did not help.
         }
         violations.push(violation);
-        if slip.mends.is_empty() {
-            break;
-        }
-        draft.mend(slip.mends);
+        let Some((range, with)) = slip.mend else { break };
+        draft.replace(range, &with);
         match serde_json::from_str::<Json>(&draft.text) {
             Ok(json) => {
                 violations.extend(duplicates(&json));
@@ -44,7 +42,8 @@ pub(crate) fn find(text: &str, mut error: Error) -> Violations {
 /// The body is not UTF-8 from byte `at` on.
 pub(crate) fn not_utf8(body: &[u8], at: usize) -> Violations {
     let readable = String::from_utf8_lossy(&body[..at]);
-    located(&readable, readable.len(), "this byte is not UTF-8: send the text encoded as UTF-8".to_owned()).into()
+    located(&readable, readable.len(), "this byte is not UTF-8: send the text encoded as UTF-8".to_owned())
+        .into()
 }
 
 /// A slip at a byte of the text, with its line and column.
@@ -60,21 +59,21 @@ fn position(text: &str, at: usize) -> (usize, usize) {
     (1 + before.matches('\n').count(), 1 + before[line_start..].chars().count())
 }
 
-/// One slip: the byte of the draft where it is, what to do about it, and the replacements in the draft, in order,
-/// that do it. Without any it is beyond mending.
+/// One slip: the byte of the draft where it is, what to do about it, and the replacement in the draft that does it.
+/// Without one it is beyond mending.
 struct Slip {
     at: usize,
     message: String,
-    mends: Vec<(Range<usize>, String)>,
+    mend: Option<(Range<usize>, String)>,
 }
 
 impl Slip {
     fn beyond_mending(at: usize, message: impl Into<String>) -> Slip {
-        Slip { at, message: message.into(), mends: Vec::new() }
+        Slip { at, message: message.into(), mend: None }
     }
 
     fn replace(range: Range<usize>, with: impl Into<String>, message: impl Into<String>) -> Slip {
-        Slip { at: range.start, message: message.into(), mends: vec![(range, with.into())] }
+        Slip { at: range.start, message: message.into(), mend: Some((range, with.into())) }
     }
 
     fn remove(range: Range<usize>, message: impl Into<String>) -> Slip {
@@ -134,12 +133,10 @@ impl Draft<'_> {
         Draft { original: text, text: text.to_owned(), origin: (0..=text.len()).collect() }
     }
 
-    fn mend(&mut self, mends: Vec<(Range<usize>, String)>) {
-        for (range, with) in mends.into_iter().rev() {
-            let from = self.origin[range.start];
-            self.text.replace_range(range.clone(), &with);
-            self.origin.splice(range, std::iter::repeat_n(from, with.len()));
-        }
+    fn replace(&mut self, range: Range<usize>, with: &str) {
+        let from = self.origin[range.start];
+        self.text.replace_range(range.clone(), with);
+        self.origin.splice(range, std::iter::repeat_n(from, with.len()));
     }
 
     /// The slip at which serde_json stopped.
@@ -159,8 +156,8 @@ impl Draft<'_> {
             let token = self.word_around(at);
             let message = format!("number out of range: {}", shortened(&self.text[token.clone()]));
             Slip::replace(token, "0", message)
-        } else if here == Some('/') && self.text[at..].starts_with(['/']) && self.comment(at).is_some() {
-            Slip::remove(self.comment(at).unwrap_or(at..at), "remove this comment: JSON has none")
+        } else if let Some(comment) = self.comment(at) {
+            Slip::remove(comment, "remove this comment: JSON has none")
         } else if error.is_eof() {
             self.at_end(&before)
         } else if says("trailing comma") {
@@ -177,8 +174,13 @@ impl Draft<'_> {
             self.key_expected(at, here, &before)
         } else if says("trailing characters") {
             match here {
-                Some(c @ ('}' | ']' | ',' | ';')) => Slip::remove(at..at + 1, format!("remove this {c}: the text is over")),
-                _ => Slip::beyond_mending(at, format!("the text should be over here, but {} follows", self.token(at))),
+                Some(c @ ('}' | ']' | ',' | ';')) => {
+                    Slip::remove(at..at + 1, format!("remove this {c}: the text is over"))
+                }
+                _ => Slip::beyond_mending(
+                    at,
+                    format!("the text should be over here, but {} follows", self.token(at)),
+                ),
             }
         } else {
             self.value_expected(at, here, &before)
@@ -197,13 +199,17 @@ impl Draft<'_> {
         match here {
             // A closing quote further on belongs to this string if what comes after it could follow a string.
             Some('\n' | '\r') if control && self.closes_properly(at) => {
-                Slip::replace(at..at + 1, " ", "write \\n instead of this line break, or close the string before it")
+                let length = if rest.starts_with("\r\n") { 2 } else { 1 };
+                let message = "write \\n instead of this line break, or close the string before it";
+                Slip::replace(at..at + length, " ", message)
             }
             Some('\n' | '\r') | None => {
                 let line = self.text[start..at].trim_end_matches([',', '}', ']', ' ', '\t', '\n', '\r']);
                 let end = (start + line.len()).max(start + 1);
-                let mends = vec![(end..end, "\"".to_owned())];
-                Slip { at: start, message: "this string is not closed: put a \" at its end".to_owned(), mends }
+                Slip {
+                    at: start,
+                    ..Slip::insert(end, "\"", "this string is not closed: put a \" at its end")
+                }
             }
             Some('\t') if control => Slip::replace(at..at + 1, " ", "write \\t instead of this tab"),
             Some(c) if control => {
@@ -238,7 +244,8 @@ impl Draft<'_> {
             }
             _ => {
                 let closers: String = before.open.iter().rev().map(|(bracket, _)| closer(*bracket)).collect();
-                let openers: Vec<_> = before.open.iter().rev().take(3).map(|open| self.opener(*open)).collect();
+                let openers: Vec<_> =
+                    before.open.iter().rev().take(3).map(|open| self.opener(*open)).collect();
                 let message = format!("put {} here, to close {}", shortened(&closers), openers.join(", "));
                 Slip::insert(before.end, &closers, message)
             }
@@ -251,7 +258,9 @@ impl Draft<'_> {
                 let length = if self.text[at..].starts_with("=>") { 2 } else { 1 };
                 Slip::replace(at..at + length, ":", "write a colon instead")
             }
-            Some(',' | '}') => Slip::insert(before.end, ":null", "put a colon and a value here, after the key"),
+            Some(',' | '}') => {
+                Slip::insert(before.end, ":null", "put a colon and a value here, after the key")
+            }
             Some(c) if begins_value(c) && before.end < at || matches!(here, Some('{' | '[')) => {
                 Slip::insert(before.end, ":", format!("put a colon here, before {}", self.token(at)))
             }
@@ -261,7 +270,8 @@ impl Draft<'_> {
 
     fn comma_expected(&self, at: usize, here: Option<char>, before: &Before) -> Slip {
         let in_object = before.open.last().is_some_and(|(bracket, _)| *bracket == '{');
-        let missing = || Slip::insert(before.end, ",", format!("put a comma here, before {}", self.token(at)));
+        let missing =
+            || Slip::insert(before.end, ",", format!("put a comma here, before {}", self.token(at)));
         match here {
             Some(';') => Slip::replace(at..at + 1, ",", "write a comma instead"),
             Some('}' | ']') => self.mismatch(at, before),
@@ -269,7 +279,9 @@ impl Draft<'_> {
                 self.word(self.word_around(at))
             }
             Some(c) if begins_value(c) && (!in_object || self.is_key(at)) => missing(),
-            _ if in_object => self.unexpected(at, "a comma or } after the value; a \" in a string is written \\\""),
+            _ if in_object => {
+                self.unexpected(at, "a comma or } after the value; a \" in a string is written \\\"")
+            }
             _ => self.unexpected(at, "a comma or ] after the value"),
         }
     }
@@ -280,9 +292,9 @@ impl Draft<'_> {
             Some(']') => self.mismatch(at, before),
             Some(c) if is_quote(c) => self.quoted(at, c),
             Some(c) if is_word(c) => {
-                let end = at + self.text[at..].find(|c| !is_word(c) || c == ':').unwrap_or(self.text.len() - at);
-                let key = &self.text[at..end];
-                Slip::replace(at..end, quote(key), format!("quote the key: \"{}\"", shortened(key)))
+                let key = self.text[at..].split(|c| !is_word(c) || c == ':').next().unwrap_or_default();
+                let message = format!("quote the key: \"{}\"", shortened(key));
+                Slip::replace(at..at + key.len(), quote(key), message)
             }
             _ => self.unexpected(at, "a key in double quotes"),
         }
@@ -312,7 +324,11 @@ impl Draft<'_> {
         let right = closer(open.0);
         let outer = before.open.iter().rev().nth(1).map(|(bracket, _)| closer(*bracket));
         if outer.is_some_and(|outer| self.text[at..].starts_with(outer)) {
-            Slip::insert(before.end, &right.to_string(), format!("put {right} here, to close {}", self.opener(*open)))
+            Slip::insert(
+                before.end,
+                &right.to_string(),
+                format!("put {right} here, to close {}", self.opener(*open)),
+            )
         } else {
             let message = format!("write {right} instead, to close {}", self.opener(*open));
             Slip::replace(at..at + 1, right, message)
@@ -334,7 +350,9 @@ impl Draft<'_> {
             }
             _ => rest.find(|c| !is_word(c) || c == ':').map(|end| &rest[end..]),
         };
-        key.is_some_and(|rest| rest.trim_start_matches(|c| c == '"' || is_quote(c)).trim_start().starts_with(':'))
+        key.is_some_and(|rest| {
+            rest.trim_start_matches(|c| c == '"' || is_quote(c)).trim_start().starts_with(':')
+        })
     }
 
     /// A string in quotes other than JSON's.
@@ -366,8 +384,8 @@ impl Draft<'_> {
         // Unquoted text goes on to the end of its line, or of the value.
         let start = word.start;
         let end = if text.starts_with(char::is_alphabetic) {
-            let rest = &self.text[start..];
-            start + rest.find([',', '}', ']', '"', '\n', '\r']).map_or(rest, |end| &rest[..end]).trim_end().len()
+            let rest = self.text[start..].split([',', '}', ']', '"', '\n', '\r']).next();
+            start + rest.unwrap_or_default().trim_end().len()
         } else {
             word.end
         };
@@ -450,37 +468,70 @@ mod tests {
             (" \n ", "line 1, column 1: a JSON object is expected, but the body is empty"),
             (r#"{"a": 1,}"#, "line 1, column 8: remove this comma: only } follows"),
             ("[1, 2,\n]", "line 1, column 6: remove this comma: only ] follows"),
-            (r#"{"a": 1,"#, "line 1, column 8: remove this comma: nothing follows; line 1, column 8: put } here, to close the { of line 1"),
+            (
+                r#"{"a": 1,"#,
+                "line 1, column 8: remove this comma: nothing follows; line 1, column 8: put } here, to close the { of line 1",
+            ),
             ("[1,,2]", "line 1, column 4: remove this comma: nothing stands before it"),
             (r#"{,"a": 1}"#, "line 1, column 2: remove this comma: nothing stands before it"),
             (r#"{"a": 1,, "b": 2}"#, "line 1, column 9: remove this comma: nothing stands before it"),
             ("{\"é\": {}\n \"b\": 2}", "line 1, column 9: put a comma here, before \"b\""),
             (r#"["a" "b"]"#, "line 1, column 5: put a comma here, before \"b\""),
             (r#"[{} {}]"#, "line 1, column 4: put a comma here, before {"),
-            (r#"{"a": 1 b: 2}"#, "line 1, column 8: put a comma here, before b; line 1, column 9: quote the key: \"b\""),
+            (
+                r#"{"a": 1 b: 2}"#,
+                "line 1, column 8: put a comma here, before b; line 1, column 9: quote the key: \"b\"",
+            ),
             (r#"{"a": 1; "b": 2}"#, "line 1, column 8: write a comma instead"),
             (r#"{"a" 1}"#, "line 1, column 5: put a colon here, before 1"),
             (r#"{"a"{}}"#, "line 1, column 5: put a colon here, before {"),
-            (r#"{"a" = 1, "b" => 2}"#, "line 1, column 6: write a colon instead; line 1, column 15: write a colon instead"),
+            (
+                r#"{"a" = 1, "b" => 2}"#,
+                "line 1, column 6: write a colon instead; line 1, column 15: write a colon instead",
+            ),
             (r#"{"a":: 1}"#, "line 1, column 6: remove this colon: there is one already"),
             (r#"{"a"}"#, "line 1, column 5: put a colon and a value here, after the key"),
             (r#"{"a": , "b": 1}"#, "line 1, column 6: put a value here, after the colon"),
             (r#"{"a":}"#, "line 1, column 6: put a value here, after the colon"),
-            (r#"{"a":"#, "line 1, column 6: put a value here, after the colon; line 1, column 6: put } here, to close the { of line 1"),
+            (
+                r#"{"a":"#,
+                "line 1, column 6: put a value here, after the colon; line 1, column 6: put } here, to close the { of line 1",
+            ),
             (r#"{name: "x"}"#, "line 1, column 2: quote the key: \"name\""),
             (r#"{1: "x"}"#, "line 1, column 2: quote the key: \"1\""),
-            (r#"{'a': 'it's "x"'}"#, r#"line 1, column 2: use double quotes: "a"; line 1, column 7: use double quotes: "it's "x"""#),
-            ("{“a”: “b”}", "line 1, column 2: use double quotes: \"a\"; line 1, column 7: use double quotes: \"b\""),
-            (r#"{"a": True, "b": None, "c": NaN, "d": FALSE}"#, "line 1, column 7: write true instead; line 1, column 18: write null instead; line 1, column 29: write null instead; line 1, column 39: write false instead"),
+            (
+                r#"{'a': 'it's "x"'}"#,
+                r#"line 1, column 2: use double quotes: "a"; line 1, column 7: use double quotes: "it's "x"""#,
+            ),
+            (
+                "{“a”: “b”}",
+                "line 1, column 2: use double quotes: \"a\"; line 1, column 7: use double quotes: \"b\"",
+            ),
+            (
+                r#"{"a": True, "b": None, "c": NaN, "d": FALSE}"#,
+                "line 1, column 7: write true instead; line 1, column 18: write null instead; line 1, column 29: write null instead; line 1, column 39: write false instead",
+            ),
             (r#"{"a": tru}"#, "line 1, column 7: quote it: \"tru\""),
             (r#"{"a": truee}"#, "line 1, column 7: quote it: \"truee\""),
             (r#"{"a": 01234}"#, "line 1, column 7: quote it: \"01234\"; a number does not begin with 0"),
-            (r#"[+1, .5, 1., -, 0x1F, 12abc, 1e, 1.2.3]"#, "line 1, column 2: quote it: \"+1\"; line 1, column 6: quote it: \".5\"; line 1, column 10: quote it: \"1.\"; line 1, column 14: quote it: \"-\"; line 1, column 17: quote it: \"0x1F\"; line 1, column 23: quote it: \"12abc\"; line 1, column 30: quote it: \"1e\"; line 1, column 34: quote it: \"1.2.3\""),
-            (r#"{"a": Acme Corp, "b": x@y.z}"#, "line 1, column 7: quote it: \"Acme Corp\"; line 1, column 23: quote it: \"x@y.z\""),
+            (
+                r#"[+1, .5, 1., -, 0x1F, 12abc, 1e, 1.2.3]"#,
+                "line 1, column 2: quote it: \"+1\"; line 1, column 6: quote it: \".5\"; line 1, column 10: quote it: \"1.\"; line 1, column 14: quote it: \"-\"; line 1, column 17: quote it: \"0x1F\"; line 1, column 23: quote it: \"12abc\"; line 1, column 30: quote it: \"1e\"; line 1, column 34: quote it: \"1.2.3\"",
+            ),
+            (
+                r#"{"a": Acme Corp, "b": x@y.z}"#,
+                "line 1, column 7: quote it: \"Acme Corp\"; line 1, column 23: quote it: \"x@y.z\"",
+            ),
             (r#"{"a": 2016-09-22T00:00:00Z}"#, "line 1, column 7: quote it: \"2016-09-22T00:00:00Z\""),
             ("[1e400]", "line 1, column 2: number out of range: 1e400"),
-            ("{\"a\": 1 // one\n, /* two */ \"b\": 2}", "line 1, column 9: remove this comment: JSON has none; line 2, column 3: remove this comment: JSON has none"),
-            (r#"{"a": [{"b": 1"#, "line 1, column 15: put }]} here, to close the { of line 1, the [ of line 1, the { of line 1"),
+            (
+                "{\"a\": 1 // one\n, /* two */ \"b\": 2}",
+                "line 1, column 9: remove this comment: JSON has none; line 2, column 3: remove this comment: JSON has none",
+            ),
+            (
+                r#"{"a": [{"b": 1"#,
+                "line 1, column 15: put }]} here, to close the { of line 1, the [ of line 1, the { of line 1",
+            ),
             ("{\"a\": [\n1}", "line 2, column 2: put ] here, to close the [ of line 1"),
             ("[1, 2}", "line 1, column 6: write ] instead, to close the [ of line 1"),
             (r#"{"a": 1]"#, "line 1, column 8: write } instead, to close the { of line 1"),
@@ -489,13 +540,35 @@ mod tests {
             (r#"{"a": 1} {"b": 2}"#, "line 1, column 10: the text should be over here, but { follows"),
             ("{\"a\": \"b,\n\"c\": 1}", "line 1, column 7: this string is not closed: put a \" at its end"),
             (r#"{"a": "b}"#, "line 1, column 7: this string is not closed: put a \" at its end"),
-            ("{\"a\": \"b\nc\"}", "line 1, column 9: write \\n instead of this line break, or close the string before it"),
-            ("[\"a\tb\", \"\u{1}\"]", "line 1, column 4: write \\t instead of this tab; line 1, column 10: write \\u0001 instead of this control character"),
-            (r#"["C:\users", "\q"]"#, r#"line 1, column 5: \users is no escape of JSON: a backslash itself is written \\; line 1, column 15: \q is no escape of JSON: a backslash itself is written \\"#),
-            (r#"["\ud800"]"#, r#"line 1, column 3: \ud800 is no escape of JSON: a backslash itself is written \\"#),
-            (r#"{"a": "5" disk"}"#, r#"line 1, column 11: disk is not expected here, but a comma or } after the value; a " in a string is written \""#),
+            (
+                "{\"a\": \"b\nc\"}",
+                "line 1, column 9: write \\n instead of this line break, or close the string before it",
+            ),
+            (
+                "[\"a\tb\", \"\u{1}\"]",
+                "line 1, column 4: write \\t instead of this tab; line 1, column 10: write \\u0001 instead of this control character",
+            ),
+            (
+                r#"["C:\users", "\q"]"#,
+                r#"line 1, column 5: \users is no escape of JSON: a backslash itself is written \\; line 1, column 15: \q is no escape of JSON: a backslash itself is written \\"#,
+            ),
+            (
+                "[\"a\r\nb\"]",
+                "line 1, column 4: write \\n instead of this line break, or close the string before it",
+            ),
+            (
+                r#"["\ud800"]"#,
+                r#"line 1, column 3: \ud800 is no escape of JSON: a backslash itself is written \\"#,
+            ),
+            (
+                r#"{"a": "5" disk"}"#,
+                r#"line 1, column 11: disk is not expected here, but a comma or } after the value; a " in a string is written \""#,
+            ),
             ("[*]", "line 1, column 2: * is not expected here, but a value"),
-            ("{\"a\": 1, \"a\": 2,}", "line 1, column 16: remove this comma: only } follows; a is given more than once"),
+            (
+                "{\"a\": 1, \"a\": 2,}",
+                "line 1, column 16: remove this comma: only } follows; a is given more than once",
+            ),
             ("é", "line 1, column 1: quote it: \"é\""),
         ] {
             assert_eq!(slips(text), expected, "{text}");

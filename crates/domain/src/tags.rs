@@ -56,8 +56,8 @@ impl Tag {
 
     fn read(json: &Json, handling: Handling) -> Result<Tag, Violations> {
         let mut fields = Fields::of(json, "an object with key and value")?;
-        let key = fields
-            .required("key", |key| filled_line(string(key)?, Self::LONGEST_KEY).map(str::to_owned));
+        let key =
+            fields.required("key", |key| filled_line(string(key)?, Self::LONGEST_KEY).map(str::to_owned));
         // A value alone may be empty, so blank is not absent here.
         let value = match fields.raw("value") {
             None | Some(Json::Null) => Err(required()),
@@ -68,7 +68,9 @@ impl Tag {
             fields.refuse_unknown(&Self::FIELDS, &[]);
         }
         match (key, value) {
-            (Some(key), Some(value)) if fields.violations.is_empty() => Ok(Tag { key, value: value.to_owned() }),
+            (Some(key), Some(value)) if fields.violations.is_empty() => {
+                Ok(Tag { key, value: value.to_owned() })
+            }
             _ => Err(fields.violations),
         }
     }
@@ -129,7 +131,8 @@ mod tests {
         assert_eq!(tags(21), Err("tags has 21 entries, at most 20 are allowed".to_owned()));
 
         let sized = |key: usize, value: usize| {
-            read(&format!(r#"[{{"key": "{}", "value": "{}"}}]"#, "é".repeat(key), "é".repeat(value))).map(|_| ())
+            read(&format!(r#"[{{"key": "{}", "value": "{}"}}]"#, "é".repeat(key), "é".repeat(value)))
+                .map(|_| ())
         };
         assert_eq!(sized(128, 256), Ok(()));
         assert_eq!(

@@ -35,12 +35,14 @@ pub(crate) fn line(text: &str, most: usize) -> Result<&str, Violation> {
         return Err(too_long(length, "characters", most));
     }
     match text.chars().find(|c| c.is_control()) {
-        Some(c) => Err(invalid(format!("must not contain control characters, but has U+{:04X}", u32::from(c)))),
+        Some(c) => {
+            Err(invalid(format!("must not contain control characters, but has U+{:04X}", u32::from(c))))
+        }
         None => Ok(text),
     }
 }
 
-/// Like [`line`], and something has to be left.
+/// Like [`line()`], and something has to be left.
 pub(crate) fn filled_line(text: &str, most: usize) -> Result<&str, Violation> {
     match line(text, most) {
         Ok("") => Err(required()),

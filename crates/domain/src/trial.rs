@@ -52,7 +52,7 @@ impl TrialExpiration {
         // A bracketed time zone is RFC 9557's, not ISO 8601's, and would need tables of zones.
         let pieces = Pieces::parse(text).ok().filter(|pieces| pieces.time_zone_annotation().is_none())?;
         let local = pieces.date().to_datetime(pieces.time().unwrap_or_default());
-        let offset = pieces.to_numeric_offset().map_or(0, |offset| offset.seconds());
+        let offset = pieces.to_numeric_offset().map_or(0, jiff::tz::Offset::seconds);
         if offset.abs() >= 24 * 60 * 60 {
             return None;
         }

@@ -129,7 +129,8 @@ impl Violations {
 
     /// Whether more would be dropped, and looking for more is idle.
     pub(crate) fn is_full(&self) -> bool {
-        self.0.len() >= Self::LIMIT || self.0.iter().map(|violation| violation.pointer.len()).sum::<usize>() > 65_536
+        self.0.len() >= Self::LIMIT
+            || self.0.iter().map(|violation| violation.pointer.len()).sum::<usize>() > 65_536
     }
 
     /// All of them, found under `prefix`.
@@ -207,8 +208,11 @@ pub(crate) fn segment(key: &str) -> String {
 /// A piece of the input to be shown in a message: at most 60 characters, none of them a control character.
 pub(crate) fn shortened(text: &str) -> String {
     const SHOWN: usize = 60;
-    let mut shown: String =
-        text.chars().take(SHOWN).map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect();
+    let mut shown: String = text
+        .chars()
+        .take(SHOWN)
+        .map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c })
+        .collect();
     if text.chars().nth(SHOWN).is_some() {
         shown.push('…');
     }
@@ -257,17 +261,29 @@ mod tests {
             all.into_iter().map(|violation| violation.pointer).collect::<Vec<_>>()
         };
         assert_eq!(
-            order(&["/x", "/tags/1/key", "/tags", "/address/zipcode", "/address/city", "/azure_customer_id", ""]),
+            order(&[
+                "/x",
+                "/tags/1/key",
+                "/tags",
+                "/address/zipcode",
+                "/address/city",
+                "/azure_customer_id",
+                ""
+            ]),
             ["", "/azure_customer_id", "/address/zipcode", "/address/city", "/tags/1/key", "/tags", "/x"]
         );
     }
 
     #[test]
     fn bounded() {
-        let many: Violations = (0..9999).map(|i| Violation::new(format!("/{i}"), code::UNKNOWN, "")).collect();
+        let many: Violations =
+            (0..9999).map(|i| Violation::new(format!("/{i}"), code::UNKNOWN, "")).collect();
         assert_eq!(many.len(), Violations::LIMIT);
         assert_eq!(shortened(&"é".repeat(61)), format!("{}…", "é".repeat(60)));
         assert_eq!(shortened("a\nb"), "a\u{fffd}b");
-        assert_eq!(Violation::new(format!("/{}", "k".repeat(5000)), code::UNKNOWN, "").sentence().chars().count(), 62);
+        assert_eq!(
+            Violation::new(format!("/{}", "k".repeat(5000)), code::UNKNOWN, "").sentence().chars().count(),
+            62
+        );
     }
 }

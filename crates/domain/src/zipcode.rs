@@ -6,7 +6,7 @@ use crate::text::{invalid, too_long, wrong_type};
 use crate::violation::{Violation, shortened};
 
 /// The longest postal code outside the US, in characters.
-pub const MOST: usize = 16;
+const MOST: usize = 16;
 
 /// Reads a postal code, a string or a number. In the US `12345` or `12345-6789`, and a number is padded to five
 /// digits, for `1234` is what is left of `01234`. Elsewhere, and where the country is not known, 1–16 letters,

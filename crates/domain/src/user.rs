@@ -1,0 +1,250 @@
+//! Who signs in: a partner's user or a customer's, and what it may do.
+
+use crate::contact::Email;
+use crate::customer::Handling;
+use crate::fields::Fields;
+use crate::ids::{CustomerId, UserId};
+use crate::json::Json;
+use crate::text::{invalid, line, string};
+use crate::trial::TrialExpiration;
+use crate::violation::{Violation, Violations, code, shortened};
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+
+/// What a user may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// A partner's user who may do everything.
+    Admin,
+    /// A partner's user who may read, and change customers, assignments and bill runs.
+    Operator,
+    /// A partner's user who may read.
+    Viewer,
+    /// A customer's user, who may read its own customer, statements and bills.
+    Customer,
+}
+
+impl Role {
+    /// The roles of a partner's users.
+    pub const OF_PARTNERS: [Role; 3] = [Role::Admin, Role::Operator, Role::Viewer];
+
+    /// As it is written in payloads: `admin`, `operator`, `viewer` or `customer`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Role::Admin => "admin",
+            Role::Operator => "operator",
+            Role::Viewer => "viewer",
+            Role::Customer => "customer",
+        }
+    }
+
+    /// The role written exactly so.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Role::Admin, Role::Operator, Role::Viewer, Role::Customer]
+            .into_iter()
+            .find(|role| role.as_str() == text)
+    }
+
+    fn read(json: &Json, allowed: &[Role]) -> Result<Self, Violation> {
+        let text = string(json)?;
+        Role::parse(text).filter(|role| allowed.contains(role)).ok_or_else(|| {
+            let names: Vec<_> = allowed.iter().map(|role| role.as_str()).collect();
+            invalid(format!("must be one of {}, not {:?}", names.join(", "), shortened(text)))
+        })
+    }
+}
+
+/// A user to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewUser {
+    /// Unique in its tenant.
+    pub email: Email,
+    /// For people to read; may be empty. At most 255 characters.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+    /// When its key ends by itself.
+    pub key_expires_at: Option<TrialExpiration>,
+}
+
+/// A user as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// Its number.
+    pub id: UserId,
+    /// The customer whose user it is; `None` for a partner's own.
+    pub customer: Option<CustomerId>,
+    /// Unique in its tenant.
+    pub email: Email,
+    /// For people to read; may be empty.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+    /// Whether it has a key.
+    pub has_key: bool,
+    /// When its key ends by itself.
+    pub key_expires_at: Option<TrialExpiration>,
+    /// When its key was last used, give or take a minute.
+    pub last_used_at: Option<Timestamp>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+const FIELDS: [&str; 4] = ["email", "name", "role", "api_key_expires_at"];
+const READ_ONLY: [&str; 7] =
+    ["id", "customer_id", "api_key", "created_at", "updated_at", "last_used_at", "has_api_key"];
+const MOST_NAME: usize = 255;
+
+impl NewUser {
+    /// Reads the payload that makes a user of a customer, or of the partner itself (`customer` is `None`). A customer's
+    /// user has the role `customer`, given or not; a partner's has to say which of the others.
+    ///
+    /// # Errors
+    /// Every rule that the payload breaks.
+    pub fn parse(
+        body: &Json,
+        customer: Option<CustomerId>,
+        now: Timestamp,
+        handling: Handling,
+    ) -> Result<Self, Violations> {
+        let mut fields = open(body)?;
+        let email = fields.required("email", Email::read);
+        let name = fields.optional("name", |json| line(string(json)?, MOST_NAME).map(str::to_owned));
+        let role = match customer {
+            Some(_) => {
+                fields.optional("role", |json| Role::read(json, &[Role::Customer])).or(Some(Role::Customer))
+            }
+            None => fields.required("role", |json| Role::read(json, &Role::OF_PARTNERS)),
+        };
+        let key_expires_at = read_expiry(&mut fields, now);
+        if handling == Handling::Strict {
+            fields.refuse_unknown(&FIELDS, &READ_ONLY);
+        }
+        match (email, role) {
+            (Some(email), Some(role)) if fields.violations.is_empty() => {
+                Ok(NewUser { email, name: name.unwrap_or_default(), role, key_expires_at })
+            }
+            _ => Err(fields.violations),
+        }
+    }
+}
+
+impl User {
+    /// Name and role after a `PUT`, which changes only what it names.
+    ///
+    /// # Errors
+    /// Every rule that the payload breaks.
+    pub fn patched(&self, body: &Json, handling: Handling) -> Result<(String, Role), Violations> {
+        let mut fields = open(body)?;
+        let allowed: &[Role] = if self.customer.is_some() { &[Role::Customer] } else { &Role::OF_PARTNERS };
+        let name = fields.optional("name", |json| line(string(json)?, MOST_NAME).map(str::to_owned));
+        let role = fields.optional("role", |json| Role::read(json, allowed));
+        let email = fields.optional("email", Email::read);
+        if email.is_some_and(|email| email.key() != self.email.key()) {
+            fields.refuse("email", invalid("cannot be changed; make another user instead"));
+        }
+        if handling == Handling::Strict {
+            fields.refuse_unknown(
+                &["name", "role", "email"],
+                &[&READ_ONLY[..], &["api_key_expires_at"]].concat(),
+            );
+        }
+        if !fields.violations.is_empty() {
+            return Err(fields.violations);
+        }
+        Ok((name.unwrap_or_else(|| self.name.clone()), role.unwrap_or(self.role)))
+    }
+}
+
+/// Reads the payload of a key's rotation: nothing, or when the new key is to end.
+///
+/// # Errors
+/// Every rule that the payload breaks.
+pub fn key_expiry(
+    body: &Json,
+    now: Timestamp,
+    handling: Handling,
+) -> Result<Option<TrialExpiration>, Violations> {
+    let mut fields = open(body)?;
+    let expiry = read_expiry(&mut fields, now);
+    if handling == Handling::Strict {
+        fields.refuse_unknown(&["api_key_expires_at"], &[]);
+    }
+    if fields.violations.is_empty() { Ok(expiry) } else { Err(fields.violations) }
+}
+
+fn open(body: &Json) -> Result<Fields<'_>, Violations> {
+    Fields::of(body, "").map_err(|_| Violation::new("", code::WRONG_TYPE, "must be a JSON object").into())
+}
+
+fn read_expiry(fields: &mut Fields<'_>, now: Timestamp) -> Option<TrialExpiration> {
+    fields.optional("api_key_expires_at", |json| TrialExpiration::read(json)?.in_future(now))
+}
+
+/// The answer of the API.
+impl Serialize for User {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeMap;
+        let time = |time: Timestamp| format!("{time:.0}");
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("id", &self.id)?;
+        if let Some(customer) = self.customer {
+            map.serialize_entry("customer_id", &customer)?;
+        }
+        map.serialize_entry("email", &self.email)?;
+        map.serialize_entry("name", &self.name)?;
+        map.serialize_entry("role", &self.role)?;
+        map.serialize_entry("has_api_key", &self.has_key)?;
+        if let Some(expiry) = self.key_expires_at {
+            map.serialize_entry("api_key_expires_at", &expiry)?;
+        }
+        if let Some(used) = self.last_used_at {
+            map.serialize_entry("last_used_at", &time(used))?;
+        }
+        map.serialize_entry("created_at", &time(self.created_at))?;
+        map.serialize_entry("updated_at", &time(self.updated_at))?;
+        map.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn payloads() {
+        let now = "2016-09-15T18:17:04Z".parse().unwrap();
+        let (of_partner, of_customer) = (None, Some(CustomerId(1)));
+        let good = json!({"email": "a@b.example", "name": "A", "role": "viewer"});
+        let cases = [
+            (good.clone(), of_partner, ""),
+            (json!({"email": "a@b.example", "role": "admin"}), of_partner, ""),
+            (json!({"email": "a@b.example"}), of_partner, "/role required"),
+            (json!({"role": "admin"}), of_partner, "/email required"),
+            (json!({"email": "abc", "role": "root"}), of_partner, "/email invalid, /role invalid"),
+            (json!({"email": "a@b.example", "role": "customer"}), of_partner, "/role invalid"),
+            (json!({"email": "a@b.example"}), of_customer, ""),
+            (json!({"email": "a@b.example", "role": "customer"}), of_customer, ""),
+            (good, of_customer, "/role invalid"),
+            (json!({"email": "a@b.example", "name": 7}), of_customer, "/name wrong_type"),
+            (
+                json!({"email": "a@b.example", "api_key_expires_at": "2016-01-01"}),
+                of_customer,
+                "/api_key_expires_at not_future",
+            ),
+            (json!({"email": "a@b.example", "mail": "x"}), of_customer, "/mail unknown"),
+            (json!([]), of_partner, " wrong_type"),
+        ];
+        for (body, customer, expected) in cases {
+            let read = NewUser::parse(&Json::from(&body), customer, now, Handling::Strict);
+            let found = read.err().map_or(String::new(), |violations| {
+                violations.iter().map(|v| format!("{} {}", v.pointer, v.code)).collect::<Vec<_>>().join(", ")
+            });
+            assert_eq!(found, expected, "{body}");
+        }
+    }
+}
