@@ -280,7 +280,7 @@ pub(crate) struct CustomerId {
 #[into_params(parameter_in = Header)]
 pub(crate) struct StrictHandling {
     /// `handling=strict` turns unknown fields and parameters into violations (RFC 7240).
-    #[param(rename = "Prefer")]
+    #[param(rename = "Prefer", nullable = false)]
     prefer: Option<String>,
 }
 
@@ -288,7 +288,7 @@ pub(crate) struct StrictHandling {
 #[into_params(parameter_in = Header)]
 pub(crate) struct IfMatch {
     /// Change it only if its `ETag` is one of these (RFC 9110).
-    #[param(rename = "If-Match")]
+    #[param(rename = "If-Match", nullable = false)]
     if_match: Option<String>,
 }
 
@@ -296,7 +296,7 @@ pub(crate) struct IfMatch {
 #[into_params(parameter_in = Header)]
 pub(crate) struct IfNoneMatch {
     /// Answer `304` if its `ETag` is one of these (RFC 9110).
-    #[param(rename = "If-None-Match")]
+    #[param(rename = "If-None-Match", nullable = false)]
     if_none_match: Option<String>,
 }
 
@@ -333,19 +333,19 @@ pub(crate) struct ListParameters {
 pub(crate) enum Refusals {
     /// No key, or one that is unknown, rotated or revoked.
     #[response(status = 401)]
-    Unauthorized(#[to_schema] Error),
+    Unauthorized(Error),
     /// A live key that may not do this.
     #[response(status = 403)]
-    Forbidden(#[to_schema] Error),
+    Forbidden(Error),
     /// The URI is longer than 4,000 characters.
     #[response(status = 414)]
-    UriTooLong(#[to_schema] Error),
+    UriTooLong(Error),
     /// Internal service error.
     #[response(status = 500)]
-    Internal(#[to_schema] Error),
+    Internal(Error),
     /// The database is out of reach or full. Nothing was written; repeat the request after `Retry-After`.
     #[response(status = 503)]
-    Unavailable(#[to_schema] Error),
+    Unavailable(Error),
 }
 
 /// What every operation with a body may answer beside.
@@ -353,16 +353,16 @@ pub(crate) enum Refusals {
 pub(crate) enum BodyRefusals {
     /// The body broke off before its end.
     #[response(status = 400)]
-    BrokenOff(#[to_schema] Error),
+    BrokenOff(Error),
     /// The body did not arrive in time.
     #[response(status = 408)]
-    TooSlow(#[to_schema] Error),
+    TooSlow(Error),
     /// The body is larger than 1 MiB.
     #[response(status = 413)]
-    TooLarge(#[to_schema] Error),
+    TooLarge(Error),
     /// Malformed JSON, or violations: all of them.
     #[response(status = 422)]
-    Invalid(#[to_schema] Error),
+    Invalid(Error),
 }
 
 /// The seed's address sample.
