@@ -92,7 +92,7 @@ impl Search {
                 filter.trial = Some((one_of(value, &trials)?, now));
             }
             "azure_customer_id" => {
-                filter.azure_customer_id = Some(AzureCustomerId::parse(value).map_err(said)?)
+                filter.azure_customer_id = Some(AzureCustomerId::parse(value).map_err(said)?);
             }
             "partner_billing" => {
                 filter.partner_billing = Some(one_of(value, &[("true", true), ("false", false)])?);
