@@ -1,0 +1,14 @@
+//! The real binary, spoken to over HTTP, on both engines. One test binary, for linking takes longer than most tests.
+//!
+//! `scripts/test` runs everything. `cargo test -p tenantry --test it` alone needs `TENANTRY_TEST_POSTGRES`, see
+//! `support::database`; without it the tests on PostgreSQL say that they are skipped.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+#![allow(clippy::needless_pass_by_value, reason = "a case's values are written on the spot")]
+
+mod cli;
+mod create;
+mod openapi;
+mod sandbox;
+mod seed;
+mod stop;
+mod support;

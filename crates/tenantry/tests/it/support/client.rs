@@ -1,0 +1,177 @@
+//! The client. What it receives for a documented operation has to be what the OpenAPI document says.
+
+use super::conformance;
+use http::{HeaderMap, Method, Request};
+use serde_json::Value;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+/// No answer takes as long.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A way to a server: its address, and the key that is shown.
+#[derive(Clone)]
+pub(crate) struct Api {
+    pub(crate) address: SocketAddr,
+    pub(crate) key: String,
+    agent: ureq::Agent,
+}
+
+/// A request that is being put together.
+pub(crate) struct Call {
+    api: Api,
+    method: Method,
+    path: String,
+    headers: Vec<(String, String)>,
+    authorization: Option<String>,
+    body: Option<Vec<u8>>,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Api {
+    pub(crate) fn new(address: SocketAddr, key: &str) -> Self {
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_idle_connections(0)
+            .proxy(None)
+            .allow_non_standard_methods(true)
+            .timeout_global(Some(PATIENCE))
+            .build();
+        Api { address, key: key.to_owned(), agent: config.into() }
+    }
+
+    pub(crate) fn call(&self, method: &str, path: &str) -> Call {
+        Call {
+            api: self.clone(),
+            method: method.parse().unwrap(),
+            path: path.to_owned(),
+            headers: Vec::new(),
+            authorization: Some(format!("Bearer {}", self.key)),
+            body: None,
+        }
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        self.call("GET", path).send()
+    }
+
+    pub(crate) fn delete(&self, path: &str) -> Answer {
+        self.call("DELETE", path).send()
+    }
+
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Answer {
+        self.call("POST", path).json(body).send()
+    }
+
+    pub(crate) fn put(&self, path: &str, body: &Value) -> Answer {
+        self.call("PUT", path).json(body).send()
+    }
+
+    /// A customer, created.
+    pub(crate) fn create(&self, body: &Value) -> Value {
+        let answer = self.post("/v2/customers", body);
+        assert_eq!(answer.status, 201, "{}", answer.text());
+        answer.json()
+    }
+
+    /// These bytes on a connection of their own, and all that comes back until the server closes it.
+    pub(crate) fn raw(&self, bytes: &[u8]) -> String {
+        let mut stream = self.connect();
+        drop(stream.write_all(bytes)); // the server may have answered and closed before the end
+        let mut answer = Vec::new();
+        drop(stream.read_to_end(&mut answer));
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    pub(crate) fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        stream
+    }
+}
+
+impl Call {
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Another `Authorization`, or none.
+    pub(crate) fn authorization(mut self, value: Option<&str>) -> Self {
+        self.authorization = value.map(str::to_owned);
+        self
+    }
+
+    pub(crate) fn json(self, body: &Value) -> Self {
+        self.header("Content-Type", "application/json").body(body.to_string())
+    }
+
+    pub(crate) fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = Some(body.into());
+        self
+    }
+
+    pub(crate) fn send(self) -> Answer {
+        self.try_send().unwrap()
+    }
+
+    /// The answer, or none where the connection broke.
+    pub(crate) fn try_send(self) -> Result<Answer, ureq::Error> {
+        let mut request =
+            Request::builder().method(&self.method).uri(format!("http://{}{}", self.api.address, self.path));
+        for (name, value) in self.headers {
+            request = request.header(name, value);
+        }
+        if let Some(value) = self.authorization {
+            request = request.header("Authorization", value);
+        }
+        let mut response = match self.body {
+            Some(body) => self.api.agent.run(request.body(body).unwrap())?,
+            None => self.api.agent.run(request.body(()).unwrap())?,
+        };
+        let body = response.body_mut().read_to_vec()?;
+        let answer = Answer { status: response.status().as_u16(), headers: response.headers().clone(), body };
+        conformance::check(&self.method, &self.path, &answer);
+        Ok(answer)
+    }
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{e}: {}", self.text()))
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// A header's value; `""` where there is none.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// What is wrong, where and in which order: `"/name required, /tags too_many"`; parameters as `?page`.
+    pub(crate) fn details(&self) -> String {
+        let body = self.json();
+        let details = body["details"].as_array().map_or(&[][..], Vec::as_slice);
+        let shown = details.iter().map(|detail| {
+            let place = match (detail["pointer"].as_str(), detail["parameter"].as_str()) {
+                (Some(pointer), None) => pointer.to_owned(),
+                (None, Some(parameter)) => format!("?{parameter}"),
+                _ => panic!("neither a pointer nor a parameter alone: {detail}"),
+            };
+            format!("{place} {}", detail["code"].as_str().unwrap())
+        });
+        shown.collect::<Vec<_>>().join(", ")
+    }
+}

@@ -1,0 +1,151 @@
+//! The real binary, started.
+
+use super::{Api, Database, Engine, NOW};
+use serde_json::Value;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_tenantry");
+const BOOTSTRAP_KEY: &str = "the-key-that-the-tests-have-chosen-0123456789";
+
+/// A server under test. It ends with this value, and with this process, however that ends.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    database: String,
+    log: PathBuf,
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+    guard: Guard,
+}
+
+impl Server {
+    /// The server that tests share, each as a partner of its own. Its clock stands still at [`NOW`], and nobody moves it.
+    pub(crate) fn shared(engine: Engine) -> &'static Server {
+        static SQLITE: OnceLock<(Server, Database)> = OnceLock::new();
+        static POSTGRES: OnceLock<(Server, Database)> = OnceLock::new();
+        let cell = if engine == Engine::Sqlite { &SQLITE } else { &POSTGRES };
+        let (server, _) = cell.get_or_init(|| {
+            let database = Database::new(engine);
+            (Server::start(&database, &["--sandbox", "--at", NOW]), database)
+        });
+        server
+    }
+
+    /// A server of one's own on this database, with these further arguments of `serve`.
+    pub(crate) fn start(database: &Database, args: &[&str]) -> Server {
+        Server::start_as(database, args, |command| {
+            command.env("TENANTRY_BOOTSTRAP_KEY", BOOTSTRAP_KEY);
+        })
+    }
+
+    /// The same, its command changed before it runs.
+    pub(crate) fn start_as(database: &Database, args: &[&str], change: impl FnOnce(&mut Command)) -> Server {
+        let log = database.folder().join("server.log");
+        let file = File::options().create(true).append(true).open(&log).unwrap();
+        let mut command = command(&["serve", "--listen", "127.0.0.1:0", "--database", &database.url]);
+        command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(file);
+        change(&mut command);
+        let mut child = command.spawn().unwrap();
+        let folder = database.folder().display();
+        let guard = Guard::new(&format!(
+            "kill -9 {}; rm -rf '{folder}' || {{ sleep 1; rm -rf '{folder}'; }}",
+            child.id()
+        ));
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        let Some((_, address)) = line.trim().split_once("listens on http://") else {
+            drop(child.kill());
+            panic!("the server did not start: {line:?}\n{}", std::fs::read_to_string(&log).unwrap());
+        };
+        let address = address.parse().unwrap();
+        Server { address, database: database.url.clone(), log, child, stdout, guard }
+    }
+
+    /// As the admin that the first start made.
+    pub(crate) fn admin(&self) -> Api {
+        Api::new(self.address, BOOTSTRAP_KEY)
+    }
+
+    /// As the admin of a partner that nobody else knows.
+    pub(crate) fn partner(&self) -> Api {
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let name = format!("Partner {} {}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
+        let made =
+            command(&["partner", "create", &name, "--admin", "a@example.com", "--database", &self.database])
+                .output()
+                .unwrap();
+        let said = String::from_utf8_lossy(&made.stderr);
+        let printed: Value = serde_json::from_slice(&made.stdout).unwrap_or_else(|e| panic!("{e}: {said}"));
+        Api::new(self.address, printed["api_key"].as_str().unwrap())
+    }
+
+    /// What it has logged so far.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// SIGKILL, in the middle of whatever it does.
+    pub(crate) fn kill(&mut self) {
+        drop(self.child.kill());
+        self.child.wait().unwrap();
+        self.guard.release();
+    }
+
+    /// A signal by its name, such as `TERM`.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.child.id())]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Wait for its end; with what it printed after the line with its address.
+    pub(crate) fn wait(&mut self) -> (ExitStatus, String) {
+        let mut printed = String::new();
+        self.stdout.read_to_string(&mut printed).unwrap();
+        let status = self.child.wait().unwrap();
+        self.guard.release();
+        (status, printed)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// The binary with these arguments and nothing of this process's configuration.
+pub(crate) fn command(args: &[&str]) -> Command {
+    let mut command = Command::new(BINARY);
+    command.env_remove("RUST_BACKTRACE");
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TENANTRY_")) {
+        command.env_remove(name);
+    }
+    command.args(args);
+    command
+}
+
+/// Runs a line of shell should this process end before [`Guard::release`]: also at the end of the tests, where statics
+/// are not dropped, and when it is killed.
+struct Guard(Option<Child>);
+
+impl Guard {
+    fn new(line: &str) -> Self {
+        let script = format!("trap '' INT; read released || {{ {line}; }}");
+        let child =
+            Command::new("sh").args(["-c", &script]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn();
+        Guard(Some(child.unwrap()))
+    }
+
+    fn release(&mut self) {
+        if let Some(mut child) = self.0.take() {
+            child.stdin.take().unwrap().write_all(b"released\n").unwrap();
+            child.wait().unwrap();
+        }
+    }
+}
