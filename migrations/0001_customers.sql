@@ -54,7 +54,7 @@ CREATE TABLE customer_tags (
 );
 CREATE INDEX customer_tags_key ON customer_tags (partner_id, key, value, customer_id);
 
--- A user of a partner has no customer_id. key_id finds an API key, key_hash (SHA-256, hex) proves it.
+-- A user of a partner has no customer_id. key_id finds its API key, key_hash (SHA-256, hex) proves it.
 CREATE TABLE users (
     partner_id     BIGINT NOT NULL REFERENCES partners (id),
     id             BIGINT NOT NULL,
@@ -63,9 +63,10 @@ CREATE TABLE users (
     email_key      TEXT NOT NULL,
     name           TEXT NOT NULL,
     role           TEXT NOT NULL,
-    key_id         TEXT NOT NULL UNIQUE,
-    key_hash       TEXT NOT NULL,
+    key_id         TEXT UNIQUE,
+    key_hash       TEXT,
     key_expires_at BIGINT,
+    last_used_at   BIGINT,
     created_at     BIGINT NOT NULL,
     updated_at     BIGINT NOT NULL,
     PRIMARY KEY (partner_id, id),

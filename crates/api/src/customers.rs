@@ -1,14 +1,14 @@
 //! `/v2/customers`, and the same under `/v1`.
 
-use crate::Shared;
-use crate::extract::{Caller, Id, JsonBody, Parameters, Precondition, Preference, etag, list};
+use crate::created::Created;
+use crate::extract::{Caller, Ids, JsonBody, Parameters, Posted, Precondition, Preference, list};
 use crate::problem::Problem;
-use crate::schema;
-use app::customers::{Page, Search, cursor};
+use crate::{Shared, paging, schema};
+use app::customers::{Search, cursor, version};
 use axum::Json;
 use axum::extract::{OriginalUri, State};
 use axum::response::{IntoResponse, Response};
-use domain::{Customer, Handling};
+use domain::{Customer, CustomerId, Handling};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use utoipa_axum::router::OpenApiRouter;
@@ -25,7 +25,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 /// Registers a customer tenant. Either `azure_customer_id` or `address` is needed, never both. Every violation of the
 /// payload is answered at once.
 #[utoipa::path(
-    post, path = "/customers", tag = "customers", params(schema::StrictHandling),
+    post, path = "/customers", tag = "customers", params(schema::StrictHandling, schema::IdempotencyKey),
     request_body(content = schema::NewCustomer, examples(
         ("address" = (summary = "A tenant without an address in the Azure Portal", value = json!(schema::by_address()))),
         ("azure_customer_id" = (summary = "A tenant with an address in the Azure Portal", value = json!(schema::by_tenant()))),
@@ -33,24 +33,18 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
     responses(
         (status = 201, description = "The customer", body = schema::Customer,
          headers(("Location" = String, description = "Where the customer is from now on"),
-                 ("ETag" = String, description = "Its version, for `If-Match`")),
+                 ("ETag" = String, description = "Its version, for `If-Match`"),
+                 ("Idempotency-Replayed" = Option<String>, description = "`true` on a repetition of the first answer")),
          example = json!(schema::answer())),
-        schema::Refusals, schema::BodyRefusals,
+        schema::Refusals, schema::BodyRefusals, schema::Repetition,
     )
 )]
 async fn create(
     State(shared): State<Shared>,
-    Caller(actor): Caller,
     Preference(handling): Preference,
-    JsonBody(body): JsonBody,
-) -> Result<Response, Problem> {
-    let customer = shared.app.create_customer(&actor, &body, handling).await?;
-    let location = format!("/v1/customers/{}", customer.id);
-    let mut response = answer(StatusCode::CREATED, &customer, handling);
-    if let Ok(location) = HeaderValue::from_str(&location) {
-        response.headers_mut().insert(header::LOCATION, location);
-    }
-    Ok(response)
+    Posted(call, body): Posted,
+) -> Result<Created, Problem> {
+    Ok(Created(StatusCode::CREATED, shared.app.create_customer(&call, &body, handling).await?))
 }
 
 /// List customers
@@ -70,53 +64,22 @@ async fn create(
 )]
 async fn index(
     State(shared): State<Shared>,
-    Caller(actor): Caller,
+    Caller(call): Caller,
     Preference(handling): Preference,
     OriginalUri(uri): OriginalUri,
     Parameters(parameters): Parameters,
 ) -> Result<Response, Problem> {
     let search = Search::parse(&parameters, shared.app.now(), handling)?;
-    let (number, per_page) = (search.page, search.per_page);
-    let page = shared.app.customers(&actor, search).await?;
-    let mut headers = HeaderMap::new();
-    if let Ok(link) = HeaderValue::from_str(&links(uri.path(), &parameters, number, per_page, &page)) {
-        headers.insert(header::LINK, link);
-    }
-    headers.insert("x-total", page.total.into());
-    headers.insert("x-per-page", per_page.into());
+    let paging = search.paging;
+    let page = shared.app.customers(&call, search).await?;
+    let next = page.customers.last().map(|last| cursor(last.id));
+    let headers = paging::headers(uri.path(), &parameters, paging, page.total, page.more, next);
     Ok((headers, Json(List { customers: page.customers })).into_response())
 }
 
 #[derive(Serialize)]
 struct List {
     customers: Vec<Customer>,
-}
-
-/// RFC 8288. The keys and values of the filters go along; the caller's key is no longer in them.
-fn links(path: &str, parameters: &[(String, String)], number: i64, per_page: i64, page: &Page) -> String {
-    let last = ((page.total + per_page - 1) / per_page).max(1);
-    let link = |relation: &str, number: i64, after: Option<String>| {
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        let kept =
-            parameters.iter().filter(|(name, _)| !["page", "per_page", "cursor"].contains(&name.as_str()));
-        query
-            .extend_pairs(kept)
-            .append_pair("page", &number.to_string())
-            .append_pair("per_page", &per_page.to_string());
-        if let Some(after) = after {
-            query.append_pair("cursor", &after);
-        }
-        format!("<{path}?{}>; rel=\"{relation}\"", query.finish())
-    };
-    let mut links = vec![link("first", 1, None)];
-    if number > 1 {
-        links.push(link("prev", (number - 1).min(last), None));
-    }
-    if let (true, Some(end)) = (page.more, page.customers.last()) {
-        links.push(link("next", number + 1, Some(cursor(end.id))));
-    }
-    links.push(link("last", last, None));
-    links.join(", ")
 }
 
 /// Read a customer
@@ -133,17 +96,21 @@ fn links(path: &str, parameters: &[(String, String)], number: i64, per_page: i64
 )]
 async fn show(
     State(shared): State<Shared>,
-    Caller(actor): Caller,
-    Id(id): Id,
+    Caller(call): Caller,
+    Ids(id): Ids<i64>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let customer = shared.app.customer(&actor, id).await?;
+    let customer = shared.app.customer(&call, CustomerId(id)).await?;
     let tag = etag(&customer);
     let mut known = list(&headers, header::IF_NONE_MATCH);
     if known.any(|seen| seen == "*" || seen.trim_start_matches("W/") == tag) {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
     }
-    Ok(answer(StatusCode::OK, &customer, Handling::Lenient))
+    // A customer's user never sees the partner's margin.
+    if call.customer().is_some() {
+        return Ok(([(header::ETAG, tag)], Json(customer.without_margin())).into_response());
+    }
+    Ok(answer(&customer, Handling::Lenient))
 }
 
 /// Change a customer
@@ -165,14 +132,14 @@ async fn show(
 )]
 async fn update(
     State(shared): State<Shared>,
-    Caller(actor): Caller,
-    Id(id): Id,
+    Caller(call): Caller,
+    Ids(id): Ids<i64>,
     Preference(handling): Preference,
     Precondition(if_match): Precondition,
     JsonBody(body): JsonBody,
 ) -> Result<Response, Problem> {
-    let customer = shared.app.update_customer(&actor, id, body, handling, if_match).await?;
-    Ok(answer(StatusCode::OK, &customer, handling))
+    let customer = shared.app.update_customer(&call, CustomerId(id), body, handling, if_match).await?;
+    Ok(answer(&customer, handling))
 }
 
 /// Delete a customer
@@ -189,16 +156,20 @@ async fn update(
 )]
 async fn delete(
     State(shared): State<Shared>,
-    Caller(actor): Caller,
-    Id(id): Id,
+    Caller(call): Caller,
+    Ids(id): Ids<i64>,
     Precondition(if_match): Precondition,
 ) -> Result<StatusCode, Problem> {
-    shared.app.delete_customer(&actor, id, if_match).await?;
+    shared.app.delete_customer(&call, CustomerId(id), if_match).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn answer(status: StatusCode, customer: &Customer, handling: Handling) -> Response {
-    let mut response = (status, [(header::ETAG, etag(customer))], Json(customer)).into_response();
+fn etag(customer: &Customer) -> String {
+    format!("\"{}\"", version(customer))
+}
+
+fn answer(customer: &Customer, handling: Handling) -> Response {
+    let mut response = ([(header::ETAG, etag(customer))], Json(customer)).into_response();
     if handling == Handling::Strict {
         response.headers_mut().insert(PREFERENCE_APPLIED, HeaderValue::from_static("handling=strict"));
     }

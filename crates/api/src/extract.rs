@@ -1,19 +1,24 @@
 //! What handlers ask of a request.
 
 use crate::Shared;
-use crate::frame::{PresentedKey, too_large};
+use crate::frame::{Peer, PresentedKey, RequestId, too_large};
 use crate::problem::Problem;
-use app::Actor;
 use app::customers::IfMatch;
+use app::{Call, Idempotency, Origin};
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use bytes::Bytes;
 use domain::json::Json;
 use domain::{CustomerId, Handling, Violation, Violations};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
 use http_body_util::BodyExt;
+use serde::de::DeserializeOwned;
+
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+const LONGEST_IDEMPOTENCY_KEY: usize = 255;
 
 /// The caller, by the key that it showed.
-pub(crate) struct Caller(pub(crate) Actor);
+pub(crate) struct Caller(pub(crate) Call);
 
 impl FromRequestParts<Shared> for Caller {
     type Rejection = Problem;
@@ -22,7 +27,12 @@ impl FromRequestParts<Shared> for Caller {
         let Some(PresentedKey(key)) = parts.extensions.get::<PresentedKey>() else {
             return Err(app::Error::Unauthorized.into());
         };
-        Ok(Caller(shared.app.authenticate(key).await?))
+        let origin = Origin {
+            address: parts.extensions.get::<Peer>().map_or(String::new(), |peer| peer.0.ip().to_string()),
+            request_id: parts.extensions.get::<RequestId>().map_or(String::new(), |id| id.0.clone()),
+            operation: format!("{} {}", parts.method, parts.uri.path()),
+        };
+        Ok(Caller(shared.app.authenticate(key, origin).await?))
     }
 }
 
@@ -33,18 +43,57 @@ impl FromRequest<Shared> for JsonBody {
     type Rejection = Problem;
 
     async fn from_request(request: Request, shared: &Shared) -> Result<Self, Problem> {
-        if !is_json(request.headers()) {
-            let said = "the Content-Type must be application/json";
-            return Err(Violations::from(Violation::new("", "unsupported_media_type", said)).into());
-        }
-        let body = tokio::time::timeout(shared.config.body_timeout, request.into_body().collect()).await;
-        match body {
-            Ok(Ok(body)) => Ok(JsonBody(Json::parse(&body.to_bytes())?)),
-            Ok(Err(error)) if is_limit(&error) => Err(too_large()),
-            Ok(Err(_)) => Err(Problem::new(StatusCode::BAD_REQUEST, "the body broke off before its end")),
-            Err(_) => Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time")),
-        }
+        Ok(JsonBody(read_body(request, shared).await?.0))
     }
+}
+
+/// A `POST`: the caller and the body, and what makes a repetition recognisable (`Idempotency-Key`).
+pub(crate) struct Posted(pub(crate) Call, pub(crate) Json);
+
+impl FromRequest<Shared> for Posted {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, shared: &Shared) -> Result<Self, Problem> {
+        let (mut parts, body) = request.into_parts();
+        let Caller(mut call) = Caller::from_request_parts(&mut parts, shared).await?;
+        let key = idempotency_key(&parts.headers)?;
+        let said = format!("{} {}\n", parts.method, parts.uri);
+        let (body, bytes) = read_body(Request::from_parts(parts, body), shared).await?;
+        call.idempotency = key.map(|key| Idempotency::new(key, &[said.as_bytes(), &bytes]));
+        Ok(Posted(call, body))
+    }
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(value) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
+    let key = value.to_str().unwrap_or_default().trim();
+    if key.is_empty() || key.len() > LONGEST_IDEMPOTENCY_KEY {
+        let said =
+            format!("the Idempotency-Key must have 1 to {LONGEST_IDEMPOTENCY_KEY} visible ASCII characters");
+        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, said));
+    }
+    Ok(Some(key.to_owned()))
+}
+
+/// The body, parsed and as it came. None at all says nothing: `{}`.
+async fn read_body(request: Request, shared: &Shared) -> Result<(Json, Bytes), Problem> {
+    let is_json = is_json(request.headers());
+    let announced = request.headers().contains_key(header::CONTENT_TYPE);
+    let body = tokio::time::timeout(shared.config.body_timeout, request.into_body().collect()).await;
+    let bytes = match body {
+        Ok(Ok(body)) => body.to_bytes(),
+        Ok(Err(error)) if is_limit(&error) => return Err(too_large()),
+        Ok(Err(_)) => return Err(Problem::new(StatusCode::BAD_REQUEST, "the body broke off before its end")),
+        Err(_) => return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time")),
+    };
+    if bytes.is_empty() && (is_json || !announced) {
+        return Ok((Json::Object(Vec::new()), bytes));
+    }
+    if !is_json {
+        let said = "must be sent with Content-Type: application/json";
+        return Err(Violations::from(Violation::new("", "unsupported_media_type", said)).into());
+    }
+    Ok((Json::parse(&bytes)?, bytes))
 }
 
 /// `application/json` or any `+json` type (RFC 6839), whatever its parameters.
@@ -65,15 +114,15 @@ fn is_limit(error: &axum::Error) -> bool {
     false
 }
 
-/// A customer's id in the path. Anything that is no such number names nothing.
-pub(crate) struct Id(pub(crate) CustomerId);
+/// Numbers in the path. Anything that is no such number names nothing.
+pub(crate) struct Ids<T>(pub(crate) T);
 
-impl FromRequestParts<Shared> for Id {
+impl<T: DeserializeOwned + Send> FromRequestParts<Shared> for Ids<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Problem> {
-        let id = Path::<i64>::from_request_parts(parts, shared).await;
-        id.map(|Path(id)| Id(CustomerId(id))).map_err(|_| app::Error::NotFound.into())
+        let ids = Path::<T>::from_request_parts(parts, shared).await;
+        ids.map(|Path(ids)| Ids(ids)).map_err(|_| app::Error::NotFound.into())
     }
 }
 
@@ -109,11 +158,6 @@ impl FromRequestParts<Shared> for Precondition {
         }
         Ok(Precondition(IfMatch::Versions(tags.into_iter().filter_map(version_of).collect())))
     }
-}
-
-/// The entity tag of a version. The id in it keeps tags of different customers apart.
-pub(crate) fn etag(customer: &domain::Customer) -> String {
-    format!("\"{}-{}\"", customer.id.0, customer.version)
 }
 
 fn version_of(tag: &str) -> Option<(CustomerId, i64)> {

@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri, header}
 use http_body_util::Limited;
 use std::convert::Infallible;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -27,16 +28,33 @@ const LONGEST_REQUEST_ID: usize = 128;
 #[derive(Clone)]
 pub(crate) struct PresentedKey(pub(crate) String);
 
+/// The request's id.
+#[derive(Clone)]
+pub(crate) struct RequestId(pub(crate) String);
+
+/// The other end of the connection.
+#[derive(Clone, Copy)]
+pub(crate) struct Peer(pub(crate) SocketAddr);
+
 /// Wraps the router.
 #[derive(Clone)]
 pub struct Frame<S> {
     inner: S,
     app: Arc<App>,
+    peer: Option<Peer>,
 }
 
 impl<S> Frame<S> {
     pub(crate) fn new(inner: S, app: Arc<App>) -> Self {
-        Frame { inner, app }
+        Frame { inner, app, peer: None }
+    }
+}
+
+impl<S: Clone> Frame<S> {
+    /// For one connection, whose other end is `peer`.
+    #[must_use]
+    pub fn for_peer(&self, peer: SocketAddr) -> Self {
+        Frame { peer: Some(Peer(peer)), ..self.clone() }
     }
 }
 
@@ -60,13 +78,17 @@ where
         let id = request_id(request.headers()).unwrap_or_else(|| self.app.request_id());
         let span =
             tracing::info_span!("request", id, method = %request.method(), path = request.uri().path());
-        let (inner, sandbox) = (self.inner.clone(), self.app.is_sandbox());
+        let (inner, sandbox, peer) = (self.inner.clone(), self.app.is_sandbox(), self.peer);
         let answer = async move {
             let mut response = match admit(request) {
-                Ok(request) => match inner.oneshot(request).await {
-                    Ok(response) => response,
-                    Err(never) => match never {},
-                },
+                Ok(mut request) => {
+                    request.extensions_mut().insert(RequestId(id.clone()));
+                    peer.map(|peer| request.extensions_mut().insert(peer));
+                    match inner.oneshot(request).await {
+                        Ok(response) => response,
+                        Err(never) => match never {},
+                    }
+                }
                 Err(problem) => problem.into_response(),
             };
             finish(&mut response, &id, sandbox);

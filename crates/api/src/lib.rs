@@ -1,14 +1,18 @@
 //! The HTTP door to the use cases. Routes are in `router`, one file per resource; rules are not here.
 
+mod access;
+mod created;
 mod customers;
 mod extract;
 mod frame;
 mod openapi;
 mod operations;
+mod paging;
 mod problem;
 mod router;
 mod sandbox;
 mod schema;
+mod users;
 
 pub use frame::{Frame, REQUEST_ID};
 pub use openapi::document;

@@ -1,9 +1,11 @@
 //! The OpenAPI 3.1 document, made from the code.
 
+use crate::schema::CustomerId;
+use utoipa::IntoParams;
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{
-    ComponentsBuilder, ContactBuilder, InfoBuilder, License, OpenApi, OpenApiBuilder, PathItem,
+    ComponentsBuilder, ContactBuilder, InfoBuilder, License, OpenApi, OpenApiBuilder, PathItem, RefOr,
 };
 
 /// The document that `/openapi.json` answers.
@@ -37,14 +39,21 @@ pub(crate) fn preamble() -> OpenApi {
         .build()
 }
 
-/// The same handlers serve two versions, but an operation's id must be unique: the older version's gets its name.
+/// Where handlers serve more than one path, each path's operation gets an id of its own, and the parameters that only
+/// that path has.
 pub(crate) fn finished(mut document: OpenApi) -> OpenApi {
     for (path, item) in &mut document.paths.paths {
-        if path.starts_with("/v1/") {
-            for operation in operations(item) {
-                if let Some(id) = &mut operation.operation_id {
-                    id.push_str("_v1");
-                }
+        let suffix = if path.starts_with("/v1/") {
+            "_v1"
+        } else if path.starts_with("/v2/customers/{id}/users") {
+            item.parameters = Some(CustomerId::into_params(|| None).into_iter().map(RefOr::T).collect());
+            "_of_customer"
+        } else {
+            continue;
+        };
+        for operation in operations(item) {
+            if let Some(id) = &mut operation.operation_id {
+                id.push_str(suffix);
             }
         }
     }

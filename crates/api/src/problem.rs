@@ -75,7 +75,7 @@ impl IntoResponse for Problem {
                 headers
                     .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"tenantry\""));
             }
-            StatusCode::SERVICE_UNAVAILABLE => {
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::CONFLICT => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER));
             }
             StatusCode::REQUEST_TIMEOUT | StatusCode::PAYLOAD_TOO_LARGE => {
@@ -105,13 +105,15 @@ impl From<Violations> for Problem {
 impl From<app::Error> for Problem {
     fn from(error: app::Error) -> Self {
         use app::Error::{
-            Forbidden, Internal, Invalid, NotFound, OutcomeUnknown, Parameters, PreconditionFailed,
-            Unauthorized, Unavailable,
+            Forbidden, Internal, Invalid, KeyReused, LastAdmin, NotFound, OutcomeUnknown, Parameters,
+            PreconditionFailed, StillRunning, Unauthorized, Unavailable,
         };
         match error {
             Unauthorized => Problem::new(StatusCode::UNAUTHORIZED, error.to_string()),
             Forbidden(why) => Problem::new(StatusCode::FORBIDDEN, why),
             NotFound => Problem::new(StatusCode::NOT_FOUND, error.to_string()),
+            KeyReused | LastAdmin => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()),
+            StillRunning => Problem::new(StatusCode::CONFLICT, error.to_string()),
             PreconditionFailed => Problem::new(StatusCode::PRECONDITION_FAILED, error.to_string()),
             Invalid(violations) => violations.into(),
             Parameters(violations) => Problem::of(&violations, |v| Detail {

@@ -85,9 +85,9 @@ pub(crate) struct Customer {
     trial_expiration_date: Option<String>,
     #[schema(format = "email", nullable = false)]
     billing_contact: Option<String>,
-    /// In percent, at most four decimal places.
-    #[schema(minimum = 0, exclusive_maximum = 100)]
-    margin_percentage: f64,
+    /// In percent, at most four decimal places. A customer's own users do not see it.
+    #[schema(minimum = 0, exclusive_maximum = 100, nullable = false)]
+    margin_percentage: Option<f64>,
     /// RFC 3339, UTC, to the second.
     #[schema(format = "date-time")]
     created_at: String,
@@ -262,6 +262,142 @@ pub(crate) struct Detail {
     column: Option<u32>,
 }
 
+/// A user to be made.
+#[derive(ToSchema)]
+pub(crate) struct NewUser {
+    /// Unique in its tenant.
+    #[schema(format = "email")]
+    email: String,
+    /// For people to read.
+    #[schema(max_length = 255, nullable)]
+    name: Option<String>,
+    /// Of a partner's user `admin`, `operator` or `viewer`, and required; of a customer's user `customer`.
+    #[schema(example = "operator", nullable)]
+    role: Option<String>,
+    /// When the key ends by itself (ISO 8601, in the future).
+    #[schema(nullable)]
+    api_key_expires_at: Option<String>,
+}
+
+/// What to change of a user.
+#[derive(ToSchema)]
+pub(crate) struct UserChange {
+    #[schema(max_length = 255, nullable)]
+    name: Option<String>,
+    /// As on create.
+    #[schema(nullable)]
+    role: Option<String>,
+}
+
+/// A key to be made.
+#[derive(ToSchema)]
+pub(crate) struct NewKey {
+    /// When the key ends by itself (ISO 8601, in the future).
+    #[schema(nullable)]
+    api_key_expires_at: Option<String>,
+}
+
+/// Who signs in.
+#[derive(ToSchema, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Role {
+    Admin,
+    Operator,
+    Viewer,
+    Customer,
+}
+
+/// A user.
+#[derive(ToSchema)]
+pub(crate) struct User {
+    id: i64,
+    /// Of a customer's user.
+    #[schema(nullable = false)]
+    customer_id: Option<i64>,
+    #[schema(format = "email")]
+    email: String,
+    name: String,
+    #[schema(inline)]
+    role: Role,
+    has_api_key: bool,
+    #[schema(format = "date-time", nullable = false)]
+    api_key_expires_at: Option<String>,
+    /// Give or take a minute.
+    #[schema(format = "date-time", nullable = false)]
+    last_used_at: Option<String>,
+    #[schema(format = "date-time")]
+    created_at: String,
+    #[schema(format = "date-time")]
+    updated_at: String,
+    /// Shown once, when it is made.
+    #[schema(nullable = false)]
+    api_key: Option<String>,
+}
+
+/// A page of users.
+#[derive(ToSchema)]
+pub(crate) struct UserList {
+    users: Vec<User>,
+}
+
+/// Who asks.
+#[derive(ToSchema)]
+pub(crate) struct Me {
+    id: i64,
+    email: String,
+    name: String,
+    #[schema(inline)]
+    role: Role,
+    partner: Named,
+    #[schema(nullable = false)]
+    customer: Option<Named>,
+    /// When the trial or the key ends, whichever is first; `null` if neither does.
+    #[schema(format = "date-time")]
+    access_until: Option<String>,
+}
+
+/// A number and a name.
+#[derive(ToSchema)]
+pub(crate) struct Named {
+    id: i64,
+    name: String,
+}
+
+/// An event of the audit trail.
+#[derive(ToSchema)]
+pub(crate) struct Event {
+    /// Its lane and its place in it.
+    #[schema(example = "0-17")]
+    id: String,
+    #[schema(format = "date-time")]
+    at: String,
+    /// `null` for the server's operator.
+    user_id: Option<i64>,
+    key_id: Option<String>,
+    #[schema(example = "customer.create")]
+    action: String,
+    #[schema(example = "customers/3947")]
+    object: String,
+    /// The object as it was.
+    #[schema(nullable = false)]
+    before: Option<Value>,
+    /// The object as it is now.
+    #[schema(nullable = false)]
+    after: Option<Value>,
+    /// Why it was refused.
+    #[schema(nullable = false)]
+    reason: Option<String>,
+    /// The address it came from.
+    origin: String,
+    request_id: String,
+}
+
+/// A page of events.
+#[derive(ToSchema)]
+pub(crate) struct EventList {
+    audit_events: Vec<Event>,
+}
+
 /// How the server is.
 #[derive(ToSchema, Serialize)]
 pub(crate) struct Health {
@@ -286,6 +422,15 @@ pub(crate) struct StrictHandling {
 
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
+pub(crate) struct IdempotencyKey {
+    /// Names this request. A repetition under the same name within 24 hours is answered as the first was, and makes
+    /// nothing twice.
+    #[param(rename = "Idempotency-Key", max_length = 255)]
+    idempotency_key: Option<String>,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
 pub(crate) struct IfMatch {
     /// Change it only if its `ETag` is one of these (RFC 9110).
     #[param(rename = "If-Match", nullable = false)]
@@ -298,6 +443,44 @@ pub(crate) struct IfNoneMatch {
     /// Answer `304` if its `ETag` is one of these (RFC 9110).
     #[param(rename = "If-None-Match", nullable = false)]
     if_none_match: Option<String>,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct UserId {
+    /// The user's id.
+    user_id: i64,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Paging {
+    /// From 1; 0 counts as 1.
+    #[param(minimum = 0, default = 1)]
+    page: Option<i64>,
+    /// Over 100 is capped.
+    #[param(minimum = 1, default = 30)]
+    per_page: Option<i64>,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct EventParameters {
+    /// Over 100 is capped.
+    #[param(minimum = 1, default = 30)]
+    per_page: Option<i64>,
+    /// Go on where the page before ended. Take it from `Link: rel="next"`.
+    cursor: Option<String>,
+    /// An action such as `customer.create`, or with a `.` at its end the start of one.
+    action: Option<String>,
+    /// An object such as `customers/3947`.
+    object: Option<String>,
+    /// What this user did.
+    user_id: Option<i64>,
+    /// At this time (ISO 8601) or later.
+    since: Option<String>,
+    /// Before this time (ISO 8601).
+    until: Option<String>,
 }
 
 #[derive(IntoParams)]
@@ -363,6 +546,14 @@ pub(crate) enum BodyRefusals {
     /// Malformed JSON, or violations: all of them.
     #[response(status = 422)]
     Invalid(Error),
+}
+
+/// What every repeatable operation may answer beside.
+#[derive(IntoResponses)]
+pub(crate) enum Repetition {
+    /// The first request with this `Idempotency-Key` is still under way.
+    #[response(status = 409)]
+    StillRunning(#[to_schema] Error),
 }
 
 /// The seed's address sample.

@@ -1,7 +1,12 @@
 //! Who is asking, and may they? Decided here, at every request, and nowhere else.
 
+use crate::audit::Entry;
+use crate::change::{Done, Idempotency};
 use crate::{App, Error, keys};
-use domain::{PartnerId, UserId};
+use domain::{Classification, CustomerId, Email, PartnerId, Role, TrialExpiration, UserId};
+use serde_json::{Value, json};
+use std::sync::PoisonError;
+use store::users::KeyOwner;
 
 /// Somebody who showed a live key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,28 +15,231 @@ pub struct Actor {
     pub partner: PartnerId,
     /// The user.
     pub user: UserId,
+    /// Its e-mail address.
+    pub email: Email,
+    /// What it may do.
+    pub role: Role,
+    /// The customer whose user it is; `None` for a partner's own.
+    pub customer: Option<CustomerId>,
+    /// The key that it showed; not secret.
+    pub key_id: String,
+    /// When it is locked out, if that is known.
+    pub access_until: Option<TrialExpiration>,
+}
+
+/// One request: who, from where, under which id, and whether it may be repeated.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// Who asks; `None` for the server's operator on the command line.
+    pub actor: Option<Actor>,
+    /// The partner that this is about.
+    partner: PartnerId,
+    /// Where the request comes from.
+    pub origin: String,
+    /// As in the log.
+    pub request_id: String,
+    /// What is asked for, in the door's own words.
+    pub operation: String,
+    /// Set where a repetition is to be answered as the first time.
+    pub idempotency: Option<Idempotency>,
+}
+
+/// Where a request comes from, before it is known who asks.
+#[derive(Clone, Debug, Default)]
+pub struct Origin {
+    /// An address, or a name.
+    pub address: String,
+    /// As in the log.
+    pub request_id: String,
+    /// What is asked for, in the door's own words.
+    pub operation: String,
+}
+
+/// What a use case does, as far as roles are concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Act {
+    ReadCustomers,
+    ChangeCustomers,
+    ManageUsers,
+    ReadAudit,
+}
+
+impl Act {
+    fn is_allowed_to(self, role: Role) -> bool {
+        match self {
+            Act::ReadCustomers => matches!(role, Role::Admin | Role::Operator | Role::Viewer),
+            Act::ChangeCustomers => matches!(role, Role::Admin | Role::Operator),
+            Act::ManageUsers | Act::ReadAudit => role == Role::Admin,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Act::ReadCustomers => "read the partner's customers",
+            Act::ChangeCustomers => "change customers",
+            Act::ManageUsers => "manage users",
+            Act::ReadAudit => "read the audit trail",
+        }
+    }
+}
+
+impl Call {
+    /// A call of the server's operator, on the command line.
+    pub fn of_operator(partner: PartnerId, operation: &str) -> Self {
+        Call {
+            actor: None,
+            partner,
+            origin: "command line".into(),
+            request_id: String::new(),
+            operation: operation.into(),
+            idempotency: None,
+        }
+    }
+
+    /// The partner that this is about.
+    pub fn partner(&self) -> PartnerId {
+        self.partner
+    }
+
+    /// The customer whose user asks, if it is one.
+    pub fn customer(&self) -> Option<CustomerId> {
+        self.actor.as_ref().and_then(|actor| actor.customer)
+    }
 }
 
 impl App {
-    /// Find out whose key this is.
+    /// Find out whose key this is, and whether it opens anything just now.
     ///
     /// # Errors
-    /// [`Error::Unauthorized`] for an unknown, rotated or revoked key, and for one of a suspended partner.
-    pub async fn authenticate(&self, presented: &str) -> Result<Actor, Error> {
-        let id = keys::key_id(presented);
+    /// [`Error::Unauthorized`] for an unknown, rotated, revoked or expired key. [`Error::Forbidden`], which is audited,
+    /// for a live one of a suspended partner, or of a customer that is managed without access or whose trial is over.
+    pub async fn authenticate(&self, presented: &str, origin: Origin) -> Result<Call, Error> {
+        let key_id = keys::key_id(presented);
         let owner = self
             .db
-            .read(store::Scope::System, id, |id, tx| Box::pin(store::users::find_key(tx, id)))
-            .await
-            .map_err(Error::from)?;
+            .read(store::Scope::System, key_id.clone(), |id, tx| {
+                Box::pin(async move { Ok::<_, Error>(store::users::find_key(tx, id).await?) })
+            })
+            .await?;
         // An unknown id costs the same digest and comparison as a wrong secret.
         let kept = owner.as_ref().map_or("", |owner| owner.hash.as_str());
         let proven = keys::proves(presented, kept);
-        match owner {
-            Some(owner) if proven && !owner.partner_suspended => {
-                Ok(Actor { partner: owner.partner, user: owner.user })
-            }
-            _ => Err(Error::Unauthorized),
+        let now = self.clock.now();
+        let Some(owner) =
+            owner.filter(|owner| proven && !owner.expires_at.is_some_and(|end| end.reached(now)))
+        else {
+            return Err(Error::Unauthorized);
+        };
+        let trial = owner.customer.and_then(|(_, _, trial)| trial);
+        let lock = self.lock_of(&owner);
+        let actor = Actor {
+            partner: owner.partner,
+            user: owner.user,
+            email: owner.email,
+            role: owner.role,
+            customer: owner.customer.map(|(id, ..)| id),
+            key_id,
+            access_until: trial.into_iter().chain(owner.expires_at).min(),
+        };
+        self.used.lock().unwrap_or_else(PoisonError::into_inner).insert((actor.partner, actor.user), now);
+        let call = Call {
+            partner: actor.partner,
+            actor: Some(actor),
+            origin: origin.address,
+            request_id: origin.request_id,
+            operation: origin.operation,
+            idempotency: None,
+        };
+        match lock {
+            Some(why) => Err(self.refuse(&call, why).await),
+            None => Ok(call),
         }
+    }
+
+    /// What keeps the owner of a live key out, if anything does (contract, section 6).
+    fn lock_of(&self, owner: &KeyOwner) -> Option<String> {
+        if owner.partner_suspended {
+            return Some("this partner is suspended".into());
+        }
+        let (_, classification, trial) = owner.customer?;
+        if classification != Classification::ManagedWithAccess {
+            return Some("this customer is managed without access: its users cannot use the platform".into());
+        }
+        let end = trial.filter(|trial| trial.reached(self.clock.now()))?;
+        Some(format!("this customer's trial expired at {end}"))
+    }
+
+    /// Let pass whoever may do this.
+    pub(crate) async fn allow(&self, call: &Call, act: Act) -> Result<(), Error> {
+        match &call.actor {
+            Some(actor) if !act.is_allowed_to(actor.role) => {
+                let why = format!("the role {} may not {}", actor.role.as_str(), act.name());
+                Err(self.refuse(call, why).await)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuse, and write it down.
+    async fn refuse(&self, call: &Call, why: String) -> Error {
+        let written = self
+            .change(call, (call.operation.clone(), why.clone()), |(operation, why), _| {
+                Box::pin(async move {
+                    let entry = Entry::new("access.refused", operation.clone());
+                    Ok(Done { value: (), entry: Some(Entry { reason: Some(why.clone()), ..entry }) })
+                })
+            })
+            .await;
+        written.err().unwrap_or(Error::Forbidden(why))
+    }
+
+    /// Who asks, its role, its tenant, and until when it has access.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    pub async fn me(&self, call: &Call) -> Result<Value, Error> {
+        let Some(actor) = call.actor.clone() else { return Err(Error::NotFound) };
+        self.db
+            .read(actor.partner, actor, |actor, tx| {
+                Box::pin(async move {
+                    let user = store::users::get(tx, actor.partner, actor.customer, actor.user).await?;
+                    let partner = store::partners::get(tx, actor.partner).await?;
+                    let (user, partner) =
+                        (user.ok_or(Error::Unauthorized)?, partner.ok_or(Error::Unauthorized)?);
+                    let mut me = json!({
+                        "id": user.id,
+                        "email": user.email,
+                        "name": user.name,
+                        "role": user.role,
+                        "partner": {"id": partner.id, "name": partner.name},
+                        "access_until": actor.access_until.map(|end| end.to_string()),
+                    });
+                    if let Some(id) = actor.customer {
+                        let customer =
+                            store::customers::get(tx, actor.partner, id).await?.ok_or(Error::Unauthorized)?;
+                        me["customer"] = json!({"id": id, "name": customer.details.name});
+                    }
+                    Ok(me)
+                })
+            })
+            .await
+    }
+
+    /// Write down when keys were last used, for those that were used since the last time.
+    pub(crate) async fn note_uses(&self) -> Result<(), Error> {
+        let used = std::mem::take(&mut *self.used.lock().unwrap_or_else(PoisonError::into_inner));
+        if used.is_empty() {
+            return Ok(());
+        }
+        self.db
+            .write(store::Scope::System, used, |used, tx| {
+                Box::pin(async move {
+                    for ((partner, user), at) in used {
+                        store::users::used(tx, *partner, *user, *at).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
     }
 }

@@ -22,6 +22,15 @@ pub enum Error {
     /// The object has changed since the caller read it (RFC 9110, If-Match).
     #[error("the object has changed since it was read; read it again, then repeat the change")]
     PreconditionFailed,
+    /// A partner without an admin who has a key could not manage its users ever again.
+    #[error("this is the partner's last admin with a key; make another admin first")]
+    LastAdmin,
+    /// This `Idempotency-Key` was used for another request.
+    #[error("this Idempotency-Key was used for another request; use a new one for each")]
+    KeyReused,
+    /// The first request under this `Idempotency-Key` has not been answered yet.
+    #[error("the first request with this Idempotency-Key is still under way; repeat this one in a moment")]
+    StillRunning,
     /// The store is out of reach, full or busy. Nothing was written. The text is for the log only.
     #[error("not available: {0}")]
     Unavailable(String),

@@ -3,35 +3,81 @@
 //! API, console and command line are doors to what is here. Nothing here knows HTTP, and nothing here knows SQL.
 
 mod access;
+mod audit;
+mod change;
 mod clock;
 mod error;
 mod keys;
+mod paging;
 mod partners;
 mod random;
+mod secrets;
+mod users;
 
 pub mod customers;
+pub mod events;
 pub mod sandbox;
 
-pub use access::Actor;
+pub use access::{Actor, Call, Origin};
+pub use audit::Verdict;
+pub use change::{Created, Idempotency};
 pub use clock::{Clock, parse_time};
 pub use error::Error;
 pub use keys::ApiKey;
+pub use paging::Paging;
 pub use partners::Founded;
 pub use random::Random;
+pub use secrets::SecretKey;
+pub use users::Tenant;
 
+use change::Running;
+use domain::{PartnerId, UserId};
+use jiff::Timestamp;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 use store::Db;
 
-/// The platform: its data, its time and its randomness.
+/// The platform: its data, its time, its randomness and its secret.
 pub struct App {
     db: Db,
     clock: Clock,
-    random: Random,
+    random: Arc<Random>,
+    secrets: Arc<SecretKey>,
+    running: Running,
+    /// When keys were last used, since that was last written down.
+    used: Mutex<HashMap<(PartnerId, UserId), Timestamp>>,
 }
 
 impl App {
-    /// A platform on this database and this clock.
-    pub fn new(db: Db, clock: Clock) -> Self {
-        App { db, clock, random: Random::default() }
+    /// A platform on this database, clock and secret key.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if the database belongs to another secret key; [`Error`] of the store.
+    pub async fn open(db: Db, clock: Clock, secrets: SecretKey) -> Result<Self, Error> {
+        let ours = secrets.fingerprint();
+        let kept: String = db
+            .write(store::Scope::System, ours.clone(), |ours, tx| {
+                Box::pin(async move { Ok::<_, Error>(store::secrets::fingerprint(tx, ours).await?) })
+            })
+            .await?;
+        if kept != ours {
+            return Err(Error::Internal(
+                "this database was made with another secret key; give that one (TENANTRY_SECRET_KEY_FILE)"
+                    .into(),
+            ));
+        }
+        let (random, secrets) = (Arc::new(Random::default()), Arc::new(secrets));
+        Ok(App { db, clock, random, secrets, running: Running::default(), used: Mutex::default() })
+    }
+
+    /// What is to be done now and then: write down when keys were used, forget old answers. A failure is only logged,
+    /// for the next time makes up for it.
+    pub async fn tidy(&self) {
+        for done in [self.note_uses().await, self.forget_answers().await] {
+            if let Err(error) = done {
+                tracing::warn!(%error, "could not tidy up");
+            }
+        }
     }
 
     /// Can requests be served just now?
@@ -55,6 +101,7 @@ impl App {
 
     /// Finish what is under way and let the database go.
     pub async fn close(&self) {
+        self.tidy().await;
         self.db.close().await;
     }
 }

@@ -1,11 +1,14 @@
 //! Partners and their first user.
 
-use crate::{ApiKey, App, Error};
-use domain::{CustomerName, Email, UserId, Violation};
+use crate::access::Call;
+use crate::audit::{self, Entry};
+use crate::change::Done;
+use crate::{ApiKey, App, Error, SecretKey};
+use domain::{CustomerName, Email, NewUser, Role, UserId, Violation};
 use jiff::Timestamp;
+use std::sync::Arc;
 use store::Tx;
 use store::partners::Partner;
-use store::users::NewUser;
 
 /// The partner that an empty database gets, and its admin.
 const FIRST_PARTNER: &str = "default";
@@ -38,10 +41,10 @@ impl App {
         match (name, email) {
             (Ok(name), Ok(email)) => {
                 let key = ApiKey::generate(&self.random)?;
-                let founding = (name, email, key, self.clock.now());
+                let founding = (Arc::clone(&self.secrets), name, email, key, self.clock.now());
                 self.db
-                    .write(store::Scope::System, founding, |(name, email, key, now), tx| {
-                        Box::pin(found(tx, name, email, key, *now))
+                    .write(store::Scope::System, founding, |(secrets, name, email, key, now), tx| {
+                        Box::pin(found(tx, secrets, name, email, key, *now))
                     })
                     .await
             }
@@ -53,6 +56,50 @@ impl App {
         }
     }
 
+    /// All partners of this server.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    pub async fn partners(&self) -> Result<Vec<Partner>, Error> {
+        self.db
+            .read(store::Scope::System, (), |(), tx| {
+                Box::pin(async move { Ok(store::partners::list(tx).await?) })
+            })
+            .await
+    }
+
+    /// The partner with this name, compared as customers' names are.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error`] of the store.
+    pub async fn partner_named(&self, name: &str) -> Result<Partner, Error> {
+        let name = CustomerName::parse(name).map_err(|_| Error::NotFound)?;
+        let key = name.key();
+        let found = self
+            .partners()
+            .await?
+            .into_iter()
+            .find(|partner| CustomerName::from_stored(partner.name.clone()).key() == key);
+        found.ok_or(Error::NotFound)
+    }
+
+    /// Suspend a partner, whose keys are refused from now on, or let it in again.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    pub async fn suspend_partner(&self, partner: &Partner, suspended: bool) -> Result<(), Error> {
+        let call = Call::of_operator(partner.id, "partner suspend");
+        self.change(&call, (partner.clone(), suspended), |(partner, suspended), tx| {
+            Box::pin(async move {
+                store::partners::set_suspended(tx, partner.id, *suspended).await?;
+                let action = if *suspended { "partner.suspend" } else { "partner.resume" };
+                let entry = Entry::new(action, format!("partners/{}", partner.id));
+                Ok(Done { value: (), entry: Some(entry) })
+            })
+        })
+        .await
+    }
+
     /// Give an empty database its first partner, `default`, with an admin who holds `chosen`, or a key made now.
     /// `None` if there is a partner already; then `chosen` is not looked at.
     ///
@@ -62,14 +109,14 @@ impl App {
         let key = chosen.map_or_else(|| ApiKey::generate(&self.random), Ok)?;
         let name = CustomerName::parse(FIRST_PARTNER).map_err(|v| Error::Internal(v.message))?;
         let email = Email::parse(FIRST_ADMIN).map_err(Error::Internal)?;
-        let founding = (name, email, key, self.clock.now());
+        let founding = (Arc::clone(&self.secrets), name, email, key, self.clock.now());
         self.db
-            .write(store::Scope::System, founding, |(name, email, key, now), tx| {
+            .write(store::Scope::System, founding, |(secrets, name, email, key, now), tx| {
                 Box::pin(async move {
                     if store::partners::any(tx).await? {
                         return Ok(None);
                     }
-                    found(tx, name, email, key, *now).await.map(Some)
+                    found(tx, secrets, name, email, key, *now).await.map(Some)
                 })
             })
             .await
@@ -78,6 +125,7 @@ impl App {
 
 async fn found(
     tx: &mut Tx,
+    secrets: &SecretKey,
     name: &CustomerName,
     email: &Email,
     key: &ApiKey,
@@ -86,14 +134,15 @@ async fn found(
     let Some(partner) = store::partners::insert(tx, name, now).await? else {
         return Err(Error::Invalid(domain::Violations::taken("/name").into()));
     };
-    let admin = NewUser {
-        customer: None,
-        email: email.clone(),
-        name: String::new(),
-        role: "admin".into(),
-        key: key.stored(),
-    };
-    let user = store::users::insert(tx, partner.id, &admin, now).await?;
+    let admin =
+        NewUser { email: email.clone(), name: String::new(), role: Role::Admin, key_expires_at: None };
+    let user = store::users::insert(tx, partner.id, None, &admin, &key.stored(), now).await?;
     let user = user.ok_or_else(|| Error::Internal("a new partner had a user already".into()))?;
-    Ok(Founded { partner, user, email: email.clone(), key: key.clone() })
+    let call = Call::of_operator(partner.id, "partner create");
+    let partners = Entry::new("partner.create", format!("partners/{}", partner.id)).after(&partner.name);
+    let users = Entry::new("user.create", format!("users/{}", user.id)).after(&user);
+    for entry in [partners, users] {
+        audit::append(tx, secrets, &call, &entry, now).await?;
+    }
+    Ok(Founded { partner, user: user.id, email: email.clone(), key: key.clone() })
 }

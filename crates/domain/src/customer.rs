@@ -265,6 +265,26 @@ impl Serialize for NewCustomer {
 /// The answer of the API, in the seed's field order. Times are RFC 3339 UTC, to the second.
 impl Serialize for Customer {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.serialize_with(serializer, true)
+    }
+}
+
+/// A customer as its own users see it: without the partner's margin.
+pub struct WithoutMargin<'a>(&'a Customer);
+
+impl Serialize for WithoutMargin<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize_with(serializer, false)
+    }
+}
+
+impl Customer {
+    /// As the customer's own users see it.
+    pub fn without_margin(&self) -> WithoutMargin<'_> {
+        WithoutMargin(self)
+    }
+
+    fn serialize_with<S: Serializer>(&self, serializer: S, margin: bool) -> Result<S::Ok, S::Error> {
         let details = &self.details;
         let mut map = serializer.serialize_map(None)?;
         entry(&mut map, "id", Some(&self.id))?;
@@ -273,7 +293,7 @@ impl Serialize for Customer {
         entry(&mut map, "classification", Some(&details.classification))?;
         entry(&mut map, TRIAL, details.trial_expiration_date.as_ref())?;
         entry(&mut map, "billing_contact", details.billing_contact.as_ref())?;
-        entry(&mut map, "margin_percentage", Some(&details.margin_percentage))?;
+        entry(&mut map, "margin_percentage", margin.then_some(&details.margin_percentage))?;
         entry(&mut map, "created_at", Some(&format!("{:.0}", self.created_at)))?;
         entry(&mut map, "updated_at", Some(&format!("{:.0}", self.updated_at)))?;
         entry(&mut map, "generated_external_id", Some(&self.generated_external_id))?;

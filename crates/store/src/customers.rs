@@ -2,6 +2,7 @@
 
 use crate::engine::Tx;
 use crate::engine::value::{Arg, Row, args};
+use crate::query::Query;
 use crate::{Error, engine::Kind};
 use domain::{
     Address, AzureCustomerId, Classification, Customer, CustomerId, CustomerName, Email, ExternalId, Margin,
@@ -188,7 +189,7 @@ pub async fn list(
     window: Window,
 ) -> Result<Vec<Customer>, Error> {
     let mut query = Query::new(format!("SELECT {COLUMNS} FROM customers c WHERE partner_id = $1"), partner);
-    query.filter(filter);
+    narrow(&mut query, filter);
     if let Some(after) = window.after {
         query.and("id > ", after.0);
     }
@@ -204,105 +205,45 @@ pub async fn list(
 /// [`Error`] of the store.
 pub async fn count(tx: &mut Tx, partner: PartnerId, filter: &Filter) -> Result<i64, Error> {
     let mut query = Query::new("SELECT COUNT(*) FROM customers c WHERE partner_id = $1".into(), partner);
-    query.filter(filter);
+    narrow(&mut query, filter);
     let count = tx.first(&query.sql, &query.args(), |row| row.next::<i64>()).await?;
     Ok(count.unwrap_or(0))
 }
 
-/// A statement whose conditions depend on what was asked for.
-struct Query {
-    sql: String,
-    values: Vec<Value>,
-}
-
-enum Value {
-    Text(String),
-    Int(i64),
-    Bool(bool),
-}
-
-impl From<String> for Value {
-    fn from(text: String) -> Self {
-        Value::Text(text)
+fn narrow(query: &mut Query, filter: &Filter) {
+    if let Some(part) = &filter.name_part {
+        let escaped = part.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+        query.and("name_key LIKE ", format!("%{escaped}%"));
+        query.sql.push_str(" ESCAPE '\\'");
     }
-}
-impl From<&str> for Value {
-    fn from(text: &str) -> Self {
-        Value::Text(text.to_owned())
+    if let Some(classification) = filter.classification {
+        query.and("classification = ", classification.as_str());
     }
-}
-impl From<i64> for Value {
-    fn from(number: i64) -> Self {
-        Value::Int(number)
-    }
-}
-impl From<bool> for Value {
-    fn from(truth: bool) -> Self {
-        Value::Bool(truth)
-    }
-}
-
-impl Query {
-    fn new(sql: String, partner: PartnerId) -> Self {
-        Query { sql, values: vec![Value::Int(partner.0)] }
-    }
-
-    fn push(&mut self, sql: &str, value: impl Into<Value>) {
-        self.values.push(value.into());
-        let _ = write!(self.sql, "{sql}${}", self.values.len());
-    }
-
-    fn and(&mut self, sql: &str, value: impl Into<Value>) {
-        self.sql.push_str(" AND ");
-        self.push(sql, value);
-    }
-
-    fn args(&self) -> Vec<Arg<'_>> {
-        self.values
-            .iter()
-            .map(|value| match value {
-                Value::Text(text) => Arg::from(text),
-                Value::Int(number) => Arg::from(*number),
-                Value::Bool(truth) => Arg::from(*truth),
-            })
-            .collect()
-    }
-
-    fn filter(&mut self, filter: &Filter) {
-        if let Some(part) = &filter.name_part {
-            let escaped = part.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-            self.and("name_key LIKE ", format!("%{escaped}%"));
-            self.sql.push_str(" ESCAPE '\\'");
+    for (key, value) in &filter.tags {
+        query.and(
+            "EXISTS (SELECT 1 FROM customer_tags t WHERE t.partner_id = c.partner_id AND t.customer_id = c.id
+             AND t.key = ",
+            key.as_str(),
+        );
+        if let Some(value) = value {
+            query.and("t.value = ", value.as_str());
         }
-        if let Some(classification) = filter.classification {
-            self.and("classification = ", classification.as_str());
-        }
-        for (key, value) in &filter.tags {
-            self.and(
-                "EXISTS (SELECT 1 FROM customer_tags t WHERE t.partner_id = c.partner_id AND t.customer_id = c.id
-                 AND t.key = ",
-                key.as_str(),
-            );
-            if let Some(value) = value {
-                self.and("t.value = ", value.as_str());
-            }
-            self.sql.push(')');
-        }
-        match filter.trial {
-            Some((Trial::Active, now)) => self.and("trial_expiration_date > ", now.as_second()),
-            Some((Trial::Expired, now)) => self.and("trial_expiration_date <= ", now.as_second()),
-            Some((Trial::None, _)) => self.sql.push_str(" AND trial_expiration_date IS NULL"),
-            None => {}
-        }
-        if let Some(azure) = &filter.azure_customer_id {
-            self.and("azure_customer_key = ", azure.key());
-        }
-        if let Some(enabled) = filter.partner_billing {
-            self.and("billing_enabled = ", enabled);
-        }
-        if let Some(since) = filter.updated_since {
-            self.and("updated_at >= ", since.as_second());
-        }
+        query.sql.push(')');
+    }
+    match filter.trial {
+        Some((Trial::Active, now)) => query.and("trial_expiration_date > ", now.as_second()),
+        Some((Trial::Expired, now)) => query.and("trial_expiration_date <= ", now.as_second()),
+        Some((Trial::None, _)) => query.sql.push_str(" AND trial_expiration_date IS NULL"),
+        None => {}
+    }
+    if let Some(azure) = &filter.azure_customer_id {
+        query.and("azure_customer_key = ", azure.key());
+    }
+    if let Some(enabled) = filter.partner_billing {
+        query.and("billing_enabled = ", enabled);
+    }
+    if let Some(since) = filter.updated_since {
+        query.and("updated_at >= ", since.as_second());
     }
 }
 

@@ -5,9 +5,13 @@
 
 mod engine;
 mod error;
+mod query;
 
+pub mod audit;
 pub mod customers;
+pub mod idempotency;
 pub mod partners;
+pub mod secrets;
 pub mod users;
 
 pub use engine::{Db, Scope, Tx};

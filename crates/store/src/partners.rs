@@ -35,3 +35,30 @@ pub async fn insert(tx: &mut Tx, name: &CustomerName, now: Timestamp) -> Result<
 pub async fn any(tx: &mut Tx) -> Result<bool, Error> {
     Ok(tx.first("SELECT id FROM partners LIMIT 1", &[], |row| row.next::<i64>()).await?.is_some())
 }
+
+/// All partners, in the order of their ids.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn list(tx: &mut Tx) -> Result<Vec<Partner>, Error> {
+    tx.all("SELECT id, name, suspended FROM partners ORDER BY id", &[], |row| {
+        Ok(Partner { id: PartnerId(row.next()?), name: row.next()?, suspended: row.next()? })
+    })
+    .await
+}
+
+/// Suspend a partner, or let it in again.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn set_suspended(tx: &mut Tx, id: PartnerId, suspended: bool) -> Result<(), Error> {
+    tx.execute("UPDATE partners SET suspended = $2 WHERE id = $1", args![id.0, suspended]).await.map(drop)
+}
+
+/// One partner.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn get(tx: &mut Tx, id: PartnerId) -> Result<Option<Partner>, Error> {
+    Ok(list(tx).await?.into_iter().find(|partner| partner.id == id))
+}

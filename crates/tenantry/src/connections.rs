@@ -39,8 +39,8 @@ pub(crate) async fn serve(
             (place, listener.accept().await)
         };
         let (place, accepted) = tokio::select! { accepted = accepted => accepted, () = &mut stop => break };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -51,7 +51,7 @@ pub(crate) async fn serve(
             tracing::debug!(%error, "cannot turn Nagle's algorithm off");
         }
         let connection =
-            http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service.clone()));
+            http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service.for_peer(peer)));
         let connection = open.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {

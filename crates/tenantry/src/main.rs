@@ -1,11 +1,14 @@
 //! The Tenantry binary: one file per subcommand.
 
+mod audit;
 mod connections;
 mod partner;
+mod platform;
 mod serve;
 mod telemetry;
+mod user;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 /// The open, self-hosted platform for Microsoft CSP partners. Without a command it serves, with defaults.
 #[derive(Parser)]
@@ -21,23 +24,15 @@ struct Cli {
 enum Command {
     /// Serve the API.
     Serve(serve::ServeArgs),
-    /// Make partners.
+    /// Make, list and suspend partners.
     #[command(subcommand)]
     Partner(partner::PartnerCommand),
-}
-
-/// Where the data is.
-#[derive(Args, Clone)]
-struct Database {
-    /// `sqlite:PATH` or `postgres://USER:PASSWORD@HOST[,HOST…]/NAME` [default: sqlite:data/tenantry.db]
-    #[arg(long = "database", env = "TENANTRY_DATABASE", value_name = "URL", hide_env_values = true)]
-    url: Option<String>,
-}
-
-impl Database {
-    fn url(&self) -> &str {
-        self.url.as_deref().unwrap_or("sqlite:data/tenantry.db")
-    }
+    /// Make and list users, and give and take their keys.
+    #[command(subcommand)]
+    User(user::UserCommand),
+    /// Verify the audit trail.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -49,6 +44,8 @@ fn main() -> anyhow::Result<()> {
             None => serve::run(cli.serve).await,
             Some(Command::Serve(args)) => serve::run(args).await,
             Some(Command::Partner(command)) => partner::run(command).await,
+            Some(Command::User(command)) => user::run(command).await,
+            Some(Command::Audit(command)) => audit::run(command).await,
         }
     })
 }

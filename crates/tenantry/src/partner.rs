@@ -1,11 +1,11 @@
 //! `tenantry partner …`
 
-use crate::Database;
-use app::{App, Clock};
+use crate::platform::Platform;
+use app::Clock;
 use clap::Subcommand;
 use serde_json::json;
 
-/// Make partners.
+/// Make, list and suspend partners.
 #[derive(Subcommand)]
 pub(crate) enum PartnerCommand {
     /// Make a partner and its first admin; prints them, and the admin's key, as JSON.
@@ -15,15 +15,39 @@ pub(crate) enum PartnerCommand {
         /// The e-mail address of its first admin.
         #[arg(long, value_name = "EMAIL")]
         admin: String,
+        /// JSON is what is printed in any case.
+        #[arg(long, hide = true)]
+        json: bool,
         #[command(flatten)]
-        database: Database,
+        platform: Platform,
+    },
+    /// List the partners.
+    List {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        platform: Platform,
+    },
+    /// Suspend a partner: its keys, and its customers', are refused from now on.
+    Suspend {
+        /// The partner's name.
+        name: String,
+        /// Let it in again.
+        #[arg(long)]
+        resume: bool,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        platform: Platform,
     },
 }
 
 pub(crate) async fn run(command: PartnerCommand) -> anyhow::Result<()> {
     match command {
-        PartnerCommand::Create { name, admin, database } => {
-            let app = App::new(store::Db::open(database.url()).await?, Clock::System);
+        PartnerCommand::Create { name, admin, platform, json: _ } => {
+            let app = platform.open(Clock::System).await?;
             let founded = app.create_partner(&name, &admin).await?;
             app.close().await;
             let printed = json!({
@@ -32,7 +56,35 @@ pub(crate) async fn run(command: PartnerCommand) -> anyhow::Result<()> {
                 "api_key": founded.key.reveal(),
             });
             println!("{printed:#}");
-            Ok(())
+        }
+        PartnerCommand::List { json, platform } => {
+            let app = platform.open(Clock::System).await?;
+            let partners = app.partners().await?;
+            app.close().await;
+            if json {
+                let partners: Vec<_> = partners
+                    .iter()
+                    .map(|p| json!({"id": p.id, "name": p.name, "suspended": p.suspended}))
+                    .collect();
+                println!("{:#}", json!({ "partners": partners }));
+            } else {
+                for partner in partners {
+                    let suspended = if partner.suspended { "  (suspended)" } else { "" };
+                    println!("{:>6}  {}{suspended}", partner.id, partner.name);
+                }
+            }
+        }
+        PartnerCommand::Suspend { name, resume, json, platform } => {
+            let app = platform.open(Clock::System).await?;
+            let partner = app.partner_named(&name).await?;
+            app.suspend_partner(&partner, !resume).await?;
+            app.close().await;
+            if json {
+                println!("{:#}", json!({"id": partner.id, "name": partner.name, "suspended": !resume}));
+            } else {
+                println!("{} is {}", partner.name, if resume { "let in again" } else { "suspended" });
+            }
         }
     }
+    Ok(())
 }

@@ -1,8 +1,9 @@
 //! `tenantry serve`
 
-use crate::{Database, connections};
+use crate::connections;
+use crate::platform::Platform;
 use anyhow::{Context, anyhow};
-use app::{ApiKey, App, Clock, Founded};
+use app::{ApiKey, Clock, Founded};
 use clap::Args;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,6 +15,9 @@ const BOOTSTRAP_KEY: &str = "TENANTRY_BOOTSTRAP_KEY";
 /// After this, what is still under way is left to itself; with what follows, the process ends within ten seconds.
 const GRACE: Duration = Duration::from_secs(8);
 
+/// How often uses of keys are written down, and old answers forgotten.
+const TIDY: Duration = Duration::from_secs(60);
+
 /// Serve the API. The first start makes the partner `default` and its admin's key, or takes the key from
 /// TENANTRY_BOOTSTRAP_KEY.
 #[derive(Args, Clone)]
@@ -22,7 +26,7 @@ pub(crate) struct ServeArgs {
     #[arg(long, env = "TENANTRY_LISTEN", value_name = "ADDR", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
     #[command(flatten)]
-    database: Database,
+    platform: Platform,
     /// Try integrations out: a clock that stands still until `PUT /sandbox/clock` moves it, and a database in memory
     /// unless --database names one.
     #[arg(long)]
@@ -49,9 +53,11 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
         (true, None) => Clock::standing(Clock::System.now()),
         (true, Some(at)) => Clock::standing(app::parse_time(at).map_err(|wrong| anyhow!("--at {wrong}"))?),
     };
-    let in_memory = args.sandbox && args.database.url.is_none();
-    let url = if in_memory { "sqlite::memory:" } else { args.database.url() };
-    let app = Arc::new(App::new(store::Db::open(url).await?, clock));
+    let mut platform = args.platform;
+    if args.sandbox && platform.database.is_none() {
+        platform.database = Some("sqlite::memory:".into());
+    }
+    let app = Arc::new(platform.open(clock).await?);
     let was_chosen = chosen.is_some();
     let founded = app.bootstrap(chosen).await?;
 
@@ -68,7 +74,18 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
         tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
         tracing::info!("stopping: no new requests, those under way are finished");
     };
+    let tidying = tokio::spawn({
+        let app = Arc::clone(&app);
+        async move {
+            let mut ticks = tokio::time::interval(TIDY);
+            loop {
+                ticks.tick().await;
+                app.tidy().await;
+            }
+        }
+    });
     connections::serve(listener, service, timeout, stop, GRACE).await;
+    tidying.abort();
     app.close().await;
     tracing::info!("stopped");
     Ok(())

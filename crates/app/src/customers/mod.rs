@@ -4,7 +4,10 @@ mod search;
 
 pub use search::{Page, Search, cursor};
 
-use crate::{Actor, App, Error};
+use crate::access::{Act, Call};
+use crate::audit::Entry;
+use crate::change::{Created, Done};
+use crate::{App, Error};
 use domain::json::Json;
 use domain::{Customer, CustomerId, Handling, NewCustomer, PartnerId, Refused, Violations};
 use store::customers::Taken;
@@ -31,113 +34,139 @@ impl IfMatch {
 }
 
 impl App {
-    /// Create a customer.
+    /// Create a customer, or answer again what was answered when it was created.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with every violation of the payload, values that are taken among them; [`Error`] of the
-    /// store.
+    /// [`Error::Forbidden`]; [`Error::Invalid`] with every violation of the payload, values that are taken among them;
+    /// [`Error::KeyReused`], [`Error::StillRunning`]; [`Error`] of the store.
     pub async fn create_customer(
         &self,
-        actor: &Actor,
+        call: &Call,
         body: &Json,
         handling: Handling,
-    ) -> Result<Customer, Error> {
+    ) -> Result<Created, Error> {
+        self.allow(call, Act::ChangeCustomers).await?;
         let now = self.clock.now();
         let details = match NewCustomer::parse(body, now, handling) {
             Ok(details) => details,
-            Err(refused) => return Err(self.refuse(actor.partner, refused, None).await),
+            Err(refused) => {
+                let before = self.first_answer(call).await?;
+                return match before {
+                    Some(created) => Ok(created),
+                    None => Err(self.refusal(call.partner(), refused).await),
+                };
+            }
         };
-        let input = (actor.partner, details, self.random.external_id()?, now);
-        self.db
-            .write(actor.partner, input, |(partner, details, external_id, now), tx| {
-                Box::pin(async move {
-                    let inserted = customers::insert(tx, *partner, details, external_id, *now).await?;
-                    inserted.map_err(|taken| Error::Invalid(with_taken(Violations::default(), taken)))
-                })
+        let input = (call.partner(), details, self.random.external_id()?, now);
+        self.make(call, input, |(partner, details, external_id, now), tx| {
+            Box::pin(async move {
+                let inserted = customers::insert(tx, *partner, details, external_id, *now).await?;
+                let customer =
+                    inserted.map_err(|taken| Error::Invalid(with_taken(Violations::default(), taken)))?;
+                let json = serde_json::to_string(&customer).map_err(|e| Error::Internal(e.to_string()))?;
+                let entry =
+                    Entry { after: Some(json.clone()), ..Entry::new("customer.create", object(customer.id)) };
+                let href = Some(format!("/v1/customers/{}", customer.id));
+                let created = Created { json, href, version: Some(version(&customer)), replayed: false };
+                Ok(Done { value: created, entry: Some(entry) })
             })
-            .await
+        })
+        .await
     }
 
-    /// Read a customer.
+    /// Read a customer. Its own users may read it too.
     ///
     /// # Errors
-    /// [`Error::NotFound`]; [`Error`] of the store.
-    pub async fn customer(&self, actor: &Actor, id: CustomerId) -> Result<Customer, Error> {
-        let found = self
+    /// [`Error::Forbidden`]; [`Error::NotFound`], for a customer's user also where it is not its own; [`Error`] of the
+    /// store.
+    pub async fn customer(&self, call: &Call, id: CustomerId) -> Result<Customer, Error> {
+        match call.customer() {
+            Some(own) if own == id => {}
+            Some(_) => return Err(Error::NotFound),
+            None => self.allow(call, Act::ReadCustomers).await?,
+        }
+        let found: Option<Customer> = self
             .db
-            .read(actor.partner, (actor.partner, id), |(partner, id), tx| {
-                Box::pin(customers::get(tx, *partner, *id))
+            .read(call.partner(), (call.partner(), id), |(partner, id), tx| {
+                Box::pin(async move { Ok::<_, Error>(customers::get(tx, *partner, *id).await?) })
             })
-            .await
-            .map_err(Error::from)?;
+            .await?;
         found.ok_or(Error::NotFound)
     }
 
     /// Change what `body` names, and nothing else. A change that changes nothing leaves version and times as they are.
     ///
     /// # Errors
-    /// [`Error::NotFound`]; [`Error::PreconditionFailed`]; [`Error::Invalid`] with every violation of the payload;
-    /// [`Error`] of the store.
+    /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::PreconditionFailed`]; [`Error::Invalid`] with every
+    /// violation of the payload; [`Error`] of the store.
     pub async fn update_customer(
         &self,
-        actor: &Actor,
+        call: &Call,
         id: CustomerId,
         body: Json,
         handling: Handling,
         if_match: IfMatch,
     ) -> Result<Customer, Error> {
-        let input = (actor.partner, id, body, handling, if_match, self.clock.now());
-        self.db
-            .write(actor.partner, input, |(partner, id, body, handling, if_match, now), tx| {
-                Box::pin(async move {
-                    let before = customers::get(tx, *partner, *id).await?.ok_or(Error::NotFound)?;
-                    if_match.allows(&before)?;
-                    let details = match before.patched(body, *now, *handling) {
-                        Ok(details) => details,
-                        Err(refused) => return Err(refusal(tx, *partner, refused, Some(*id)).await?),
-                    };
-                    if details == before.details {
-                        return Ok(before);
-                    }
-                    let (name, azure) = (Some(&details.name), details.azure_customer_id.as_ref());
-                    let taken = customers::taken(tx, *partner, name, azure, Some(*id)).await?;
-                    if taken != Taken::default() {
-                        return Err(Error::Invalid(with_taken(Violations::default(), taken)));
-                    }
-                    Ok(customers::update(tx, *partner, &before, details, *now).await?)
-                })
+        self.allow(call, Act::ChangeCustomers).await?;
+        let input = (call.partner(), id, body, handling, if_match, self.clock.now());
+        self.change(call, input, |(partner, id, body, handling, if_match, now), tx| {
+            Box::pin(async move {
+                let before = customers::get(tx, *partner, *id).await?.ok_or(Error::NotFound)?;
+                if_match.allows(&before)?;
+                let details = match before.patched(body, *now, *handling) {
+                    Ok(details) => details,
+                    Err(refused) => return Err(refusal(tx, *partner, refused, Some(*id)).await?),
+                };
+                if details == before.details {
+                    return Ok(Done { value: before, entry: None });
+                }
+                let (name, azure) = (Some(&details.name), details.azure_customer_id.as_ref());
+                let taken = customers::taken(tx, *partner, name, azure, Some(*id)).await?;
+                if taken != Taken::default() {
+                    return Err(Error::Invalid(with_taken(Violations::default(), taken)));
+                }
+                let after = customers::update(tx, *partner, &before, details, *now).await?;
+                let entry = Entry::new("customer.update", object(*id)).before(&before).after(&after);
+                Ok(Done { value: after, entry: Some(entry) })
             })
-            .await
+        })
+        .await
     }
 
-    /// Delete a customer. Its name and its Azure tenants are free again, its id is not.
+    /// Delete a customer and its users. Its name and its Azure tenants are free again, its id is not.
     ///
     /// # Errors
-    /// [`Error::NotFound`]; [`Error::PreconditionFailed`]; [`Error`] of the store.
-    pub async fn delete_customer(
-        &self,
-        actor: &Actor,
-        id: CustomerId,
-        if_match: IfMatch,
-    ) -> Result<(), Error> {
-        self.db
-            .write(actor.partner, (actor.partner, id, if_match), |(partner, id, if_match), tx| {
-                Box::pin(async move {
-                    let before = customers::get(tx, *partner, *id).await?.ok_or(Error::NotFound)?;
-                    if_match.allows(&before)?;
-                    Ok(customers::delete(tx, *partner, *id, before.version).await?)
-                })
+    /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::PreconditionFailed`]; [`Error`] of the store.
+    pub async fn delete_customer(&self, call: &Call, id: CustomerId, if_match: IfMatch) -> Result<(), Error> {
+        self.allow(call, Act::ChangeCustomers).await?;
+        self.change(call, (call.partner(), id, if_match), |(partner, id, if_match), tx| {
+            Box::pin(async move {
+                let before = customers::get(tx, *partner, *id).await?.ok_or(Error::NotFound)?;
+                if_match.allows(&before)?;
+                customers::delete(tx, *partner, *id, before.version).await?;
+                let entry = Entry::new("customer.delete", object(*id)).before(&before);
+                Ok(Done { value: (), entry: Some(entry) })
             })
-            .await
+        })
+        .await
     }
 
-    /// Say what is wrong with a payload, and which of its readable values are taken too.
-    async fn refuse(&self, partner: PartnerId, refused: Refused, except: Option<CustomerId>) -> Error {
-        let looked = self.db.read(partner, (partner, refused, except), |(partner, refused, except), tx| {
-            Box::pin(refusal(tx, *partner, refused.clone(), *except))
+    /// Say what is wrong with a new customer's payload, and which of its readable values are taken too.
+    async fn refusal(&self, partner: PartnerId, refused: Refused) -> Error {
+        let looked = self.db.read(partner, (partner, refused), |(partner, refused), tx| {
+            Box::pin(refusal(tx, *partner, refused.clone(), None))
         });
         looked.await.unwrap_or_else(|error| error)
     }
+}
+
+/// What names a customer's version, such as `3947-1`. The id in it keeps those of different customers apart.
+pub fn version(customer: &Customer) -> String {
+    format!("{}-{}", customer.id, customer.version)
+}
+
+fn object(id: CustomerId) -> String {
+    format!("customers/{id}")
 }
 
 async fn refusal(

@@ -1,14 +1,12 @@
 //! Lists of customers: what a query string asks for, and the page that answers it.
 
-use crate::{Actor, App, Error};
-use domain::{
-    AzureCustomerId, Classification, Customer, CustomerId, CustomerName, Handling, Violation, Violations,
-};
+use crate::access::{Act, Call};
+use crate::paging::{self, Paging};
+use crate::{App, Error};
+use domain::{AzureCustomerId, Classification, Customer, CustomerId, CustomerName, Handling, Violation};
 use jiff::Timestamp;
 use store::customers::{self, Filter, Trial, Window};
 
-const DEFAULT_PER_PAGE: i64 = 30;
-const MOST_PER_PAGE: i64 = 100;
 const PARAMETERS: [&str; 11] = [
     "page",
     "per_page",
@@ -26,10 +24,8 @@ const PARAMETERS: [&str; 11] = [
 /// A list that was asked for.
 #[derive(Clone, Debug)]
 pub struct Search {
-    /// From 1.
-    pub page: i64,
-    /// 1 to 100.
-    pub per_page: i64,
+    /// Which page.
+    pub paging: Paging,
     /// Go on behind this customer; overrides the page's place, not its number.
     pub after: Option<CustomerId>,
     filter: Filter,
@@ -53,26 +49,15 @@ impl Search {
     /// # Errors
     /// [`Error::Parameters`] with every parameter that will not do, as `/name`.
     pub fn parse(parameters: &[(String, String)], now: Timestamp, handling: Handling) -> Result<Self, Error> {
-        let mut search =
-            Search { page: 1, per_page: DEFAULT_PER_PAGE, after: None, filter: Filter::default() };
-        let mut violations = Violations::default();
-        for (name, value) in parameters {
-            let value = value.trim();
-            if value.is_empty() {
-                continue;
-            }
-            if let Err(message) = search.take(name, value, now, handling) {
-                violations.push(Violation::new(format!("/{name}"), "invalid", message));
-            }
-        }
-        if violations.is_empty() { Ok(search) } else { Err(Error::Parameters(violations)) }
+        let mut search = Search { paging: Paging::default(), after: None, filter: Filter::default() };
+        paging::read(parameters, |name, value| search.take(name, value, now, handling))?;
+        Ok(search)
     }
 
     fn take(&mut self, name: &str, value: &str, now: Timestamp, handling: Handling) -> Result<(), String> {
         let filter = &mut self.filter;
         match name {
-            "page" => self.page = whole_number(value, 0)?.max(1),
-            "per_page" => self.per_page = whole_number(value, 1)?.min(MOST_PER_PAGE),
+            _ if self.paging.take(name, value)? => {}
             "cursor" => self.after = Some(parse_cursor(value)?),
             "q" => filter.name_part = Some(CustomerName::parse(value).map_err(said)?.key()),
             "classification" => {
@@ -119,14 +104,6 @@ fn unknown(name: &str) -> String {
     )
 }
 
-fn whole_number(value: &str, least: i64) -> Result<i64, String> {
-    value
-        .parse()
-        .ok()
-        .filter(|number| (least..=i64::MAX / MOST_PER_PAGE).contains(number))
-        .ok_or_else(|| format!("must be a whole number from {least}"))
-}
-
 fn one_of<T: Copy>(value: &str, choices: &[(&str, T)]) -> Result<T, String> {
     let found = choices.iter().find(|(name, _)| *name == value);
     found.map(|(_, choice)| *choice).ok_or_else(|| {
@@ -152,17 +129,19 @@ impl App {
     /// List customers.
     ///
     /// # Errors
-    /// [`Error`] of the store.
-    pub async fn customers(&self, actor: &Actor, search: Search) -> Result<Page, Error> {
+    /// [`Error::Forbidden`]; [`Error`] of the store.
+    pub async fn customers(&self, call: &Call, search: Search) -> Result<Page, Error> {
+        self.allow(call, Act::ReadCustomers).await?;
         self.db
-            .read(actor.partner, (actor.partner, search), |(partner, search), tx| {
+            .read(call.partner(), (call.partner(), search), |(partner, search), tx| {
                 Box::pin(async move {
-                    let skip = if search.after.is_some() { 0 } else { (search.page - 1) * search.per_page };
+                    let skip = if search.after.is_some() { 0 } else { search.paging.skip() };
+                    let per_page = search.paging.per_page;
                     // One more than a page shows whether there is a next one.
-                    let window = Window { after: search.after, skip, limit: search.per_page + 1 };
+                    let window = Window { after: search.after, skip, limit: per_page + 1 };
                     let mut found = customers::list(tx, *partner, &search.filter, window).await?;
-                    let more = found.len() as i64 > search.per_page;
-                    found.truncate(search.per_page as usize);
+                    let more = found.len() as i64 > per_page;
+                    found.truncate(per_page as usize);
                     let total = customers::count(tx, *partner, &search.filter).await?;
                     Ok(Page { customers: found, total, more })
                 })

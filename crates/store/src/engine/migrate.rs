@@ -7,8 +7,10 @@ use futures_util::FutureExt;
 use sha2::{Digest, Sha256};
 
 /// In order; the position is the version, from 1. Never edited once landed: add one instead.
-const MIGRATIONS: &[(&str, &str)] =
-    &[("0001_customers", include_str!("../../../../migrations/0001_customers.sql"))];
+const MIGRATIONS: &[(&str, &str)] = &[
+    ("0001_customers", include_str!("../../../../migrations/0001_customers.sql")),
+    ("0002_audit_idempotency", include_str!("../../../../migrations/0002_audit_idempotency.sql")),
+];
 
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
     version BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, sha256 TEXT NOT NULL

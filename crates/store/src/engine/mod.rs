@@ -158,6 +158,28 @@ impl Tx {
         error
     }
 
+    /// Which audit chain this transaction writes to; none that is open at the same time on this server has the same.
+    pub fn lane(&self) -> i64 {
+        match &self.0 {
+            Conn::Sqlite(_) => 0, // there is one writer
+            Conn::Postgres(client) => client.lane(),
+        }
+    }
+
+    /// Hold a name until this transaction ends; `false` if another transaction holds it.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    pub async fn try_hold(&mut self, name: &str) -> Result<bool, Error> {
+        match &self.0 {
+            Conn::Sqlite(_) => Ok(true), // there is one writer
+            Conn::Postgres(_) => {
+                let sql = "SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))";
+                Ok(self.first(sql, value::args![name], |row| row.next()).await?.unwrap_or(false))
+            }
+        }
+    }
+
     /// The next id of a kind: rising, and never given twice, even if this transaction fails on PostgreSQL.
     pub(crate) async fn next_id(&mut self, kind: Kind) -> Result<i64, Error> {
         let sql = match (&self.0, kind) {

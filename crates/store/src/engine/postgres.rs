@@ -5,6 +5,7 @@ use super::{Conn, Scope, Tx, migrate};
 use crate::Error;
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
 use futures_util::future::BoxFuture;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio_postgres::config::TargetSessionAttrs;
 use tokio_postgres::types::ToSql;
@@ -14,13 +15,18 @@ use tokio_util::task::TaskTracker;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long the answer to COMMIT is waited for. With synchronous replication nothing of PostgreSQL's own bounds this.
 const COMMIT_DEADLINE: Duration = Duration::from_secs(10);
+const CONNECTIONS: usize = 32;
 const CONNECTION_LIFE: Duration = Duration::from_secs(30 * 60);
 
 #[derive(Clone)]
 pub(super) struct Postgres {
     pool: Pool,
     changes: TaskTracker,
+    lanes: Lanes,
 }
+
+/// Numbers that transactions hold while they are open, no two the same.
+type Lanes = Arc<Mutex<Vec<i64>>>;
 
 /// A connection of the pool. One whose transaction was not ended properly is closed, not given back.
 pub(super) struct Client {
@@ -28,6 +34,8 @@ pub(super) struct Client {
     in_transaction: bool,
     /// The first statement that failed. The job has it too, but wrapped in an error of its own kind.
     pub(super) failure: Option<Error>,
+    lane: i64,
+    lanes: Lanes,
 }
 
 impl Client {
@@ -40,8 +48,15 @@ impl Client {
     }
 }
 
+impl Client {
+    pub(super) fn lane(&self) -> i64 {
+        self.lane
+    }
+}
+
 impl Drop for Client {
     fn drop(&mut self) {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner).push(self.lane);
         if let Some(object) = self.object.take()
             && self.in_transaction
         {
@@ -67,7 +82,7 @@ impl Postgres {
         config.options(options);
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let pool = Pool::builder(Manager::from_config(config, tokio_postgres::NoTls, recycling))
-            .max_size(32)
+            .max_size(CONNECTIONS)
             .runtime(Runtime::Tokio1)
             .wait_timeout(Some(PATIENCE))
             .create_timeout(Some(PATIENCE))
@@ -76,7 +91,8 @@ impl Postgres {
             }))
             .build()
             .map_err(|e| Error::Unfit(e.to_string()))?;
-        let db = Postgres { pool, changes: TaskTracker::new() };
+        let lanes = Arc::new(Mutex::new((0..CONNECTIONS as i64).collect()));
+        let db = Postgres { pool, changes: TaskTracker::new(), lanes };
         let mut tx = db.begin("BEGIN", Scope::System).await?;
         migrate::postgres(&mut tx).await?;
         commit(tx).await?;
@@ -84,7 +100,11 @@ impl Postgres {
     }
 
     async fn begin(&self, begin: &str, scope: Scope) -> Result<Tx, Error> {
-        let client = Client { object: Some(self.pool.get().await?), in_transaction: true, failure: None };
+        let object = self.pool.get().await?;
+        let lane = self.lanes.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let lane = lane.ok_or_else(|| Error::defect("more connections than lanes"))?;
+        let lanes = Arc::clone(&self.lanes);
+        let client = Client { object: Some(object), in_transaction: true, failure: None, lane, lanes };
         let partner = match scope {
             Scope::Partner(partner) => partner.0.to_string(),
             Scope::System => "system".into(),

@@ -1,0 +1,61 @@
+//! `/v2/me`, and `/v2/audit_events`.
+
+use crate::extract::{Caller, Parameters};
+use crate::problem::Problem;
+use crate::{Shared, schema};
+use app::events::EventSearch;
+use axum::Json;
+use axum::extract::{OriginalUri, State};
+use axum::response::{IntoResponse, Response};
+use http::header;
+use serde_json::{Value, json};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub(crate) fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new().routes(routes!(me)).routes(routes!(audit_events))
+}
+
+/// Who am I?
+#[utoipa::path(
+    get, path = "/me", tag = "access",
+    responses((status = 200, description = "Who asks, its role and tenant, and until when it has access", body = schema::Me),
+              schema::Refusals)
+)]
+async fn me(State(shared): State<Shared>, Caller(call): Caller) -> Result<Json<Value>, Problem> {
+    Ok(Json(shared.app.me(&call).await?))
+}
+
+/// Read the audit trail
+///
+/// In the order of time. Every change is in it, and every refusal to a live key.
+#[utoipa::path(
+    get, path = "/audit_events", tag = "access", params(schema::EventParameters),
+    responses(
+        (status = 200, description = "A page of events", body = schema::EventList,
+         headers(("Link" = Option<String>, description = "`next`, with a cursor (RFC 8288)"))),
+        (status = 422, description = "Parameters that will not do", body = schema::Error),
+        schema::Refusals,
+    )
+)]
+async fn audit_events(
+    State(shared): State<Shared>,
+    Caller(call): Caller,
+    OriginalUri(uri): OriginalUri,
+    Parameters(parameters): Parameters,
+) -> Result<Response, Problem> {
+    let search = EventSearch::parse(&parameters)?;
+    let (events, next) = shared.app.events(&call, search).await?;
+    let mut response = Json(json!({ "audit_events": events })).into_response();
+    if let Some(next) = next {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query
+            .extend_pairs(parameters.iter().filter(|(name, _)| name != "cursor"))
+            .append_pair("cursor", &next);
+        let link = format!("<{}?{}>; rel=\"next\"", uri.path(), query.finish());
+        if let Ok(link) = link.try_into() {
+            response.headers_mut().insert(header::LINK, link);
+        }
+    }
+    Ok(response)
+}

@@ -1,0 +1,189 @@
+//! `/v2/users`, a partner's own users, and `/v2/customers/:id/users`, a customer's: one set of handlers.
+
+use crate::created::Created;
+use crate::extract::{Caller, Ids, JsonBody, Parameters, Posted, Preference};
+use crate::problem::Problem;
+use crate::{Shared, paging, schema};
+use app::{Paging, Tenant};
+use axum::Json;
+use axum::extract::{OriginalUri, State};
+use axum::response::{IntoResponse, Response};
+use domain::{CustomerId, User, UserId};
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::json;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub(crate) fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
+        .routes(routes!(create_user, list_users))
+        .routes(routes!(show_user, update_user, delete_user))
+        .routes(routes!(rotate_api_key, revoke_api_key))
+}
+
+/// The numbers in the path: the customer's where the path has one, and the user's where it names one.
+#[derive(Deserialize)]
+struct Place {
+    id: Option<i64>,
+    user_id: Option<i64>,
+}
+
+impl Place {
+    fn tenant(&self) -> Tenant {
+        self.id.map(CustomerId)
+    }
+
+    fn user(&self) -> UserId {
+        UserId(self.user_id.unwrap_or_default())
+    }
+}
+
+/// Make a user
+///
+/// The answer shows its API key, this once.
+#[utoipa::path(
+    post, path = "/users", tag = "users", params(schema::StrictHandling, schema::IdempotencyKey),
+    request_body(content = schema::NewUser,
+        example = json!({"email": "night-script@example.com", "name": "Provisioning", "role": "operator"})),
+    responses(
+        (status = 201, description = "The user and its key", body = schema::User),
+        (status = 404, description = "There is no such customer", body = schema::Error),
+        schema::Refusals, schema::BodyRefusals, schema::Repetition,
+    )
+)]
+async fn create_user(
+    State(shared): State<Shared>,
+    Ids(place): Ids<Place>,
+    Preference(handling): Preference,
+    Posted(call, body): Posted,
+) -> Result<Created, Problem> {
+    let created = shared.app.create_user(&call, place.tenant(), &body, handling).await?;
+    Ok(Created(StatusCode::CREATED, created))
+}
+
+/// List users
+#[utoipa::path(
+    get, path = "/users", tag = "users", params(schema::Paging),
+    responses(
+        (status = 200, description = "A page of users", body = schema::UserList),
+        (status = 404, description = "There is no such customer", body = schema::Error),
+        (status = 422, description = "Parameters that will not do", body = schema::Error),
+        schema::Refusals,
+    )
+)]
+async fn list_users(
+    State(shared): State<Shared>,
+    Ids(place): Ids<Place>,
+    Caller(call): Caller,
+    OriginalUri(uri): OriginalUri,
+    Parameters(parameters): Parameters,
+) -> Result<Response, Problem> {
+    let paging = Paging::parse(&parameters)?;
+    let (users, total) = shared.app.users(&call, place.tenant(), paging).await?;
+    let more = paging.page * paging.per_page < total;
+    let headers = paging::headers(uri.path(), &parameters, paging, total, more, None);
+    Ok((headers, Json(json!({ "users": users }))).into_response())
+}
+
+/// Read a user
+#[utoipa::path(
+    get, path = "/users/{user_id}", tag = "users", params(schema::UserId),
+    responses(
+        (status = 200, description = "The user", body = schema::User),
+        (status = 404, description = "There is none", body = schema::Error),
+        schema::Refusals,
+    )
+)]
+async fn show_user(
+    State(shared): State<Shared>,
+    Ids(place): Ids<Place>,
+    Caller(call): Caller,
+) -> Result<Json<User>, Problem> {
+    Ok(Json(shared.app.user(&call, place.tenant(), place.user()).await?))
+}
+
+/// Change a user's name or role
+#[utoipa::path(
+    put, path = "/users/{user_id}", tag = "users", params(schema::UserId, schema::StrictHandling),
+    request_body = schema::UserChange,
+    responses(
+        (status = 200, description = "The user as it is now", body = schema::User),
+        (status = 404, description = "There is none", body = schema::Error),
+        schema::Refusals, schema::BodyRefusals,
+    )
+)]
+async fn update_user(
+    State(shared): State<Shared>,
+    Ids(place): Ids<Place>,
+    Caller(call): Caller,
+    Preference(handling): Preference,
+    JsonBody(body): JsonBody,
+) -> Result<Json<User>, Problem> {
+    Ok(Json(shared.app.update_user(&call, place.tenant(), place.user(), body, handling).await?))
+}
+
+/// Remove a user
+///
+/// Its key is dead at once. The last admin of a partner stays.
+#[utoipa::path(
+    delete, path = "/users/{user_id}", tag = "users", params(schema::UserId),
+    responses(
+        (status = 204, description = "It is gone"),
+        (status = 404, description = "There is none", body = schema::Error),
+        (status = 422, description = "It is the last admin", body = schema::Error),
+        schema::Refusals,
+    )
+)]
+async fn delete_user(
+    State(shared): State<Shared>,
+    Ids(place): Ids<Place>,
+    Caller(call): Caller,
+) -> Result<StatusCode, Problem> {
+    shared.app.delete_user(&call, place.tenant(), place.user()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Rotate a user's key
+///
+/// The answer shows the new key, this once; the old one is dead at once. The body may be left out.
+#[utoipa::path(
+    post, path = "/users/{user_id}/api_key", tag = "users",
+    params(schema::UserId, schema::StrictHandling, schema::IdempotencyKey),
+    request_body = Option<schema::NewKey>,
+    responses(
+        (status = 201, description = "The user and its new key", body = schema::User),
+        (status = 404, description = "There is none", body = schema::Error),
+        schema::Refusals, schema::BodyRefusals, schema::Repetition,
+    )
+)]
+async fn rotate_api_key(
+    State(shared): State<Shared>,
+    Ids(place): Ids<Place>,
+    Preference(handling): Preference,
+    Posted(call, body): Posted,
+) -> Result<Created, Problem> {
+    let created = shared.app.rotate_key(&call, place.tenant(), place.user(), &body, handling).await?;
+    Ok(Created(StatusCode::CREATED, created))
+}
+
+/// Revoke a user's key
+///
+/// The user stays, without a key.
+#[utoipa::path(
+    delete, path = "/users/{user_id}/api_key", tag = "users", params(schema::UserId),
+    responses(
+        (status = 204, description = "It has none any more"),
+        (status = 404, description = "There is none", body = schema::Error),
+        (status = 422, description = "It is the last admin's", body = schema::Error),
+        schema::Refusals,
+    )
+)]
+async fn revoke_api_key(
+    State(shared): State<Shared>,
+    Ids(place): Ids<Place>,
+    Caller(call): Caller,
+) -> Result<StatusCode, Problem> {
+    shared.app.revoke_key(&call, place.tenant(), place.user()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

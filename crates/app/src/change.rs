@@ -1,0 +1,191 @@
+//! How every change is made: once, audited, and repeatable, in one transaction.
+
+use crate::access::Call;
+use crate::audit::Entry;
+use crate::secrets::hex;
+use crate::{App, Error, audit};
+use domain::PartnerId;
+use futures_util::future::BoxFuture;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use store::Tx;
+use store::idempotency::{self, Stored};
+
+/// How long a first answer is kept.
+const KEPT: SignedDuration = SignedDuration::from_hours(24);
+
+/// What makes a request repeatable (`Idempotency-Key`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Idempotency {
+    /// Scoped to the partner.
+    key: String,
+    /// Of all that the request says.
+    fingerprint: String,
+}
+
+impl Idempotency {
+    /// A request that is called `key` and says all of `parts`.
+    pub fn new(key: String, parts: &[&[u8]]) -> Self {
+        let mut digest = Sha256::new();
+        parts.iter().for_each(|part| digest.update(part));
+        Idempotency { key, fingerprint: hex(&digest.finalize()) }
+    }
+}
+
+/// What a request that makes something is answered with, the first time and every time after.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Created {
+    /// The answer's body.
+    pub json: String,
+    /// Where the new thing is.
+    pub href: Option<String>,
+    /// Its version, as `If-Match` names it.
+    pub version: Option<String>,
+    /// Whether this is a repetition of the first answer.
+    #[serde(skip)]
+    pub replayed: bool,
+}
+
+/// What a job did: what the caller gets, and what the audit trail gets if anything has changed.
+pub(crate) struct Done<T> {
+    pub(crate) value: T,
+    pub(crate) entry: Option<Entry>,
+}
+
+/// A change as the use cases write it.
+pub(crate) type Job<I, T> = for<'t> fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<Done<T>, Error>>;
+
+/// Repeatable requests under way on this server.
+#[derive(Debug, Default)]
+pub(crate) struct Running(Mutex<HashSet<(PartnerId, String)>>);
+
+struct Entered<'r> {
+    running: &'r Running,
+    request: (PartnerId, String),
+}
+
+impl Running {
+    fn enter(&self, partner: PartnerId, key: &str) -> Result<Entered<'_>, Error> {
+        let request = (partner, key.to_owned());
+        let mut running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !running.insert(request.clone()) {
+            return Err(Error::StillRunning);
+        }
+        Ok(Entered { running: self, request })
+    }
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        self.running.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.request);
+    }
+}
+
+impl App {
+    /// Change something.
+    pub(crate) async fn change<I, T>(&self, call: &Call, input: I, job: Job<I, T>) -> Result<T, Error>
+    where
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        let input = (Arc::clone(&self.secrets), call.clone(), self.clock.now(), input);
+        self.db
+            .write(call.partner(), input, move |(secrets, call, now, input), tx| {
+                Box::pin(async move {
+                    let done = job(input, tx).await?;
+                    if let Some(entry) = &done.entry {
+                        audit::append(tx, secrets, call, entry, *now).await?;
+                    }
+                    Ok(done.value)
+                })
+            })
+            .await
+    }
+
+    /// Make something, or answer again what was answered when it was made.
+    pub(crate) async fn make<I>(&self, call: &Call, input: I, job: Job<I, Created>) -> Result<Created, Error>
+    where
+        I: Send + Sync + 'static,
+    {
+        let Some(repeatable) = call.idempotency.clone() else { return self.change(call, input, job).await };
+        let partner = call.partner();
+        let _entered = self.running.enter(partner, &repeatable.key)?;
+        let now = self.clock.now();
+        // Drawn here, because a job has no randomness of its own.
+        let input =
+            (Arc::clone(&self.secrets), Arc::clone(&self.random), call.clone(), repeatable, now, input);
+        self.db
+            .write(partner, input, move |(secrets, random, call, repeatable, now, input), tx| {
+                Box::pin(async move {
+                    let (partner, key) = (call.partner(), repeatable.key.as_str());
+                    if !tx.try_hold(&format!("idempotency {partner} {key}")).await? {
+                        return Err(Error::StillRunning);
+                    }
+                    if let Some(stored) = idempotency::find(tx, partner, key, since(*now)).await? {
+                        return replay(secrets, partner, repeatable, &stored);
+                    }
+                    let done = job(input, tx).await?;
+                    if let Some(entry) = &done.entry {
+                        audit::append(tx, secrets, call, entry, *now).await?;
+                    }
+                    let json =
+                        serde_json::to_string(&done.value).map_err(|e| Error::Internal(e.to_string()))?;
+                    let answer = secrets.seal("idempotency", &place(partner, key), &json, random)?;
+                    let stored = Stored { fingerprint: repeatable.fingerprint.clone(), answer };
+                    idempotency::keep(tx, partner, key, &stored, *now, since(*now)).await?;
+                    Ok(done.value)
+                })
+            })
+            .await
+    }
+
+    /// The first answer to this request, if it was answered before.
+    pub(crate) async fn first_answer(&self, call: &Call) -> Result<Option<Created>, Error> {
+        let Some(repeatable) = call.idempotency.clone() else { return Ok(None) };
+        let partner = call.partner();
+        let input = (partner, repeatable.key.clone(), since(self.clock.now()));
+        let stored: Option<Stored> = self
+            .db
+            .read(partner, input, |(partner, key, since), tx| {
+                Box::pin(async move { Ok::<_, Error>(idempotency::find(tx, *partner, key, *since).await?) })
+            })
+            .await?;
+        stored.map(|stored| replay(&self.secrets, partner, &repeatable, &stored)).transpose()
+    }
+
+    /// Forget first answers that are too old to be given again.
+    pub(crate) async fn forget_answers(&self) -> Result<(), Error> {
+        let since = since(self.clock.now());
+        self.db
+            .write(store::Scope::System, since, |since, tx| {
+                Box::pin(async move { Ok(idempotency::forget(tx, *since).await.map(drop)?) })
+            })
+            .await
+    }
+}
+
+fn since(now: Timestamp) -> Timestamp {
+    now.saturating_sub(KEPT).unwrap_or(Timestamp::MIN)
+}
+
+/// What a sealed answer is bound to.
+fn place(partner: PartnerId, key: &str) -> String {
+    format!("{partner} {key}")
+}
+
+fn replay(
+    secrets: &crate::SecretKey,
+    partner: PartnerId,
+    repeatable: &Idempotency,
+    stored: &Stored,
+) -> Result<Created, Error> {
+    if stored.fingerprint != repeatable.fingerprint {
+        return Err(Error::KeyReused);
+    }
+    let json = secrets.open("idempotency", &place(partner, &repeatable.key), &stored.answer)?;
+    let created: Created = serde_json::from_str(&json).map_err(|e| Error::Internal(e.to_string()))?;
+    Ok(Created { replayed: true, ..created })
+}

@@ -1,0 +1,123 @@
+//! The audit trail as a partner's admin reads it.
+
+use crate::access::{Act, Call};
+use crate::paging::{self, Paging, whole_number};
+use crate::{App, Error};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+use store::audit::{self, Event, Filter};
+
+/// Events that were asked for.
+#[derive(Clone, Debug)]
+pub struct EventSearch {
+    filter: Filter,
+    /// 1 to 100.
+    pub per_page: i64,
+}
+
+/// An event, as it is answered.
+#[derive(Debug, Serialize)]
+pub struct EventView {
+    id: String,
+    at: String,
+    user_id: Option<i64>,
+    key_id: Option<String>,
+    action: String,
+    object: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    origin: String,
+    request_id: String,
+}
+
+impl EventSearch {
+    /// Read a query string's parameters; blank and unknown ones count as not given.
+    ///
+    /// # Errors
+    /// [`Error::Parameters`] with every parameter that will not do, as `/name`.
+    pub fn parse(parameters: &[(String, String)]) -> Result<Self, Error> {
+        let mut search = EventSearch { filter: Filter::default(), per_page: Paging::default().per_page };
+        paging::read(parameters, |name, value| search.take(name, value))?;
+        Ok(search)
+    }
+
+    fn take(&mut self, name: &str, value: &str) -> Result<(), String> {
+        let time = |value| crate::parse_time(value).map(|time| Some(time.as_second()));
+        let mut paging = Paging { page: 1, per_page: self.per_page };
+        match name {
+            _ if paging.take(name, value)? => self.per_page = paging.per_page,
+            "action" => self.filter.action = Some(value.to_owned()),
+            "object" => self.filter.object = Some(value.to_owned()),
+            "user_id" => self.filter.user = Some(whole_number(value, 0)?),
+            "since" => self.filter.since = time(value)?,
+            "until" => self.filter.until = time(value)?,
+            "cursor" => self.filter.after = Some(parse_cursor(value)?),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// What `cursor=` says to go on behind this event.
+fn cursor(event: &Event) -> String {
+    format!("{}.{}.{}", event.at, event.lane, event.seq)
+}
+
+fn parse_cursor(value: &str) -> Result<(i64, i64, i64), String> {
+    let mut parts = value.split('.').map(str::parse);
+    match (parts.next(), parts.next(), parts.next(), parts.next()) {
+        (Some(Ok(at)), Some(Ok(lane)), Some(Ok(seq)), None) => Ok((at, lane, seq)),
+        _ => Err("is none that this server gave; take it from the Link header's rel=\"next\"".into()),
+    }
+}
+
+impl From<Event> for EventView {
+    fn from(event: Event) -> Self {
+        let json = |text: Option<String>| text.and_then(|text| serde_json::from_str(&text).ok());
+        EventView {
+            id: format!("{}-{}", event.lane, event.seq),
+            at: Timestamp::from_second(event.at).map_or(String::new(), |at| at.to_string()),
+            user_id: event.user,
+            key_id: event.key_id,
+            action: event.action,
+            object: event.object,
+            before: json(event.before),
+            after: json(event.after),
+            reason: event.reason,
+            origin: event.origin,
+            request_id: event.request_id,
+        }
+    }
+}
+
+impl App {
+    /// A page of the partner's audit trail in the order of time, and the cursor of the next page if there is one.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`]; [`Error`] of the store.
+    pub async fn events(
+        &self,
+        call: &Call,
+        search: EventSearch,
+    ) -> Result<(Vec<EventView>, Option<String>), Error> {
+        self.allow(call, Act::ReadAudit).await?;
+        let limit = search.per_page;
+        let mut found: Vec<Event> = self
+            .db
+            .read(call.partner(), (call.partner(), search), |(partner, search), tx| {
+                Box::pin(async move {
+                    Ok::<_, Error>(audit::list(tx, *partner, &search.filter, search.per_page + 1).await?)
+                })
+            })
+            .await?;
+        let more = found.len() as i64 > limit;
+        found.truncate(limit as usize);
+        let next = found.last().filter(|_| more).map(cursor);
+        Ok((found.into_iter().map(EventView::from).collect(), next))
+    }
+}

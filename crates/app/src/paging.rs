@@ -1,0 +1,70 @@
+//! Which page of a list, as a query string asks for it.
+
+use crate::Error;
+use domain::{Violation, Violations};
+
+const MOST_PER_PAGE: i64 = 100;
+
+/// A page of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Paging {
+    /// From 1.
+    pub page: i64,
+    /// 1 to 100.
+    pub per_page: i64,
+}
+
+impl Default for Paging {
+    fn default() -> Self {
+        Paging { page: 1, per_page: 30 }
+    }
+}
+
+impl Paging {
+    /// Read `page` (0 counts as 1) and `per_page` (over 100 is capped); all else is left alone.
+    ///
+    /// # Errors
+    /// [`Error::Parameters`] with each that will not do, as `/name`.
+    pub fn parse(parameters: &[(String, String)]) -> Result<Self, Error> {
+        let mut paging = Paging::default();
+        read(parameters, |name, value| paging.take(name, value).map(drop))?;
+        Ok(paging)
+    }
+
+    /// Take one parameter; whether it was one of these two.
+    pub(crate) fn take(&mut self, name: &str, value: &str) -> Result<bool, String> {
+        match name {
+            "page" => self.page = whole_number(value, 0)?.max(1),
+            "per_page" => self.per_page = whole_number(value, 1)?.min(MOST_PER_PAGE),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// How many come before this page.
+    pub(crate) fn skip(self) -> i64 {
+        (self.page - 1) * self.per_page
+    }
+}
+
+/// Hand every parameter that is not blank to `take`, and collect what it says against them.
+pub(crate) fn read(
+    parameters: &[(String, String)],
+    mut take: impl FnMut(&str, &str) -> Result<(), String>,
+) -> Result<(), Error> {
+    let mut violations = Violations::default();
+    for (name, value) in parameters {
+        let value = value.trim();
+        if !value.is_empty()
+            && let Err(message) = take(name, value)
+        {
+            violations.push(Violation::new(format!("/{name}"), "invalid", message));
+        }
+    }
+    if violations.is_empty() { Ok(()) } else { Err(Error::Parameters(violations)) }
+}
+
+pub(crate) fn whole_number(value: &str, least: i64) -> Result<i64, String> {
+    let number = value.parse().ok().filter(|number| (least..=i64::MAX / MOST_PER_PAGE).contains(number));
+    number.ok_or_else(|| format!("must be a whole number from {least}"))
+}

@@ -1,0 +1,237 @@
+//! Users of a partner and of its customers, and their keys.
+
+use crate::access::{Act, Call};
+use crate::audit::Entry;
+use crate::change::{Created, Done};
+use crate::paging::Paging;
+use crate::{ApiKey, App, Error};
+use domain::json::Json;
+use domain::{CustomerId, Handling, NewUser, PartnerId, Role, User, UserId, Violations};
+use serde::Serialize;
+use store::{Tx, users};
+
+/// A user with the key that was just made for it: the only time that the key is shown.
+#[derive(Serialize)]
+struct WithKey<'a> {
+    #[serde(flatten)]
+    user: &'a User,
+    api_key: &'a str,
+}
+
+/// Whose users: a customer's, or the partner's own.
+pub type Tenant = Option<CustomerId>;
+
+impl App {
+    /// Make a user of this tenant, and its first key.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`]; [`Error::NotFound`] if there is no such customer; [`Error::Invalid`] with every violation,
+    /// an e-mail address that is taken among them; [`Error`] of the store.
+    pub async fn create_user(
+        &self,
+        call: &Call,
+        tenant: Tenant,
+        body: &Json,
+        handling: Handling,
+    ) -> Result<Created, Error> {
+        self.allow(call, Act::ManageUsers).await?;
+        let now = self.clock.now();
+        let user = match NewUser::parse(body, tenant, now, handling) {
+            Ok(user) => user,
+            Err(violations) => {
+                let before = self.first_answer(call).await?;
+                return before.ok_or(Error::Invalid(violations));
+            }
+        };
+        let input = (call.partner(), tenant, user, ApiKey::generate(&self.random)?, now);
+        self.make(call, input, |(partner, tenant, user, key, now), tx| {
+            Box::pin(async move {
+                exists(tx, *partner, *tenant).await?;
+                let added = users::insert(tx, *partner, *tenant, user, &key.stored(), *now).await?;
+                let user = added.ok_or_else(|| Error::Invalid(Violations::taken("/email").into()))?;
+                let entry = Entry::new("user.create", object(*tenant, user.id)).after(&user);
+                Ok(Done { value: issued(&user, key, Some(href(*tenant, user.id)))?, entry: Some(entry) })
+            })
+        })
+        .await
+    }
+
+    /// List a tenant's users: one page of them, and how many there are.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`]; [`Error::NotFound`] if there is no such customer; [`Error`] of the store.
+    pub async fn users(
+        &self,
+        call: &Call,
+        tenant: Tenant,
+        paging: Paging,
+    ) -> Result<(Vec<User>, i64), Error> {
+        self.allow(call, Act::ManageUsers).await?;
+        let input = (call.partner(), tenant, paging.skip(), paging.per_page);
+        self.db
+            .read(call.partner(), input, |(partner, tenant, skip, limit), tx| {
+                Box::pin(async move {
+                    exists(tx, *partner, *tenant).await?;
+                    let found = users::list(tx, *partner, *tenant, *skip, *limit).await?;
+                    Ok((found, users::count(tx, *partner, *tenant).await?))
+                })
+            })
+            .await
+    }
+
+    /// One user of this tenant.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error`] of the store.
+    pub async fn user(&self, call: &Call, tenant: Tenant, id: UserId) -> Result<User, Error> {
+        self.allow(call, Act::ManageUsers).await?;
+        self.db
+            .read(call.partner(), (call.partner(), tenant, id), |(partner, tenant, id), tx| {
+                Box::pin(find(tx, *partner, *tenant, *id))
+            })
+            .await
+    }
+
+    /// Change a user's name and role.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::Invalid`]; [`Error::LastAdmin`]; [`Error`] of the store.
+    pub async fn update_user(
+        &self,
+        call: &Call,
+        tenant: Tenant,
+        id: UserId,
+        body: Json,
+        handling: Handling,
+    ) -> Result<User, Error> {
+        self.allow(call, Act::ManageUsers).await?;
+        let input = (call.partner(), tenant, id, body, handling, self.clock.now());
+        self.change(call, input, |(partner, tenant, id, body, handling, now), tx| {
+            Box::pin(async move {
+                let before = find(tx, *partner, *tenant, *id).await?;
+                let (name, role) = before.patched(body, *handling).map_err(Error::Invalid)?;
+                if (&name, role) == (&before.name, before.role) {
+                    return Ok(Done { value: before, entry: None });
+                }
+                if role != Role::Admin {
+                    keep_an_admin(tx, *partner, &before).await?;
+                }
+                users::update(tx, *partner, *id, &name, role, *now).await?;
+                let after = User { name, role, updated_at: *now, ..before.clone() };
+                let entry = Entry::new("user.update", object(*tenant, *id)).before(&before).after(&after);
+                Ok(Done { value: after, entry: Some(entry) })
+            })
+        })
+        .await
+    }
+
+    /// Remove a user; its key is dead at once.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::LastAdmin`]; [`Error`] of the store.
+    pub async fn delete_user(&self, call: &Call, tenant: Tenant, id: UserId) -> Result<(), Error> {
+        self.allow(call, Act::ManageUsers).await?;
+        self.change(call, (call.partner(), tenant, id), |(partner, tenant, id), tx| {
+            Box::pin(async move {
+                let before = find(tx, *partner, *tenant, *id).await?;
+                keep_an_admin(tx, *partner, &before).await?;
+                users::delete(tx, *partner, *id).await?;
+                let entry = Entry::new("user.delete", object(*tenant, *id)).before(&before);
+                Ok(Done { value: (), entry: Some(entry) })
+            })
+        })
+        .await
+    }
+
+    /// Give a user a new key; the one it had is dead at once.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::Invalid`]; [`Error`] of the store.
+    pub async fn rotate_key(
+        &self,
+        call: &Call,
+        tenant: Tenant,
+        id: UserId,
+        body: &Json,
+        handling: Handling,
+    ) -> Result<Created, Error> {
+        self.allow(call, Act::ManageUsers).await?;
+        let now = self.clock.now();
+        let expires_at = match domain::user::key_expiry(body, now, handling) {
+            Ok(expires_at) => expires_at,
+            Err(violations) => {
+                let before = self.first_answer(call).await?;
+                return before.ok_or(Error::Invalid(violations));
+            }
+        };
+        let input = (call.partner(), tenant, id, ApiKey::generate(&self.random)?, expires_at, now);
+        self.make(call, input, |(partner, tenant, id, key, expires_at, now), tx| {
+            Box::pin(async move {
+                let before = find(tx, *partner, *tenant, *id).await?;
+                users::set_key(tx, *partner, *id, Some(&key.stored()), *expires_at, *now).await?;
+                let after = User {
+                    has_key: true,
+                    key_expires_at: *expires_at,
+                    last_used_at: None,
+                    updated_at: *now,
+                    ..before.clone()
+                };
+                let entry = Entry::new("user.rotate_key", object(*tenant, *id)).before(&before).after(&after);
+                Ok(Done { value: issued(&after, key, None)?, entry: Some(entry) })
+            })
+        })
+        .await
+    }
+
+    /// Take a user's key away; the user stays.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::LastAdmin`]; [`Error`] of the store.
+    pub async fn revoke_key(&self, call: &Call, tenant: Tenant, id: UserId) -> Result<(), Error> {
+        self.allow(call, Act::ManageUsers).await?;
+        self.change(call, (call.partner(), tenant, id, self.clock.now()), |(partner, tenant, id, now), tx| {
+            Box::pin(async move {
+                let before = find(tx, *partner, *tenant, *id).await?;
+                keep_an_admin(tx, *partner, &before).await?;
+                users::set_key(tx, *partner, *id, None, None, *now).await?;
+                let entry = Entry::new("user.revoke_key", object(*tenant, *id)).before(&before);
+                Ok(Done { value: (), entry: Some(entry) })
+            })
+        })
+        .await
+    }
+}
+
+/// The tenant has to be there before its users can be spoken of.
+async fn exists(tx: &mut Tx, partner: PartnerId, tenant: Tenant) -> Result<(), Error> {
+    match tenant {
+        Some(id) => store::customers::get(tx, partner, id).await?.map(drop).ok_or(Error::NotFound),
+        None => Ok(()),
+    }
+}
+
+async fn find(tx: &mut Tx, partner: PartnerId, tenant: Tenant, id: UserId) -> Result<User, Error> {
+    users::get(tx, partner, tenant, id).await?.ok_or(Error::NotFound)
+}
+
+async fn keep_an_admin(tx: &mut Tx, partner: PartnerId, user: &User) -> Result<(), Error> {
+    let is_admin = user.customer.is_none() && user.role == Role::Admin && user.has_key;
+    if is_admin && users::other_admins(tx, partner, user.id).await? == 0 {
+        return Err(Error::LastAdmin);
+    }
+    Ok(())
+}
+
+fn href(tenant: Tenant, id: UserId) -> String {
+    format!("/v2/{}", object(tenant, id))
+}
+
+fn object(tenant: Tenant, id: UserId) -> String {
+    tenant.map_or(format!("users/{id}"), |customer| format!("customers/{customer}/users/{id}"))
+}
+
+fn issued(user: &User, key: &ApiKey, href: Option<String>) -> Result<Created, Error> {
+    let json = serde_json::to_string(&WithKey { user, api_key: key.reveal() });
+    let json = json.map_err(|e| Error::Internal(e.to_string()))?;
+    Ok(Created { json, href, version: None, replayed: false })
+}

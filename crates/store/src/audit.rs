@@ -1,0 +1,199 @@
+//! The audit trail: rows that only grow, chained by the caller's MAC.
+
+use crate::engine::value::{Arg, Row, args};
+use crate::query::Query;
+use crate::{Error, Tx};
+use domain::PartnerId;
+
+/// An event as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Which of the partner's chains it is in.
+    pub lane: i64,
+    /// Its place in the chain, from 1.
+    pub seq: i64,
+    /// When: seconds since 1970 UTC.
+    pub at: i64,
+    /// The user; `None` for the server's operator.
+    pub user: Option<i64>,
+    /// The id of the key that was shown.
+    pub key_id: Option<String>,
+    /// What was done or refused, such as `customer.create`.
+    pub action: String,
+    /// To what, such as `customers/3947`.
+    pub object: String,
+    /// What it was before, as JSON.
+    pub before: Option<String>,
+    /// What it is now, as JSON.
+    pub after: Option<String>,
+    /// Why it was refused.
+    pub reason: Option<String>,
+    /// From where.
+    pub origin: String,
+    /// The request.
+    pub request_id: String,
+    /// Covers all of it and the MAC before; lower-case hex.
+    pub mac: String,
+}
+
+/// Where a chain ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Which of the partner's chains.
+    pub lane: i64,
+    /// The place of its last event.
+    pub seq: i64,
+    /// The last event's MAC.
+    pub last_mac: String,
+    /// Covers the other three.
+    pub mac: String,
+}
+
+/// What events of a list have in common; an empty filter lets all through.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// The action, or with a `.` at its end the start of it.
+    pub action: Option<String>,
+    /// The object.
+    pub object: Option<String>,
+    /// The user.
+    pub user: Option<i64>,
+    /// At this second or later.
+    pub since: Option<i64>,
+    /// Before this second.
+    pub until: Option<i64>,
+    /// Behind this event: its second, lane and place.
+    pub after: Option<(i64, i64, i64)>,
+}
+
+const COLUMNS: &str =
+    "lane, seq, at, user_id, key_id, action, object, before, after, reason, origin, request_id, mac";
+
+/// Where a chain ends now. The place behind it is this transaction's: nobody else gets it until the transaction ends.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn next_place(tx: &mut Tx, partner: PartnerId, lane: i64) -> Result<Head, Error> {
+    let take = "UPDATE audit_heads SET seq = seq + 1 WHERE partner_id = $1 AND lane = $2
+                RETURNING seq - 1, last_mac, mac";
+    let read =
+        |row: &mut Row<'_>| Ok(Head { lane, seq: row.next()?, last_mac: row.next()?, mac: row.next()? });
+    if let Some(head) = tx.first(take, args![partner.0, lane], read).await? {
+        return Ok(head);
+    }
+    let start = "INSERT INTO audit_heads (partner_id, lane, seq, last_mac, mac) VALUES ($1, $2, 0, '', '')
+                 ON CONFLICT DO NOTHING";
+    tx.execute(start, args![partner.0, lane]).await?;
+    let head = tx.first(take, args![partner.0, lane], read).await?;
+    head.ok_or_else(|| Error::defect("an audit chain has no head"))
+}
+
+/// Append an event at the place that [`next_place`] gave, and move the chain's head to it.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn append(tx: &mut Tx, partner: PartnerId, event: &Event, head_mac: &str) -> Result<(), Error> {
+    let sql =
+        "INSERT INTO audit_events (partner_id, lane, seq, at, user_id, key_id, action, object, before, after,
+                                         reason, origin, request_id, mac)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+    let row: [Arg<'_>; 14] = [
+        partner.0.into(),
+        event.lane.into(),
+        event.seq.into(),
+        event.at.into(),
+        event.user.into(),
+        event.key_id.as_deref().into(),
+        (&event.action).into(),
+        (&event.object).into(),
+        event.before.as_deref().into(),
+        event.after.as_deref().into(),
+        event.reason.as_deref().into(),
+        (&event.origin).into(),
+        (&event.request_id).into(),
+        (&event.mac).into(),
+    ];
+    tx.execute(sql, &row).await?;
+    let sql = "UPDATE audit_heads SET last_mac = $3, mac = $4 WHERE partner_id = $1 AND lane = $2";
+    tx.execute(sql, args![partner.0, event.lane, &event.mac, head_mac]).await.map(drop)
+}
+
+/// Events in the order of their time.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn list(tx: &mut Tx, partner: PartnerId, filter: &Filter, limit: i64) -> Result<Vec<Event>, Error> {
+    let mut query = Query::new(format!("SELECT {COLUMNS} FROM audit_events WHERE partner_id = $1"), partner);
+    match filter.action.as_deref() {
+        Some(start) if start.ends_with('.') => query.and("action LIKE ", format!("{start}%")),
+        Some(action) => query.and("action = ", action),
+        None => {}
+    }
+    if let Some(object) = &filter.object {
+        query.and("object = ", object.as_str());
+    }
+    if let Some(user) = filter.user {
+        query.and("user_id = ", user);
+    }
+    if let Some(since) = filter.since {
+        query.and("at >= ", since);
+    }
+    if let Some(until) = filter.until {
+        query.and("at < ", until);
+    }
+    if let Some((at, lane, seq)) = filter.after {
+        query.and("(at, lane, seq) > (", at);
+        query.push(", ", lane);
+        query.push(", ", seq);
+        query.sql.push(')');
+    }
+    query.push(" ORDER BY at, lane, seq LIMIT ", limit);
+    tx.all(&query.sql, &query.args(), read).await
+}
+
+/// The next events of a partner in the order of their chains, behind a lane and place.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn chain(
+    tx: &mut Tx,
+    partner: PartnerId,
+    after: (i64, i64),
+    limit: i64,
+) -> Result<Vec<Event>, Error> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM audit_events WHERE partner_id = $1 AND (lane, seq) > ($2, $3)
+         ORDER BY lane, seq LIMIT $4"
+    );
+    tx.all(&sql, args![partner.0, after.0, after.1, limit], read).await
+}
+
+/// Where a partner's chains end, by lane.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn heads(tx: &mut Tx, partner: PartnerId) -> Result<Vec<Head>, Error> {
+    let sql = "SELECT lane, seq, last_mac, mac FROM audit_heads WHERE partner_id = $1 ORDER BY lane";
+    tx.all(sql, args![partner.0], |row| {
+        Ok(Head { lane: row.next()?, seq: row.next()?, last_mac: row.next()?, mac: row.next()? })
+    })
+    .await
+}
+
+fn read(row: &mut Row<'_>) -> Result<Event, Error> {
+    Ok(Event {
+        lane: row.next()?,
+        seq: row.next()?,
+        at: row.next()?,
+        user: row.next()?,
+        key_id: row.next()?,
+        action: row.next()?,
+        object: row.next()?,
+        before: row.next()?,
+        after: row.next()?,
+        reason: row.next()?,
+        origin: row.next()?,
+        request_id: row.next()?,
+        mac: row.next()?,
+    })
+}

@@ -1,0 +1,68 @@
+//! Statements whose conditions depend on what was asked for.
+
+use crate::engine::value::Arg;
+use domain::PartnerId;
+use std::fmt::Write;
+
+/// A statement under construction, and the values of its `$1`, `$2`, …
+pub(crate) struct Query {
+    pub(crate) sql: String,
+    values: Vec<Value>,
+}
+
+pub(crate) enum Value {
+    Text(String),
+    Int(i64),
+    Bool(bool),
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Value::Text(text)
+    }
+}
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Value::Text(text.to_owned())
+    }
+}
+impl From<i64> for Value {
+    fn from(number: i64) -> Self {
+        Value::Int(number)
+    }
+}
+impl From<bool> for Value {
+    fn from(truth: bool) -> Self {
+        Value::Bool(truth)
+    }
+}
+
+impl Query {
+    /// `sql` goes up to `partner_id = $1`.
+    pub(crate) fn new(sql: String, partner: PartnerId) -> Self {
+        Query { sql, values: vec![Value::Int(partner.0)] }
+    }
+
+    /// Add text, and behind it a value.
+    pub(crate) fn push(&mut self, sql: &str, value: impl Into<Value>) {
+        self.values.push(value.into());
+        let _ = write!(self.sql, "{sql}${}", self.values.len());
+    }
+
+    /// Add a condition that ends with a value.
+    pub(crate) fn and(&mut self, sql: &str, value: impl Into<Value>) {
+        self.sql.push_str(" AND ");
+        self.push(sql, value);
+    }
+
+    pub(crate) fn args(&self) -> Vec<Arg<'_>> {
+        self.values
+            .iter()
+            .map(|value| match value {
+                Value::Text(text) => Arg::from(text),
+                Value::Int(number) => Arg::from(*number),
+                Value::Bool(truth) => Arg::from(*truth),
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,152 @@
+//! `tenantry user …`
+
+use crate::platform::Platform;
+use app::{App, Call, Clock, Paging, Tenant};
+use clap::{Args, Subcommand};
+use domain::json::Json;
+use domain::{CustomerId, Handling, User};
+use serde_json::{Value, json};
+
+/// Make and list users, and give and take their keys.
+#[derive(Subcommand)]
+pub(crate) enum UserCommand {
+    /// Make a user; its key is printed this once.
+    Create {
+        /// Its e-mail address, unique in its tenant.
+        email: String,
+        /// For people to read.
+        #[arg(long, default_value = "")]
+        name: String,
+        /// `admin`, `operator` or `viewer`; a customer's user needs none.
+        #[arg(long, default_value = "")]
+        role: String,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// List a tenant's users.
+    List {
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Give a user a new key, printed this once; the old one is dead at once.
+    Rotate {
+        /// Its e-mail address.
+        email: String,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Take a user's key away; the user stays.
+    Revoke {
+        /// Its e-mail address.
+        email: String,
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+/// Whose users.
+#[derive(Args)]
+pub(crate) struct Place {
+    /// The partner's name.
+    #[arg(long, default_value = "default")]
+    partner: String,
+    /// The id of the customer whose users are meant; without it the partner's own.
+    #[arg(long, value_name = "ID")]
+    customer: Option<i64>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    platform: Platform,
+}
+
+pub(crate) async fn run(command: UserCommand) -> anyhow::Result<()> {
+    match command {
+        UserCommand::Create { email, name, role, place } => {
+            let (app, call, tenant) = open(&place, "user create").await?;
+            let body = Json::from(&json!({"email": email, "name": name, "role": role}));
+            let created = app.create_user(&call, tenant, &body, Handling::Strict).await?;
+            app.close().await;
+            print_with_key(&created.json, place.json)
+        }
+        UserCommand::List { place } => {
+            let (app, call, tenant) = open(&place, "user list").await?;
+            let users = all(&app, &call, tenant).await?;
+            app.close().await;
+            if place.json {
+                println!("{:#}", json!({ "users": users }));
+            } else {
+                for user in users {
+                    let key = if user.has_key { "" } else { "  (no key)" };
+                    println!("{:>6}  {:<8}  {}{key}", user.id, user.role.as_str(), user.email.as_str());
+                }
+            }
+            Ok(())
+        }
+        UserCommand::Rotate { email, place } => {
+            let (app, call, tenant) = open(&place, "user rotate").await?;
+            let user = named(&app, &call, tenant, &email).await?;
+            let body = Json::Object(Vec::new());
+            let created = app.rotate_key(&call, tenant, user.id, &body, Handling::Strict).await?;
+            app.close().await;
+            print_with_key(&created.json, place.json)
+        }
+        UserCommand::Revoke { email, place } => {
+            let (app, call, tenant) = open(&place, "user revoke").await?;
+            let user = named(&app, &call, tenant, &email).await?;
+            app.revoke_key(&call, tenant, user.id).await?;
+            app.close().await;
+            if place.json {
+                println!("{:#}", json!({"id": user.id, "email": user.email, "has_api_key": false}));
+            } else {
+                println!("{} has no key any more", user.email.as_str());
+            }
+            Ok(())
+        }
+    }
+}
+
+async fn open(place: &Place, operation: &str) -> anyhow::Result<(App, Call, Tenant)> {
+    let app = place.platform.open(Clock::System).await?;
+    let partner = app.partner_named(&place.partner).await;
+    let partner = partner.map_err(|_| anyhow::anyhow!("there is no partner named {:?}", place.partner))?;
+    Ok((app, Call::of_operator(partner.id, operation), place.customer.map(CustomerId)))
+}
+
+async fn all(app: &App, call: &Call, tenant: Tenant) -> anyhow::Result<Vec<User>> {
+    let mut users = Vec::new();
+    let mut paging = Paging { page: 1, per_page: 100 };
+    loop {
+        let (page, total) = app.users(call, tenant, paging).await?;
+        let done = page.is_empty();
+        users.extend(page);
+        if done || users.len() as i64 >= total {
+            return Ok(users);
+        }
+        paging.page += 1;
+    }
+}
+
+async fn named(app: &App, call: &Call, tenant: Tenant, email: &str) -> anyhow::Result<User> {
+    let found = all(app, call, tenant)
+        .await?
+        .into_iter()
+        .find(|user| user.email.as_str().eq_ignore_ascii_case(email));
+    found.ok_or_else(|| anyhow::anyhow!("there is no user {email:?} there"))
+}
+
+fn print_with_key(json: &str, as_json: bool) -> anyhow::Result<()> {
+    let user: Value = serde_json::from_str(json)?;
+    if as_json {
+        println!("{user:#}");
+    } else {
+        let text = |field: &str| user[field].as_str().unwrap_or_default().to_owned();
+        println!(
+            "{} ({})\n\nIts API key, shown only this once:\n\n    {}",
+            text("email"),
+            text("role"),
+            text("api_key")
+        );
+    }
+    Ok(())
+}
