@@ -545,8 +545,8 @@ mod tests {
             [
                 "partner_billing_configuration.foldr is unknown; did you mean folder?",
                 "tags[0].color is unknown; did you mean value?",
-                "adress is unknown; did you mean address?",
                 "billing_contract is unknown; did you mean billing_contact?",
+                "adress is unknown; did you mean address?",
             ]
         );
     }
