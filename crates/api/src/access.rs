@@ -33,7 +33,7 @@ async fn me(State(shared): State<Shared>, Caller(call): Caller) -> Result<Json<V
     get, path = "/audit_events", tag = "access", params(schema::EventParameters),
     responses(
         (status = 200, description = "A page of events", body = schema::EventList,
-         headers(("Link" = Option<String>, description = "`next`, with a cursor (RFC 8288)"))),
+         headers(("Link" = String, description = "Only if there is a next page: it, with a cursor (RFC 8288)"))),
         (status = 422, description = "Parameters that will not do", body = schema::Error),
         schema::Refusals,
     )

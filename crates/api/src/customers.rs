@@ -17,7 +17,11 @@ use utoipa_axum::routes;
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
 pub(crate) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(create, index)).routes(routes!(show, update, delete))
+    OpenApiRouter::new().routes(routes!(create_customer, list_customers)).routes(routes!(
+        show_customer,
+        update_customer,
+        delete_customer
+    ))
 }
 
 /// Create a customer
@@ -34,12 +38,12 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         (status = 201, description = "The customer", body = schema::Customer,
          headers(("Location" = String, description = "Where the customer is from now on"),
                  ("ETag" = String, description = "Its version, for `If-Match`"),
-                 ("Idempotency-Replayed" = Option<String>, description = "`true` on a repetition of the first answer")),
+                 ("Idempotency-Replayed" = String, description = "Only on a repetition of the first answer: `true`")),
          example = json!(schema::answer())),
         schema::Refusals, schema::BodyRefusals, schema::Repetition,
     )
 )]
-async fn create(
+async fn create_customer(
     State(shared): State<Shared>,
     Preference(handling): Preference,
     Posted(call, body): Posted,
@@ -62,7 +66,7 @@ async fn create(
         (status = 422, description = "Parameters that will not do", body = schema::Error),
     )
 )]
-async fn index(
+async fn list_customers(
     State(shared): State<Shared>,
     Caller(call): Caller,
     Preference(handling): Preference,
@@ -94,7 +98,7 @@ struct List {
         schema::Refusals,
     )
 )]
-async fn show(
+async fn show_customer(
     State(shared): State<Shared>,
     Caller(call): Caller,
     Ids(id): Ids<i64>,
@@ -130,7 +134,7 @@ async fn show(
         schema::Refusals, schema::BodyRefusals,
     )
 )]
-async fn update(
+async fn update_customer(
     State(shared): State<Shared>,
     Caller(call): Caller,
     Ids(id): Ids<i64>,
@@ -154,7 +158,7 @@ async fn update(
         schema::Refusals,
     )
 )]
-async fn delete(
+async fn delete_customer(
     State(shared): State<Shared>,
     Caller(call): Caller,
     Ids(id): Ids<i64>,

@@ -553,7 +553,7 @@ pub(crate) enum BodyRefusals {
 pub(crate) enum Repetition {
     /// The first request with this `Idempotency-Key` is still under way.
     #[response(status = 409)]
-    StillRunning(#[to_schema] Error),
+    StillRunning(Error),
 }
 
 /// The seed's address sample.

@@ -38,7 +38,8 @@ fn operations_have_ids_summaries_and_tags() {
     let document = serde_json::to_value(api::document()).unwrap();
     let mut ids = HashSet::new();
     for (path, item) in document["paths"].as_object().unwrap() {
-        for (method, operation) in item.as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap().iter().filter(|(name, _)| *name != "parameters")
+        {
             let id = operation["operationId"].as_str().unwrap_or_else(|| panic!("{method} {path} has no id"));
             assert!(ids.insert(id.to_owned()), "{method} {path}: the id {id} is another operation's too");
             assert!(operation["summary"].is_string(), "{id} has no summary");

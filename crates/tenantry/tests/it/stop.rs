@@ -85,6 +85,6 @@ fn one_file_remains(engine: Engine, database: &Database) {
         .filter(|name| name != "server.log")
         .collect();
     files.sort();
-    let expected: &[&str] = if engine == Engine::Sqlite { &["tenantry.db"] } else { &[] };
+    let expected: &[&str] = if engine == Engine::Sqlite { &["secret.key", "tenantry.db"] } else { &[] };
     assert_eq!(files, expected);
 }
