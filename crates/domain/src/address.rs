@@ -35,6 +35,14 @@ impl Address {
 
     const FIELDS: [&str; 6] = ["street1", "street2", "city", "state", "zipcode", "country"];
 
+    /// Reads the object. Where fields are unknown they are ignored, or refused.
+    ///
+    /// # Errors
+    /// Every rule that the object breaks, with pointers from it.
+    pub fn parse(json: &Json, handling: Handling) -> Result<Self, Violations> {
+        Self::read(json, None, handling)
+    }
+
     /// Reads the object. What is equal to the part of `current` is no violation.
     pub(crate) fn read(json: &Json, current: Option<&Self>, handling: Handling) -> Result<Self, Violations> {
         let mut fields = Fields::of(json, "an object with street1, city, state, zipcode and country")?;

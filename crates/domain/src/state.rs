@@ -24,6 +24,24 @@ pub(crate) fn parse(text: &str, country: Option<Country>) -> Result<String, Viol
     }
 }
 
+/// The form that is kept of a state as directories write it: like [`parse`], and a code stands for its name
+/// (`NSW` for `New South Wales`), in the US a name for its abbreviation (`Massachusetts` for `MA`). Nothing is
+/// guessed: what means no state is what [`parse`] says of it.
+///
+/// # Errors
+/// The violation's pointer is `""`.
+pub fn from_directory(text: &str, country: Country) -> Result<String, Violation> {
+    parse(text, Some(country)).or_else(|violation| {
+        let wanted = skeleton(text);
+        let meant = if country.is_us() {
+            abbreviated(&wanted).map(str::to_owned)
+        } else {
+            DIVISIONS.get(country.alpha2()).and_then(|divisions| divisions.codes.get(&wanted).cloned())
+        };
+        meant.ok_or(violation)
+    })
+}
+
 /// Any text that can be written in ASCII.
 fn folded(text: &str) -> Result<String, Violation> {
     let Some(folded) = ascii(text) else {
@@ -39,10 +57,7 @@ fn usps(text: &str) -> Result<String, Violation> {
         return Ok(abbreviation);
     }
     let wanted = skeleton(text);
-    let names = || USPS.iter().map(|(known, name)| (skeleton(name), *known));
-    let by_name = names().find(|(name, _)| *name == wanted).map(|(_, known)| known);
-    let by_iso_code = USPS.iter().find(|(known, _)| wanted == format!("us{}", known.to_ascii_lowercase()));
-    if let Some(known) = by_name.or(by_iso_code.map(|(known, _)| *known)) {
+    if let Some(known) = abbreviated(&wanted) {
         return Err(invalid(format!("must be the abbreviation of two letters: use {known}")));
     }
     let shown: Vec<(String, String)> =
@@ -53,6 +68,13 @@ fn usps(text: &str) -> Result<String, Violation> {
         shortened(text),
         near.join(", ")
     )))
+}
+
+/// The abbreviation that a name or a code of ISO (`us-ma`) stands for, by its skeleton.
+fn abbreviated(wanted: &str) -> Option<&'static str> {
+    let by_iso_code = |known: &str| wanted == format!("us{}", known.to_ascii_lowercase());
+    let found = USPS.iter().find(|(known, name)| skeleton(name) == wanted || by_iso_code(known));
+    found.map(|(known, _)| *known)
 }
 
 /// The divisions of one country.
@@ -439,6 +461,32 @@ mod tests {
         }
         // 200 letters that become 400 are too long.
         assert!(state("GB", &"Æ".repeat(200)).unwrap_err().contains("400 characters"));
+    }
+
+    #[test]
+    fn as_directories_write_them() {
+        for (country, text, kept) in [
+            ("AU", "NSW", Some("New South Wales")),
+            ("AU", "AU-NSW", Some("New South Wales")),
+            ("AU", "new south wales", Some("New South Wales")),
+            ("BR", "SP", Some("Sao Paulo")),
+            ("JP", "13", Some("Tokyo")),
+            ("US", "Massachusetts", Some("MA")),
+            ("US", "wa", Some("WA")),
+            ("US", "US-MA", Some("MA")),
+            ("GB", "Kent", Some("Kent")),
+            ("HK", "九龍", Some("Jiu Long")),
+            ("US", "Massachusets", None),
+            ("US", "NSW", None),
+            ("AU", "MA", None),
+            ("DE", "Bavaria", None),
+            ("DE", "", None),
+            ("US", " ", None),
+            ("AU", "\u{e000}", None),
+        ] {
+            let country = Country::parse(country).unwrap();
+            assert_eq!(from_directory(text, country).ok().as_deref(), kept, "{text}, {}", country.name());
+        }
     }
 
     #[test]
