@@ -1,0 +1,100 @@
+//! What works of Partner Center, and what is missing: for whoever connects it.
+
+use super::{Client, Got, PartnerCenter};
+use crate::error::Error;
+use crate::report::{Outcome, Report, Step};
+use crate::tenant::{Page, TenantAddress};
+use domain::AzureCustomerId;
+
+/// How many customers are looked at, for rights differ between them.
+const SAMPLE: usize = 3;
+
+impl PartnerCenter {
+    /// Signs in anew, lists customers, and looks at the addresses of a few.
+    pub async fn check(&self) -> Report {
+        let skipped = |what, why: &str| Step { what, outcome: Outcome::Skipped(why.to_owned()) };
+        let mut steps = Vec::new();
+        let signed_in = self.0.tokens.renew(self.0.deadline()).await;
+        let works = signed_in.is_ok();
+        steps.push(step("sign in", signed_in.map(|()| "the identity platform gives tokens".to_owned())));
+        if !works {
+            steps.push(skipped("list customers", "there is no token"));
+            steps.push(skipped("see addresses", "there is no token"));
+            return Report { steps };
+        }
+        let page = self.page(None).await;
+        steps.push(step("list customers", page.as_ref().map(listed).map_err(Clone::clone)));
+        let Ok(page) = page else {
+            steps.push(skipped("see addresses", "there is no list"));
+            return Report { steps };
+        };
+        let sample: Vec<&AzureCustomerId> =
+            page.tenants.iter().map(|tenant| &tenant.azure_customer_id).take(SAMPLE).collect();
+        if sample.is_empty() {
+            steps.push(skipped("see addresses", "there is no customer"));
+        } else {
+            steps.extend(self.0.check_addresses(&sample).await);
+        }
+        Report { steps }
+    }
+}
+
+impl Client {
+    async fn check_addresses(&self, sample: &[&AzureCustomerId]) -> [Step; 3] {
+        let mut billing = Ok(0);
+        let mut organization = Ok(0);
+        let (mut usable, mut hidden) = (0, Vec::new());
+        for id in sample {
+            let deadline = self.deadline();
+            count(&mut billing, self.billing_profile(id, deadline).await);
+            count(&mut organization, self.organization(id, deadline).await);
+            match self.address(id, deadline).await {
+                Ok(TenantAddress::Known(_)) => usable += 1,
+                Ok(TenantAddress::Hidden(why)) => hidden.push(Error::Refused(why)),
+                Ok(_) => {}
+                Err(error) => hidden.push(error),
+            }
+        }
+        let of = sample.len();
+        // Either source will do, and some customers may hide; only to see nobody's address is a failure.
+        let source = |what, seen: Result<usize, String>| match seen {
+            Ok(seen) => Step { what, outcome: Outcome::Works(format!("seen of {seen} of {of} customers")) },
+            Err(why) => Step { what, outcome: Outcome::Skipped(why) },
+        };
+        let addresses = match hidden.pop() {
+            Some(why) if hidden.len() + 1 == of => Err(why),
+            Some(_) => Ok(format!(
+                "{usable} of {of} customers have one that can be used; {} hide it",
+                hidden.len() + 1
+            )),
+            None => Ok(format!("{usable} of {of} customers have one that can be used")),
+        };
+        [
+            source("billing profiles", billing),
+            source("organizations", organization),
+            step("see addresses", addresses),
+        ]
+    }
+}
+
+fn count<T>(seen: &mut Result<usize, String>, got: Result<Got<T>, Error>) {
+    match (got, &mut *seen) {
+        (Ok(Got::Found(_)), Ok(count)) => *count += 1,
+        (Ok(Got::Forbidden(why)), _) => *seen = Err(why),
+        (Err(error), _) => *seen = Err(error.to_string()),
+        _ => {}
+    }
+}
+
+fn listed(page: &Page) -> String {
+    let more = if page.next.is_some() { ", and there are more" } else { "" };
+    let skipped = match page.skipped.first() {
+        Some(first) => format!("; {} cannot be read: {first}", page.skipped.len()),
+        None => String::new(),
+    };
+    format!("{} customers on the first page{more}{skipped}", page.tenants.len())
+}
+
+fn step(what: &'static str, outcome: Result<String, Error>) -> Step {
+    Step { what, outcome: outcome.map_or_else(|error| Outcome::Fails(error.to_string()), Outcome::Works) }
+}
