@@ -2,6 +2,7 @@
 
 use crate::support::{Api, Database, Engine, Server, command, customer, on_both_engines};
 use serde_json::{Value, json};
+use std::path::Path;
 use std::process::Output;
 
 const CHOSEN: &str = "a-key-that-an-operator-has-chosen-1234";
@@ -13,8 +14,8 @@ on_both_engines!(
     partners_names_are_unique,
 );
 
-fn run(args: &[&str]) -> Output {
-    command(args).output().unwrap()
+fn run(folder: &Path, args: &[&str]) -> Output {
+    command(folder, args).output().unwrap()
 }
 
 fn said(output: &Output) -> String {
@@ -54,10 +55,11 @@ fn a_chosen_key_works_and_is_not_shown(engine: Engine) {
 fn a_chosen_key_that_is_too_weak_stops_the_start() {
     let database = Database::new(Engine::Sqlite);
     for (key, why) in [("too-weak", "at least 32 characters"), (&"ü".repeat(40), "visible ASCII")] {
-        let output = command(&["serve", "--listen", "127.0.0.1:0", "--database", &database.url])
-            .env("TENANTRY_BOOTSTRAP_KEY", key)
-            .output()
-            .unwrap();
+        let output =
+            command(database.folder(), &["serve", "--listen", "127.0.0.1:0", "--database", &database.url])
+                .env("TENANTRY_BOOTSTRAP_KEY", key)
+                .output()
+                .unwrap();
         assert!(!output.status.success());
         let said = said(&output);
         assert!(
@@ -72,7 +74,7 @@ fn a_partner_is_made_with_an_admin(engine: Engine) {
     let database = Database::new(engine);
     let args =
         ["partner", "create", " Contoso  Ltd ", "--admin", "Jane@Example.com", "--database", &database.url];
-    let output = run(&args);
+    let output = run(database.folder(), &args);
     assert!(output.status.success(), "{}", said(&output));
     let mut printed: Value = serde_json::from_slice(&output.stdout).unwrap();
     let key = printed["api_key"].take();
@@ -92,7 +94,7 @@ fn a_partner_is_made_with_an_admin(engine: Engine) {
 fn partners_names_are_unique(engine: Engine) {
     let database = Database::new(engine);
     let create = |name: &str, email: &str| {
-        run(&["partner", "create", name, "--admin", email, "--database", &database.url])
+        run(database.folder(), &["partner", "create", name, "--admin", email, "--database", &database.url])
     };
     assert!(create("Contoso", "a@example.com").status.success());
     for (name, email, why) in [
@@ -132,7 +134,7 @@ fn what_cannot_be_served_is_said() {
         (&["partner", "create", "Contoso"], "--admin"),
         (&["divest"], "unrecognized subcommand"),
     ] {
-        let output = run(args);
+        let output = run(folder.path(), args);
         let said = said(&output);
         assert!(!output.status.success() && said.contains(why), "{args:?}: {said}");
         assert!(!said.contains("panicked"), "{said}");

@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -47,7 +47,8 @@ impl Server {
     pub(crate) fn start_as(database: &Database, args: &[&str], change: impl FnOnce(&mut Command)) -> Server {
         let log = database.folder().join("server.log");
         let file = File::options().create(true).append(true).open(&log).unwrap();
-        let mut command = command(&["serve", "--listen", "127.0.0.1:0", "--database", &database.url]);
+        let mut command =
+            command(database.folder(), &["serve", "--listen", "127.0.0.1:0", "--database", &database.url]);
         command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(file);
         change(&mut command);
         let mut child = command.spawn().unwrap();
@@ -76,10 +77,13 @@ impl Server {
     pub(crate) fn partner(&self) -> Api {
         static MADE: AtomicU32 = AtomicU32::new(0);
         let name = format!("Partner {} {}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
-        let made =
-            command(&["partner", "create", &name, "--admin", "a@example.com", "--database", &self.database])
-                .output()
-                .unwrap();
+        let folder = self.log.parent().unwrap();
+        let made = command(
+            folder,
+            &["partner", "create", &name, "--admin", "a@example.com", "--database", &self.database],
+        )
+        .output()
+        .unwrap();
         let said = String::from_utf8_lossy(&made.stderr);
         let printed: Value = serde_json::from_slice(&made.stdout).unwrap_or_else(|e| panic!("{e}: {said}"));
         Api::new(self.address, printed["api_key"].as_str().unwrap())
@@ -119,9 +123,10 @@ impl Drop for Server {
     }
 }
 
-/// The binary with these arguments and nothing of this process's configuration.
-pub(crate) fn command(args: &[&str]) -> Command {
+/// The binary with these arguments, in a folder where it may leave files, and nothing of this process's configuration.
+pub(crate) fn command(folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(BINARY);
+    command.current_dir(folder);
     command.env_remove("RUST_BACKTRACE");
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TENANTRY_")) {
         command.env_remove(name);
