@@ -19,6 +19,7 @@ pub mod json;
 pub mod margin;
 pub mod name;
 pub mod partner_billing;
+pub mod state;
 pub mod tags;
 pub mod trial;
 pub mod user;
@@ -26,7 +27,7 @@ pub mod violation;
 
 mod fields;
 mod slips;
-mod state;
+
 mod text;
 mod zipcode;
 
