@@ -13,6 +13,8 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tokio::net::TcpStream;
 
+/// Where operators name what is allowed; it is handed to [`Egress::parse`].
+const SETTING: &str = "TENANTRY_ALLOW_EGRESS";
 /// The longest a connection to one address may take.
 const CONNECT: Duration = Duration::from_secs(5);
 /// The most addresses of a name that are tried.
@@ -112,7 +114,7 @@ impl Egress {
             ))
         } else {
             refused(format!(
-                "{host} is {}, which is not on the public Internet; if that is meant, allow it by name",
+                "{host} is {}, which is not on the public Internet; if that is meant, allow it by name ({SETTING})",
                 first.ip()
             ))
         };

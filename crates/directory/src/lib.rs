@@ -23,7 +23,7 @@ pub use file::FileDirectory;
 pub use partner_center::PartnerCenter;
 pub use report::{Outcome, Report, Step};
 pub use tenant::{Cursor, Page, Tenant, TenantAddress};
-pub use transport::{Body, SendError, Transport};
+pub use transport::{Body, SendError, Transport, network};
 
 use domain::AzureCustomerId;
 

@@ -18,10 +18,8 @@ use std::time::Duration;
 /// How long a connection that nobody uses is kept.
 const IDLE: Duration = Duration::from_secs(60);
 
-type BoxError = Box<dyn StdError + Send + Sync>;
-
 /// The body of an answer.
-pub type Body = UnsyncBoxBody<Bytes, BoxError>;
+pub type Body = UnsyncBoxBody<Bytes, SendError>;
 
 /// Sends one request and gives its answer, whatever that is: no redirect is followed, nothing is repeated.
 pub trait Transport: Send + Sync {
@@ -41,7 +39,8 @@ pub enum SendError {
 }
 
 impl SendError {
-    fn of(error: &(dyn StdError + 'static)) -> Self {
+    /// With all its causes, for the outermost says too little: "client error".
+    pub(crate) fn of(error: &(dyn StdError + 'static)) -> Self {
         let mut texts = Vec::new();
         let mut next = Some(error);
         while let Some(error) = next {
@@ -65,13 +64,17 @@ impl<C: Connect + Clone + Send + Sync + 'static> Transport for Network<C> {
         let answer = self.0.request(request.map(Full::new));
         Box::pin(async move {
             let answer = answer.await.map_err(|error| SendError::of(&error))?;
-            Ok(answer.map(|body| body.map_err(BoxError::from).boxed_unsync()))
+            Ok(answer.map(|body| body.map_err(|error| SendError::of(&error)).boxed_unsync()))
         })
     }
 }
 
-/// The network: HTTP/1.1, TLS with the roots that are built in, every connection through the guard.
-pub(crate) fn network(egress: Egress) -> Result<Arc<dyn Transport>, Error> {
+/// The network: HTTP/1.1, TLS with the roots that are built in, every connection through the guard. Connections are
+/// kept and used again.
+///
+/// # Errors
+/// If TLS is not to be had.
+pub fn network(egress: Egress) -> Result<Arc<dyn Transport>, Error> {
     let guarded = tower::service_fn(move |uri: Uri| {
         let egress = egress.clone();
         async move {

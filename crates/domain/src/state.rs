@@ -31,15 +31,14 @@ pub(crate) fn parse(text: &str, country: Option<Country>) -> Result<String, Viol
 /// # Errors
 /// The violation's pointer is `""`.
 pub fn from_directory(text: &str, country: Country) -> Result<String, Violation> {
-    parse(text, Some(country)).or_else(|violation| {
-        let wanted = skeleton(text);
-        let meant = if country.is_us() {
-            abbreviated(&wanted).map(str::to_owned)
-        } else {
-            DIVISIONS.get(country.alpha2()).and_then(|divisions| divisions.codes.get(&wanted).cloned())
-        };
-        meant.ok_or(violation)
-    })
+    let wanted = skeleton(text);
+    let stands_for = if country.is_us() {
+        abbreviated(&wanted).map(str::to_owned)
+    } else {
+        let divisions = DIVISIONS.get(country.alpha2()).filter(|divisions| !divisions.names.contains_key(&wanted));
+        divisions.and_then(|divisions| divisions.codes.get(&wanted).cloned())
+    };
+    stands_for.map_or_else(|| parse(text, Some(country)), Ok)
 }
 
 /// Any text that can be written in ASCII.

@@ -4,8 +4,10 @@ use super::Tenants;
 use crate::address::Written;
 use crate::tenant::Tenant;
 use domain::AzureCustomerId;
-use serde::de::{Deserialize, Deserializer, Error as _};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::{Map, Value};
+use std::fmt;
 
 /// Where a file is not what it has to be.
 #[derive(Debug, PartialEq, Eq)]
@@ -123,15 +125,29 @@ struct Entry(Tenant);
 
 impl<'de> Deserialize<'de> for Entry {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(EntryVisitor)
+    }
+}
+
+struct EntryVisitor;
+
+impl<'de> Visitor<'de> for EntryVisitor {
+    type Value = Entry;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object, a tenant")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Entry, A::Error> {
         let mut found = Vec::new();
-        flatten(Map::deserialize(deserializer)?, &mut found).map_err(D::Error::custom)?;
+        flatten(Map::deserialize(MapAccessDeserializer::new(map))?, &mut found).map_err(A::Error::custom)?;
         let field = |wanted| {
             let given = names(wanted).iter().find_map(|name| found.iter().find(|(known, _)| known == name));
             given.map(|(_, text)| text.clone()).unwrap_or_default()
         };
         tenant(field)
             .map(Entry)
-            .map_err(|why| D::Error::custom(format!("the tenant's azure_customer_id {why}")))
+            .map_err(|why| A::Error::custom(format!("the tenant's azure_customer_id {why}")))
     }
 }
 
@@ -292,7 +308,7 @@ mod tests {
             ("[\n {\"id\": \"1\",}\n]", "2:13 trailing comma"),
             ("[{\"id\": \"1\", \"name\": [\"C\"]}]", "1:27 name must be a string"),
             ("{\"id\": \"1\"}", "1:0 invalid type: map, expected a sequence"),
-            ("[1]", "1:2 invalid type: integer `1`, expected a map"),
+            ("[1]", "1:2 invalid type: integer `1`, expected an object, a tenant"),
             ("[{\"id\": \"1\"}", "1:12 EOF while parsing a list"),
         ] {
             let wrong = read(text).unwrap_err();

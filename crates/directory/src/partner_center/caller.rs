@@ -122,13 +122,14 @@ impl Caller {
     /// Waits until the host may be asked again, unless that is too late anyway.
     async fn wait_for_turn(&self, deadline: Instant) -> Result<(), Error> {
         let not_before = *self.not_before.lock().unwrap_or_else(PoisonError::into_inner);
-        let wait = not_before.unwrap_or_else(Instant::now).saturating_duration_since(Instant::now());
-        if Instant::now() + wait > deadline {
+        let wait = not_before.map_or(Duration::ZERO, |at| at.saturating_duration_since(Instant::now()));
+        if wait.is_zero() {
+            return Ok(());
+        }
+        if Instant::now() + wait >= deadline {
             return Err(Error::Throttled { retry_after: whole_seconds(wait) });
         }
-        if !wait.is_zero() {
-            sleep(wait).await;
-        }
+        sleep(wait).await;
         Ok(())
     }
 

@@ -6,10 +6,9 @@ pub mod sandbox;
 mod token;
 mod wire;
 
-use crate::egress::Egress;
 use crate::error::Error;
 use crate::tenant::{Cursor, Page, Tenant, TenantAddress};
-use crate::transport::{Transport, network};
+use crate::transport::Transport;
 use crate::{PAGE_SIZE, text};
 use caller::{Answer, Caller, Pace};
 use domain::AzureCustomerId;
@@ -109,32 +108,25 @@ enum Got<T> {
 }
 
 impl PartnerCenter {
-    /// A client that speaks over the network, through the guard.
+    /// A client. The transport is the [network](crate::network), which all clients may share, or in tests a
+    /// [`sandbox::Sandbox`]. `on_refresh_token` is told when Microsoft gave a newer refresh token, to be kept for the
+    /// next start; it must not block.
     ///
     /// # Errors
     /// [`Error::Invalid`]: which setting cannot be used.
-    pub fn new(settings: Settings, egress: Egress, random: Random) -> Result<Self, Error> {
-        Self::through(settings, network(egress)?, random, Arc::new(|_| ()))
-    }
-
-    /// A client that speaks through `transport`, and tells `on_refresh_token` when Microsoft gave a newer one: in
-    /// tests the transport is a [`sandbox::Sandbox`].
-    ///
-    /// # Errors
-    /// [`Error::Invalid`]: which setting cannot be used.
-    pub fn through(
+    pub fn new(
         settings: Settings,
         transport: Arc<dyn Transport>,
         random: Random,
         on_refresh_token: OnRefreshToken,
     ) -> Result<Self, Error> {
         let pace = Pace { time_out: settings.time_out, attempts: settings.attempts.max(1) };
-        let caller = || Caller::new(Arc::clone(&transport), Arc::clone(&random), pace);
+        let for_tokens = Caller::new(Arc::clone(&transport), Arc::clone(&random), pace);
         Ok(PartnerCenter(Arc::new(Client {
             api_url: base_url("api-url", &settings.api_url)?,
-            caller: caller(),
+            caller: Caller::new(transport, random, pace),
             patience: settings.patience,
-            tokens: Tokens::new(settings, caller(), on_refresh_token)?,
+            tokens: Tokens::new(settings, for_tokens, on_refresh_token)?,
         })))
     }
 

@@ -240,6 +240,12 @@ mod tests {
     }
 
     #[test]
+    fn no_relationship_is_no_customer() {
+        let is = |body: &str| Fault::read(body.as_bytes()).is_some_and(|fault| fault.is_no_customer());
+        assert!(is(r#"{"code": "20002"}"#) && is(r#"{"code": 20002}"#) && !is(r#"{"code": 2000}"#));
+    }
+
+    #[test]
     fn the_next_page() {
         for (links, expected) in [
             ("null", Ok(None)),

@@ -113,7 +113,7 @@ impl Transport for Sandbox {
         let answer = self.router().oneshot(request.map(axum::body::Body::from));
         Box::pin(async move {
             let answer = answer.await.unwrap_or_else(|never| match never {});
-            Ok(answer.map(|body| body.map_err(Into::into).boxed_unsync()))
+            Ok(answer.map(|body| body.map_err(|error| SendError::of(&error)).boxed_unsync()))
         })
     }
 }

@@ -1,0 +1,571 @@
+//! The client against a Partner Center of our own, on a clock that stands still until everybody waits.
+//!
+//! Every fault has its control: the same look-up without the fault, or with one more repetition than it takes.
+
+#![allow(clippy::unwrap_used, reason = "in tests a panic is the answer")]
+
+use domain::AzureCustomerId;
+use std::collections::{HashSet, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tenantry_directory::partner_center::sandbox::{self, Behaviour, Fault, Sandbox, made_up_id};
+use tenantry_directory::partner_center::{Credentials, Random, Settings};
+use tenantry_directory::{Cursor, Error, Outcome, PAGE_SIZE, Page, PartnerCenter, Tenant, TenantAddress};
+use tokio::time::Instant;
+
+const SEED: u64 = 7;
+
+fn random() -> Random {
+    let next = AtomicU64::new(1);
+    Arc::new(move || next.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed))
+}
+
+fn settings() -> Settings {
+    Sandbox::settings("http://sandbox.example")
+}
+
+fn client(sandbox: &Sandbox, settings: Settings) -> PartnerCenter {
+    PartnerCenter::new(settings, Arc::new(sandbox.clone()), random(), Arc::new(|_| ())).unwrap()
+}
+
+fn connected(customers: usize, behaviour: Behaviour) -> (Sandbox, PartnerCenter) {
+    let sandbox = Sandbox::new(customers, SEED, behaviour);
+    let client = client(&sandbox, settings());
+    (sandbox, client)
+}
+
+fn faults(next: impl IntoIterator<Item = Fault>) -> Behaviour {
+    Behaviour { next: next.into_iter().collect(), ..Behaviour::default() }
+}
+
+fn status(status: u16) -> Fault {
+    Fault::Status { status, retry_after: None }
+}
+
+fn id(number: usize) -> AzureCustomerId {
+    AzureCustomerId::parse(&made_up_id(SEED, number)).unwrap()
+}
+
+async fn found(client: &PartnerCenter, number: usize) -> Tenant {
+    client.find(&id(number)).await.unwrap().unwrap()
+}
+
+/// The whole list, as a sync reads it: waiting when told to, beginning anew when it has to.
+async fn walk(client: &PartnerCenter) -> Result<Vec<Page>, Error> {
+    let (mut pages, mut cursor) = (Vec::new(), None);
+    loop {
+        match client.page(cursor.as_ref()).await {
+            Ok(page) => {
+                // Cursors are stored between pages.
+                cursor = page.next.as_ref().map(|cursor| Cursor::from_stored(cursor.as_str().to_owned()));
+                pages.push(page);
+                if cursor.is_none() {
+                    return Ok(pages);
+                }
+            }
+            Err(Error::Throttled { retry_after }) => tokio::time::sleep(retry_after).await,
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn ids(pages: &[Page]) -> HashSet<String> {
+    pages.iter().flat_map(|page| &page.tenants).map(|tenant| tenant.azure_customer_id.key()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_thousand_tenants_in_pages_with_throttling_on() {
+    // Two requests a minute.
+    let (sandbox, client) = connected(2000, Behaviour { throttle_after: Some(2), ..Behaviour::default() });
+    let start = Instant::now();
+    let pages = walk(&client).await.unwrap();
+    assert_eq!(pages.iter().map(|page| page.tenants.len()).collect::<Vec<_>>(), [PAGE_SIZE; 4]);
+    assert_eq!(ids(&pages), (0..2000).map(|number| made_up_id(SEED, number)).collect());
+    let took = start.elapsed();
+    assert!(took >= Duration::from_secs(60) && took < Duration::from_secs(70), "{took:?}");
+    let counts = sandbox.status().counts;
+    assert_eq!((counts.requests, counts.throttled, counts.sign_ins), (5, 1, 1));
+
+    // The control: unthrottled it takes no time, and four requests.
+    sandbox.behave(Behaviour::default());
+    let start = Instant::now();
+    assert_eq!(ids(&walk(&client).await.unwrap()).len(), 2000);
+    assert_eq!((start.elapsed(), sandbox.status().counts.requests), (Duration::ZERO, 9));
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_tenant_with_its_address_at_the_real_pace() {
+    let (sandbox, client) = connected(600, Behaviour::real());
+    let start = Instant::now();
+    let (mut usable, mut hidden) = (0, 0);
+    for number in 0..600 {
+        let tenant = loop {
+            match client.find(&id(number)).await {
+                Ok(tenant) => break tenant.unwrap(),
+                Err(Error::Throttled { retry_after }) => tokio::time::sleep(retry_after).await,
+                Err(error) => panic!("{error}"),
+            }
+        };
+        usable += usize::from(tenant.address.usable().is_ok());
+        hidden += usize::from(matches!(tenant.address, TenantAddress::Hidden(_)));
+    }
+    // Six of eight made-up addresses can be used; every twentieth customer hides both of its own.
+    assert_eq!((usable, hidden), (420, 30));
+    let minutes = start.elapsed().as_secs() / 60;
+    let requests = sandbox.status().counts.requests - sandbox.status().counts.throttled;
+    assert_eq!(minutes, requests / 500, "{requests} requests");
+}
+
+#[tokio::test(start_paused = true)]
+async fn links_and_lists_as_they_come() {
+    let all: HashSet<String> = (0..1200).map(|number| made_up_id(SEED, number)).collect();
+    let plain = Behaviour::default();
+    for (behaviour, skipped) in [
+        (Behaviour { links_with_v1: true, ..plain.clone() }, 0),
+        (Behaviour { links_with_v1: false, ..plain.clone() }, 0),
+        (Behaviour { byte_order_mark: false, ..plain.clone() }, 0),
+        (Behaviour { duplicates: true, ..plain.clone() }, 0),
+        (Behaviour { nobody: true, ..plain.clone() }, 3),
+    ] {
+        let (_, client) = connected(1200, behaviour.clone());
+        let pages = walk(&client).await.unwrap();
+        assert_eq!(ids(&pages), all, "{behaviour:?}");
+        assert_eq!(pages.iter().map(|page| page.skipped.len()).sum::<usize>(), skipped);
+        let listed: usize = pages.iter().map(|page| page.tenants.len()).sum();
+        assert_eq!(listed, 1200 + if behaviour.duplicates { 2 } else { 0 });
+    }
+    // Nobody, and not one more than a page.
+    for (customers, pages) in [(0, 1), (1, 1), (500, 1), (501, 2)] {
+        let (_, client) = connected(customers, Behaviour::default());
+        let walked = walk(&client).await.unwrap();
+        assert_eq!((walked.len(), ids(&walked).len()), (pages, customers));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_customer_that_disappears_between_pages() {
+    let (sandbox, client) = connected(1000, Behaviour { vanishing: true, ..Behaviour::default() });
+    let pages = walk(&client).await.unwrap();
+    let gone = made_up_id(SEED, 500);
+    assert_eq!((ids(&pages).len(), ids(&pages).contains(&gone)), (999, false));
+    assert_eq!(client.find(&id(500)).await, Ok(None));
+    assert_eq!(found(&client, 501).await.azure_customer_id, id(501));
+    assert_eq!(sandbox.status().counts.sign_ins, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_goes_round_in_a_circle() {
+    let (_, client) = connected(2000, Behaviour { circle: true, ..Behaviour::default() });
+    let error = walk(&client).await.unwrap_err();
+    assert!(matches!(&error, Error::Invalid(why) if why.contains("circle")), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn cursors_that_lead_nowhere() {
+    let (_, client) = connected(600, Behaviour::default());
+    for cursor in ["", "2:", "2:nonsense", "after:34fdg", "x:1,/+=", "2:a\nb", "2:9999,/+="] {
+        let error = client.page(Some(&Cursor::from_stored(cursor.to_owned()))).await.unwrap_err();
+        assert!(matches!(error, Error::StartOver(_)), "{cursor:?}: {error}");
+    }
+    let second = client.page(None).await.unwrap().next.unwrap();
+    assert_eq!(client.page(Some(&second)).await.unwrap().tenants.len(), 100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_dies_in_the_middle_of_a_sync() {
+    // It says it lives for an hour, and is dead after two requests.
+    let (sandbox, client) = connected(2000, Behaviour { token_calls: Some(2), ..Behaviour::default() });
+    assert_eq!(ids(&walk(&client).await.unwrap()).len(), 2000);
+    let counts = sandbox.status().counts;
+    assert_eq!((counts.requests, counts.unauthorized, counts.sign_ins), (5, 1, 2));
+
+    // The control: a token that never is good ends the walk, after one renewal.
+    let (sandbox, client) = connected(2000, Behaviour { token_calls: Some(0), ..Behaviour::default() });
+    let error = walk(&client).await.unwrap_err();
+    assert!(matches!(&error, Error::Refused(why) if why.contains("Authorization Failed (1002)")), "{error}");
+    assert_eq!(sandbox.status().counts.sign_ins, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_is_kept_and_renewed_early() {
+    let (sandbox, client) = connected(1, Behaviour::default());
+    let sign_ins = || sandbox.status().counts.sign_ins;
+    found(&client, 0).await;
+    found(&client, 0).await;
+    assert_eq!(sign_ins(), 1);
+    tokio::time::advance(Duration::from_secs(3599 - 300)).await;
+    found(&client, 0).await;
+    assert_eq!((sign_ins(), sandbox.status().counts.unauthorized), (2, 0));
+
+    // While the identity platform is down, the old one is good until its end.
+    tokio::time::advance(Duration::from_secs(3599 - 200)).await;
+    let down: VecDeque<Fault> = (0..100).map(|_| status(503)).collect();
+    sandbox.behave(Behaviour { next_sign_in: down, ..Behaviour::default() });
+    found(&client, 0).await;
+    tokio::time::advance(Duration::from_secs(300)).await;
+    assert!(matches!(client.find(&id(0)).await, Err(Error::Unreachable { .. })));
+    sandbox.behave(Behaviour::default());
+    found(&client, 0).await;
+    assert_eq!(sandbox.status().counts.unauthorized, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_at_once_get_one_token() {
+    let (sandbox, client) = connected(50, Behaviour::default());
+    let all: Vec<_> = (0..50)
+        .map(|number| {
+            let client = client.clone();
+            tokio::spawn(async move { found(&client, number).await })
+        })
+        .collect();
+    for one in all {
+        one.await.unwrap();
+    }
+    assert_eq!(sandbox.status().counts.sign_ins, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn refresh_tokens_are_exchanged_and_handed_over() {
+    let sandbox = Sandbox::new(1, SEED, Behaviour { token_seconds: 60, ..Behaviour::default() });
+    let with = |token: &str| Settings {
+        credentials: Credentials::RefreshToken {
+            client_secret: sandbox::CLIENT_SECRET.into(),
+            refresh_token: token.into(),
+        },
+        ..settings()
+    };
+    let handed_over = Arc::new(Mutex::new(Vec::new()));
+    let keep = Arc::clone(&handed_over);
+    let on_refresh_token = Arc::new(move |token: &secrecy::SecretString| {
+        keep.lock().unwrap().push(secrecy::ExposeSecret::expose_secret(token).to_owned());
+    });
+    let transport = Arc::new(sandbox.clone());
+    let client =
+        PartnerCenter::new(with(sandbox::REFRESH_TOKEN), transport, random(), on_refresh_token).unwrap();
+    found(&client, 0).await;
+    tokio::time::advance(Duration::from_secs(61)).await;
+    found(&client, 0).await;
+    let expected: Vec<String> = [1, 2].map(|n| format!("{}.{n}", sandbox::REFRESH_TOKEN)).to_vec();
+    assert_eq!(*handed_over.lock().unwrap(), expected);
+
+    let error = self::client(&sandbox, with("stale")).find(&id(0)).await.unwrap_err();
+    assert!(error.to_string().contains("consent once more"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn found_with_its_address() {
+    let (_, client) = connected(8, Behaviour::default());
+    for (number, expected) in [
+        (0, "1 Microsoft Way, Redmond, WA, 98052-6399, US"),
+        (1, "100 Summer St, Boston, MA, 02110, US"),
+        (2, "1 George Street, Sydney, New South Wales, 2000, AU"),
+        (3, "is not entered there"),
+        (4, "Marienplatz 1, München, Bayern, 80331, DE"),
+        (5, "10 High Street, Maidstone, Kent, ME14 1AA, GB"),
+        (6, "Avenida Paulista 1000, São Paulo, Sao Paulo, 01310-100, BR"),
+        (7, "cannot be used: state must be the full ISO 3166-2 name"),
+    ] {
+        let tenant = found(&client, number).await;
+        assert_eq!(tenant.name.rsplit(' ').next().unwrap(), number.to_string());
+        assert!(tenant.domain.ends_with(&format!("{number}.onmicrosoft.com")));
+        let address = match tenant.address.usable() {
+            Ok(a) => format!("{}, {}, {}, {}, {}", a.street1, a.city, a.state, a.zipcode, a.country),
+            Err(why) => why,
+        };
+        assert!(address.starts_with(expected), "{address}");
+    }
+    // The second line, and GUIDs in capitals.
+    let shouted = AzureCustomerId::parse(&made_up_id(SEED, 0).to_uppercase()).unwrap();
+    let tenant = client.find(&shouted).await.unwrap().unwrap();
+    assert_eq!(tenant.address.usable().unwrap().street2.as_deref(), Some("Building 9"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn not_found() {
+    let (sandbox, client) = connected(8, Behaviour::default());
+    let stranger = AzureCustomerId::parse(&made_up_id(SEED + 1, 0)).unwrap();
+    assert_eq!(client.find(&stranger).await, Ok(None));
+    assert_eq!(sandbox.status().counts.requests, 1);
+    // Ids that cannot be Partner Center's are not even asked for.
+    for odd in ["34fdg", "5e1f0c6b-0000-4000-8000-00000000abc", "5e1f0c6b000040008000-00000000abcd----"] {
+        assert_eq!(client.find(&AzureCustomerId::parse(odd).unwrap()).await, Ok(None));
+    }
+    assert_eq!(sandbox.status().counts.requests, 1);
+    // A gateway's page says nothing about customers.
+    sandbox.behave(faults([Fault::Page { status: 404 }]));
+    let error = client.find(&id(0)).await.unwrap_err();
+    assert!(
+        matches!(&error, Error::Invalid(why) if why.contains("is the address of Partner Center right?")),
+        "{error}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_delegated_rights_the_organization_is_asked() {
+    let both = |billing, organization| Behaviour {
+        no_billing_every: billing,
+        no_organization_every: organization,
+        ..Behaviour::default()
+    };
+    for (behaviour, last_path, address) in [
+        (both(None, None), "profiles/billing", "1 Microsoft Way"),
+        (both(Some(1), None), "organization", "1 Microsoft Way"),
+        (both(Some(1), Some(1)), "organization", ""),
+    ] {
+        let (sandbox, client) = connected(1, behaviour);
+        let tenant = found(&client, 0).await;
+        assert!(sandbox.status().asked.last().unwrap().path.ends_with(last_path));
+        match tenant.address {
+            TenantAddress::Known(known) => assert_eq!(known.street1, address),
+            TenantAddress::Hidden(why) => {
+                assert_eq!(address, "");
+                for said in [
+                    "profiles/billing answers 403",
+                    "does not have the rights",
+                    "DAP or GDAP",
+                    "Global Reader",
+                ] {
+                    assert!(why.contains(said), "{why}");
+                }
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn faults_that_pass_are_repeated_with_the_same_ids() {
+    for fault in [
+        status(500),
+        status(502),
+        status(503),
+        status(408),
+        status(429),
+        Fault::Page { status: 504 },
+        Fault::Break,
+    ] {
+        let (sandbox, client) = connected(1, faults([fault.clone(), fault.clone(), fault.clone()]));
+        let start = Instant::now();
+        client.page(None).await.unwrap_or_else(|error| panic!("{fault:?}: {error}"));
+        let waited = start.elapsed();
+        assert!(
+            (Duration::from_millis(1750)..Duration::from_millis(3500)).contains(&waited),
+            "{fault:?}: {waited:?}"
+        );
+        let asked = sandbox.status().asked;
+        assert_eq!(asked.len(), 4);
+        assert!(asked.iter().all(|one| *one == asked[0]) && asked[0].request_id != asked[0].correlation_id);
+        assert_eq!((asked[0].request_id.len(), asked[0].correlation_id.len()), (36, 36));
+
+        // The control: one more is one too many.
+        let (sandbox, client) = connected(1, faults(vec![fault.clone(); 4]));
+        let error = client.page(None).await.unwrap_err();
+        let expected = match fault {
+            Fault::Status { status: 429, .. } => matches!(error, Error::Throttled { .. }),
+            _ => matches!(error, Error::Unreachable { .. }),
+        };
+        assert!(expected, "{fault:?}: {error}");
+        assert_eq!(sandbox.status().counts.requests, 4);
+        // Another look-up has other ids.
+        client.page(None).await.unwrap();
+        assert_ne!(sandbox.status().asked[4].request_id, sandbox.status().asked[0].request_id);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn retry_after_is_honoured_or_handed_on() {
+    let wait = |seconds| faults([Fault::Status { status: 429, retry_after: Some(seconds) }]);
+    let (sandbox, client) = connected(1, wait(20));
+    let start = Instant::now();
+    client.page(None).await.unwrap();
+    assert!((20..21).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
+
+    // Longer than a look-up may take: the caller is told, and until then nobody asks.
+    sandbox.behave(wait(57));
+    let before = sandbox.status().counts.requests;
+    let start = Instant::now();
+    for _ in 0..3 {
+        let error = client.page(None).await.unwrap_err();
+        assert!(matches!(error.retry_after(), Some(after) if (57..59).contains(&after.as_secs())), "{error}");
+    }
+    assert_eq!((start.elapsed(), sandbox.status().counts.requests), (Duration::ZERO, before + 1));
+    tokio::time::advance(Duration::from_secs(58)).await;
+    client.page(None).await.unwrap();
+
+    let busy = Fault::Status { status: 503, retry_after: Some(300) };
+    sandbox.behave(faults([busy]));
+    assert_eq!(client.page(None).await.unwrap_err().retry_after(), Some(Duration::from_secs(300)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn time_outs() {
+    for fault in [Fault::Hang, Fault::Stall] {
+        let (_, client) = connected(1, faults([fault.clone()]));
+        let start = Instant::now();
+        client.page(None).await.unwrap();
+        assert_eq!(start.elapsed().as_secs(), 10, "{fault:?}");
+
+        // All of it takes no longer than the patience.
+        let (_, client) = connected(1, faults(vec![fault.clone(); 9]));
+        let start = Instant::now();
+        let error = client.find(&id(0)).await.unwrap_err();
+        assert!(
+            matches!(&error, Error::Unreachable { reason, .. } if reason.contains("no answer in time")),
+            "{error}"
+        );
+        assert!(start.elapsed() <= Duration::from_secs(30), "{:?}", start.elapsed());
+    }
+    let hang = VecDeque::from(vec![Fault::Hang; 9]);
+    let (_, client) = connected(1, Behaviour { next_sign_in: hang, ..Behaviour::default() });
+    let start = Instant::now();
+    let id = id(0);
+    let (one, other) = tokio::join!(client.find(&id), client.find(&id));
+    for answer in [one, other] {
+        assert!(matches!(answer, Err(Error::Unreachable { .. })), "{answer:?}");
+    }
+    assert!(start.elapsed() <= Duration::from_secs(30), "{:?}", start.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_that_are_not_what_they_must_be() {
+    let away = Fault::Redirect { to: "http://169.254.169.254/".to_owned() };
+    for (fault, said) in [
+        (Fault::Malformed, "EOF while parsing"),
+        (Fault::Another, "invalid type"),
+        (Fault::Endless, "more than 8 MiB"),
+        (away, "302: it points to http://169.254.169.254/, which is not followed"),
+        (status(400), "A fault that was asked for. (400)"),
+        (Fault::Page { status: 405 }, "answers 405"),
+    ] {
+        let (sandbox, client) = connected(1, faults([fault.clone()]));
+        let error = client.page(None).await.unwrap_err();
+        assert!(matches!(&error, Error::Invalid(why) if why.contains(said)), "{fault:?}: {error}");
+        assert_eq!(sandbox.status().counts.requests, 1, "no repetition makes it better");
+        // The control.
+        client.page(None).await.unwrap();
+
+        let (_, client) =
+            connected(1, Behaviour { next_sign_in: VecDeque::from([fault.clone()]), ..Behaviour::default() });
+        let error = client.page(None).await.unwrap_err();
+        assert!(matches!(error, Error::Invalid(_) | Error::Refused(_)), "{fault:?}: {error}");
+        client.page(None).await.unwrap();
+    }
+    // A customer nobody asked for.
+    let (_, client) = connected(2, faults([Fault::Another]));
+    assert!(matches!(client.find(&id(0)).await, Err(Error::Invalid(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_refused_learns_what_is_missing() {
+    let refused = |number| Behaviour { refuse_sign_in: Some(number), ..Behaviour::default() };
+    for (number, hint) in [
+        (7_000_215, "the client secret is wrong"),
+        (7_000_222, "the client secret has expired"),
+        (700_016, "no application with this client id"),
+        (90_002, "no such tenant"),
+        (65_001, "an administrator has to consent"),
+        (700_082, "the refresh token is no longer good"),
+        (50_076, "multi-factor"),
+        (123, "AADSTS123"),
+    ] {
+        let (sandbox, client) = connected(1, refused(number));
+        let error = client.find(&id(0)).await.unwrap_err();
+        assert!(matches!(&error, Error::Refused(why) if why.contains(hint)), "{error}");
+        assert_eq!(sandbox.status().counts.requests, 0);
+    }
+    let (_, client) = connected(1, Behaviour { no_role: true, ..Behaviour::default() });
+    for error in [client.page(None).await.unwrap_err(), client.find(&id(0)).await.unwrap_err()] {
+        assert!(matches!(&error, Error::Refused(why) if why.contains("Admin agent")), "{error}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn secrets_are_never_shown() {
+    let sandbox = Sandbox::new(1, SEED, Behaviour::default());
+    let given = Settings {
+        credentials: Credentials::RefreshToken {
+            client_secret: sandbox::CLIENT_SECRET.into(),
+            refresh_token: sandbox::REFRESH_TOKEN.into(),
+        },
+        ..settings()
+    };
+    let encoded: String = form_urlencoded::byte_serialize(sandbox::CLIENT_SECRET.as_bytes()).collect();
+    let secrets = [sandbox::CLIENT_SECRET, sandbox::REFRESH_TOKEN, &encoded, "Bearer "];
+    let client = client(&sandbox, given.clone());
+    let mut texts = vec![format!("{given:?} {client:?}")];
+    for next in [
+        Behaviour { next_sign_in: VecDeque::from([Fault::Echo]), ..Behaviour::default() },
+        faults([Fault::Echo]),
+        faults([Fault::None, Fault::Echo]),
+    ] {
+        sandbox.behave(next);
+        let error = client.find(&id(0)).await.unwrap_err();
+        assert!(error.to_string().contains("You said"), "the control: {error}");
+        texts.push(format!("{error} {error:?}"));
+    }
+    for text in texts {
+        for secret in secrets {
+            assert!(!text.contains(secret), "{text}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_works_and_what_is_missing() {
+    let plain = Behaviour::default;
+    let steps = async |behaviour| {
+        let (_, client) = connected(600, behaviour);
+        let report = client.check().await;
+        let word = |outcome: &Outcome| match outcome {
+            Outcome::Works(_) => '+',
+            Outcome::Fails(_) => '!',
+            Outcome::Skipped(_) => '-',
+        };
+        (report.steps.iter().map(|step| word(&step.outcome)).collect::<String>(), report)
+    };
+    for (behaviour, expected, works, said) in [
+        (plain(), "+++++", true, "500 customers on the first page, and there are more"),
+        (Behaviour { refuse_sign_in: Some(65_001), ..plain() }, "!--", false, "has to consent"),
+        (Behaviour { no_role: true, ..plain() }, "+!-", false, "Admin agent"),
+        (Behaviour { no_billing_every: Some(1), ..plain() }, "++-++", true, "DAP or GDAP"),
+        (
+            Behaviour { no_billing_every: Some(1), no_organization_every: Some(1), ..plain() },
+            "++--!",
+            false,
+            "Global Reader",
+        ),
+        (
+            Behaviour { no_organization_every: Some(2), no_billing_every: Some(2), ..plain() },
+            "++--+",
+            true,
+            "2 hide it",
+        ),
+    ] {
+        let (words, report) = steps(behaviour).await;
+        assert_eq!((words.as_str(), report.works()), (expected, works), "{report}");
+        assert!(report.to_string().contains(said), "{report}");
+    }
+}
+
+#[test]
+fn settings_that_cannot_be_used() {
+    let sandbox = Sandbox::new(1, SEED, Behaviour::default());
+    let with = |settings| PartnerCenter::new(settings, Arc::new(sandbox.clone()), random(), Arc::new(|_| ()));
+    for url in [
+        "",
+        "api.example",
+        "ftp://api.example",
+        "https://user:pw@api.example",
+        "https://api.example/?a=b",
+        "https://",
+    ] {
+        let api = with(Settings { api_url: url.to_owned(), ..settings() });
+        assert!(matches!(&api, Err(Error::Invalid(why)) if why.starts_with("api-url")), "{url}");
+        assert!(with(Settings { login_url: url.to_owned(), ..settings() }).is_err(), "{url}");
+    }
+    for tenant in ["", "a/b", "a?b", "a b", "ä"] {
+        assert!(with(Settings { tenant: tenant.to_owned(), ..settings() }).is_err(), "{tenant}");
+    }
+    assert!(with(settings()).is_ok());
+}
