@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "in tests a panic is the answer")]
 
 use domain::AzureCustomerId;
+use rustls::ServerConfig;
+use rustls::pki_types::PrivateKeyDer;
 use std::sync::Arc;
 use tenantry_directory::partner_center::Settings;
 use tenantry_directory::partner_center::sandbox::{Behaviour, Fault, Sandbox, made_up_id};
@@ -70,6 +72,31 @@ async fn tls_is_spoken_where_it_is_asked_for() {
     let error = client(&url.replace("http:", "https:"), "127.0.0.1").page(None).await.unwrap_err();
     assert!(
         matches!(&error, Error::Unreachable { reason, .. } if reason.contains("corrupt message")),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_certificate_that_nobody_vouches_for() {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+        while let Ok((stream, _)) = listener.accept().await {
+            let _ = acceptor.accept(stream).await;
+        }
+    });
+    let error = client(&format!("https://localhost:{port}"), "127.0.0.1").page(None).await.unwrap_err();
+    assert!(
+        matches!(&error, Error::Unreachable { reason, .. } if reason.contains("UnknownIssuer")),
         "{error}"
     );
 }

@@ -1,0 +1,321 @@
+//! Where a partner's Azure tenants are looked up: how that is set up, and what a look-up says.
+
+mod sync;
+
+use crate::access::Call;
+use crate::audit::Entry;
+use crate::change::Done;
+use crate::{App, Error};
+use directory::partner_center::{Credentials, Settings};
+use directory::{Directory, Egress, FileDirectory, PartnerCenter, Report, Tenant};
+use domain::{AzureCustomerId, CustomerName, PartnerId};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use store::azure_tenants::Sighting;
+use store::directories::{self, DirectoryRow};
+
+/// What the seal of a directory's credentials is bound to, beside the partner.
+const PURPOSE: &str = "directory credentials";
+
+/// How a partner's directory is reached. Without secrets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Source {
+    /// A file that somebody puts there.
+    File {
+        /// Where it is, on the server.
+        path: PathBuf,
+    },
+    /// Microsoft Partner Center.
+    PartnerCenter {
+        /// The partner's own Microsoft tenant.
+        tenant_id: String,
+        /// The application.
+        client_id: String,
+        /// Another API, for national clouds.
+        api_url: Option<String>,
+        /// Another identity platform, for national clouds.
+        login_url: Option<String>,
+    },
+}
+
+/// What happens to a create while the directory cannot be asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WhenUnreachable {
+    /// It is answered `503`, and nothing is written.
+    #[default]
+    Refuse,
+    /// The tenant is taken as given, and verified later.
+    Accept,
+}
+
+/// A partner's directory, as it is set up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DirectorySetup {
+    /// Where it is.
+    #[serde(flatten)]
+    pub source: Source,
+    /// What happens while it cannot be asked.
+    #[serde(default)]
+    pub when_unreachable: WhenUnreachable,
+}
+
+/// What Partner Center is shown.
+#[derive(Clone, Debug)]
+pub struct DirectorySecret {
+    /// The application's secret.
+    pub client_secret: SecretString,
+    /// The refresh token of a user who consented (the secure application model), if that is how it works.
+    pub refresh_token: Option<SecretString>,
+}
+
+/// What is sealed of a [`DirectorySecret`].
+#[derive(Serialize, Deserialize)]
+struct Sealed {
+    client_secret: String,
+    refresh_token: Option<String>,
+}
+
+/// The directories of this server's partners, made when they are needed.
+pub(crate) struct Directories {
+    egress: Egress,
+    made: Mutex<HashMap<PartnerId, (i64, Arc<Directory>)>>,
+}
+
+/// What a partner's directory says of a tenant.
+#[derive(Clone, Debug)]
+pub(crate) enum Lookup {
+    /// The partner has no directory, or it cannot be asked and that is accepted: the tenant is taken as given.
+    TakenAsGiven,
+    /// It is there.
+    Found(Tenant),
+    /// It is not.
+    Missing,
+}
+
+impl Directories {
+    pub(crate) fn new(egress: Egress) -> Self {
+        Directories { egress, made: Mutex::default() }
+    }
+}
+
+impl App {
+    /// Give a partner a directory, or another one, and try it at once.
+    ///
+    /// # Errors
+    /// [`Error::Directory`] if the setup cannot be used; [`Error`] of the store.
+    pub async fn connect_directory(
+        &self,
+        partner: PartnerId,
+        setup: &DirectorySetup,
+        secret: Option<DirectorySecret>,
+    ) -> Result<Report, Error> {
+        let sealed = match &secret {
+            Some(secret) => Some(self.seal_credentials(partner, secret)?),
+            None => None,
+        };
+        let kind = match setup.source {
+            Source::File { .. } => "file",
+            Source::PartnerCenter { .. } => "partner-center",
+        };
+        let settings = serde_json::to_string(setup).map_err(|e| Error::Internal(e.to_string()))?;
+        self.make_directory(partner, setup, secret, 0)?; // refuses what cannot be used before it is kept
+        let call = Call::of_operator(partner, "directory connect");
+        self.change(&call, (partner, kind, settings, sealed), |(partner, kind, settings, sealed), tx| {
+            Box::pin(async move {
+                directories::set(tx, *partner, kind, settings, sealed.as_deref()).await?;
+                let entry = Entry { after: Some(settings.clone()), ..Entry::new("directory.connect", "directory".into()) };
+                Ok(Done { value: (), entry: Some(entry) })
+            })
+        })
+        .await?;
+        match self.directory(partner).await? {
+            Some((directory, _)) => Ok(directory.check().await),
+            None => Err(Error::Internal("a directory that was just kept is not there".into())),
+        }
+    }
+
+    /// Take a partner's directory away: tenants are taken as given from now on.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    pub async fn disconnect_directory(&self, partner: PartnerId) -> Result<(), Error> {
+        let call = Call::of_operator(partner, "directory connect");
+        self.change(&call, partner, |partner, tx| {
+            Box::pin(async move {
+                directories::remove(tx, *partner).await?;
+                let entry = Entry::new("directory.disconnect", "directory".into());
+                Ok(Done { value: (), entry: Some(entry) })
+            })
+        })
+        .await
+    }
+
+    /// Ask a partner's directory for a tenant.
+    ///
+    /// # Errors
+    /// [`Error::DirectoryUnavailable`] if it cannot be asked, unless the partner accepts that.
+    pub(crate) async fn look_up(&self, partner: PartnerId, azure: &AzureCustomerId) -> Result<Lookup, Error> {
+        let Some((directory, when_unreachable)) = self.directory(partner).await? else {
+            return Ok(Lookup::TakenAsGiven);
+        };
+        match directory.find(azure).await {
+            Ok(Some(tenant)) => Ok(Lookup::Found(tenant)),
+            Ok(None) => Ok(Lookup::Missing),
+            Err(error) => {
+                tracing::warn!(partner = partner.0, %error, "the directory gave no answer");
+                match when_unreachable {
+                    WhenUnreachable::Accept => Ok(Lookup::TakenAsGiven),
+                    WhenUnreachable::Refuse => {
+                        Err(Error::DirectoryUnavailable { retry_after: error.retry_after().unwrap_or(PAUSE) })
+                    }
+                }
+            }
+        }
+    }
+
+    /// A partner's directory, if it has one.
+    async fn directory(&self, partner: PartnerId) -> Result<Option<(Arc<Directory>, WhenUnreachable)>, Error> {
+        let row: Option<DirectoryRow> = self
+            .db
+            .read(partner, partner, |partner, tx| {
+                Box::pin(async move { Ok::<_, Error>(directories::get(tx, *partner).await?) })
+            })
+            .await?;
+        row.map(|row| self.directory_of(&row)).transpose()
+    }
+
+    fn directory_of(&self, row: &DirectoryRow) -> Result<(Arc<Directory>, WhenUnreachable), Error> {
+        let setup: DirectorySetup =
+            serde_json::from_str(&row.settings).map_err(|e| Error::Internal(format!("a directory's settings: {e}")))?;
+        if let Some((version, made)) = self.directories.made.lock().unwrap_or_else(PoisonError::into_inner).get(&row.partner)
+            && *version == row.version
+        {
+            return Ok((Arc::clone(made), setup.when_unreachable));
+        }
+        let secret = match &row.sealed {
+            Some(sealed) => Some(self.open_credentials(row.partner, sealed)?),
+            None => None,
+        };
+        let made = Arc::new(self.make_directory(row.partner, &setup, secret, row.version)?);
+        let mut all = self.directories.made.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(row.partner, (row.version, Arc::clone(&made)));
+        Ok((made, setup.when_unreachable))
+    }
+
+    fn make_directory(
+        &self,
+        partner: PartnerId,
+        setup: &DirectorySetup,
+        secret: Option<DirectorySecret>,
+        version: i64,
+    ) -> Result<Directory, Error> {
+        let (tenant_id, client_id, api_url, login_url) = match &setup.source {
+            Source::File { path } => return Ok(Directory::File(FileDirectory::new(path))),
+            Source::PartnerCenter { tenant_id, client_id, api_url, login_url } => {
+                (tenant_id, client_id, api_url, login_url)
+            }
+        };
+        let secret = secret.ok_or_else(|| Error::Directory("Partner Center needs a secret".into()))?;
+        let client_secret = secret.client_secret.clone();
+        let credentials = match secret.refresh_token {
+            Some(refresh_token) => Credentials::RefreshToken { client_secret, refresh_token },
+            None => Credentials::ClientSecret(client_secret),
+        };
+        let mut settings = Settings::new(tenant_id, client_id, credentials);
+        settings.api_url = api_url.clone().unwrap_or(settings.api_url);
+        settings.login_url = login_url.clone().unwrap_or(settings.login_url);
+        let random = Arc::clone(&self.random);
+        let random = Arc::new(move || random.bytes().map_or(0, u64::from_le_bytes));
+        let on_refresh_token = self.keep_refresh_token(partner, version, secret.client_secret);
+        let network = directory::network(self.directories.egress.clone()).map_err(said)?;
+        let made = PartnerCenter::through(settings, network, random, on_refresh_token).map_err(said)?;
+        Ok(Directory::PartnerCenter(made))
+    }
+
+    /// Microsoft gives a newer refresh token with every access token; the older one ends some day.
+    fn keep_refresh_token(
+        &self,
+        partner: PartnerId,
+        version: i64,
+        client_secret: SecretString,
+    ) -> directory::partner_center::OnRefreshToken {
+        let (db, secrets, random) = (self.db.clone(), Arc::clone(&self.secrets), Arc::clone(&self.random));
+        Arc::new(move |newer: &SecretString| {
+            let secret = DirectorySecret {
+                client_secret: client_secret.clone(),
+                refresh_token: Some(newer.clone()),
+            };
+            let sealed = match seal(&secrets, &random, partner, &secret) {
+                Ok(sealed) => sealed,
+                Err(error) => return tracing::error!(%error, "a newer refresh token could not be sealed"),
+            };
+            let db = db.clone();
+            tokio::spawn(async move {
+                let kept: Result<(), Error> = db
+                    .write(partner, (partner, version, sealed), |(partner, version, sealed), tx| {
+                        Box::pin(async move { Ok(directories::reseal(tx, *partner, *version, sealed).await?) })
+                    })
+                    .await;
+                if let Err(error) = kept {
+                    tracing::error!(%error, "a newer refresh token could not be kept");
+                }
+            });
+        })
+    }
+
+    fn seal_credentials(&self, partner: PartnerId, secret: &DirectorySecret) -> Result<String, Error> {
+        seal(&self.secrets, &self.random, partner, secret)
+    }
+
+    fn open_credentials(&self, partner: PartnerId, sealed: &str) -> Result<DirectorySecret, Error> {
+        let json = self.secrets.open(PURPOSE, &partner.to_string(), sealed)?;
+        let sealed: Sealed = serde_json::from_str(&json).map_err(|_| Error::Internal("sealed credentials".into()))?;
+        Ok(DirectorySecret {
+            client_secret: sealed.client_secret.into(),
+            refresh_token: sealed.refresh_token.map(SecretString::from),
+        })
+    }
+}
+
+/// How long a caller is asked to wait for a directory that does not say.
+const PAUSE: Duration = Duration::from_secs(30);
+
+fn seal(
+    secrets: &crate::SecretKey,
+    random: &crate::Random,
+    partner: PartnerId,
+    secret: &DirectorySecret,
+) -> Result<String, Error> {
+    let sealed = Sealed {
+        client_secret: secret.client_secret.expose_secret().to_owned(),
+        refresh_token: secret.refresh_token.as_ref().map(|token| token.expose_secret().to_owned()),
+    };
+    let json = serde_json::to_string(&sealed).map_err(|e| Error::Internal(e.to_string()))?;
+    secrets.seal(PURPOSE, &partner.to_string(), &json, random)
+}
+
+fn said(error: directory::Error) -> Error {
+    Error::Directory(error.to_string())
+}
+
+/// What is kept of what a directory says.
+pub(crate) fn sighting(tenant: &Tenant) -> Sighting {
+    use directory::TenantAddress::{Hidden, Known, Missing, NotAsked, Unusable};
+    Sighting {
+        azure_customer_id: tenant.azure_customer_id.clone(),
+        name: tenant.name.clone(),
+        name_key: CustomerName::from_stored(tenant.name.clone()).key(),
+        domain: tenant.domain.clone(),
+        address: match &tenant.address {
+            NotAsked => None,
+            Missing | Hidden(_) | Unusable(_) => Some(None),
+            Known(address) => Some(Some(address.clone())),
+        },
+    }
+}
