@@ -1,6 +1,7 @@
 //! The HTTP door to the use cases. Routes are in `router`, one file per resource; rules are not here.
 
 mod access;
+mod azure_tenants;
 mod created;
 mod customers;
 mod extract;

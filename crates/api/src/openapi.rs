@@ -43,7 +43,7 @@ pub(crate) fn preamble() -> OpenApi {
 /// that path has.
 pub(crate) fn finished(mut document: OpenApi) -> OpenApi {
     for (path, item) in &mut document.paths.paths {
-        let suffix = if path.starts_with("/v1/") {
+        let suffix = if path.starts_with("/v1/customers") {
             "_v1"
         } else if path.starts_with("/v2/customers/{id}/users") {
             item.parameters = Some(CustomerId::into_params(|| None).into_iter().map(RefOr::T).collect());

@@ -21,9 +21,11 @@ async fn healthz() -> Json<schema::Health> {
 
 /// Can it serve requests just now?
 #[utoipa::path(get, path = "/readyz", tag = "operations", security(()),
-    responses((status = 200, description = "It can", body = schema::Health),
+    responses((status = 200, description = "It can", body = schema::Readiness),
               (status = 503, description = "Its database is out of reach", body = schema::Error)))]
-async fn readyz(State(shared): State<Shared>) -> Result<Json<schema::Health>, Problem> {
+async fn readyz(State(shared): State<Shared>) -> Result<Json<schema::Readiness>, Problem> {
     shared.app.ready().await?;
-    Ok(Json(schema::Health { status: "ok" }))
+    let app::DirectoryHealth { connected, synced, failing } = shared.app.directory_health().await?;
+    let directories = schema::DirectoryHealth { connected, synced, failing };
+    Ok(Json(schema::Readiness { status: "ok", directories }))
 }

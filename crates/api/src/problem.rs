@@ -6,7 +6,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 /// How long a client is asked to wait when the store cannot be reached, in seconds.
-const RETRY_AFTER: &str = "1";
+const RETRY_AFTER: u64 = 1;
 
 /// An error on its way out. The frame writes it down, because only the frame knows the request's id.
 #[derive(Clone, Debug)]
@@ -14,6 +14,7 @@ pub(crate) struct Problem {
     status: StatusCode,
     message: String,
     details: Vec<Detail>,
+    retry_after: Option<u64>,
 }
 
 /// One violation, as the caller reads it.
@@ -45,13 +46,13 @@ struct Body<'a> {
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Problem { status, message: message.into(), details: Vec::new() }
+        Problem { status, message: message.into(), details: Vec::new(), retry_after: None }
     }
 
     fn of(violations: &Violations, detail: impl Fn(&Violation) -> Detail) -> Self {
         let details: Vec<Detail> = violations.iter().map(detail).collect();
         let message = details.iter().map(|d| d.sentence.as_str()).collect::<Vec<_>>().join("; ");
-        Problem { status: StatusCode::UNPROCESSABLE_ENTITY, message, details }
+        Problem { status: StatusCode::UNPROCESSABLE_ENTITY, message, details, retry_after: None }
     }
 
     /// The answer's body.
@@ -76,7 +77,8 @@ impl IntoResponse for Problem {
                     .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"tenantry\""));
             }
             StatusCode::SERVICE_UNAVAILABLE | StatusCode::CONFLICT => {
-                headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER));
+                headers
+                    .insert(header::RETRY_AFTER, HeaderValue::from(self.retry_after.unwrap_or(RETRY_AFTER)));
             }
             StatusCode::REQUEST_TIMEOUT | StatusCode::PAYLOAD_TOO_LARGE => {
                 headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -105,8 +107,9 @@ impl From<Violations> for Problem {
 impl From<app::Error> for Problem {
     fn from(error: app::Error) -> Self {
         use app::Error::{
-            Forbidden, Internal, Invalid, KeyReused, LastAdmin, NotFound, OutcomeUnknown, Parameters,
-            PreconditionFailed, StillRunning, Unauthorized, Unavailable,
+            Assignments, Directory, DirectoryUnavailable, Forbidden, Internal, Invalid, KeyReused, LastAdmin,
+            NotFound, OutcomeUnknown, Parameters, PreconditionFailed, StillRunning, Unauthorized,
+            Unavailable,
         };
         match error {
             Unauthorized => Problem::new(StatusCode::UNAUTHORIZED, error.to_string()),
@@ -136,7 +139,11 @@ impl From<app::Error> for Problem {
                 let said = "it is not known whether the change was made; repeat the request with the same Idempotency-Key";
                 Problem::new(StatusCode::SERVICE_UNAVAILABLE, said)
             }
-            Internal(_) => {
+            DirectoryUnavailable { retry_after } => Problem {
+                retry_after: Some(retry_after.as_secs().max(1)),
+                ..Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
+            },
+            Internal(_) | Directory(_) | Assignments(_) => {
                 tracing::error!(%error, "answered 500");
                 Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal error")
             }

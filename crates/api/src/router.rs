@@ -2,7 +2,7 @@
 
 use crate::frame::{Frame, REQUEST_ID};
 use crate::problem::Problem;
-use crate::{Config, Shared, access, customers, openapi, operations, sandbox, users};
+use crate::{Config, Shared, access, azure_tenants, customers, openapi, operations, sandbox, users};
 use app::App;
 use axum::Router;
 use axum::response::IntoResponse;
@@ -17,7 +17,7 @@ pub(crate) fn documented() -> OpenApiRouter<Shared> {
     OpenApiRouter::with_openapi(openapi::preamble())
         .nest("/v2", customers::routes().merge(users::routes()).merge(access::routes()))
         .nest("/v2/customers/{id}", users::routes())
-        .nest("/v1", customers::routes())
+        .nest("/v1", customers::routes().merge(azure_tenants::routes()))
         .merge(operations::routes())
 }
 

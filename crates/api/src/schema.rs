@@ -398,6 +398,106 @@ pub(crate) struct EventList {
     audit_events: Vec<Event>,
 }
 
+/// An Azure tenant.
+#[derive(ToSchema)]
+pub(crate) struct AzureTenant {
+    /// Our own number for it.
+    id: i64,
+    azure_customer_id: String,
+    name: String,
+    domain: String,
+    /// Its address in the directory.
+    address: Option<StoredAddress>,
+    /// The customer that it is assigned to.
+    customer_id: Option<i64>,
+    #[schema(format = "date-time")]
+    created_at: String,
+    #[schema(format = "date-time")]
+    updated_at: String,
+}
+
+/// A page of Azure tenants.
+#[derive(ToSchema)]
+pub(crate) struct AzureTenantList {
+    azure_partner_customers: Vec<AzureTenant>,
+}
+
+/// Azure tenants to be assigned or taken.
+#[derive(ToSchema)]
+pub(crate) struct Assignment {
+    #[schema(min_items = 1, max_items = 500)]
+    azure_customer_ids: Vec<String>,
+}
+
+/// An assigned Azure tenant, and the customer that holds it.
+#[derive(ToSchema, Serialize)]
+pub(crate) struct Assigned {
+    /// The customer's name.
+    customer_tenant_name: String,
+    azure_partner_customer_account: Account,
+}
+
+/// An assigned Azure tenant.
+#[derive(ToSchema, Serialize)]
+pub(crate) struct Account {
+    name: String,
+    domain: String,
+    azure_customer_id: String,
+    #[schema(format = "date-time")]
+    created_at: String,
+    #[schema(format = "date-time")]
+    updated_at: String,
+}
+
+/// Why an Azure tenant was not assigned or taken.
+#[derive(ToSchema, Serialize)]
+pub(crate) struct NotAssigned {
+    #[schema(example = 422)]
+    http_status: u16,
+    #[schema(example = "azure_customer_id not found")]
+    error: String,
+    azure_customer_id: String,
+}
+
+/// What became of one Azure tenant.
+#[derive(ToSchema, Serialize)]
+#[serde(untagged)]
+pub(crate) enum AssignmentOutcome {
+    Assigned(Assigned),
+    NotAssigned(NotAssigned),
+}
+
+/// What became of each Azure tenant.
+#[derive(ToSchema)]
+pub(crate) struct AssignmentOutcomes {
+    azure_partner_customer_accounts: Vec<AssignmentOutcome>,
+}
+
+/// A page of assignments.
+#[derive(ToSchema)]
+pub(crate) struct AssignmentList {
+    azure_partner_customer_accounts: Vec<Assigned>,
+}
+
+/// How the walks through the partners' directories stand.
+#[derive(ToSchema, Serialize)]
+pub(crate) struct DirectoryHealth {
+    /// How many partners have a directory.
+    pub(crate) connected: usize,
+    /// How many of them have been walked to the end.
+    pub(crate) synced: usize,
+    /// How many of them failed at the last step.
+    pub(crate) failing: usize,
+}
+
+/// Whether the server is ready.
+#[derive(ToSchema, Serialize)]
+pub(crate) struct Readiness {
+    #[schema(example = "ok")]
+    pub(crate) status: &'static str,
+    pub(crate) directories: DirectoryHealth,
+}
+
 /// How the server is.
 #[derive(ToSchema, Serialize)]
 pub(crate) struct Health {
@@ -450,6 +550,29 @@ pub(crate) struct IfNoneMatch {
 pub(crate) struct UserId {
     /// The user's id.
     user_id: i64,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct AzureTenantId {
+    /// Our own number for the tenant.
+    id: i64,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct ClientApiId {
+    /// The customer's id.
+    client_api_id: i64,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct TenantParameters {
+    /// Part of the name.
+    q: Option<String>,
+    /// Whether it is assigned to a customer.
+    assigned: Option<bool>,
 }
 
 #[derive(IntoParams)]
@@ -526,7 +649,7 @@ pub(crate) enum Refusals {
     /// Internal service error.
     #[response(status = 500)]
     Internal(Error),
-    /// The database is out of reach or full. Nothing was written; repeat the request after `Retry-After`.
+    /// The database or the directory is out of reach. Nothing was written; repeat the request after `Retry-After`.
     #[response(status = 503)]
     Unavailable(Error),
 }

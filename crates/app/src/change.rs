@@ -62,7 +62,8 @@ pub(crate) type Job<I, T> = for<'t> fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Resul
 #[derive(Debug, Default)]
 pub(crate) struct Running(Mutex<HashSet<(PartnerId, String)>>);
 
-struct Entered<'r> {
+/// A repeatable request under way; it ends with this value.
+pub(crate) struct Entered<'r> {
     running: &'r Running,
     request: (PartnerId, String),
 }
@@ -105,6 +106,17 @@ impl App {
             .await
     }
 
+    /// Keep repetitions of a repeatable request out while the first is under way on this server; another server is kept
+    /// out by the database, from the moment that the change begins.
+    ///
+    /// # Errors
+    /// [`Error::StillRunning`].
+    pub(crate) fn enter(&self, call: &Call) -> Result<Option<Entered<'_>>, Error> {
+        let request =
+            call.idempotency.as_ref().map(|repeatable| self.running.enter(call.partner(), &repeatable.key));
+        request.transpose()
+    }
+
     /// Make something, or answer again what was answered when it was made.
     pub(crate) async fn make<I>(&self, call: &Call, input: I, job: Job<I, Created>) -> Result<Created, Error>
     where
@@ -112,7 +124,6 @@ impl App {
     {
         let Some(repeatable) = call.idempotency.clone() else { return self.change(call, input, job).await };
         let partner = call.partner();
-        let _entered = self.running.enter(partner, &repeatable.key)?;
         let now = self.clock.now();
         // Drawn here, because a job has no randomness of its own.
         let input =

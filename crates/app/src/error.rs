@@ -31,6 +31,20 @@ pub enum Error {
     /// The first request under this `Idempotency-Key` has not been answered yet.
     #[error("the first request with this Idempotency-Key is still under way; repeat this one in a moment")]
     StillRunning,
+    /// The directory of Azure tenants cannot be asked just now. Nothing was written.
+    #[error(
+        "the directory of Azure tenants cannot be reached just now; nothing was written, repeat the request"
+    )]
+    DirectoryUnavailable {
+        /// When to try again.
+        retry_after: std::time::Duration,
+    },
+    /// Assignments that were not made, because not all of them could be.
+    #[error("not all of the assignments could be made, so none was")]
+    Assignments(Vec<crate::assignments::Outcome>),
+    /// A directory cannot be set up so; for the operator.
+    #[error("{0}")]
+    Directory(String),
     /// The store is out of reach, full or busy. Nothing was written. The text is for the log only.
     #[error("not available: {0}")]
     Unavailable(String),

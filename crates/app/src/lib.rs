@@ -6,6 +6,7 @@ mod access;
 mod audit;
 mod change;
 mod clock;
+mod directory;
 mod error;
 mod keys;
 mod paging;
@@ -14,6 +15,7 @@ mod random;
 mod secrets;
 mod users;
 
+pub mod assignments;
 pub mod customers;
 pub mod events;
 pub mod sandbox;
@@ -22,6 +24,7 @@ pub use access::{Actor, Call, Origin};
 pub use audit::Verdict;
 pub use change::{Created, Idempotency};
 pub use clock::{Clock, parse_time};
+pub use directory::{DirectoryHealth, DirectorySecret, DirectorySetup, Source, WhenUnreachable};
 pub use error::Error;
 pub use keys::ApiKey;
 pub use paging::Paging;
@@ -30,6 +33,8 @@ pub use random::Random;
 pub use secrets::SecretKey;
 pub use users::Tenant;
 
+use crate::directory::Directories;
+use ::directory::Egress;
 use change::Running;
 use domain::{PartnerId, UserId};
 use jiff::Timestamp;
@@ -44,16 +49,17 @@ pub struct App {
     random: Arc<Random>,
     secrets: Arc<SecretKey>,
     running: Running,
+    directories: Directories,
     /// When keys were last used, since that was last written down.
     used: Mutex<HashMap<(PartnerId, UserId), Timestamp>>,
 }
 
 impl App {
-    /// A platform on this database, clock and secret key.
+    /// A platform on this database, clock and secret key. Directories are reached through the guard.
     ///
     /// # Errors
     /// [`Error::Internal`] if the database belongs to another secret key; [`Error`] of the store.
-    pub async fn open(db: Db, clock: Clock, secrets: SecretKey) -> Result<Self, Error> {
+    pub async fn open(db: Db, clock: Clock, secrets: SecretKey, egress: Egress) -> Result<Self, Error> {
         let ours = secrets.fingerprint();
         let kept: String = db
             .write(store::Scope::System, ours.clone(), |ours, tx| {
@@ -67,7 +73,16 @@ impl App {
             ));
         }
         let (random, secrets) = (Arc::new(Random::default()), Arc::new(secrets));
-        Ok(App { db, clock, random, secrets, running: Running::default(), used: Mutex::default() })
+        let directories = Directories::new(egress)?;
+        Ok(App {
+            db,
+            clock,
+            random,
+            secrets,
+            running: Running::default(),
+            directories,
+            used: Mutex::default(),
+        })
     }
 
     /// What is to be done now and then: write down when keys were used, forget old answers. A failure is only logged,

@@ -35,6 +35,7 @@ impl App {
         handling: Handling,
     ) -> Result<Created, Error> {
         self.allow(call, Act::ManageUsers).await?;
+        let _entered = self.enter(call)?;
         let now = self.clock.now();
         let user = match NewUser::parse(body, tenant, now, handling) {
             Ok(user) => user,
@@ -156,6 +157,7 @@ impl App {
         handling: Handling,
     ) -> Result<Created, Error> {
         self.allow(call, Act::ManageUsers).await?;
+        let _entered = self.enter(call)?;
         let now = self.clock.now();
         let expires_at = match domain::user::key_expiry(body, now, handling) {
             Ok(expires_at) => expires_at,

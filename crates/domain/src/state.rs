@@ -35,7 +35,8 @@ pub fn from_directory(text: &str, country: Country) -> Result<String, Violation>
     let stands_for = if country.is_us() {
         abbreviated(&wanted).map(str::to_owned)
     } else {
-        let divisions = DIVISIONS.get(country.alpha2()).filter(|divisions| !divisions.names.contains_key(&wanted));
+        let divisions =
+            DIVISIONS.get(country.alpha2()).filter(|divisions| !divisions.names.contains_key(&wanted));
         divisions.and_then(|divisions| divisions.codes.get(&wanted).cloned())
     };
     stands_for.map_or_else(|| parse(text, Some(country)), Ok)

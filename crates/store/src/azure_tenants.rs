@@ -243,8 +243,14 @@ pub async fn stale(
 ///
 /// # Errors
 /// [`Error`] of the store.
-pub async fn asked(tx: &mut Tx, partner: PartnerId, azure: &AzureCustomerId, now: Timestamp) -> Result<(), Error> {
-    let sql = "UPDATE azure_tenants SET address_asked_at = $3 WHERE partner_id = $1 AND azure_customer_key = $2";
+pub async fn asked(
+    tx: &mut Tx,
+    partner: PartnerId,
+    azure: &AzureCustomerId,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let sql =
+        "UPDATE azure_tenants SET address_asked_at = $3 WHERE partner_id = $1 AND azure_customer_key = $2";
     tx.execute(sql, args![partner.0, &azure.key(), now.as_second()]).await.map(drop)
 }
 

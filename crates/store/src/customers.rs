@@ -3,7 +3,7 @@
 use crate::engine::Tx;
 use crate::engine::value::{Arg, Row, args};
 use crate::query::Query;
-use crate::{Error, engine::Kind};
+use crate::{Error, azure_tenants, engine::Kind};
 use domain::{
     Address, AzureCustomerId, Classification, Customer, CustomerId, CustomerName, Email, ExternalId, Margin,
     NewCustomer, PartnerBilling, PartnerId, Tag, TrialExpiration,
@@ -74,19 +74,28 @@ pub async fn insert(
     partner: PartnerId,
     details: &NewCustomer,
     external_id: &ExternalId,
+    directory_address: bool,
     now: Timestamp,
 ) -> Result<Result<Customer, Taken>, Error> {
     let id = CustomerId(tx.next_id(Kind::Customer).await?);
     let sql = "INSERT INTO customers (partner_id, id, generated_external_id, created_at, updated_at, version,
             name, name_key, azure_customer_id, azure_customer_key, street1, street2, city, state, zipcode, country,
-            classification, trial_expiration_date, billing_contact, margin_percentage, billing_enabled, billing_folder)
-        VALUES ($1, $2, $3, $4, $4, 1, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
+            classification, trial_expiration_date, billing_contact, margin_percentage, billing_enabled, billing_folder,
+            directory_address)
+        VALUES ($1, $2, $3, $4, $4, 1, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
         ON CONFLICT DO NOTHING";
     let keys = Keys::of(details);
     let mut row = vec![partner.0.into(), id.0.into(), external_id.as_str().into(), now.as_second().into()];
     row.extend(settable(details, &keys));
-    if tx.execute(sql, &row).await? == 0 {
-        let taken = taken(tx, partner, Some(&details.name), details.azure_customer_id.as_ref(), None).await?;
+    row.push(directory_address.into());
+    let azure = details.azure_customer_id.as_ref();
+    let mut added = tx.execute(sql, &row).await? == 1;
+    if let (true, Some(azure)) = (added, azure) {
+        added = azure_tenants::assign(tx, partner, azure, id, now).await?;
+    }
+    if !added {
+        // The customer itself, if it was added, goes with the transaction.
+        let taken = taken(tx, partner, Some(&details.name), azure, Some(id)).await?;
         return if taken == Taken::default() { Err(tx.overtaken()) } else { Ok(Err(taken)) };
     }
     insert_tags(tx, partner, id, &details.tags).await?;
@@ -110,18 +119,32 @@ pub async fn update(
     partner: PartnerId,
     before: &Customer,
     details: NewCustomer,
+    directory_address: bool,
     now: Timestamp,
 ) -> Result<Customer, Error> {
     let sql = "UPDATE customers SET updated_at = $4, version = version + 1,
             name = $5, name_key = $6, azure_customer_id = $7, azure_customer_key = $8, street1 = $9, street2 = $10,
             city = $11, state = $12, zipcode = $13, country = $14, classification = $15, trial_expiration_date = $16,
-            billing_contact = $17, margin_percentage = $18, billing_enabled = $19, billing_folder = $20
+            billing_contact = $17, margin_percentage = $18, billing_enabled = $19, billing_folder = $20,
+            directory_address = $21
         WHERE partner_id = $1 AND id = $2 AND version = $3";
     let keys = Keys::of(&details);
     let mut row = vec![partner.0.into(), before.id.0.into(), before.version.into(), now.as_second().into()];
     row.extend(settable(&details, &keys));
+    row.push(directory_address.into());
     if tx.execute(sql, &row).await? == 0 {
         return Err(tx.overtaken());
+    }
+    let (old, new) = (before.details.azure_customer_id.as_ref(), details.azure_customer_id.as_ref());
+    if old.map(AzureCustomerId::key) != new.map(AzureCustomerId::key) {
+        if let Some(old) = old {
+            azure_tenants::release(tx, partner, old, before.id, now).await?;
+        }
+        if let Some(new) = new
+            && !azure_tenants::assign(tx, partner, new, before.id, now).await?
+        {
+            return Err(tx.overtaken());
+        }
     }
     if details.tags != before.details.tags {
         let sql = "DELETE FROM customer_tags WHERE partner_id = $1 AND customer_id = $2";
@@ -131,11 +154,19 @@ pub async fn update(
     Ok(Customer { details, updated_at: now, version: before.version + 1, ..before.clone() })
 }
 
-/// Remove a customer that was read in this transaction with this version, with its tags and its users.
+/// Remove a customer that was read in this transaction with this version, with its tags and its users; its tenants are
+/// free again.
 ///
 /// # Errors
 /// [`Error`] of the store; [`Error::Retry`] if the customer has changed since it was read.
-pub async fn delete(tx: &mut Tx, partner: PartnerId, id: CustomerId, version: i64) -> Result<(), Error> {
+pub async fn delete(
+    tx: &mut Tx,
+    partner: PartnerId,
+    id: CustomerId,
+    version: i64,
+    now: Timestamp,
+) -> Result<(), Error> {
+    azure_tenants::release_all(tx, partner, id, now).await?;
     let sql = "DELETE FROM customers WHERE partner_id = $1 AND id = $2 AND version = $3";
     if tx.execute(sql, args![partner.0, id.0, version]).await? == 0 {
         return Err(tx.overtaken());
@@ -212,9 +243,7 @@ pub async fn count(tx: &mut Tx, partner: PartnerId, filter: &Filter) -> Result<i
 
 fn narrow(query: &mut Query, filter: &Filter) {
     if let Some(part) = &filter.name_part {
-        let escaped = part.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-        query.and("name_key LIKE ", format!("%{escaped}%"));
-        query.sql.push_str(" ESCAPE '\\'");
+        query.and_contains("name_key", part);
     }
     if let Some(classification) = filter.classification {
         query.and("classification = ", classification.as_str());
@@ -237,7 +266,12 @@ fn narrow(query: &mut Query, filter: &Filter) {
         None => {}
     }
     if let Some(azure) = &filter.azure_customer_id {
-        query.and("azure_customer_key = ", azure.key());
+        query.and(
+            "EXISTS (SELECT 1 FROM azure_tenants a WHERE a.partner_id = c.partner_id AND a.customer_id = c.id
+             AND a.azure_customer_key = ",
+            azure.key(),
+        );
+        query.sql.push(')');
     }
     if let Some(enabled) = filter.partner_billing {
         query.and("billing_enabled = ", enabled);
@@ -261,18 +295,18 @@ impl Keys {
 
 /// What a caller can set, from `name` to `billing_folder`, in the order of the statements above.
 fn settable<'a>(details: &'a NewCustomer, keys: &'a Keys) -> [Arg<'a>; 16] {
-    let address = details.address.as_ref();
+    let [street1, street2, city, state, zipcode, country] = address_args(details.address.as_ref());
     [
         details.name.as_str().into(),
         (&keys.name).into(),
         details.azure_customer_id.as_ref().map(AzureCustomerId::as_str).into(),
         keys.azure.as_deref().into(),
-        address.map(|a| a.street1.as_str()).into(),
-        address.and_then(|a| a.street2.as_deref()).into(),
-        address.map(|a| a.city.as_str()).into(),
-        address.map(|a| a.state.as_str()).into(),
-        address.map(|a| a.zipcode.as_str()).into(),
-        address.map(|a| a.country.as_str()).into(),
+        street1,
+        street2,
+        city,
+        state,
+        zipcode,
+        country,
         details.classification.as_str().into(),
         details.trial_expiration_date.map(|t| t.as_second()).into(),
         details.billing_contact.as_ref().map(Email::as_str).into(),
@@ -280,6 +314,65 @@ fn settable<'a>(details: &'a NewCustomer, keys: &'a Keys) -> [Arg<'a>; 16] {
         details.partner_billing_configuration.enabled.into(),
         details.partner_billing_configuration.folder.as_str().into(),
     ]
+}
+
+/// An address in its six columns.
+pub(crate) fn address_args(address: Option<&Address>) -> [Arg<'_>; 6] {
+    [
+        address.map(|a| a.street1.as_str()).into(),
+        address.and_then(|a| a.street2.as_deref()).into(),
+        address.map(|a| a.city.as_str()).into(),
+        address.map(|a| a.state.as_str()).into(),
+        address.map(|a| a.zipcode.as_str()).into(),
+        address.map(|a| a.country.as_str()).into(),
+    ]
+}
+
+/// An address out of its six columns.
+pub(crate) fn read_address(row: &mut Row<'_>) -> Result<Option<Address>, Error> {
+    let (street1, street2): (Option<String>, Option<String>) = (row.next()?, row.next()?);
+    let (city, state): (Option<String>, Option<String>) = (row.next()?, row.next()?);
+    let (zipcode, country): (Option<String>, Option<String>) = (row.next()?, row.next()?);
+    Ok(match (street1, city, state, zipcode, country) {
+        (Some(street1), Some(city), Some(state), Some(zipcode), Some(country)) => {
+            Some(Address { street1, street2, city, state, zipcode, country })
+        }
+        _ => None,
+    })
+}
+
+/// Give the directory's address to the customer that was made with this tenant, unless somebody set its address by hand;
+/// whether that changed anything.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn refresh_address(
+    tx: &mut Tx,
+    partner: PartnerId,
+    azure: &AzureCustomerId,
+    address: &Address,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let Some(id) = azure_tenants::find(tx, partner, azure).await?.and_then(|tenant| tenant.customer) else {
+        return Ok(false);
+    };
+    let Some(before) = get(tx, partner, id).await? else { return Ok(false) };
+    let made_with = before.details.azure_customer_id.as_ref().is_some_and(|own| own.key() == azure.key());
+    let by_hand = before.details.address.is_some() && !directory_address(tx, partner, id).await?;
+    if !made_with || by_hand || before.details.address.as_ref() == Some(address) {
+        return Ok(false);
+    }
+    let details = NewCustomer { address: Some(address.clone()), ..before.details.clone() };
+    update(tx, partner, &before, details, true, now).await.map(|_| true)
+}
+
+/// Whether the directory may refresh this customer's address.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn directory_address(tx: &mut Tx, partner: PartnerId, id: CustomerId) -> Result<bool, Error> {
+    let sql = "SELECT directory_address FROM customers WHERE partner_id = $1 AND id = $2";
+    Ok(tx.first(sql, args![partner.0, id.0], |row| row.next()).await?.unwrap_or(false))
 }
 
 async fn insert_tags(tx: &mut Tx, partner: PartnerId, id: CustomerId, tags: &[Tag]) -> Result<(), Error> {
@@ -334,15 +427,7 @@ fn read(row: &mut Row<'_>) -> Result<Customer, Error> {
     let id = CustomerId(row.next()?);
     let name = CustomerName::from_stored(row.next()?);
     let azure_customer_id = row.next::<Option<String>>()?.map(AzureCustomerId::from_stored);
-    let (street1, street2): (Option<String>, Option<String>) = (row.next()?, row.next()?);
-    let (city, state): (Option<String>, Option<String>) = (row.next()?, row.next()?);
-    let (zipcode, country): (Option<String>, Option<String>) = (row.next()?, row.next()?);
-    let address = match (street1, city, state, zipcode, country) {
-        (Some(street1), Some(city), Some(state), Some(zipcode), Some(country)) => {
-            Some(Address { street1, street2, city, state, zipcode, country })
-        }
-        _ => None,
-    };
+    let address = read_address(row)?;
     let classification =
         Classification::parse(&row.next::<String>()?).ok_or_else(|| wrong("classification"))?;
     let trial_expiration_date = match row.next::<Option<i64>>()? {

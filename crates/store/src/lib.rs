@@ -8,7 +8,9 @@ mod error;
 mod query;
 
 pub mod audit;
+pub mod azure_tenants;
 pub mod customers;
+pub mod directories;
 pub mod idempotency;
 pub mod partners;
 pub mod secrets;

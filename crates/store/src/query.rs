@@ -55,6 +55,13 @@ impl Query {
         self.push(sql, value);
     }
 
+    /// Add the condition that a column of folded names contains `part`.
+    pub(crate) fn and_contains(&mut self, column: &str, part: &str) {
+        let escaped = part.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+        self.and(&format!("{column} LIKE "), format!("%{escaped}%"));
+        self.sql.push_str(" ESCAPE '\\'");
+    }
+
     pub(crate) fn args(&self) -> Vec<Arg<'_>> {
         self.values
             .iter()

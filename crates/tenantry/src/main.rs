@@ -2,6 +2,7 @@
 
 mod audit;
 mod connections;
+mod directory;
 mod partner;
 mod platform;
 mod serve;
@@ -30,6 +31,12 @@ enum Command {
     /// Make and list users, and give and take their keys.
     #[command(subcommand)]
     User(user::UserCommand),
+    /// Say where a partner's Azure tenants are looked up.
+    #[command(subcommand)]
+    Directory(directory::DirectoryCommand),
+    /// Play what the platform talks to, for trying out.
+    #[command(subcommand)]
+    Sandbox(directory::SandboxCommand),
     /// Verify the audit trail.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -45,6 +52,8 @@ fn main() -> anyhow::Result<()> {
             Some(Command::Serve(args)) => serve::run(args).await,
             Some(Command::Partner(command)) => partner::run(command).await,
             Some(Command::User(command)) => user::run(command).await,
+            Some(Command::Directory(command)) => directory::run(command).await,
+            Some(Command::Sandbox(command)) => directory::play(command).await,
             Some(Command::Audit(command)) => audit::run(command).await,
         }
     })

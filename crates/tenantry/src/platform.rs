@@ -21,6 +21,9 @@ pub(crate) struct Platform {
     /// [default: secret.key beside the SQLite database, data/secret.key with PostgreSQL]
     #[arg(long, env = "TENANTRY_SECRET_KEY_FILE", value_name = "FILE")]
     pub(crate) secret_key_file: Option<PathBuf>,
+    /// Private ranges that directories may be reached in, such as `10.1.0.0/16,fd00::/8`; by default none.
+    #[arg(long, env = "TENANTRY_ALLOW_EGRESS", value_name = "RANGES", default_value = "")]
+    pub(crate) allow_egress: String,
 }
 
 impl Platform {
@@ -30,7 +33,9 @@ impl Platform {
 
     pub(crate) async fn open(&self, clock: Clock) -> anyhow::Result<App> {
         let db = store::Db::open(self.url()).await?;
-        Ok(App::open(db, clock, self.secret_key()?).await?)
+        let egress = directory::Egress::parse(&self.allow_egress);
+        let egress = egress.map_err(|wrong| anyhow::anyhow!("TENANTRY_ALLOW_EGRESS {wrong}"))?;
+        Ok(App::open(db, clock, self.secret_key()?, egress).await?)
     }
 
     fn secret_key(&self) -> anyhow::Result<SecretKey> {

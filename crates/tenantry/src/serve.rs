@@ -18,6 +18,9 @@ const GRACE: Duration = Duration::from_secs(8);
 /// How often uses of keys are written down, and old answers forgotten.
 const TIDY: Duration = Duration::from_secs(60);
 
+/// How long between two steps through the partners' directories.
+const SYNC: Duration = Duration::from_secs(5);
+
 /// Serve the API. The first start makes the partner `default` and its admin's key, or takes the key from
 /// TENANTRY_BOOTSTRAP_KEY.
 #[derive(Args, Clone)]
@@ -84,8 +87,20 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
             }
         }
     });
+    let syncing = tokio::spawn({
+        let app = Arc::clone(&app);
+        async move {
+            let mut ticks = tokio::time::interval(SYNC);
+            ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            loop {
+                ticks.tick().await;
+                app.sync_directories().await;
+            }
+        }
+    });
     connections::serve(listener, service, timeout, stop, GRACE).await;
     tidying.abort();
+    syncing.abort();
     app.close().await;
     tracing::info!("stopped");
     Ok(())

@@ -7,11 +7,14 @@ pub use search::{Page, Search, cursor};
 use crate::access::{Act, Call};
 use crate::audit::Entry;
 use crate::change::{Created, Done};
+use crate::directory::{Lookup, no_address, not_found, sighting};
 use crate::{App, Error};
 use domain::json::Json;
-use domain::{Customer, CustomerId, Handling, NewCustomer, PartnerId, Refused, Violations};
+use domain::{
+    AzureCustomerId, Customer, CustomerId, Handling, NewCustomer, PartnerId, Refused, Violation, Violations,
+};
 use store::customers::Taken;
-use store::{Tx, customers};
+use store::{Tx, azure_tenants, customers};
 
 /// What the caller last saw of an object, for a change that must not undo somebody else's (RFC 9110, If-Match).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,21 +49,50 @@ impl App {
         handling: Handling,
     ) -> Result<Created, Error> {
         self.allow(call, Act::ChangeCustomers).await?;
-        let now = self.clock.now();
-        let details = match NewCustomer::parse(body, now, handling) {
-            Ok(details) => details,
-            Err(refused) => {
-                let before = self.first_answer(call).await?;
-                return match before {
-                    Some(created) => Ok(created),
-                    None => Err(self.refusal(call.partner(), refused).await),
-                };
+        let _entered = self.enter(call)?;
+        let (partner, now) = (call.partner(), self.clock.now());
+        let parsed = NewCustomer::parse(body, now, handling);
+        let azure = match &parsed {
+            Ok(details) => details.azure_customer_id.clone(),
+            Err(refused) => refused.azure_customer_id.clone(),
+        };
+        // What was answered before is not looked up again, and no rule that has come true since undoes it.
+        if (parsed.is_err() || azure.is_some())
+            && let Some(created) = self.first_answer(call).await?
+        {
+            return Ok(created);
+        }
+        let lookup = match &azure {
+            Some(azure) => self.look_up(partner, azure).await?,
+            None => Lookup::TakenAsGiven,
+        };
+        let (mut details, violation) = match (parsed, violation_of(&lookup)) {
+            (Ok(details), violation) => (details, violation),
+            (Err(mut refused), violation) => {
+                refused.violations.extend(violation);
+                return Err(self.refusal(partner, refused).await);
             }
         };
-        let input = (call.partner(), details, self.random.external_id()?, now);
-        self.make(call, input, |(partner, details, external_id, now), tx| {
+        if let Some(violation) = violation {
+            let (name, azure_customer_id) = (Some(details.name), details.azure_customer_id);
+            let refused = Refused { violations: violation.into(), name, azure_customer_id };
+            return Err(self.refusal(partner, refused).await);
+        }
+        let seen = match &lookup {
+            Lookup::Found(tenant) => {
+                details.address = tenant.address.usable().ok().cloned();
+                Some(sighting(tenant))
+            }
+            _ => None,
+        };
+        let input = (partner, details, seen, self.random.external_id()?, now);
+        self.make(call, input, |(partner, details, seen, external_id, now), tx| {
             Box::pin(async move {
-                let inserted = customers::insert(tx, *partner, details, external_id, *now).await?;
+                if let Some(seen) = seen {
+                    azure_tenants::note(tx, *partner, seen, *now).await?;
+                }
+                let inserted =
+                    customers::insert(tx, *partner, details, external_id, seen.is_some(), *now).await?;
                 let customer =
                     inserted.map_err(|taken| Error::Invalid(with_taken(Violations::default(), taken)))?;
                 let json = serde_json::to_string(&customer).map_err(|e| Error::Internal(e.to_string()))?;
@@ -108,15 +140,34 @@ impl App {
         if_match: IfMatch,
     ) -> Result<Customer, Error> {
         self.allow(call, Act::ChangeCustomers).await?;
-        let input = (call.partner(), id, body, handling, if_match, self.clock.now());
-        self.change(call, input, |(partner, id, body, handling, if_match, now), tx| {
+        let lookup = self.look_up_change(call.partner(), id, &body).await?;
+        let input = (call.partner(), id, body, lookup, handling, if_match, self.clock.now());
+        self.change(call, input, |(partner, id, body, lookup, handling, if_match, now), tx| {
             Box::pin(async move {
                 let before = customers::get(tx, *partner, *id).await?.ok_or(Error::NotFound)?;
                 if_match.allows(&before)?;
-                let details = match before.patched(body, *now, *handling) {
-                    Ok(details) => details,
-                    Err(refused) => return Err(refusal(tx, *partner, refused, Some(*id)).await?),
-                };
+                let (mut details, violation) =
+                    match (before.patched(body, *now, *handling), violation_of(lookup)) {
+                        (Ok(details), violation) => (details, violation),
+                        (Err(mut refused), violation) => {
+                            refused.violations.extend(violation);
+                            return Err(refusal(tx, *partner, refused, Some(*id)).await?);
+                        }
+                    };
+                if let Some(violation) = violation {
+                    let (name, azure_customer_id) = (Some(details.name), details.azure_customer_id);
+                    let refused = Refused { violations: violation.into(), name, azure_customer_id };
+                    return Err(refusal(tx, *partner, refused, Some(*id)).await?);
+                }
+                let mut from_directory = details.address == before.details.address
+                    && customers::directory_address(tx, *partner, *id).await?;
+                if let Lookup::Found(tenant) = lookup
+                    && details.address == before.details.address
+                {
+                    azure_tenants::note(tx, *partner, &sighting(tenant), *now).await?;
+                    details.address = tenant.address.usable().ok().cloned();
+                    from_directory = true;
+                }
                 if details == before.details {
                     return Ok(Done { value: before, entry: None });
                 }
@@ -125,7 +176,7 @@ impl App {
                 if taken != Taken::default() {
                     return Err(Error::Invalid(with_taken(Violations::default(), taken)));
                 }
-                let after = customers::update(tx, *partner, &before, details, *now).await?;
+                let after = customers::update(tx, *partner, &before, details, from_directory, *now).await?;
                 let entry = Entry::new("customer.update", object(*id)).before(&before).after(&after);
                 Ok(Done { value: after, entry: Some(entry) })
             })
@@ -139,16 +190,33 @@ impl App {
     /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::PreconditionFailed`]; [`Error`] of the store.
     pub async fn delete_customer(&self, call: &Call, id: CustomerId, if_match: IfMatch) -> Result<(), Error> {
         self.allow(call, Act::ChangeCustomers).await?;
-        self.change(call, (call.partner(), id, if_match), |(partner, id, if_match), tx| {
+        let input = (call.partner(), id, if_match, self.clock.now());
+        self.change(call, input, |(partner, id, if_match, now), tx| {
             Box::pin(async move {
                 let before = customers::get(tx, *partner, *id).await?.ok_or(Error::NotFound)?;
                 if_match.allows(&before)?;
-                customers::delete(tx, *partner, *id, before.version).await?;
+                customers::delete(tx, *partner, *id, before.version, *now).await?;
                 let entry = Entry::new("customer.delete", object(*id)).before(&before);
                 Ok(Done { value: (), entry: Some(entry) })
             })
         })
         .await
+    }
+
+    /// What the directory says of the tenant that a change names, if that is another one than before.
+    async fn look_up_change(&self, partner: PartnerId, id: CustomerId, body: &Json) -> Result<Lookup, Error> {
+        let Some(Json::String(named)) = body.get("azure_customer_id") else {
+            return Ok(Lookup::TakenAsGiven);
+        };
+        let Ok(named) = AzureCustomerId::parse(named) else { return Ok(Lookup::TakenAsGiven) };
+        let before: Option<Customer> = self
+            .db
+            .read(partner, (partner, id), |(partner, id), tx| {
+                Box::pin(async move { Ok::<_, Error>(customers::get(tx, *partner, *id).await?) })
+            })
+            .await?;
+        let held = before.and_then(|before| before.details.azure_customer_id).map(|held| held.key());
+        if held == Some(named.key()) { Ok(Lookup::TakenAsGiven) } else { self.look_up(partner, &named).await }
     }
 
     /// Say what is wrong with a new customer's payload, and which of its readable values are taken too.
@@ -163,6 +231,15 @@ impl App {
 /// What names a customer's version, such as `3947-1`. The id in it keeps those of different customers apart.
 pub fn version(customer: &Customer) -> String {
     format!("{}-{}", customer.id, customer.version)
+}
+
+/// What a look-up has against the tenant.
+fn violation_of(lookup: &Lookup) -> Option<Violation> {
+    match lookup {
+        Lookup::TakenAsGiven => None,
+        Lookup::Missing => Some(not_found()),
+        Lookup::Found(tenant) => tenant.address.usable().err().map(|why| no_address(&why)),
+    }
 }
 
 fn object(id: CustomerId) -> String {

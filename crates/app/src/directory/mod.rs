@@ -2,12 +2,15 @@
 
 mod sync;
 
+pub use sync::DirectoryHealth;
+
 use crate::access::Call;
 use crate::audit::Entry;
 use crate::change::Done;
 use crate::{App, Error};
-use directory::partner_center::{Credentials, Settings};
-use directory::{Directory, Egress, FileDirectory, PartnerCenter, Report, Tenant};
+use ::directory::partner_center::{Credentials, Settings};
+use ::directory::{Directory, Egress, FileDirectory, PartnerCenter, Report, Tenant, Transport};
+use domain::Violation;
 use domain::{AzureCustomerId, CustomerName, PartnerId};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -83,7 +86,7 @@ struct Sealed {
 
 /// The directories of this server's partners, made when they are needed.
 pub(crate) struct Directories {
-    egress: Egress,
+    network: Arc<dyn Transport>,
     made: Mutex<HashMap<PartnerId, (i64, Arc<Directory>)>>,
 }
 
@@ -99,8 +102,8 @@ pub(crate) enum Lookup {
 }
 
 impl Directories {
-    pub(crate) fn new(egress: Egress) -> Self {
-        Directories { egress, made: Mutex::default() }
+    pub(crate) fn new(egress: Egress) -> Result<Self, Error> {
+        Ok(Directories { network: ::directory::network(egress).map_err(said)?, made: Mutex::default() })
     }
 }
 
@@ -129,7 +132,10 @@ impl App {
         self.change(&call, (partner, kind, settings, sealed), |(partner, kind, settings, sealed), tx| {
             Box::pin(async move {
                 directories::set(tx, *partner, kind, settings, sealed.as_deref()).await?;
-                let entry = Entry { after: Some(settings.clone()), ..Entry::new("directory.connect", "directory".into()) };
+                let entry = Entry {
+                    after: Some(settings.clone()),
+                    ..Entry::new("directory.connect", "directory".into())
+                };
                 Ok(Done { value: (), entry: Some(entry) })
             })
         })
@@ -180,7 +186,10 @@ impl App {
     }
 
     /// A partner's directory, if it has one.
-    async fn directory(&self, partner: PartnerId) -> Result<Option<(Arc<Directory>, WhenUnreachable)>, Error> {
+    async fn directory(
+        &self,
+        partner: PartnerId,
+    ) -> Result<Option<(Arc<Directory>, WhenUnreachable)>, Error> {
         let row: Option<DirectoryRow> = self
             .db
             .read(partner, partner, |partner, tx| {
@@ -191,9 +200,10 @@ impl App {
     }
 
     fn directory_of(&self, row: &DirectoryRow) -> Result<(Arc<Directory>, WhenUnreachable), Error> {
-        let setup: DirectorySetup =
-            serde_json::from_str(&row.settings).map_err(|e| Error::Internal(format!("a directory's settings: {e}")))?;
-        if let Some((version, made)) = self.directories.made.lock().unwrap_or_else(PoisonError::into_inner).get(&row.partner)
+        let setup: DirectorySetup = serde_json::from_str(&row.settings)
+            .map_err(|e| Error::Internal(format!("a directory's settings: {e}")))?;
+        if let Some((version, made)) =
+            self.directories.made.lock().unwrap_or_else(PoisonError::into_inner).get(&row.partner)
             && *version == row.version
         {
             return Ok((Arc::clone(made), setup.when_unreachable));
@@ -233,8 +243,8 @@ impl App {
         let random = Arc::clone(&self.random);
         let random = Arc::new(move || random.bytes().map_or(0, u64::from_le_bytes));
         let on_refresh_token = self.keep_refresh_token(partner, version, secret.client_secret);
-        let network = directory::network(self.directories.egress.clone()).map_err(said)?;
-        let made = PartnerCenter::through(settings, network, random, on_refresh_token).map_err(said)?;
+        let network = Arc::clone(&self.directories.network);
+        let made = PartnerCenter::new(settings, network, random, on_refresh_token).map_err(said)?;
         Ok(Directory::PartnerCenter(made))
     }
 
@@ -244,13 +254,11 @@ impl App {
         partner: PartnerId,
         version: i64,
         client_secret: SecretString,
-    ) -> directory::partner_center::OnRefreshToken {
+    ) -> ::directory::partner_center::OnRefreshToken {
         let (db, secrets, random) = (self.db.clone(), Arc::clone(&self.secrets), Arc::clone(&self.random));
         Arc::new(move |newer: &SecretString| {
-            let secret = DirectorySecret {
-                client_secret: client_secret.clone(),
-                refresh_token: Some(newer.clone()),
-            };
+            let secret =
+                DirectorySecret { client_secret: client_secret.clone(), refresh_token: Some(newer.clone()) };
             let sealed = match seal(&secrets, &random, partner, &secret) {
                 Ok(sealed) => sealed,
                 Err(error) => return tracing::error!(%error, "a newer refresh token could not be sealed"),
@@ -259,7 +267,9 @@ impl App {
             tokio::spawn(async move {
                 let kept: Result<(), Error> = db
                     .write(partner, (partner, version, sealed), |(partner, version, sealed), tx| {
-                        Box::pin(async move { Ok(directories::reseal(tx, *partner, *version, sealed).await?) })
+                        Box::pin(
+                            async move { Ok(directories::reseal(tx, *partner, *version, sealed).await?) },
+                        )
                     })
                     .await;
                 if let Err(error) = kept {
@@ -275,12 +285,26 @@ impl App {
 
     fn open_credentials(&self, partner: PartnerId, sealed: &str) -> Result<DirectorySecret, Error> {
         let json = self.secrets.open(PURPOSE, &partner.to_string(), sealed)?;
-        let sealed: Sealed = serde_json::from_str(&json).map_err(|_| Error::Internal("sealed credentials".into()))?;
+        let sealed: Sealed =
+            serde_json::from_str(&json).map_err(|_| Error::Internal("sealed credentials".into()))?;
         Ok(DirectorySecret {
             client_secret: sealed.client_secret.into(),
             refresh_token: sealed.refresh_token.map(SecretString::from),
         })
     }
+}
+
+/// The violation of a tenant that its directory does not have.
+pub(crate) fn not_found() -> Violation {
+    Violation::new("/azure_customer_id", "not_found", "not found")
+}
+
+/// The violation of a tenant without an address to use; why.
+pub(crate) fn no_address(why: &str) -> Violation {
+    let said = format!(
+        "cannot be used: the tenant's address in the directory {why}; give address instead of azure_customer_id"
+    );
+    Violation::new("/azure_customer_id", "no_address", said)
 }
 
 /// How long a caller is asked to wait for a directory that does not say.
@@ -300,13 +324,13 @@ fn seal(
     secrets.seal(PURPOSE, &partner.to_string(), &json, random)
 }
 
-fn said(error: directory::Error) -> Error {
+fn said(error: ::directory::Error) -> Error {
     Error::Directory(error.to_string())
 }
 
 /// What is kept of what a directory says.
 pub(crate) fn sighting(tenant: &Tenant) -> Sighting {
-    use directory::TenantAddress::{Hidden, Known, Missing, NotAsked, Unusable};
+    use ::directory::TenantAddress::{Hidden, Known, Missing, NotAsked, Unusable};
     Sighting {
         azure_customer_id: tenant.azure_customer_id.clone(),
         name: tenant.name.clone(),

@@ -3,7 +3,7 @@
 
 use super::sighting;
 use crate::{App, Error};
-use directory::{Cursor, Directory, Tenant};
+use ::directory::{Cursor, Directory, Tenant};
 use domain::PartnerId;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -60,9 +60,7 @@ impl App {
 
     async fn directory_rows(&self) -> Result<Vec<DirectoryRow>, Error> {
         self.db
-            .read(store::Scope::System, (), |(), tx| {
-                Box::pin(async move { Ok(directories::all(tx).await?) })
-            })
+            .read(store::Scope::System, (), |(), tx| Box::pin(async move { Ok(directories::all(tx).await?) }))
             .await
     }
 
@@ -102,7 +100,12 @@ impl App {
     }
 
     /// One page of the list, if the walk is under way or due.
-    async fn walk(&self, row: &DirectoryRow, directory: &Directory, now: Timestamp) -> Result<Walked, Failed> {
+    async fn walk(
+        &self,
+        row: &DirectoryRow,
+        directory: &Directory,
+        now: Timestamp,
+    ) -> Result<Walked, Failed> {
         let due = row.synced_at.is_none_or(|at| at.saturating_add(WALK_EVERY).is_ok_and(|next| next <= now));
         if row.cursor.is_none() && !due {
             return Ok(Walked::NotDue);
@@ -110,7 +113,11 @@ impl App {
         let cursor = row.cursor.clone().map(Cursor::from_stored);
         let page = directory.page(cursor.as_ref()).await?;
         for skipped in &page.skipped {
-            tracing::warn!(partner = row.partner.0, skipped, "the directory lists something that is no tenant");
+            tracing::warn!(
+                partner = row.partner.0,
+                skipped,
+                "the directory lists something that is no tenant"
+            );
         }
         self.note(row.partner, page.tenants, now).await.map_err(|error| Failed::Other(error.to_string()))?;
         Ok(page.next.map_or(Walked::ToTheEnd, |next| Walked::To(next.as_str().to_owned())))
@@ -136,7 +143,11 @@ impl App {
             match directory.find(&azure).await {
                 Ok(Some(tenant)) => self.note(partner, vec![tenant], now).await?,
                 Ok(None) => {
-                    tracing::warn!(partner = partner.0, tenant = azure.as_str(), "not found in the directory");
+                    tracing::warn!(
+                        partner = partner.0,
+                        tenant = azure.as_str(),
+                        "not found in the directory"
+                    );
                     self.asked(partner, azure, now).await?;
                 }
                 Err(error) => return Err(super::said(error)),
@@ -164,7 +175,12 @@ impl App {
             .await
     }
 
-    async fn asked(&self, partner: PartnerId, azure: domain::AzureCustomerId, now: Timestamp) -> Result<(), Error> {
+    async fn asked(
+        &self,
+        partner: PartnerId,
+        azure: domain::AzureCustomerId,
+        now: Timestamp,
+    ) -> Result<(), Error> {
         self.db
             .write(partner, (partner, azure, now), |(partner, azure, now), tx| {
                 Box::pin(async move { Ok(azure_tenants::asked(tx, *partner, azure, *now).await?) })
@@ -184,10 +200,10 @@ enum Failed {
     Other(String),
 }
 
-impl From<directory::Error> for Failed {
-    fn from(error: directory::Error) -> Self {
+impl From<::directory::Error> for Failed {
+    fn from(error: ::directory::Error) -> Self {
         match error {
-            directory::Error::StartOver(_) => Failed::StartOver(error.to_string()),
+            ::directory::Error::StartOver(_) => Failed::StartOver(error.to_string()),
             other => Failed::Other(other.to_string()),
         }
     }

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 const MIGRATIONS: &[(&str, &str)] = &[
     ("0001_customers", include_str!("../../../../migrations/0001_customers.sql")),
     ("0002_audit_idempotency", include_str!("../../../../migrations/0002_audit_idempotency.sql")),
+    ("0003_directory", include_str!("../../../../migrations/0003_directory.sql")),
 ];
 
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (

@@ -192,6 +192,10 @@ impl Tx {
             (Conn::Sqlite(_), Kind::Customer) => {
                 "UPDATE sequences SET value = value + 1 WHERE name = 'customers' RETURNING value"
             }
+            (Conn::Sqlite(_), Kind::AzureTenant) => {
+                "UPDATE sequences SET value = value + 1 WHERE name = 'azure_tenants' RETURNING value"
+            }
+            (Conn::Postgres(_), Kind::AzureTenant) => "SELECT nextval('azure_tenants_id')",
             (Conn::Postgres(_), Kind::Partner) => "SELECT nextval('partners_id')",
             (Conn::Postgres(_), Kind::User) => "SELECT nextval('users_id')",
             (Conn::Postgres(_), Kind::Customer) => "SELECT nextval('customers_id')",
@@ -219,4 +223,5 @@ pub(crate) enum Kind {
     Partner,
     User,
     Customer,
+    AzureTenant,
 }

@@ -1,0 +1,219 @@
+//! `/v1/azure_partner_customers`, the directory's tenants, and `/v1/azure_partner_customer_accounts/…`, which customer
+//! holds which.
+
+use crate::extract::{Caller, Ids, JsonBody, Parameters};
+use crate::problem::Problem;
+use crate::{Shared, paging, schema};
+use app::assignments::{Assigned, Change, Outcome, TenantSearch};
+use axum::Json;
+use axum::extract::{OriginalUri, State};
+use axum::response::{IntoResponse, Response};
+use domain::CustomerId;
+use http::StatusCode;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use store::azure_tenants::AzureTenant;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub(crate) fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
+        .routes(routes!(list_azure_tenants))
+        .routes(routes!(show_azure_tenant))
+        .routes(routes!(list_assignments))
+        .routes(routes!(list_customer_assignments))
+        .routes(routes!(add_assignments))
+        .routes(routes!(remove_assignments))
+}
+
+/// List the Azure tenants of the partner's directory
+#[utoipa::path(
+    get, path = "/azure_partner_customers", tag = "azure tenants",
+    params(schema::Paging, schema::TenantParameters),
+    responses(
+        (status = 200, description = "A page of tenants", body = schema::AzureTenantList),
+        (status = 422, description = "Parameters that will not do", body = schema::Error),
+        schema::Refusals,
+    )
+)]
+async fn list_azure_tenants(
+    State(shared): State<Shared>,
+    Caller(call): Caller,
+    OriginalUri(uri): OriginalUri,
+    Parameters(parameters): Parameters,
+) -> Result<Response, Problem> {
+    let search = TenantSearch::parse(&parameters)?;
+    let paging = search.paging;
+    let (tenants, total) = shared.app.azure_tenants(&call, search).await?;
+    let more = paging.page * paging.per_page < total;
+    let headers = paging::headers(uri.path(), &parameters, paging, total, more, None);
+    let tenants: Vec<Value> = tenants.iter().map(view).collect();
+    Ok((headers, Json(json!({ "azure_partner_customers": tenants }))).into_response())
+}
+
+/// Read an Azure tenant of the partner's directory
+#[utoipa::path(
+    get, path = "/azure_partner_customers/{id}", tag = "azure tenants", params(schema::AzureTenantId),
+    responses(
+        (status = 200, description = "The tenant", body = schema::AzureTenant),
+        (status = 404, description = "There is none, or it is another partner's", body = schema::Error),
+        schema::Refusals,
+    )
+)]
+async fn show_azure_tenant(
+    State(shared): State<Shared>,
+    Ids(id): Ids<i64>,
+    Caller(call): Caller,
+) -> Result<Json<Value>, Problem> {
+    Ok(Json(view(&shared.app.azure_tenant(&call, id).await?)))
+}
+
+/// List the Azure tenants that are assigned to customers
+#[utoipa::path(
+    get, path = "/azure_partner_customer_accounts/list", tag = "azure tenants", params(schema::Paging),
+    responses(
+        (status = 200, description = "A page of assignments", body = schema::AssignmentList),
+        (status = 422, description = "Parameters that will not do", body = schema::Error),
+        schema::Refusals,
+    )
+)]
+async fn list_assignments(
+    State(shared): State<Shared>,
+    Caller(call): Caller,
+    OriginalUri(uri): OriginalUri,
+    Parameters(parameters): Parameters,
+) -> Result<Response, Problem> {
+    assignments(&shared, &call, None, &uri, &parameters).await
+}
+
+/// List the Azure tenants that are assigned to a customer
+#[utoipa::path(
+    get, path = "/azure_partner_customer_accounts/list/{client_api_id}", tag = "azure tenants",
+    params(schema::ClientApiId, schema::Paging),
+    responses(
+        (status = 200, description = "A page of assignments", body = schema::AssignmentList),
+        (status = 404, description = "There is no such customer", body = schema::Error),
+        (status = 422, description = "Parameters that will not do", body = schema::Error),
+        schema::Refusals,
+    )
+)]
+async fn list_customer_assignments(
+    State(shared): State<Shared>,
+    Ids(id): Ids<i64>,
+    Caller(call): Caller,
+    OriginalUri(uri): OriginalUri,
+    Parameters(parameters): Parameters,
+) -> Result<Response, Problem> {
+    assignments(&shared, &call, Some(CustomerId(id)), &uri, &parameters).await
+}
+
+async fn assignments(
+    shared: &Shared,
+    call: &app::Call,
+    customer: Option<CustomerId>,
+    uri: &http::Uri,
+    parameters: &[(String, String)],
+) -> Result<Response, Problem> {
+    let search = TenantSearch::parse(parameters)?;
+    let paging = search.paging;
+    let (assigned, total) = shared.app.assignments(call, customer, search).await?;
+    let more = paging.page * paging.per_page < total;
+    let headers = paging::headers(uri.path(), parameters, paging, total, more, None);
+    let accounts: Vec<Value> = assigned.iter().map(account).collect();
+    Ok((headers, Json(json!({ "azure_partner_customer_accounts": accounts }))).into_response())
+}
+
+/// Assign Azure tenants to a customer
+///
+/// All of them or none. Where one cannot be assigned, the answer says which and why, and none is.
+#[utoipa::path(
+    put, path = "/azure_partner_customer_accounts/add/{client_api_id}", tag = "azure tenants",
+    params(schema::ClientApiId), request_body = schema::Assignment,
+    responses(
+        (status = 207, description = "What became of each", body = schema::AssignmentOutcomes),
+        (status = 404, description = "There is no such customer", body = schema::Error),
+        schema::Refusals, schema::BodyRefusals,
+    )
+)]
+async fn add_assignments(
+    State(shared): State<Shared>,
+    Ids(id): Ids<i64>,
+    Caller(call): Caller,
+    JsonBody(body): JsonBody,
+) -> Result<Response, Problem> {
+    change(&shared, &call, id, Change::Add, &body).await
+}
+
+/// Take Azure tenants from a customer
+///
+/// All of them or none, as with adding.
+#[utoipa::path(
+    put, path = "/azure_partner_customer_accounts/remove/{client_api_id}", tag = "azure tenants",
+    params(schema::ClientApiId), request_body = schema::Assignment,
+    responses(
+        (status = 207, description = "What became of each", body = schema::AssignmentOutcomes),
+        (status = 404, description = "There is no such customer", body = schema::Error),
+        schema::Refusals, schema::BodyRefusals,
+    )
+)]
+async fn remove_assignments(
+    State(shared): State<Shared>,
+    Ids(id): Ids<i64>,
+    Caller(call): Caller,
+    JsonBody(body): JsonBody,
+) -> Result<Response, Problem> {
+    change(&shared, &call, id, Change::Remove, &body).await
+}
+
+async fn change(
+    shared: &Shared,
+    call: &app::Call,
+    id: i64,
+    change: Change,
+    body: &domain::json::Json,
+) -> Result<Response, Problem> {
+    let outcomes = shared.app.change_assignments(call, CustomerId(id), change, body).await?;
+    let outcomes: Vec<Value> = outcomes
+        .iter()
+        .map(|outcome| match outcome {
+            Outcome::Done(assigned) => account(assigned),
+            Outcome::Refused { error, azure_customer_id } => {
+                json!({"http_status": 422, "error": error, "azure_customer_id": azure_customer_id})
+            }
+        })
+        .collect();
+    let body = Json(json!({ "azure_partner_customer_accounts": outcomes }));
+    Ok((StatusCode::MULTI_STATUS, body).into_response())
+}
+
+fn view(tenant: &AzureTenant) -> Value {
+    json!({
+        "id": tenant.id,
+        "azure_customer_id": tenant.azure_customer_id,
+        "name": tenant.name,
+        "domain": tenant.domain,
+        "address": tenant.address,
+        "customer_id": tenant.customer,
+        "created_at": time(tenant.created_at),
+        "updated_at": time(tenant.updated_at),
+    })
+}
+
+fn account(assigned: &Assigned) -> Value {
+    let tenant = &assigned.tenant;
+    json!({
+        "customer_tenant_name": assigned.customer_name,
+        "azure_partner_customer_account": {
+            "name": tenant.name,
+            "domain": tenant.domain,
+            "azure_customer_id": tenant.azure_customer_id,
+            "created_at": time(tenant.created_at),
+            "updated_at": time(tenant.updated_at),
+        },
+    })
+}
+
+/// RFC 3339, UTC, to the second.
+fn time(time: Timestamp) -> String {
+    format!("{time:.0}")
+}
