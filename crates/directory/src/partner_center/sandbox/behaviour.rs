@@ -104,6 +104,8 @@ pub enum Fault {
     Malformed,
     /// `200`, and JSON of another kind.
     Another,
+    /// `200`, and a customer that nobody asked for.
+    Stranger,
     /// `200`, and a body without an end.
     Endless,
     /// `302`.

@@ -182,16 +182,17 @@ impl Fault {
             }
             Fault::Malformed => ok(Body::from(r#"{"items": [{"id": "#)),
             Fault::Another => ok(Body::from(r#"["not", "it"]"#)),
+            Fault::Stranger => ok(Body::from(r#"{"id": "00000000-0000-4000-8000-000000000000"}"#)),
             Fault::Endless => ok(Body::from_stream(stream::repeat_with(|| {
                 Ok::<_, std::io::Error>(Bytes::from_static(&[b' '; 65_536]))
             }))),
             Fault::Redirect { to } => (StatusCode::FOUND, [(LOCATION, to)]).into_response(),
             Fault::Echo => {
-                let said = format!("You said {headers:?} and {}", String::from_utf8_lossy(body));
-                let secret =
-                    headers.get(AUTHORIZATION).map(|value| String::from_utf8_lossy(value.as_bytes()));
-                let body =
-                    json!({"code": 2000, "description": format!("{said} {}", secret.unwrap_or_default())});
+                let token = headers.get(AUTHORIZATION).map(|value| String::from_utf8_lossy(value.as_bytes()));
+                let encoded = String::from_utf8_lossy(body).replace(['&', '='], " ");
+                let form: Vec<_> = form_urlencoded::parse(body).map(|(_, value)| value).collect();
+                let said = format!("You said {} {encoded} {}", token.unwrap_or_default(), form.join(" "));
+                let body = json!({"code": 2000, "description": said});
                 (StatusCode::BAD_REQUEST, body.to_string()).into_response()
             }
         })
