@@ -238,7 +238,7 @@ fn violation_of(lookup: &Lookup) -> Option<Violation> {
     match lookup {
         Lookup::TakenAsGiven => None,
         Lookup::Missing => Some(not_found()),
-        Lookup::Found(tenant) => tenant.address.usable().err().map(|why| no_address(&why)),
+        Lookup::Found(tenant) => no_address(tenant),
     }
 }
 

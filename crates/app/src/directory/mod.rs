@@ -9,7 +9,9 @@ use crate::audit::Entry;
 use crate::change::Done;
 use crate::{App, Error};
 use ::directory::partner_center::{Credentials, Settings};
-use ::directory::{Directory, Egress, FileDirectory, PartnerCenter, Report, Tenant, Transport};
+use ::directory::{
+    Directory, Egress, FileDirectory, PartnerCenter, Report, Tenant, TenantAddress, Transport,
+};
 use domain::Violation;
 use domain::{AzureCustomerId, CustomerName, PartnerId};
 use secrecy::{ExposeSecret, SecretString};
@@ -299,12 +301,21 @@ pub(crate) fn not_found() -> Violation {
     Violation::new("/azure_customer_id", "not_found", "not found")
 }
 
-/// The violation of a tenant without an address to use; why.
-pub(crate) fn no_address(why: &str) -> Violation {
+/// The violation of a tenant without an address to use, if it is one.
+pub(crate) fn no_address(tenant: &Tenant) -> Option<Violation> {
+    let why = match &tenant.address {
+        TenantAddress::Known(_) => return None,
+        // Which rights are missing is for the operator, in the log and in `directory connect`.
+        TenantAddress::Hidden(why) => {
+            tracing::warn!(tenant = tenant.azure_customer_id.as_str(), why, "an address cannot be seen");
+            "cannot be seen with the rights that the partner has there".to_owned()
+        }
+        other => other.usable().err().unwrap_or_default(),
+    };
     let said = format!(
         "cannot be used: the tenant's address in the directory {why}; give address instead of azure_customer_id"
     );
-    Violation::new("/azure_customer_id", "no_address", said)
+    Some(Violation::new("/azure_customer_id", "no_address", said))
 }
 
 /// How long a caller is asked to wait for a directory that does not say.
