@@ -175,7 +175,7 @@ pub(crate) async fn play(command: SandboxCommand) -> anyhow::Result<()> {
         "\nConnect a partner to it:\n\n    echo {} | TENANTRY_ALLOW_EGRESS=127.0.0.0/8 \\",
         sandbox::CLIENT_SECRET
     );
-    println!("      tenantry directory connect --kind partner-center --tenant-id {} \\", "sandbox.example");
+    println!("      tenantry directory connect --kind partner-center --tenant-id sandbox.example \\");
     println!(
         "      --client-id {} --secret-file - --api-url http://{address} --login-url http://{address}",
         sandbox::CLIENT_ID

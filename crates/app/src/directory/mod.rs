@@ -98,7 +98,7 @@ pub(crate) enum Lookup {
     /// The partner has no directory, or it cannot be asked and that is accepted: the tenant is taken as given.
     TakenAsGiven,
     /// It is there.
-    Found(Tenant),
+    Found(Box<Tenant>),
     /// It is not.
     Missing,
 }
@@ -173,7 +173,7 @@ impl App {
             return Ok(Lookup::TakenAsGiven);
         };
         match directory.find(azure).await {
-            Ok(Some(tenant)) => Ok(Lookup::Found(tenant)),
+            Ok(Some(tenant)) => Ok(Lookup::Found(Box::new(tenant))),
             Ok(None) => Ok(Lookup::Missing),
             Err(error) => {
                 tracing::warn!(partner = partner.0, %error, "the directory gave no answer");
@@ -335,6 +335,7 @@ fn seal(
     secrets.seal(PURPOSE, &partner.to_string(), &json, random)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "map_err hands it over")]
 fn said(error: ::directory::Error) -> Error {
     Error::Directory(error.to_string())
 }
