@@ -62,21 +62,13 @@ impl From<tokio_postgres::Error> for Error {
         match server.code().code() {
             // Serialisation failure, deadlock, and a unique violation: somebody else's row came first; look again.
             "40001" | "40P01" | "23505" => Error::Retry(said),
-            // Read-only (a standby), shutting down, connection trouble, out of resources, lock time-outs.
-            "25006" | "55P03" => Error::Unavailable(said),
-            code if code.starts_with("57P") || code.starts_with("08") || code.starts_with("53") => {
+            // Read-only (a standby), time-outs (of locks, of idling, of statements), a statement somebody cancelled.
+            "25006" | "25P03" | "55P03" | "57014" => Error::Unavailable(said),
+            // Shutting down, connection trouble, out of resources, trouble with the disk.
+            code if ["57P", "08", "53", "58"].iter().any(|class| code.starts_with(class)) => {
                 Error::Unavailable(said)
             }
             _ => Error::Defect(said),
-        }
-    }
-}
-
-impl From<deadpool_postgres::PoolError> for Error {
-    fn from(error: deadpool_postgres::PoolError) -> Self {
-        match error {
-            deadpool_postgres::PoolError::Backend(error) => error.into(),
-            other => Error::Unavailable(other.to_string()),
         }
     }
 }

@@ -11,10 +11,12 @@ pub mod audit;
 pub mod azure_tenants;
 pub mod customers;
 pub mod directories;
+pub mod doctor;
 pub mod idempotency;
 pub mod partners;
 pub mod secrets;
+pub mod transfer;
 pub mod users;
 
-pub use engine::{Db, Scope, Tx};
+pub use engine::{Db, Options, Scope, Tx};
 pub use error::Error;

@@ -1,7 +1,7 @@
 //! The schema, one text for both engines, brought up to date at every start.
 
 use super::value::args;
-use super::{Conn, Tx, sqlite};
+use super::{Conn, Purpose, Tx, sqlite};
 use crate::Error;
 use futures_util::FutureExt;
 use sha2::{Digest, Sha256};
@@ -17,40 +17,93 @@ const LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
     version BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, sha256 TEXT NOT NULL
 );";
 
-pub(super) fn sqlite(tx: &mut Tx) -> Result<(), Error> {
-    let run = |tx: &mut Tx, sql: &str| match &mut tx.0 {
-        Conn::Sqlite(conn) => conn.execute_batch(sql).map_err(Error::from),
-        Conn::Postgres(_) => Err(Error::defect("not a SQLite transaction")),
-    };
-    run(tx, "BEGIN IMMEDIATE")?;
-    run(tx, LEDGER)?;
-    let known = applied(tx).now_or_never().ok_or_else(|| Error::defect("SQLite waited"))??;
-    for (version, name, text) in missing(&known)? {
-        run(tx, &sqlite::dialect(text)).map_err(|e| Error::Defect(format!("migration {name}: {e}")))?;
-        record(tx, version, name, text).now_or_never().ok_or_else(|| Error::defect("SQLite waited"))??;
-    }
-    run(tx, "COMMIT")
+/// A table of this name is there while a database is being filled by `tenantry copy` or `tenantry restore`.
+pub(crate) const UNFINISHED: &str = "unfinished_copy";
+
+/// Run the wall on PostgreSQL after every migration: it covers every table that has a partner, whoever adds it.
+const WALL: &str = include_str!("wall.sql");
+
+/// The newest schema version.
+pub(crate) const NEWEST: usize = MIGRATIONS.len();
+
+pub(super) fn sqlite(tx: &mut Tx, purpose: Purpose) -> Result<(), Error> {
+    at_once(async {
+        batch(tx, "BEGIN IMMEDIATE").await?;
+        bring_up(tx, purpose).await?;
+        batch(tx, "COMMIT").await
+    })
 }
 
 /// In a transaction that the caller opened and will commit.
-pub(super) async fn postgres(tx: &mut Tx) -> Result<(), Error> {
-    async fn run(tx: &mut Tx, sql: &str) -> Result<(), Error> {
-        match &mut tx.0 {
-            Conn::Postgres(client) => client.batch(sql).await,
-            Conn::Sqlite(_) => Err(Error::defect("not a PostgreSQL transaction")),
-        }
-    }
+pub(super) async fn postgres(tx: &mut Tx, purpose: Purpose) -> Result<(), Error> {
     // Several servers may start at once: one migrates, the others wait here and find it done.
-    run(tx, "SELECT pg_advisory_xact_lock(7263915001)").await?;
-    run(tx, LEDGER).await?;
+    batch(tx, "SELECT pg_advisory_xact_lock(7263915001)").await?;
+    bring_up(tx, purpose).await?;
+    batch(tx, WALL).await
+}
+
+async fn bring_up(tx: &mut Tx, purpose: Purpose) -> Result<(), Error> {
+    batch(tx, LEDGER).await?;
     let known = applied(tx).await?;
-    for (version, name, text) in missing(&known)? {
-        run(tx, &super::postgres::dialect(text))
-            .await
-            .map_err(|e| Error::Defect(format!("migration {name}: {e}")))?;
-        record(tx, version, name, text).await?;
+    let wanted = match purpose {
+        Purpose::Serve => NEWEST,
+        Purpose::Fill(version) => version,
+    };
+    check(&known)?;
+    if known.len() > wanted {
+        return Err(Error::Unfit(format!(
+            "the target database has schema version {} already, what is to be put into it has {wanted}: \
+             name a new database",
+            known.len()
+        )));
+    }
+    if purpose == Purpose::Serve && tx.has_table(UNFINISHED).await? {
+        return Err(Error::Unfit(
+            "the database holds an unfinished copy or restore: run that command again to its end first"
+                .into(),
+        ));
+    }
+    for (version, (name, text)) in (1..).zip(MIGRATIONS).take(wanted).skip(known.len()) {
+        let text_here = match &tx.0 {
+            Conn::Sqlite(_) => sqlite::dialect(text),
+            Conn::Postgres(_) => super::postgres::dialect(text),
+        };
+        batch(tx, &text_here).await.map_err(|e| Error::Defect(format!("migration {name}: {e}")))?;
+        let sql = "INSERT INTO schema_migrations (version, name, sha256) VALUES ($1, $2, $3)";
+        tx.execute(sql, args![version, *name, &fingerprint(text)]).await?;
     }
     Ok(())
+}
+
+async fn batch(tx: &mut Tx, sql: &str) -> Result<(), Error> {
+    match &mut tx.0 {
+        Conn::Sqlite(conn) => Ok(conn.execute_batch(sql)?),
+        Conn::Postgres(client) => client.batch(sql).await,
+    }
+}
+
+/// On SQLite nothing waits.
+fn at_once<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    work.now_or_never().unwrap_or_else(|| Err(Error::defect("SQLite waited")))
+}
+
+/// The schema version of a database, which this program must know; `None` if it is not one of Tenantry's.
+pub(crate) async fn version(tx: &mut Tx) -> Result<Option<usize>, Error> {
+    if !tx.has_table("schema_migrations").await? {
+        return Ok(None);
+    }
+    let known = applied(tx).await?;
+    check(&known)?;
+    Ok(Some(known.len()))
+}
+
+/// The first migrations as they were written, types and all, run on an empty SQLite database: what the schema is made of.
+pub(crate) fn blueprint(version: usize) -> Result<Tx, Error> {
+    let conn = rusqlite::Connection::open_in_memory()?;
+    for (_, text) in MIGRATIONS.iter().take(version) {
+        conn.execute_batch(&lines_for("sqlite", text))?;
+    }
+    Ok(Tx(Conn::Sqlite(conn)))
 }
 
 async fn applied(tx: &mut Tx) -> Result<Vec<(i64, String)>, Error> {
@@ -60,20 +113,12 @@ async fn applied(tx: &mut Tx) -> Result<Vec<(i64, String)>, Error> {
     .await
 }
 
-async fn record(tx: &mut Tx, version: i64, name: &str, text: &str) -> Result<(), Error> {
-    let sql = "INSERT INTO schema_migrations (version, name, sha256) VALUES ($1, $2, $3)";
-    tx.execute(sql, args![version, name, &fingerprint(text)]).await.map(drop)
-}
-
-/// What is still to be applied, once what has been is found to be what this program knows.
-fn missing(
-    known: &[(i64, String)],
-) -> Result<impl Iterator<Item = (i64, &'static str, &'static str)>, Error> {
+/// Is what has been applied what this program knows?
+fn check(known: &[(i64, String)]) -> Result<(), Error> {
     if known.len() > MIGRATIONS.len() {
         return Err(Error::Unfit(format!(
-            "the database has schema version {}, this program knows {}: start the newer tenantry that made it",
+            "the database has schema version {}, this program knows {NEWEST}: start the newer tenantry that made it",
             known.len(),
-            MIGRATIONS.len()
         )));
     }
     for ((version, hash), (name, text)) in known.iter().zip(MIGRATIONS) {
@@ -83,8 +128,7 @@ fn missing(
             )));
         }
     }
-    let done = known.len();
-    Ok((1..).zip(MIGRATIONS).skip(done).map(|(version, (name, text))| (version, *name, *text)))
+    Ok(())
 }
 
 fn fingerprint(text: &str) -> String {

@@ -1,8 +1,8 @@
 //! Two engines behind one interface: a database to read from and write to, and a transaction to run statements in.
 
-mod migrate;
-mod postgres;
-mod sqlite;
+pub(crate) mod migrate;
+pub(crate) mod postgres;
+pub(crate) mod sqlite;
 pub(crate) mod value;
 
 use crate::Error;
@@ -20,12 +20,65 @@ enum Engine {
     Postgres(postgres::Postgres),
 }
 
-/// A transaction under way. Only [`Db::read`] and [`Db::write`] make one, and only they end it.
-pub struct Tx(Conn);
+/// How strict to be with a database.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Work with one that would lose acknowledged changes in a crash (PostgreSQL with `fsync=off`, say). For throw-away
+    /// test clusters only.
+    pub allow_unsafe: bool,
+}
 
-enum Conn {
+/// What a database is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To serve: with the newest schema, and complete.
+    Serve,
+    /// To be filled by a tool: with the schema that the data's origin has.
+    Fill(usize),
+}
+
+/// Which engine a URL names.
+pub(crate) enum Target<'u> {
+    Sqlite(&'u str),
+    Postgres(&'u str),
+}
+
+impl<'u> Target<'u> {
+    pub(crate) fn of(url: &'u str) -> Result<Self, Error> {
+        if let Some(path) = url.strip_prefix("sqlite:") {
+            let path = path.strip_prefix("//").unwrap_or(path);
+            let what = "the database URL names no file: write sqlite:PATH";
+            return if path.is_empty() { Err(Error::Unfit(what.into())) } else { Ok(Target::Sqlite(path)) };
+        }
+        if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            return Ok(Target::Postgres(url));
+        }
+        Err(Error::Unfit("the database URL must start with sqlite: or postgres://".into()))
+    }
+
+    /// Which database it is, without how to get in.
+    pub(crate) fn identity(&self) -> Result<String, Error> {
+        match self {
+            Target::Sqlite(":memory:") => {
+                Err(Error::Unfit("a database in memory is gone when this command ends".into()))
+            }
+            Target::Sqlite(path) => {
+                let there = std::fs::canonicalize(path).or_else(|_| std::path::absolute(path));
+                there
+                    .map(|path| format!("sqlite:{}", path.display()))
+                    .map_err(|e| Error::Unfit(e.to_string()))
+            }
+            Target::Postgres(url) => postgres::identity(url),
+        }
+    }
+}
+
+/// A transaction under way. Only [`Db::read`] and [`Db::write`] make one, and only they end it.
+pub struct Tx(pub(crate) Conn);
+
+pub(crate) enum Conn {
     Sqlite(rusqlite::Connection),
-    Postgres(postgres::Client),
+    Postgres(Box<postgres::Client>),
 }
 
 /// Whose rows a transaction is about.
@@ -51,13 +104,31 @@ impl Db {
     /// [`Error::Unfit`] for a URL, version, setting or schema that will not do; [`Error::Unavailable`] if it cannot be
     /// reached.
     pub async fn open(url: &str) -> Result<Self, Error> {
-        if let Some(path) = url.strip_prefix("sqlite:") {
-            return sqlite::Sqlite::open(path.trim_start_matches("//")).map(|s| Db(Engine::Sqlite(s)));
+        Self::open_with(url, Options::default()).await
+    }
+
+    /// As [`Db::open`], with options.
+    ///
+    /// # Errors
+    /// As [`Db::open`].
+    pub async fn open_with(url: &str, options: Options) -> Result<Self, Error> {
+        if options.allow_unsafe {
+            tracing::warn!(
+                "unsafe databases are allowed: a crash may lose acknowledged changes. For tests only"
+            );
         }
-        if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            return postgres::Postgres::open(url).await.map(|p| Db(Engine::Postgres(p)));
+        Self::open_for(url, options, Purpose::Serve).await
+    }
+
+    pub(crate) async fn open_for(url: &str, options: Options, purpose: Purpose) -> Result<Self, Error> {
+        match Target::of(url)? {
+            Target::Sqlite(path) => {
+                sqlite::Sqlite::open(path, options, purpose).map(|s| Db(Engine::Sqlite(s)))
+            }
+            Target::Postgres(url) => {
+                postgres::Postgres::open(url, options, purpose).await.map(|p| Db(Engine::Postgres(p)))
+            }
         }
-        Err(Error::Unfit("the database URL must start with sqlite: or postgres://".into()))
     }
 
     /// Change data: run `job` in a transaction and answer once it is committed, durably.
@@ -118,6 +189,25 @@ impl Db {
 }
 
 impl Tx {
+    /// One consistent view of all that a database holds, without changing anything in it. Ended by dropping it.
+    pub(crate) async fn snapshot(url: &str) -> Result<Self, Error> {
+        match Target::of(url)? {
+            Target::Sqlite(path) => sqlite::open_snapshot(path),
+            Target::Postgres(url) => postgres::Postgres::snapshot(url).await,
+        }
+    }
+
+    /// Is there such a table?
+    pub(crate) async fn has_table(&mut self, name: &str) -> Result<bool, Error> {
+        let sql = match &self.0 {
+            Conn::Sqlite(_) => "SELECT name FROM sqlite_schema WHERE type = 'table' AND name = $1",
+            Conn::Postgres(_) => {
+                "SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema() AND tablename = $1"
+            }
+        };
+        Ok(self.first(sql, value::args![name], |row| row.next::<String>()).await?.is_some())
+    }
+
     /// Run a statement; how many rows it changed.
     pub(crate) async fn execute(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<u64, Error> {
         match &mut self.0 {

@@ -1,50 +1,77 @@
 //! PostgreSQL: a pool of connections, and transactions that run to their end whoever goes away.
 
+mod connect;
+mod tls;
+
 use super::value::{Arg, Row};
-use super::{Conn, Scope, Tx, migrate};
+use super::{Conn, Options, Purpose, Scope, Tx, migrate};
 use crate::Error;
-use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use connect::{ADDRESS_TIMEOUT, BOUND_ROLE, Cluster, Connection};
+use deadpool::Runtime;
+use deadpool::managed::{Object, Pool, PoolError};
 use futures_util::future::BoxFuture;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tokio_postgres::config::TargetSessionAttrs;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_postgres::error::{DbError, Severity};
 use tokio_postgres::types::ToSql;
 use tokio_util::task::TaskTracker;
+
+pub(crate) use connect::Facts;
 
 /// How long a transaction that was certainly not committed is tried again.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long the answer to COMMIT is waited for. With synchronous replication nothing of PostgreSQL's own bounds this.
 const COMMIT_DEADLINE: Duration = Duration::from_secs(10);
-const CONNECTIONS: usize = 32;
-const CONNECTION_LIFE: Duration = Duration::from_secs(30 * 60);
+/// How long the answer to any other statement is waited for: longer than `statement_timeout`, for a frozen server.
+const STATEMENT_DEADLINE: Duration = Duration::from_secs(35);
+pub(crate) const CONNECTIONS: usize = 32;
+/// Fewer than the connections, so that reading goes on where commits wait for a standby that is gone.
+const CHANGES: usize = 24;
 
 #[derive(Clone)]
 pub(super) struct Postgres {
-    pool: Pool,
+    pool: Pool<Cluster>,
+    places: Arc<Semaphore>,
     changes: TaskTracker,
     lanes: Lanes,
+    /// Tools work as the role that signed in and take the time they need.
+    as_owner: bool,
 }
 
 /// Numbers that transactions hold while they are open, no two the same.
 type Lanes = Arc<Mutex<Vec<i64>>>;
 
 /// A connection of the pool. One whose transaction was not ended properly is closed, not given back.
-pub(super) struct Client {
-    object: Option<Object>,
+pub(crate) struct Client {
+    object: Option<Object<Cluster>>,
     in_transaction: bool,
+    deadline: Duration,
     /// The first statement that failed. The job has it too, but wrapped in an error of its own kind.
     pub(super) failure: Option<Error>,
     lane: i64,
     lanes: Lanes,
+    /// A change's place among the changes under way, for as long as it has a connection.
+    _place: Option<OwnedSemaphorePermit>,
 }
 
 impl Client {
-    fn get(&self) -> Result<&Object, Error> {
-        self.object.as_ref().ok_or_else(|| Error::defect("a connection was used after its end"))
+    fn get(&mut self) -> Result<&mut Connection, Error> {
+        match &mut self.object {
+            Some(object) => Ok(&mut *object),
+            None => Err(Error::defect("a connection was used after its end")),
+        }
     }
 
-    pub(super) async fn batch(&self, sql: &str) -> Result<(), Error> {
-        Ok(self.get()?.batch_execute(sql).await?)
+    pub(super) async fn batch(&mut self, sql: &str) -> Result<(), Error> {
+        let deadline = self.deadline;
+        in_time(deadline, self.get()?.client.batch_execute(sql)).await
+    }
+
+    /// What the server says of itself.
+    pub(crate) async fn facts(&mut self) -> Result<Facts, Error> {
+        Facts::of(&self.get()?.client).await
     }
 }
 
@@ -66,51 +93,84 @@ impl Drop for Client {
 }
 
 impl Postgres {
-    pub(super) async fn open(url: &str) -> Result<Self, Error> {
-        let mut config: tokio_postgres::Config = url
-            .parse()
-            .map_err(|e| Error::Unfit(format!("the database URL is not one of PostgreSQL's: {e}")))?;
-        config
-            .application_name("tenantry")
-            .connect_timeout(Duration::from_secs(3))
-            .tcp_user_timeout(Duration::from_secs(10))
-            .keepalives_idle(Duration::from_secs(10))
-            .target_session_attrs(TargetSessionAttrs::ReadWrite);
-        let limits =
-            "-c idle_in_transaction_session_timeout=30s -c lock_timeout=10s -c statement_timeout=60s";
-        let options = config.get_options().map_or_else(|| limits.to_owned(), |own| format!("{own} {limits}"));
-        config.options(options);
-        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let pool = Pool::builder(Manager::from_config(config, tokio_postgres::NoTls, recycling))
-            .max_size(CONNECTIONS)
-            .runtime(Runtime::Tokio1)
-            .wait_timeout(Some(PATIENCE))
-            .create_timeout(Some(PATIENCE))
-            .pre_recycle(Hook::sync_fn(|_, metrics| {
-                if metrics.age() > CONNECTION_LIFE { Err(HookError::message("old enough")) } else { Ok(()) }
-            }))
-            .build()
-            .map_err(|e| Error::Unfit(e.to_string()))?;
-        let lanes = Arc::new(Mutex::new((0..CONNECTIONS as i64).collect()));
-        let db = Postgres { pool, changes: TaskTracker::new(), lanes };
-        let mut tx = db.begin("BEGIN", Scope::System).await?;
-        migrate::postgres(&mut tx).await?;
+    pub(super) async fn open(url: &str, options: Options, purpose: Purpose) -> Result<Self, Error> {
+        let db = Self::connect(url, options, purpose != Purpose::Serve)?;
+        let mut tx = db.begin_as_owner("BEGIN").await?;
+        migrate::postgres(&mut tx, purpose).await?;
         commit(tx).await?;
+        // This connection was made before there was a role to step down to.
+        db.pool.retain(|_, _| false);
         Ok(db)
     }
 
-    async fn begin(&self, begin: &str, scope: Scope) -> Result<Tx, Error> {
+    /// One consistent view of all data, in a database that is left as it is.
+    pub(super) async fn snapshot(url: &str) -> Result<Tx, Error> {
+        let anything = Options { allow_unsafe: true };
+        let db = Self::connect(url, anything, true)?;
+        db.begin_as_owner("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await
+    }
+
+    fn connect(url: &str, options: Options, as_owner: bool) -> Result<Self, Error> {
+        let cluster = Cluster::parse(url, options.allow_unsafe)?;
+        let create_timeout = cluster.patience();
+        let pool = Pool::builder(cluster)
+            .max_size(CONNECTIONS)
+            .runtime(Runtime::Tokio1)
+            .wait_timeout(Some(PATIENCE))
+            .create_timeout(Some(create_timeout))
+            .build()
+            .map_err(Error::defect)?;
+        let places = Arc::new(Semaphore::new(CHANGES));
+        let lanes = Arc::new(Mutex::new((0..CONNECTIONS as i64).collect()));
+        Ok(Postgres { pool, places, changes: TaskTracker::new(), lanes, as_owner })
+    }
+
+    async fn client(&self, place: Option<OwnedSemaphorePermit>) -> Result<Client, Error> {
         let object = self.pool.get().await?;
         let lane = self.lanes.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let lane = lane.ok_or_else(|| Error::defect("more connections than lanes"))?;
-        let lanes = Arc::clone(&self.lanes);
-        let client = Client { object: Some(object), in_transaction: true, failure: None, lane, lanes };
+        Ok(Client {
+            object: Some(object),
+            in_transaction: true,
+            deadline: STATEMENT_DEADLINE,
+            failure: None,
+            lane,
+            lanes: Arc::clone(&self.lanes),
+            _place: place,
+        })
+    }
+
+    async fn begin(
+        &self,
+        begin: &str,
+        scope: Scope,
+        place: Option<OwnedSemaphorePermit>,
+    ) -> Result<Tx, Error> {
+        if self.as_owner {
+            return self.begin_as_owner(begin).await;
+        }
+        let mut client = self.client(place).await?;
         let partner = match scope {
             Scope::Partner(partner) => partner.0.to_string(),
             Scope::System => "system".into(),
         };
-        client.batch(&format!("{begin}; SET LOCAL tenantry.partner = '{partner}'")).await?;
-        Ok(Tx(Conn::Postgres(client)))
+        let mut first = format!("{begin}; SET LOCAL tenantry.partner = '{partner}'");
+        if client.get()?.steps_down {
+            first = format!("{first}; SET LOCAL ROLE {BOUND_ROLE}");
+        }
+        // Nothing to wait for here: a server that takes long is frozen, or gone.
+        let began = in_time(ADDRESS_TIMEOUT, client.get()?.client.batch_execute(&first)).await;
+        began.map(|()| Tx(Conn::Postgres(Box::new(client))))
+    }
+
+    /// For the schema and for tools: all rows, any rights, and no hurry.
+    pub(super) async fn begin_as_owner(&self, begin: &str) -> Result<Tx, Error> {
+        let mut client = self.client(None).await?;
+        let unhurried = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '60s'; \
+                         SET LOCAL idle_in_transaction_session_timeout = 0";
+        client.batch(&format!("{begin}; SET LOCAL tenantry.partner = 'system'; {unhurried}")).await?;
+        client.deadline = Duration::from_secs(24 * 3600);
+        Ok(Tx(Conn::Postgres(Box::new(client))))
     }
 
     pub(super) async fn write<I, T, E, F>(&self, scope: Scope, input: I, job: F) -> Result<T, E>
@@ -123,52 +183,53 @@ impl Postgres {
         // Spawned, because a caller that goes away must not leave half a transaction behind.
         let db = self.clone();
         let change = self.changes.spawn(async move {
-            let started = Instant::now();
-            let mut pause = Duration::from_millis(5);
+            let mut tries = Tries::new();
             loop {
-                let failed = match db.attempt(scope, &input, &job).await {
+                match db.change(scope, &input, &job).await {
                     Ok(outcome) => return outcome,
-                    Err(error) => error,
-                };
-                let again = matches!(failed, Error::Retry(_) | Error::Unavailable(_));
-                if !again || started.elapsed() > PATIENCE {
-                    return Err(failed.into());
+                    Err(error) => tries.again(&db, error).await?,
                 }
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(Duration::from_millis(500));
             }
         });
         change.await.unwrap_or_else(|e| Err(Error::defect(format!("a store job panicked: {e}")).into()))
     }
 
-    /// `Err` where the store failed and nothing was committed, or nobody knows; `Ok` with the job's own outcome otherwise.
-    async fn attempt<I, T, E, F>(&self, scope: Scope, input: &I, job: &F) -> Result<Result<T, E>, Error>
+    pub(super) async fn read<I, T, E, F>(&self, scope: Scope, input: I, job: F) -> Result<T, E>
     where
-        F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>>,
-        E: From<Error>,
+        F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync,
+        I: Send + Sync,
+        T: Send,
+        E: From<Error> + Send,
     {
-        let mut tx = self.begin("BEGIN", scope).await?;
-        let outcome = job(input, &mut tx).await;
-        if let Conn::Postgres(client) = &mut tx.0
-            && let Some(error) = client.failure.take()
-        {
-            return Err(error);
-        }
-        match outcome {
-            Ok(value) => commit(tx).await.map(|()| Ok(value)),
-            Err(refusal) => rollback(tx).await.map(|()| Err(refusal)),
+        let mut tries = Tries::new();
+        loop {
+            match self.look(scope, &input, &job).await {
+                Ok(outcome) => return outcome,
+                Err(error) => tries.again(self, error).await?,
+            }
         }
     }
 
-    pub(super) async fn read<I, T, E, F>(&self, scope: Scope, input: I, job: F) -> Result<T, E>
+    async fn look<I, T, E, F>(&self, scope: Scope, input: &I, job: &F) -> Result<Result<T, E>, Error>
     where
         F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>>,
-        E: From<Error>,
     {
-        let mut tx = self.begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", scope).await?;
-        let outcome = job(&input, &mut tx).await?;
-        rollback(tx).await?;
-        Ok(outcome)
+        let mut tx = self.begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", scope, None).await?;
+        let outcome = run(&mut tx, input, job).await?;
+        rollback(tx).await.map(|()| outcome)
+    }
+
+    async fn change<I, T, E, F>(&self, scope: Scope, input: &I, job: &F) -> Result<Result<T, E>, Error>
+    where
+        F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>>,
+    {
+        let place = tokio::time::timeout(PATIENCE, Arc::clone(&self.places).acquire_owned()).await;
+        let place = place.map_err(|_| Error::Unavailable("too many changes wait for their commit".into()))?;
+        let mut tx = self.begin("BEGIN", scope, place.ok()).await?;
+        match run(&mut tx, input, job).await? {
+            Ok(value) => commit(tx).await.map(|()| Ok(value)),
+            Err(refusal) => rollback(tx).await.map(|()| Err(refusal)),
+        }
     }
 
     pub(super) async fn close(&self) {
@@ -178,17 +239,42 @@ impl Postgres {
     }
 }
 
-async fn commit(mut tx: Tx) -> Result<(), Error> {
-    let client = client_of(&mut tx)?;
-    let answer = tokio::time::timeout(COMMIT_DEADLINE, client.get()?.batch_execute("COMMIT")).await;
-    match answer {
-        Ok(Ok(())) => {
-            client.in_transaction = false;
-            Ok(())
+/// The tries of one transaction.
+struct Tries {
+    started: Instant,
+    pause: Duration,
+}
+
+impl Tries {
+    fn new() -> Self {
+        Tries { started: Instant::now(), pause: Duration::from_millis(5) }
+    }
+
+    /// `Ok` after a pause if what failed was certainly not committed, may succeed now, and there is time left.
+    async fn again(&mut self, db: &Postgres, failed: Error) -> Result<(), Error> {
+        if matches!(failed, Error::Unavailable(_)) {
+            // A host that is read-only or gone is that for every connection to it.
+            db.pool.retain(|_, _| false);
         }
-        Ok(Err(error)) if error.as_db_error().is_some() => Err(error.into()),
-        Ok(Err(error)) => Err(Error::Unknown(error.to_string())),
-        Err(_) => Err(Error::Unknown("the commit was not confirmed in time".into())),
+        let may_succeed = matches!(failed, Error::Retry(_) | Error::Unavailable(_));
+        if !may_succeed || self.started.elapsed() > PATIENCE {
+            return Err(failed);
+        }
+        tokio::time::sleep(self.pause).await;
+        self.pause = (self.pause * 2).min(Duration::from_millis(500));
+        Ok(())
+    }
+}
+
+/// Run a job: `Err` where the store failed, the job's own outcome otherwise.
+async fn run<I, T, E, F>(tx: &mut Tx, input: &I, job: &F) -> Result<Result<T, E>, Error>
+where
+    F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>>,
+{
+    let outcome = job(input, tx).await;
+    match client_of(tx)?.failure.take() {
+        Some(error) => Err(error),
+        None => Ok(outcome),
     }
 }
 
@@ -199,6 +285,43 @@ async fn rollback(mut tx: Tx) -> Result<(), Error> {
     Ok(())
 }
 
+async fn commit(tx: Tx) -> Result<(), Error> {
+    let mut answer = Box::pin(confirm(tx));
+    if let Ok(answer) = tokio::time::timeout(COMMIT_DEADLINE, &mut answer).await {
+        return answer;
+    }
+    // It keeps its connection until it is answered: closing that would not end the wait in the server, only pile up
+    // others beside it.
+    tokio::spawn(async move {
+        match answer.await {
+            Ok(()) => tracing::warn!("a commit reported as unknown was confirmed later"),
+            Err(error) => tracing::error!(%error, "a commit reported as unknown ended"),
+        }
+    });
+    Err(Error::Unknown("it was not confirmed in time".into()))
+}
+
+async fn confirm(mut tx: Tx) -> Result<(), Error> {
+    let client = client_of(&mut tx)?;
+    let connection = client.get()?;
+    connection.warned.store(false, Ordering::SeqCst);
+    match connection.client.batch_execute("COMMIT").await {
+        // The warning comes before the answer, on the same wire, and is noted before the answer is handed on.
+        Ok(()) if connection.warned.load(Ordering::SeqCst) => {
+            Err(Error::Unknown("the wait for the standby was cancelled; it may not have the change".into()))
+        }
+        Ok(()) => {
+            client.in_transaction = false;
+            Ok(())
+        }
+        // An error ends the transaction; what ends the connection says nothing of the transaction.
+        Err(error) => match error.as_db_error().and_then(DbError::parsed_severity) {
+            Some(Severity::Error) => Err(error.into()),
+            _ => Err(Error::Unknown(Error::from(error).to_string())),
+        },
+    }
+}
+
 fn client_of(tx: &mut Tx) -> Result<&mut Client, Error> {
     match &mut tx.0 {
         Conn::Postgres(client) => Ok(client),
@@ -206,20 +329,36 @@ fn client_of(tx: &mut Tx) -> Result<&mut Client, Error> {
     }
 }
 
+async fn in_time<T>(
+    deadline: Duration,
+    answer: impl Future<Output = Result<T, tokio_postgres::Error>>,
+) -> Result<T, Error> {
+    match tokio::time::timeout(deadline, answer).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(Error::Unavailable("PostgreSQL did not answer in time".into())),
+    }
+}
+
 async fn rows(client: &mut Client, sql: &str, args: &[Arg<'_>]) -> Result<Vec<tokio_postgres::Row>, Error> {
     let args: Vec<&(dyn ToSql + Sync)> = args.iter().map(|arg| arg as _).collect();
-    let object = client.get()?;
-    let ran = async { object.query(&object.prepare_cached(sql).await?, &args).await };
-    let ran = ran.await.map_err(Error::from);
-    ran.inspect_err(|error| client.failure = client.failure.take().or_else(|| Some(error.clone())))
+    let deadline = client.deadline;
+    let connection = client.get()?;
+    let ran = in_time(deadline, async {
+        let statement = connection.prepare(sql).await?;
+        connection.client.query(&statement, &args).await
+    });
+    ran.await.inspect_err(|error| client.failure = client.failure.take().or_else(|| Some(error.clone())))
 }
 
 pub(super) async fn execute(client: &mut Client, sql: &str, args: &[Arg<'_>]) -> Result<u64, Error> {
     let args: Vec<&(dyn ToSql + Sync)> = args.iter().map(|arg| arg as _).collect();
-    let object = client.get()?;
-    let ran = async { object.execute(&object.prepare_cached(sql).await?, &args).await };
-    let ran = ran.await.map_err(Error::from);
-    ran.inspect_err(|error| client.failure = client.failure.take().or_else(|| Some(error.clone())))
+    let deadline = client.deadline;
+    let connection = client.get()?;
+    let ran = in_time(deadline, async {
+        let statement = connection.prepare(sql).await?;
+        connection.client.execute(&statement, &args).await
+    });
+    ran.await.inspect_err(|error| client.failure = client.failure.take().or_else(|| Some(error.clone())))
 }
 
 pub(super) async fn all<T>(
@@ -231,7 +370,21 @@ pub(super) async fn all<T>(
     rows(client, sql, args).await?.iter().map(|row| read(&mut Row::postgres(row))).collect()
 }
 
+/// Which database a URL means, without how to get in.
+pub(super) fn identity(url: &str) -> Result<String, Error> {
+    Ok(Cluster::parse(url, true)?.identity())
+}
+
 /// The schema's text as PostgreSQL takes it.
 pub(super) fn dialect(schema: &str) -> String {
     migrate::lines_for("postgres", schema)
+}
+
+impl From<PoolError<Error>> for Error {
+    fn from(error: PoolError<Error>) -> Self {
+        match error {
+            PoolError::Backend(error) => error,
+            other => Error::Unavailable(other.to_string()),
+        }
+    }
 }

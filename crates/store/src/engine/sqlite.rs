@@ -1,7 +1,7 @@
 //! SQLite: one writer that commits many waiting jobs at once, and readers that never wait for it.
 
 use super::value::{Arg, Row};
-use super::{Conn, Tx, migrate};
+use super::{Conn, Options, Purpose, Tx, migrate};
 use crate::Error;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -82,27 +82,26 @@ fn finish<T>(job: BoxFuture<'_, T>) -> T {
 }
 
 impl Sqlite {
-    pub(super) fn open(path: &str) -> Result<Self, Error> {
-        if rusqlite::version_number() < OLDEST_SAFE {
+    pub(super) fn open(path: &str, options: Options, purpose: Purpose) -> Result<Self, Error> {
+        if !is_safe_version() && !options.allow_unsafe {
             return Err(Error::Unfit(format!(
                 "SQLite {} can lose commits; 3.51.3 is needed",
                 rusqlite::version()
             )));
         }
         let in_memory = path == ":memory:";
-        if !in_memory && let Some(folder) = Path::new(path).parent().filter(|p| !p.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder)
-                .map_err(|e| Error::Unfit(format!("cannot make the folder {}: {e}", folder.display())))?;
+        if !in_memory {
+            make_private(Path::new(path))?;
         }
-        let writer = connect(path, false)?;
+        let writer = connect(path, Access::Change(options))?;
         let mut tx = Tx(Conn::Sqlite(writer));
-        migrate::sqlite(&mut tx)?;
+        migrate::sqlite(&mut tx, purpose)?;
 
         let readers = if in_memory {
             None // such a database lives in its one connection
         } else {
             let idle = (0..READERS)
-                .map(|_| Ok(Tx(Conn::Sqlite(connect(path, true)?))))
+                .map(|_| Ok(Tx(Conn::Sqlite(connect(path, Access::Look)?))))
                 .collect::<Result<_, Error>>()?;
             Some(Arc::new(Readers { idle: Mutex::new(idle), permits: Semaphore::new(READERS) }))
         };
@@ -181,21 +180,103 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn connect(path: &str, read_only: bool) -> Result<Connection, Error> {
-    let flags =
-        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = Connection::open_with_flags(path, flags)
+pub(crate) fn is_safe_version() -> bool {
+    rusqlite::version_number() >= OLDEST_SAFE
+}
+
+/// What a connection is for.
+#[derive(Clone, Copy)]
+pub(crate) enum Access {
+    /// Change data; the file is made if it is not there.
+    Change(Options),
+    /// Read data, of a file that is there, as it is.
+    Look,
+    /// Read a file that nobody writes, without looking for anything beside it.
+    Sealed,
+}
+
+pub(crate) fn connect(path: &str, access: Access) -> Result<Connection, Error> {
+    let (flags, name) = match access {
+        Access::Change(_) => {
+            (OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE, path.to_owned())
+        }
+        Access::Look => (OpenFlags::SQLITE_OPEN_READ_WRITE, path.to_owned()),
+        Access::Sealed => {
+            let escaped = path.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+            (flags, format!("file:{escaped}?immutable=1"))
+        }
+    };
+    let conn = Connection::open_with_flags(name, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)
         .map_err(|e| Error::Unfit(format!("cannot open the database {path}: {e}")))?;
     conn.set_prepared_statement_cache_capacity(256);
     conn.busy_timeout(std::time::Duration::from_secs(5))?;
     conn.execute_batch(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;
-         PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000; PRAGMA journal_size_limit = 67108864;",
+        "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000;",
     )?;
-    if read_only {
-        conn.execute_batch("PRAGMA query_only = ON")?;
+    match access {
+        Access::Look | Access::Sealed => conn.execute_batch("PRAGMA query_only = ON")?,
+        Access::Change(options) => {
+            conn.execute_batch(
+                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864;",
+            )?;
+            let durability = Durability::of(&conn)?;
+            if !durability.is_safe() && !options.allow_unsafe {
+                return Err(Error::Unfit(format!(
+                    "the database {path} cannot be kept safely: {durability}, wal and 2 are needed. Put it on a local \
+                     disk, or, if this is a throw-away test, pass --allow-unsafe-database"
+                )));
+            }
+        }
     }
     Ok(conn)
+}
+
+/// The settings that commits depend on, as SQLite took them: it answers a mode that it cannot have with another.
+pub(crate) struct Durability {
+    pub(crate) journal_mode: String,
+    pub(crate) synchronous: i64,
+}
+
+impl Durability {
+    pub(crate) fn of(conn: &Connection) -> Result<Self, Error> {
+        Ok(Durability {
+            journal_mode: conn.query_row("PRAGMA journal_mode", [], |row| row.get(0))?,
+            synchronous: conn.query_row("PRAGMA synchronous", [], |row| row.get(0))?,
+        })
+    }
+
+    pub(crate) fn is_safe(&self) -> bool {
+        self.journal_mode == "memory" || (self.journal_mode == "wal" && self.synchronous >= 2)
+    }
+}
+
+impl std::fmt::Display for Durability {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "journal_mode is {}, synchronous is {}", self.journal_mode, self.synchronous)
+    }
+}
+
+/// One consistent view of all data, in a database that is left as it is.
+pub(super) fn open_snapshot(path: &str) -> Result<Tx, Error> {
+    let mut tx = Tx(Conn::Sqlite(connect(path, Access::Look)?));
+    run(&mut tx, "BEGIN")?;
+    Ok(tx)
+}
+
+/// Make a new database's folder and its file, which nobody but its owner may read. Its WAL gets the same rights.
+fn make_private(path: &Path) -> Result<(), Error> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let unfit = |what: &Path, e| Error::Unfit(format!("cannot make {}: {e}", what.display()));
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(|e| unfit(folder, e))?;
+    }
+    let mut new = std::fs::OpenOptions::new();
+    match new.write(true).create_new(true).mode(0o600).open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(unfit(path, error)),
+    }
 }
 
 fn write_loop(mut tx: Tx, mut queue: mpsc::Receiver<Message>) {

@@ -66,8 +66,9 @@ impl tokio_postgres::types::ToSql for Arg<'_> {
         out: &mut bytes::BytesMut,
     ) -> Result<tokio_postgres::types::IsNull, Box<dyn std::error::Error + Sync + Send>> {
         match self {
-            Arg::Text(text) => text.to_sql_checked(ty, out),
-            Arg::Int(number) => number.to_sql_checked(ty, out),
+            Arg::Text(None) | Arg::Int(None) => Ok(tokio_postgres::types::IsNull::Yes), // of whatever type
+            Arg::Text(Some(text)) => text.to_sql_checked(ty, out),
+            Arg::Int(Some(number)) => number.to_sql_checked(ty, out),
             Arg::Bool(truth) => truth.to_sql_checked(ty, out),
         }
     }

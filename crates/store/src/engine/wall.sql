@@ -1,0 +1,53 @@
+-- The second wall: on every table that has a partner, a transaction sees and writes only the rows of the partner in
+-- tenantry.partner, which the engine sets at each BEGIN; of none if it is not set. Run after every migration; does
+-- nothing where all is as it should be.
+DO $$
+DECLARE
+    walled record;
+BEGIN
+    FOR walled IN
+        SELECT c.oid::regclass AS name, a.attname AS partner
+        FROM pg_class c
+        JOIN pg_attribute a ON a.attrelid = c.oid AND NOT a.attisdropped
+            AND a.attname = CASE c.relname WHEN 'partners' THEN 'id' ELSE 'partner_id' END
+        WHERE c.relkind IN ('r', 'p') AND c.relnamespace = current_schema()::regnamespace
+            AND NOT (c.relrowsecurity AND c.relforcerowsecurity
+                AND EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'one_partner'))
+    LOOP
+        EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', walled.name);
+        EXECUTE format('DROP POLICY IF EXISTS one_partner ON %s', walled.name);
+        EXECUTE format('CREATE POLICY one_partner ON %s USING
+            ((SELECT current_setting(''tenantry.partner'', true)) IN (''system'', %I::text))',
+            walled.name, walled.partner);
+    END LOOP;
+END $$;
+
+-- Superusers and roles with BYPASSRLS walk through every wall, so transactions of such a one step down to a role that
+-- does not. It owns nothing and cannot sign in.
+DO $$
+DECLARE
+    me record;
+BEGIN
+    SELECT rolname AS name, rolsuper AS super, rolsuper OR rolbypassrls AS unbound INTO me
+    FROM pg_roles WHERE rolname = current_user;
+    IF NOT me.unbound THEN
+        RETURN;
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'tenantry_app') THEN
+        BEGIN
+            CREATE ROLE tenantry_app NOLOGIN;
+        EXCEPTION WHEN duplicate_object OR unique_violation THEN
+            NULL; -- roles are the whole cluster's: another database's server was faster
+        END;
+    END IF;
+    IF NOT me.super AND NOT pg_has_role(me.name, 'tenantry_app', 'MEMBER') THEN
+        EXECUTE format('GRANT tenantry_app TO %I', me.name);
+    END IF;
+    EXECUTE format('GRANT USAGE ON SCHEMA %I TO tenantry_app', current_schema());
+    EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %I TO tenantry_app', current_schema());
+    EXECUTE format('GRANT SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA %I TO tenantry_app', current_schema());
+    REVOKE INSERT, UPDATE, DELETE ON schema_migrations FROM tenantry_app;
+EXCEPTION WHEN insufficient_privilege THEN
+    RAISE WARNING 'row level security does not bind the role %, and there is none to step down to: %',
+        current_user, SQLERRM;
+END $$;

@@ -1,0 +1,241 @@
+//! Whole databases on their way: between the engines, into a backup, and out of one.
+//!
+//! All of it is one movement: read one snapshot of a source row by row, write the rows into an empty target, then read
+//! both sums and compare. Which tables and columns there are is told by the migrations.
+
+mod backup;
+mod plan;
+mod tally;
+
+pub use backup::{backup, restore};
+pub use tally::{TableTally, Tally};
+
+use crate::engine::value::args;
+use crate::engine::{Purpose, Target, migrate::UNFINISHED};
+use crate::{Db, Error, Options, Scope, Tx};
+use plan::Plan;
+use tally::Sum;
+
+/// What is being done to rows just now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// They are read, and written into the target.
+    Copying,
+    /// They are read and summed up, to be compared.
+    Verifying,
+}
+
+/// How far a step is.
+#[derive(Clone, Copy, Debug)]
+pub struct Advance<'a> {
+    /// What is being done.
+    pub step: Step,
+    /// To which table.
+    pub table: &'a str,
+    /// To how many rows it has been done, of all tables.
+    pub done: u64,
+    /// Of how many.
+    pub total: u64,
+}
+
+/// Tells somebody how far a step is.
+pub(crate) struct Progress<'a> {
+    step: Step,
+    done: u64,
+    total: u64,
+    told: &'a mut (dyn FnMut(Advance<'_>) + Send),
+}
+
+impl<'a> Progress<'a> {
+    fn new(told: &'a mut (dyn FnMut(Advance<'_>) + Send)) -> Self {
+        Progress { step: Step::Copying, done: 0, total: 0, told }
+    }
+
+    fn start(&mut self, step: Step, total: u64) {
+        (self.step, self.done, self.total) = (step, 0, total);
+    }
+
+    fn advance(&mut self, table: &str, rows: usize) {
+        self.done += rows as u64;
+        (self.told)(Advance { step: self.step, table, done: self.done, total: self.total });
+    }
+}
+
+/// Copy all data from one database into another, new one, between the engines or not: every row, and the ids to come.
+/// The source is only read, in one snapshot; what is changed in it meanwhile is not in the copy.
+///
+/// A copy that was interrupted goes on where it was when it is run again; until its end the target refuses to serve.
+/// Run again after its end, it compares.
+///
+/// # Errors
+/// [`Error::Unfit`] if the source holds no data of Tenantry, or of a newer one, or if the target holds data of another
+/// origin; [`Error::Defect`] if source and target differ in the end; [`Error`] of the store.
+pub async fn copy(
+    from: &str,
+    to: &str,
+    options: Options,
+    told: &mut (dyn FnMut(Advance<'_>) + Send),
+) -> Result<Tally, Error> {
+    let origin = Target::of(from)?.identity()?;
+    if origin == Target::of(to)?.identity()? {
+        return Err(Error::Unfit("source and target are the same database".into()));
+    }
+    let mut progress = Progress::new(told);
+    let mut source = Tx::snapshot(from).await?;
+    let plan = Plan::of(&mut source, "the source").await?;
+    match fill(&mut source, &plan, &origin, to, options, &mut progress).await? {
+        Filled::Now(tally) => Ok(tally),
+        Filled::Before => {
+            let there = Tally::of(&mut Tx::snapshot(to).await?, &plan, &mut progress).await?;
+            let here = Tally::of(&mut source, &plan, &mut progress).await?;
+            if here == there {
+                return Ok(here);
+            }
+            Err(Error::Unfit(format!(
+                "the target database holds data that is not the source's, and is left as it is: name a new, empty \
+                 database. They differ in {}",
+                here.differences(&there)
+            )))
+        }
+    }
+}
+
+enum Filled {
+    /// With this.
+    Now(Tally),
+    /// By somebody else, or by a copy that came to its end; it was left as it was.
+    Before,
+}
+
+/// Fill an empty database, or go on filling one that was being filled from the same origin.
+async fn fill(
+    source: &mut Tx,
+    plan: &Plan,
+    origin: &str,
+    to: &str,
+    options: Options,
+    progress: &mut Progress<'_>,
+) -> Result<Filled, Error> {
+    let target = Db::open_for(to, options, Purpose::Fill(plan.version)).await?;
+    let filled = fill_open(source, plan, origin, to, &target, progress).await;
+    target.close().await;
+    filled
+}
+
+async fn fill_open(
+    source: &mut Tx,
+    plan: &Plan,
+    origin: &str,
+    to: &str,
+    target: &Db,
+    progress: &mut Progress<'_>,
+) -> Result<Filled, Error> {
+    let mut there = plan.count(&mut Tx::snapshot(to).await?).await?;
+    if !mark(target, origin, there == 0).await? {
+        return Ok(Filled::Before);
+    }
+    loop {
+        let resumed = there > 0;
+        let differences = match pour(source, plan, to, target, progress).await {
+            Ok(poured) => {
+                let arrived = Tally::of(&mut Tx::snapshot(to).await?, plan, progress).await?;
+                if arrived == poured {
+                    return unmark(target).await.map(|()| Filled::Now(poured));
+                }
+                poured.differences(&arrived)
+            }
+            // A row that is there already, or refers to one that is not.
+            Err(Error::Retry(what) | Error::Defect(what)) => what,
+            Err(error) => return Err(error),
+        };
+        if !resumed {
+            return Err(Error::Defect(format!("what was written is not what was read: {differences}")));
+        }
+        // The source has changed since the copy was interrupted.
+        tracing::warn!("what was copied before does not fit any more ({differences}); starting over");
+        let tables = plan.tables.clone();
+        let cleared = target.write(Scope::System, tables, |tables, tx| {
+            Box::pin(async move {
+                for table in tables.iter().rev() {
+                    table.clear(tx).await?;
+                }
+                Ok::<_, Error>(())
+            })
+        });
+        cleared.await?;
+        there = 0;
+    }
+}
+
+/// Write down where the rows come from, before the first of them. `false` if the target holds data already.
+async fn mark(target: &Db, origin: &str, empty: bool) -> Result<bool, Error> {
+    target
+        .write(Scope::System, (origin.to_owned(), empty), |(origin, empty), tx| {
+            Box::pin(async move {
+                if !tx.has_table(UNFINISHED).await? {
+                    if *empty {
+                        tx.execute(&format!("CREATE TABLE {UNFINISHED} (origin TEXT NOT NULL)"), args![]).await?;
+                        let sql = format!("INSERT INTO {UNFINISHED} (origin) VALUES ($1)");
+                        tx.execute(&sql, args![origin]).await?;
+                    }
+                    return Ok(*empty);
+                }
+                let sql = format!("SELECT origin FROM {UNFINISHED}");
+                let known = tx.first(&sql, args![], |row| row.next::<String>()).await?;
+                if known.as_ref() == Some(origin) {
+                    return Ok(true);
+                }
+                Err(Error::Unfit(format!(
+                    "the target database holds an unfinished copy of {}, and is left as it is: name a new, empty \
+                     database",
+                    known.unwrap_or_default()
+                )))
+            })
+        })
+        .await
+}
+
+/// The database is complete.
+async fn unmark(target: &Db) -> Result<(), Error> {
+    target
+        .write(Scope::System, (), |(), tx| {
+            Box::pin(async move { tx.execute(&format!("DROP TABLE {UNFINISHED}"), args![]).await.map(drop) })
+        })
+        .await
+}
+
+/// Write what is not there yet, in the order in which it is read: what is there is taken for the beginning of it.
+async fn pour(
+    source: &mut Tx,
+    plan: &Plan,
+    to: &str,
+    target: &Db,
+    progress: &mut Progress<'_>,
+) -> Result<Tally, Error> {
+    progress.start(Step::Copying, plan.count(source).await?);
+    let mut tables = Vec::new();
+    for table in &plan.tables {
+        let mut there = table.count(&mut Tx::snapshot(to).await?).await? as usize;
+        let (mut sum, mut last) = (Sum::default(), None);
+        loop {
+            let mut rows = table.page(source, last.as_ref()).await?;
+            let read = rows.len();
+            rows.iter().for_each(|row| sum.add(row));
+            let Some(row) = rows.last() else { break };
+            last = Some(row.clone());
+            let known = there.min(read);
+            there -= known;
+            if known < read {
+                table.insert(target, rows.split_off(known)).await?;
+            }
+            progress.advance(&table.name, read);
+        }
+        tables.push(sum.tally(&table.name));
+    }
+    // On PostgreSQL sequences are in no snapshot, but only rise: read after the rows, they are above all ids of these.
+    let sequences = plan.read_sequences(source).await?;
+    let last = sequences.clone();
+    let written = target.write(Scope::System, last, |last, tx| Box::pin(plan::write_sequences(tx, last)));
+    written.await?;
+    Ok(Tally { tables, sequences })
+}

@@ -1,0 +1,106 @@
+//! What is compared to know that two databases hold the same: rows and a checksum for each table, and the ids to come.
+
+use super::plan::Plan;
+use super::{Progress, Step};
+use crate::{Error, Tx};
+use sha2::{Digest, Sha256};
+
+/// A value, the same whichever engine it was read from.
+#[derive(Clone)]
+pub(super) enum Value {
+    Null,
+    Int(i64),
+    Text(String),
+}
+
+/// One table's content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableTally {
+    /// The table.
+    pub table: String,
+    /// Its rows.
+    pub rows: u64,
+    /// Sum of the SHA-256 of each row, in two halves, as hex: the order of the rows does not matter, every byte does.
+    pub checksum: String,
+}
+
+/// A database's content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tally {
+    /// Every table, by name.
+    pub tables: Vec<TableTally>,
+    /// The last id given, of everything that has ids.
+    pub sequences: Vec<(String, i64)>,
+}
+
+impl Tally {
+    /// All rows of all tables.
+    pub fn rows(&self) -> u64 {
+        self.tables.iter().map(|table| table.rows).sum()
+    }
+
+    /// What differs, for people to read; empty if nothing does.
+    pub(super) fn differences(&self, other: &Tally) -> String {
+        let tables = self.tables.iter().zip(&other.tables).filter(|(a, b)| a != b);
+        let tables = tables.map(|(a, b)| format!("table {} ({} and {} rows)", a.table, a.rows, b.rows));
+        let ids = self.sequences.iter().zip(&other.sequences).filter(|(a, b)| a != b);
+        let ids = ids.map(|(a, b)| format!("ids of {} ({} and {})", a.0, a.1, b.1));
+        tables.chain(ids).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Read all of a database.
+    pub(super) async fn of(tx: &mut Tx, plan: &Plan, progress: &mut Progress<'_>) -> Result<Self, Error> {
+        progress.start(Step::Verifying, plan.count(tx).await?);
+        let mut tables = Vec::new();
+        for table in &plan.tables {
+            let (mut sum, mut last) = (Sum::default(), None);
+            loop {
+                let rows = table.page(tx, last.as_ref()).await?;
+                rows.iter().for_each(|row| sum.add(row));
+                progress.advance(&table.name, rows.len());
+                match rows.into_iter().next_back() {
+                    Some(row) => last = Some(row),
+                    None => break,
+                }
+            }
+            tables.push(sum.tally(&table.name));
+        }
+        Ok(Tally { tables, sequences: plan.read_sequences(tx).await? })
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Sum {
+    rows: u64,
+    halves: [u128; 2],
+}
+
+impl Sum {
+    pub(super) fn add(&mut self, row: &[Value]) {
+        let mut hash = Sha256::new();
+        for value in row {
+            match value {
+                Value::Null => hash.update([0]),
+                Value::Int(number) => {
+                    hash.update([1]);
+                    hash.update(number.to_be_bytes());
+                }
+                Value::Text(text) => {
+                    hash.update([2]);
+                    hash.update((text.len() as u64).to_be_bytes());
+                    hash.update(text.as_bytes());
+                }
+            }
+        }
+        let digest: [u8; 32] = hash.finalize().into();
+        for (half, bytes) in self.halves.iter_mut().zip(digest.as_chunks::<16>().0) {
+            *half = half.wrapping_add(u128::from_be_bytes(*bytes));
+        }
+        self.rows += 1;
+    }
+
+    pub(super) fn tally(&self, table: &str) -> TableTally {
+        let checksum = format!("{:032x}{:032x}", self.halves[0], self.halves[1]);
+        TableTally { table: table.to_owned(), rows: self.rows, checksum }
+    }
+}
