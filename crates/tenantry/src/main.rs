@@ -1,10 +1,15 @@
 //! The Tenantry binary: one file per subcommand.
 
 mod audit;
+mod backup;
 mod connections;
+mod copy;
 mod directory;
+mod doctor;
 mod partner;
 mod platform;
+mod progress;
+mod restore;
 mod serve;
 mod telemetry;
 mod user;
@@ -40,6 +45,10 @@ enum Command {
     /// Verify the audit trail.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    Backup(backup::BackupArgs),
+    Restore(restore::RestoreArgs),
+    Copy(copy::CopyArgs),
+    Doctor(doctor::DoctorArgs),
 }
 
 fn main() -> std::process::ExitCode {
@@ -64,6 +73,10 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             Some(Command::Directory(command)) => directory::run(command).await,
             Some(Command::Sandbox(command)) => directory::play(command).await,
             Some(Command::Audit(command)) => audit::run(command).await,
+            Some(Command::Backup(args)) => backup::run(args).await,
+            Some(Command::Restore(args)) => restore::run(args).await,
+            Some(Command::Copy(args)) => copy::run(args).await,
+            Some(Command::Doctor(args)) => doctor::run(args).await,
         }
     })
 }

@@ -10,12 +10,34 @@ use std::path::{Path, PathBuf};
 const DEFAULT_FOLDER: &str = "data";
 const KEY_FILE: &str = "secret.key";
 
+/// Where the data is.
+#[derive(Args, Clone)]
+pub(crate) struct Database {
+    /// `sqlite:PATH` or `postgres://USER:PASSWORD@HOST[:PORT][,HOST[:PORT]…]/NAME`, of which the host that takes writes
+    /// is used. `?sslmode=` disable, prefer (the default), require or verify-full, this with `&sslrootcert=FILE` for
+    /// authorities of one's own [default: sqlite:data/tenantry.db]
+    #[arg(long = "database", env = "TENANTRY_DATABASE", value_name = "URL", hide_env_values = true)]
+    pub(crate) url: Option<String>,
+    /// Work with a database that would lose acknowledged changes in a crash. For throw-away test clusters only.
+    #[arg(long, env = "TENANTRY_ALLOW_UNSAFE_DATABASE", value_parser = clap::builder::BoolishValueParser::new())]
+    allow_unsafe_database: bool,
+}
+
+impl Database {
+    pub(crate) fn url(&self) -> &str {
+        self.url.as_deref().unwrap_or("sqlite:data/tenantry.db")
+    }
+
+    pub(crate) fn options(&self) -> store::Options {
+        store::Options { allow_unsafe: self.allow_unsafe_database }
+    }
+}
+
 /// Where the data and the secret key are.
 #[derive(Args, Clone)]
 pub(crate) struct Platform {
-    /// `sqlite:PATH` or `postgres://USER:PASSWORD@HOST[,HOST…]/NAME` [default: sqlite:data/tenantry.db]
-    #[arg(long, env = "TENANTRY_DATABASE", value_name = "URL", hide_env_values = true)]
-    pub(crate) database: Option<String>,
+    #[command(flatten)]
+    pub(crate) database: Database,
     /// The file with the key that chains the audit trail and seals what must not be read from the database alone: 64
     /// hex digits. Made at the first start if it is not there. All servers of one database need the same
     /// [default: secret.key beside the SQLite database, data/secret.key with PostgreSQL]
@@ -27,23 +49,19 @@ pub(crate) struct Platform {
 }
 
 impl Platform {
-    pub(crate) fn url(&self) -> &str {
-        self.database.as_deref().unwrap_or("sqlite:data/tenantry.db")
-    }
-
     pub(crate) async fn open(&self, clock: Clock) -> anyhow::Result<App> {
-        let db = store::Db::open(self.url()).await?;
+        let db = store::Db::open_with(self.database.url(), self.database.options()).await?;
         let egress = directory::Egress::parse(&self.allow_egress);
         let egress = egress.map_err(|wrong| anyhow::anyhow!("TENANTRY_ALLOW_EGRESS {wrong}"))?;
         Ok(App::open(db, clock, self.secret_key()?, egress).await?)
     }
 
     fn secret_key(&self) -> anyhow::Result<SecretKey> {
-        if self.secret_key_file.is_none() && self.url() == "sqlite::memory:" {
+        if self.secret_key_file.is_none() && self.database.url() == "sqlite::memory:" {
             return Ok(SecretKey::generate()?);
         }
         let path = self.secret_key_file.clone().unwrap_or_else(|| {
-            let database = self.url().strip_prefix("sqlite:").map(Path::new).and_then(Path::parent);
+            let database = self.database.url().strip_prefix("sqlite:").map(Path::new).and_then(Path::parent);
             database.unwrap_or(Path::new(DEFAULT_FOLDER)).join(KEY_FILE)
         });
         match std::fs::read_to_string(&path) {

@@ -57,8 +57,8 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
         (true, Some(at)) => Clock::standing(app::parse_time(at).map_err(|wrong| anyhow!("--at {wrong}"))?),
     };
     let mut platform = args.platform;
-    if args.sandbox && platform.database.is_none() {
-        platform.database = Some("sqlite::memory:".into());
+    if args.sandbox && platform.database.url.is_none() {
+        platform.database.url = Some("sqlite::memory:".into());
     }
     let app = Arc::new(platform.open(clock).await?);
     let was_chosen = chosen.is_some();
