@@ -3,6 +3,8 @@
 pub(crate) mod migrate;
 pub(crate) mod postgres;
 pub(crate) mod sqlite;
+#[cfg(test)]
+mod tests;
 pub(crate) mod value;
 
 use crate::Error;

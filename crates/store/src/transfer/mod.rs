@@ -239,3 +239,26 @@ async fn pour(
     written.await?;
     Ok(Tally { tables, sequences })
 }
+
+/// What the plan of the newest schema has, for a test that compares it with the engines' own catalogues.
+#[cfg(test)]
+pub(crate) struct Contents {
+    plan: Plan,
+    /// `table.column`, sorted.
+    pub(crate) columns: Vec<String>,
+    pub(crate) sequences: Vec<String>,
+}
+
+#[cfg(test)]
+impl Contents {
+    pub(crate) async fn newest() -> Result<Self, Error> {
+        let plan = Plan::at(crate::engine::migrate::NEWEST).await?;
+        let mut columns: Vec<String> = plan.tables.iter().flat_map(|table| table.column_names()).collect();
+        columns.sort();
+        Ok(Contents { columns, sequences: plan.sequences.clone(), plan })
+    }
+
+    pub(crate) async fn rows(&self, tx: &mut Tx) -> Result<u64, Error> {
+        self.plan.count(tx).await
+    }
+}

@@ -200,6 +200,11 @@ impl Table {
             .await
     }
 
+    #[cfg(test)]
+    pub(super) fn column_names(&self) -> Vec<String> {
+        self.columns.iter().map(|(column, _)| format!("{}.{column}", self.name)).collect()
+    }
+
     pub(super) async fn clear(&self, tx: &mut Tx) -> Result<(), Error> {
         tx.execute(&format!("DELETE FROM {}", quoted(&self.name)), args![]).await.map(drop)
     }

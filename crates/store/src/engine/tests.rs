@@ -1,0 +1,196 @@
+//! What only the store's own rooms can see: the second wall with the first one taken away, and whether the tools know
+//! every table.
+
+use super::value::args;
+use super::{Db, Scope, Tx};
+use crate::Error;
+use crate::transfer::Contents;
+use domain::PartnerId;
+
+#[path = "../../tests/it/support.rs"]
+#[allow(dead_code, reason = "the integration tests use more of it")]
+mod support;
+
+use support::{Folder, postgres, postgres_is_here, seed, signed_in_as, sql};
+
+const ONE: PartnerId = PartnerId(1);
+
+async fn numbers(db: &Db, scope: Scope, query: &'static str) -> Result<Vec<i64>, Error> {
+    db.read(scope, query, |query, tx| {
+        Box::pin(async move { tx.all(query, args![], |row| row.next::<i64>()).await })
+    })
+    .await
+}
+
+async fn changed(db: &Db, scope: Scope, statement: &'static str) -> Result<u64, Error> {
+    db.write(scope, statement, |statement, tx| Box::pin(tx.execute(statement, args![]))).await
+}
+
+async fn texts(tx: &mut Tx, query: &str) -> Vec<String> {
+    tx.all(query, args![], |row| row.next::<String>()).await.unwrap()
+}
+
+/// A database as a superuser opens it, and one as an ordinary role does that owns it: the wall has to hold for both, by
+/// different means.
+async fn databases() -> Vec<(String, String)> {
+    let (as_superuser, as_superuser_too) = (postgres().await, postgres().await);
+    let name = format!("tools_owner_{}_{}", std::process::id(), as_superuser_too.rsplit('_').next().unwrap());
+    let database = as_superuser_too.rsplit('/').next().unwrap();
+    sql(
+        &as_superuser_too,
+        &format!(
+            "CREATE ROLE {name} LOGIN PASSWORD 'secret'; ALTER DATABASE {database} OWNER TO {name};
+             GRANT ALL ON SCHEMA public TO {name}"
+        ),
+    )
+    .await;
+    let as_owner = signed_in_as(&as_superuser_too, &name, "secret");
+    vec![(as_superuser.clone(), as_superuser), (as_superuser_too, as_owner)]
+}
+
+/// The first wall is the partner in every statement. These have none.
+#[tokio::test(flavor = "multi_thread")]
+async fn row_level_security_hides_other_partners_rows_where_a_statement_forgot_to() {
+    if !postgres_is_here() {
+        return;
+    }
+    for (superuser, url) in databases().await {
+        let db = Db::open(&url).await.unwrap();
+        seed(&superuser, 10).await;
+        let mine = Scope::Partner(ONE);
+        for (query, expected) in [
+            ("SELECT DISTINCT partner_id FROM customers", &[1][..]),
+            ("SELECT COUNT(*) FROM customers", &[10]),
+            ("SELECT COUNT(*) FROM customers WHERE partner_id = 2", &[0]),
+            ("SELECT DISTINCT partner_id FROM customer_tags", &[1]),
+            ("SELECT id FROM partners", &[1]),
+            ("SELECT COUNT(*) FROM customers c JOIN customer_tags t ON t.customer_id <> c.id", &[90]),
+        ] {
+            assert_eq!(numbers(&db, mine, query).await.unwrap(), expected, "{url}: {query}");
+            // The control: the server's own business sees all.
+            let all = numbers(&db, Scope::System, query).await.unwrap();
+            assert_ne!(all, expected, "{url}: {query}");
+        }
+        for (statement, rows) in [
+            ("UPDATE customers SET city = 'x'", 10),
+            ("DELETE FROM customer_tags WHERE customer_id > 10", 5),
+            ("UPDATE partners SET suspended = true", 1),
+        ] {
+            assert_eq!(changed(&db, mine, statement).await.unwrap(), rows, "{url}: {statement}");
+        }
+        // A row of somebody else's cannot be written either, nor made one's own one's else.
+        for statement in [
+            "INSERT INTO customer_tags (partner_id, customer_id, position, key, value) VALUES (2, 1, 9, 'k', 'v')",
+            "UPDATE customers SET partner_id = 2 WHERE partner_id = 1",
+        ] {
+            let refused = changed(&db, mine, statement).await.unwrap_err().to_string();
+            assert!(refused.contains("row-level security"), "{url}: {statement}: {refused}");
+        }
+        // What a partner may not see is not found out through the role either.
+        assert_eq!(numbers(&db, Scope::Partner(PartnerId(3)), "SELECT COUNT(*) FROM users").await.unwrap(), [0]);
+
+        // The control: with the wall down, the same statement shows the other partner's rows.
+        let down = if superuser == url {
+            "ALTER TABLE customers DISABLE ROW LEVEL SECURITY"
+        } else {
+            "ALTER TABLE customers NO FORCE ROW LEVEL SECURITY"
+        };
+        sql(&superuser, down).await;
+        assert_eq!(numbers(&db, mine, "SELECT COUNT(*) FROM customers").await.unwrap(), [20], "{url}");
+        let found = crate::doctor::examine(&url, &|| jiff::Timestamp::UNIX_EPOCH).await;
+        let wall = found.into_iter().find(|check| check.name == "row level security").unwrap();
+        assert_eq!(wall.verdict, crate::doctor::Verdict::Problem, "{wall:?}");
+
+        // The next start puts it up again.
+        Db::open(&url).await.unwrap();
+        assert_eq!(numbers(&db, mine, "SELECT COUNT(*) FROM customers").await.unwrap(), [10], "{url}");
+    }
+}
+
+/// Every table has a partner and the wall, but for these, which belong to nobody.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_table_that_has_a_partner_is_behind_the_wall() {
+    if !postgres_is_here() {
+        return;
+    }
+    let url = postgres().await;
+    Db::open(&url).await.unwrap();
+    let mut tx = Tx::snapshot(&url).await.unwrap();
+    let open = "SELECT tablename::text FROM pg_tables t WHERE schemaname = 'public' AND NOT EXISTS (
+                    SELECT FROM pg_policies p WHERE p.tablename = t.tablename AND p.policyname = 'one_partner')
+                ORDER BY tablename";
+    assert_eq!(texts(&mut tx, open).await, ["schema_migrations", "secret_check"]);
+    let unforced = "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
+                    AND relrowsecurity <> relforcerowsecurity";
+    assert_eq!(texts(&mut tx, unforced).await, [""; 0]);
+    // A unique violation shows what the wall hides, so unique keys start with the partner; these are random, or name
+    // what is nobody's.
+    let global = "SELECT i.indexrelid::regclass::text FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
+                  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
+                  WHERE i.indisunique AND c.relnamespace = 'public'::regnamespace AND a.attname <> 'partner_id'
+                  ORDER BY 1";
+    let known = [
+        "customers_generated_external_id_key",
+        "partners_name_key_key",
+        "partners_pkey",
+        "schema_migrations_pkey",
+        "secret_check_pkey",
+        "users_key_id_key",
+    ];
+    assert_eq!(texts(&mut tx, global).await, known);
+}
+
+/// The tools read what there is from the migrations; that has to be what both engines have.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tools_know_every_table_and_column_and_sequence() {
+    let folder = Folder::new();
+    let mut urls = vec![folder.sqlite("t.db")];
+    if postgres_is_here() {
+        urls.push(postgres().await);
+    }
+    let contents = Contents::newest().await.unwrap();
+    for url in urls {
+        Db::open(&url).await.unwrap().close().await;
+        let mut tx = Tx::snapshot(&url).await.unwrap();
+        let (columns, sequences) = if url.starts_with("sqlite:") {
+            (
+                "SELECT s.name || '.' || c.name FROM sqlite_schema s, pragma_table_xinfo(s.name) c
+                 WHERE s.type = 'table' AND s.name NOT IN ('schema_migrations', 'sequences') ORDER BY 1",
+                "SELECT name FROM sequences ORDER BY 1",
+            )
+        } else {
+            (
+                "SELECT table_name || '.' || column_name FROM information_schema.columns
+                 WHERE table_schema = 'public' AND table_name <> 'schema_migrations'",
+                "SELECT regexp_replace(sequencename, '_id$', '') FROM pg_sequences WHERE schemaname = 'public' ORDER BY 1",
+            )
+        };
+        let mut columns = texts(&mut tx, columns).await;
+        columns.sort();
+        assert_eq!(columns, contents.columns, "{url}");
+        assert_eq!(texts(&mut tx, sequences).await, contents.sequences, "{url}");
+        // A database that nobody has used yet counts as empty.
+        assert_eq!(contents.rows(&mut tx).await.unwrap(), 0, "{url}");
+    }
+}
+
+#[test]
+fn a_password_is_in_no_message() {
+    const URLS: [&str; 8] = [
+        "postgres://u:p4ss%20word@h:99999/d",
+        "postgres://u:p4ss?word@h/d",
+        "postgres://u:p4ss@word@h/d?p4ss=1",
+        "postgres://u:p4ss#word@h/d?sslmode=p4ss",
+        "postgres://u:p4ss@/d?host=",
+        "postgres://u:p4ss@h/d?sslrootcert=/none",
+        "postgres://u:p4ss@h/d?sslmode=verify-full&sslrootcert=/none",
+        "postgres://u:p4ss@127.0.0.1:1/d",
+    ];
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    for url in URLS {
+        let error = runtime.block_on(Db::open(url)).err().unwrap_or_else(|| panic!("{url}"));
+        let said = format!("{error} {error:?}");
+        assert!(!said.contains("p4ss"), "{url}: {said}");
+        assert!(said.len() > 40, "{url}: {said}");
+    }
+}

@@ -1,0 +1,134 @@
+//! PostgreSQL clusters of a test's own, for what cannot be done to one that others use.
+
+use crate::support::{postgres_is_here, skipped, sql};
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+pub(crate) struct Cluster {
+    folder: PathBuf,
+    programs: PathBuf,
+    pub(crate) port: u16,
+    /// Stops the server and removes the folder when its standard input ends, however this process ends.
+    cleaner: Option<Child>,
+}
+
+impl Cluster {
+    /// A new cluster with these settings; `None`, said aloud, where PostgreSQL's programs are not installed.
+    pub(crate) fn start(settings: &[&str]) -> Option<Self> {
+        if !postgres_is_here() {
+            return None;
+        }
+        let mut cluster = Self::prepare()?;
+        let data = cluster.data();
+        cluster.run("initdb", &["-D", &data, "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8", "--locale=C"]);
+        cluster.serve(settings);
+        Some(cluster)
+    }
+
+    /// A standby that follows this one.
+    pub(crate) fn standby(&self) -> Self {
+        let mut standby = Self::prepare().unwrap();
+        let data = standby.data();
+        standby.run("pg_basebackup", &["-D", &data, "-R", "-X", "stream", "-c", "fast", "-d", &self.url()]);
+        standby.serve(&[]);
+        standby
+    }
+
+    fn prepare() -> Option<Self> {
+        let mut found: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
+            .into_iter()
+            .flatten()
+            .map(|version| version.unwrap().path().join("bin"))
+            .filter(|programs| programs.join("initdb").exists())
+            .collect();
+        found.sort();
+        let Some(programs) = found.pop() else {
+            skipped("PostgreSQL's programs are not in /usr/lib/postgresql");
+            return None;
+        };
+        let folder = tempfile::Builder::new().prefix("tenantry-cluster-").tempdir().unwrap().keep();
+        let script = format!(
+            "trap '' INT; read line; cd '{0}'; {1} {2}/pg_ctl -D data -m immediate stop >/dev/null 2>&1; rm -rf '{0}'",
+            folder.display(),
+            as_postgres().join(" "),
+            programs.display(),
+        );
+        let cleaner = Command::new("sh").args(["-c", &script]).stdin(Stdio::piped()).spawn().unwrap();
+        if !as_postgres().is_empty() {
+            assert!(Command::new("chown").arg("postgres").arg(&folder).status().unwrap().success());
+        }
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = free.local_addr().unwrap().port();
+        Some(Cluster { folder, programs, port, cleaner: Some(cleaner) })
+    }
+
+    pub(crate) fn data(&self) -> String {
+        self.folder.join("data").display().to_string()
+    }
+
+    fn serve(&mut self, settings: &[&str]) {
+        let mut options = format!(
+            "-c listen_addresses=127.0.0.1 -c port={} -c unix_socket_directories= -c max_connections=60",
+            self.port
+        );
+        for setting in settings {
+            options.push_str(&format!(" -c {setting}"));
+        }
+        let (data, log) = (self.data(), self.folder.join("log").display().to_string());
+        self.run("pg_ctl", &["-D", &data, "-w", "-s", "-l", &log, "-o", &options, "start"]);
+    }
+
+    pub(crate) fn run(&self, program: &str, args: &[&str]) {
+        let program = self.programs.join(program).display().to_string();
+        let words: Vec<&str> = as_postgres().iter().copied().chain([program.as_str()]).collect();
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).args(args).current_dir(&self.folder).stdout(Stdio::null());
+        assert!(command.status().unwrap().success(), "{program} {args:?}");
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+    }
+
+    pub(crate) async fn set(&self, setting: &str) {
+        sql(&self.url(), &format!("ALTER SYSTEM SET {setting}")).await;
+        sql(&self.url(), "SELECT pg_reload_conf()").await;
+    }
+
+    /// A signal, by its name, for every process of the server: `STOP` freezes it, `CONT` thaws it.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = std::fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap();
+        let pid = pid.lines().next().unwrap();
+        // Those that ended since they were listed are not missed.
+        let script = format!("kill -{name} {pid} $(ps -o pid= --ppid {pid}) 2>/dev/null");
+        Command::new("sh").args(["-c", &script]).status().unwrap();
+    }
+
+    pub(crate) fn stop(&self) {
+        self.run("pg_ctl", &["-D", &self.data(), "-m", "immediate", "-s", "stop"]);
+    }
+
+    pub(crate) fn promote(&self) {
+        self.run("pg_ctl", &["-D", &self.data(), "-w", "-s", "promote"]);
+    }
+}
+
+/// PostgreSQL does not run as root.
+fn as_postgres() -> &'static [&'static str] {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let root = status.lines().any(|line| line.starts_with("Uid:\t0\t"));
+    if root { &["runuser", "-u", "postgres", "--"] } else { &[] }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if let Some(mut cleaner) = self.cleaner.take() {
+            if std::path::Path::new(&self.data()).join("postmaster.pid").exists() {
+                self.signal("CONT"); // a frozen server does not stop
+            }
+            cleaner.stdin.take().unwrap().write_all(b"\n").unwrap();
+            cleaner.wait().unwrap();
+        }
+    }
+}
