@@ -68,7 +68,7 @@ pub async fn examine(url: &str, now: &(dyn Fn() -> Timestamp + Sync)) -> Vec<Che
     if let Err(error) = looked {
         let advice =
             "see that the database is there, that --database names it, and that this user may read it";
-        report.add("database", Verdict::Problem, error.to_string(), advice);
+        report.add("access", Verdict::Problem, error.to_string(), advice);
     }
     report.0
 }

@@ -87,7 +87,10 @@ async fn row_level_security_hides_other_partners_rows_where_a_statement_forgot_t
             assert!(refused.contains("row-level security"), "{url}: {statement}: {refused}");
         }
         // What a partner may not see is not found out through the role either.
-        assert_eq!(numbers(&db, Scope::Partner(PartnerId(3)), "SELECT COUNT(*) FROM users").await.unwrap(), [0]);
+        assert_eq!(
+            numbers(&db, Scope::Partner(PartnerId(3)), "SELECT COUNT(*) FROM users").await.unwrap(),
+            [0]
+        );
 
         // The control: with the wall down, the same statement shows the other partner's rows.
         let down = if superuser == url {
@@ -120,7 +123,8 @@ async fn every_table_that_has_a_partner_is_behind_the_wall() {
                     SELECT FROM pg_policies p WHERE p.tablename = t.tablename AND p.policyname = 'one_partner')
                 ORDER BY tablename";
     assert_eq!(texts(&mut tx, open).await, ["schema_migrations", "secret_check"]);
-    let unforced = "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
+    let unforced =
+        "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
                     AND relrowsecurity <> relforcerowsecurity";
     assert_eq!(texts(&mut tx, unforced).await, [""; 0]);
     // A unique violation shows what the wall hides, so unique keys start with the partner; these are random, or name

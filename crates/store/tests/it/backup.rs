@@ -63,7 +63,8 @@ async fn a_backup_of_either_engine_is_restored_into_either() {
         assert_eq!(std::fs::read(&file).unwrap(), before, "restoring changed the backup");
     }
     // Nothing is left lying about.
-    let expected: Vec<&str> = if postgres_is_here() { vec!["0.backup", "1.backup"] } else { vec!["0.backup"] };
+    let expected: Vec<&str> =
+        if postgres_is_here() { vec!["0.backup", "1.backup"] } else { vec!["0.backup"] };
     let left: Vec<String> = names(&folder).into_iter().filter(|n| *n != "new" && *n != "from.db").collect();
     assert_eq!(left, expected);
 }

@@ -21,7 +21,8 @@ impl Cluster {
         }
         let mut cluster = Self::prepare()?;
         let data = cluster.data();
-        cluster.run("initdb", &["-D", &data, "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8", "--locale=C"]);
+        cluster
+            .run("initdb", &["-D", &data, "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8", "--locale=C"]);
         cluster.serve(settings);
         Some(cluster)
     }
@@ -89,6 +90,14 @@ impl Cluster {
 
     pub(crate) fn url(&self) -> String {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// A setting that counts at once, written where `ALTER SYSTEM` would write it.
+    pub(crate) fn set_now(&self, setting: &str) {
+        let file = format!("{}/postgresql.auto.conf", self.data());
+        let mut file = std::fs::OpenOptions::new().append(true).open(file).unwrap();
+        writeln!(file, "{setting}").unwrap();
+        self.run("pg_ctl", &["-D", &self.data(), "-s", "reload"]);
     }
 
     pub(crate) async fn set(&self, setting: &str) {

@@ -11,9 +11,7 @@ use tenantry_store::{Db, Error, Options, Scope, partners};
 async fn add(db: &Db, name: &str) -> Result<bool, Error> {
     let name = CustomerName::parse(name).unwrap();
     db.write(Scope::System, name, |name, tx| {
-        Box::pin(async move {
-            Ok(partners::insert(tx, name, Timestamp::UNIX_EPOCH).await?.is_some())
-        })
+        Box::pin(async move { Ok(partners::insert(tx, name, Timestamp::UNIX_EPOCH).await?.is_some()) })
     })
     .await
 }
@@ -39,43 +37,59 @@ async fn add_within(db: &Db, name: &str, limit: Duration) -> Result<(), Error> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_host_takes_over_without_a_restart() {
-    for (how, limit) in [("stopped", 10), ("fenced", 10), ("frozen", 30)] {
-        let Some(first) = Cluster::start(&["wal_level=replica"]) else { return };
-        let second = first.standby();
-        let url = format!("postgres://postgres@127.0.0.1:{},127.0.0.1:{}/postgres", first.port, second.port);
-        let db = Db::open(&url).await.unwrap();
-        // The control: one that knows only the first host, and one that asked the standby first.
-        let alone = Db::open(&first.url()).await.unwrap();
-        let reversed = format!("postgres://postgres@127.0.0.1:{},127.0.0.1:{}/postgres", second.port, first.port);
-        let reversed = Db::open(&reversed).await.unwrap();
-        assert!(add(&reversed, "Zero").await.unwrap());
-        // Several connections, all of which will be to the wrong host.
-        let several = (0..8).map(|i| {
+async fn another_host_takes_over_from_one_that_stopped() {
+    take_over("stopped", Duration::from_secs(10), Cluster::stop).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_host_takes_over_from_one_that_became_read_only() {
+    take_over("read-only", Duration::from_secs(10), |first| {
+        first.set_now("default_transaction_read_only = on");
+    })
+    .await;
+}
+
+/// A frozen server accepts connections, and answers nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_host_takes_over_from_one_that_froze() {
+    take_over("frozen", Duration::from_secs(20), |first| first.signal("STOP")).await;
+}
+
+/// Without a restart, and without a connection of before getting in the way.
+async fn take_over(how: &str, limit: Duration, fail: impl FnOnce(&Cluster)) {
+    let Some(first) = Cluster::start(&["wal_level=replica"]) else { return };
+    let second = first.standby();
+    let hosts = |a: &Cluster, b: &Cluster| {
+        format!("postgres://postgres@127.0.0.1:{},127.0.0.1:{}/postgres", a.port, b.port)
+    };
+    let db = Db::open(&hosts(&first, &second)).await.unwrap();
+    // The standby is asked first, and passed over.
+    assert!(add(&Db::open(&hosts(&second, &first)).await.unwrap(), "Zero").await.unwrap());
+    let alone = Db::open(&first.url()).await.unwrap();
+    // Several connections, all of which will be to the wrong host.
+    let several: Vec<_> = (0..8)
+        .map(|i| {
             let db = db.clone();
             tokio::spawn(async move { add(&db, &format!("Before {i}")).await })
-        });
-        for one in several.collect::<Vec<_>>() {
-            assert!(one.await.unwrap().unwrap());
-        }
-        while names(&second.url()).await != names(&first.url()).await {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-
-        match how {
-            "stopped" => first.stop(),
-            "fenced" => first.set("default_transaction_read_only = on").await,
-            _ => first.signal("STOP"),
-        }
-        second.promote();
-        let started = Instant::now();
-        add_within(&db, "After", Duration::from_secs(limit)).await.unwrap_or_else(|e| panic!("{how}: {e}"));
-        println!("{how}: the first change after {:?}", started.elapsed());
-        assert!(look(&db).await.unwrap(), "{how}");
-        assert!(names(&second.url()).await.ends_with("After"), "{how}");
-        let lost = add_within(&alone, "Control", Duration::from_secs(1)).await;
-        assert!(matches!(lost, Err(Error::Unavailable(_))), "{how}: {lost:?}");
+        })
+        .collect();
+    for one in several {
+        assert!(one.await.unwrap().unwrap());
     }
+    while names(&second.url()).await != names(&first.url()).await {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+
+    fail(&first);
+    second.promote();
+    let started = Instant::now();
+    add_within(&db, "After", limit).await.unwrap_or_else(|e| panic!("{how}: {e}"));
+    println!("{how}: the first change after {:?}", started.elapsed());
+    assert!(look(&db).await.unwrap());
+    assert!(names(&second.url()).await.ends_with("After"));
+    // The control: one that knows only the first host.
+    let lost = add_within(&alone, "Control", Duration::from_secs(1)).await;
+    assert!(matches!(lost, Err(Error::Unavailable(_))), "{how}: {lost:?}");
 }
 
 /// From now on commits wait for a standby that is not there.
@@ -86,7 +100,8 @@ async fn demand_a_standby(cluster: &Cluster) {
     let mut probes = Vec::new();
     while value(&cluster.url(), waiting).await == "0" {
         let url = cluster.url();
-        probes.push(tokio::spawn(async move { sql(&url, "CREATE TABLE IF NOT EXISTS probe (id int)").await }));
+        probes
+            .push(tokio::spawn(async move { sql(&url, "CREATE TABLE IF NOT EXISTS probe (id int)").await }));
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
@@ -181,7 +196,10 @@ async fn a_database_that_would_lose_changes_is_refused() {
         let Error::Unfit(said) = refused else { panic!("{setting}: {refused:?}") };
         assert!(said.contains(why) && said.contains("--allow-unsafe-database"), "{setting}: {said}");
         // Nothing was made in it.
-        assert_eq!(value(&cluster.url(), "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").await, "0");
+        assert_eq!(
+            value(&cluster.url(), "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").await,
+            "0"
+        );
         // The way out, and what the doctor says of it.
         Db::open_with(&cluster.url(), Options { allow_unsafe: true }).await.unwrap();
         let checks = tenantry_store::doctor::examine(&cluster.url(), &|| Timestamp::UNIX_EPOCH).await;
@@ -288,7 +306,10 @@ async fn tls_is_as_strict_as_the_url_says() {
         }
     }
     // A name that the certificate does not have.
-    let wrong = format!("postgres://postgres@localhost.localdomain:{}/postgres?hostaddr=127.0.0.1&{verified}", secure.port);
+    let wrong = format!(
+        "postgres://postgres@localhost.localdomain:{}/postgres?hostaddr=127.0.0.1&{verified}",
+        secure.port
+    );
     let refused = Db::open(&wrong).await.err().unwrap().to_string();
     assert!(refused.contains("certificate"), "{refused}");
 }
@@ -297,7 +318,8 @@ async fn tls_is_as_strict_as_the_url_says() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_password_is_said_without_it() {
     let Some(cluster) = Cluster::start(&[]) else { return };
-    sql(&cluster.url(), "CREATE ROLE someone LOGIN PASSWORD 'right'; GRANT ALL ON SCHEMA public TO someone").await;
+    sql(&cluster.url(), "CREATE ROLE someone LOGIN PASSWORD 'right'; GRANT ALL ON SCHEMA public TO someone")
+        .await;
     let rules = format!("{}/pg_hba.conf", cluster.data());
     let trusting = std::fs::read_to_string(&rules).unwrap();
     std::fs::write(&rules, format!("host all someone 127.0.0.1/32 scram-sha-256\n{trusting}")).unwrap();
