@@ -274,7 +274,8 @@ async fn tls_is_as_strict_as_the_url_says() {
     let impostor = format!("sslmode=verify-full&sslrootcert={}", file("other.pem"));
     let empty = format!("sslmode=verify-full&sslrootcert={}", file("empty.pem"));
     // Which parameters; is it encrypted with a server that can, with one that cannot; `Err` has the reason.
-    let cases: [(&str, Result<&str, &str>, Result<&str, &str>); 9] = [
+    type Expected = Result<&'static str, &'static str>;
+    let cases: [(&str, Expected, Expected); 9] = [
         ("", Ok("true"), Ok("false")),
         ("sslmode=disable", Ok("false"), Ok("false")),
         ("sslmode=prefer", Ok("true"), Ok("false")),

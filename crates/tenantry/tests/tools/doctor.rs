@@ -1,7 +1,7 @@
 //! `tenantry doctor`: what is wrong, what to do, and an exit status for scripts.
 
-use crate::support::{Database, Engine, Failures, command};
-use crate::{done, printed, run, sql};
+use crate::support::{Database, Engine, Failures};
+use crate::{done, printed, run, run_with, sql};
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt;
 
@@ -170,8 +170,7 @@ fn it_changes_nothing_and_reads_well() {
 #[test]
 fn a_host_that_does_not_answer_is_a_problem_without_the_password() {
     let output =
-        command(&["doctor"]).env("TENANTRY_DATABASE", "postgres://u:p4ss@127.0.0.1:1,127.0.0.1:2/d").output();
-    let output = output.unwrap();
+        run_with(&["doctor"], &[("TENANTRY_DATABASE", "postgres://u:p4ss@127.0.0.1:1,127.0.0.1:2/d")]);
     let said = printed(&output);
     assert_eq!(output.status.code(), Some(1));
     assert!(

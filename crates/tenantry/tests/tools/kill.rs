@@ -19,7 +19,7 @@ fn filled(engine: Engine) -> Database {
 }
 
 fn start(args: &[&str]) -> Child {
-    command(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    command(Path::new("/"), args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
 fn wait_until(what: &str, mut reached: impl FnMut() -> bool) {
@@ -128,7 +128,7 @@ fn a_backup_that_cannot_be_written_to_its_end_leaves_nothing() {
     let folder = database.folder().join("backups");
     std::fs::create_dir(&folder).unwrap();
     let file = folder.join("b.backup").display().to_string();
-    let binary = command(&[]).get_program().to_owned();
+    let binary = command(Path::new("/"), &[]).get_program().to_owned();
     for (blocks, fits) in [(64, false), (2_000, false), (6_000, false), (1_000_000, true)] {
         // Signal 25 (XFSZ) is left out, so that the write fails instead.
         let script = format!("trap '' 25; ulimit -f {blocks}; exec \"$@\"");

@@ -30,8 +30,15 @@ fn block_on<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
 }
 
+/// Run the binary with these arguments, in a folder of its own: what it needs of others it is told.
 fn run(args: &[&str]) -> Output {
-    support::command(args).output().unwrap()
+    run_with(args, &[])
+}
+
+fn run_with(args: &[&str], environment: &[(&str, &str)]) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = support::command(folder.path(), args);
+    command.envs(environment.iter().copied()).output().unwrap()
 }
 
 fn printed(output: &Output) -> String {

@@ -1,7 +1,7 @@
 //! A platform's life on the move: backed up while it serves, restored, copied, and served from again.
 
-use crate::support::{Api, Database, Engine, Server, command, customer, on_both_engines};
-use crate::{done, refused, sql, value};
+use crate::support::{Api, Database, Engine, Server, customer, on_both_engines};
+use crate::{done, refused, run_with, sql, value};
 use serde_json::json;
 
 on_both_engines!(
@@ -106,7 +106,6 @@ fn what_would_lose_changes_is_not_served_from(engine: Engine) {
     });
     assert!(by_environment.log().contains("unsafe databases are allowed"), "{}", by_environment.log());
     // The control: said no, it is no.
-    let mut said_no = command(&serve);
-    let output = said_no.env("TENANTRY_ALLOW_UNSAFE_DATABASE", "0").output().unwrap();
+    let output = run_with(&serve, &[("TENANTRY_ALLOW_UNSAFE_DATABASE", "0")]);
     assert!(!output.status.success());
 }
