@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 #![allow(clippy::needless_pass_by_value, reason = "a case's values are written on the spot")]
 
+mod change;
 mod cli;
 mod create;
 mod openapi;

@@ -10,7 +10,7 @@ mod table;
 pub(crate) use client::{Answer, Api};
 pub(crate) use database::{Database, Engine};
 pub(crate) use server::{Server, command};
-pub(crate) use table::{ABSENT, Failures, customer};
+pub(crate) use table::{ABSENT, Failures, customer, patched};
 
 /// The documented test clock, the seed's.
 pub(crate) const NOW: &str = "2016-09-15T18:17:04Z";

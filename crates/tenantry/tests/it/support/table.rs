@@ -16,7 +16,7 @@ pub(crate) fn customer(change: &Value) -> Value {
 }
 
 /// Change the fields that are named, objects field by field, and take those away that are [`ABSENT`].
-fn patched(body: &mut Value, change: &Value) {
+pub(crate) fn patched(body: &mut Value, change: &Value) {
     let (Value::Object(fields), Value::Object(changes)) = (&mut *body, change) else {
         *body = change.clone();
         return;
