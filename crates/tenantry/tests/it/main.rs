@@ -7,8 +7,10 @@
 
 mod change;
 mod cli;
+mod conditions;
 mod create;
 mod openapi;
+mod races;
 mod sandbox;
 mod seed;
 mod stop;
