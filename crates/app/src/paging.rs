@@ -2,6 +2,7 @@
 
 use crate::Error;
 use domain::{Violation, Violations};
+use std::num::{IntErrorKind, ParseIntError};
 
 const MOST_PER_PAGE: i64 = 100;
 
@@ -64,7 +65,15 @@ pub(crate) fn read(
     if violations.is_empty() { Ok(()) } else { Err(Error::Parameters(violations)) }
 }
 
+/// A number beyond all use counts as the greatest of use: such a page is past the end, as any great one is.
 pub(crate) fn whole_number(value: &str, least: i64) -> Result<i64, String> {
-    let number = value.parse().ok().filter(|number| (least..=i64::MAX / MOST_PER_PAGE).contains(number));
-    number.ok_or_else(|| format!("must be a whole number from {least}"))
+    const MOST: i64 = i64::MAX / MOST_PER_PAGE;
+    let number = value.parse().or_else(|error: ParseIntError| match error.kind() {
+        IntErrorKind::PosOverflow => Ok(MOST),
+        _ => Err(error),
+    });
+    match number {
+        Ok(number) if number >= least => Ok(number.min(MOST)),
+        _ => Err(format!("must be a whole number from {least}")),
+    }
 }
