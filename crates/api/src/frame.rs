@@ -5,7 +5,9 @@ use crate::problem::Problem;
 use crate::{BODY_LIMIT, URI_LIMIT};
 use app::App;
 use axum::body::Body;
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri, header};
 use http_body_util::Limited;
@@ -80,16 +82,12 @@ where
             tracing::info_span!("request", id, method = %request.method(), path = request.uri().path());
         let (inner, sandbox, peer) = (self.inner.clone(), self.app.is_sandbox(), self.peer);
         let answer = async move {
-            let mut response = match admit(request) {
-                Ok(mut request) => {
-                    request.extensions_mut().insert(RequestId(id.clone()));
-                    peer.map(|peer| request.extensions_mut().insert(peer));
-                    match inner.oneshot(request).await {
-                        Ok(response) => response,
-                        Err(never) => match never {},
-                    }
-                }
-                Err(problem) => problem.into_response(),
+            let mut request = admit(request);
+            request.extensions_mut().insert(RequestId(id.clone()));
+            peer.map(|peer| request.extensions_mut().insert(peer));
+            let mut response = match inner.oneshot(request).await {
+                Ok(response) => response,
+                Err(never) => match never {},
             };
             finish(&mut response, &id, sandbox);
             tracing::info!(
@@ -109,8 +107,9 @@ fn request_id(headers: &HeaderMap) -> Option<String> {
     good.then(|| id.to_owned())
 }
 
-/// Check the limits, and take the key out of the URI before anything can log it.
-fn admit<B>(request: Request<B>) -> Result<Request<Body>, Problem>
+/// Check the limits, and take the key out of the URI before anything can log it. What is beyond them goes on as a
+/// request for [`refuse`], so that a page of another origin may read that answer too.
+fn admit<B>(request: Request<B>) -> Request<Body>
 where
     B: http_body_util::BodyExt<Data = bytes::Bytes> + Send + 'static,
     B::Error: Into<axum::BoxError>,
@@ -118,19 +117,33 @@ where
     let (mut parts, body) = request.into_parts();
     if parts.uri.path_and_query().is_some_and(|uri| uri.as_str().len() > URI_LIMIT) {
         let said = format!("the URI is longer than {URI_LIMIT} characters");
-        return Err(Problem::new(StatusCode::URI_TOO_LONG, said));
+        return refused(parts, Problem::new(StatusCode::URI_TOO_LONG, said));
     }
     let announced =
         parts.headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| length > BODY_LIMIT as u64) {
-        return Err(too_large());
+        return refused(parts, too_large());
     }
     let (uri, in_query) = without_key(&parts.uri);
     parts.uri = uri;
     if let Some(key) = parts.headers.remove(header::AUTHORIZATION).map_or(in_query, |v| Some(of_header(&v))) {
         parts.extensions.insert(PresentedKey(key));
     }
-    Ok(Request::from_parts(parts, Body::new(Limited::new(body, BODY_LIMIT))))
+    Request::from_parts(parts, Body::new(Limited::new(body, BODY_LIMIT)))
+}
+
+fn refused(mut parts: Parts, problem: Problem) -> Request<Body> {
+    parts.uri = Uri::from_static("/");
+    parts.extensions.insert(problem);
+    Request::from_parts(parts, Body::empty())
+}
+
+/// Answers what [`admit`] did not let in.
+pub(crate) async fn refuse(request: Request<Body>, next: Next) -> Response {
+    match request.extensions().get::<Problem>() {
+        Some(problem) => problem.clone().into_response(),
+        None => next.run(request).await,
+    }
 }
 
 pub(crate) fn too_large() -> Problem {

@@ -1,10 +1,11 @@
 //! The table of contents.
 
-use crate::frame::{Frame, REQUEST_ID};
+use crate::frame::{Frame, REQUEST_ID, refuse};
 use crate::problem::Problem;
 use crate::{Config, Shared, access, azure_tenants, customers, openapi, operations, sandbox, users};
 use app::App;
 use axum::Router;
+use axum::middleware::from_fn;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use http::{HeaderName, Method, StatusCode, header};
@@ -37,6 +38,7 @@ pub fn service(app: Arc<App>, config: Config) -> Frame<Router> {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this method is not allowed here")
         })
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn(refuse))
         .with_state(shared);
     if let Some(cors) = cors {
         router = router.layer(cors);
@@ -64,6 +66,8 @@ fn cors(config: &Config) -> CorsLayer {
             header::RETRY_AFTER,
             HeaderName::from_static("x-total"),
             HeaderName::from_static("x-per-page"),
+            HeaderName::from_static("idempotency-replayed"),
+            HeaderName::from_static("preference-applied"),
             REQUEST_ID,
         ])
 }
