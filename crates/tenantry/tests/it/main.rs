@@ -9,6 +9,8 @@ mod change;
 mod cli;
 mod conditions;
 mod create;
+mod frame;
+mod keys;
 mod lists;
 mod openapi;
 mod races;
