@@ -1,5 +1,6 @@
 //! The connection loop: bounded in number, in time to send a request's head, and in patience at the end.
 
+use crate::lingering::Lingering;
 use api::Frame;
 use axum::Router;
 use hyper::server::conn::http1;
@@ -50,14 +51,13 @@ pub(crate) async fn serve(
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "cannot turn Nagle's algorithm off");
         }
-        let connection =
-            http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service.for_peer(peer)));
+        let stream = TokioIo::new(Lingering::new(stream, place.ok()));
+        let connection = http.serve_connection(stream, TowerToHyperService::new(service.for_peer(peer)));
         let connection = open.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection ended early");
             }
-            drop(place);
         });
     }
     drop(listener);

@@ -6,6 +6,7 @@ mod connections;
 mod copy;
 mod directory;
 mod doctor;
+mod lingering;
 mod partner;
 mod platform;
 mod progress;
