@@ -10,6 +10,7 @@ mod cli;
 mod conditions;
 mod create;
 mod frame;
+mod hostile;
 mod keys;
 mod lists;
 mod openapi;
