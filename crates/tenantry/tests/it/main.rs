@@ -8,6 +8,7 @@
 mod change;
 mod cli;
 mod conditions;
+mod crash;
 mod create;
 mod frame;
 mod hostile;
@@ -17,6 +18,7 @@ mod openapi;
 mod races;
 mod sandbox;
 mod seed;
+mod slow;
 mod stop;
 mod support;
 mod walk;
