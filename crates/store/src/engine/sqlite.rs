@@ -32,7 +32,7 @@ enum Message {
 
 struct Readers {
     idle: Mutex<Vec<Tx>>,
-    permits: Semaphore,
+    permits: Arc<Semaphore>,
 }
 
 /// A change that waits for its turn. It is run inside a savepoint, and answered after the commit.
@@ -103,7 +103,7 @@ impl Sqlite {
             let idle = (0..READERS)
                 .map(|_| Ok(Tx(Conn::Sqlite(connect(path, Access::Look)?))))
                 .collect::<Result<_, Error>>()?;
-            Some(Arc::new(Readers { idle: Mutex::new(idle), permits: Semaphore::new(READERS) }))
+            Some(Arc::new(Readers { idle: Mutex::new(idle), permits: Arc::new(Semaphore::new(READERS)) }))
         };
         let (sender, queue) = mpsc::channel(QUEUE);
         std::thread::Builder::new()
@@ -134,16 +134,18 @@ impl Sqlite {
         E: From<Error> + Send + 'static,
     {
         let Some(readers) = &self.readers else { return self.write(input, job).await };
-        let _permit = readers.permits.acquire().await.map_err(|_| closed())?;
-        let mut tx = lock(&readers.idle).pop().ok_or_else(|| Error::defect("a permit without a reader"))?;
-        let (tx, outcome) = tokio::task::spawn_blocking(move || {
+        let readers = Arc::clone(readers);
+        let permit = Arc::clone(&readers.permits).acquire_owned().await.map_err(|_| closed())?;
+        // The reader goes back whether or not the caller still waits.
+        let reading = tokio::task::spawn_blocking(move || {
+            let mut tx =
+                lock(&readers.idle).pop().ok_or_else(|| Error::defect("a permit without a reader"))?;
             let outcome = snapshot(&mut tx, &input, &job);
-            (tx, outcome)
-        })
-        .await
-        .map_err(|e| Error::defect(format!("a reading job panicked: {e}")))?;
-        lock(&readers.idle).push(tx);
-        outcome
+            lock(&readers.idle).push(tx);
+            drop(permit);
+            outcome
+        });
+        reading.await.map_err(|e| Error::defect(format!("a reading job panicked: {e}")))?
     }
 
     /// Readers first, the writer last: who closes last takes the WAL into the database file and removes it.
