@@ -153,6 +153,15 @@ fn who_leaves_after_sending_has_created_all_or_nothing(engine: Engine) {
             _ => stream.write_all(request.as_bytes()).unwrap(),
         }
     }
+    // Readers leave, too, and take nothing with them that others need.
+    for _ in 0..LEAVERS {
+        let request = format!(
+            "GET /v2/customers?per_page=100 HTTP/1.1\r\nHost: t\r\nAuthorization: {}\r\n\r\n",
+            api.key
+        );
+        api.connect().write_all(request.as_bytes()).unwrap();
+    }
+    assert_eq!(api.get("/v2/customers").status, 200);
     // What is under way is finished before the server ends.
     server.signal("TERM");
     assert_eq!(server.wait().0.code(), Some(0), "{}", server.log());
