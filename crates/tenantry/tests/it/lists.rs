@@ -135,10 +135,10 @@ fn various(i: usize) -> Value {
     let trial = [None, Some("2016-09-22T00:00:00Z"), Some("2017-01-01T00:00:00Z")][i % 3];
     let mut body = customer(&json!({
         "name": format!("{} {i}", NAMES[i % 8]), "tags": tags[i / 2 % 4], "trial_expiration_date": trial,
-        "classification": if i % 2 == 0 { "managed_with_access" } else { "managed_without_access" },
-        "partner_billing_configuration": {"enabled": i / 3 % 2 == 0},
+        "classification": if i.is_multiple_of(2) { "managed_with_access" } else { "managed_without_access" },
+        "partner_billing_configuration": {"enabled": (i / 3).is_multiple_of(2)},
     }));
-    if i % 5 == 0 {
+    if i.is_multiple_of(5) {
         body["address"] = json!(null);
         body["azure_customer_id"] = json!(format!("Tenant-{i}"));
     }
@@ -149,8 +149,8 @@ type Filter = (&'static str, fn(usize) -> bool);
 
 /// Filters, and which customers each lets through. Those with an `i` that 7 divides were changed at [`CHANGED`].
 const FILTERS: [Filter; 33] = [
-    ("q=stra", |i| i % 8 == 0),
-    ("q=STRASSE", |i| i % 8 == 0),
+    ("q=stra", |i| i.is_multiple_of(8)),
+    ("q=STRASSE", |i| i.is_multiple_of(8)),
     ("q=fit", |i| [1, 2].contains(&(i % 8))),
     ("q=100%25", |i| i % 8 == 1),
     ("q=0%25%20%20F", |i| i % 8 == 1),
@@ -160,7 +160,7 @@ const FILTERS: [Filter; 33] = [
     ("q='", |i| i % 8 == 7),
     ("q=nobody", |_| false),
     ("q=", |_| true),
-    ("classification=managed_with_access", |i| i % 2 == 0),
+    ("classification=managed_with_access", |i| i.is_multiple_of(2)),
     ("classification=managed_without_access", |i| i % 2 == 1),
     ("tag=env", |i| [1, 2].contains(&(i / 2 % 4))),
     ("tag=env:prod", |i| i / 2 % 4 == 1),
@@ -173,13 +173,13 @@ const FILTERS: [Filter; 33] = [
     ("tag=100%25", |i| i / 2 % 4 == 3),
     ("trial=active", |i| i % 3 == 2),
     ("trial=expired", |i| i % 3 == 1),
-    ("trial=none", |i| i % 3 == 0),
+    ("trial=none", |i| i.is_multiple_of(3)),
     ("azure_customer_id=tenant-5", |i| i == 5),
     ("azure_customer_id=tenant-6", |_| false),
-    ("partner_billing=true", |i| i / 3 % 2 == 0),
+    ("partner_billing=true", |i| (i / 3).is_multiple_of(2)),
     ("partner_billing=false", |i| i / 3 % 2 == 1),
-    ("updated_since=2016-10-01", |i| i % 7 == 0),
-    ("updated_since=2016-10-01T12:00:00Z", |i| i % 7 == 0),
+    ("updated_since=2016-10-01", |i| i.is_multiple_of(7)),
+    ("updated_since=2016-10-01T12:00:00Z", |i| i.is_multiple_of(7)),
     ("updated_since=2016-10-01T12:00:01Z", |_| false),
     ("updated_since=2016-09-15T20:17:04%2B02:00", |_| true),
 ];
@@ -217,7 +217,7 @@ fn every_filter_and_every_pair(engine: Engine) {
         }
     }
     check("q=fit&classification=managed_with_access&trial=active&partner_billing=true", &|i| {
-        [1, 2].contains(&(i % 8)) && i % 2 == 0 && i % 3 == 2 && i / 3 % 2 == 0
+        [1, 2].contains(&(i % 8)) && i.is_multiple_of(2) && i % 3 == 2 && (i / 3).is_multiple_of(2)
     });
     failures.done(350);
 }
