@@ -47,7 +47,7 @@ async fn bring_up(tx: &mut Tx, purpose: Purpose) -> Result<(), Error> {
     let known = applied(tx).await?;
     let wanted = match purpose {
         Purpose::Serve => NEWEST,
-        Purpose::Fill(version) => version,
+        Purpose::Fill(version) | Purpose::Build(version) => version,
     };
     check(&known)?;
     if known.len() > wanted {

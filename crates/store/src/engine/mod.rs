@@ -37,6 +37,8 @@ pub(crate) enum Purpose {
     Serve,
     /// To be filled by a tool: with the schema that the data's origin has.
     Fill(usize),
+    /// The same, in a file that nobody else sees before it is whole and synced.
+    Build(usize),
 }
 
 /// Which engine a URL names.

@@ -252,6 +252,8 @@ impl Tries {
 
     /// `Ok` after a pause if what failed was certainly not committed, may succeed now, and there is time left.
     async fn again(&mut self, db: &Postgres, failed: Error) -> Result<(), Error> {
+        // At the start an unfit database is for the operator; to a running server it is one more that cannot be used.
+        let failed = if let Error::Unfit(why) = failed { Error::Unavailable(why) } else { failed };
         if matches!(failed, Error::Unavailable(_)) {
             // A host that is read-only or gone is that for every connection to it.
             db.pool.retain(|_, _| false);

@@ -16,6 +16,8 @@ const JOBS_PER_COMMIT: usize = 64;
 /// Waiting jobs beyond this make their callers wait to be queued.
 const QUEUE: usize = 1024;
 const READERS: usize = 8;
+/// `application_id` of backups: "TNTY".
+pub(crate) const BACKUP: u32 = 0x544e_5459;
 /// Versions before it can lose commits when two connections write and checkpoint at once.
 const OLDEST_SAFE: i32 = 3_051_003;
 
@@ -93,12 +95,14 @@ impl Sqlite {
         if !in_memory {
             make_private(Path::new(path))?;
         }
-        let writer = connect(path, Access::Change(options))?;
+        let building = matches!(purpose, Purpose::Build(_));
+        let access = if building { Access::Build } else { Access::Change(options) };
+        let writer = connect(path, access)?;
         let mut tx = Tx(Conn::Sqlite(writer));
         migrate::sqlite(&mut tx, purpose)?;
 
-        let readers = if in_memory {
-            None // such a database lives in its one connection
+        let readers = if in_memory || building {
+            None // the first lives in its one connection, and the second would lock others out
         } else {
             let idle = (0..READERS)
                 .map(|_| Ok(Tx(Conn::Sqlite(connect(path, Access::Look)?))))
@@ -191,6 +195,8 @@ pub(crate) fn is_safe_version() -> bool {
 pub(crate) enum Access {
     /// Change data; the file is made if it is not there.
     Change(Options),
+    /// Write a file that nobody else sees yet, on whatever disk. It is synced when it is done.
+    Build,
     /// Read data, of a file that is there, as it is.
     Look,
     /// Read a file that nobody writes, without looking for anything beside it.
@@ -199,7 +205,7 @@ pub(crate) enum Access {
 
 pub(crate) fn connect(path: &str, access: Access) -> Result<Connection, Error> {
     let (flags, name) = match access {
-        Access::Change(_) => {
+        Access::Change(_) | Access::Build => {
             (OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE, path.to_owned())
         }
         Access::Look => (OpenFlags::SQLITE_OPEN_READ_WRITE, path.to_owned()),
@@ -218,7 +224,14 @@ pub(crate) fn connect(path: &str, access: Access) -> Result<Connection, Error> {
     )?;
     match access {
         Access::Look | Access::Sealed => conn.execute_batch("PRAGMA query_only = ON")?,
+        Access::Build => conn.execute_batch("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF")?,
         Access::Change(options) => {
+            // Turning its journal on would change it, and a backup of which a byte has changed is none.
+            if conn.query_row("PRAGMA application_id", [], |row| row.get::<_, u32>(0))? == BACKUP {
+                return Err(Error::Unfit(format!(
+                    "{path} is a backup: put it into a new database with `tenantry restore`"
+                )));
+            }
             conn.execute_batch(
                 "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864;",
             )?;

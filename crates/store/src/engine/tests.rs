@@ -1,10 +1,12 @@
 //! What only the store's own rooms can see: the second wall with the first one taken away, and whether the tools know
 //! every table.
 
+use super::migrate::{self, NEWEST};
+use super::sqlite::Durability;
 use super::value::args;
-use super::{Db, Scope, Tx};
+use super::{Db, Options, Purpose, Scope, Tx};
 use crate::Error;
-use crate::transfer::Contents;
+use crate::transfer::{Contents, backup, copy, restore};
 use domain::PartnerId;
 
 #[path = "../../tests/it/support.rs"]
@@ -175,6 +177,54 @@ async fn the_tools_know_every_table_and_column_and_sequence() {
         assert_eq!(texts(&mut tx, sequences).await, contents.sequences, "{url}");
         // A database that nobody has used yet counts as empty.
         assert_eq!(contents.rows(&mut tx).await.unwrap(), 0, "{url}");
+    }
+}
+
+/// Backups and copies of databases that an older server left are taken as they are; the next server brings them up.
+#[tokio::test(flavor = "multi_thread")]
+async fn older_schemas_travel_too() {
+    for version in 1..=NEWEST {
+        let folder = Folder::new();
+        let (old, file) = (folder.sqlite("old.db"), folder.file("old.backup"));
+        Db::open_for(&old, Options::default(), Purpose::Fill(version)).await.unwrap().close().await;
+        seed(&old, 3).await;
+        let tally = backup(&old, &file, &mut |_| {}).await.unwrap();
+        let mut targets = vec![folder.sqlite("new.db")];
+        if postgres_is_here() {
+            targets.push(postgres().await);
+        }
+        for to in targets {
+            assert_eq!(
+                restore(&file, &to, Options::default(), &mut |_| {}).await.unwrap(),
+                tally,
+                "{version}"
+            );
+            assert_eq!(migrate::version(&mut Tx::snapshot(&to).await.unwrap()).await.unwrap(), Some(version));
+            Db::open(&to).await.unwrap().close().await;
+            assert_eq!(migrate::version(&mut Tx::snapshot(&to).await.unwrap()).await.unwrap(), Some(NEWEST));
+            // Into one that is further already, it does not go.
+            if version < NEWEST {
+                let refused = copy(&old, &to, Options::default(), &mut |_| {}).await.unwrap_err().to_string();
+                assert!(refused.contains("already") && refused.contains("new database"), "{refused}");
+            }
+        }
+        assert_eq!(migrate::version(&mut Tx::snapshot(&old).await.unwrap()).await.unwrap(), Some(version));
+    }
+}
+
+#[test]
+fn what_counts_as_durable() {
+    for (journal_mode, synchronous, safe) in [
+        ("wal", 2, true),
+        ("wal", 3, true),
+        ("memory", 2, true), // a database in memory, which is gone in any case
+        ("wal", 1, false),
+        ("wal", 0, false),
+        ("delete", 2, false),
+        ("off", 2, false),
+    ] {
+        let durability = Durability { journal_mode: journal_mode.into(), synchronous };
+        assert_eq!(durability.is_safe(), safe, "{durability}");
     }
 }
 

@@ -7,7 +7,7 @@
 use super::plan::Plan;
 use super::tally::{TableTally, Tally};
 use super::{Filled, Progress, fill, pour};
-use crate::engine::sqlite::{self, Access};
+use crate::engine::sqlite::{self, Access, BACKUP};
 use crate::engine::value::args;
 use crate::engine::{Conn, Purpose, Tx};
 use crate::{Db, Error, Options};
@@ -16,8 +16,6 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-/// "TNTY"
-const APPLICATION_ID: u32 = 0x544e_5459;
 const USER_VERSION_AT: usize = 60;
 const APPLICATION_ID_AT: usize = 68;
 
@@ -38,7 +36,7 @@ pub async fn backup(
     let plan = Plan::of(&mut source, "the database").await?;
     let partial = Partial::create(file)?;
     let url = format!("sqlite:{}", text(&partial.path)?);
-    let target = Db::open_for(&url, Options::default(), Purpose::Fill(plan.version)).await?;
+    let target = Db::open_for(&url, Options::default(), Purpose::Build(plan.version)).await?;
     let poured = pour(&mut source, &plan, &url, &target, &mut progress).await;
     target.close().await;
     let poured = poured?;
@@ -80,11 +78,7 @@ pub async fn restore(
 
 /// Make a filled database a backup.
 fn seal(path: &Path, tally: &Tally) -> Result<(), Error> {
-    let conn = sqlite::connect(text(path)?, Access::Change(Options::default()))?;
-    let mode: String = conn.query_row("PRAGMA journal_mode = DELETE", [], |row| row.get(0))?;
-    if mode != "delete" {
-        return Err(Error::Unavailable("the write-ahead log could not be merged into the backup".into()));
-    }
+    let conn = sqlite::connect(text(path)?, Access::Build)?;
     conn.execute_batch(
         "CREATE TABLE backup_manifest (name TEXT NOT NULL PRIMARY KEY, row_count INTEGER NOT NULL, checksum TEXT NOT NULL) STRICT",
     )?;
@@ -94,7 +88,7 @@ fn seal(path: &Path, tally: &Tally) -> Result<(), Error> {
             (&table.table, table.rows as i64, &table.checksum),
         )?;
     }
-    conn.execute_batch(&format!("PRAGMA application_id = {APPLICATION_ID}"))?;
+    conn.execute_batch(&format!("PRAGMA application_id = {BACKUP}"))?;
     conn.close().map_err(|(_, error)| error)?;
     let crc = checksum(path)?;
     let io = |e| Error::Unavailable(format!("{}: {e}", path.display()));
@@ -109,7 +103,7 @@ async fn open_backup(path: &Path, progress: &mut Progress<'_>) -> Result<(Tx, Pl
     let said = |what: &str| Error::Unfit(format!("{} {what}", path.display()));
     let header = header(path)?;
     let field = |at: usize| u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
-    if !header.starts_with(b"SQLite format 3\0") || field(APPLICATION_ID_AT) != APPLICATION_ID {
+    if !header.starts_with(b"SQLite format 3\0") || field(APPLICATION_ID_AT) != BACKUP {
         return Err(said("is not a backup that `tenantry backup` made"));
     }
     if field(USER_VERSION_AT) != checksum(path)? {

@@ -138,6 +138,14 @@ async fn nothing_is_overwritten() {
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "precious");
         std::fs::remove_file(&file).unwrap();
 
+        // A backup is not served from as it is: that would change it.
+        backed_up(&from, &file).await.unwrap();
+        let bytes = std::fs::read(&file).unwrap();
+        let refused = Db::open(&format!("sqlite:{}", file.display())).await.err().unwrap().to_string();
+        assert!(refused.contains("tenantry restore"), "{refused}");
+        assert_eq!(std::fs::read(&file).unwrap(), bytes);
+        std::fs::remove_file(&file).unwrap();
+
         // A restore over a database that somebody uses.
         backed_up(&from, &file).await.unwrap();
         let refused = restored(&file, &from).await.unwrap_err().to_string();

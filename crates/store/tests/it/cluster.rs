@@ -1,9 +1,10 @@
 //! PostgreSQL clusters of a test's own, for what cannot be done to one that others use.
 
-use crate::support::{postgres_is_here, skipped, sql};
+use super::support::{postgres_is_here, skipped, sql, value};
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 pub(crate) struct Cluster {
     folder: PathBuf,
@@ -103,6 +104,27 @@ impl Cluster {
     pub(crate) async fn set(&self, setting: &str) {
         sql(&self.url(), &format!("ALTER SYSTEM SET {setting}")).await;
         sql(&self.url(), "SELECT pg_reload_conf()").await;
+    }
+
+    /// From now on commits wait for a standby that is not there.
+    pub(crate) async fn demand_a_standby(&self) {
+        self.set("synchronous_standby_names = 'nobody'").await;
+        // The checkpointer tells the others; it has when a commit waits.
+        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+        let mut probes = Vec::new();
+        while value(&self.url(), waiting).await == "0" {
+            let url = self.url();
+            probes.push(tokio::spawn(
+                async move { sql(&url, "CREATE TABLE IF NOT EXISTS probe (id int)").await },
+            ));
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let ended = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+        for probe in probes {
+            while !probe.is_finished() {
+                sql(&self.url(), ended).await;
+            }
+        }
     }
 
     /// A signal, by its name, for every process of the server: `STOP` freezes it, `CONT` thaws it.

@@ -106,7 +106,8 @@ async fn what_changed_between_an_interruption_and_its_continuation_is_found() {
         ("a row swapped for another in the source", true, "UPDATE customer_tags SET position = 2"),
     ];
     let folder = Folder::new();
-    for (from, to) in pairs(&folder).await {
+    // One pair with each engine on each side.
+    for (from, to) in pairs(&folder).await.into_iter().skip(1).take(2) {
         for (i, (what, in_source, change)) in CHANGES.into_iter().enumerate() {
             let to = if to.starts_with("sqlite:") {
                 folder.sqlite(&format!("{}-{i}.db", to.len()))

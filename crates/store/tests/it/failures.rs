@@ -92,27 +92,6 @@ async fn take_over(how: &str, limit: Duration, fail: impl FnOnce(&Cluster)) {
     assert!(matches!(lost, Err(Error::Unavailable(_))), "{how}: {lost:?}");
 }
 
-/// From now on commits wait for a standby that is not there.
-async fn demand_a_standby(cluster: &Cluster) {
-    cluster.set("synchronous_standby_names = 'nobody'").await;
-    // The checkpointer tells the others; it has when a commit waits.
-    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
-    let mut probes = Vec::new();
-    while value(&cluster.url(), waiting).await == "0" {
-        let url = cluster.url();
-        probes
-            .push(tokio::spawn(async move { sql(&url, "CREATE TABLE IF NOT EXISTS probe (id int)").await }));
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    let ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
-    while value(&cluster.url(), waiting).await != "0" {
-        sql(&cluster.url(), ended).await;
-    }
-    for probe in probes {
-        drop(probe.await); // ended by force
-    }
-}
-
 /// With synchronous replication and no standby, a commit may wait for ever. It is answered all the same, as unknown;
 /// reading goes on; and when the standby is back, so does changing.
 #[tokio::test(flavor = "multi_thread")]
@@ -122,7 +101,7 @@ async fn a_commit_that_waits_for_a_standby_is_unknown_never_a_success() {
     let db = Db::open(&url).await.unwrap();
     // The control: without synchronous replication it is a success.
     assert!(add(&db, "Asynchronous").await.unwrap());
-    demand_a_standby(&cluster).await;
+    cluster.demand_a_standby().await;
 
     let started = Instant::now();
     let waiting: Vec<_> = (0..40)
@@ -164,7 +143,7 @@ async fn a_cancelled_wait_for_a_standby_is_unknown_too() {
     sql(&url, "ALTER ROLE postgres SET client_min_messages = error").await; // which must not hide the warning
     let db = Db::open(&url).await.unwrap();
     let local = Db::open(&format!("{url}?options=-c%20synchronous_commit%3Dlocal")).await.unwrap();
-    demand_a_standby(&cluster).await;
+    cluster.demand_a_standby().await;
     // The control: a commit that does not wait.
     assert!(add(&local, "Local").await.unwrap());
     for how in ["pg_cancel_backend", "pg_terminate_backend"] {

@@ -3,7 +3,9 @@
 use crate::support::{Database, Engine, Failures};
 use crate::{done, printed, run, run_with, sql};
 use serde_json::Value;
+use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
 
 fn made(engine: Engine) -> Database {
     let database = Database::new(engine);
@@ -34,7 +36,7 @@ fn asked(url: &str, check: &str) -> (Option<(String, String)>, Option<i32>) {
 #[test]
 fn each_fault_has_its_check_and_its_exit_status() {
     type Breaking = fn(&Database);
-    let cases: [(&str, Engine, Breaking, &str, &str, &str); 14] = [
+    let cases: [(&str, Engine, Breaking, &str, &str, &str); 15] = [
         ("nothing", Engine::Sqlite, |_| {}, "integrity", "fine", "whole"),
         ("nothing", Engine::Postgres, |_| {}, "row level security", "fine", "effective"),
         (
@@ -77,6 +79,18 @@ fn each_fault_has_its_check_and_its_exit_status() {
             "durability",
             "warning",
             "delete",
+        ),
+        (
+            "a clock that went back",
+            Engine::Sqlite,
+            |d| {
+                let tomorrow =
+                    std::fs::metadata(path(d)).unwrap().modified().unwrap() + Duration::from_secs(86_400);
+                File::options().write(true).open(path(d)).unwrap().set_modified(tomorrow).unwrap();
+            },
+            "clock",
+            "problem",
+            "before the last change",
         ),
         ("newer", Engine::Sqlite, newer, "schema", "problem", "start the newer tenantry"),
         ("newer", Engine::Postgres, newer, "schema", "problem", "start the newer tenantry"),
@@ -133,7 +147,7 @@ fn each_fault_has_its_check_and_its_exit_status() {
             right.then_some(()).ok_or(format!("{said:?}, exit {status:?}")),
         );
     }
-    failures.done(14);
+    failures.done(15);
 }
 
 fn newer(database: &Database) {

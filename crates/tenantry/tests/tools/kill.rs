@@ -14,7 +14,7 @@ fn filled(engine: Engine) -> Database {
     // Something that makes the schema and nothing else.
     let listed = run(&["partner", "list", "--database", &database.url]);
     assert!(listed.status.success(), "{}", printed(&listed));
-    block_on(raw::seed(&database.url, CUSTOMERS));
+    block_on(raw::support::seed(&database.url, CUSTOMERS));
     database
 }
 

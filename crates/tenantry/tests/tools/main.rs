@@ -7,7 +7,7 @@
 mod doctor;
 mod kill;
 mod moving;
-#[path = "../../../store/tests/it/support.rs"]
+mod outcome;
 #[allow(dead_code, reason = "the store's tests use more of it")]
 mod raw;
 #[path = "../it/support/mod.rs"]
@@ -18,12 +18,12 @@ use std::process::Output;
 
 /// Run raw SQL, behind the store's back.
 fn sql(url: &str, statements: &str) {
-    block_on(raw::sql(url, statements));
+    block_on(raw::support::sql(url, statements));
 }
 
 /// The first value of a query, as text.
 fn value(url: &str, query: &str) -> String {
-    block_on(raw::value(url, query))
+    block_on(raw::support::value(url, query))
 }
 
 fn block_on<T>(work: impl Future<Output = T>) -> T {
