@@ -38,15 +38,14 @@ impl Cluster {
     }
 
     fn prepare() -> Option<Self> {
-        let mut found: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
-            .into_iter()
-            .flatten()
-            .map(|version| version.unwrap().path().join("bin"))
-            .filter(|programs| programs.join("initdb").exists())
-            .collect();
-        found.sort();
-        let Some(programs) = found.pop() else {
-            skipped("PostgreSQL's programs are not in /usr/lib/postgresql");
+        // Debian keeps its programs out of the PATH.
+        let debian = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
+        let mut places: Vec<PathBuf> = debian.map(|version| version.unwrap().path().join("bin")).collect();
+        places.sort();
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        places.splice(0..0, std::env::split_paths(&path));
+        let Some(programs) = places.into_iter().rfind(|programs| programs.join("initdb").exists()) else {
+            skipped("PostgreSQL's programs are not here");
             return None;
         };
         let folder = tempfile::Builder::new().prefix("tenantry-cluster-").tempdir().unwrap().keep();
