@@ -5,12 +5,12 @@ use crate::frame::{Peer, PresentedKey, RequestId, too_large};
 use crate::problem::Problem;
 use app::customers::IfMatch;
 use app::{Call, Idempotency, Origin};
-use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::extract::{FromRequest, FromRequestParts, OriginalUri, Path, Request};
 use bytes::Bytes;
 use domain::json::Json;
 use domain::{CustomerId, Handling, Violation, Violations};
 use http::request::Parts;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, StatusCode, Uri, header};
 use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 
@@ -30,10 +30,15 @@ impl FromRequestParts<Shared> for Caller {
         let origin = Origin {
             address: parts.extensions.get::<Peer>().map_or(String::new(), |peer| peer.0.ip().to_string()),
             request_id: parts.extensions.get::<RequestId>().map_or(String::new(), |id| id.0.clone()),
-            operation: format!("{} {}", parts.method, parts.uri.path()),
+            operation: format!("{} {}", parts.method, asked_for(parts).path()),
         };
         Ok(Caller(shared.app.authenticate(key, origin).await?))
     }
+}
+
+/// The whole URI, without the key. A nested router sees only what is behind its own prefix.
+fn asked_for(parts: &Parts) -> &Uri {
+    parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |original| &original.0)
 }
 
 /// A JSON body. Ask for it last, so that a caller without a key learns nothing from it.
@@ -57,7 +62,7 @@ impl FromRequest<Shared> for Posted {
         let (mut parts, body) = request.into_parts();
         let Caller(mut call) = Caller::from_request_parts(&mut parts, shared).await?;
         let key = idempotency_key(&parts.headers)?;
-        let said = format!("{} {}\n", parts.method, parts.uri);
+        let said = format!("{} {}\n", parts.method, asked_for(&parts));
         let (body, bytes) = read_body(Request::from_parts(parts, body), shared).await?;
         call.idempotency = key.map(|key| Idempotency::new(key, &[said.as_bytes(), &bytes]));
         Ok(Posted(call, body))
