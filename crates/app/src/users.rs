@@ -7,6 +7,7 @@ use crate::paging::Paging;
 use crate::{ApiKey, App, Error};
 use domain::json::Json;
 use domain::{CustomerId, Handling, NewUser, PartnerId, Role, User, UserId, Violations};
+use jiff::Timestamp;
 use serde::Serialize;
 use store::{Tx, users};
 
@@ -109,13 +110,13 @@ impl App {
         let input = (call.partner(), tenant, id, body, handling, self.clock.now());
         self.change(call, input, |(partner, tenant, id, body, handling, now), tx| {
             Box::pin(async move {
-                let before = find(tx, *partner, *tenant, *id).await?;
+                let before = find_held(tx, *partner, *tenant, *id).await?;
                 let (name, role) = before.patched(body, *handling).map_err(Error::Invalid)?;
                 if (&name, role) == (&before.name, before.role) {
                     return Ok(Done { value: before, entry: None });
                 }
                 if role != Role::Admin {
-                    keep_an_admin(tx, *partner, &before).await?;
+                    keep_an_admin(tx, *partner, &before, *now).await?;
                 }
                 users::update(tx, *partner, *id, &name, role, *now).await?;
                 let after = User { name, role, updated_at: *now, ..before.clone() };
@@ -132,10 +133,10 @@ impl App {
     /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::LastAdmin`]; [`Error`] of the store.
     pub async fn delete_user(&self, call: &Call, tenant: Tenant, id: UserId) -> Result<(), Error> {
         self.allow(call, Act::ManageUsers).await?;
-        self.change(call, (call.partner(), tenant, id), |(partner, tenant, id), tx| {
+        self.change(call, (call.partner(), tenant, id, self.clock.now()), |(partner, tenant, id, now), tx| {
             Box::pin(async move {
-                let before = find(tx, *partner, *tenant, *id).await?;
-                keep_an_admin(tx, *partner, &before).await?;
+                let before = find_held(tx, *partner, *tenant, *id).await?;
+                keep_an_admin(tx, *partner, &before, *now).await?;
                 users::delete(tx, *partner, *id).await?;
                 let entry = Entry::new("user.delete", object(*tenant, *id)).before(&before);
                 Ok(Done { value: (), entry: Some(entry) })
@@ -193,8 +194,8 @@ impl App {
         self.allow(call, Act::ManageUsers).await?;
         self.change(call, (call.partner(), tenant, id, self.clock.now()), |(partner, tenant, id, now), tx| {
             Box::pin(async move {
-                let before = find(tx, *partner, *tenant, *id).await?;
-                keep_an_admin(tx, *partner, &before).await?;
+                let before = find_held(tx, *partner, *tenant, *id).await?;
+                keep_an_admin(tx, *partner, &before, *now).await?;
                 users::set_key(tx, *partner, *id, None, None, *now).await?;
                 let entry = Entry::new("user.revoke_key", object(*tenant, *id)).before(&before);
                 Ok(Done { value: (), entry: Some(entry) })
@@ -216,9 +217,17 @@ async fn find(tx: &mut Tx, partner: PartnerId, tenant: Tenant, id: UserId) -> Re
     users::get(tx, partner, tenant, id).await?.ok_or(Error::NotFound)
 }
 
-async fn keep_an_admin(tx: &mut Tx, partner: PartnerId, user: &User) -> Result<(), Error> {
+/// A user who is about to lose something, for [`keep_an_admin`].
+async fn find_held(tx: &mut Tx, partner: PartnerId, tenant: Tenant, id: UserId) -> Result<User, Error> {
+    if tenant.is_none() {
+        users::hold(tx, partner).await?;
+    }
+    find(tx, partner, tenant, id).await
+}
+
+async fn keep_an_admin(tx: &mut Tx, partner: PartnerId, user: &User, now: Timestamp) -> Result<(), Error> {
     let is_admin = user.customer.is_none() && user.role == Role::Admin && user.has_key;
-    if is_admin && users::other_admins(tx, partner, user.id).await? == 0 {
+    if is_admin && users::other_admins(tx, partner, user.id, now).await? == 0 {
         return Err(Error::LastAdmin);
     }
     Ok(())

@@ -168,16 +168,30 @@ pub async fn count(tx: &mut Tx, partner: PartnerId, customer: Option<CustomerId>
     Ok(tx.first(sql, args![partner.0, tenant(customer)], |row| row.next()).await?.unwrap_or(0))
 }
 
-/// How many of a partner's own users are admins with a key, `except` this one? Holds the partner still until the
-/// transaction ends, so that two cannot remove each other at once.
+/// Hold a partner's users still until the transaction ends: two admins must not remove each other at once. What is read
+/// of them before this may be out of date.
 ///
 /// # Errors
 /// [`Error`] of the store.
-pub async fn other_admins(tx: &mut Tx, partner: PartnerId, except: UserId) -> Result<i64, Error> {
-    tx.execute("UPDATE partners SET suspended = suspended WHERE id = $1", args![partner.0]).await?;
+pub async fn hold(tx: &mut Tx, partner: PartnerId) -> Result<(), Error> {
+    tx.execute("UPDATE partners SET suspended = suspended WHERE id = $1", args![partner.0]).await.map(drop)
+}
+
+/// How many of a partner's own users are admins with a key that lives, `except` this one?
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn other_admins(
+    tx: &mut Tx,
+    partner: PartnerId,
+    except: UserId,
+    now: Timestamp,
+) -> Result<i64, Error> {
     let sql = "SELECT COUNT(*) FROM users
-               WHERE partner_id = $1 AND customer_id IS NULL AND role = 'admin' AND key_id IS NOT NULL AND id <> $2";
-    Ok(tx.first(sql, args![partner.0, except.0], |row| row.next()).await?.unwrap_or(0))
+               WHERE partner_id = $1 AND customer_id IS NULL AND role = 'admin' AND key_id IS NOT NULL AND id <> $2
+               AND (key_expires_at IS NULL OR key_expires_at > $3)";
+    let found = tx.first(sql, args![partner.0, except.0, now.as_second()], |row| row.next()).await?;
+    Ok(found.unwrap_or(0))
 }
 
 /// Change a user's name and role.
