@@ -1,5 +1,6 @@
 //! `tenantry audit …`
 
+use crate::partner::partner_named;
 use crate::platform::Platform;
 use anyhow::bail;
 use app::Clock;
@@ -26,7 +27,7 @@ pub(crate) async fn run(command: AuditCommand) -> anyhow::Result<()> {
     let AuditCommand::Verify { partner, json, platform } = command;
     let app = platform.open(Clock::System).await?;
     let partners = match partner {
-        Some(name) => vec![app.partner_named(&name).await?],
+        Some(name) => vec![partner_named(&app, &name).await?],
         None => app.partners().await?,
     };
     let mut verdicts = Vec::new();

@@ -1,5 +1,6 @@
 //! `tenantry directory …`, and `tenantry sandbox …`, which plays what a directory talks to.
 
+use crate::partner::partner_named;
 use crate::platform::Platform;
 use anyhow::{Context, bail};
 use app::{Clock, DirectorySecret, DirectorySetup, Source, WhenUnreachable};
@@ -112,8 +113,7 @@ pub(crate) async fn run(command: DirectoryCommand) -> anyhow::Result<()> {
         None => None,
     };
     let app = platform.open(Clock::System).await?;
-    let owner = app.partner_named(&partner).await;
-    let owner = owner.map_err(|_| anyhow::anyhow!("there is no partner named {partner:?}"))?;
+    let owner = partner_named(&app, &partner).await?;
     let source = match kind {
         Kind::None => {
             app.disconnect_directory(owner.id).await?;

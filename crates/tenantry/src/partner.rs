@@ -1,9 +1,10 @@
 //! `tenantry partner …`
 
 use crate::platform::Platform;
-use app::Clock;
+use app::{App, Clock, Error};
 use clap::Subcommand;
 use serde_json::json;
+use store::partners::Partner;
 
 /// Make, list and suspend partners.
 #[derive(Subcommand)]
@@ -76,7 +77,7 @@ pub(crate) async fn run(command: PartnerCommand) -> anyhow::Result<()> {
         }
         PartnerCommand::Suspend { name, resume, json, platform } => {
             let app = platform.open(Clock::System).await?;
-            let partner = app.partner_named(&name).await?;
+            let partner = partner_named(&app, &name).await?;
             app.suspend_partner(&partner, !resume).await?;
             app.close().await;
             if json {
@@ -87,4 +88,12 @@ pub(crate) async fn run(command: PartnerCommand) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// The partner of this name, or a sentence that says that there is none.
+pub(crate) async fn partner_named(app: &App, name: &str) -> anyhow::Result<Partner> {
+    app.partner_named(name).await.map_err(|error| match error {
+        Error::NotFound => anyhow::anyhow!("there is no partner named {name:?}"),
+        other => other.into(),
+    })
 }

@@ -1,5 +1,6 @@
 //! `tenantry user …`
 
+use crate::partner::partner_named;
 use crate::platform::Platform;
 use app::{App, Call, Clock, Paging, Tenant};
 use clap::{Args, Subcommand};
@@ -108,8 +109,7 @@ pub(crate) async fn run(command: UserCommand) -> anyhow::Result<()> {
 
 async fn open(place: &Place, operation: &str) -> anyhow::Result<(App, Call, Tenant)> {
     let app = place.platform.open(Clock::System).await?;
-    let partner = app.partner_named(&place.partner).await;
-    let partner = partner.map_err(|_| anyhow::anyhow!("there is no partner named {:?}", place.partner))?;
+    let partner = partner_named(&app, &place.partner).await?;
     Ok((app, Call::of_operator(partner.id, operation), place.customer.map(CustomerId)))
 }
 
