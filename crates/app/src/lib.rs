@@ -88,11 +88,8 @@ impl App {
     /// What is to be done now and then: write down when keys were used, forget old answers. A failure is only logged,
     /// for the next time makes up for it.
     pub async fn tidy(&self) {
-        for done in [self.note_uses().await, self.forget_answers().await] {
-            if let Err(error) = done {
-                tracing::warn!(%error, "could not tidy up");
-            }
-        }
+        warn_of(self.note_uses().await);
+        warn_of(self.forget_answers().await);
     }
 
     /// Can requests be served just now?
@@ -114,9 +111,16 @@ impl App {
         format!("{bits:032x}")
     }
 
-    /// Finish what is under way and let the database go.
+    /// Finish what is under way and let the database go. Nothing is forgotten here, for a command's clock is not that of
+    /// the sandbox whose database it is for.
     pub async fn close(&self) {
-        self.tidy().await;
+        warn_of(self.note_uses().await);
         self.db.close().await;
+    }
+}
+
+fn warn_of(done: Result<(), Error>) {
+    if let Err(error) = done {
+        tracing::warn!(%error, "could not tidy up");
     }
 }
