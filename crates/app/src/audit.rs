@@ -11,6 +11,9 @@ use std::sync::Arc;
 use store::Tx;
 use store::audit::{self, Event, Head};
 
+#[cfg(test)]
+mod tests;
+
 /// Tells of a lane's beginning.
 const LANE: &str = "audit.lane";
 /// How many events are read at a time when a trail is verified.
@@ -50,8 +53,19 @@ pub(crate) async fn append(
     entry: &Entry,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let partner = call.partner();
     let lane = tx.lane();
+    append_to(tx, secrets, call, entry, now, lane).await
+}
+
+async fn append_to(
+    tx: &mut Tx,
+    secrets: &SecretKey,
+    call: &Call,
+    entry: &Entry,
+    now: Timestamp,
+    lane: i64,
+) -> Result<(), Error> {
+    let partner = call.partner();
     let before = audit::next_place(tx, partner, lane).await?;
     if before.seq == 0 && before.lane != 0 {
         // Lane 0 knows of every other lane, so that none can vanish whole.
@@ -80,6 +94,7 @@ async fn write(
     let mut event = Event {
         lane: before.lane,
         seq: before.seq + 1,
+        id: audit::next_id(tx).await?,
         at: now.as_second(),
         user: call.actor.as_ref().map(|actor| actor.user.0),
         key_id: call.actor.as_ref().map(|actor| actor.key_id.clone()),
@@ -116,8 +131,11 @@ fn event_mac(secrets: &SecretKey, partner: PartnerId, event: &Event, mac_before:
         &event.origin,
         &event.request_id,
     ];
+    // Events from before there were ids have none, in their MAC either.
+    let id = event.id.to_be_bytes();
+    let id = (event.id != 0).then_some(&id[..]);
     let parts: Vec<&[u8]> =
-        numbers.iter().map(|n| &n[..]).chain(texts.iter().map(|text| text.as_bytes())).collect();
+        numbers.iter().map(|n| &n[..]).chain(texts.iter().map(|text| text.as_bytes())).chain(id).collect();
     hex(&secrets.mac("audit event", &parts))
 }
 
@@ -194,7 +212,7 @@ impl App {
                 Box::pin(async move {
                     let (ends, told, verdict) = Default::default();
                     let mut verifier = Verifier { secrets, partner: *partner, ends, told, verdict };
-                    let mut after = (-1, 0);
+                    let mut after = (i64::MIN, i64::MIN);
                     loop {
                         let events = audit::chain(tx, *partner, after, PAGE).await?;
                         let Some(last) = events.last() else { break };

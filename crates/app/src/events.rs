@@ -65,15 +65,14 @@ impl EventSearch {
 
 /// What `cursor=` says to go on behind this event.
 fn cursor(event: &Event) -> String {
-    format!("{}.{}.{}", event.at, event.lane, event.seq)
+    format!("{}.{}.{}.{}", event.at, event.id, event.lane, event.seq)
 }
 
-fn parse_cursor(value: &str) -> Result<(i64, i64, i64), String> {
-    let mut parts = value.split('.').map(str::parse);
-    match (parts.next(), parts.next(), parts.next(), parts.next()) {
-        (Some(Ok(at)), Some(Ok(lane)), Some(Ok(seq)), None) => Ok((at, lane, seq)),
-        _ => Err("is none that this server gave; take it from the Link header's rel=\"next\"".into()),
-    }
+fn parse_cursor(value: &str) -> Result<[i64; 4], String> {
+    let parts: Option<Vec<i64>> = value.split('.').map(|part| part.parse().ok()).collect();
+    parts
+        .and_then(|parts| parts.try_into().ok())
+        .ok_or_else(|| "is none that this server gave; take it from the Link header's rel=\"next\"".into())
 }
 
 impl From<Event> for EventView {

@@ -2,7 +2,7 @@
 
 use crate::engine::value::{Arg, Row, args};
 use crate::query::Query;
-use crate::{Error, Tx};
+use crate::{Error, Tx, engine::Kind};
 use domain::PartnerId;
 
 /// An event as it is kept.
@@ -12,6 +12,8 @@ pub struct Event {
     pub lane: i64,
     /// Its place in the chain, from 1.
     pub seq: i64,
+    /// Its place among the events of all chains: above that of every event that was answered before it was asked for.
+    pub id: i64,
     /// When: seconds since 1970 UTC.
     pub at: i64,
     /// The user; `None` for the server's operator.
@@ -62,12 +64,12 @@ pub struct Filter {
     pub since: Option<i64>,
     /// Before this second.
     pub until: Option<i64>,
-    /// Behind this event: its second, lane and place.
-    pub after: Option<(i64, i64, i64)>,
+    /// Behind this event: its second, id, lane and place.
+    pub after: Option<[i64; 4]>,
 }
 
 const COLUMNS: &str =
-    "lane, seq, at, user_id, key_id, action, object, before, after, reason, origin, request_id, mac";
+    "lane, seq, id, at, user_id, key_id, action, object, before, after, reason, origin, request_id, mac";
 
 /// Where a chain ends now. The place behind it is this transaction's: nobody else gets it until the transaction ends.
 ///
@@ -88,19 +90,28 @@ pub async fn next_place(tx: &mut Tx, partner: PartnerId, lane: i64) -> Result<He
     head.ok_or_else(|| Error::defect("an audit chain has no head"))
 }
 
+/// The next event's id.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn next_id(tx: &mut Tx) -> Result<i64, Error> {
+    tx.next_id(Kind::AuditEvent).await
+}
+
 /// Append an event at the place that [`next_place`] gave, and move the chain's head to it.
 ///
 /// # Errors
 /// [`Error`] of the store.
 pub async fn append(tx: &mut Tx, partner: PartnerId, event: &Event, head_mac: &str) -> Result<(), Error> {
     let sql =
-        "INSERT INTO audit_events (partner_id, lane, seq, at, user_id, key_id, action, object, before, after,
+        "INSERT INTO audit_events (partner_id, lane, seq, id, at, user_id, key_id, action, object, before, after,
                                          reason, origin, request_id, mac)
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
-    let row: [Arg<'_>; 14] = [
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
+    let row: [Arg<'_>; 15] = [
         partner.0.into(),
         event.lane.into(),
         event.seq.into(),
+        event.id.into(),
         event.at.into(),
         event.user.into(),
         event.key_id.as_deref().into(),
@@ -118,14 +129,17 @@ pub async fn append(tx: &mut Tx, partner: PartnerId, event: &Event, head_mac: &s
     tx.execute(sql, args![partner.0, event.lane, &event.mac, head_mac]).await.map(drop)
 }
 
-/// Events in the order of their time.
+/// Events in the order of their time, and within a second in that of their writing.
 ///
 /// # Errors
 /// [`Error`] of the store.
 pub async fn list(tx: &mut Tx, partner: PartnerId, filter: &Filter, limit: i64) -> Result<Vec<Event>, Error> {
     let mut query = Query::new(format!("SELECT {COLUMNS} FROM audit_events WHERE partner_id = $1"), partner);
     match filter.action.as_deref() {
-        Some(start) if start.ends_with('.') => query.and("action LIKE ", format!("{start}%")),
+        // Not LIKE, which has wildcards, and on SQLite alone is blind to case.
+        Some(start) if start.ends_with('.') => {
+            query.and(&format!("SUBSTR(action, 1, {}) = ", start.chars().count()), start);
+        }
         Some(action) => query.and("action = ", action),
         None => {}
     }
@@ -141,13 +155,14 @@ pub async fn list(tx: &mut Tx, partner: PartnerId, filter: &Filter, limit: i64) 
     if let Some(until) = filter.until {
         query.and("at < ", until);
     }
-    if let Some((at, lane, seq)) = filter.after {
-        query.and("(at, lane, seq) > (", at);
+    if let Some([at, id, lane, seq]) = filter.after {
+        query.and("(at, id, lane, seq) > (", at);
+        query.push(", ", id);
         query.push(", ", lane);
         query.push(", ", seq);
         query.sql.push(')');
     }
-    query.push(" ORDER BY at, lane, seq LIMIT ", limit);
+    query.push(" ORDER BY at, id, lane, seq LIMIT ", limit);
     tx.all(&query.sql, &query.args(), read).await
 }
 
@@ -184,6 +199,7 @@ fn read(row: &mut Row<'_>) -> Result<Event, Error> {
     Ok(Event {
         lane: row.next()?,
         seq: row.next()?,
+        id: row.next()?,
         at: row.next()?,
         user: row.next()?,
         key_id: row.next()?,

@@ -11,6 +11,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0001_customers", include_str!("../../../../migrations/0001_customers.sql")),
     ("0002_audit_idempotency", include_str!("../../../../migrations/0002_audit_idempotency.sql")),
     ("0003_directory", include_str!("../../../../migrations/0003_directory.sql")),
+    ("0004_audit_order", include_str!("../../../../migrations/0004_audit_order.sql")),
 ];
 
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (

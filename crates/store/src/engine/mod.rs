@@ -289,6 +289,10 @@ impl Tx {
             (Conn::Sqlite(_), Kind::AzureTenant) => {
                 "UPDATE sequences SET value = value + 1 WHERE name = 'azure_tenants' RETURNING value"
             }
+            (Conn::Sqlite(_), Kind::AuditEvent) => {
+                "UPDATE sequences SET value = value + 1 WHERE name = 'audit_events' RETURNING value"
+            }
+            (Conn::Postgres(_), Kind::AuditEvent) => "SELECT nextval('audit_events_id')",
             (Conn::Postgres(_), Kind::AzureTenant) => "SELECT nextval('azure_tenants_id')",
             (Conn::Postgres(_), Kind::Partner) => "SELECT nextval('partners_id')",
             (Conn::Postgres(_), Kind::User) => "SELECT nextval('users_id')",
@@ -318,4 +322,5 @@ pub(crate) enum Kind {
     User,
     Customer,
     AzureTenant,
+    AuditEvent,
 }
