@@ -1,0 +1,270 @@
+//! Ten thousand tamperings, each found. What no chain inside a database can show is that all of it, heads included, was
+//! put back to an older state: compare with a backup, or with a head that was noted elsewhere.
+
+use super::{Entry, append_to};
+use crate::access::Call;
+use crate::{App, Clock, Error, SecretKey};
+use domain::PartnerId;
+use rusqlite::{Connection, params_from_iter};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+const ROUNDS: usize = 10_000;
+const SEED: u64 = 7_263_915_001;
+const LANES: [i64; 4] = [0, 1, 2, 7];
+const EVENTS: usize = 24;
+
+/// SplitMix64: the same tamperings every time.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut bits = self.0;
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((bits ^ (bits >> 31)) % sides as u64) as usize
+    }
+
+    fn pick<'t, T>(&mut self, from: &'t [T]) -> &'t T {
+        &from[self.roll(from.len())]
+    }
+}
+
+/// Two partners' trails in several lanes, and a way to them that does not ask the platform.
+struct Trail {
+    app: App,
+    partners: Vec<PartnerId>,
+    sql: Connection,
+    _folder: tempfile::TempDir,
+}
+
+impl Trail {
+    async fn new(dice: &mut Dice) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("trail.db");
+        let db = store::Db::open(&format!("sqlite:{}", file.display())).await.unwrap();
+        let clock = Clock::standing("2016-09-15T18:17:04Z".parse().unwrap());
+        let egress = directory::Egress::parse("").unwrap();
+        let app = App::open(db, clock, SecretKey::generate().unwrap(), egress).await.unwrap();
+        let mut partners = Vec::new();
+        for name in ["Contoso", "Fabrikam"] {
+            partners.push(app.create_partner(name, "admin@example.com").await.unwrap().partner.id);
+        }
+        for number in 0..EVENTS {
+            let (partner, lane) = (*dice.pick(&partners), *dice.pick(&LANES));
+            let input = (Arc::clone(&app.secrets), partner, lane, number, app.clock.now());
+            let written = app.db.write(partner, input, |(secrets, partner, lane, number, now), tx| {
+                Box::pin(async move {
+                    let mut entry = Entry::new("customer.update", format!("customers/{number}"));
+                    entry.before = number.is_multiple_of(2).then(|| format!("{{\"number\":{number}}}"));
+                    entry.after = number.is_multiple_of(3).then(String::new);
+                    entry.reason = number.is_multiple_of(5).then(|| "why not".into());
+                    let call = Call::of_operator(*partner, "test");
+                    append_to(tx, secrets, &call, &entry, *now, *lane).await
+                })
+            });
+            written.await.map_err(|error: Error| error.to_string()).unwrap();
+        }
+        let sql = Connection::open(file).unwrap();
+        sql.execute_batch(
+            "PRAGMA synchronous = OFF; ATTACH ':memory:' AS kept;
+             CREATE TABLE kept.audit_events AS SELECT * FROM main.audit_events;
+             CREATE TABLE kept.audit_heads AS SELECT * FROM main.audit_heads;",
+        )
+        .unwrap();
+        Trail { app, partners, sql, _folder: folder }
+    }
+
+    /// What is wrong with the partners' trails; an error of the store counts.
+    async fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        for partner in &self.partners {
+            match self.app.verify_audit(*partner).await {
+                Ok(verdict) => problems.extend(verdict.problems),
+                Err(error) => problems.push(error.to_string()),
+            }
+        }
+        problems
+    }
+
+    fn undo(&self) {
+        for table in ["audit_events", "audit_heads"] {
+            self.run(&format!("DELETE FROM {table}; INSERT INTO {table} SELECT * FROM kept.{table};"));
+        }
+    }
+
+    fn run(&self, sql: &str) {
+        self.sql.execute_batch(sql).unwrap_or_else(|e| panic!("{e}: {sql}"));
+    }
+
+    /// Whether anything is not as it was.
+    fn differs(&self) -> bool {
+        ["audit_events", "audit_heads"].iter().any(|table| {
+            let both = [("main", "kept"), ("kept", "main")];
+            both.iter().any(|(one, other)| {
+                let sql = format!(
+                    "SELECT 1 FROM (SELECT * FROM {one}.{table} EXCEPT SELECT * FROM {other}.{table})"
+                );
+                self.sql.prepare_cached(&sql).unwrap().exists([]).unwrap()
+            })
+        })
+    }
+
+    /// The rowid of some event, or head.
+    fn some(&self, table: &str, dice: &mut Dice) -> i64 {
+        let sql = format!("SELECT rowid FROM {table} ORDER BY rowid");
+        let mut statement = self.sql.prepare_cached(&sql).unwrap();
+        let rows: Vec<i64> = statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+        *dice.pick(&rows)
+    }
+}
+
+const NUMBERS: [&str; 5] = ["partner_id", "lane", "seq", "at", "id"];
+const TEXTS: [&str; 9] =
+    ["user_id", "key_id", "action", "object", "before", "after", "reason", "origin", "request_id"];
+
+/// One change of what `column` holds, as SQL.
+fn another_value(column: &str, dice: &mut Dice) -> String {
+    let number = format!("COALESCE({column}, 0) + {}", [-100, -1, 1, 2, 1000][dice.roll(5)]);
+    let text = [
+        format!("COALESCE({column}, '') || 'x'"),
+        format!("COALESCE({column}, '') || ' '"),
+        format!("SUBSTR({column}, 2)"),
+        format!("UPPER({column})"),
+        format!("REPLACE({column}, '1', '2')"),
+        "''".into(),
+        "NULL".into(),
+        format!("'=' || {column}"),
+        format!("(SELECT {column} FROM audit_events ORDER BY id LIMIT 1 OFFSET {})", dice.roll(EVENTS)),
+    ];
+    match column {
+        "partner_id" => "3 - partner_id".into(),
+        "user_id" if dice.roll(3) == 0 => "NULL".into(),
+        "user_id" => number,
+        _ if NUMBERS.contains(&column) => number,
+        _ => text[dice.roll(text.len())].clone(),
+    }
+}
+
+/// Some tampering; its kind, and its SQL. It may turn out to change nothing, or to be impossible.
+fn tampering(trail: &Trail, dice: &mut Dice) -> (&'static str, String) {
+    let event = trail.some("audit_events", dice);
+    let other = trail.some("audit_events", dice);
+    let head = trail.some("audit_heads", dice);
+    let lane_of = |table: &str, rowid: i64| {
+        format!("(partner_id, lane) = (SELECT partner_id, lane FROM {table} WHERE rowid = {rowid})")
+    };
+    let lane = lane_of("audit_heads", head);
+    let forged = "'ab' || SUBSTR(mac, 3)";
+    match dice.roll(14) {
+        0..4 => {
+            let columns: Vec<&str> = NUMBERS.iter().chain(&TEXTS).copied().chain(["mac"]).collect();
+            let column = *dice.pick(&columns);
+            let value = another_value(column, dice);
+            ("altered", format!("UPDATE audit_events SET {column} = {value} WHERE rowid = {event}"))
+        }
+        4 => ("missing", format!("DELETE FROM audit_events WHERE rowid = {event}")),
+        5 => {
+            // Their contents change places; sometimes with their MACs, sometimes without.
+            let all = "id, at, user_id, key_id, action, object, before, after, reason, origin, request_id";
+            let columns = if dice.roll(2) == 0 { format!("{all}, mac") } else { all.to_owned() };
+            let set = |from: i64, to: i64| {
+                format!(
+                    "UPDATE audit_events SET ({columns}) = (SELECT {columns} FROM kept.audit_events k
+                     WHERE k.rowid = (SELECT COUNT(*) FROM audit_events e WHERE e.rowid <= {from})) WHERE rowid = {to};"
+                )
+            };
+            ("swapped", format!("{} {}", set(event, other), set(other, event)))
+        }
+        6 => {
+            let seqs = (dice.roll(6), dice.roll(6));
+            let step = |from: String, to: String| {
+                format!("UPDATE audit_events SET seq = {to} WHERE {lane} AND seq = {from};")
+            };
+            let (one, two) = (seqs.0.to_string(), seqs.1.to_string());
+            let moves = [(one.clone(), "-9".into()), (two.clone(), one), ("-9".into(), two)];
+            ("reordered", moves.map(|(from, to)| step(from, to)).concat())
+        }
+        7 | 8 => {
+            let cut = format!(
+                "DELETE FROM audit_events WHERE {lane} AND seq > (SELECT seq FROM audit_heads WHERE rowid = {head}) - {};",
+                1 + dice.roll(4)
+            );
+            let end = "(SELECT {} FROM audit_events e WHERE e.partner_id = audit_heads.partner_id
+                        AND e.lane = audit_heads.lane ORDER BY seq DESC LIMIT 1)";
+            let moved = format!(
+                "UPDATE audit_heads SET seq = COALESCE({}, 0), last_mac = COALESCE({}, '') WHERE rowid = {head};",
+                end.replace("{}", "seq"),
+                end.replace("{}", "mac"),
+            );
+            let signed = format!("UPDATE audit_heads SET mac = {forged} WHERE rowid = {head};");
+            let behind = ["", &moved, &format!("{moved}{signed}")][dice.roll(3)].to_owned();
+            ("cut off", format!("{cut}{behind}"))
+        }
+        9 => {
+            let column = *dice.pick(&["partner_id", "lane", "seq", "last_mac", "mac"]);
+            let value = another_value(column, dice);
+            ("head altered", format!("UPDATE audit_heads SET {column} = {value} WHERE rowid = {head}"))
+        }
+        10 => ("head missing", format!("DELETE FROM audit_heads WHERE rowid = {head}")),
+        11 | 12 => {
+            let at = [-3, 0, 1, 2, 5, 7, 99][dice.roll(7)];
+            let seq = ["-1", "0", "1", "seq", "seq + 1", "99"][dice.roll(6)];
+            let mac = ["mac", forged, "''"][dice.roll(3)];
+            let lane = if dice.roll(2) == 0 { "lane".to_owned() } else { at.to_string() };
+            let rest = "id, at, user_id, key_id, action, object, before, after, reason, origin, request_id";
+            let insert = format!(
+                "INSERT INTO audit_events (partner_id, lane, seq, {rest}, mac)
+                 SELECT partner_id, {lane}, {seq}, {rest}, {mac} FROM audit_events WHERE rowid = {event};"
+            );
+            let head = format!(
+                "INSERT INTO audit_heads SELECT partner_id, {at}, 1, mac, mac FROM audit_events WHERE rowid = {event};"
+            );
+            let behind = if dice.roll(3) == 0 { head } else { String::new() };
+            ("put in", format!("{insert}{behind}"))
+        }
+        _ => {
+            let whose = if dice.roll(3) == 0 { format!("partner_id = {}", 1 + dice.roll(2)) } else { lane };
+            let both = format!(
+                "CREATE TEMP TABLE gone AS SELECT partner_id, lane FROM audit_heads WHERE {whose};
+                 DELETE FROM audit_events WHERE (partner_id, lane) IN (SELECT partner_id, lane FROM gone);
+                 DELETE FROM audit_heads WHERE (partner_id, lane) IN (SELECT partner_id, lane FROM gone);
+                 DROP TABLE gone;"
+            );
+            ("a lane missing", both)
+        }
+    }
+}
+
+#[test]
+fn every_tampering_is_found() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut dice = Dice(SEED);
+        let trail = Trail::new(&mut dice).await;
+        let lanes = "SELECT COUNT(*) FROM audit_heads";
+        let lanes: i64 = trail.sql.query_row(lanes, params_from_iter([0; 0]), |row| row.get(0)).unwrap();
+        assert_eq!(lanes, 2 * LANES.len() as i64);
+        // The control: as it was written.
+        assert_eq!(trail.problems().await, [""; 0]);
+        let mut found: BTreeMap<&str, usize> = BTreeMap::new();
+        while found.values().sum::<usize>() < ROUNDS {
+            let (kind, sql) = tampering(&trail, &mut dice);
+            trail.run("BEGIN IMMEDIATE");
+            let possible = trail.sql.execute_batch(&sql).is_ok() && trail.differs();
+            if !possible {
+                trail.run("ROLLBACK");
+                continue;
+            }
+            trail.run("COMMIT");
+            assert_ne!(trail.problems().await, [""; 0], "{kind} is not found: {sql}");
+            *found.entry(kind).or_default() += 1;
+            trail.run("BEGIN IMMEDIATE");
+            trail.undo();
+            trail.run("COMMIT");
+        }
+        assert_eq!(trail.problems().await, [""; 0], "undone, it is as it was written");
+        assert!(found.len() == 9 && found.values().all(|count| *count > 200), "{found:?}");
+    });
+}
