@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 #![allow(clippy::needless_pass_by_value, reason = "a case's values are written on the spot")]
 
+mod access;
+mod audit;
 mod change;
 mod cli;
 mod conditions;
@@ -12,11 +14,13 @@ mod crash;
 mod create;
 mod frame;
 mod hostile;
+mod idempotency;
 mod keys;
 mod lists;
 mod openapi;
 mod races;
 mod sandbox;
+mod secrets;
 mod seed;
 mod slow;
 mod stop;

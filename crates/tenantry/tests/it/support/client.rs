@@ -2,9 +2,10 @@
 
 use super::conformance;
 use http::{HeaderMap, Method, Request};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// No answer takes as long.
@@ -49,6 +50,16 @@ impl Api {
         Api { address, key: key.to_owned(), agent: config.into() }
     }
 
+    /// On the same server, with another key.
+    pub(crate) fn with_key(&self, key: &str) -> Self {
+        Api { key: key.to_owned(), ..self.clone() }
+    }
+
+    /// With the same key, on another server.
+    pub(crate) fn on(&self, address: SocketAddr) -> Self {
+        Api { address, ..self.clone() }
+    }
+
     pub(crate) fn call(&self, method: &str, path: &str) -> Call {
         Call {
             api: self.clone(),
@@ -81,6 +92,48 @@ impl Api {
         let answer = self.post("/v2/customers", body);
         assert_eq!(answer.status, 201, "{}", answer.text());
         answer.json()
+    }
+
+    /// A user, made where `path` says: its id, and a way in with its key.
+    pub(crate) fn user(&self, path: &str, body: &Value) -> (i64, Self) {
+        let answer = self.post(path, body);
+        assert_eq!(answer.status, 201, "{}", answer.text());
+        let user = answer.json();
+        (user["id"].as_i64().unwrap(), self.with_key(user["api_key"].as_str().unwrap()))
+    }
+
+    /// A partner's own user with this role, and an e-mail address that nobody else has.
+    pub(crate) fn colleague(&self, role: &str) -> (i64, Self) {
+        self.user("/v2/users", &json!({"email": some_email(), "role": role}))
+    }
+
+    /// A user of this customer.
+    pub(crate) fn user_of(&self, customer: i64) -> (i64, Self) {
+        self.user(&format!("/v2/customers/{customer}/users"), &json!({"email": some_email()}))
+    }
+
+    /// The partner's audit trail, page by page, without what only tells of new lanes.
+    pub(crate) fn trail(&self, query: &str) -> Vec<Value> {
+        let mut events = Vec::new();
+        let mut path = format!("/v2/audit_events?{query}");
+        loop {
+            let page = self.get(&path);
+            assert_eq!(page.status, 200, "{}", page.text());
+            events.extend(page.json()["audit_events"].as_array().unwrap().iter().cloned());
+            match page.header("link").strip_prefix('<').and_then(|link| link.split_once('>')) {
+                Some((next, "; rel=\"next\"")) => path = next.to_owned(),
+                Some(other) => panic!("{other:?}"),
+                None => break,
+            }
+        }
+        events.retain(|event| event["action"] != "audit.lane");
+        events
+    }
+
+    /// Move the sandbox's clock.
+    pub(crate) fn set_clock(&self, now: &str) {
+        let answer = self.put("/sandbox/clock", &json!({"now": now}));
+        assert_eq!((answer.status, &answer.json()["now"]), (200, &json!(now)));
     }
 
     /// These bytes on a connection of their own, and all that comes back until the server closes it.
@@ -144,6 +197,11 @@ impl Call {
         conformance::check(&self.method, &self.path, &answer);
         Ok(answer)
     }
+}
+
+fn some_email() -> String {
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    format!("user-{}@example.com", GIVEN.fetch_add(1, Ordering::Relaxed))
 }
 
 impl Answer {

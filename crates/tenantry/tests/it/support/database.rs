@@ -50,20 +50,87 @@ impl Database {
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
+
+    /// Run statements behind the servers' backs.
+    pub(crate) fn execute(&self, sql: &str) {
+        match self.file() {
+            Some(file) => rusqlite::Connection::open(file).unwrap().execute_batch(sql).unwrap(),
+            None => drop(ask_postgres(&self.url, sql)),
+        }
+    }
+
+    /// The rows of a query, every value as text.
+    pub(crate) fn query(&self, sql: &str) -> Vec<Vec<String>> {
+        let Some(file) = self.file() else { return ask_postgres(&self.url, sql) };
+        let conn = rusqlite::Connection::open(file).unwrap();
+        let mut statement = conn.prepare(sql).unwrap();
+        let columns = statement.column_count();
+        let text = |value: rusqlite::types::Value| match value {
+            rusqlite::types::Value::Integer(number) => number.to_string(),
+            rusqlite::types::Value::Text(text) => text,
+            _ => String::new(),
+        };
+        let rows = statement.query_map([], |row| (0..columns).map(|i| Ok(text(row.get(i)?))).collect());
+        rows.unwrap().collect::<Result<_, _>>().unwrap()
+    }
+
+    /// The only value that a query answers.
+    pub(crate) fn value(&self, sql: &str) -> String {
+        let rows = self.query(sql);
+        assert!(rows.len() == 1 && rows[0].len() == 1, "{sql}: {rows:?}");
+        rows.into_iter().flatten().next().unwrap()
+    }
+
+    /// On PostgreSQL: servers log in as somebody new, with this password.
+    pub(crate) fn log_in_as(&mut self, user: &str, password: &str) {
+        self.execute(&format!("CREATE ROLE {user} LOGIN SUPERUSER PASSWORD '{password}'"));
+        let (_, rest) = self.url.split_once('@').unwrap();
+        self.url = format!("postgres://{user}:{password}@{rest}");
+    }
+
+    /// Every byte that is kept: SQLite's files as they are, PostgreSQL's rows of all tables as text.
+    pub(crate) fn contents(&self) -> Vec<u8> {
+        if let Some(file) = self.file() {
+            let wal = std::fs::read(file.with_extension("db-wal")).unwrap_or_default();
+            return [std::fs::read(file).unwrap(), wal].concat();
+        }
+        let tables =
+            "SELECT quote_ident(table_name) FROM information_schema.tables WHERE table_schema = 'public'";
+        let rows = self.query(tables).into_iter().flat_map(|table| {
+            self.query(&format!("SELECT t::text FROM {} t", table[0])).into_iter().flatten()
+        });
+        rows.collect::<Vec<_>>().join("\n").into_bytes()
+    }
+
+    /// SQLite's file.
+    fn file(&self) -> Option<&Path> {
+        self.url.strip_prefix("sqlite:").map(Path::new)
+    }
+}
+
+/// Run statements on PostgreSQL; their rows, every value as text.
+fn ask_postgres(url: &str, sql: &str) -> Vec<Vec<String>> {
+    use tokio_postgres::SimpleQueryMessage;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
+        let connection = tokio::spawn(connection);
+        let answered = client.simple_query(sql).await.unwrap_or_else(|e| panic!("{sql}: {e:?}"));
+        drop(client);
+        connection.await.unwrap().unwrap();
+        let rows = answered.iter().filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some(row),
+            _ => None,
+        });
+        rows.map(|row| (0..row.len()).map(|i| row.get(i).unwrap_or_default().to_owned()).collect()).collect()
+    })
 }
 
 fn create_postgres() -> String {
     static MADE: AtomicU32 = AtomicU32::new(0);
     let server = std::env::var(POSTGRES).unwrap();
     let name = format!("tenantry_test_{}_{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let (client, connection) = tokio_postgres::connect(&server, tokio_postgres::NoTls).await.unwrap();
-        let connection = tokio::spawn(connection);
-        client.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE template0")).await.unwrap();
-        drop(client);
-        connection.await.unwrap().unwrap();
-    });
+    ask_postgres(&server, &format!("CREATE DATABASE {name} TEMPLATE template0"));
     let (host, _) = server.rsplit_once('/').expect("a URL with a database's name at its end");
     format!("{host}/{name}")
 }

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -75,18 +75,30 @@ impl Server {
 
     /// As the admin of a partner that nobody else knows.
     pub(crate) fn partner(&self) -> Api {
+        self.named_partner().1
+    }
+
+    /// The same, with the partner's name.
+    pub(crate) fn named_partner(&self) -> (String, Api) {
         static MADE: AtomicU32 = AtomicU32::new(0);
         let name = format!("Partner {} {}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
-        let folder = self.log.parent().unwrap();
-        let made = command(
-            folder,
-            &["partner", "create", &name, "--admin", "a@example.com", "--database", &self.database],
-        )
-        .output()
-        .unwrap();
+        let made = self.run(&["partner", "create", &name, "--admin", "a@example.com"]);
         let said = String::from_utf8_lossy(&made.stderr);
         let printed: Value = serde_json::from_slice(&made.stdout).unwrap_or_else(|e| panic!("{e}: {said}"));
-        Api::new(self.address, printed["api_key"].as_str().unwrap())
+        (name, Api::new(self.address, printed["api_key"].as_str().unwrap()))
+    }
+
+    /// Run a subcommand on this server's database.
+    pub(crate) fn run(&self, args: &[&str]) -> Output {
+        self.run_with(args, |_| {})
+    }
+
+    /// The same, its command changed before it runs.
+    pub(crate) fn run_with(&self, args: &[&str], change: impl FnOnce(&mut Command)) -> Output {
+        let mut command = command(self.log.parent().unwrap(), args);
+        command.args(["--database", &self.database]);
+        change(&mut command);
+        command.output().unwrap()
     }
 
     /// What it has logged so far.

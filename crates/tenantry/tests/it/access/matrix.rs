@@ -1,0 +1,298 @@
+//! Every operation of the OpenAPI document, asked by everybody there is.
+
+use crate::support::{
+    ABSENT, Answer, Api, Database, Engine, Failures, NOW, Server, customer, on_both_engines,
+};
+use serde_json::{Value, json};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+on_both_engines!(everybody_asks_for_everything);
+
+const WHO: [&str; 10] = [
+    "no key",
+    "an unknown key",
+    "an admin",
+    "an operator",
+    "a viewer",
+    "a customer's user",
+    "a customer's user without access",
+    "a customer's user after the trial",
+    "an admin of a suspended partner",
+    "another partner's admin",
+];
+
+/// An operation, the body it is asked with, and what is answered to whom.
+struct Row(&'static str, Body, [u16; 10]);
+
+#[derive(Clone, Copy)]
+enum Body {
+    None,
+    Customer,
+    CustomerChange,
+    Colleague,
+    CustomersUser,
+    UserChange,
+    Tenants,
+}
+use Body::{Colleague, Customer, CustomerChange, CustomersUser, None as Nothing, Tenants, UserChange};
+
+/// Whoever adds an operation adds its row here, and so decides who may call it. `customer's` is a user of the very
+/// customer that is asked for; `other` asks for the first partner's objects, where the path names one.
+#[rustfmt::skip]
+const ROWS: &[Row] = &[
+    //                                                            no   unkn admin oper view cust's w/out trial susp other
+    Row("GET /healthz",                         Nothing,        [200, 200, 200, 200, 200, 200, 200, 200, 200, 200]),
+    Row("GET /readyz",                          Nothing,        [200, 200, 200, 200, 200, 200, 200, 200, 200, 200]),
+
+    Row("GET /v2/me",                           Nothing,        [401, 401, 200, 200, 200, 200, 403, 403, 403, 200]),
+    Row("GET /v2/audit_events",                 Nothing,        [401, 401, 200, 403, 403, 403, 403, 403, 403, 200]),
+
+    Row("POST /v2/customers",                   Customer,       [401, 401, 201, 201, 403, 403, 403, 403, 403, 201]),
+    Row("GET /v2/customers",                    Nothing,        [401, 401, 200, 200, 200, 403, 403, 403, 403, 200]),
+    Row("GET /v2/customers/{id}",               Nothing,        [401, 401, 200, 200, 200, 200, 403, 403, 403, 404]),
+    Row("PUT /v2/customers/{id}",               CustomerChange, [401, 401, 200, 200, 403, 403, 403, 403, 403, 404]),
+    Row("DELETE /v2/customers/{id}",            Nothing,        [401, 401, 204, 204, 403, 403, 403, 403, 403, 404]),
+
+    Row("POST /v1/customers",                   Customer,       [401, 401, 201, 201, 403, 403, 403, 403, 403, 201]),
+    Row("GET /v1/customers",                    Nothing,        [401, 401, 200, 200, 200, 403, 403, 403, 403, 200]),
+    Row("GET /v1/customers/{id}",               Nothing,        [401, 401, 200, 200, 200, 200, 403, 403, 403, 404]),
+    Row("PUT /v1/customers/{id}",               CustomerChange, [401, 401, 200, 200, 403, 403, 403, 403, 403, 404]),
+    Row("DELETE /v1/customers/{id}",            Nothing,        [401, 401, 204, 204, 403, 403, 403, 403, 403, 404]),
+
+    Row("POST /v2/users",                       Colleague,      [401, 401, 201, 403, 403, 403, 403, 403, 403, 201]),
+    Row("GET /v2/users",                        Nothing,        [401, 401, 200, 403, 403, 403, 403, 403, 403, 200]),
+    Row("GET /v2/users/{user_id}",              Nothing,        [401, 401, 200, 403, 403, 403, 403, 403, 403, 404]),
+    Row("PUT /v2/users/{user_id}",              UserChange,     [401, 401, 200, 403, 403, 403, 403, 403, 403, 404]),
+    Row("DELETE /v2/users/{user_id}",           Nothing,        [401, 401, 204, 403, 403, 403, 403, 403, 403, 404]),
+    Row("POST /v2/users/{user_id}/api_key",     Nothing,        [401, 401, 201, 403, 403, 403, 403, 403, 403, 404]),
+    Row("DELETE /v2/users/{user_id}/api_key",   Nothing,        [401, 401, 204, 403, 403, 403, 403, 403, 403, 404]),
+
+    Row("POST /v2/customers/{id}/users",        CustomersUser,  [401, 401, 201, 403, 403, 403, 403, 403, 403, 404]),
+    Row("GET /v2/customers/{id}/users",         Nothing,        [401, 401, 200, 403, 403, 403, 403, 403, 403, 404]),
+    Row("GET /v2/customers/{id}/users/{user_id}",            Nothing,    [401, 401, 200, 403, 403, 403, 403, 403, 403, 404]),
+    Row("PUT /v2/customers/{id}/users/{user_id}",            UserChange, [401, 401, 200, 403, 403, 403, 403, 403, 403, 404]),
+    Row("DELETE /v2/customers/{id}/users/{user_id}",         Nothing,    [401, 401, 204, 403, 403, 403, 403, 403, 403, 404]),
+    Row("POST /v2/customers/{id}/users/{user_id}/api_key",   Nothing,    [401, 401, 201, 403, 403, 403, 403, 403, 403, 404]),
+    Row("DELETE /v2/customers/{id}/users/{user_id}/api_key", Nothing,    [401, 401, 204, 403, 403, 403, 403, 403, 403, 404]),
+
+    Row("GET /v1/azure_partner_customers",                   Nothing, [401, 401, 200, 200, 200, 403, 403, 403, 403, 200]),
+    Row("GET /v1/azure_partner_customers/{id}",              Nothing, [401, 401, 200, 200, 200, 403, 403, 403, 403, 404]),
+    Row("GET /v1/azure_partner_customer_accounts/list",      Nothing, [401, 401, 200, 200, 200, 403, 403, 403, 403, 200]),
+    Row("GET /v1/azure_partner_customer_accounts/list/{client_api_id}",   Nothing, [401, 401, 200, 200, 200, 403, 403, 403, 403, 404]),
+    Row("PUT /v1/azure_partner_customer_accounts/add/{client_api_id}",    Tenants, [401, 401, 207, 207, 403, 403, 403, 403, 403, 404]),
+    Row("PUT /v1/azure_partner_customer_accounts/remove/{client_api_id}", Tenants, [401, 401, 207, 207, 403, 403, 403, 403, 403, 404]),
+];
+
+const TRIAL: &str = "2016-09-15T19:00:00Z";
+/// In every name and address of the first partner's, so that a leak shows.
+const MARK: &str = "Wingtip";
+
+impl Body {
+    fn json(self) -> Option<Value> {
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let email = format!("asked-{number}@example.com");
+        match self {
+            Nothing => None,
+            Customer => Some(customer(&json!({"name": format!("Asked {number}")}))),
+            CustomerChange => Some(json!({"margin_percentage": 12.5})),
+            Colleague => Some(json!({"email": email, "role": "viewer"})),
+            CustomersUser => Some(json!({"email": email})),
+            UserChange => Some(json!({"name": "Changed"})),
+            Tenants => Some(json!({"azure_customer_ids": [format!("asked-{number}")]})),
+        }
+    }
+}
+
+/// Somebody who asks, and for which customer; staff asks for one that is made for the occasion.
+struct Asker {
+    api: Api,
+    own: Option<i64>,
+}
+
+struct Scene {
+    admin: Api,
+    suspended: Api,
+    suspended_name: String,
+    askers: Vec<Asker>,
+    server: Server,
+    _database: Database,
+}
+
+impl Scene {
+    fn new(engine: Engine) -> Self {
+        let database = Database::new(engine);
+        let server = Server::start(&database, &["--sandbox", "--at", NOW]);
+        let (admin, other) = (server.admin(), server.partner());
+        let (suspended_name, suspended) = server.named_partner();
+        let staff = |api: Api| Asker { api, own: None };
+        let customers_user = |classification: &str, trial: Value| {
+            let name = format!("{MARK} {classification} {trial}");
+            let change =
+                json!({"name": name, "classification": classification, "trial_expiration_date": trial});
+            let id = admin.create(&customer(&change))["id"].as_i64().unwrap();
+            Asker { api: admin.user_of(id).1, own: Some(id) }
+        };
+        let askers = vec![
+            staff(admin.with_key("")),
+            staff(admin.with_key(&format!("tnt_{}", "0".repeat(58)))),
+            staff(admin.clone()),
+            staff(admin.colleague("operator").1),
+            staff(admin.colleague("viewer").1),
+            customers_user("managed_with_access", Value::Null),
+            customers_user("managed_without_access", Value::Null),
+            customers_user("managed_with_access", json!(TRIAL)),
+            staff(suspended.clone()),
+            staff(other),
+        ];
+        admin.set_clock(TRIAL);
+        assert!(server.run(&["partner", "suspend", &suspended_name]).status.success());
+        Scene { admin, suspended, suspended_name, askers, server, _database: database }
+    }
+
+    /// A path with numbers in it: of this customer and one of its users, or of others that are made now.
+    fn path(&self, template: &str, own: Option<i64>) -> String {
+        static TENANTS: AtomicU32 = AtomicU32::new(0);
+        let mut path = template.to_owned();
+        if path.ends_with("/azure_partner_customers/{id}") {
+            let azure = format!("{MARK}-{}", TENANTS.fetch_add(1, Ordering::Relaxed));
+            let change = json!({"name": azure, "address": ABSENT, "azure_customer_id": azure});
+            self.admin.create(&customer(&change));
+            let tenants = self.admin.get("/v1/azure_partner_customers?per_page=100").json();
+            let tenants = tenants["azure_partner_customers"].as_array().unwrap().clone();
+            let tenant = tenants.iter().find(|tenant| tenant["azure_customer_id"] == azure.as_str());
+            return path.replace("{id}", &tenant.unwrap()["id"].to_string());
+        }
+        path = path.replace("{client_api_id}", "{id}");
+        let made = |scene: &Scene| {
+            static MADE: AtomicU32 = AtomicU32::new(0);
+            let name = format!("{MARK} {}", MADE.fetch_add(1, Ordering::Relaxed));
+            let change = json!({"name": name, "classification": "managed_with_access"});
+            scene.admin.create(&customer(&change))["id"].as_i64().unwrap()
+        };
+        if path.contains("{id}") {
+            let id = own.unwrap_or_else(|| made(self));
+            path = path.replace("{id}", &id.to_string());
+            if path.contains("{user_id}") {
+                path = path.replace("{user_id}", &self.admin.user_of(id).0.to_string());
+            }
+        }
+        if path.contains("{user_id}") {
+            path = path.replace("{user_id}", &self.admin.colleague("viewer").0.to_string());
+        }
+        assert!(!path.contains('{'), "teach the matrix to fill in {path}");
+        path
+    }
+}
+
+/// The answer, with a request id that gives nothing away.
+fn ask(asker: &Asker, method: &str, path: &str, body: Option<&Value>) -> Answer {
+    let call = asker.api.call(method, path).header("X-Request-Id", "the-same");
+    let call = if asker.api.key.is_empty() { call.authorization(None) } else { call };
+    match body {
+        Some(body) => call.json(body).send(),
+        None => call.send(),
+    }
+}
+
+/// All of an answer that could differ.
+fn bytes(answer: &Answer) -> (u16, String, Vec<u8>) {
+    let mut headers = answer.headers.clone();
+    headers.remove("date");
+    (answer.status, format!("{headers:?}"), answer.body.clone())
+}
+
+/// What is answered to another partner is what is answered where there is nothing at all; what a refusal says.
+fn check(scene: &Scene, column: usize, row: &Row, path: &str, answer: &Answer) -> Result<(), String> {
+    let Row(operation, body, expected) = row;
+    let (method, template) = operation.split_once(' ').unwrap();
+    let text = answer.text();
+    if answer.status != expected[column] {
+        return Err(format!("{} instead of {}: {text}", answer.status, expected[column]));
+    }
+    let why = match (answer.status, column) {
+        (401, _) => "a valid API key is required",
+        (403, 3) => "the role operator may not",
+        (403, 4) => "the role viewer may not",
+        (403, 5) => "the role customer may not",
+        (403, 6) => "managed without access",
+        (403, 7) => "trial expired at 2016-09-15T19:00:00Z",
+        (403, 8) => "this partner is suspended",
+        _ => "",
+    };
+    if !text.contains(why) {
+        return Err(format!("does not say {why:?}: {text}"));
+    }
+    if (answer.status == 401) != (answer.header("www-authenticate") == "Bearer realm=\"tenantry\"") {
+        return Err(format!("WWW-Authenticate: {:?}", answer.header("www-authenticate")));
+    }
+    if (5..=7).contains(&column) && ["margin", "cost"].iter().any(|word| text.contains(word)) {
+        return Err(format!("a customer's user sees {text}"));
+    }
+    if column == 9 && text.contains(MARK) {
+        return Err(format!("another partner sees {text}"));
+    }
+    if answer.status == 404 {
+        let nothing = template.replace("{id}", "999999999");
+        let nothing = nothing.replace("{user_id}", "999999999").replace("{client_api_id}", "999999999");
+        for nobody in [&scene.askers[9], &scene.askers[2]] {
+            let none = ask(nobody, method, &nothing, body.json().as_ref());
+            if bytes(&none) != bytes(answer) {
+                return Err(format!("{path} and {nothing} differ: {answer:?} and {none:?}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn everybody_asks_for_everything(engine: Engine) {
+    let scene = Scene::new(engine);
+    every_operation_has_a_row();
+    let mut failures = Failures::default();
+    let (mut refused, mut refused_suspended) = (0, 0);
+    for row in ROWS {
+        let (method, template) = row.0.split_once(' ').unwrap();
+        let mut unauthorized = Vec::new();
+        for (column, asker) in scene.askers.iter().enumerate() {
+            let path = scene.path(template, asker.own);
+            let answer = ask(asker, method, &path, row.1.json().as_ref());
+            let outcome = check(&scene, column, row, &path, &answer);
+            failures.case(&format!("{}, {}", row.0, WHO[column]), outcome);
+            match (answer.status, column) {
+                (403, 8) => refused_suspended += 1,
+                (403, _) => refused += 1,
+                (401, _) => unauthorized.push(bytes(&answer)),
+                _ => {}
+            }
+        }
+        unauthorized.dedup();
+        failures.case(
+            &format!("{}: all 401 are alike", row.0),
+            if unauthorized.len() > 1 { Err(format!("{unauthorized:?}")) } else { Ok(()) },
+        );
+    }
+    // The control: the margin is there for those who may see it.
+    let page = scene.admin.get("/v2/customers").text();
+    failures.case("control", if page.contains("\"margin_percentage\":12.5") { Ok(()) } else { Err(page) });
+
+    // Every refusal to a live key was written down.
+    let written = |api: &Api| api.trail("action=access.refused&per_page=100").len();
+    assert_eq!(written(&scene.admin), refused);
+    assert!(scene.server.run(&["partner", "suspend", "--resume", &scene.suspended_name]).status.success());
+    assert_eq!(written(&scene.suspended), refused_suspended);
+    failures.done(ROWS.len() * 11);
+}
+
+/// So that nobody adds an operation without saying who may call it, nor leaves a row behind.
+fn every_operation_has_a_row() {
+    let document = serde_json::to_value(api::document()).unwrap();
+    let mut documented = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let methods = item.as_object().unwrap().keys().filter(|name| *name != "parameters");
+        documented.extend(methods.map(|method| format!("{} {path}", method.to_ascii_uppercase())));
+    }
+    let mut rows: Vec<&str> = ROWS.iter().map(|row| row.0).collect();
+    rows.sort_unstable();
+    documented.sort();
+    assert_eq!(rows, documented, "the rows and the operations of the document, which have to be the same");
+}
