@@ -59,7 +59,7 @@ fn every_change_is_there_in_order(engine: Engine) {
     let (none, tenants) = (Value::Null, json!({"azure_customer_ids": ["abc-1"]}));
     let add = "/v1/azure_partner_customer_accounts/add";
     let expected = [
-        ("customer.create", &object, format!("POST/v2/customers"), &none, &made),
+        ("customer.create", &object, "POST/v2/customers".to_string(), &none, &made),
         ("customer.update", &object, format!("PUT{path}"), &made, &changed),
         ("user.create", &users_object, format!("POST{path}/users"), &none, &user),
         ("user.update", &users_object, format!("PUT{users_path}"), &user, &named),

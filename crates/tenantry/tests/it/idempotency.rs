@@ -186,7 +186,7 @@ fn two_at_the_same_instant_make_one(engine: Engine) {
             let asked = pair.each_ref().map(|api| threads.spawn(|| ask(api)));
             asked.map(|thread| thread.join().unwrap())
         });
-        let (first, second) = if one.header("idempotency-replayed") == "" && one.status == 201 {
+        let (first, second) = if one.header("idempotency-replayed").is_empty() && one.status == 201 {
             (one, two)
         } else {
             (two, one)

@@ -112,7 +112,7 @@ fn when_a_key_was_used_is_written_down_at_the_end(engine: Engine) {
     });
     let version = || {
         let ask = |conn: &rusqlite::Connection| conn.query_row("PRAGMA data_version", [], |row| row.get(0));
-        watch.as_ref().map(|conn| ask(conn).unwrap()).unwrap_or(0)
+        watch.as_ref().map_or(0, |conn| ask(conn).unwrap())
     };
     let before: i64 = version();
     for second in 5..10 {
