@@ -124,9 +124,6 @@ fn a_key_ends_when_it_was_told_to(engine: Engine) {
     assert_eq!(past.details(), "/api_key_expires_at not_future");
 }
 
-/// What it is called, how it is done and undone, and what the answer is meanwhile.
-type Locked<'a> = (&'a str, Lock, &'a str, u16, &'a str, Option<(Lock, &'a str)>);
-
 /// Each lock: what the admin does, what shuts, and what opens it again.
 fn every_lock_shuts_at_once_and_everywhere(engine: Engine) {
     let servers = Servers::start(engine);
@@ -154,7 +151,8 @@ fn every_lock_shuts_at_once_and_everywhere(engine: Engine) {
     let again: Option<(Lock, &str)> = Some((put, with));
     let resume: Option<(Lock, &str)> = Some((suspend, "--resume"));
     #[rustfmt::skip]
-    let locks: [Locked<'_>; 6] = [
+    #[expect(clippy::type_complexity, reason = "a table: what, how, with what, status, words, and how it opens again")]
+    let locks: [(&str, Lock, &str, u16, &str, Option<(Lock, &str)>); 6] = [
         ("classification", put, without, 403, managed, again),
         ("rotated key", rotate, "", 401, dead, None),
         ("revoked key", revoke, "", 401, dead, None),
