@@ -59,7 +59,7 @@ async fn token(State(sandbox): State<Sandbox>, headers: HeaderMap, body: Bytes) 
         (StatusCode::UNAUTHORIZED, Json(body)).into_response()
     };
     let grant = form.get("grant_type").map(String::as_str);
-    let refresh = form.get("refresh_token").and_then(|token| token.strip_prefix(REFRESH_TOKEN));
+    let refresh = form.get("refresh_token").filter(|token| sandbox.is_good(token));
     match (refuse, grant) {
         (Some(number), _) => refused(number, "Refused, as the sandbox was told."),
         _ if !is("client_id", CLIENT_ID) => refused(700_016, "Application was not found in the directory."),
@@ -73,7 +73,9 @@ async fn token(State(sandbox): State<Sandbox>, headers: HeaderMap, body: Bytes) 
             let token = state.issue(sandbox.0.seed);
             let mut body = json!({"token_type": "Bearer", "expires_in": state.behaviour.token_seconds, "access_token": token});
             if refresh.is_some() {
-                body["refresh_token"] = format!("{REFRESH_TOKEN}.{}", state.counts.sign_ins).into();
+                let newer = format!("{REFRESH_TOKEN}.{}", state.counts.sign_ins);
+                body["refresh_token"] = newer.as_str().into();
+                state.refresh_token = Some(newer);
             }
             Json(body).into_response()
         }
@@ -134,6 +136,13 @@ impl Sandbox {
         Some((number, &self.0.customers[number]))
     }
 
+    fn is_good(&self, refresh_token: &str) -> bool {
+        let state = self.state();
+        let newest = state.refresh_token.as_deref().unwrap_or(REFRESH_TOKEN);
+        refresh_token == newest
+            || !state.behaviour.refresh_tokens_once && refresh_token.starts_with(REFRESH_TOKEN)
+    }
+
     fn no_customer(&self) -> Response {
         self.error(StatusCode::NOT_FOUND, 600_009, "Customer not found.")
     }
@@ -147,22 +156,22 @@ async fn customer(State(sandbox): State<Sandbox>, Path(id): Path<String>) -> Res
 }
 
 async fn billing_profile(State(sandbox): State<Sandbox>, Path(id): Path<String>) -> Response {
-    let hidden = sandbox.state().behaviour.no_billing_every;
+    let Behaviour { no_billing_every: hidden, moved_by, .. } = sandbox.state().behaviour;
     match sandbox.known(&id) {
         Some((number, _)) if is_nth(number, hidden) => {
             let rights = "The supplied role does not have the rights to perform the requested operation";
             sandbox.error(StatusCode::FORBIDDEN, 600_006, rights)
         }
-        Some((_, customer)) => sandbox.json(StatusCode::OK, &customer.billing_profile()),
+        Some((_, customer)) => sandbox.json(StatusCode::OK, &customer.billing_profile(moved_by)),
         None => sandbox.no_customer(),
     }
 }
 
 async fn organization(State(sandbox): State<Sandbox>, Path(id): Path<String>) -> Response {
-    let hidden = sandbox.state().behaviour.no_organization_every;
+    let Behaviour { no_organization_every: hidden, moved_by, .. } = sandbox.state().behaviour;
     match sandbox.known(&id) {
         Some((number, _)) if is_nth(number, hidden) => (StatusCode::FORBIDDEN, "null").into_response(),
-        Some((_, customer)) => sandbox.json(StatusCode::OK, &customer.organization()),
+        Some((_, customer)) => sandbox.json(StatusCode::OK, &customer.organization(moved_by)),
         None => sandbox.no_customer(),
     }
 }

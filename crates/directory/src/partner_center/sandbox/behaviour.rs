@@ -15,6 +15,10 @@ pub struct Behaviour {
     pub token_calls: Option<u32>,
     /// No token, and this number of the identity platform for the reason: `7000215` is a wrong secret.
     pub refuse_sign_in: Option<u32>,
+    /// A refresh token is good until a newer one was given, not a moment longer.
+    pub refresh_tokens_once: bool,
+    /// Every customer has moved to where the customer so many places further was.
+    pub moved_by: usize,
     /// The application lacks the role that lets it see customers.
     pub no_role: bool,
     /// Of every n-th customer, from the first, the billing profile is hidden: no delegated admin rights.
@@ -47,6 +51,8 @@ impl Default for Behaviour {
             token_seconds: 3599,
             token_calls: None,
             refuse_sign_in: None,
+            refresh_tokens_once: false,
+            moved_by: 0,
             no_role: false,
             no_billing_every: None,
             no_organization_every: None,

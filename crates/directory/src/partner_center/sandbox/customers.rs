@@ -7,7 +7,7 @@ pub(super) struct MadeUp {
     pub(super) id: String,
     name: String,
     domain: String,
-    address: &'static Address,
+    number: usize,
 }
 
 struct Address {
@@ -85,7 +85,7 @@ impl MadeUp {
             id: made_up_id(seed, number),
             name: format!("{name} {number}"),
             domain: format!("{label}{number}.onmicrosoft.com"),
-            address: &ADDRESSES[number % ADDRESSES.len()],
+            number,
         }
     }
 
@@ -102,8 +102,12 @@ impl MadeUp {
         })
     }
 
-    pub(super) fn billing_profile(&self) -> Value {
-        let Address { lines: [line1, line2], city, state, postal_code, country } = self.address;
+    fn address(&self, moved_by: usize) -> &'static Address {
+        &ADDRESSES[self.number.wrapping_add(moved_by) % ADDRESSES.len()]
+    }
+
+    pub(super) fn billing_profile(&self, moved_by: usize) -> Value {
+        let Address { lines: [line1, line2], city, state, postal_code, country } = self.address(moved_by);
         json!({
             "id": self.id, "firstName": "A", "lastName": "B", "email": format!("a@{}", self.domain),
             "culture": "en-US", "language": "en", "companyName": self.name,
@@ -115,8 +119,8 @@ impl MadeUp {
         })
     }
 
-    pub(super) fn organization(&self) -> Value {
-        let Address { lines, city, state, postal_code, country } = self.address;
+    pub(super) fn organization(&self, moved_by: usize) -> Value {
+        let Address { lines, city, state, postal_code, country } = self.address(moved_by);
         let street = lines.join("\r\n");
         json!([{
             "id": self.id, "displayName": self.name, "street": given(street.trim_end()), "city": given(city),

@@ -58,6 +58,8 @@ struct State {
     asked: std::collections::VecDeque<Asked>,
     window: Option<Window>,
     tokens: HashMap<String, Issued>,
+    /// The newest refresh token, if one was given.
+    refresh_token: Option<String>,
     /// Customers that have disappeared.
     gone: HashSet<usize>,
 }
