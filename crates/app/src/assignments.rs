@@ -8,12 +8,15 @@ use crate::paging::{self, Paging};
 use crate::{App, Error};
 use domain::json::Json;
 use domain::{AzureCustomerId, CustomerId, CustomerName, NewCustomer, PartnerId, Violation, Violations};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use serde::Serialize;
 use store::azure_tenants::{self, AzureTenant, Filter, Sighting};
 use store::{Tx, customers};
 
 /// The most tenants that one request can assign.
 const MOST: usize = 500;
+/// How many of them are looked up at the same time.
+const LOOKUPS_AT_ONCE: usize = 8;
 
 /// A list of tenants that was asked for.
 #[derive(Clone, Debug, Default)]
@@ -180,20 +183,20 @@ impl App {
         let partner = call.partner();
         self.customer(call, customer).await?;
         let named = read_ids(body)?;
-        let mut lookups = Vec::with_capacity(named.len());
-        for azure in &named {
-            let lookup = if change == Change::Add {
-                self.look_up(partner, azure).await?
-            } else {
-                Lookup::TakenAsGiven
+        let look_up = async |azure: AzureCustomerId| {
+            let lookup = match change {
+                Change::Add => self.look_up(partner, &azure).await?,
+                Change::Remove => Lookup::TakenAsGiven,
             };
-            lookups.push(match lookup {
+            let said = match lookup {
                 Lookup::Missing => Err("azure_customer_id not found"),
                 Lookup::Found(tenant) => Ok(Some(sighting(&tenant))),
                 Lookup::TakenAsGiven => Ok(None),
-            });
-        }
-        let named: Vec<Named> = named.into_iter().zip(lookups).collect();
+            };
+            Ok::<Named, Error>((azure, said))
+        };
+        let named: Vec<Named> =
+            stream::iter(named).map(look_up).buffered(LOOKUPS_AT_ONCE).try_collect().await?;
         let input = (partner, customer, change, named, self.clock.now());
         let changed = self.change(call, input, |(partner, id, change, named, now), tx| {
             Box::pin(async move {
@@ -239,9 +242,13 @@ async fn add(
     named: &[Named],
     now: jiff::Timestamp,
 ) -> Result<Vec<Option<&'static str>>, Error> {
-    let mut refusals = Vec::with_capacity(named.len());
-    for (azure, lookup) in named {
-        refusals.push(match lookup {
+    // In the same order in every request, so that no two wait for each other.
+    let mut order: Vec<usize> = (0..named.len()).collect();
+    order.sort_by_key(|at| named[*at].0.key());
+    let mut refusals = vec![None; named.len()];
+    for at in order {
+        let (azure, lookup) = &named[at];
+        refusals[at] = match lookup {
             Err(why) => Some(*why),
             Ok(seen) => {
                 if let Some(seen) = seen {
@@ -250,7 +257,7 @@ async fn add(
                 let assigned = azure_tenants::assign(tx, partner, azure, customer, now).await?;
                 (!assigned).then_some("azure_customer_id has already been taken")
             }
-        });
+        };
     }
     Ok(refusals)
 }
