@@ -146,27 +146,31 @@ impl App {
             Box::pin(async move {
                 let before = customers::get(tx, *partner, *id).await?.ok_or(Error::NotFound)?;
                 if_match.allows(&before)?;
-                let (mut details, violation) =
-                    match (before.patched(body, *now, *handling), violation_of(lookup)) {
-                        (Ok(details), violation) => (details, violation),
-                        (Err(mut refused), violation) => {
-                            refused.violations.extend(violation);
-                            return Err(refusal(tx, *partner, refused, Some(*id)).await?);
-                        }
-                    };
-                if let Some(violation) = violation {
+                // Who set the address by hand keeps it, whatever the directory says.
+                let by_hand = before.details.address.is_some()
+                    && !customers::directory_address(tx, *partner, *id).await?;
+                let violation = |by_hand: bool| match lookup {
+                    Lookup::Found(_) if by_hand => None,
+                    _ => violation_of(lookup),
+                };
+                let mut details = match before.patched(body, *now, *handling) {
+                    Ok(details) => details,
+                    Err(mut refused) => {
+                        refused.violations.extend(violation(by_hand));
+                        return Err(refusal(tx, *partner, refused, Some(*id)).await?);
+                    }
+                };
+                let by_hand = by_hand || details.address != before.details.address;
+                if let Some(violation) = violation(by_hand) {
                     let (name, azure_customer_id) = (Some(details.name), details.azure_customer_id);
                     let refused = Refused { violations: violation.into(), name, azure_customer_id };
                     return Err(refusal(tx, *partner, refused, Some(*id)).await?);
                 }
-                let mut from_directory = details.address == before.details.address
-                    && customers::directory_address(tx, *partner, *id).await?;
-                if let Lookup::Found(tenant) = lookup
-                    && details.address == before.details.address
-                {
+                if let Lookup::Found(tenant) = lookup {
                     azure_tenants::note(tx, *partner, &sighting(tenant), *now).await?;
-                    details.address = tenant.address.usable().ok().cloned();
-                    from_directory = true;
+                    if !by_hand {
+                        details.address = tenant.address.usable().ok().cloned();
+                    }
                 }
                 if details == before.details {
                     return Ok(Done { value: before, entry: None });
@@ -176,7 +180,7 @@ impl App {
                 if taken != Taken::default() {
                     return Err(Error::Invalid(with_taken(Violations::default(), taken)));
                 }
-                let after = customers::update(tx, *partner, &before, details, from_directory, *now).await?;
+                let after = customers::update(tx, *partner, &before, details, !by_hand, *now).await?;
                 let entry = Entry::new("customer.update", object(*id)).before(&before).after(&after);
                 Ok(Done { value: after, entry: Some(entry) })
             })
