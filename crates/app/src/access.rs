@@ -96,6 +96,11 @@ impl Call {
         }
     }
 
+    /// What the directory says changes something.
+    pub(crate) fn of_directory(partner: PartnerId) -> Self {
+        Call { origin: "directory".into(), ..Call::of_operator(partner, "directory sync") }
+    }
+
     /// The partner that this is about.
     pub fn partner(&self) -> PartnerId {
         self.partner

@@ -85,6 +85,13 @@ impl App {
         })
     }
 
+    /// The same, with directories that may take as long for a look-up.
+    #[must_use]
+    pub fn with_directory_patience(mut self, patience: std::time::Duration) -> Self {
+        self.directories.patience = patience;
+        self
+    }
+
     /// What is to be done now and then: write down when keys were used, forget old answers. A failure is only logged,
     /// for the next time makes up for it.
     pub async fn tidy(&self) {
@@ -115,6 +122,7 @@ impl App {
     /// the sandbox whose database it is for.
     pub async fn close(&self) {
         warn_of(self.note_uses().await);
+        self.directories.close().await;
         self.db.close().await;
     }
 }

@@ -221,7 +221,7 @@ pub async fn list(
     Ok((tx.all(&query.sql, &query.args(), read).await?, total))
 }
 
-/// The tenants whose addresses were asked for longest ago, before this instant.
+/// The tenants whose addresses were asked for longest ago, before this instant; those that a customer holds first.
 ///
 /// # Errors
 /// [`Error`] of the store.
@@ -231,12 +231,18 @@ pub async fn stale(
     before: Timestamp,
     limit: i64,
 ) -> Result<Vec<AzureCustomerId>, Error> {
-    let sql = "SELECT azure_customer_id FROM azure_tenants WHERE partner_id = $1 AND address_asked_at < $2
-               ORDER BY address_asked_at, id LIMIT $3";
-    tx.all(sql, args![partner.0, before.as_second(), limit], |row| {
-        row.next().map(AzureCustomerId::from_stored)
-    })
-    .await
+    let mut stale = Vec::new();
+    for used in ["IS NOT NULL", "IS NULL"] {
+        let sql = format!(
+            "SELECT azure_customer_id FROM azure_tenants
+             WHERE partner_id = $1 AND address_asked_at < $2 AND customer_id {used}
+             ORDER BY address_asked_at, id LIMIT $3"
+        );
+        let left = limit - stale.len() as i64;
+        let row = args![partner.0, before.as_second(), left];
+        stale.extend(tx.all(&sql, row, |row| row.next().map(AzureCustomerId::from_stored)).await?);
+    }
+    Ok(stale)
 }
 
 /// Note that the directory was asked for a tenant's address, whatever it said.

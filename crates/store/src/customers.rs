@@ -192,9 +192,9 @@ pub async fn taken(
         taken.name = other(tx.first(sql, args![partner.0, &name.key()], |row| row.next()).await?);
     }
     if let Some(azure) = azure {
-        let sql = "SELECT id FROM customers WHERE partner_id = $1 AND azure_customer_key = $2";
-        taken.azure_customer_id =
-            other(tx.first(sql, args![partner.0, &azure.key()], |row| row.next()).await?);
+        taken.azure_customer_id = azure_tenants::find(tx, partner, azure)
+            .await?
+            .is_some_and(|tenant| other(tenant.customer.map(|holder| holder.0)));
     }
     Ok(taken)
 }
@@ -342,7 +342,7 @@ pub(crate) fn read_address(row: &mut Row<'_>) -> Result<Option<Address>, Error> 
 }
 
 /// Give the directory's address to the customer that was made with this tenant, unless somebody set its address by hand;
-/// whether that changed anything.
+/// if that changed anything, the customer before and after.
 ///
 /// # Errors
 /// [`Error`] of the store.
@@ -352,18 +352,19 @@ pub async fn refresh_address(
     azure: &AzureCustomerId,
     address: &Address,
     now: Timestamp,
-) -> Result<bool, Error> {
+) -> Result<Option<(Customer, Customer)>, Error> {
     let Some(id) = azure_tenants::find(tx, partner, azure).await?.and_then(|tenant| tenant.customer) else {
-        return Ok(false);
+        return Ok(None);
     };
-    let Some(before) = get(tx, partner, id).await? else { return Ok(false) };
+    let Some(before) = get(tx, partner, id).await? else { return Ok(None) };
     let made_with = before.details.azure_customer_id.as_ref().is_some_and(|own| own.key() == azure.key());
     let by_hand = before.details.address.is_some() && !directory_address(tx, partner, id).await?;
     if !made_with || by_hand || before.details.address.as_ref() == Some(address) {
-        return Ok(false);
+        return Ok(None);
     }
     let details = NewCustomer { address: Some(address.clone()), ..before.details.clone() };
-    update(tx, partner, &before, details, true, now).await.map(|_| true)
+    let after = update(tx, partner, &before, details, true, now).await?;
+    Ok(Some((before, after)))
 }
 
 /// Whether the directory may refresh this customer's address.

@@ -16,7 +16,7 @@ pub struct DirectoryRow {
     pub settings: String,
     /// The credentials, sealed.
     pub sealed: Option<String>,
-    /// Counts its changes.
+    /// Another one after each change, also if the directory was taken away in between.
     pub version: i64,
     /// Where the walk through its list goes on.
     pub cursor: Option<String>,
@@ -38,13 +38,14 @@ pub async fn set(
     kind: &str,
     settings: &str,
     sealed: Option<&str>,
+    version: i64,
 ) -> Result<(), Error> {
     let sql = "INSERT INTO directories (partner_id, kind, settings, sealed, version, leased_until)
-               VALUES ($1, $2, $3, $4, 1, 0)
+               VALUES ($1, $2, $3, $4, $5, 0)
                ON CONFLICT (partner_id) DO UPDATE
                SET kind = excluded.kind, settings = excluded.settings, sealed = excluded.sealed,
-                   version = directories.version + 1, cursor = NULL, synced_at = NULL, failed = NULL, leased_until = 0";
-    tx.execute(sql, args![partner.0, kind, settings, sealed]).await.map(drop)
+                   version = excluded.version, cursor = NULL, synced_at = NULL, failed = NULL, leased_until = 0";
+    tx.execute(sql, args![partner.0, kind, settings, sealed, version]).await.map(drop)
 }
 
 /// Put newer credentials in the place of those of this version.
@@ -81,29 +82,42 @@ pub async fn all(tx: &mut Tx) -> Result<Vec<DirectoryRow>, Error> {
     tx.all(&format!("SELECT {COLUMNS} FROM directories ORDER BY partner_id"), &[], read).await
 }
 
-/// Be the one server that walks this directory until then; `false` if another one is.
+/// Be the one server that walks this directory until then: the directory as it is now. None if another one is, or if
+/// the partner has none any more.
 ///
 /// # Errors
 /// [`Error`] of the store.
-pub async fn lease(tx: &mut Tx, partner: PartnerId, now: Timestamp, until: Timestamp) -> Result<bool, Error> {
+pub async fn lease(
+    tx: &mut Tx,
+    partner: PartnerId,
+    now: Timestamp,
+    until: Timestamp,
+) -> Result<Option<DirectoryRow>, Error> {
     let sql = "UPDATE directories SET leased_until = $3 WHERE partner_id = $1 AND leased_until <= $2";
-    Ok(tx.execute(sql, args![partner.0, now.as_second(), until.as_second()]).await? == 1)
+    match tx.execute(sql, args![partner.0, now.as_second(), until.as_second()]).await? {
+        0 => Ok(None),
+        _ => get(tx, partner).await,
+    }
 }
 
-/// Note how far the walk has come, and give the lease back.
+/// Note how far the walk has come, and give the lease back. Nothing, if the lease has gone to another server or the
+/// directory is another one meanwhile.
 ///
 /// # Errors
 /// [`Error`] of the store.
 pub async fn progress(
     tx: &mut Tx,
-    partner: PartnerId,
+    leased: &DirectoryRow,
+    until: Timestamp,
     cursor: Option<&str>,
     synced_at: Option<Timestamp>,
     failed: Option<&str>,
 ) -> Result<(), Error> {
-    let sql = "UPDATE directories SET cursor = $2, synced_at = COALESCE($3, synced_at), failed = $4, leased_until = 0
-               WHERE partner_id = $1";
-    tx.execute(sql, args![partner.0, cursor, synced_at.map(Timestamp::as_second), failed]).await.map(drop)
+    let sql = "UPDATE directories SET cursor = $4, synced_at = COALESCE($5, synced_at), failed = $6, leased_until = 0
+               WHERE partner_id = $1 AND version = $2 AND leased_until = $3";
+    let synced_at = synced_at.map(Timestamp::as_second);
+    let row = args![leased.partner.0, leased.version, until.as_second(), cursor, synced_at, failed];
+    tx.execute(sql, row).await.map(drop)
 }
 
 fn read(row: &mut Row<'_>) -> Result<DirectoryRow, Error> {

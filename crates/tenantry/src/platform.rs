@@ -46,6 +46,10 @@ pub(crate) struct Platform {
     /// Private ranges that directories may be reached in, such as `10.1.0.0/16,fd00::/8`; by default none.
     #[arg(long, env = "TENANTRY_ALLOW_EGRESS", value_name = "RANGES", default_value = "")]
     pub(crate) allow_egress: String,
+    /// How many seconds a look-up in a directory may take, all repeating included.
+    #[arg(long, env = "TENANTRY_DIRECTORY_TIMEOUT", value_name = "SECONDS", default_value = "20",
+          value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub(crate) directory_timeout: u64,
 }
 
 impl Platform {
@@ -53,7 +57,8 @@ impl Platform {
         let db = store::Db::open_with(self.database.url(), self.database.options()).await?;
         let egress = directory::Egress::parse(&self.allow_egress);
         let egress = egress.map_err(|wrong| anyhow::anyhow!("TENANTRY_ALLOW_EGRESS {wrong}"))?;
-        Ok(App::open(db, clock, self.secret_key()?, egress).await?)
+        let app = App::open(db, clock, self.secret_key()?, egress).await?;
+        Ok(app.with_directory_patience(std::time::Duration::from_secs(self.directory_timeout)))
     }
 
     fn secret_key(&self) -> anyhow::Result<SecretKey> {

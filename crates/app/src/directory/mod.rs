@@ -22,6 +22,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use store::azure_tenants::Sighting;
 use store::directories::{self, DirectoryRow};
+use tokio_util::task::TaskTracker;
 
 /// What the seal of a directory's credentials is bound to, beside the partner.
 const PURPOSE: &str = "directory credentials";
@@ -89,7 +90,12 @@ struct Sealed {
 /// The directories of this server's partners, made when they are needed.
 pub(crate) struct Directories {
     network: Arc<dyn Transport>,
+    /// The longest that a look-up may take.
+    pub(crate) patience: Duration,
     made: Mutex<HashMap<PartnerId, (i64, Arc<Directory>)>>,
+    steps: sync::Steps,
+    /// Refresh tokens that are being kept.
+    keeping: TaskTracker,
 }
 
 /// What a partner's directory says of a tenant.
@@ -105,7 +111,19 @@ pub(crate) enum Lookup {
 
 impl Directories {
     pub(crate) fn new(egress: Egress) -> Result<Self, Error> {
-        Ok(Directories { network: ::directory::network(egress).map_err(said)?, made: Mutex::default() })
+        Ok(Directories {
+            network: ::directory::network(egress).map_err(said)?,
+            patience: PATIENCE,
+            made: Mutex::default(),
+            steps: sync::Steps::default(),
+            keeping: TaskTracker::new(),
+        })
+    }
+
+    /// Wait until everything that is to be kept is.
+    pub(crate) async fn close(&self) {
+        self.keeping.close();
+        self.keeping.wait().await;
     }
 }
 
@@ -131,9 +149,12 @@ impl App {
         let settings = serde_json::to_string(setup).map_err(|e| Error::Internal(e.to_string()))?;
         self.make_directory(partner, setup, secret, 0)?; // refuses what cannot be used before it is kept
         let call = Call::of_operator(partner, "directory connect");
-        self.change(&call, (partner, kind, settings, sealed), |(partner, kind, settings, sealed), tx| {
+        // Drawn, not counted: a directory that was taken away and connected anew is never taken for the one before.
+        let version = i64::from_le_bytes(self.random.bytes()?) & i64::MAX;
+        let input = (partner, kind, settings, sealed, version);
+        self.change(&call, input, |(partner, kind, settings, sealed, version), tx| {
             Box::pin(async move {
-                directories::set(tx, *partner, kind, settings, sealed.as_deref()).await?;
+                directories::set(tx, *partner, kind, settings, sealed.as_deref(), *version).await?;
                 let entry = Entry {
                     after: Some(settings.clone()),
                     ..Entry::new("directory.connect", "directory".into())
@@ -244,6 +265,8 @@ impl App {
         settings.login_url = login_url.clone().unwrap_or(settings.login_url);
         let random = Arc::clone(&self.random);
         let random = Arc::new(move || random.bytes().map_or(0, u64::from_le_bytes));
+        settings.patience = self.directories.patience;
+        settings.time_out = settings.time_out.min(settings.patience / 2);
         let on_refresh_token = self.keep_refresh_token(partner, version, secret.client_secret);
         let network = Arc::clone(&self.directories.network);
         let made = PartnerCenter::new(settings, network, random, on_refresh_token).map_err(said)?;
@@ -258,6 +281,7 @@ impl App {
         client_secret: SecretString,
     ) -> ::directory::partner_center::OnRefreshToken {
         let (db, secrets, random) = (self.db.clone(), Arc::clone(&self.secrets), Arc::clone(&self.random));
+        let keeping = self.directories.keeping.clone();
         Arc::new(move |newer: &SecretString| {
             let secret =
                 DirectorySecret { client_secret: client_secret.clone(), refresh_token: Some(newer.clone()) };
@@ -266,7 +290,7 @@ impl App {
                 Err(error) => return tracing::error!(%error, "a newer refresh token could not be sealed"),
             };
             let db = db.clone();
-            tokio::spawn(async move {
+            keeping.spawn(async move {
                 let kept: Result<(), Error> = db
                     .write(partner, (partner, version, sealed), |(partner, version, sealed), tx| {
                         Box::pin(
@@ -320,6 +344,8 @@ pub(crate) fn no_address(tenant: &Tenant) -> Option<Violation> {
 
 /// How long a caller is asked to wait for a directory that does not say.
 const PAUSE: Duration = Duration::from_secs(30);
+/// The longest that a look-up takes, unless the operator says otherwise: clients wait for it.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 fn seal(
     secrets: &crate::SecretKey,

@@ -12,6 +12,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0002_audit_idempotency", include_str!("../../../../migrations/0002_audit_idempotency.sql")),
     ("0003_directory", include_str!("../../../../migrations/0003_directory.sql")),
     ("0004_audit_order", include_str!("../../../../migrations/0004_audit_order.sql")),
+    ("0005_tenants_held", include_str!("../../../../migrations/0005_tenants_held.sql")),
 ];
 
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
