@@ -6,8 +6,7 @@ SELECT c.partner_id, (SELECT COALESCE(MAX(id), 0) FROM azure_tenants) + ROW_NUMB
 FROM customers c
 WHERE c.azure_customer_key IS NOT NULL AND NOT EXISTS (
     SELECT 1 FROM azure_tenants a
-    WHERE a.partner_id = c.partner_id AND a.azure_customer_key = c.azure_customer_key
-);
+    WHERE a.partner_id = c.partner_id AND a.azure_customer_key = c.azure_customer_key);
 --sqlite UPDATE sequences SET value = (SELECT COALESCE(MAX(id), 0) FROM azure_tenants) WHERE name = 'azure_tenants';
 --postgres SELECT setval('azure_tenants_id', (SELECT COALESCE(MAX(id), 0) + 1 FROM azure_tenants), false);
 

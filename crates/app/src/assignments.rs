@@ -191,7 +191,7 @@ impl App {
             let said = match lookup {
                 Lookup::Missing => Err("azure_customer_id not found"),
                 Lookup::Found(tenant) => Ok(Some(sighting(&tenant))),
-                Lookup::TakenAsGiven => Ok(None),
+                Lookup::TakenAsGiven | Lookup::Unverified => Ok(None),
             };
             Ok::<Named, Error>((azure, said))
         };

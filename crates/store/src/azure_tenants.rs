@@ -245,6 +245,16 @@ pub async fn stale(
     Ok(stale)
 }
 
+/// Let the directory be asked for a tenant as soon as it can be.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn ask_again(tx: &mut Tx, partner: PartnerId, azure: &AzureCustomerId) -> Result<(), Error> {
+    let sql =
+        "UPDATE azure_tenants SET address_asked_at = 0 WHERE partner_id = $1 AND azure_customer_key = $2";
+    tx.execute(sql, args![partner.0, &azure.key()]).await.map(drop)
+}
+
 /// Note that the directory was asked for a tenant's address, whatever it said.
 ///
 /// # Errors

@@ -85,8 +85,9 @@ impl App {
             }
             _ => None,
         };
-        let input = (partner, details, seen, self.random.external_id()?, now);
-        self.make(call, input, |(partner, details, seen, external_id, now), tx| {
+        let unverified = matches!(lookup, Lookup::Unverified);
+        let input = (partner, details, seen, unverified, self.random.external_id()?, now);
+        self.make(call, input, |(partner, details, seen, unverified, external_id, now), tx| {
             Box::pin(async move {
                 if let Some(seen) = seen {
                     azure_tenants::note(tx, *partner, seen, *now).await?;
@@ -95,6 +96,9 @@ impl App {
                     customers::insert(tx, *partner, details, external_id, seen.is_some(), *now).await?;
                 let customer =
                     inserted.map_err(|taken| Error::Invalid(with_taken(Violations::default(), taken)))?;
+                if let (true, Some(azure)) = (unverified, &details.azure_customer_id) {
+                    azure_tenants::ask_again(tx, *partner, azure).await?;
+                }
                 let json = serde_json::to_string(&customer).map_err(|e| Error::Internal(e.to_string()))?;
                 let entry =
                     Entry { after: Some(json.clone()), ..Entry::new("customer.create", object(customer.id)) };
@@ -181,6 +185,9 @@ impl App {
                     return Err(Error::Invalid(with_taken(Violations::default(), taken)));
                 }
                 let after = customers::update(tx, *partner, &before, details, !by_hand, *now).await?;
+                if let (Lookup::Unverified, Some(azure)) = (lookup, &after.details.azure_customer_id) {
+                    azure_tenants::ask_again(tx, *partner, azure).await?;
+                }
                 let entry = Entry::new("customer.update", object(*id)).before(&before).after(&after);
                 Ok(Done { value: after, entry: Some(entry) })
             })
@@ -240,7 +247,7 @@ pub fn version(customer: &Customer) -> String {
 /// What a look-up has against the tenant.
 fn violation_of(lookup: &Lookup) -> Option<Violation> {
     match lookup {
-        Lookup::TakenAsGiven => None,
+        Lookup::TakenAsGiven | Lookup::Unverified => None,
         Lookup::Missing => Some(not_found()),
         Lookup::Found(tenant) => no_address(tenant),
     }

@@ -101,8 +101,10 @@ pub(crate) struct Directories {
 /// What a partner's directory says of a tenant.
 #[derive(Clone, Debug)]
 pub(crate) enum Lookup {
-    /// The partner has no directory, or it cannot be asked and that is accepted: the tenant is taken as given.
+    /// The partner has no directory, or the tenant is known already: it is taken as given.
     TakenAsGiven,
+    /// It cannot be asked, and the partner accepts that: the tenant is taken as given, and asked for later.
+    Unverified,
     /// It is there.
     Found(Box<Tenant>),
     /// It is not.
@@ -199,7 +201,7 @@ impl App {
             Err(error) => {
                 tracing::warn!(partner = partner.0, %error, "the directory gave no answer");
                 match when_unreachable {
-                    WhenUnreachable::Accept => Ok(Lookup::TakenAsGiven),
+                    WhenUnreachable::Accept => Ok(Lookup::Unverified),
                     WhenUnreachable::Refuse => {
                         Err(Error::DirectoryUnavailable { retry_after: error.retry_after().unwrap_or(PAUSE) })
                     }

@@ -6,12 +6,14 @@
 #![allow(clippy::needless_pass_by_value, reason = "a case's values are written on the spot")]
 
 mod access;
+mod assignments;
 mod audit;
 mod change;
 mod cli;
 mod conditions;
 mod crash;
 mod create;
+mod directory;
 mod frame;
 mod hostile;
 mod idempotency;

@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// How many requests are remembered.
-const REMEMBERED: usize = 100;
+const REMEMBERED: usize = 1000;
 
 /// A time in which requests are counted.
 pub(super) struct Window {

@@ -9,7 +9,7 @@ mod table;
 
 pub(crate) use client::{Answer, Api};
 pub(crate) use database::{Database, Engine};
-pub(crate) use server::{Server, command};
+pub(crate) use server::{Guard, Server, command};
 pub(crate) use table::{ABSENT, Failures, customer, patched};
 
 /// The documented test clock, the seed's.

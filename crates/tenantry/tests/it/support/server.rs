@@ -149,17 +149,17 @@ pub(crate) fn command(folder: &Path, args: &[&str]) -> Command {
 
 /// Runs a line of shell should this process end before [`Guard::release`]: also at the end of the tests, where statics
 /// are not dropped, and when it is killed.
-struct Guard(Option<Child>);
+pub(crate) struct Guard(Option<Child>);
 
 impl Guard {
-    fn new(line: &str) -> Self {
+    pub(crate) fn new(line: &str) -> Self {
         let script = format!("trap '' INT; read released || {{ {line}; }}");
         let child =
             Command::new("sh").args(["-c", &script]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn();
         Guard(Some(child.unwrap()))
     }
 
-    fn release(&mut self) {
+    pub(crate) fn release(&mut self) {
         if let Some(mut child) = self.0.take() {
             child.stdin.take().unwrap().write_all(b"released\n").unwrap();
             child.wait().unwrap();

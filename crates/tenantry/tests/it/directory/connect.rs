@@ -1,0 +1,242 @@
+//! `tenantry directory connect`: what works, what is missing, and where its secrets are not.
+
+use super::{
+    ALLOWED, NO_SYNC, PartnerCenter, Place, by_tenant, connect, connecting, health, id, serve_at,
+    to_partner_center, told, until,
+};
+use crate::support::{Database, Engine, Failures, on_both_engines};
+use directory::partner_center::sandbox::{CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN};
+use serde_json::{Value, json};
+use std::path::Path;
+
+on_both_engines!(
+    what_is_missing_is_said,
+    secrets_are_nowhere_to_be_read,
+    a_newer_refresh_token_outlives_the_server,
+    only_what_is_allowed_is_reached,
+);
+
+struct Case {
+    name: &'static str,
+    behaviour: Value,
+    secret: &'static str,
+    further: &'static [&'static str],
+    /// Whether all of it works, and what is said.
+    works: bool,
+    says: &'static [&'static str],
+}
+
+fn case(name: &'static str, behaviour: Value, works: bool, says: &'static [&'static str]) -> Case {
+    Case { name, behaviour, secret: CLIENT_SECRET, further: &[], works, says }
+}
+
+#[rustfmt::skip]
+fn cases() -> Vec<Case> {
+    let sign_in = |number: u32| json!({"refuse_sign_in": number});
+    vec![
+        case("everything works", json!({}), true, &["works  sign in", "works  list customers: 20 customers on the first page", "seen of 3 of 3 customers", "works  see addresses: 3 of 3"]),
+        Case { secret: "wrong", ..case("a wrong secret", json!({}), false, &["FAILS  sign in", "AADSTS7000215", "the client secret is wrong (its value is needed, not its id)", "-      list customers: there is no token"]) },
+        Case { further: &["--client-id", "00000000-0000-4000-8000-000000000000"], ..case("another application", json!({}), false, &["FAILS  sign in", "there is no application with this client id in this tenant"]) },
+        case("a secret that has expired", sign_in(7_000_222), false, &["the client secret has expired"]),
+        case("no consent", sign_in(65_001), false, &["an administrator has to consent"]),
+        case("no such tenant", sign_in(90_002), false, &["there is no such tenant"]),
+        case("no permission", sign_in(650_057), false, &["the application lacks the API permission Microsoft Partner Center"]),
+        case("a reason that nobody has heard of", sign_in(123_456), false, &["AADSTS123456"]),
+        case("no role", json!({"no_role": true}), false, &["works  sign in", "FAILS  list customers", "needs the role Admin agent or Sales agent", "-      see addresses: there is no list"]),
+        case("no rights on billing profiles", json!({"no_billing_every": 1}), true, &["-      billing profiles", "no admin rights (DAP or GDAP)", "works  organizations: seen of 3 of 3", "works  see addresses: 3 of 3"]),
+        case("no rights on either", json!({"no_billing_every": 1, "no_organization_every": 1}), false, &["works  list customers", "FAILS  see addresses", "GDAP"]),
+        case("nonsense in the place of a token", json!({"next_sign_in": [{"fault": "page", "status": 200}]}), false, &["FAILS  sign in", "the identity platform"]),
+        case("secrets repeated in an error", json!({"next_sign_in": [{"fault": "echo"}]}), false, &["FAILS  sign in", "You said"]),
+        case("a redirect", json!({"next": [{"fault": "redirect", "to": "https://elsewhere.example/"}]}), false, &["FAILS  list customers", "which is not followed"]),
+        Case { further: &["--tenant-id", "https://x"], ..case("a tenant that can be none", json!({}), false, &["must be a GUID or a domain"]) },
+        Case { further: &["--api-url", "ftp://x"], ..case("an address that can be none", json!({}), false, &["api-url must be an address such as https://host"]) },
+        Case { further: &["--partner", "nobody"], ..case("a partner that is not there", json!({}), false, &["there is no partner named \"nobody\""]) },
+        Case { secret: " \n", ..case("no secret", json!({}), false, &["- is empty"]) },
+        Case { further: &["--secret-file", "/nowhere/secret"], ..case("no such file", json!({}), false, &["cannot read /nowhere/secret"]) },
+    ]
+}
+
+/// The arguments, the last of those that come twice.
+fn arguments<'a>(url: &'a str, further: &[&'a str]) -> Vec<&'a str> {
+    let mut arguments = to_partner_center(url, &[]);
+    for pair in further.chunks(2) {
+        match arguments.iter().position(|argument| *argument == pair[0]) {
+            Some(at) => arguments[at + 1] = pair[1],
+            None => arguments.extend(pair),
+        }
+    }
+    arguments
+}
+
+fn what_is_missing_is_said(engine: Engine) {
+    let database = Database::new(engine);
+    let _server = serve_at(&database, &["--sync-interval", NO_SYNC]);
+    let center = PartnerCenter::start(database.folder(), 20);
+    let mut failures = Failures::default();
+    for Case { name, behaviour, secret, further, works, says } in cases() {
+        center.behave(behaviour);
+        let output = connect(&database, &arguments(&center.url, further), secret);
+        let told = told(&output);
+        let missing = says.iter().find(|part| !told.contains(**part));
+        let code = output.status.code();
+        failures.case(
+            name,
+            match missing {
+                None if code == Some(i32::from(!works)) => Ok(()),
+                _ => Err(format!("{code:?}, without {missing:?}: {told}")),
+            },
+        );
+        assert!(!told.contains("odd=characters") && !told.contains("odd%3Dcharacters"), "{name}: {told}");
+        assert!(!told.contains("panicked"), "{name}: {told}");
+    }
+    failures.done(19);
+    // What is wrong with the arguments is said before anything is done.
+    for (args, says) in [
+        (&["--kind", "file"][..], "--path"),
+        (&["--kind", "partner-center"], "--tenant-id"),
+        (&["--kind", "partner-center", "--tenant-id", "x", "--client-id", "y"], "--secret-file"),
+        (&["--kind", "elsewhere"], "possible values"),
+        (&["--kind", "none", "--secret", "x"], "unexpected argument"),
+    ] {
+        let output = connect(&database, args, "");
+        assert!(!output.status.success() && told(&output).contains(says), "{args:?}: {}", told(&output));
+    }
+}
+
+fn secrets_are_nowhere_to_be_read(engine: Engine) {
+    let place = Place::new(engine, 20, &["--sync-interval", "20"], &[]);
+    let path = |name: &str, text: &str| {
+        let path = place.database.folder().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.into_os_string().into_string().unwrap()
+    };
+    let (secret, refresh) =
+        (path("secret.txt", &format!("{CLIENT_SECRET}\n")), path("refresh.txt", REFRESH_TOKEN));
+    let args = arguments(&place.center.url, &["--secret-file", &secret, "--refresh-token-file", &refresh]);
+    let output = connecting(&place.database, &args).env("TENANTRY_LOG", "trace").output().unwrap();
+    assert!(output.status.success(), "{}", told(&output));
+    assert!(
+        !args.iter().any(|argument| argument.contains(CLIENT_SECRET) || argument.contains(REFRESH_TOKEN))
+    );
+    until("it works", || health(&place.api) == [1, 1, 0]);
+    // Where it can go wrong: everything that was sent is in the answer.
+    place.center.behave(
+        json!({"next": vec![json!({"fault": "echo"}); 9], "next_sign_in": vec![json!({"fault": "echo"}); 9]}),
+    );
+    assert_eq!(place.api.post("/v2/customers", &by_tenant("Acme Corp", &id(1))).status, 503);
+    place.center.behave(json!({}));
+    place.create("Control Corp", 1);
+
+    let events = place.api.get("/v2/audit_events?per_page=100").json();
+    let connects: Vec<&Value> = events["audit_events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|event| event["action"] == "directory.connect")
+        .collect();
+    assert_eq!(connects.len(), 2, "{events}");
+    assert!(connects.iter().all(|event| event.to_string().contains(CLIENT_ID)), "{connects:?}");
+
+    let secrets = [CLIENT_SECRET, "sandbox%7Esecret", REFRESH_TOKEN];
+    let log = place.server.log();
+    let (told, events) = (told(&output), events.to_string());
+    let kept = everything(engine, &place.database);
+    for (place, text) in [("log", &log), ("output", &told), ("audit trail", &events), ("database", &kept)] {
+        let found = secrets.iter().find(|secret| text.contains(**secret));
+        assert_eq!(found, None, "in the {place}");
+    }
+    // The controls: what is there is found.
+    assert!(
+        log.contains("the directory gave no answer")
+            && kept.contains("Control Corp")
+            && kept.contains(CLIENT_ID)
+    );
+}
+
+/// All that a database keeps.
+fn everything(engine: Engine, database: &Database) -> String {
+    if engine == Engine::Sqlite {
+        let read = |name: &str| std::fs::read(database.folder().join(name)).unwrap_or_default();
+        let bytes = [read("tenantry.db"), read("tenantry.db-wal")].concat();
+        return String::from_utf8_lossy(&bytes).into_owned();
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (client, connection) = tokio_postgres::connect(&database.url, tokio_postgres::NoTls).await.unwrap();
+        let connection = tokio::spawn(connection);
+        let query = "SELECT string_agg(query_to_xml('SELECT * FROM ' || quote_ident(tablename), true, true, '')::text, '')
+                     FROM pg_tables WHERE schemaname = 'public'";
+        client.batch_execute("SET tenantry.partner = 'system'").await.unwrap();
+        let all: String = client.query_one(query, &[]).await.unwrap().get(0);
+        drop(client);
+        connection.await.unwrap().unwrap();
+        all
+    })
+}
+
+fn a_newer_refresh_token_outlives_the_server(engine: Engine) {
+    let database = Database::new(engine);
+    let center = PartnerCenter::start(database.folder(), 20);
+    let refresh = database.folder().join("refresh.txt");
+    std::fs::write(&refresh, REFRESH_TOKEN).unwrap();
+    center.behave(json!({"refresh_tokens_once": true}));
+    let mut server = serve_at(&database, &["--sync-interval", NO_SYNC]);
+    let args = ["--refresh-token-file", refresh.to_str().unwrap()];
+    let connected = || connect(&database, &to_partner_center(&center.url, &args), CLIENT_SECRET);
+    let output = connected();
+    assert!(output.status.success(), "{}", told(&output));
+
+    // Trying it has used the token up that was given. Every server after that uses the last one's.
+    for number in 1..4 {
+        let api = server.admin();
+        let created =
+            api.post("/v2/customers", &by_tenant(&format!("Acme {number}"), &id([1, 2, 5][number - 1])));
+        assert_eq!(created.status, 201, "{}\n{}", created.text(), server.log());
+        server.signal("TERM");
+        assert!(server.wait().0.success());
+        server = serve_at(&database, &["--sync-interval", NO_SYNC]);
+    }
+    assert_eq!(center.count("sign_ins"), 4);
+    // The control: the one that was given is no longer good.
+    let output = connected();
+    assert_eq!(output.status.code(), Some(1), "{}", told(&output));
+    assert!(
+        told(&output).contains("the refresh token is no longer good: consent once more"),
+        "{}",
+        told(&output)
+    );
+    assert_eq!(server.admin().post("/v2/customers", &by_tenant("Beta", &id(6))).status, 503);
+}
+
+fn only_what_is_allowed_is_reached(engine: Engine) {
+    let database = Database::new(engine);
+    let server = crate::support::Server::start(&database, &["--sync-interval", NO_SYNC]);
+    let center = PartnerCenter::start(database.folder(), 20);
+    let secret = secret_file(database.folder());
+    let args = arguments(&center.url, &["--secret-file", &secret]);
+    let args: Vec<&str> = args.into_iter().filter(|argument| !ALLOWED.contains(argument)).collect();
+    let run =
+        |allowed: &str| connecting(&database, &args).env("TENANTRY_ALLOW_EGRESS", allowed).output().unwrap();
+    for allowed in ["", "10.0.0.0/8,192.168.0.0/16,::1/128"] {
+        let output = run(allowed);
+        assert_eq!(output.status.code(), Some(1), "{}", told(&output));
+        assert!(told(&output).contains("TENANTRY_ALLOW_EGRESS"), "{}", told(&output));
+    }
+    let output = run("127.0.0.1/99");
+    assert!(!output.status.success() && told(&output).contains("TENANTRY_ALLOW_EGRESS"), "{}", told(&output));
+    assert_eq!(center.count("sign_ins"), 0, "it was reached");
+
+    // The control; and where the command may, the server may not.
+    let output = run("10.0.0.0/8,127.0.0.0/8");
+    assert!(output.status.success(), "{}", told(&output));
+    let requests = center.count("requests");
+    let answer = server.admin().post("/v2/customers", &by_tenant("Acme Corp", &id(1)));
+    assert_eq!((answer.status, answer.text().contains("127.0.0.1")), (503, false), "{}", answer.text());
+    assert_eq!(center.count("requests"), requests, "it was reached");
+}
+
+fn secret_file(folder: &Path) -> String {
+    let path = folder.join("secret.txt");
+    std::fs::write(&path, CLIENT_SECRET).unwrap();
+    path.into_os_string().into_string().unwrap()
+}
