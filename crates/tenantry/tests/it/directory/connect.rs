@@ -35,7 +35,7 @@ fn cases() -> Vec<Case> {
     let sign_in = |number: u32| json!({"refuse_sign_in": number});
     vec![
         case("everything works", json!({}), true, &["works  sign in", "works  list customers: 20 customers on the first page", "seen of 3 of 3 customers", "works  see addresses: 3 of 3"]),
-        Case { secret: "wrong", ..case("a wrong secret", json!({}), false, &["FAILS  sign in", "AADSTS7000215", "the client secret is wrong (its value is needed, not its id)", "-      list customers: there is no token"]) },
+        Case { secret: "not~the+secret", ..case("a wrong secret", json!({}), false, &["FAILS  sign in", "AADSTS7000215", "the client secret is wrong (its value is needed, not its id)", "-      list customers: there is no token"]) },
         Case { further: &["--client-id", "00000000-0000-4000-8000-000000000000"], ..case("another application", json!({}), false, &["FAILS  sign in", "there is no application with this client id in this tenant"]) },
         case("a secret that has expired", sign_in(7_000_222), false, &["the client secret has expired"]),
         case("no consent", sign_in(65_001), false, &["an administrator has to consent"]),

@@ -117,6 +117,13 @@ impl Place {
         connect(&self.database, &to_partner_center(&self.center.url, args), &secret)
     }
 
+    /// Another server in the place of the one that runs.
+    pub(crate) fn restart(&mut self, serve: &[&str]) {
+        self.server.kill();
+        self.server = serve_at(&self.database, serve);
+        self.api = self.server.admin();
+    }
+
     /// A customer by the tenant of this number.
     pub(crate) fn create(&self, name: &str, number: usize) -> Value {
         self.api.create(&by_tenant(name, &id(number)))

@@ -46,8 +46,8 @@ fn fields_pages_and_filters(engine: Engine) {
     assert_eq!(api.put(&add, &json!({"azure_customer_ids": ["tenant-7", "tenant-8"]})).status, 207);
 
     let one = |name: &str| api.get(&format!("{PATH}?q={name}")).json()["azure_partner_customers"][0].clone();
-    let tenant = one("t%C3%A4nt".replace('t', "").as_str());
-    assert!(tenant["id"].is_i64(), "part of a name, folded: {tenant}");
+    let tenant = one("%C3%A4%C3%B6");
+    assert!(tenant["id"].is_i64(), "part of a name, in another case: {tenant}");
     let tenant = one("tenant%20%C3%A4%C3%B6%208");
     let expected = json!({
         "id": tenant["id"], "azure_customer_id": "tenant-8", "name": "Tenant ÄÖ 8", "domain": "t8.example",
