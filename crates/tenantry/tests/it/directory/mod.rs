@@ -18,7 +18,6 @@ use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
-pub(crate) use sync::sql;
 
 /// The loopback, which a directory may be reached at only if that is allowed.
 pub(crate) const ALLOWED: [&str; 2] = ["--allow-egress", "127.0.0.0/8"];

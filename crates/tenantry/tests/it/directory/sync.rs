@@ -194,23 +194,10 @@ fn two_servers_do_not_walk_at_the_same_time() {
     }
     assert_eq!(begun(&place.center), 2, "both walk");
     // The control: without the lease of the first, the other begins at once.
-    sql(&place.database, "UPDATE directories SET leased_until = 0");
+    place.database.execute("UPDATE directories SET leased_until = 0");
     until("the other has begun", || begun(&place.center) == 3);
     until("the walk is at its end", || health(&servers[0].admin()) == [1, 1, 0]);
     assert_eq!((begun(&place.center), place.center.asked(NEXT_PAGE)), (3, 3));
     assert_eq!(tenants(&place.api).len(), 2000);
     place.api.create(&by_tenant("Acme Corp", &id(1)));
-}
-
-/// Change a PostgreSQL database behind the servers' backs.
-pub(crate) fn sql(database: &Database, statements: &str) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let (client, connection) =
-            tokio_postgres::connect(&database.url, tokio_postgres::NoTls).await.unwrap();
-        let connection = tokio::spawn(connection);
-        client.batch_execute(statements).await.unwrap();
-        drop(client);
-        connection.await.unwrap().unwrap();
-    });
 }
