@@ -16,6 +16,8 @@ use tokio::sync::Semaphore;
 /// Files that are not connections: the database's, the log, a margin.
 const OTHER_FILES: u64 = 128;
 const MOST_CONNECTIONS: u64 = 16_384;
+/// What a connection buffers: heads up to it are read, and none of twice its size, however its bytes arrive.
+const MOST_HEAD: usize = 128 * 1024;
 /// How long to wait after `accept` failed, which it does while there are no file descriptors to be had.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -32,7 +34,7 @@ pub(crate) async fn serve(
     let places = Arc::new(Semaphore::new(most));
     let open = GracefulShutdown::new();
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(head_timeout);
+    http.timer(TokioTimer::new()).header_read_timeout(head_timeout).max_buf_size(MOST_HEAD);
     let mut stop = std::pin::pin!(stop);
     loop {
         let accepted = async {
