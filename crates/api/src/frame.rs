@@ -1,6 +1,7 @@
 //! What every request walks through before the router and every answer after it: its id, its log line, the limits on
 //! URI and body, the key out of the query string, and errors put into words.
 
+use crate::metrics;
 use crate::problem::Problem;
 use crate::{BODY_LIMIT, URI_LIMIT};
 use app::App;
@@ -80,6 +81,7 @@ where
         let id = request_id(request.headers()).unwrap_or_else(|| self.app.request_id());
         let span =
             tracing::info_span!("request", id, method = %request.method(), path = request.uri().path());
+        let method = request.method().clone();
         let (inner, sandbox, peer) = (self.inner.clone(), self.app.is_sandbox(), self.peer);
         let answer = async move {
             let mut request = admit(request);
@@ -90,11 +92,10 @@ where
                 Err(never) => match never {},
             };
             finish(&mut response, &id, sandbox);
-            tracing::info!(
-                status = response.status().as_u16(),
-                micros = started.elapsed().as_micros() as u64,
-                "answered"
-            );
+            let elapsed = started.elapsed();
+            metrics::answered(&method, &mut response, elapsed);
+            let status = response.status().as_u16();
+            tracing::info!(status, micros = elapsed.as_micros() as u64, "answered");
             Ok(response)
         };
         Box::pin(answer.instrument(span))

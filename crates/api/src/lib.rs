@@ -6,6 +6,7 @@ mod created;
 mod customers;
 mod extract;
 mod frame;
+mod metrics;
 mod openapi;
 mod operations;
 mod paging;
@@ -21,6 +22,7 @@ pub use router::service;
 
 use app::App;
 use http::HeaderValue;
+use metrics_exporter_prometheus::PrometheusHandle;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,6 +33,8 @@ pub struct Config {
     pub cors_origins: Vec<HeaderValue>,
     /// How long a request's body may take to arrive.
     pub body_timeout: Duration,
+    /// What `/metrics` tells.
+    pub metrics: PrometheusHandle,
 }
 
 /// The largest body that is read, in bytes (contract, section 2).

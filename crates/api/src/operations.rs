@@ -1,6 +1,7 @@
 //! What those who run the server ask it.
 
 use crate::Shared;
+use crate::metrics::{__path_metrics, metrics};
 use crate::problem::Problem;
 use crate::schema;
 use axum::Json;
@@ -9,7 +10,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(crate) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(healthz)).routes(routes!(readyz))
+    OpenApiRouter::new().routes(routes!(healthz)).routes(routes!(readyz)).routes(routes!(metrics))
 }
 
 /// Is the process alive?

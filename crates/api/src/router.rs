@@ -2,7 +2,7 @@
 
 use crate::frame::{Frame, REQUEST_ID, refuse};
 use crate::problem::Problem;
-use crate::{Config, Shared, access, azure_tenants, customers, openapi, operations, sandbox, users};
+use crate::{Config, Shared, access, azure_tenants, customers, metrics, openapi, operations, sandbox, users};
 use app::App;
 use axum::Router;
 use axum::middleware::from_fn;
@@ -39,6 +39,7 @@ pub fn service(app: Arc<App>, config: Config) -> Frame<Router> {
         })
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(refuse))
+        .layer(from_fn(metrics::name_route))
         .with_state(shared);
     if let Some(cors) = cors {
         router = router.layer(cors);

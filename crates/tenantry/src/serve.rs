@@ -2,6 +2,7 @@
 
 use crate::connections;
 use crate::platform::Platform;
+use crate::telemetry;
 use anyhow::{Context, anyhow};
 use app::{ApiKey, Clock, Founded};
 use clap::Args;
@@ -70,7 +71,8 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let listener = TcpListener::bind(args.listen)
         .await
         .with_context(|| format!("cannot listen on {}; choose another address with --listen", args.listen))?;
-    let config = api::Config { cors_origins: args.cors_origin, body_timeout: timeout };
+    let config =
+        api::Config { cors_origins: args.cors_origin, body_timeout: timeout, metrics: telemetry::count()? };
     let service = api::service(Arc::clone(&app), config);
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     greet(listener.local_addr()?, args.sandbox, founded.as_ref(), was_chosen);

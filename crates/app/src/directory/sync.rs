@@ -8,6 +8,7 @@ use crate::{App, Error};
 use ::directory::{Cursor, Directory, Tenant};
 use domain::{AzureCustomerId, PartnerId};
 use jiff::{SignedDuration, Timestamp};
+use metrics::counter;
 use serde::Serialize;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -136,6 +137,8 @@ impl App {
                 Done { cursor: row.cursor.clone(), synced_at: None, failed: Some(error.to_string()) }
             }
         };
+        let outcome = if done.failed.is_some() { "failed" } else { "done" };
+        counter!("tenantry_directory_steps_total", "outcome" => outcome).increment(1);
         if let Some(why) = &done.failed {
             tracing::warn!(partner = partner.0, why, "a step through a directory failed");
         }
@@ -253,6 +256,7 @@ impl App {
         if tenants.is_empty() {
             return Ok(());
         }
+        counter!("tenantry_directory_tenants_seen_total").increment(tenants.len() as u64);
         let mut seen: Vec<_> = tenants.iter().map(sighting).collect();
         // As those who assign tenants do it, so that no two transactions wait for each other.
         seen.sort_by_key(|seen| seen.azure_customer_id.key());

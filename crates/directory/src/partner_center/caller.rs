@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::header::{DATE, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use metrics::histogram;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -75,7 +76,10 @@ impl Caller {
             attempt += 1;
             let started = Instant::now();
             let outcome = self.attempt(request.clone(), deadline).await;
-            let ms = started.elapsed().as_millis();
+            let elapsed = started.elapsed();
+            histogram!("tenantry_directory_request_duration_seconds", "outcome" => outcome_of(&outcome))
+                .record(elapsed);
+            let ms = elapsed.as_millis();
             let (reason, status, retry_after) = match outcome {
                 Ok(answer) => {
                     let status = answer.status.as_u16();
@@ -189,6 +193,17 @@ impl Caller {
 }
 
 /// Whether the same request may well have another answer a moment later.
+/// For those who count.
+fn outcome_of(outcome: &Result<Answer, Failure>) -> &'static str {
+    match outcome {
+        Ok(answer) if answer.status == StatusCode::TOO_MANY_REQUESTS => "throttled",
+        Ok(answer) if answer.status.is_server_error() => "server_error",
+        Ok(answer) if answer.status.is_client_error() => "client_error",
+        Ok(_) => "answered",
+        Err(_) => "no_answer",
+    }
+}
+
 fn passes(status: StatusCode) -> bool {
     status == StatusCode::REQUEST_TIMEOUT
         || status == StatusCode::TOO_MANY_REQUESTS

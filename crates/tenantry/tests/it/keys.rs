@@ -111,7 +111,7 @@ fn without_a_key_nothing_is_told(engine: Engine) {
     }
     answers.dedup();
     assert_eq!(answers.len(), 1, "{answers:?}");
-    for path in ["/healthz", "/readyz", "/openapi.json"] {
+    for path in ["/healthz", "/readyz", "/metrics", "/openapi.json"] {
         assert_eq!(api.call("GET", path).authorization(None).send().status, 200, "{path}");
     }
     assert_eq!(api.get(&path).status, 200);

@@ -19,6 +19,7 @@ mod hostile;
 mod idempotency;
 mod keys;
 mod lists;
+mod metrics;
 mod openapi;
 mod races;
 mod sandbox;

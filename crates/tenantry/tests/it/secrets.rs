@@ -112,6 +112,8 @@ fn no_secret_is_found_anywhere(engine: Engine) {
         printed.extend(output.stderr);
     }
 
+    seen.keep(admin.call("GET", "/metrics").authorization(None).send());
+
     let before = database.contents();
     server.signal("TERM");
     let said = server.wait().1;

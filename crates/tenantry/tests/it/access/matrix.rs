@@ -43,6 +43,7 @@ const ROWS: &[Row] = &[
     //                                                            no   unkn admin oper view cust's w/out trial susp other
     Row("GET /healthz",                         Nothing,        [200, 200, 200, 200, 200, 200, 200, 200, 200, 200]),
     Row("GET /readyz",                          Nothing,        [200, 200, 200, 200, 200, 200, 200, 200, 200, 200]),
+    Row("GET /metrics",                         Nothing,        [200, 200, 200, 200, 200, 200, 200, 200, 200, 200]),
 
     Row("GET /v2/me",                           Nothing,        [401, 401, 200, 200, 200, 200, 403, 403, 403, 200]),
     Row("GET /v2/audit_events",                 Nothing,        [401, 401, 200, 403, 403, 403, 403, 403, 403, 200]),

@@ -4,6 +4,7 @@ use super::{
     NO_SYNC, PartnerCenter, Place, by_tenant, connect, health, id, serve_at, tenants, to_partner_center,
     told, until,
 };
+use crate::metrics::sample;
 use crate::support::{Database, Engine, Server, customer, on_both_engines};
 use directory::partner_center::sandbox::CLIENT_SECRET;
 use serde_json::{Value, json};
@@ -156,9 +157,17 @@ fn a_failure_shows_and_passes(engine: Engine) {
     place.center.behave(json!({"no_role": true}));
     assert!(place.connect(&[]).status.code() == Some(1));
     until("the failure shows", || health(&place.api) == [1, 0, 1]);
+    assert_eq!(sample(&place.api, "tenantry_directories_failing"), 1.0);
+    assert!(sample(&place.api, "tenantry_directory_steps_total{outcome=\"failed\"}") >= 1.0);
     assert_eq!(place.api.get("/readyz").json()["status"], "ok");
     place.center.behave(json!({}));
     until("it has passed", || health(&place.api) == [1, 1, 0]);
+    let told = |name: &str| sample(&place.api, name);
+    let directories =
+        ["connected", "synced", "failing"].map(|state| told(&format!("tenantry_directories_{state}")));
+    assert_eq!(directories, [1.0, 1.0, 0.0]);
+    assert!(told("tenantry_directory_tenants_seen_total") >= 1200.0);
+    assert!(told("tenantry_directory_request_duration_seconds_count{outcome=\"answered\"}") > 2.0);
     // Its partner has none any more.
     let output = connect(&place.database, &["--kind", "none"], "");
     assert!(output.status.success());

@@ -1,0 +1,60 @@
+//! What is counted of requests, and how it is told to Prometheus. Nothing here names a partner, a customer or a key:
+//! whoever may read it learns how the server fares, and of nobody's business.
+
+use crate::Shared;
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::{Method, header};
+use metrics::{gauge, histogram};
+use std::time::Duration;
+
+/// Prometheus's text format, version 0.0.4.
+const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// The time from a request's head to its answer.
+const REQUEST_DURATION: &str = "http_request_duration_seconds";
+
+/// The route that answered, as the router has it: `/v2/customers/{id}`.
+#[derive(Clone)]
+struct Route(MatchedPath);
+
+/// Lets the frame know which route answered.
+pub(crate) async fn name_route(route: Option<MatchedPath>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    route.map(|route| response.extensions_mut().insert(Route(route)));
+    response
+}
+
+/// Count an answer. What the caller chose freely, its path and its method, is no label unless the router knows it.
+pub(crate) fn answered(method: &Method, response: &mut Response, elapsed: Duration) {
+    let route = response.extensions_mut().remove::<Route>();
+    let route = route.as_ref().map_or("none", |Route(route)| route.as_str());
+    let method = match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    };
+    let status = response.status().as_u16().to_string();
+    histogram!(REQUEST_DURATION, "method" => method, "route" => route.to_owned(), "status" => status)
+        .record(elapsed);
+}
+
+/// How the server fares, for Prometheus: requests, directories, and the process itself.
+#[utoipa::path(get, path = "/metrics", tag = "operations", security(()),
+    responses((status = 200, description = "Prometheus's text format", body = String, content_type = TEXT)))]
+pub(crate) async fn metrics(State(shared): State<Shared>) -> Response {
+    // A database out of reach is something to be told, not a reason to tell nothing.
+    let directories = shared.app.directory_health().await;
+    gauge!("tenantry_database_up").set(if directories.is_ok() { 1 } else { 0 });
+    if let Ok(directories) = directories {
+        gauge!("tenantry_directories_connected").set(directories.connected as u32);
+        gauge!("tenantry_directories_synced").set(directories.synced as u32);
+        gauge!("tenantry_directories_failing").set(directories.failing as u32);
+    }
+    metrics_process::Collector::default().collect();
+    ([(header::CONTENT_TYPE, TEXT)], shared.config.metrics.render()).into_response()
+}
