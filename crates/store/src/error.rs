@@ -4,7 +4,7 @@ pub enum Error {
     /// Out of reach, full or busy. Nothing was written; the same call may succeed later.
     #[error("the database is not available: {0}")]
     Unavailable(String),
-    /// The connection was lost while the commit was under way: it may or may not have happened.
+    /// The connection was lost, or the disk failed, while the commit was under way: it may or may not have happened.
     #[error("the outcome of the commit is unknown: {0}")]
     Unknown(String),
     /// Another transaction got in between. Nothing was written; repeating the whole transaction is right.
@@ -27,13 +27,14 @@ impl Error {
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
         use rusqlite::ErrorCode::{
-            CannotOpen, DatabaseBusy, DatabaseLocked, DiskFull, FileLockingProtocolFailed, OutOfMemory,
-            ReadOnly, SystemIoFailure,
+            CannotOpen, DatabaseBusy, DatabaseCorrupt, DatabaseLocked, DiskFull, FileLockingProtocolFailed,
+            OutOfMemory, ReadOnly, SystemIoFailure,
         };
         match error.sqlite_error_code() {
             Some(
                 CannotOpen
                 | DatabaseBusy
+                | DatabaseCorrupt // also what SQLite calls a disk that answers EIO to a read
                 | DatabaseLocked
                 | DiskFull
                 | FileLockingProtocolFailed

@@ -72,6 +72,7 @@ where
             (Ok(()), Some(outcome)) => outcome,
             (Ok(()), None) => Err(Error::defect("a job was answered before it ran").into()),
             // A refusal may rest on a neighbour's row that is gone now, so it falls with the commit too.
+            (Err(Error::Unknown(why)), _) => Err(Error::Unknown(why.clone()).into()),
             (Err(error), _) => Err(Error::Unavailable(error.to_string()).into()),
         };
         drop(self.reply.send(outcome)); // nobody may be waiting any more
@@ -312,8 +313,11 @@ fn write_loop(mut tx: Tx, mut queue: mpsc::Receiver<Message>) {
         }
         let committed = commit_together(&mut tx, &mut batch);
         if let Err(error) = &committed {
-            tracing::error!(%error, jobs = batch.len(), "a commit failed; nothing of it was kept");
+            tracing::error!(%error, jobs = batch.len(), "a commit failed");
             drop(run(&mut tx, "ROLLBACK")); // may have been rolled back already
+            if let (Error::Unknown(_), Err(error)) = (error, overwrite_failed_commit(&mut tx)) {
+                tracing::error!(%error, "until the next commit, a crash may bring the failed one back");
+            }
         }
         for job in batch.drain(..) {
             job.answer(committed.as_ref().copied());
@@ -335,7 +339,24 @@ fn commit_together(tx: &mut Tx, batch: &mut [Box<dyn Job>]) -> Result<(), Error>
         }
         run(tx, "RELEASE job")?;
     }
-    run(tx, "COMMIT")
+    commit(tx)
+}
+
+/// The WAL may hold the whole of a commit that failed: SQLite writes the frame that commits before it syncs. Nobody sees
+/// it now, but who recovers the WAL after a crash does. A full disk is found out earlier, in writing.
+fn commit(tx: &mut Tx) -> Result<(), Error> {
+    use rusqlite::ErrorCode::{DatabaseCorrupt, OutOfMemory, SystemIoFailure};
+    let mut statement = sqlite_of(tx)?.prepare_cached("COMMIT")?;
+    statement.execute([]).map(drop).map_err(|error| match error.sqlite_error_code() {
+        Some(SystemIoFailure | OutOfMemory | DatabaseCorrupt) => Error::Unknown(error.to_string()),
+        _ => error.into(),
+    })
+}
+
+/// A commit goes where the failed one was, and what follows it in the WAL no longer fits its check sums: what readers see
+/// is what a restart finds. This is the smallest commit that is sure to write.
+fn overwrite_failed_commit(tx: &mut Tx) -> Result<(), Error> {
+    Ok(sqlite_of(tx)?.execute_batch("PRAGMA user_version = 0")?)
 }
 
 fn sqlite_of(tx: &mut Tx) -> Result<&mut Connection, Error> {
