@@ -70,7 +70,7 @@ impl Cluster {
 
     fn serve(&mut self, settings: &[&str]) {
         let mut options = format!(
-            "-c listen_addresses=127.0.0.1 -c port={} -c unix_socket_directories= -c max_connections=60",
+            "-c listen_addresses=127.0.0.1 -c port={} -c unix_socket_directories= -c max_connections=100",
             self.port
         );
         for setting in settings {

@@ -11,7 +11,6 @@ mod audit;
 mod change;
 mod cli;
 mod conditions;
-mod crash;
 mod create;
 mod directory;
 mod frame;

@@ -4,6 +4,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 #![allow(clippy::needless_pass_by_value, reason = "a case's values are written on the spot")]
 
+#[path = "../faults/disk.rs"]
+#[allow(dead_code, reason = "the tests of faults use more of it")]
+mod disk;
 mod doctor;
 mod kill;
 mod moving;

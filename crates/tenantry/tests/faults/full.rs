@@ -1,0 +1,62 @@
+//! A disk that is full under load: reading goes on, and so does writing as soon as there is space.
+
+use crate::block_on;
+use crate::disk::Disk;
+use crate::load::Load;
+use crate::raw::cluster::Cluster;
+use crate::raw::support::sql;
+use crate::support::{Database, Engine, Server};
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+#[test]
+fn on_sqlite() {
+    let mut database = Database::new(Engine::Sqlite); // for its folder
+    let Some(disk) = Disk::small(database.folder().join("disk"), "16m") else { return };
+    database.url = format!("sqlite:{}", disk.folder().join("tenantry.db").display());
+    full(&database, &disk);
+}
+
+/// Of PostgreSQL's files the data. Where its WAL finds no space it stops, and starts again when somebody starts it.
+#[test]
+fn on_postgres() {
+    let Some(cluster) = Cluster::start(&[]) else { return };
+    let Some(disk) = Disk::small(Path::new(&cluster.data()).with_file_name("disk"), "32m") else { return };
+    let place = disk.folder().display().to_string();
+    Command::new("chown").args(["postgres", &place]).status().unwrap();
+    block_on(sql(&cluster.url(), &format!("CREATE TABLESPACE small LOCATION '{place}'")));
+    block_on(sql(&cluster.url(), "CREATE DATABASE tenantry TABLESPACE small"));
+    let mut database = Database::new(Engine::Sqlite); // for its folder
+    database.url = format!("{}/tenantry", cluster.url().rsplit_once('/').unwrap().0);
+    full(&database, &disk);
+}
+
+fn full(database: &Database, disk: &Disk) {
+    let mut server = Server::start(database, &[]);
+    let api = server.admin();
+    let mut load = Load::default();
+    load.run(std::slice::from_ref(&api), |heard| {
+        heard.acknowledged(100);
+        assert_eq!(heard.refusals, 0, "the control: with space nothing is refused");
+        disk.fill();
+        heard.refused(64);
+        assert!(heard.refusal.contains("nothing was written"), "{}", heard.refusal);
+        let known = *heard.load.answered.keys().next().unwrap();
+        for path in ["/v2/customers?per_page=100", &format!("/v2/customers/{known}"), "/v2/me"] {
+            assert_eq!(api.get(path).status, 200, "{path}");
+        }
+        disk.free();
+        let freed = Instant::now();
+        let first = heard.first_since(freed);
+        println!("the first write after {first:?}");
+        assert!(first < Duration::from_secs(1), "{first:?}");
+        heard.acknowledged(100);
+    });
+    load.settle(&api);
+    load.check(&server, database);
+    // What refused to write has left nothing that comes back.
+    server.kill();
+    load.check(&Server::start(database, &[]), database);
+    println!("{}", load.figures());
+}

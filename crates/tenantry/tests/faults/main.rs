@@ -1,0 +1,36 @@
+//! What is kept when something fails under load: the server killed, the power cut, the disk full or failing, the primary
+//! gone. The usual number of rounds is small; `TENANTRY_TEST_ROUNDS=100` asks for more.
+//!
+//! `scripts/test` runs everything; alone this needs `TENANTRY_TEST_POSTGRES`.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+mod disk;
+mod failing;
+mod failover;
+mod full;
+mod kill;
+mod load;
+mod power;
+#[path = "../tools/raw.rs"]
+#[allow(dead_code, reason = "the store's tests use more of it")]
+mod raw;
+mod strace;
+#[path = "../it/support/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "the tests over HTTP use more of it")]
+mod support;
+
+fn rounds(usual: usize) -> usize {
+    std::env::var("TENANTRY_TEST_ROUNDS").map_or(usual, |rounds| rounds.parse().unwrap())
+}
+
+fn block_on<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+}
+
+fn wait_until(what: &str, mut reached: impl FnMut() -> bool) {
+    let started = std::time::Instant::now();
+    while !reached() {
+        assert!(started.elapsed() < std::time::Duration::from_secs(60), "{what} did not happen");
+        std::thread::yield_now();
+    }
+}
