@@ -33,7 +33,7 @@ impl Disk {
         std::fs::create_dir(&folder).unwrap();
         let place = folder.display().to_string();
         attempted("mount", &[args, &[&place]].concat())?;
-        let guard = Guard::new(&format!("umount -l '{place}'"));
+        let guard = Guard::new(&format!("umount -l '{place}'; rm -f '{place}.ext4'"));
         Some(Disk { folder, image, guard })
     }
 

@@ -1,6 +1,7 @@
-//! System calls that fail when SQLite commits: what the client is told, what readers see, and what a restart finds.
+//! System calls that fail under SQLite: what the client is told, what readers see, and what a restart finds.
 
-use crate::load::{all_of, create, torn};
+use crate::load::{Load, all_of, create, torn};
+use crate::rounds;
 use crate::strace::Strace;
 use crate::support::{Answer, Api, Database, Engine, Failures, Server};
 
@@ -83,4 +84,42 @@ fn judge(
         return Err(format!("{after:?}, in the end {there:?}"));
     }
     Ok(())
+}
+
+#[test]
+fn a_disk_that_fails_now_and_then_loses_nothing() {
+    let database = Database::new(Engine::Sqlite);
+    let mut load = Load::default();
+    let rounds = rounds(3);
+    for round in 0..rounds {
+        let mut server = Server::start(&database, &[]);
+        let every = 3 + round % 3; // after one that fails another one writes over it
+        let inject = format!("fsync,fdatasync:error=EIO:when={every}+{every}");
+        let Some(_failing) = Strace::inject(&server, &inject) else { return };
+        load.run(&[server.admin()], |heard| {
+            heard.acknowledged(1 + round * 37 % 230);
+            heard.refused(1);
+            assert!(heard.refusal.contains(UNKNOWN), "{}", heard.refusal);
+            server.kill();
+        });
+    }
+    let server = Server::start(&database, &[]);
+    load.settle(&server.admin());
+    load.check(&server, &database);
+    println!("{rounds} rounds, {}", load.figures());
+}
+
+#[test]
+fn a_disk_that_cannot_be_read_is_out_of_reach_until_it_can() {
+    let database = Database::new(Engine::Sqlite);
+    let server = Server::start(&database, &[]);
+    let api = server.admin();
+    let statuses = || ["/v2/customers", "/v2/me"].map(|path| api.get(path).status);
+    assert_eq!(create(&api, "a").unwrap().status, 201);
+    let Some(failing) = Strace::inject(&server, "pread64:error=EIO") else { return };
+    assert_eq!(statuses(), [503, 503]);
+    assert_eq!(create(&api, "b").unwrap().status, 503);
+    drop(failing);
+    assert_eq!(statuses(), [200, 200]);
+    assert_eq!(create(&api, "b").unwrap().status, 201);
 }

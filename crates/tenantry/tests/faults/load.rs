@@ -11,6 +11,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 const WRITERS: usize = 64;
+/// No fault lasts as long.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a customer of this name is told to be; each part of it tells whose it is.
 pub(crate) fn payload(name: &str) -> Value {
@@ -60,9 +62,10 @@ pub(crate) struct Heard<'l> {
     pub(crate) load: &'l mut Load,
     answers: Receiver<(Instant, Answer)>,
     ending: &'l AtomicBool,
-    /// Answers `503` or `409`: all, those since the last acknowledgement, and what the last one said.
+    /// Answers `503` or `409`: all, those since the last acknowledgement and when that was, and what the last one said.
     pub(crate) refusals: usize,
     in_a_row: usize,
+    acknowledged_at: Instant,
     pub(crate) refusal: String,
     /// From this moment on no acknowledgement reaches anybody, and is repeated like what has none.
     pub(crate) deaf_since: Option<Instant>,
@@ -87,9 +90,16 @@ impl Load {
                 })
                 .collect();
             drop(told);
-            let (load, ending) = (&mut *self, &ending);
-            let (refusals, in_a_row, refusal, deaf_since) = (0, 0, String::new(), None);
-            let mut heard = Heard { load, answers, ending, refusals, in_a_row, refusal, deaf_since };
+            let mut heard = Heard {
+                load: self,
+                answers,
+                ending: &ending,
+                refusals: 0,
+                in_a_row: 0,
+                acknowledged_at: Instant::now(),
+                refusal: String::new(),
+                deaf_since: None,
+            };
             fault(&mut heard);
             ending.store(true, Ordering::SeqCst);
             while heard.hear().is_some() {}
@@ -143,11 +153,12 @@ impl Heard<'_> {
     /// The next answer of any client, and whether it is an acknowledgement; `None` when all have ended.
     fn hear(&mut self) -> Option<(Instant, bool)> {
         use std::sync::mpsc::RecvTimeoutError::{Disconnected, Timeout};
-        let (at, answer) = match self.answers.recv_timeout(Duration::from_secs(60)) {
+        let (at, answer) = match self.answers.recv_timeout(PATIENCE) {
             Ok(heard) => heard,
             Err(Disconnected) => return None,
             Err(Timeout) => panic!("nobody has been answered for a minute"),
         };
+        assert!(at < self.acknowledged_at + PATIENCE, "nobody has been acknowledged for a minute");
         if answer.status != 201 {
             self.refusals += 1;
             self.in_a_row += 1;
@@ -159,7 +170,7 @@ impl Heard<'_> {
             self.load.open.push(customer["name"].as_str().unwrap().to_owned());
             return Some((at, false));
         }
-        self.in_a_row = 0;
+        (self.in_a_row, self.acknowledged_at) = (0, at);
         self.load.replayed += usize::from(answer.header("idempotency-replayed") == "true");
         let before = self.load.answered.insert(id(&customer), customer);
         assert_eq!(before, None, "an id was given twice");

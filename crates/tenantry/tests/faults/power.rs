@@ -7,7 +7,7 @@ use crate::strace::Strace;
 use crate::support::{Database, Engine, Server};
 use std::time::Instant;
 
-/// A disk, and a database on it.
+/// A disk, and a database on it: dropped in this order.
 fn on_a_disk_of_its_own() -> Option<(Disk, Database)> {
     let mut database = Database::new(Engine::Sqlite); // for its folder
     let disk = Disk::ext4(database.folder().join("disk"))?;
@@ -54,14 +54,15 @@ fn without_syncing_the_same_cut_loses_what_was_acknowledged() {
     let server = cut(&mut load, server, &rig, 100);
     let lost = load.lost(&server.admin());
     println!("{lost} of {} lost", load.answered.len() - before);
-    assert!(lost >= 100, "{lost}");
+    assert!(lost > 0);
 }
 
 /// The control on SQLite: the setting that the server insists on, and the one that is faster.
 #[test]
 fn the_same_cut_loses_what_sqlite_has_committed_with_synchronous_normal() {
     for (synchronous, kept) in [("FULL", 100..=100), ("NORMAL", 0..=99)] {
-        let Some((disk, database)) = on_a_disk_of_its_own() else { return };
+        let Some(rig) = on_a_disk_of_its_own() else { return };
+        let (disk, database) = &rig;
         let settings = format!("PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous}");
         let conn = rusqlite::Connection::open(disk.folder().join("tenantry.db")).unwrap();
         conn.execute_batch(&format!("{settings}; CREATE TABLE t (i)")).unwrap();
