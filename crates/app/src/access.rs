@@ -122,7 +122,7 @@ impl App {
         let key_id = keys::key_id(presented);
         let owner = self
             .db
-            .read(store::Scope::System, key_id.clone(), |id, tx| {
+            .look_up(store::Scope::System, key_id.clone(), |id, tx| {
                 Box::pin(async move { Ok::<_, Error>(store::users::find_key(tx, id).await?) })
             })
             .await?;

@@ -66,20 +66,18 @@ async fn append_to(
     lane: i64,
 ) -> Result<(), Error> {
     let partner = call.partner();
-    let before = audit::next_place(tx, partner, lane).await?;
-    if before.seq == 0 && before.lane != 0 {
+    let mut place = audit::next_place(tx, partner, lane).await?;
+    let before = &place.0;
+    if before.seq == 0 && lane != 0 {
         // Lane 0 knows of every other lane, so that none can vanish whole.
-        let start = Entry::new(LANE, format!("lanes/{}", before.lane));
+        let start = Entry::new(LANE, format!("lanes/{lane}"));
         let zero = audit::next_place(tx, partner, 0).await?;
         write(tx, secrets, call, &start, now, &zero).await?;
-    } else if before.seq > 0 && before.mac != head_mac(secrets, partner, &before) {
-        tracing::error!(
-            partner = partner.0,
-            lane = before.lane,
-            "the audit trail's head has been tampered with"
-        );
+        place = audit::next_place(tx, partner, lane).await?; // with an id behind that one's
+    } else if before.seq > 0 && before.mac != head_mac(secrets, partner, before) {
+        tracing::error!(partner = partner.0, lane, "the audit trail's head has been tampered with");
     }
-    write(tx, secrets, call, entry, now, &before).await
+    write(tx, secrets, call, entry, now, &place).await
 }
 
 async fn write(
@@ -88,13 +86,13 @@ async fn write(
     call: &Call,
     entry: &Entry,
     now: Timestamp,
-    before: &Head,
+    (before, id): &(Head, i64),
 ) -> Result<(), Error> {
     let partner = call.partner();
     let mut event = Event {
         lane: before.lane,
         seq: before.seq + 1,
-        id: audit::next_id(tx).await?,
+        id: *id,
         at: now.as_second(),
         user: call.actor.as_ref().map(|actor| actor.user.0),
         key_id: call.actor.as_ref().map(|actor| actor.key_id.clone()),

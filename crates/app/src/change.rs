@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use store::Tx;
-use store::idempotency::{self, Stored};
+use store::idempotency::{self, Found, Stored};
 
 /// How long a first answer is kept.
 const KEPT: SignedDuration = SignedDuration::from_hours(24);
@@ -132,11 +132,10 @@ impl App {
             .write(partner, input, move |(secrets, random, call, repeatable, now, input), tx| {
                 Box::pin(async move {
                     let (partner, key) = (call.partner(), repeatable.key.as_str());
-                    if !tx.try_hold(&format!("idempotency {partner} {key}")).await? {
-                        return Err(Error::StillRunning);
-                    }
-                    if let Some(stored) = idempotency::find(tx, partner, key, since(*now)).await? {
-                        return replay(secrets, partner, repeatable, &stored);
+                    match idempotency::enter(tx, partner, key, since(*now)).await? {
+                        Found::Answered(stored) => return replay(secrets, partner, repeatable, &stored),
+                        Found::Running => return Err(Error::StillRunning),
+                        Found::Nothing => {}
                     }
                     let done = job(input, tx).await?;
                     if let Some(entry) = &done.entry {
@@ -146,7 +145,7 @@ impl App {
                         serde_json::to_string(&done.value).map_err(|e| Error::Internal(e.to_string()))?;
                     let answer = secrets.seal("idempotency", &place(partner, key), &json, random)?;
                     let stored = Stored { fingerprint: repeatable.fingerprint.clone(), answer };
-                    idempotency::keep(tx, partner, key, &stored, *now, since(*now)).await?;
+                    idempotency::keep(tx, partner, key, &stored, *now).await?;
                     Ok(done.value)
                 })
             })
@@ -160,7 +159,7 @@ impl App {
         let input = (partner, repeatable.key.clone(), since(self.clock.now()));
         let stored: Option<Stored> = self
             .db
-            .read(partner, input, |(partner, key, since), tx| {
+            .look_up(partner, input, |(partner, key, since), tx| {
                 Box::pin(async move { Ok::<_, Error>(idempotency::find(tx, *partner, key, *since).await?) })
             })
             .await?;

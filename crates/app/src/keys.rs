@@ -1,5 +1,6 @@
 //! API keys: `tnt_`, eight characters that find the key, 256 random bits, and a check sum for secret scanners.
 
+use crate::secrets::hex;
 use crate::{Error, Random};
 use sha2::{Digest, Sha256};
 use store::users::StoredKey;
@@ -80,7 +81,7 @@ pub(crate) fn proves(presented: &str, kept: &str) -> bool {
 }
 
 fn hash(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(text.as_bytes()))
 }
 
 fn padded(number: u128, width: usize) -> String {

@@ -71,31 +71,33 @@ pub struct Filter {
 const COLUMNS: &str =
     "lane, seq, id, at, user_id, key_id, action, object, before, after, reason, origin, request_id, mac";
 
-/// Where a chain ends now. The place behind it is this transaction's: nobody else gets it until the transaction ends.
+/// Where a chain ends now, and the next event's id. The place behind the end is this transaction's: nobody else gets it
+/// until the transaction ends.
 ///
 /// # Errors
 /// [`Error`] of the store.
-pub async fn next_place(tx: &mut Tx, partner: PartnerId, lane: i64) -> Result<Head, Error> {
-    let take = "UPDATE audit_heads SET seq = seq + 1 WHERE partner_id = $1 AND lane = $2
-                RETURNING seq - 1, last_mac, mac";
-    let read =
-        |row: &mut Row<'_>| Ok(Head { lane, seq: row.next()?, last_mac: row.next()?, mac: row.next()? });
-    if let Some(head) = tx.first(take, args![partner.0, lane], read).await? {
-        return Ok(head);
+pub async fn next_place(tx: &mut Tx, partner: PartnerId, lane: i64) -> Result<(Head, i64), Error> {
+    if let Some(place) = take_place(tx, partner, lane).await? {
+        return Ok(place);
     }
     let start = "INSERT INTO audit_heads (partner_id, lane, seq, last_mac, mac) VALUES ($1, $2, 0, '', '')
                  ON CONFLICT DO NOTHING";
     tx.execute(start, args![partner.0, lane]).await?;
-    let head = tx.first(take, args![partner.0, lane], read).await?;
-    head.ok_or_else(|| Error::defect("an audit chain has no head"))
+    take_place(tx, partner, lane).await?.ok_or_else(|| Error::defect("an audit chain has no head"))
 }
 
-/// The next event's id.
-///
-/// # Errors
-/// [`Error`] of the store.
-pub async fn next_id(tx: &mut Tx) -> Result<i64, Error> {
-    tx.next_id(Kind::AuditEvent).await
+async fn take_place(tx: &mut Tx, partner: PartnerId, lane: i64) -> Result<Option<(Head, i64)>, Error> {
+    // The id is drawn behind the lock, so that ids rise along a chain.
+    let (id, for_update) = (tx.next_id_in(Kind::AuditEvent).await?, tx.for_update());
+    let sql = format!(
+        "SELECT {id}, seq, last_mac, mac
+         FROM (SELECT seq, last_mac, mac FROM audit_heads WHERE partner_id = $1 AND lane = $2{for_update}) head"
+    );
+    tx.first(&sql, args![partner.0, lane], |row| {
+        let id = row.next()?;
+        Ok((Head { lane, seq: row.next()?, last_mac: row.next()?, mac: row.next()? }, id))
+    })
+    .await
 }
 
 /// Append an event at the place that [`next_place`] gave, and move the chain's head to it.
@@ -124,9 +126,9 @@ pub async fn append(tx: &mut Tx, partner: PartnerId, event: &Event, head_mac: &s
         (&event.request_id).into(),
         (&event.mac).into(),
     ];
-    tx.execute(sql, &row).await?;
-    let sql = "UPDATE audit_heads SET last_mac = $3, mac = $4 WHERE partner_id = $1 AND lane = $2";
-    tx.execute(sql, args![partner.0, event.lane, &event.mac, head_mac]).await.map(drop)
+    tx.later(sql, &row).await?;
+    let sql = "UPDATE audit_heads SET seq = $3, last_mac = $4, mac = $5 WHERE partner_id = $1 AND lane = $2";
+    tx.later(sql, args![partner.0, event.lane, event.seq, &event.mac, head_mac]).await
 }
 
 /// Events in the order of their time, and within a second in that of their writing.

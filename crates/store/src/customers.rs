@@ -54,6 +54,30 @@ pub struct Filter {
     pub updated_since: Option<Timestamp>,
 }
 
+impl Filter {
+    fn is_empty(&self) -> bool {
+        let Filter {
+            name_part,
+            classification,
+            tags,
+            trial,
+            azure_customer_id,
+            partner_billing,
+            updated_since,
+        } = self;
+        name_part.is_none()
+            && classification.is_none()
+            && tags.is_empty()
+            && trial.is_none()
+            && azure_customer_id.is_none()
+            && partner_billing.is_none()
+            && updated_since.is_none()
+    }
+}
+
+/// As many ids make a block, whose customers are counted; the migrations know it too.
+const BLOCK: i64 = 8192;
+
 /// Which part of a list.
 #[derive(Clone, Copy, Debug)]
 pub struct Window {
@@ -77,28 +101,29 @@ pub async fn insert(
     directory_address: bool,
     now: Timestamp,
 ) -> Result<Result<Customer, Taken>, Error> {
-    let id = CustomerId(tx.next_id(Kind::Customer).await?);
     let sql = "INSERT INTO customers (partner_id, id, generated_external_id, created_at, updated_at, version,
             name, name_key, azure_customer_id, azure_customer_key, street1, street2, city, state, zipcode, country,
             classification, trial_expiration_date, billing_contact, margin_percentage, billing_enabled, billing_folder,
             directory_address)
-        VALUES ($1, $2, $3, $4, $4, 1, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
+        VALUES ($1, {id}, $2, $3, $3, 1, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
         ON CONFLICT DO NOTHING";
     let keys = Keys::of(details);
-    let mut row = vec![partner.0.into(), id.0.into(), external_id.as_str().into(), now.as_second().into()];
+    let mut row = vec![partner.0.into(), external_id.as_str().into(), now.as_second().into()];
     row.extend(settable(details, &keys));
     row.push(directory_address.into());
     let azure = details.azure_customer_id.as_ref();
-    let mut added = tx.execute(sql, &row).await? == 1;
-    if let (true, Some(azure)) = (added, azure) {
-        added = azure_tenants::assign(tx, partner, azure, id, now).await?;
-    }
-    if !added {
+    let inserted = tx.insert(Kind::Customer, sql, &row).await?.map(CustomerId);
+    let added = match (inserted, azure) {
+        (Some(id), Some(azure)) => azure_tenants::assign(tx, partner, azure, id, now).await?.then_some(id),
+        _ => inserted,
+    };
+    let Some(id) = added else {
         // The customer itself, if it was added, goes with the transaction.
-        let taken = taken(tx, partner, Some(&details.name), azure, Some(id)).await?;
+        let taken = taken(tx, partner, Some(&details.name), azure, inserted).await?;
         return if taken == Taken::default() { Err(tx.overtaken()) } else { Ok(Err(taken)) };
-    }
+    };
     insert_tags(tx, partner, id, &details.tags).await?;
+    count_block(tx, partner, id, 1).await?;
     Ok(Ok(Customer {
         id,
         details: details.clone(),
@@ -148,7 +173,7 @@ pub async fn update(
     }
     if details.tags != before.details.tags {
         let sql = "DELETE FROM customer_tags WHERE partner_id = $1 AND customer_id = $2";
-        tx.execute(sql, args![partner.0, before.id.0]).await?;
+        tx.later(sql, args![partner.0, before.id.0]).await?;
         insert_tags(tx, partner, before.id, &details.tags).await?;
     }
     Ok(Customer { details, updated_at: now, version: before.version + 1, ..before.clone() })
@@ -171,7 +196,7 @@ pub async fn delete(
     if tx.execute(sql, args![partner.0, id.0, version]).await? == 0 {
         return Err(tx.overtaken());
     }
-    Ok(())
+    count_block(tx, partner, id, -1).await
 }
 
 /// Which of these values does a customer other than `except` hold?
@@ -209,7 +234,7 @@ pub async fn get(tx: &mut Tx, partner: PartnerId, id: CustomerId) -> Result<Opti
     Ok(with_tags(tx, partner, found.into_iter().collect()).await?.pop())
 }
 
-/// Customers in the order of their ids.
+/// Customers in the order of their ids, and how many the whole list has.
 ///
 /// # Errors
 /// [`Error`] of the store.
@@ -218,66 +243,103 @@ pub async fn list(
     partner: PartnerId,
     filter: &Filter,
     window: Window,
-) -> Result<Vec<Customer>, Error> {
-    let mut query = Query::new(format!("SELECT {COLUMNS} FROM customers c WHERE partner_id = $1"), partner);
-    narrow(&mut query, filter);
-    if let Some(after) = window.after {
-        query.and("id > ", after.0);
-    }
-    query.push(" ORDER BY id LIMIT ", window.limit);
-    query.push(" OFFSET ", window.skip);
-    let found = tx.all(&query.sql, &query.args(), read).await?;
-    with_tags(tx, partner, found).await
+) -> Result<(Vec<Customer>, i64), Error> {
+    let (total, place) = if filter.is_empty() {
+        by_blocks(tx, partner, window).await?
+    } else {
+        let query = counting(partner, filter);
+        let total = tx.first(&query.sql, &query.args(), |row| row.next()).await?.unwrap_or(0);
+        (total, window)
+    };
+    let query = listing(partner, filter, place);
+    let found = if window.skip < total {
+        tx.all(&query.sql, &query.args(), read).await?
+    } else {
+        Vec::new() // past the end, which need not be walked to
+    };
+    Ok((with_tags(tx, partner, found).await?, total))
 }
 
-/// How many customers a filter lets through.
-///
-/// # Errors
-/// [`Error`] of the store.
-pub async fn count(tx: &mut Tx, partner: PartnerId, filter: &Filter) -> Result<i64, Error> {
+fn counting(partner: PartnerId, filter: &Filter) -> Query {
     let mut query = Query::new("SELECT COUNT(*) FROM customers c WHERE partner_id = $1".into(), partner);
     narrow(&mut query, filter);
-    let count = tx.first(&query.sql, &query.args(), |row| row.next::<i64>()).await?;
-    Ok(count.unwrap_or(0))
+    query
 }
 
+/// Rows that are skipped are walked in an index, and only the others are read.
+fn listing(partner: PartnerId, filter: &Filter, window: Window) -> Query {
+    let mut query = Query::new(
+        format!(
+            "SELECT {COLUMNS} FROM customers WHERE partner_id = $1 AND id IN
+             (SELECT c.id FROM customers c WHERE c.partner_id = $1"
+        ),
+        partner,
+    );
+    narrow(&mut query, filter);
+    if let Some(after) = window.after {
+        query.and("c.id > ", after.0);
+    }
+    query.push(" ORDER BY c.id LIMIT ", window.limit);
+    query.push(" OFFSET ", window.skip);
+    query.sql.push_str(") ORDER BY id");
+    query
+}
+
+/// How long the whole list is, and where the window begins: in which block, and how far in it.
+async fn by_blocks(tx: &mut Tx, partner: PartnerId, window: Window) -> Result<(i64, Window), Error> {
+    let sql = "SELECT block, CAST(SUM(customers) AS BIGINT) FROM customer_blocks WHERE partner_id = $1
+               GROUP BY block ORDER BY block";
+    let blocks: Vec<(i64, i64)> = tx.all(sql, args![partner.0], |row| Ok((row.next()?, row.next()?))).await?;
+    let total = blocks.iter().map(|(_, customers)| customers).sum();
+    let mut found = window;
+    if window.after.is_none() {
+        for (block, customers) in blocks {
+            if found.skip < customers {
+                found.after = Some(CustomerId(block * BLOCK - 1));
+                break;
+            }
+            found.skip -= customers;
+        }
+    }
+    Ok((total, found))
+}
+
+/// Conditions on the customers `c`. Each is answered from an index; `q` from that of the partner's names, all of them.
 fn narrow(query: &mut Query, filter: &Filter) {
     if let Some(part) = &filter.name_part {
-        query.and_contains("name_key", part);
+        query.and_contains("c.name_key", part);
     }
     if let Some(classification) = filter.classification {
-        query.and("classification = ", classification.as_str());
+        query.and("c.classification = ", classification.as_str());
     }
     for (key, value) in &filter.tags {
         query.and(
-            "EXISTS (SELECT 1 FROM customer_tags t WHERE t.partner_id = c.partner_id AND t.customer_id = c.id
-             AND t.key = ",
+            "c.id IN (SELECT customer_id FROM customer_tags WHERE partner_id = $1 AND key = ",
             key.as_str(),
         );
         if let Some(value) = value {
-            query.and("t.value = ", value.as_str());
+            query.and("value = ", value.as_str());
         }
         query.sql.push(')');
     }
     match filter.trial {
-        Some((Trial::Active, now)) => query.and("trial_expiration_date > ", now.as_second()),
-        Some((Trial::Expired, now)) => query.and("trial_expiration_date <= ", now.as_second()),
-        Some((Trial::None, _)) => query.sql.push_str(" AND trial_expiration_date IS NULL"),
+        Some((Trial::Active, now)) => query.and("c.trial_expiration_date > ", now.as_second()),
+        Some((Trial::Expired, now)) => query.and("c.trial_expiration_date <= ", now.as_second()),
+        Some((Trial::None, _)) => query.sql.push_str(" AND c.trial_expiration_date IS NULL"),
         None => {}
     }
     if let Some(azure) = &filter.azure_customer_id {
         query.and(
-            "EXISTS (SELECT 1 FROM azure_tenants a WHERE a.partner_id = c.partner_id AND a.customer_id = c.id
-             AND a.azure_customer_key = ",
+            "c.id IN (SELECT customer_id FROM azure_tenants WHERE partner_id = $1 AND azure_customer_key = ",
             azure.key(),
         );
         query.sql.push(')');
     }
     if let Some(enabled) = filter.partner_billing {
-        query.and("billing_enabled = ", enabled);
+        query.and("c.billing_enabled = ", enabled);
     }
     if let Some(since) = filter.updated_since {
-        query.and("updated_at >= ", since.as_second());
+        query.and("c.updated_at >= ", since.as_second());
     }
 }
 
@@ -388,7 +450,15 @@ async fn insert_tags(tx: &mut Tx, partner: PartnerId, id: CustomerId, tags: &[Ta
         let _ = write!(sql, "{comma}($1, $2, {position}, ${}, ${})", row.len() + 1, row.len() + 2);
         row.extend([Arg::from(&tag.key), Arg::from(&tag.value)]);
     }
-    tx.execute(&sql, &row).await.map(drop)
+    tx.later(&sql, &row).await
+}
+
+/// A customer more or less in its block.
+async fn count_block(tx: &mut Tx, partner: PartnerId, id: CustomerId, more: i64) -> Result<(), Error> {
+    let sql = "INSERT INTO customer_blocks (partner_id, block, lane, customers) VALUES ($1, $2, $3, $4)
+               ON CONFLICT (partner_id, block, lane)
+               DO UPDATE SET customers = customer_blocks.customers + excluded.customers";
+    tx.later(sql, args![partner.0, id.0 / BLOCK, tx.lane(), more]).await
 }
 
 async fn with_tags(
@@ -462,3 +532,6 @@ fn read(row: &mut Row<'_>) -> Result<Customer, Error> {
         },
     })
 }
+
+#[cfg(test)]
+mod tests;

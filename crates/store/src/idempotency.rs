@@ -1,6 +1,6 @@
 //! The first answers to requests that may be repeated (`Idempotency-Key`).
 
-use crate::engine::value::args;
+use crate::engine::value::{Row, args};
 use crate::{Error, Tx};
 use domain::PartnerId;
 use jiff::Timestamp;
@@ -12,6 +12,46 @@ pub struct Stored {
     pub fingerprint: String,
     /// The answer, sealed.
     pub answer: String,
+}
+
+/// What there is of a request that may be a repetition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Its first answer.
+    Answered(Stored),
+    /// Another transaction, which is making it.
+    Running,
+    /// Nothing: this transaction is to make it, and holds its key until it ends.
+    Nothing,
+}
+
+/// Take this key for this transaction, or find the answer that was given under it after `since`. An older one is
+/// forgotten.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn enter(tx: &mut Tx, partner: PartnerId, key: &str, since: Timestamp) -> Result<Found, Error> {
+    // PostgreSQL looks at the table as it was before the hold. An answer that was kept in between makes `keep` fail, and
+    // this transaction start again.
+    let hold = tx.hold();
+    let sql = format!(
+        "SELECT hold.taken, kept.created_at, kept.fingerprint, kept.answer FROM (SELECT {hold} AS taken) hold
+         LEFT JOIN idempotency_keys kept ON kept.partner_id = $2 AND kept.key = $3"
+    );
+    let name = format!("idempotency {partner} {key}");
+    let read = |row: &mut Row<'_>| Ok((row.next()?, row.next::<Option<i64>>()?, row.next()?, row.next()?));
+    match tx.first(&sql, args![&name, partner.0, key], read).await? {
+        Some((false, ..)) => Ok(Found::Running),
+        Some((true, Some(at), Some(fingerprint), Some(answer))) if at > since.as_second() => {
+            Ok(Found::Answered(Stored { fingerprint, answer }))
+        }
+        Some((true, Some(_), ..)) => {
+            let sql = "DELETE FROM idempotency_keys WHERE partner_id = $1 AND key = $2";
+            tx.later(sql, args![partner.0, key]).await?;
+            Ok(Found::Nothing)
+        }
+        _ => Ok(Found::Nothing),
+    }
 }
 
 /// The answer under this key that was given after `since`.
@@ -32,25 +72,20 @@ pub async fn find(
     .await
 }
 
-/// Keep an answer under a key. An older one than [`find`] would show gives way.
+/// Keep an answer under a key that this transaction has taken with [`enter`]. Another one there makes it start again.
 ///
 /// # Errors
-/// [`Error`] of the store; [`Error::Retry`] if another transaction has just kept one.
+/// [`Error`] of the store.
 pub async fn keep(
     tx: &mut Tx,
     partner: PartnerId,
     key: &str,
     stored: &Stored,
     now: Timestamp,
-    since: Timestamp,
 ) -> Result<(), Error> {
     let sql = "INSERT INTO idempotency_keys (partner_id, key, fingerprint, answer, created_at)
-               VALUES ($1, $2, $3, $4, $5)
-               ON CONFLICT (partner_id, key) DO UPDATE
-               SET fingerprint = excluded.fingerprint, answer = excluded.answer, created_at = excluded.created_at
-               WHERE idempotency_keys.created_at <= $6";
-    let row = args![partner.0, key, &stored.fingerprint, &stored.answer, now.as_second(), since.as_second()];
-    if tx.execute(sql, row).await? == 0 { Err(tx.overtaken()) } else { Ok(()) }
+               VALUES ($1, $2, $3, $4, $5)";
+    tx.later(sql, args![partner.0, key, &stored.fingerprint, &stored.answer, now.as_second()]).await
 }
 
 /// Forget answers that [`find`] would not show any more.

@@ -6,6 +6,8 @@
 mod engine;
 mod error;
 mod query;
+#[cfg(test)]
+mod statements;
 
 pub mod audit;
 pub mod azure_tenants;

@@ -123,7 +123,7 @@ impl App {
         }
         let found: Option<Customer> = self
             .db
-            .read(call.partner(), (call.partner(), id), |(partner, id), tx| {
+            .look_up(call.partner(), (call.partner(), id), |(partner, id), tx| {
                 Box::pin(async move { Ok::<_, Error>(customers::get(tx, *partner, *id).await?) })
             })
             .await?;
@@ -232,7 +232,7 @@ impl App {
 
     /// Say what is wrong with a new customer's payload, and which of its readable values are taken too.
     async fn refusal(&self, partner: PartnerId, refused: Refused) -> Error {
-        let looked = self.db.read(partner, (partner, refused), |(partner, refused), tx| {
+        let looked = self.db.look_up(partner, (partner, refused), |(partner, refused), tx| {
             Box::pin(refusal(tx, *partner, refused.clone(), None))
         });
         looked.await.unwrap_or_else(|error| error)

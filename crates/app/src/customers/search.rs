@@ -139,10 +139,9 @@ impl App {
                     let per_page = search.paging.per_page;
                     // One more than a page shows whether there is a next one.
                     let window = Window { after: search.after, skip, limit: per_page + 1 };
-                    let mut found = customers::list(tx, *partner, &search.filter, window).await?;
+                    let (mut found, total) = customers::list(tx, *partner, &search.filter, window).await?;
                     let more = found.len() as i64 > per_page;
                     found.truncate(per_page as usize);
-                    let total = customers::count(tx, *partner, &search.filter).await?;
                     Ok(Page { customers: found, total, more })
                 })
             })

@@ -13,6 +13,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0003_directory", include_str!("../../../../migrations/0003_directory.sql")),
     ("0004_audit_order", include_str!("../../../../migrations/0004_audit_order.sql")),
     ("0005_tenants_held", include_str!("../../../../migrations/0005_tenants_held.sql")),
+    ("0006_lists", include_str!("../../../../migrations/0006_lists.sql")),
 ];
 
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (

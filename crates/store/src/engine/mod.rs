@@ -4,7 +4,7 @@ pub(crate) mod migrate;
 pub(crate) mod postgres;
 pub(crate) mod sqlite;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub(crate) mod value;
 
 use crate::Error;
@@ -172,6 +172,24 @@ impl Db {
         }
     }
 
+    /// Read a few rows by their keys, on one consistent snapshot. On SQLite this happens on the caller's thread, for it
+    /// takes less time than handing it to another one: nothing that grows with the data belongs here.
+    ///
+    /// # Errors
+    /// The job's own, or a store [`Error`] turned into one.
+    pub async fn look_up<I, T, E, F>(&self, scope: impl Into<Scope>, input: I, job: F) -> Result<T, E>
+    where
+        F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        match &self.0 {
+            Engine::Sqlite(db) => db.look_up(input, job).await,
+            Engine::Postgres(db) => db.read(scope.into(), input, job).await,
+        }
+    }
+
     /// Wait for the changes under way, then let the database go. Later calls fail with [`Error::Unavailable`].
     pub async fn close(&self) {
         match &self.0 {
@@ -220,6 +238,18 @@ impl Tx {
         }
     }
 
+    /// Run a statement whose count nobody asks for. PostgreSQL gets it together with the next one, or with the commit,
+    /// and where it fails that one does.
+    pub(crate) async fn later(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<(), Error> {
+        match &mut self.0 {
+            Conn::Sqlite(conn) => sqlite::execute(conn, sql, args).map(drop),
+            Conn::Postgres(client) => {
+                client.later(sql, args);
+                Ok(())
+            }
+        }
+    }
+
     /// Run a query; its rows, each through `read`.
     pub(crate) async fn all<T>(
         &mut self,
@@ -260,46 +290,59 @@ impl Tx {
         }
     }
 
-    /// Hold a name until this transaction ends; `false` if another transaction holds it.
-    ///
-    /// # Errors
-    /// [`Error`] of the store.
-    pub async fn try_hold(&mut self, name: &str) -> Result<bool, Error> {
+    /// An expression that holds the name `$1` until this transaction ends, and is false if another transaction holds it.
+    pub(crate) fn hold(&self) -> &'static str {
         match &self.0 {
-            Conn::Sqlite(_) => Ok(true), // there is one writer
-            Conn::Postgres(_) => {
-                let sql = "SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))";
-                Ok(self.first(sql, value::args![name], |row| row.next()).await?.unwrap_or(false))
-            }
+            Conn::Sqlite(_) => "$1 IS NOT NULL", // there is one writer
+            Conn::Postgres(_) => "pg_try_advisory_xact_lock(hashtextextended($1, 0))",
+        }
+    }
+
+    /// What a `SELECT` of rows that this transaction will change ends with, so that nobody else changes them before.
+    pub(crate) fn for_update(&self) -> &'static str {
+        match &self.0 {
+            Conn::Sqlite(_) => "", // there is one writer
+            Conn::Postgres(_) => " FOR UPDATE",
         }
     }
 
     /// The next id of a kind: rising, and never given twice, even if this transaction fails on PostgreSQL.
     pub(crate) async fn next_id(&mut self, kind: Kind) -> Result<i64, Error> {
-        let sql = match (&self.0, kind) {
-            (Conn::Sqlite(_), Kind::Partner) => {
-                "UPDATE sequences SET value = value + 1 WHERE name = 'partners' RETURNING value"
-            }
-            (Conn::Sqlite(_), Kind::User) => {
-                "UPDATE sequences SET value = value + 1 WHERE name = 'users' RETURNING value"
-            }
-            (Conn::Sqlite(_), Kind::Customer) => {
-                "UPDATE sequences SET value = value + 1 WHERE name = 'customers' RETURNING value"
-            }
-            (Conn::Sqlite(_), Kind::AzureTenant) => {
-                "UPDATE sequences SET value = value + 1 WHERE name = 'azure_tenants' RETURNING value"
-            }
-            (Conn::Sqlite(_), Kind::AuditEvent) => {
-                "UPDATE sequences SET value = value + 1 WHERE name = 'audit_events' RETURNING value"
-            }
-            (Conn::Postgres(_), Kind::AuditEvent) => "SELECT nextval('audit_events_id')",
-            (Conn::Postgres(_), Kind::AzureTenant) => "SELECT nextval('azure_tenants_id')",
-            (Conn::Postgres(_), Kind::Partner) => "SELECT nextval('partners_id')",
-            (Conn::Postgres(_), Kind::User) => "SELECT nextval('users_id')",
-            (Conn::Postgres(_), Kind::Customer) => "SELECT nextval('customers_id')",
-        };
-        let id = self.first(sql, &[], |row| row.next::<i64>()).await?;
+        let sql = format!("SELECT {}", self.next_id_in(kind).await?);
+        let id = self.first(&sql, &[], |row| row.next::<i64>()).await?;
         id.ok_or_else(|| Error::defect("a sequence is missing"))
+    }
+
+    /// The same as an expression, to be used once, in the next statement.
+    pub(crate) async fn next_id_in(&mut self, kind: Kind) -> Result<String, Error> {
+        let name = kind.sequence();
+        match &mut self.0 {
+            Conn::Sqlite(conn) => {
+                let sql = "UPDATE sequences SET value = value + 1 WHERE name = $1";
+                sqlite::execute(conn, sql, value::args![name])?;
+                Ok(format!("(SELECT value FROM sequences WHERE name = '{name}')"))
+            }
+            Conn::Postgres(_) => Ok(format!("nextval('{name}_id')")),
+        }
+    }
+
+    /// Run an `INSERT` that writes the next id of a kind where it says `{id}`; the id, or `None` where a conflict kept the
+    /// row out.
+    pub(crate) async fn insert(
+        &mut self,
+        kind: Kind,
+        sql: &str,
+        args: &[Arg<'_>],
+    ) -> Result<Option<i64>, Error> {
+        if let Conn::Postgres(_) = self.0 {
+            let sql = format!("{} RETURNING id", sql.replace("{id}", &self.next_id_in(kind).await?));
+            return self.first(&sql, args, |row| row.next()).await;
+        }
+        // Not RETURNING: SQLite would make a table for the answer.
+        let id = self.next_id(kind).await?;
+        let sql =
+            sql.replace("{id}", &format!("(SELECT value FROM sequences WHERE name = '{}')", kind.sequence()));
+        Ok((self.execute(&sql, args).await? == 1).then_some(id))
     }
 
     /// Let ids of customers go on from `next`. For the sandbox, where a documented example is replayed.
@@ -323,4 +366,16 @@ pub(crate) enum Kind {
     Customer,
     AzureTenant,
     AuditEvent,
+}
+
+impl Kind {
+    fn sequence(self) -> &'static str {
+        match self {
+            Kind::Partner => "partners",
+            Kind::User => "users",
+            Kind::Customer => "customers",
+            Kind::AzureTenant => "azure_tenants",
+            Kind::AuditEvent => "audit_events",
+        }
+    }
 }

@@ -9,11 +9,13 @@ use crate::Error;
 use connect::{ADDRESS_TIMEOUT, BOUND_ROLE, Cluster, Connection};
 use deadpool::Runtime;
 use deadpool::managed::{Object, Pool, PoolError};
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, join, join_all, try_join};
+use futures_util::{FutureExt, TryFutureExt};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_postgres::Statement;
 use tokio_postgres::error::{DbError, Severity};
 use tokio_postgres::types::ToSql;
 use tokio_util::task::TaskTracker;
@@ -47,6 +49,10 @@ type Lanes = Arc<Mutex<Vec<i64>>>;
 pub(crate) struct Client {
     object: Option<Object<Cluster>>,
     in_transaction: bool,
+    /// What opens the transaction, until it goes out with the first statement.
+    begin: Option<String>,
+    /// Statements that go out with the next one.
+    waiting: Vec<Waiting>,
     deadline: Duration,
     /// The first statement that failed. The job has it too, but wrapped in an error of its own kind.
     pub(super) failure: Option<Error>,
@@ -54,6 +60,12 @@ pub(crate) struct Client {
     lanes: Lanes,
     /// A change's place among the changes under way, for as long as it has a connection.
     _place: Option<OwnedSemaphorePermit>,
+}
+
+/// A statement on its way.
+struct Waiting {
+    sql: String,
+    args: Vec<Box<dyn ToSql + Sync + Send>>,
 }
 
 impl Client {
@@ -66,7 +78,52 @@ impl Client {
 
     pub(super) async fn batch(&mut self, sql: &str) -> Result<(), Error> {
         let deadline = self.deadline;
-        in_time(deadline, self.get()?.client.batch_execute(sql)).await
+        in_time(deadline, self.get()?.client.batch_execute(sql).map_err(Error::from)).await
+    }
+
+    pub(super) fn later(&mut self, sql: &str, args: &[Arg<'_>]) {
+        self.waiting.push(Waiting { sql: sql.to_owned(), args: args.iter().map(Arg::owned).collect() });
+    }
+
+    /// Send all that waits and then what `ask` asks of `sql`, in this order, without waiting for answers in between. What
+    /// fails first counts: all behind it has failed with it.
+    async fn send<'c, T, F>(
+        &'c mut self,
+        sql: &str,
+        ask: impl FnOnce(&'c tokio_postgres::Client, Statement) -> F,
+    ) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, tokio_postgres::Error>> + 'c,
+    {
+        let (mut begin, waiting) = (self.begin.take(), std::mem::take(&mut self.waiting));
+        let Connection { client, statements, .. } = self.get()?;
+        let client = &*client;
+        // Were it not opened, what follows would change something outside of a transaction; what only reads may follow.
+        if let Some(sql) = begin.take_if(|_| !waiting.is_empty() || !sql.starts_with("SELECT")) {
+            open(client, &sql).await?;
+        }
+        let opened = async { if let Some(sql) = &begin { open(client, sql).await } else { Ok(()) } };
+        let answered = async {
+            let mut prepared = Vec::with_capacity(waiting.len());
+            for Waiting { sql, .. } in &waiting {
+                prepared.push(statements.prepare(client, sql).await?);
+            }
+            let last = statements.prepare(client, sql).await?;
+            let done = join_all(prepared.iter().zip(&waiting).map(|(statement, waiting)| {
+                let args = waiting.args.iter().map(|arg| &**arg as &(dyn ToSql + Sync));
+                client.execute_raw(statement, args)
+            }));
+            let (done, answer) = join(done, ask(client, last)).await;
+            done.into_iter().collect::<Result<Vec<u64>, _>>()?;
+            Ok(answer?)
+        };
+        let ((), answer) = try_join(opened, answered).await?;
+        Ok(answer)
+    }
+
+    /// What failed first decides what becomes of the transaction.
+    fn note<T>(&mut self, outcome: Result<T, Error>) -> Result<T, Error> {
+        outcome.inspect_err(|error| self.failure = self.failure.take().or_else(|| Some(error.clone())))
     }
 
     /// What the server says of itself.
@@ -132,6 +189,8 @@ impl Postgres {
         Ok(Client {
             object: Some(object),
             in_transaction: true,
+            begin: None,
+            waiting: Vec::new(),
             deadline: STATEMENT_DEADLINE,
             failure: None,
             lane,
@@ -158,9 +217,8 @@ impl Postgres {
         if client.get()?.steps_down {
             first = format!("{first}; SET LOCAL ROLE {BOUND_ROLE}");
         }
-        // Nothing to wait for here: a server that takes long is frozen, or gone.
-        let began = in_time(ADDRESS_TIMEOUT, client.get()?.client.batch_execute(&first)).await;
-        began.map(|()| Tx(Conn::Postgres(Box::new(client))))
+        client.begin = Some(first);
+        Ok(Tx(Conn::Postgres(Box::new(client))))
     }
 
     /// For the schema and for tools: all rows, any rights, and no hurry.
@@ -216,7 +274,7 @@ impl Postgres {
     {
         let mut tx = self.begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", scope, None).await?;
         let outcome = run(&mut tx, input, job).await?;
-        rollback(tx).await.map(|()| outcome)
+        rollback(tx).map(|()| outcome)
     }
 
     async fn change<I, T, E, F>(&self, scope: Scope, input: &I, job: &F) -> Result<Result<T, E>, Error>
@@ -228,7 +286,7 @@ impl Postgres {
         let mut tx = self.begin("BEGIN", scope, place.ok()).await?;
         match run(&mut tx, input, job).await? {
             Ok(value) => commit(tx).await.map(|()| Ok(value)),
-            Err(refusal) => rollback(tx).await.map(|()| Err(refusal)),
+            Err(refusal) => rollback(tx).map(|()| Err(refusal)),
         }
     }
 
@@ -280,9 +338,14 @@ where
     }
 }
 
-async fn rollback(mut tx: Tx) -> Result<(), Error> {
+/// Send the ROLLBACK, but do not wait for it: whoever uses the connection next is served behind it.
+fn rollback(mut tx: Tx) -> Result<(), Error> {
     let client = client_of(&mut tx)?;
-    client.batch("ROLLBACK").await?;
+    if client.begin.is_none()
+        && let Some(Err(error)) = client.get()?.client.batch_execute("ROLLBACK").now_or_never()
+    {
+        return Err(error.into());
+    }
     client.in_transaction = false;
     Ok(())
 }
@@ -305,23 +368,33 @@ async fn commit(tx: Tx) -> Result<(), Error> {
 
 async fn confirm(mut tx: Tx) -> Result<(), Error> {
     let client = client_of(&mut tx)?;
-    let connection = client.get()?;
-    connection.warned.store(false, Ordering::SeqCst);
-    match connection.client.batch_execute("COMMIT").await {
+    client.get()?.warned.store(false, Ordering::SeqCst);
+    // What waits goes out with it. Should any of that fail, PostgreSQL takes the COMMIT for a ROLLBACK.
+    let mut unanswered = false;
+    let commit = client.send("COMMIT", |client, commit| {
+        let answer = async move { client.execute(&commit, &[]).await };
+        // An error ends the transaction; what ends the connection says nothing of the transaction.
+        answer.inspect_err(|error| {
+            unanswered = error.as_db_error().and_then(DbError::parsed_severity) != Some(Severity::Error);
+        })
+    });
+    match commit.await {
         // The warning comes before the answer, on the same wire, and is noted before the answer is handed on.
-        Ok(()) if connection.warned.load(Ordering::SeqCst) => {
+        Ok(_) if client.get()?.warned.load(Ordering::SeqCst) => {
             Err(Error::Unknown("the wait for the standby was cancelled; it may not have the change".into()))
         }
-        Ok(()) => {
+        Ok(_) => {
             client.in_transaction = false;
             Ok(())
         }
-        // An error ends the transaction; what ends the connection says nothing of the transaction.
-        Err(error) => match error.as_db_error().and_then(DbError::parsed_severity) {
-            Some(Severity::Error) => Err(error.into()),
-            _ => Err(Error::Unknown(Error::from(error).to_string())),
-        },
+        Err(error) if unanswered => Err(Error::Unknown(error.to_string())),
+        Err(error) => Err(error),
     }
+}
+
+/// Open a transaction. There is nothing to wait for here: a server that takes long is frozen, or gone.
+async fn open(client: &tokio_postgres::Client, begin: &str) -> Result<(), Error> {
+    in_time(ADDRESS_TIMEOUT, client.batch_execute(begin).map_err(Error::from)).await
 }
 
 fn client_of(tx: &mut Tx) -> Result<&mut Client, Error> {
@@ -331,36 +404,25 @@ fn client_of(tx: &mut Tx) -> Result<&mut Client, Error> {
     }
 }
 
-async fn in_time<T>(
-    deadline: Duration,
-    answer: impl Future<Output = Result<T, tokio_postgres::Error>>,
-) -> Result<T, Error> {
-    match tokio::time::timeout(deadline, answer).await {
-        Ok(answer) => Ok(answer?),
-        Err(_) => Err(Error::Unavailable("PostgreSQL did not answer in time".into())),
-    }
+async fn in_time<T>(deadline: Duration, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let late = |_| Err(Error::Unavailable("PostgreSQL did not answer in time".into()));
+    tokio::time::timeout(deadline, answer).await.unwrap_or_else(late)
 }
 
 async fn rows(client: &mut Client, sql: &str, args: &[Arg<'_>]) -> Result<Vec<tokio_postgres::Row>, Error> {
     let args: Vec<&(dyn ToSql + Sync)> = args.iter().map(|arg| arg as _).collect();
     let deadline = client.deadline;
-    let connection = client.get()?;
-    let ran = in_time(deadline, async {
-        let statement = connection.prepare(sql).await?;
-        connection.client.query(&statement, &args).await
-    });
-    ran.await.inspect_err(|error| client.failure = client.failure.take().or_else(|| Some(error.clone())))
+    let asked = client.send(sql, |client, statement| async move { client.query(&statement, &args).await });
+    let answer = in_time(deadline, asked).await;
+    client.note(answer)
 }
 
 pub(super) async fn execute(client: &mut Client, sql: &str, args: &[Arg<'_>]) -> Result<u64, Error> {
     let args: Vec<&(dyn ToSql + Sync)> = args.iter().map(|arg| arg as _).collect();
     let deadline = client.deadline;
-    let connection = client.get()?;
-    let ran = in_time(deadline, async {
-        let statement = connection.prepare(sql).await?;
-        connection.client.execute(&statement, &args).await
-    });
-    ran.await.inspect_err(|error| client.failure = client.failure.take().or_else(|| Some(error.clone())))
+    let asked = client.send(sql, |client, statement| async move { client.execute(&statement, &args).await });
+    let answer = in_time(deadline, asked).await;
+    client.note(answer)
 }
 
 pub(super) async fn all<T>(

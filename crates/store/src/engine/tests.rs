@@ -2,7 +2,7 @@
 //! every table.
 
 use super::migrate::{self, NEWEST};
-use super::sqlite::Durability;
+use super::sqlite::{self, Durability};
 use super::value::args;
 use super::{Db, Options, Purpose, Scope, Tx};
 use crate::Error;
@@ -11,7 +11,7 @@ use domain::PartnerId;
 
 #[path = "../../tests/it/support.rs"]
 #[allow(dead_code, reason = "the integration tests use more of it")]
-mod support;
+pub(crate) mod support;
 
 use support::{Folder, postgres, postgres_is_here, seed, signed_in_as, sql};
 
@@ -247,4 +247,32 @@ fn a_password_is_in_no_message() {
         assert!(!said.contains("p4ss"), "{url}: {said}");
         assert!(said.len() > 40, "{url}: {said}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_is_brought_into_the_file_in_the_background() {
+    const PAGE: u64 = 4096;
+    let written = PAGE * (sqlite::CHECKPOINT as u64 + 100); // less than the writer would bring there itself
+    let folder = Folder::new();
+    let db = Db::open(&folder.sqlite("t.db")).await.unwrap();
+    let size = || std::fs::metadata(folder.file("t.db")).unwrap().len();
+    let before = size();
+    changed(&db, Scope::System, "CREATE TABLE filler (bytes BLOB)").await.unwrap();
+    let filled: Result<u64, Error> = db
+        .write(Scope::System, written as i64, |bytes, tx| {
+            Box::pin(async move { tx.execute("INSERT INTO filler SELECT zeroblob($1)", args![*bytes]).await })
+        })
+        .await;
+    filled.unwrap();
+    for _ in 0..500 {
+        if size() >= before + written {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    assert!(size() >= before + written, "{} bytes", size());
+    db.close().await;
+    let left: Vec<_> =
+        std::fs::read_dir(folder.0.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
+    assert_eq!(left, ["t.db"], "whoever closes last takes the log away");
 }

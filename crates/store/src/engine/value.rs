@@ -41,6 +41,17 @@ impl From<bool> for Arg<'_> {
     }
 }
 
+impl Arg<'_> {
+    /// The same, to be sent to PostgreSQL after what it was borrowed from is gone.
+    pub(crate) fn owned(&self) -> Box<dyn tokio_postgres::types::ToSql + Sync + Send> {
+        match *self {
+            Arg::Text(text) => Box::new(text.map(str::to_owned)),
+            Arg::Int(number) => Box::new(number),
+            Arg::Bool(truth) => Box::new(truth),
+        }
+    }
+}
+
 /// `args![partner, name]`: anything that converts, as a slice for `$1`, `$2`.
 macro_rules! args {
     ($($value:expr),* $(,)?) => { &[$($crate::engine::value::Arg::from($value)),*] };

@@ -317,6 +317,18 @@ fn only_those_who_may(engine: Engine) {
     assert_eq!(nobody.status, 401);
 }
 
+/// The migration that gives them theirs, as this engine gets it.
+fn upgrade(engine: Engine) -> String {
+    let (mine, theirs) = match engine {
+        Engine::Sqlite => ("--sqlite ", "--postgres "),
+        Engine::Postgres => ("--postgres ", "--sqlite "),
+    };
+    let lines = include_str!("../../../../migrations/0005_tenants_held.sql").lines();
+    let lines: Vec<&str> =
+        lines.filter(|l| !l.starts_with(theirs)).map(|l| l.strip_prefix(mine).unwrap_or(l)).collect();
+    lines.join("\n")
+}
+
 /// Customers of before tenants had a table of their own hold theirs after the upgrade.
 fn tenants_of_older_customers_are_held(engine: Engine) {
     let database = Database::new(engine);
@@ -326,10 +338,8 @@ fn tenants_of_older_customers_are_held(engine: Engine) {
     };
     let old = server.admin().create(&by_tenant("Old Corp", "Old-1"));
     server.kill();
-    database.execute(
-        "DELETE FROM azure_tenants; DROP INDEX azure_tenants_used_address;
-         DELETE FROM schema_migrations WHERE version = 5;",
-    );
+    database.execute("DELETE FROM azure_tenants; DROP INDEX azure_tenants_used_address");
+    database.execute(&upgrade(engine));
     let server = Server::start(&database, &[]);
     let api = server.admin();
     assert_eq!(held(&api, Some(&old["id"])), ["Old-1"]);

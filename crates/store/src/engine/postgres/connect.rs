@@ -46,7 +46,7 @@ pub(super) struct Connection {
     pub(super) warned: Arc<AtomicBool>,
     /// Row level security does not bind the role that signed in, and there is one to step down to.
     pub(super) steps_down: bool,
-    statements: HashMap<String, Statement>,
+    pub(super) statements: Statements,
 }
 
 impl Drop for Connection {
@@ -55,16 +55,24 @@ impl Drop for Connection {
     }
 }
 
-impl Connection {
-    pub(super) async fn prepare(&mut self, sql: &str) -> Result<Statement, tokio_postgres::Error> {
-        if let Some(statement) = self.statements.get(sql) {
+/// Prepared statements, by their texts.
+#[derive(Default)]
+pub(super) struct Statements(HashMap<String, Statement>);
+
+impl Statements {
+    pub(super) async fn prepare(
+        &mut self,
+        client: &tokio_postgres::Client,
+        sql: &str,
+    ) -> Result<Statement, tokio_postgres::Error> {
+        if let Some(statement) = self.0.get(sql) {
             return Ok(statement.clone());
         }
-        let statement = self.client.prepare(sql).await?;
-        if self.statements.len() >= STATEMENTS {
-            self.statements.clear();
+        let statement = client.prepare(sql).await?;
+        if self.0.len() >= STATEMENTS {
+            self.0.clear();
         }
-        self.statements.insert(sql.to_owned(), statement.clone());
+        self.0.insert(sql.to_owned(), statement.clone());
         Ok(statement)
     }
 }
@@ -188,7 +196,7 @@ impl Cluster {
                 }
             }
         }));
-        let (statements, steps_down) = (HashMap::new(), false);
+        let (statements, steps_down) = (Statements::default(), false);
         let mut connection = Connection { client, task, warned, steps_down, statements };
         let facts = Facts::of(&connection.client).await?;
         if let Some(danger) = facts.danger()

@@ -1,0 +1,123 @@
+//! Every statement of every resource is prepared on both engines: each has its own opinion of what SQL is, and of which
+//! columns there are. The texts are taken from the source, so that a new one cannot be forgotten.
+
+use crate::Db;
+use crate::engine::tests::support::{Folder, postgres, postgres_is_here};
+use std::path::Path;
+
+/// What the source writes in braces: on SQLite, and on PostgreSQL. `{COLUMNS}` is the file's own constant.
+const IN_BRACES: [(&str, &str, &str); 4] = [
+    ("{used}", "IS NOT NULL", "IS NULL"),
+    ("{id}", "(SELECT value FROM sequences WHERE name = 'customers')", "nextval('customers_id')"),
+    ("{hold}", "$1 IS NOT NULL", "pg_try_advisory_xact_lock(hashtextextended($1, 0))"),
+    ("{for_update}", "", " FOR UPDATE"),
+];
+/// How statements go on that the program completes.
+const UNFINISHED: [(&str, &str); 2] = [
+    (" VALUES ", "($1, $2, 0, $3, $4)"),
+    (" AND id IN (SELECT c.id FROM customers c WHERE c.partner_id = $1", ")"),
+];
+
+struct Statement {
+    at: String,
+    sqlite: String,
+    postgres: String,
+}
+
+/// The string literals of a source file that has neither raw strings nor quotes in comments behind code.
+fn literals(source: &str) -> Vec<String> {
+    let code: Vec<&str> = source.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+    let (mut found, mut open, mut text) = (Vec::new(), false, String::new());
+    let code = code.join("\n");
+    let mut chars = code.chars().peekable();
+    while let Some(c) = chars.next() {
+        match (open, c) {
+            (false, '\'') if chars.next_if_eq(&'"').is_some() => {} // '"'
+            (false, '"') => open = true,
+            (true, '"') => {
+                open = false;
+                found.push(std::mem::take(&mut text));
+            }
+            (true, '\\') => match chars.next() {
+                Some('\n') => while chars.next_if(|c| c.is_whitespace()).is_some() {},
+                escaped => text.extend(escaped),
+            },
+            (true, c) => text.push(c),
+            _ => {}
+        }
+    }
+    found
+}
+
+fn statements() -> Vec<Statement> {
+    let mut found = Vec::new();
+    for file in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).unwrap() {
+        let file = file.unwrap();
+        if !file.file_type().unwrap().is_file() || file.file_name() == "statements.rs" {
+            continue;
+        }
+        let source = std::fs::read_to_string(file.path()).unwrap();
+        let columns = source.split_once("const COLUMNS: &str =").map(|(_, rest)| literals(rest)[0].clone());
+        for literal in literals(&source) {
+            let starts = |verb: &&str| literal.trim_start().starts_with(*verb);
+            if !["SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WITH "].iter().any(starts) {
+                continue;
+            }
+            let mut sql = literal.split_whitespace().collect::<Vec<_>>().join(" ");
+            if literal.ends_with(' ') {
+                sql.push(' ');
+            }
+            if let Some(columns) = &columns {
+                sql = sql.replace("{COLUMNS}", columns);
+            }
+            let (mut sqlite, mut postgres) = (sql.clone(), sql);
+            for (braces, on_sqlite, on_postgres) in IN_BRACES {
+                sqlite = sqlite.replace(braces, on_sqlite);
+                postgres = postgres.replace(braces, on_postgres);
+            }
+            for sql in [&mut sqlite, &mut postgres] {
+                let rest = UNFINISHED.iter().find(|(end, _)| sql.ends_with(end));
+                sql.push_str(rest.map_or("", |(_, rest)| rest));
+            }
+            found.push(Statement { at: file.file_name().display().to_string(), sqlite, postgres });
+        }
+    }
+    found
+}
+
+#[test]
+fn literals_are_found() {
+    let source = r#"
+        // "not this"
+        let (a, b) = ("one, '\"two\"' \
+                       three", '"');
+        /// "nor this"
+        f("") + "four
+five""#;
+    assert_eq!(literals(source), ["one, '\"two\"' three", "", "four\nfive"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_statement_is_prepared_on_both_engines() {
+    let statements = statements();
+    assert!(statements.len() > 60, "only {} statements were found", statements.len());
+    let folder = Folder::new();
+    Db::open(&folder.sqlite("t.db")).await.unwrap().close().await;
+    let sqlite = rusqlite::Connection::open(folder.file("t.db")).unwrap();
+    let mut wrong = Vec::new();
+    for Statement { at, sqlite: sql, .. } in &statements {
+        let prepared = sqlite.prepare(&sql.replace('$', "?"));
+        wrong.extend(prepared.err().map(|error| format!("{at}, on SQLite: {error}\n    {sql}")));
+    }
+    if postgres_is_here() {
+        let url = postgres().await;
+        Db::open(&url).await.unwrap().close().await;
+        let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+        tokio::spawn(connection);
+        for Statement { at, postgres: sql, .. } in &statements {
+            let prepared = client.prepare(sql).await;
+            wrong.extend(prepared.err().map(|error| format!("{at}, on PostgreSQL: {error:?}\n    {sql}")));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
