@@ -17,6 +17,9 @@ mod user;
 
 use clap::{Parser, Subcommand};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The open, self-hosted platform for Microsoft CSP partners. Without a command it serves, with defaults.
 #[derive(Parser)]
 #[command(version, args_conflicts_with_subcommands = true)]
@@ -63,7 +66,7 @@ fn main() -> std::process::ExitCode {
 }
 
 fn run(cli: Cli) -> anyhow::Result<()> {
-    telemetry::start();
+    let _logs = telemetry::start();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match cli.command {

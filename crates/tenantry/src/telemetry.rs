@@ -2,7 +2,9 @@
 
 use anyhow::Context;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use std::io::{BufWriter, stderr};
 use std::time::Duration;
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 
 /// Seconds: from a read out of memory to a request that is about to be given up.
@@ -12,15 +14,19 @@ const DURATIONS: [f64; 14] =
 const SUM_UP: Duration = Duration::from_secs(5);
 
 /// `TENANTRY_LOG` filters (`info` by default, `off` for none); `TENANTRY_LOG_FORMAT=json` is for machines.
-pub(crate) fn start() {
+/// They are written until the guard is dropped, which waits for the last of them.
+pub(crate) fn start() -> WorkerGuard {
     let filter = EnvFilter::try_from_env("TENANTRY_LOG")
         .unwrap_or_else(|_| EnvFilter::new("info,tokio_postgres=warn"));
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Many lines to a write where there are many; none is dropped.
+    let (writer, guard) = NonBlockingBuilder::default().lossy(false).finish(BufWriter::new(stderr()));
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
     if std::env::var("TENANTRY_LOG_FORMAT").is_ok_and(|format| format == "json") {
         logs.json().init();
     } else {
-        logs.compact().with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init();
+        logs.compact().with_ansi(std::io::IsTerminal::is_terminal(&stderr())).init();
     }
+    guard
 }
 
 /// From now on what the rooms count is kept, for `/metrics`.

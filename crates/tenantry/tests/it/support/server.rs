@@ -4,11 +4,12 @@ use super::{Api, Database, Engine, NOW};
 use serde_json::Value;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_tenantry");
 const BOOTSTRAP_KEY: &str = "the-key-that-the-tests-have-chosen-0123456789";
@@ -103,7 +104,25 @@ impl Server {
 
     /// What it has logged so far.
     pub(crate) fn log(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap()
+        // Lines are written behind the answers. Once this request's is there, all before it are; if nobody answers any
+        // more, they are too.
+        static ASKED: AtomicU32 = AtomicU32::new(0);
+        let id = format!("last-line-{}.", ASKED.fetch_add(1, Ordering::Relaxed));
+        let answered = TcpStream::connect(self.address).and_then(|mut server| {
+            write!(
+                server,
+                "GET /healthz HTTP/1.1\r\nHost: t\r\nConnection: close\r\nX-Request-Id: {id}\r\n\r\n"
+            )?;
+            server.read_to_string(&mut String::new())
+        });
+        for _ in 0..1000 {
+            let log = std::fs::read_to_string(&self.log).unwrap();
+            if answered.is_err() || log.contains(&id) {
+                return log;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("the log does not go on behind {}", self.log.display());
     }
 
     /// SIGKILL, in the middle of whatever it does.
