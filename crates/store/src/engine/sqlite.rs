@@ -16,6 +16,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 /// As many waiting jobs go into one commit. More gains little: at this number the fsync is a small part already.
 const JOBS_PER_COMMIT: usize = 64;
+/// As many commits give every job a savepoint once a job had to be undone: others like it may follow.
+const CAREFUL: u32 = 16;
 /// Waiting jobs beyond this make their callers wait to be queued.
 const QUEUE: usize = 1024;
 const READERS: usize = 8;
@@ -79,7 +81,7 @@ impl Drop for Reader {
     }
 }
 
-/// A change that waits for its turn. It is run inside a savepoint, and answered after the commit.
+/// A change that waits for its turn. It is run as if in a savepoint, perhaps twice, and answered after the commit.
 trait Job: Send {
     /// Run; whether what it did is to be kept.
     fn run(&mut self, tx: &mut Tx) -> bool;
@@ -389,7 +391,7 @@ fn checkpoint(conn: &Connection) -> rusqlite::Result<()> {
 
 fn write_loop(mut tx: Tx, mut queue: mpsc::Receiver<Message>, checkpointer: Option<Checkpointer>) {
     let mut batch = Vec::with_capacity(JOBS_PER_COMMIT);
-    let mut closing = None;
+    let (mut closing, mut careful) = (None, 0);
     while closing.is_none() {
         match queue.blocking_recv() {
             Some(Message::Change(job)) => batch.push(job),
@@ -403,7 +405,7 @@ fn write_loop(mut tx: Tx, mut queue: mpsc::Receiver<Message>, checkpointer: Opti
                 Err(_) => break,
             }
         }
-        let committed = commit_together(&mut tx, &mut batch);
+        let committed = commit_together(&mut tx, &mut batch, &mut careful);
         if let Err(error) = &committed {
             tracing::error!(%error, jobs = batch.len(), "a commit failed");
             drop(run(&mut tx, "ROLLBACK")); // may have been rolled back already
@@ -427,8 +429,20 @@ fn write_loop(mut tx: Tx, mut queue: mpsc::Receiver<Message>, checkpointer: Opti
     }
 }
 
-fn commit_together(tx: &mut Tx, batch: &mut [Box<dyn Job>]) -> Result<(), Error> {
+/// Run the jobs in one transaction, as if each had a savepoint of its own. Those make SQLite copy every page that a job
+/// changes, a quarter of its work; so they are made only where a job has left something to undo, and in some batches after
+/// that one.
+fn commit_together(tx: &mut Tx, batch: &mut [Box<dyn Job>], careful: &mut u32) -> Result<(), Error> {
     run(tx, "BEGIN IMMEDIATE")?;
+    if *careful == 0 {
+        if leave_nothing_to_undo(tx, batch)? {
+            return run(tx, "COMMIT");
+        }
+        run(tx, "ROLLBACK")?;
+        run(tx, "BEGIN IMMEDIATE")?;
+        *careful = CAREFUL;
+    }
+    *careful -= 1;
     for job in batch {
         run(tx, "SAVEPOINT job")?;
         if !job.run(tx) {
@@ -455,6 +469,22 @@ fn commit(tx: &mut Tx) -> Result<(), Error> {
 /// is what a restart finds. This is the smallest commit that is sure to write.
 fn overwrite_failed_commit(tx: &mut Tx) -> Result<(), Error> {
     Ok(sqlite_of(tx)?.execute_batch("PRAGMA user_version = 0")?)
+}
+
+/// Run the jobs, until one fails that has changed something.
+fn leave_nothing_to_undo(tx: &mut Tx, batch: &mut [Box<dyn Job>]) -> Result<bool, Error> {
+    for job in batch {
+        let before = sqlite_of(tx)?.total_changes();
+        let keep = job.run(tx);
+        let conn = sqlite_of(tx)?;
+        if conn.is_autocommit() {
+            return Err(Error::Unavailable("the transaction was ended, by a full disk as a rule".into()));
+        }
+        if !keep && conn.total_changes() != before {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn sqlite_of(tx: &mut Tx) -> Result<&mut Connection, Error> {

@@ -8,6 +8,7 @@ use super::{Db, Options, Purpose, Scope, Tx};
 use crate::Error;
 use crate::transfer::{Contents, backup, copy, restore};
 use domain::PartnerId;
+use futures_util::future::{join_all, join3};
 
 #[path = "../../tests/it/support.rs"]
 #[allow(dead_code, reason = "the integration tests use more of it")]
@@ -275,4 +276,45 @@ async fn the_log_is_brought_into_the_file_in_the_background() {
     let left: Vec<_> =
         std::fs::read_dir(folder.0.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
     assert_eq!(left, ["t.db"], "whoever closes last takes the log away");
+}
+
+/// Jobs that share a commit: what failing ones did is undone, and what all others did stays.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failing_job_harms_no_neighbour() {
+    let folder = Folder::new();
+    let db = Db::open(&folder.sqlite("t.db")).await.unwrap();
+    changed(&db, Scope::System, "CREATE TABLE kept (n INTEGER)").await.unwrap();
+    let fails_late = |n: i64| n % 7 == 3;
+    let fails_early = |n: i64| n % 7 == 5;
+    for round in 0..20 {
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        // Until the others are queued; the second time, if there is one, nobody is there any more to wait for.
+        let hold = db.write(Scope::System, std::sync::Mutex::new(held), |held, _| {
+            Box::pin(async move {
+                let _ = held.lock().unwrap().recv();
+                Ok::<_, Error>(())
+            })
+        });
+        let jobs = (round * 24..(round + 1) * 24).map(|n| {
+            db.write(Scope::System, n, move |&n, tx| {
+                Box::pin(async move {
+                    if fails_early(n) {
+                        return Err(Error::defect("early"));
+                    }
+                    tx.execute("INSERT INTO kept (n) VALUES ($1)", args![n]).await?;
+                    if fails_late(n) && round % 3 == 0 { Err(Error::defect("late")) } else { Ok(n) }
+                })
+            })
+        });
+        let release = async move { release.send(()).unwrap() };
+        let (hold, outcomes, ()) = join3(hold, join_all(jobs), release).await;
+        hold.unwrap();
+        for (n, outcome) in (round * 24..).zip(outcomes) {
+            let fails = fails_early(n) || (fails_late(n) && round % 3 == 0);
+            assert_eq!(outcome.ok(), (!fails).then_some(n), "{n}");
+        }
+    }
+    let expected: Vec<i64> =
+        (0..480).filter(|&n| !fails_early(n) && !(fails_late(n) && n / 24 % 3 == 0)).collect();
+    assert_eq!(numbers(&db, Scope::System, "SELECT n FROM kept ORDER BY n").await.unwrap(), expected);
 }
