@@ -436,7 +436,7 @@ fn commit_together(tx: &mut Tx, batch: &mut [Box<dyn Job>], careful: &mut u32) -
     run(tx, "BEGIN IMMEDIATE")?;
     if *careful == 0 {
         if leave_nothing_to_undo(tx, batch)? {
-            return run(tx, "COMMIT");
+            return commit(tx);
         }
         run(tx, "ROLLBACK")?;
         run(tx, "BEGIN IMMEDIATE")?;
