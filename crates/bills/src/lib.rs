@@ -1,0 +1,147 @@
+//! Where bills live, and the invoices they are made from: a folder, S3 and what speaks it, Azure Blob.
+//!
+//! ```text
+//! {root}/{folder}/{billing_period}/{customer_id}/v{n}/     one bill: its files, and manifest.json, written last
+//! {root}/_runs/…                                           the partner's alone
+//! ```
+//!
+//! Whatever happens in between, a bill is there as a whole or not at all, and once:
+//!
+//! - Every file is put only where nothing is, and then read back: its SHA-256 decides, not what the store answered, for
+//!   stores answer "conflict" or nothing to what they have done.
+//! - A folder without a manifest is no bill. One that died half-way is taken up if its bytes are ours, under the same
+//!   number; with other bytes it is removed once the next number is complete.
+//! - The same lines are the same version, and nothing is written. Other lines are the next version. Nothing that has a
+//!   manifest is ever changed or removed.
+//!
+//! Nothing here knows rules, prices or a database, nor reads a clock.
+
+mod error;
+mod key;
+mod manifest;
+mod settings;
+mod spool;
+mod verify;
+
+pub use error::Error;
+pub use key::BillPrefix;
+pub use manifest::{FileEntry, Manifest, ManifestHead, NAME as MANIFEST};
+pub use settings::Settings;
+pub use spool::{Allowed, Spooled, spool};
+pub use verify::{Total, VerifiedBill, VerifyReport};
+
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+use std::path::Path;
+
+/// An object store below a root. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Bills;
+
+/// What [`Bills::publish`] did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// The version that has these lines.
+    pub version: u32,
+    /// Its place below the root: `acme/2026-10/3947/v1/`.
+    pub prefix: String,
+    /// Whether this call wrote anything; else the same bill was there already.
+    pub written: bool,
+    /// What it consists of.
+    pub manifest: Manifest,
+}
+
+/// A file of a bill, to be read.
+pub struct OpenFile {
+    /// Its length in bytes.
+    pub size: u64,
+    /// What its manifest says of it.
+    pub sha256: String,
+    /// Its bytes. Ends with an error if there are fewer or more than `size`.
+    pub stream: BoxStream<'static, Result<Bytes, Error>>,
+}
+
+impl Bills {
+    /// The root `file:PATH`, `s3://bucket/prefix` or `az://container/prefix`. Nothing is connected to yet; a folder is
+    /// made with the first bill.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the root or a setting will not do.
+    pub fn open(root: &str, settings: &Settings) -> Result<Self, Error> {
+        unimplemented!("{root} {settings:?}")
+    }
+
+    /// Publishes a staged folder, every file in it, as a version of this bill; see the crate's text for what that
+    /// promises. Only one run at a time may publish a bill (it holds the lease): what a dead one left is removed. The
+    /// staged files must not change afterwards: on the same disk they become the bill's by a link.
+    ///
+    /// # Errors
+    /// [`Error::Contended`] if somebody else turns out to be writing this version; [`Error::Invalid`] if the staged
+    /// folder is no bill; else what the store says.
+    pub async fn publish(
+        &self,
+        bill: &BillPrefix,
+        staged: &Path,
+        head: &ManifestHead,
+    ) -> Result<Published, Error> {
+        unimplemented!("{bill} {staged:?} {head:?}")
+    }
+
+    /// The newest complete version, if there is one.
+    ///
+    /// # Errors
+    /// What the store says; [`Error::Corrupt`] if its manifest cannot be read.
+    pub async fn latest(&self, bill: &BillPrefix) -> Result<Option<Manifest>, Error> {
+        unimplemented!("{bill}")
+    }
+
+    /// A version's manifest.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if there is no such complete version.
+    pub async fn manifest(&self, bill: &BillPrefix, version: u32) -> Result<Manifest, Error> {
+        unimplemented!("{bill} {version}")
+    }
+
+    /// Reads a file of a bill that its manifest names (and `manifest.json` itself).
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if the bill has no such file.
+    pub async fn open_file(&self, bill: &BillPrefix, version: u32, name: &str) -> Result<OpenFile, Error> {
+        unimplemented!("{bill} {version} {name}")
+    }
+
+    /// Keeps a file under the partner's own key (`7/ledgers/3947.csv`), in place of what was there.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a key that will not do; else what the store says.
+    pub async fn put_private(&self, key: &str, file: &Path) -> Result<(), Error> {
+        unimplemented!("{key} {file:?}")
+    }
+
+    /// Copies what is kept under the partner's own key to a local file.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if there is nothing.
+    pub async fn fetch_private(&self, key: &str, to: &Path) -> Result<(), Error> {
+        unimplemented!("{key} {to:?}")
+    }
+
+    /// Tries whether a customer's bills can be written, read and removed in its folder. Nothing is left behind.
+    ///
+    /// # Errors
+    /// Why not, in words for the customer's `billing_configuration`.
+    pub async fn writable(&self, folder: &str) -> Result<(), Error> {
+        unimplemented!("{folder}")
+    }
+
+    /// Checks every bill below a folder (empty: the root; a single bill's own folder too): that its files are those of
+    /// its manifest, byte for byte, and that Σ `Charge` of `bill.csv` = the statement's total = Σ `BilledCost` of
+    /// `bill.focus.csv`, exactly.
+    ///
+    /// # Errors
+    /// If the store cannot be read; what is wrong with bills is in the report.
+    pub async fn verify(&self, folder: &str) -> Result<VerifyReport, Error> {
+        unimplemented!("{folder}")
+    }
+}
