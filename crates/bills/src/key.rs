@@ -1,12 +1,9 @@
 //! Where things are: `{folder}/{billing_period}/{customer_id}/v{n}/NAME`, and what is the partner's alone.
 
 use crate::Error;
-use object_store::path::Path as Key;
 
 /// What is not for customers: below it, and never below a customer's folder.
-const PRIVATE: &str = "_runs";
-/// The most bytes that S3 lets a key have.
-const MOST: usize = 1024;
+pub(crate) const PRIVATE: &str = "_runs";
 
 /// One customer's bills of one month, in all their versions.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -65,18 +62,24 @@ impl std::fmt::Display for BillPrefix {
 
 /// A configured folder: the same rules as a customer's configuration has, and not the partner's own area.
 pub(crate) fn check_folder(folder: &str) -> Result<(), Error> {
-    let bad = |why: &str| Err(Error::Invalid(format!("folder {folder:?} {why}")));
-    if folder.is_empty() {
-        return Ok(());
-    }
-    if folder.contains(|c: char| c.is_control() || c == '\\') {
-        return bad("has a control character or a backslash: name it with plain segments such as acme/bills");
-    }
-    if folder.split('/').any(|segment| matches!(segment, "" | "." | "..")) {
-        return bad("must not begin or end with /, and no segment may be empty, . or ..");
-    }
+    check_segments("folder", folder)?;
     if folder.split('/').next() == Some(PRIVATE) {
-        return bad("is where the platform keeps what no customer may see: choose another name");
+        let text = format!(
+            "folder {folder:?} begins with {PRIVATE}, which is the platform's own: choose another name"
+        );
+        return Err(Error::Invalid(text));
     }
     Ok(())
+}
+
+/// Segments with a slash between each two, or nothing at all.
+pub(crate) fn check_segments(what: &str, text: &str) -> Result<(), Error> {
+    let bad = |why: &str| Err(Error::Invalid(format!("{what} {text:?} {why}")));
+    if text.contains(|c: char| c.is_control() || c == '\\') {
+        bad("has a control character or a backslash: it must be plain segments such as acme/bills")
+    } else if !text.is_empty() && text.split('/').any(|segment| matches!(segment, "" | "." | "..")) {
+        bad("must not begin or end with /, and no segment may be empty, . or ..")
+    } else {
+        Ok(())
+    }
 }

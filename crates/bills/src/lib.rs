@@ -17,49 +17,34 @@
 //! Nothing here knows rules, prices or a database, nor reads a clock.
 
 mod error;
+mod exact;
+mod http;
 mod key;
+mod local;
 mod manifest;
+mod publish;
+mod put;
+mod read;
 mod settings;
 mod spool;
+mod stage;
+mod store;
 mod verify;
 
 pub use error::Error;
 pub use key::BillPrefix;
 pub use manifest::{FileEntry, Manifest, ManifestHead, NAME as MANIFEST};
+pub use publish::Published;
+pub use read::OpenFile;
 pub use settings::Settings;
 pub use spool::{Allowed, Spooled, spool};
 pub use verify::{Total, VerifiedBill, VerifyReport};
 
-use bytes::Bytes;
-use futures_util::stream::BoxStream;
 use std::path::Path;
 
 /// An object store below a root. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Bills;
-
-/// What [`Bills::publish`] did.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Published {
-    /// The version that has these lines.
-    pub version: u32,
-    /// Its place below the root: `acme/2026-10/3947/v1/`.
-    pub prefix: String,
-    /// Whether this call wrote anything; else the same bill was there already.
-    pub written: bool,
-    /// What it consists of.
-    pub manifest: Manifest,
-}
-
-/// A file of a bill, to be read.
-pub struct OpenFile {
-    /// Its length in bytes.
-    pub size: u64,
-    /// What its manifest says of it.
-    pub sha256: String,
-    /// Its bytes. Ends with an error if there are fewer or more than `size`.
-    pub stream: BoxStream<'static, Result<Bytes, Error>>,
-}
+pub struct Bills(store::Store);
 
 impl Bills {
     /// The root `file:PATH`, `s3://bucket/prefix` or `az://container/prefix`. Nothing is connected to yet; a folder is
@@ -68,7 +53,7 @@ impl Bills {
     /// # Errors
     /// [`Error::Invalid`] if the root or a setting will not do.
     pub fn open(root: &str, settings: &Settings) -> Result<Self, Error> {
-        unimplemented!("{root} {settings:?}")
+        store::Store::open(root, settings).map(Bills)
     }
 
     /// Publishes a staged folder, every file in it, as a version of this bill; see the crate's text for what that
@@ -84,7 +69,7 @@ impl Bills {
         staged: &Path,
         head: &ManifestHead,
     ) -> Result<Published, Error> {
-        unimplemented!("{bill} {staged:?} {head:?}")
+        self.0.publish(bill, staged, head).await
     }
 
     /// The newest complete version, if there is one.
@@ -92,7 +77,7 @@ impl Bills {
     /// # Errors
     /// What the store says; [`Error::Corrupt`] if its manifest cannot be read.
     pub async fn latest(&self, bill: &BillPrefix) -> Result<Option<Manifest>, Error> {
-        unimplemented!("{bill}")
+        self.0.latest(bill).await
     }
 
     /// A version's manifest.
@@ -100,7 +85,7 @@ impl Bills {
     /// # Errors
     /// [`Error::NotFound`] if there is no such complete version.
     pub async fn manifest(&self, bill: &BillPrefix, version: u32) -> Result<Manifest, Error> {
-        unimplemented!("{bill} {version}")
+        self.0.manifest(bill, version).await
     }
 
     /// Reads a file of a bill that its manifest names (and `manifest.json` itself).
@@ -108,7 +93,7 @@ impl Bills {
     /// # Errors
     /// [`Error::NotFound`] if the bill has no such file.
     pub async fn open_file(&self, bill: &BillPrefix, version: u32, name: &str) -> Result<OpenFile, Error> {
-        unimplemented!("{bill} {version} {name}")
+        self.0.open_file(bill, version, name).await
     }
 
     /// Keeps a file under the partner's own key (`7/ledgers/3947.csv`), in place of what was there.
@@ -116,7 +101,7 @@ impl Bills {
     /// # Errors
     /// [`Error::Invalid`] for a key that will not do; else what the store says.
     pub async fn put_private(&self, key: &str, file: &Path) -> Result<(), Error> {
-        unimplemented!("{key} {file:?}")
+        self.0.put_private(key, file).await
     }
 
     /// Copies what is kept under the partner's own key to a local file.
@@ -124,7 +109,7 @@ impl Bills {
     /// # Errors
     /// [`Error::NotFound`] if there is nothing.
     pub async fn fetch_private(&self, key: &str, to: &Path) -> Result<(), Error> {
-        unimplemented!("{key} {to:?}")
+        self.0.fetch_private(key, to).await
     }
 
     /// Tries whether a customer's bills can be written, read and removed in its folder. Nothing is left behind.
@@ -132,7 +117,7 @@ impl Bills {
     /// # Errors
     /// Why not, in words for the customer's `billing_configuration`.
     pub async fn writable(&self, folder: &str) -> Result<(), Error> {
-        unimplemented!("{folder}")
+        self.0.writable(folder).await
     }
 
     /// Checks every bill below a folder (empty: the root; a single bill's own folder too): that its files are those of
@@ -142,6 +127,6 @@ impl Bills {
     /// # Errors
     /// If the store cannot be read; what is wrong with bills is in the report.
     pub async fn verify(&self, folder: &str) -> Result<VerifyReport, Error> {
-        unimplemented!("{folder}")
+        self.0.verify(folder).await
     }
 }

@@ -1,6 +1,20 @@
 //! Whether what is there is what was billed.
 
-use serde::Serialize;
+use crate::exact::Exact;
+use crate::key::{PRIVATE, check_segments};
+use crate::manifest::{Manifest, NAME, is_lines};
+use crate::store::{Store, hex};
+use crate::{Error, FileEntry};
+use futures_util::{StreamExt, TryStreamExt};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, BufReader, Read};
+use tokio_util::io::{StreamReader, SyncIoBridge};
+
+/// How many bills are read at a time.
+const AT_ONCE: usize = 4;
 
 /// What [`Bills::verify`](crate::Bills::verify) found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -39,5 +53,219 @@ impl VerifyReport {
     /// Whether nothing is wrong with any bill.
     pub fn is_good(&self) -> bool {
         self.bills.iter().all(|bill| bill.faults.is_empty())
+    }
+}
+
+/// What a file of a bill says it comes to, by currency; a statement does not always say in which.
+type Sums = BTreeMap<String, Exact>;
+
+/// What the files of one currency say: `bill.csv`, `bill.focus.csv` and `statement.json`, or `bill.EUR.csv` and so on.
+#[derive(Default)]
+struct Said {
+    charges: Option<Sums>,
+    billed: Option<Sums>,
+    statement: Option<Exact>,
+}
+
+impl Store {
+    pub(crate) async fn verify(&self, folder: &str) -> Result<VerifyReport, Error> {
+        check_segments("folder", folder)?;
+        let mut folders = BTreeMap::<String, BTreeSet<String>>::new();
+        for (name, _) in self.list(folder).await? {
+            let (folder, file) = name.rsplit_once('/').unwrap_or(("", &name));
+            if name.split('/').next() != Some(PRIVATE) {
+                folders.entry(folder.to_owned()).or_default().insert(file.to_owned());
+            }
+        }
+        let (bills, others): (Vec<_>, Vec<_>) =
+            folders.into_iter().partition(|(_, files)| files.contains(NAME));
+        let unfinished = others.into_iter().filter(|(_, files)| files.iter().any(|file| is_lines(file)));
+        let bills = bills.into_iter().map(|(folder, files)| self.verify_bill(folder, files));
+        Ok(VerifyReport {
+            bills: futures_util::stream::iter(bills).buffered(AT_ONCE).try_collect().await?,
+            unfinished: unfinished.map(|(folder, _)| format!("{folder}/")).collect(),
+        })
+    }
+
+    async fn verify_bill(&self, folder: String, listed: BTreeSet<String>) -> Result<VerifiedBill, Error> {
+        let prefix = if folder.is_empty() { folder } else { folder + "/" };
+        let mut bill = VerifiedBill { prefix: prefix.clone(), ..VerifiedBill::default() };
+        let manifest = match self.manifest_at(&(prefix.clone() + NAME)).await {
+            Err(Error::Corrupt(text)) => {
+                bill.faults.push(text);
+                return Ok(bill);
+            }
+            manifest => manifest?,
+        };
+        bill.faults.extend(misplaced(&prefix, &manifest));
+        let named: BTreeSet<&str> = manifest.files.iter().map(|file| &*file.name).chain([NAME]).collect();
+        let extra = listed.iter().filter(|name| !named.contains(&***name));
+        bill.faults.extend(extra.map(|name| format!("{name} is not in the manifest")));
+        let mut said = BTreeMap::<String, Said>::new();
+        for file in &manifest.files {
+            bill.files += 1;
+            bill.bytes += file.size;
+            if check_segments("name", &file.name).is_err()
+                || file.name.contains('/')
+                || !listed.contains(&file.name)
+            {
+                bill.faults.push(format!("{} is not there", file.name));
+                continue;
+            }
+            if let Err(fault) = self.verify_file(&prefix, file, &mut said).await? {
+                bill.faults.push(format!("{}: {fault}", file.name));
+            }
+        }
+        // What adds up or not says nothing where the bytes are not those that were published.
+        if bill.faults.is_empty() {
+            for (currency, said) in &said {
+                bill.faults.extend(said.compare(currency));
+            }
+        }
+        let charges = said.values().filter_map(|said| said.charges.as_ref()).flatten();
+        bill.totals.extend(
+            charges
+                .map(|(currency, charge)| Total { currency: currency.clone(), charge: charge.to_string() }),
+        );
+        Ok(bill)
+    }
+
+    /// Reads a file once, for its digest and for what it says.
+    async fn verify_file(
+        &self,
+        prefix: &str,
+        file: &FileEntry,
+        said: &mut BTreeMap<String, Said>,
+    ) -> Result<Result<(), String>, Error> {
+        let content = self.read(&(prefix.to_owned() + &file.name), None).await?;
+        let stream = StreamReader::new(content.stream.map_err(io::Error::other));
+        let mut bytes = Hashed { inner: SyncIoBridge::new(stream), sha256: Sha256::new(), size: 0 };
+        let name = file.name.clone();
+        let read = tokio::task::spawn_blocking(move || {
+            let found = said_by(&name, &mut bytes);
+            io::copy(&mut bytes, &mut io::sink()).map(|_| (found, bytes.size, hex(&bytes.sha256.finalize())))
+        });
+        let (found, size, sha256) = match read.await.expect("no panic") {
+            Ok(read) => read,
+            Err(e) => {
+                return e.downcast::<Error>().map_or_else(|e| Err(Error::Unavailable(e.to_string())), Err);
+            }
+        };
+        if size != file.size {
+            return Ok(Err(format!("has {size} bytes, the manifest says {}", file.size)));
+        }
+        if sha256 != file.sha256 {
+            return Ok(Err("is not what the manifest says (SHA-256)".into()));
+        }
+        Ok(found.map(|found| match found {
+            Some((currency, Found::Charges(sums))) => said.entry(currency).or_default().charges = Some(sums),
+            Some((currency, Found::Billed(sums))) => said.entry(currency).or_default().billed = Some(sums),
+            Some((currency, Found::Statement(total))) => {
+                said.entry(currency).or_default().statement = Some(total);
+            }
+            None => {}
+        }))
+    }
+}
+
+/// Where a manifest does not say what its place says, as far as the place goes.
+fn misplaced(prefix: &str, manifest: &Manifest) -> Option<String> {
+    let says =
+        [&*manifest.billing_period, &*manifest.customer_id.to_string(), &*format!("v{}", manifest.version)]
+            .map(str::to_owned);
+    let place = prefix.trim_end_matches('/').rsplit('/').filter(|part| !part.is_empty());
+    let wrong = place.zip(says.iter().rev()).any(|(part, says)| part != says);
+    wrong.then(|| format!("the manifest is that of {}/", says.join("/")))
+}
+
+impl Said {
+    fn compare(&self, currency: &str) -> Option<String> {
+        let of = if currency.is_empty() { String::new() } else { format!(" in {currency}") };
+        let (Some(charges), Some(billed), Some(statement)) = (&self.charges, &self.billed, &self.statement)
+        else {
+            return Some(format!("bill.csv, bill.focus.csv and statement.json{of} are not all there"));
+        };
+        let sum = |sums: &Sums| -> String {
+            let sums: Vec<String> = sums.iter().map(|(currency, sum)| format!("{sum} {currency}")).collect();
+            if sums.is_empty() { "nothing".into() } else { sums.join(" + ") }
+        };
+        if charges != billed {
+            let (charges, billed) = (sum(charges), sum(billed));
+            return Some(format!("bill.csv{of} adds up to {charges}, bill.focus.csv to {billed}"));
+        }
+        let total = charges.values().next().copied().unwrap_or_default();
+        if charges.len() > 1 || total != *statement {
+            return Some(format!("bill.csv{of} adds up to {}, the statement says {statement}", sum(charges)));
+        }
+        None
+    }
+}
+
+/// What a file says, and about which currency's files, where they have one in their names.
+enum Found {
+    Charges(Sums),
+    Billed(Sums),
+    Statement(Exact),
+}
+
+fn said_by(name: &str, bytes: &mut impl Read) -> Result<Option<(String, Found)>, String> {
+    let parts: Vec<&str> = name.split('.').collect();
+    let known = |part: &&&str| !["bill", "focus", "statement", "csv", "json"].contains(*part);
+    let currency = parts.iter().find(known).map_or(String::new(), |part| (*part).to_owned());
+    let found = match (parts.first(), parts.last()) {
+        (Some(&"bill"), Some(&"csv")) if parts.contains(&"focus") => {
+            Found::Billed(sums(bytes, "BilledCost", "BillingCurrency")?)
+        }
+        (Some(&"bill"), Some(&"csv")) => Found::Charges(sums(bytes, "Charge", "ChargeCurrency")?),
+        (Some(&"statement"), Some(&"json")) => Found::Statement(total(bytes)?),
+        _ => return Ok(None),
+    };
+    Ok(Some((currency, found)))
+}
+
+fn sums(bytes: &mut impl Read, amounts: &str, currencies: &str) -> Result<Sums, String> {
+    let mut csv = csv::Reader::from_reader(bytes);
+    let headers = csv.headers().map_err(|e| e.to_string())?;
+    let column = |name: &str| {
+        let found = headers.iter().position(|header| header.trim_start_matches('\u{feff}') == name);
+        found.ok_or_else(|| format!("has no column {name}"))
+    };
+    let (amount, currency) = (column(amounts)?, column(currencies)?);
+    let (mut sums, mut record) = (Sums::new(), csv::StringRecord::new());
+    while csv.read_record(&mut record).map_err(|e| e.to_string())? {
+        let line = || record.position().map_or(0, csv::Position::line);
+        let value: Exact = record[amount].parse().map_err(|e| format!("line {}: {amounts} {e}", line()))?;
+        if !sums.contains_key(&record[currency]) {
+            sums.insert(record[currency].to_owned(), Exact::default());
+        }
+        let sum = sums.get_mut(&record[currency]).expect("just put there");
+        *sum = sum.checked_add(value).ok_or_else(|| format!("line {}: the sum is too large", line()))?;
+    }
+    Ok(sums)
+}
+
+fn total(bytes: &mut impl Read) -> Result<Exact, String> {
+    #[derive(Deserialize)]
+    struct Statement {
+        /// As it is written: a number that is parsed as one is no longer exact.
+        total_amount: Box<RawValue>,
+    }
+    let statement: Statement = serde_json::from_reader(BufReader::new(bytes)).map_err(|e| e.to_string())?;
+    statement.total_amount.get().trim_matches('"').parse().map_err(|e| format!("total_amount {e}"))
+}
+
+/// What is read, and its digest.
+struct Hashed<R> {
+    inner: R,
+    sha256: Sha256,
+    size: u64,
+}
+
+impl<R: Read> Read for Hashed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.sha256.update(&buffer[..read]);
+        self.size += read as u64;
+        Ok(read)
     }
 }

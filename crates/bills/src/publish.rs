@@ -1,0 +1,180 @@
+//! A staged folder becomes a version of a bill.
+
+use crate::manifest::{Manifest, ManifestHead, NAME};
+use crate::put::{Outcome, Source};
+use crate::store::{Store, hex};
+use crate::{BillPrefix, Error, FileEntry, local, stage};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// What [`Bills::publish`](crate::Bills::publish) did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// The version that has these lines.
+    pub version: u32,
+    /// Its place below the root: `acme/2026-10/3947/v1/`.
+    pub prefix: String,
+    /// Whether this call wrote anything; else the same bill was there already.
+    pub written: bool,
+    /// What it consists of.
+    pub manifest: Manifest,
+}
+
+/// The files of one version as they are listed, by name, with their lengths.
+type Listed = BTreeMap<String, u64>;
+
+impl Store {
+    pub(crate) async fn publish(
+        &self,
+        bill: &BillPrefix,
+        staged: &Path,
+        head: &ManifestHead,
+    ) -> Result<Published, Error> {
+        let folder = staged.to_owned();
+        let files = tokio::task::spawn_blocking(move || stage::read(&folder)).await.expect("no panic")?;
+        let versions = self.versions(bill).await?;
+        if let Some(latest) = complete(&versions) {
+            let manifest = self.manifest(bill, latest).await?;
+            if manifest.bills_the_same(&files) {
+                self.remove_unfinished(bill, &versions, latest).await?;
+                let prefix = bill.of_version(latest);
+                return Ok(Published { version: latest, prefix, written: false, manifest });
+            }
+        }
+        let version = self.version_for(bill, &versions, &files).await?;
+        let manifest = Manifest::new(bill, version, head, files)?;
+        self.write(bill, staged, &manifest).await?;
+        self.remove_unfinished(bill, &versions, version).await?;
+        Ok(Published { version, prefix: bill.of_version(version), written: true, manifest })
+    }
+
+    /// The newest complete version, if there is one.
+    pub(crate) async fn latest(&self, bill: &BillPrefix) -> Result<Option<Manifest>, Error> {
+        match complete(&self.versions(bill).await?) {
+            Some(latest) => self.manifest(bill, latest).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// What there is of a bill, complete or not.
+    async fn versions(&self, bill: &BillPrefix) -> Result<BTreeMap<u32, Listed>, Error> {
+        let below = bill.to_string();
+        let mut versions = BTreeMap::<u32, Listed>::new();
+        for (name, meta) in self.list(below.trim_end_matches('/')).await? {
+            let parts = name.strip_prefix(&below).and_then(|name| name.split_once('/'));
+            // Other folders may lie here: a customer's own folder can be named like another one's month.
+            let Some((version, file)) = parts else { continue };
+            let number = version.strip_prefix('v').and_then(|number| number.parse().ok());
+            if let Some(number) = number.filter(|number| version == format!("v{number}")) {
+                versions.entry(number).or_default().insert(file.to_owned(), meta.size);
+            }
+        }
+        Ok(versions)
+    }
+
+    /// Where a new bill goes: on with one that died half-way, if all that is there of it is ours; else to the next
+    /// number that nothing was ever put under. So nobody's file is ever replaced, not even a dead one's: it may yet
+    /// turn out to be alive.
+    async fn version_for(
+        &self,
+        bill: &BillPrefix,
+        versions: &BTreeMap<u32, Listed>,
+        files: &[FileEntry],
+    ) -> Result<u32, Error> {
+        let after = complete(versions).unwrap_or(0);
+        'versions: for (version, listed) in versions.range(after + 1..) {
+            for (name, size) in listed {
+                let Some(file) = files.iter().find(|file| file.name == *name && file.size == *size) else {
+                    continue 'versions;
+                };
+                let place = bill.of_version(*version) + name;
+                if self.there(&place, file).await? == Some(Outcome::Theirs) {
+                    continue 'versions;
+                }
+            }
+            return Ok(*version);
+        }
+        Ok(versions.keys().max().map_or(1, |last| last + 1))
+    }
+
+    async fn write(&self, bill: &BillPrefix, staged: &Path, manifest: &Manifest) -> Result<(), Error> {
+        let prefix = bill.of_version(manifest.version);
+        let contended = || {
+            let text = format!("{}: somebody else is publishing this bill just now", self.name(&prefix));
+            Error::Contended(text)
+        };
+        for file in &manifest.files {
+            let source = Source::File(staged.join(&file.name));
+            if self.put(&(prefix.clone() + &file.name), &source, file).await? == Outcome::Theirs {
+                return Err(contended());
+            }
+        }
+        if let Some(folder) = self.path(prefix.trim_end_matches('/'))? {
+            self.settle(folder).await?;
+        }
+        let bytes = manifest.to_bytes();
+        let expected = FileEntry {
+            name: NAME.to_owned(),
+            size: bytes.len() as u64,
+            sha256: hex(&Sha256::digest(&bytes)),
+        };
+        let place = prefix.clone() + NAME;
+        if self.put(&place, &Source::Bytes(bytes.into()), &expected).await? == Outcome::Theirs {
+            return Err(contended());
+        }
+        // Another run, if there is one against all leases, removes what it takes for a dead one's remains.
+        let listed = self.versions(bill).await?.remove(&manifest.version).unwrap_or_default();
+        let ours = manifest.files.iter().chain([&expected]).map(|file| (file.name.clone(), file.size));
+        if listed != ours.collect::<Listed>() {
+            self.remove(&place).await?;
+            return Err(contended());
+        }
+        Ok(())
+    }
+
+    /// Before the manifest: no half copies, and the names of all folders above on the disk, whoever made them.
+    async fn settle(&self, folder: PathBuf) -> Result<(), Error> {
+        let root = self.folder().map(Path::to_owned).unwrap_or_default();
+        let settled = tokio::task::spawn_blocking(move || {
+            let done = local::sweep(&folder).and_then(|()| local::sync_up_to(&folder, &root));
+            done.map_err(|e| Error::file(&folder, &e))
+        });
+        settled.await.expect("no panic")
+    }
+
+    /// Removes the versions without a manifest: what somebody left who died. Only the one who publishes does it.
+    async fn remove_unfinished(
+        &self,
+        bill: &BillPrefix,
+        versions: &BTreeMap<u32, Listed>,
+        but: u32,
+    ) -> Result<(), Error> {
+        for (version, listed) in
+            versions.iter().filter(|(version, listed)| **version != but && !is_complete(listed))
+        {
+            let prefix = bill.of_version(*version);
+            // It may have come to life.
+            if self.digest(&(prefix.clone() + NAME)).await?.is_some() {
+                continue;
+            }
+            tracing::info!(place = self.name(&prefix), "removed: a bill without a manifest is none");
+            for name in listed.keys() {
+                self.remove(&(prefix.clone() + name)).await?;
+            }
+            if let Some(folder) = self.path(prefix.trim_end_matches('/'))? {
+                let removed = tokio::fs::remove_dir_all(&folder).await;
+                removed.map_err(|e| Error::file(&folder, &e))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_complete(listed: &Listed) -> bool {
+    listed.contains_key(NAME)
+}
+
+fn complete(versions: &BTreeMap<u32, Listed>) -> Option<u32> {
+    versions.iter().rev().find(|(_, listed)| is_complete(listed)).map(|(version, _)| *version)
+}

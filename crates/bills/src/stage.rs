@@ -1,0 +1,53 @@
+//! What the engine left to be published.
+
+use crate::manifest::{self, is_lines};
+use crate::store::hex;
+use crate::{Error, FileEntry};
+use sha2::{Digest, Sha256};
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::Path;
+
+/// The files of a staged folder, ordered by name, each read through for its digest.
+pub(crate) fn read(folder: &Path) -> Result<Vec<FileEntry>, Error> {
+    let failed = |e: io::Error| Error::file(folder, &e);
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let no_bill = |why: &str| Error::Invalid(format!("{}: {why}", entry.path().display()));
+        let name = entry.file_name().into_string().map_err(|_| no_bill("not a name for a bill's file"))?;
+        let legal = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+        if name.starts_with('.') || !name.bytes().all(legal) || name == manifest::NAME {
+            return Err(no_bill("not a name for a bill's file"));
+        }
+        if !entry.file_type().map_err(failed)?.is_file() {
+            return Err(no_bill("a bill consists of files alone"));
+        }
+        files.push(self::entry(name, &entry.path())?);
+    }
+    if !files.iter().any(|file| is_lines(&file.name)) {
+        return Err(Error::Invalid(format!("{}: there is no bill.csv in it", folder.display())));
+    }
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(files)
+}
+
+/// Reads a file through for its length and digest.
+pub(crate) fn entry(name: String, path: &Path) -> Result<FileEntry, Error> {
+    let (size, sha256) = digest(path).map_err(|e| Error::file(path, &e))?;
+    Ok(FileEntry { name, size, sha256 })
+}
+
+fn digest(path: &Path) -> io::Result<(u64, String)> {
+    let (mut file, mut sha256, mut size) = (File::open(path)?, Sha256::new(), 0);
+    let mut buffer = vec![0; 256 * 1024];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok((size, hex(&sha256.finalize()))),
+            read => {
+                sha256.update(&buffer[..read]);
+                size += read as u64;
+            }
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! An object store below a root: what all three kinds can do alike.
+
+use crate::http::Connector;
+use crate::{Error, Settings, local};
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+use futures_util::{StreamExt, TryStreamExt};
+use object_store::aws::AmazonS3Builder;
+use object_store::azure::MicrosoftAzureBuilder;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path as Key;
+use object_store::{
+    BackoffConfig, ClientOptions, GetOptions, GetResultPayload, ObjectMeta, ObjectStore, ObjectStoreExt,
+    RetryConfig,
+};
+use sha2::{Digest, Sha256};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::io::ReaderStream;
+
+/// The most bytes that S3 lets a key have.
+const LONGEST_KEY: usize = 1024;
+/// How much of a local file is read at a time.
+const CHUNK: usize = 256 * 1024;
+
+/// An object store below a root.
+#[derive(Clone)]
+pub(crate) struct Store {
+    objects: Arc<dyn ObjectStore>,
+    prefix: Key,
+    /// The root as it was given, without a slash at the end.
+    place: String,
+    /// The root's folder, where it is one.
+    folder: Option<PathBuf>,
+}
+
+/// Bytes of an object or a file, and how many there are to be.
+pub(crate) struct Content {
+    pub(crate) size: u64,
+    pub(crate) stream: BoxStream<'static, Result<Bytes, Error>>,
+}
+
+impl Store {
+    /// Opens `file:PATH`, `s3://bucket/prefix` or `az://container/prefix`; connects to nothing yet.
+    pub(crate) fn open(root: &str, settings: &Settings) -> Result<Self, Error> {
+        let place = root.trim_end_matches('/').to_owned();
+        if let Some(path) = root.strip_prefix("file:") {
+            let folder = local::resolve(path)?;
+            let prefix = Key::from_absolute_path(&folder)
+                .map_err(|e| Error::Invalid(format!("{root:?} cannot be a root: {e}")))?;
+            return Ok(Store {
+                objects: Arc::new(LocalFileSystem::new()),
+                prefix,
+                place,
+                folder: Some(folder),
+            });
+        }
+        let (objects, prefix) = if let Some((bucket, prefix)) = split(root, "s3://")? {
+            (s3(bucket, settings)?, prefix)
+        } else if let Some((container, prefix)) = split(root, "az://")? {
+            (azure(container, settings)?, prefix)
+        } else {
+            let known = "file:PATH, s3://bucket/prefix or az://container/prefix";
+            let shown = root.split_once(':').map_or(root, |(scheme, _)| scheme);
+            return Err(Error::Invalid(format!("{shown:?}… is no place for bills: it must be {known}")));
+        };
+        crate::key::check_segments("prefix", prefix)?;
+        let prefix = Key::parse(prefix).map_err(|e| Error::Invalid(format!("{place}: {e}")))?;
+        Ok(Store { objects, prefix, place, folder: None })
+    }
+
+    /// The folder of the root, where it is one.
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        self.folder.as_deref()
+    }
+
+    pub(crate) fn objects(&self) -> &Arc<dyn ObjectStore> {
+        &self.objects
+    }
+
+    /// How a place below the root is called in messages.
+    pub(crate) fn name(&self, relative: &str) -> String {
+        format!("{}/{relative}", self.place).trim_end_matches('/').to_owned()
+    }
+
+    /// The key of a place below the root, which it certainly is below.
+    pub(crate) fn key(&self, relative: &str) -> Result<Key, Error> {
+        crate::key::check_segments("key", relative)?;
+        let whole = match (self.prefix.as_ref(), relative) {
+            ("", relative) => relative.to_owned(),
+            (prefix, "") => prefix.to_owned(),
+            (prefix, relative) => format!("{prefix}/{relative}"),
+        };
+        let key = Key::parse(&whole).map_err(|e| Error::Invalid(format!("{}: {e}", self.name(relative))))?;
+        if whole.len() > LONGEST_KEY && self.folder.is_none() {
+            let long =
+                format!("{}: a key of {} bytes; S3 lets it have {LONGEST_KEY}", self.place, whole.len());
+            return Err(Error::Invalid(long));
+        }
+        if key.as_ref() != whole || !key.prefix_matches(&self.prefix) {
+            return Err(Error::Invalid(format!("{relative:?} would not lie below {}", self.place)));
+        }
+        Ok(key)
+    }
+
+    /// Where a key is on the disk, if that is where it is.
+    pub(crate) fn path(&self, relative: &str) -> Result<Option<PathBuf>, Error> {
+        self.key(relative)?;
+        Ok(self.folder.as_ref().map(|folder| folder.join(relative)))
+    }
+
+    /// All that lies below a place, with names relative to the root, ordered.
+    pub(crate) async fn list(&self, below: &str) -> Result<Vec<(String, ObjectMeta)>, Error> {
+        let key = self.key(below)?;
+        let listed = self.objects.list(Some(&key)).try_collect::<Vec<_>>().await;
+        let listed = match listed {
+            Err(object_store::Error::NotFound { .. }) if self.folder.is_some() => Vec::new(),
+            listed => listed.map_err(|e| Error::store(&self.name(below), &e))?,
+        };
+        let mut found = Vec::with_capacity(listed.len());
+        for meta in listed {
+            if self.folder.is_some() && meta.location.filename().is_some_and(local::is_partial) {
+                continue;
+            }
+            let below_root = meta.location.prefix_match(&self.prefix);
+            let parts: Option<Vec<String>> =
+                below_root.map(|parts| parts.map(|p| p.as_ref().to_owned()).collect());
+            let Some(parts) = parts else {
+                return Err(Error::Unavailable(format!("{}: the store lists what is not there", self.place)));
+            };
+            found.push((parts.join("/"), meta));
+        }
+        found.sort_by(|(a, _), (b, _)| a.cmp(b));
+        Ok(found)
+    }
+
+    /// What is known of an object, if it is there.
+    pub(crate) async fn head(&self, relative: &str) -> Result<Option<ObjectMeta>, Error> {
+        match self.objects.head(&self.key(relative)?).await {
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            meta => meta.map(Some).map_err(|e| Error::store(&self.name(relative), &e)),
+        }
+    }
+
+    /// Reads an object as it is listed (its ETag must not have changed), or as it is.
+    pub(crate) async fn read(&self, relative: &str, etag: Option<String>) -> Result<Content, Error> {
+        let place = self.name(relative);
+        let options = GetOptions { if_match: etag, ..GetOptions::default() };
+        let result = self.objects.get_opts(&self.key(relative)?, options).await.map_err(|e| match e {
+            object_store::Error::Precondition { .. } => {
+                Error::Corrupt(format!("{place}: exchanged for another since it was listed"))
+            }
+            e => Error::store(&place, &e),
+        })?;
+        let size = result.meta.size;
+        let stream = match result.payload {
+            GetResultPayload::File(file, path) => {
+                let stream = ReaderStream::with_capacity(tokio::fs::File::from_std(file), CHUNK);
+                stream.map_err(move |e| Error::file(&path, &e)).boxed()
+            }
+            GetResultPayload::Stream(stream) => {
+                let place = place.clone();
+                stream.map_err(move |e| Error::store(&place, &e)).boxed()
+            }
+        };
+        Ok(Content { size, stream: checked(stream, place, size, None) })
+    }
+
+    /// The length and SHA-256 of what is there, read whole; `None` if nothing is.
+    pub(crate) async fn digest(&self, relative: &str) -> Result<Option<(u64, String)>, Error> {
+        let mut content = match self.read(relative, None).await {
+            Err(Error::NotFound(_)) => return Ok(None),
+            content => content?,
+        };
+        let mut sha256 = Sha256::new();
+        while let Some(bytes) = content.stream.try_next().await? {
+            sha256.update(&bytes);
+        }
+        Ok(Some((content.size, hex(&sha256.finalize()))))
+    }
+
+    pub(crate) async fn remove(&self, relative: &str) -> Result<(), Error> {
+        match self.objects.delete(&self.key(relative)?).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(e) => Err(Error::store(&self.name(relative), &e)),
+        }
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Store").field(&self.place).finish()
+    }
+}
+
+/// The same bytes; in place of the end an error, if they are not as many as expected or have another SHA-256.
+pub(crate) fn checked(
+    stream: BoxStream<'static, Result<Bytes, Error>>,
+    place: String,
+    size: u64,
+    expected: Option<String>,
+) -> BoxStream<'static, Result<Bytes, Error>> {
+    let state = (stream, Sha256::new(), 0u64, place, expected);
+    let next = move |(mut stream, mut sha256, mut seen, place, expected): (
+        BoxStream<'static, Result<Bytes, Error>>,
+        Sha256,
+        u64,
+        String,
+        Option<String>,
+    )| async move {
+        let bytes = stream.try_next().await?;
+        seen += bytes.as_ref().map_or(0, |bytes| bytes.len() as u64);
+        if seen > size || (bytes.is_none() && seen < size) {
+            return Err(Error::Corrupt(format!("{place}: cut off or changed: {seen} of {size} bytes")));
+        }
+        if expected.is_some() {
+            bytes.iter().for_each(|bytes| sha256.update(bytes));
+        }
+        let Some(bytes) = bytes else {
+            return match expected {
+                Some(expected) if hex(&sha256.finalize()) != expected => {
+                    Err(Error::Corrupt(format!("{place}: not what its manifest says (SHA-256)")))
+                }
+                _ => Ok(None),
+            };
+        };
+        Ok(Some((bytes, (stream, sha256, seen, place, expected))))
+    };
+    futures_util::stream::try_unfold(state, next).boxed()
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// `(bucket, prefix)` of `s3://bucket/prefix`. A bucket stands in the URL that is asked, so its name is looked at.
+fn split<'a>(root: &'a str, scheme: &str) -> Result<Option<(&'a str, &'a str)>, Error> {
+    let Some(rest) = root.strip_prefix(scheme) else { return Ok(None) };
+    let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+    let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._".contains(&byte);
+    if !(3..=63).contains(&bucket.len()) || !bucket.bytes().all(legal) || bucket.contains("..") {
+        let rule = "3 to 63 lower-case letters, digits, hyphens and dots";
+        return Err(Error::Invalid(format!("the bucket in {scheme}BUCKET/prefix must have {rule}")));
+    }
+    Ok(Some((bucket, prefix.trim_end_matches('/'))))
+}
+
+fn options() -> ClientOptions {
+    ClientOptions::new().with_timeout(Duration::from_secs(60)).with_read_timeout(Duration::from_secs(30))
+}
+
+fn retries() -> RetryConfig {
+    let init_backoff = Duration::from_millis(50);
+    RetryConfig { backoff: BackoffConfig { init_backoff, ..Default::default() }, ..Default::default() }
+}
+
+fn s3(bucket: &str, settings: &Settings) -> Result<Arc<dyn ObjectStore>, Error> {
+    for (one, other) in
+        [("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), ("AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID")]
+    {
+        if settings.get(one).is_some() && settings.get(other).is_none() {
+            return Err(Error::Invalid(format!("{one} is set, but {other} is not")));
+        }
+    }
+    for name in ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"] {
+        let in_clear =
+            settings.get("AWS_ALLOW_HTTP").is_some_and(|allowed| allowed.eq_ignore_ascii_case("true"));
+        check_endpoint(name, settings.get(name), "AWS_ALLOW_HTTP=true", in_clear)?;
+    }
+    // Many stores do not know the removal of several objects in one request.
+    let mut builder = AmazonS3Builder::new()
+        .with_client_options(options())
+        .with_retry(retries())
+        .with_disable_bulk_delete(true)
+        .with_http_connector(Connector::new(settings)?);
+    for (name, value) in settings.of("AWS_") {
+        if let Ok(key) = name.parse() {
+            builder = builder.with_config(key, value);
+        }
+    }
+    let store = builder.with_bucket_name(bucket).build();
+    Ok(Arc::new(store.map_err(|e| Error::Invalid(format!("the settings AWS_… will not do: {e}")))?))
+}
+
+fn azure(container: &str, settings: &Settings) -> Result<Arc<dyn ObjectStore>, Error> {
+    let in_clear =
+        settings.get("AZURE_ALLOW_HTTP").is_some_and(|allowed| allowed.eq_ignore_ascii_case("true"));
+    let endpoint = settings.get("AZURE_STORAGE_ENDPOINT").or_else(|| settings.get("AZURE_ENDPOINT"));
+    check_endpoint("AZURE_STORAGE_ENDPOINT", endpoint, "AZURE_ALLOW_HTTP=true", in_clear)?;
+    let mut builder = MicrosoftAzureBuilder::new()
+        .with_client_options(options())
+        .with_retry(retries())
+        .with_http_connector(Connector::new(settings)?);
+    for (name, value) in settings.of("AZURE_") {
+        if let Ok(key) = name.parse() {
+            builder = builder.with_config(key, value);
+        }
+    }
+    let store = builder.with_container_name(container).build();
+    Ok(Arc::new(store.map_err(|e| Error::Invalid(format!("the settings AZURE_… will not do: {e}")))?))
+}
+
+/// An endpoint is a URL with TLS, or one without that is allowed by name.
+fn check_endpoint(name: &str, value: Option<&str>, allow: &str, in_clear: bool) -> Result<(), Error> {
+    let Some(value) = value else { return Ok(()) };
+    let url = value.parse::<http::Uri>().ok().filter(|url| url.host().is_some());
+    match url.as_ref().and_then(http::Uri::scheme_str) {
+        Some("https") => Ok(()),
+        Some("http") if in_clear => Ok(()),
+        Some("http") => Err(Error::Invalid(format!(
+            "{name} is spoken to without TLS, where anybody on the way reads bills: use https, or set {allow}"
+        ))),
+        _ => Err(Error::Invalid(format!("{name} must be a URL such as https://s3.example.com"))),
+    }
+}
