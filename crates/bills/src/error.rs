@@ -35,10 +35,21 @@ pub enum Error {
 impl Error {
     /// An error of a store, about the address the caller knows.
     pub(crate) fn store(place: &str, error: &object_store::Error) -> Self {
+        use object_store::Error as E;
         let why = explain(error);
+        // Of lists and credentials it only hands on the text.
+        let text = error.to_string();
+        let status =
+            |codes: [&str; 2]| codes.iter().any(|code| text.contains(&format!("status code: {code}")));
         match error {
-            object_store::Error::NotFound { .. } => Error::NotFound(format!("{place}: not there{why}")),
-            object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. } => {
+            E::NotFound { .. } => Error::NotFound(format!("{place}: not there{why}")),
+            E::Generic { .. } if status(["404", "410"]) => {
+                Error::NotFound(format!("{place}: not there{why}"))
+            }
+            E::PermissionDenied { .. } | E::Unauthenticated { .. } => {
+                Error::Denied(format!("{place}: the store refuses{why}"))
+            }
+            E::Generic { .. } if status(["401", "403"]) => {
                 Error::Denied(format!("{place}: the store refuses{why}"))
             }
             _ => Error::Unavailable(format!("{place}: the store failed{why}")),

@@ -57,9 +57,9 @@ pub(crate) fn place(source: &Path, target: &Path) -> io::Result<Placed> {
 }
 
 /// Writes bytes where nothing is.
-pub(crate) fn copy_in(bytes: &mut dyn io::Read, target: &Path) -> io::Result<Placed> {
+pub(crate) fn copy_in(bytes: &mut impl io::Read, target: &Path) -> io::Result<Placed> {
     let mut file = begin(target)?;
-    io::copy(bytes, &mut file)?;
+    io::copy(bytes, file.as_file_mut())?;
     file.as_file().sync_all()?;
     match file.persist_noclobber(target) {
         Ok(_) => sync_folder(parent(target)).map(|()| Placed::Copied),
@@ -71,7 +71,7 @@ pub(crate) fn copy_in(bytes: &mut dyn io::Read, target: &Path) -> io::Result<Pla
 /// Copies a file to a place, over what is there.
 pub(crate) fn replace(source: &Path, target: &Path) -> io::Result<()> {
     let mut file = begin(target)?;
-    io::copy(&mut File::open(source)?, &mut file)?;
+    io::copy(&mut File::open(source)?, file.as_file_mut())?;
     file.as_file().sync_all()?;
     file.persist(target).map_err(|e| e.error)?;
     sync_folder(parent(target))

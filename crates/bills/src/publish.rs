@@ -159,7 +159,8 @@ impl Store {
                 continue;
             }
             tracing::info!(place = self.name(&prefix), "removed: a bill without a manifest is none");
-            for name in listed.keys() {
+            // Should a manifest come while its files go, it goes too: better no bill than half of one.
+            for name in listed.keys().map(String::as_str).chain([NAME]) {
                 self.remove(&(prefix.clone() + name)).await?;
             }
             if let Some(folder) = self.path(prefix.trim_end_matches('/'))? {

@@ -3,8 +3,10 @@
 use crate::store::Store;
 use crate::{Error, FileEntry, local};
 use bytes::Bytes;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{StreamExt, TryStreamExt};
 use object_store::path::Path as Key;
-use object_store::{ObjectStoreExt, PutMode, PutOptions, PutPayload, WriteMultipart};
+use object_store::{MultipartUpload, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
@@ -104,23 +106,31 @@ impl Store {
             |e: std::io::Error| object_store::Error::Generic { store: "staged file", source: Box::new(e) };
         let part = size.div_ceil(MOST_PARTS).max(PART);
         let mut file = tokio::fs::File::open(file).await.map_err(unreadable)?;
-        let upload = self.objects().put_multipart(key).await?;
-        let mut upload = Upload(Some(WriteMultipart::new_with_chunk_size(
-            upload,
-            usize::try_from(part).unwrap_or(usize::MAX),
-        )));
-        let parts = upload.0.as_mut().expect("not ended");
-        loop {
-            let mut bytes = Vec::with_capacity(usize::try_from(part.min(size)).unwrap_or_default());
-            let read = (&mut file).take(part).read_to_end(&mut bytes).await.map_err(unreadable)?;
-            if read == 0 {
-                break;
+        let mut upload = Upload(Some(self.objects().put_multipart(key).await?));
+        let mut parts = FuturesUnordered::new();
+        let done = async {
+            let upload = upload.0.as_mut().expect("not ended");
+            loop {
+                let mut bytes = Vec::with_capacity(usize::try_from(part.min(size)).unwrap_or_default());
+                if (&mut file).take(part).read_to_end(&mut bytes).await.map_err(unreadable)? == 0 {
+                    break;
+                }
+                if parts.len() == AT_ONCE {
+                    parts.try_next().await?;
+                }
+                parts.push(upload.put_part(bytes.into()));
             }
-            parts.wait_for_capacity(AT_ONCE).await?;
-            parts.put(bytes.into());
+            while parts.try_next().await?.is_some() {}
+            upload.complete().await
+        };
+        let done = done.await;
+        // One that comes after the upload was aborted would stay.
+        while parts.next().await.is_some() {}
+        match done {
+            Ok(_) => upload.0 = None,
+            Err(_) => upload.abort().await,
         }
-        // Aborts by itself if it fails.
-        upload.0.take().expect("not ended").finish().await.map(drop)
+        done.map(drop)
     }
 }
 
@@ -135,16 +145,22 @@ fn vanished(place: &str) -> Error {
 }
 
 /// An upload that is aborted if nobody finishes it, for parts are paid for until somebody does.
-struct Upload(Option<WriteMultipart>);
+struct Upload(Option<Box<dyn MultipartUpload>>);
+
+impl Upload {
+    async fn abort(&mut self) {
+        if let Some(mut upload) = self.0.take()
+            && let Err(error) = upload.abort().await
+        {
+            tracing::info!(%error, "an upload in parts was not aborted: it may be complete");
+        }
+    }
+}
 
 impl Drop for Upload {
     fn drop(&mut self) {
         if let Some((upload, runtime)) = self.0.take().zip(tokio::runtime::Handle::try_current().ok()) {
-            runtime.spawn(async move {
-                if let Err(error) = upload.abort().await {
-                    tracing::warn!(%error, "an upload in parts could not be aborted");
-                }
-            });
+            runtime.spawn(async move { Upload(Some(upload)).abort().await });
         }
     }
 }

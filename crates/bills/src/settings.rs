@@ -20,6 +20,13 @@ impl Settings {
             .collect()
     }
 
+    /// The same, with this variable.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.0.insert(name.to_owned(), value.into());
+        self
+    }
+
     /// A variable that is set and not blank.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(ExposeSecret::expose_secret).filter(|value| !value.trim().is_empty())

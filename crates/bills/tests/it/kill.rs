@@ -1,0 +1,135 @@
+//! A publication into a folder that is killed, or refused by the disk, at every single system call that changes
+//! anything. strace does the killing, so that nothing in the program knows of it.
+
+use crate::common::{LARGE, Made, Staged, files, head, october, tree, wrong};
+use crate::folders::open;
+use std::path::Path;
+use std::process::Command;
+
+/// Every way in which files change, in libc's and rustix's words.
+const CALLS: [&str; 16] = [
+    "mkdir",
+    "mkdirat",
+    "link",
+    "linkat",
+    "rename",
+    "renameat",
+    "renameat2",
+    "unlink",
+    "unlinkat",
+    "fsync",
+    "fdatasync",
+    "write",
+    "copy_file_range",
+    "sendfile",
+    "openat",
+    "ftruncate",
+];
+
+const BILL: Made = Made { lines: 400, ..LARGE };
+
+/// What the tests below kill; it does nothing else.
+#[test]
+#[ignore = "is started by the others"]
+fn publisher() {
+    let from_env = |name| std::env::var(name).expect("started by the others");
+    let (staged, root) = (from_env("BILLS_STAGED"), from_env("BILLS_ROOT"));
+    let (staged, root) = (Path::new(&staged), Path::new(&root));
+    if std::env::var_os("BILLS_NAIVE").is_some() {
+        return publish_naively(staged, &root.join("acme/2026-10/3947/v1"));
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+    runtime.block_on(open(root).publish(&october(), staged, &head())).unwrap();
+}
+
+/// As anybody would: what is there is there, and the manifest comes last.
+fn publish_naively(staged: &Path, folder: &Path) {
+    std::fs::create_dir_all(folder).unwrap();
+    for name in tree(staged).into_keys().filter(|name| !folder.join(name).exists()) {
+        std::fs::copy(staged.join(&name), folder.join(&name)).unwrap();
+    }
+    std::fs::write(folder.join("manifest.json"), "{}").unwrap();
+}
+
+/// Runs the publisher under strace, or without. Whether it came to its end.
+fn run(staged: &Path, root: &Path, naive: bool, inject: Option<&str>) -> bool {
+    let test = std::env::current_exe().unwrap();
+    let mut command = match inject {
+        Some(inject) => {
+            let mut strace = Command::new("strace");
+            strace.args(["-f", "-qqq", "-o", "/dev/null", "-e", inject]).arg(test);
+            strace
+        }
+        None => Command::new(test),
+    };
+    command
+        .args(["--exact", "kill::publisher", "--ignored"])
+        .env("BILLS_STAGED", staged)
+        .env("BILLS_ROOT", root);
+    // What the test runner writes counts too, the less the better.
+    command.arg("--quiet").env_remove("RUST_BACKTRACE").env("TMPDIR", root.parent().unwrap());
+    if naive {
+        command.env("BILLS_NAIVE", "1");
+    }
+    command.output().expect("strace must be installed").status.success()
+}
+
+/// Does so to the K-th call of every kind, for every K until it no longer matters. Gives how often it mattered, and
+/// what was wrong, at the time or after a repetition.
+fn at_every_call(naive: bool, staging: &Path, what: &str) -> (usize, Vec<String>) {
+    let disk = tempfile::tempdir().unwrap();
+    let (mut deaths, mut found) = (0, Vec::new());
+    for call in CALLS {
+        for k in 1.. {
+            let inject = format!("inject={call}:{what}:when={k}");
+            let root = disk.path().join(format!("{call}{k}"));
+            let staged = Staged::within(BILL, staging);
+            let customer = root.join("acme/2026-10/3947");
+            let ended = run(staged.path(), &root, naive, Some(&inject));
+            let half = wrong(&customer, BILL);
+            if customer.join("v1/manifest.json").exists() || ended {
+                found.extend(half.iter().map(|half| format!("{inject}: {half}")));
+            }
+            if !ended {
+                deaths += 1;
+                assert!(run(staged.path(), &root, naive, None), "{inject}: never again");
+                let wrong = wrong(&customer, BILL);
+                found.extend(wrong.iter().map(|wrong| format!("{inject}, repeated: {wrong}")));
+            }
+            // An error may be overcome: where a link cannot be made, the file is copied.
+            let mattered = !ended || (what != "signal=KILL" && k < 12);
+            if !mattered {
+                break;
+            }
+        }
+    }
+    (deaths, found)
+}
+
+#[test]
+fn killed_at_every_call_a_repetition_ends_with_the_same_bytes_once() {
+    for staging in [std::env::temp_dir().as_path(), Path::new("/dev/shm")] {
+        let (deaths, found) = at_every_call(false, staging, "signal=KILL");
+        assert_eq!(found, [""; 0], "{}", staging.display());
+        assert!(deaths > 30, "{}: {deaths} deaths are too few to mean something", staging.display());
+    }
+}
+
+#[test]
+fn refused_by_the_disk_at_every_call_nothing_is_half_done() {
+    for error in ["error=EIO", "error=ENOSPC"] {
+        let (failures, found) = at_every_call(false, Path::new("/dev/shm"), error);
+        assert_eq!(found, [""; 0], "{error}");
+        assert!(failures > 30, "{error}: {failures} failures are too few to mean something");
+    }
+}
+
+/// The control.
+#[test]
+fn a_naive_publisher_is_found_out() {
+    let (_, found) = at_every_call(true, &std::env::temp_dir(), "signal=KILL");
+    let half = |name: &String| {
+        found.iter().any(|found| found.ends_with(&format!("repeated: {name} has other bytes")))
+    };
+    assert!(files(BILL).keys().any(half), "{found:?}");
+}

@@ -1,0 +1,12 @@
+//! Bills in folders, in an S3 of this process that can be told to fail, and in stores of other makes.
+
+mod common;
+mod faults;
+mod folders;
+mod kill;
+mod other_makes;
+mod roots;
+mod s3;
+mod sources;
+mod verify;
+mod versions;

@@ -1,0 +1,262 @@
+//! Which version a bill becomes, in a folder and in an S3 alike.
+
+use crate::common::{LARGE, Made, OTHER, SMALL, Staged, files, head, kind, october, publish, tree, wrong};
+use crate::s3::{Fate, Server};
+use futures_util::TryStreamExt;
+use std::path::PathBuf;
+use tenantry_bills::{Bills, ManifestHead, Settings};
+
+/// A store, and where October's bills are on the disk.
+async fn both() -> Vec<(Bills, PathBuf, Box<dyn std::any::Any>)> {
+    let folder = tempfile::tempdir().unwrap();
+    let local = Bills::open(&format!("file:{}", folder.path().display()), &Settings::default()).unwrap();
+    let place = folder.path().join("acme/2026-10/3947");
+    let server = Server::start().await;
+    vec![(local, place, Box::new(folder)), (server.bills(), server.october(), Box::new(server))]
+}
+
+#[tokio::test]
+async fn the_same_lines_are_the_same_version_and_others_the_next() {
+    for (bills, place, _kept) in both().await {
+        assert_eq!(bills.latest(&october()).await.unwrap(), None);
+        assert_eq!(publish(&bills, SMALL).await, (1, true));
+        assert_eq!(wrong(&place, SMALL), [""; 0]);
+        let first = tree(&place);
+        assert_eq!(publish(&bills, SMALL).await, (1, false));
+        assert_eq!(tree(&place), first);
+        assert_eq!(publish(&bills, OTHER).await, (2, true));
+        assert_eq!(publish(&bills, OTHER).await, (2, false));
+        // Back to the first lines: a third version, for the newest counts.
+        assert_eq!(publish(&bills, SMALL).await, (3, true));
+        assert_eq!(bills.latest(&october()).await.unwrap().unwrap().version, 3);
+        let now = tree(&place);
+        assert!(first.iter().all(|(name, bytes)| now[name] == *bytes), "version 1 is as it was");
+        assert_eq!(now.len(), 15);
+    }
+}
+
+#[tokio::test]
+async fn when_it_was_generated_does_not_count() {
+    for (bills, place, _kept) in both().await {
+        publish(&bills, SMALL).await;
+        let first = tree(&place);
+        let staged = Staged::new(SMALL);
+        std::fs::write(staged.file("statement.json"), r#"{"total_amount": 37.02, "later": true}"#).unwrap();
+        let later = ManifestHead { generated_at: head().generated_at + 60, ..head() };
+        let published = bills.publish(&october(), staged.path(), &later).await.unwrap();
+        assert_eq!((published.version, published.written), (1, false));
+        assert_eq!(tree(&place), first);
+    }
+}
+
+#[tokio::test]
+async fn what_died_half_way_is_taken_up_or_removed() {
+    for (bills, place, _kept) in both().await {
+        let v1 = place.join("v1");
+        std::fs::create_dir_all(&v1).unwrap();
+        std::fs::write(v1.join("bill.csv"), &files(SMALL)["bill.csv"]).unwrap();
+        assert_eq!(publish(&bills, SMALL).await, (1, true));
+        assert_eq!(wrong(&place, SMALL), [""; 0]);
+
+        // With other bytes, and with a file that the new bill has not.
+        for (file, bytes) in [("bill.csv", &b"other"[..]), ("statement.txt", b"<p>")] {
+            let remains = place.join("v2");
+            std::fs::create_dir_all(&remains).unwrap();
+            std::fs::write(remains.join(file), bytes).unwrap();
+            assert_eq!(publish(&bills, OTHER).await, (3, true), "{file}");
+            assert!(tree(&place).keys().all(|name| !name.starts_with("v2/")));
+            for name in tree(&place.join("v3")).keys() {
+                std::fs::remove_file(place.join("v3").join(name)).unwrap();
+            }
+            std::fs::remove_dir(place.join("v3")).unwrap();
+        }
+
+        // Also where there is nothing new to write.
+        std::fs::create_dir_all(place.join("v7")).unwrap();
+        std::fs::write(place.join("v7/bill.csv"), "half").unwrap();
+        assert_eq!(publish(&bills, SMALL).await, (1, false));
+        assert_eq!(wrong(&place, SMALL), [""; 0]);
+    }
+}
+
+#[tokio::test]
+async fn the_manifest_is_the_same_at_every_repetition() {
+    for (bills, place, _kept) in both().await {
+        let staged = Staged::new(Made { lines: 1, amount: 5, wide: 1 });
+        std::fs::write(staged.file("statement.html"), "").unwrap();
+        let correction = ManifestHead { corrects: Some(1), ..head() };
+        bills.publish(&october(), staged.path(), &correction).await.unwrap();
+        let text = String::from_utf8(tree(&place).remove("v1/manifest.json").unwrap()).unwrap();
+        let expected = r#"{
+  "billing_period": "2026-10",
+  "customer_id": 3947,
+  "version": 1,
+  "corrects": 1,
+  "invoice_id": "G012345678",
+  "generated_at": "2026-10-26 07:33:20",
+  "files": [
+    {
+      "name": "bill.csv",
+      "size": 50,
+      "sha256": "fa07a28906eda7737d7b00c3a90b463cc017c801a6f228e5a2faf69450ded928"
+    },
+    {
+      "name": "bill.focus.csv",
+      "size": 56,
+      "sha256": ""#;
+        assert!(text.starts_with(expected), "{text}");
+        let empty = r#""size": 0,
+      "sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855""#;
+        assert!(text.contains(empty) && text.ends_with("]\n}\n"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn files_are_read_as_they_were_published() {
+    for (bills, place, _kept) in both().await {
+        publish(&bills, LARGE).await;
+        for (name, bytes) in files(LARGE) {
+            let file = bills.open_file(&october(), 1, &name).await.unwrap();
+            let read: Vec<u8> = file.stream.try_collect::<Vec<_>>().await.unwrap().concat();
+            assert_eq!(file.size, bytes.len() as u64, "{name}");
+            assert!(read == bytes, "{name}");
+        }
+        let manifest = bills.open_file(&october(), 1, "manifest.json").await.unwrap();
+        assert_eq!(manifest.sha256, None);
+        assert_eq!(
+            manifest.stream.try_collect::<Vec<_>>().await.unwrap().concat(),
+            tree(&place)["v1/manifest.json"]
+        );
+
+        std::fs::write(place.join("v1/notes.txt"), "not in the manifest").unwrap();
+        for (version, name) in [
+            (1, "notes.txt"),
+            (2, "bill.csv"),
+            (1, "../v1/bill.csv"),
+            (1, "../../../../_runs/1/ledger.csv"),
+            (1, ""),
+        ] {
+            let refused = bills.open_file(&october(), version, name).await.err().unwrap();
+            assert!(["NotFound", "Invalid"].contains(&kind(&refused)), "{name}: {refused}");
+        }
+        // What is no longer what the manifest says never looks like the whole file.
+        let mut bytes = files(LARGE)["bill.csv"].clone();
+        let last = bytes.len() - 3;
+        bytes[last] ^= 1;
+        std::fs::write(place.join("v1/bill.csv"), &bytes).unwrap();
+        let file = bills.open_file(&october(), 1, "bill.csv").await.unwrap();
+        let error = file.stream.try_collect::<Vec<_>>().await.unwrap_err();
+        assert_eq!(kind(&error), "Corrupt", "{error}");
+        std::fs::write(place.join("v1/bill.csv"), &bytes[..last]).unwrap();
+        let file = bills.open_file(&october(), 1, "bill.csv").await.unwrap();
+        assert_eq!(kind(&file.stream.try_collect::<Vec<_>>().await.unwrap_err()), "Corrupt");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_bill_is_not_published() {
+    for (bills, place, _kept) in both().await {
+        for (file, folder) in [
+            (Some("manifest.json"), None),
+            (Some(".hidden"), None),
+            (Some("a b.csv"), None),
+            (Some("bill#1"), None),
+            (None, Some("ledgers")),
+        ] {
+            let staged = Staged::new(SMALL);
+            file.map(|file| std::fs::write(staged.file(file), "").unwrap());
+            folder.map(|folder| std::fs::create_dir(staged.file(folder)).unwrap());
+            let error = bills.publish(&october(), staged.path(), &head()).await.unwrap_err();
+            assert_eq!(kind(&error), "Invalid", "{file:?} {folder:?}: {error}");
+        }
+        let empty = tempfile::tempdir().unwrap();
+        let error = bills.publish(&october(), empty.path(), &head()).await.unwrap_err();
+        assert!(error.to_string().ends_with("there is no bill.csv in it"), "{error}");
+        #[cfg(unix)]
+        {
+            let staged = Staged::new(SMALL);
+            std::os::unix::fs::symlink("/etc/hostname", staged.file("statement.txt")).unwrap();
+            let error = bills.publish(&october(), staged.path(), &head()).await.unwrap_err();
+            assert_eq!(kind(&error), "Invalid");
+        }
+        assert!(tree(&place).is_empty());
+    }
+}
+
+#[tokio::test]
+async fn what_is_the_partners_alone_lies_beside_the_bills() {
+    for (bills, place, _kept) in both().await {
+        let root = place.ancestors().nth(3).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+        for bytes in [vec![1; 100], vec![2; 9 << 20], vec![3; 50]] {
+            std::fs::write(&from, &bytes).unwrap();
+            for _ in 0..2 {
+                bills.put_private("7/ledgers/3947.csv", &from).await.unwrap();
+            }
+            bills.fetch_private("7/ledgers/3947.csv", &to).await.unwrap();
+            assert!(std::fs::read(&to).unwrap() == bytes);
+        }
+        assert_eq!(tree(root).into_keys().collect::<Vec<_>>(), ["_runs/7/ledgers/3947.csv"]);
+        for key in ["../acme/x", "", "/x", "a//b", "a/./b"] {
+            assert_eq!(kind(&bills.put_private(key, &from).await.unwrap_err()), "Invalid", "{key:?}");
+            assert_eq!(kind(&bills.fetch_private(key, &to).await.unwrap_err()), "Invalid", "{key:?}");
+        }
+        assert_eq!(kind(&bills.fetch_private("7/none", &to).await.unwrap_err()), "NotFound");
+        assert!(bills.verify("").await.unwrap().bills.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn whether_a_folder_can_be_written() {
+    for (bills, place, _kept) in both().await {
+        let root = place.ancestors().nth(3).unwrap();
+        for folder in ["", "acme", "Ünï/☃ and 100%/a#1?"] {
+            bills.writable(folder).await.unwrap();
+        }
+        assert!(tree(root).is_empty());
+        // s3s-fs keeps the folders of keys that are gone.
+        assert!(!root.join("acme").exists() || root.ends_with("invoices/bills"));
+        for folder in ["../x", "/x", "_runs", "_runs/acme", "a\\b"] {
+            assert_eq!(kind(&bills.writable(folder).await.unwrap_err()), "Invalid", "{folder}");
+        }
+    }
+}
+
+/// In a folder a file stands where the folder should be (nothing keeps root from writing); in an S3 each of the three
+/// things that are needed is refused.
+#[tokio::test]
+async fn a_folder_that_cannot_be_written_is_said_to_be_so() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("acme"), "a file").unwrap();
+    let bills = Bills::open(&format!("file:{}", folder.path().display()), &Settings::default()).unwrap();
+    assert!(bills.writable("acme").await.is_err());
+    assert!(bills.writable("acme/more").await.is_err());
+
+    let server = Server::start().await;
+    for (method, why) in [("PUT", "written"), ("HEAD", ""), ("DELETE", "removed, should a run die half-way")]
+    {
+        server.rule(move |seen| if seen.method == method { Fate::Refused(403) } else { Fate::Done });
+        let error = server.bills().writable("acme").await.unwrap_err();
+        assert_eq!(kind(&error), "Denied", "{method}: {error}");
+        assert!(error.to_string().contains(why), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn names_that_stores_might_stumble_over() {
+    for (bills, place, _kept) in both().await {
+        let root = place.ancestors().nth(3).unwrap();
+        for folder in ["", "Ünï/☃", "100%/%41/a#1?", "a b/+&=", "2026-10", "~x{}[]^`|\"<>*"] {
+            let bill = tenantry_bills::BillPrefix::new(folder, "2026-10", 1).unwrap();
+            let staged = Staged::new(SMALL);
+            let published = bills.publish(&bill, staged.path(), &head()).await.unwrap();
+            assert_eq!(published.prefix, format!("{bill}v1/"));
+            assert!(root.join(&published.prefix).join("manifest.json").is_file(), "{folder}");
+            assert!(!bills.publish(&bill, staged.path(), &head()).await.unwrap().written, "{folder}");
+            let report = bills.verify(folder).await.unwrap();
+            assert!(report.is_good() && !report.bills.is_empty(), "{folder}: {report:?}");
+        }
+        assert_eq!(bills.verify("").await.unwrap().bills.len(), 6);
+    }
+}
