@@ -178,10 +178,14 @@ impl Front {
             parts.headers.remove(header::IF_NONE_MATCH);
         }
         let guard = self.one_at_a_time.lock().await;
-        let there = self.folder.join(seen.uri.path().trim_start_matches('/')).exists();
+        let at = self.folder.join(seen.uri.path().trim_start_matches('/'));
+        let there = at.exists();
         // s3s-fs looks at this header in uploads of one piece only.
         let answer = if seen.is_completion() && parts.headers.contains_key(header::IF_NONE_MATCH) && there {
             status_of(412)
+        } else if seen.method == Method::HEAD && at.is_dir() && at != self.folder.join(BUCKET) {
+            // S3 knows no folders; s3s-fs stumbles over its own.
+            status_of(404)
         } else {
             let request = Request::from_parts(parts, s3s::Body::from(body));
             let (parts, body) = self.service.call(request).await.unwrap().into_parts();
