@@ -1,9 +1,11 @@
 //! A staged folder becomes a version of a bill.
 
+use crate::key::PRIVATE;
 use crate::manifest::{Manifest, ManifestHead, NAME};
 use crate::put::{Outcome, Source};
 use crate::store::{Store, hex};
 use crate::{BillPrefix, Error, FileEntry, local, stage};
+use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -42,11 +44,11 @@ impl Store {
                 return Ok(Published { version: latest, prefix, written: false, manifest });
             }
         }
-        let version = self.version_for(bill, &versions, &files).await?;
-        let manifest = Manifest::new(bill, version, head, files)?;
+        let manifest = self.manifest_for(bill, &versions, head, files).await?;
         self.write(bill, staged, &manifest).await?;
-        self.remove_unfinished(bill, &versions, version).await?;
-        Ok(Published { version, prefix: bill.of_version(version), written: true, manifest })
+        self.remove_unfinished(bill, &versions, manifest.version).await?;
+        let (version, prefix) = (manifest.version, bill.of_version(manifest.version));
+        Ok(Published { version, prefix, written: true, manifest })
     }
 
     /// The newest complete version, if there is one.
@@ -74,28 +76,41 @@ impl Store {
     }
 
     /// Where a new bill goes: on with one that died half-way, if all that is there of it is ours; else to the next
-    /// number that nothing was ever put under. So nobody's file is ever replaced, not even a dead one's: it may yet
-    /// turn out to be alive.
-    async fn version_for(
+    /// number that nobody has begun with. So nobody's file is ever replaced, not even a dead one's: it may yet turn
+    /// out to be alive.
+    async fn manifest_for(
         &self,
         bill: &BillPrefix,
         versions: &BTreeMap<u32, Listed>,
-        files: &[FileEntry],
-    ) -> Result<u32, Error> {
-        let after = complete(versions).unwrap_or(0);
-        'versions: for (version, listed) in versions.range(after + 1..) {
-            for (name, size) in listed {
-                let Some(file) = files.iter().find(|file| file.name == *name && file.size == *size) else {
-                    continue 'versions;
-                };
-                let place = bill.of_version(*version) + name;
-                if self.there(&place, file).await? == Some(Outcome::Theirs) {
-                    continue 'versions;
-                }
-            }
-            return Ok(*version);
+        head: &ManifestHead,
+        files: Vec<FileEntry>,
+    ) -> Result<Manifest, Error> {
+        let mut manifest = Manifest::new(bill, complete(versions).unwrap_or(0) + 1, head, files)?;
+        while !self.is_ours(bill, &manifest, versions.get(&manifest.version)).await? {
+            manifest.version += 1;
         }
-        Ok(versions.keys().max().map_or(1, |last| last + 1))
+        Ok(manifest)
+    }
+
+    /// Whether what is there of this version, if anything, belongs to this very bill.
+    async fn is_ours(
+        &self,
+        bill: &BillPrefix,
+        manifest: &Manifest,
+        listed: Option<&Listed>,
+    ) -> Result<bool, Error> {
+        for (name, size) in listed.into_iter().flatten() {
+            let Some(file) = manifest.file(name).filter(|file| file.size == *size) else { return Ok(false) };
+            let place = bill.of_version(manifest.version) + name;
+            if self.there(&place, file).await? == Some(Outcome::Theirs) {
+                return Ok(false);
+            }
+        }
+        if self.folder().is_some() {
+            return Ok(true);
+        }
+        let (_, expected) = described(manifest);
+        Ok(self.there(&claim(bill, manifest.version), &expected).await? != Some(Outcome::Theirs))
     }
 
     async fn write(&self, bill: &BillPrefix, staged: &Path, manifest: &Manifest) -> Result<(), Error> {
@@ -104,6 +119,15 @@ impl Store {
             let text = format!("{}: somebody else is publishing this bill just now", self.name(&prefix));
             Error::Contended(text)
         };
+        let (bytes, expected) = described(manifest);
+        let bytes = Source::Bytes(bytes);
+        // Not every store can complete an upload in parts on condition that nothing is there. Every one can put a small
+        // object so: who has put this one has the number, for ever.
+        if self.folder().is_none()
+            && self.put(&claim(bill, manifest.version), &bytes, &expected).await? == Outcome::Theirs
+        {
+            return Err(contended());
+        }
         for file in &manifest.files {
             let source = Source::File(staged.join(&file.name));
             if self.put(&(prefix.clone() + &file.name), &source, file).await? == Outcome::Theirs {
@@ -113,24 +137,21 @@ impl Store {
         if let Some(folder) = self.path(prefix.trim_end_matches('/'))? {
             self.settle(folder).await?;
         }
-        let bytes = manifest.to_bytes();
-        let expected = FileEntry {
-            name: NAME.to_owned(),
-            size: bytes.len() as u64,
-            sha256: hex(&Sha256::digest(&bytes)),
-        };
         let place = prefix.clone() + NAME;
-        if self.put(&place, &Source::Bytes(bytes.into()), &expected).await? == Outcome::Theirs {
+        if self.put(&place, &bytes, &expected).await? == Outcome::Theirs {
             return Err(contended());
         }
-        // Another run, if there is one against all leases, removes what it takes for a dead one's remains.
-        let listed = self.versions(bill).await?.remove(&manifest.version).unwrap_or_default();
+        // Another run, if there is one against all leases, removes what it takes for a dead one's remains, or has
+        // published a newer version meanwhile.
+        let mut versions = self.versions(bill).await?;
+        let newest = complete(&versions);
+        let listed = versions.remove(&manifest.version).unwrap_or_default();
         let ours = manifest.files.iter().chain([&expected]).map(|file| (file.name.clone(), file.size));
         if listed != ours.collect::<Listed>() {
             self.remove(&place).await?;
             return Err(contended());
         }
-        Ok(())
+        if newest == Some(manifest.version) { Ok(()) } else { Err(contended()) }
     }
 
     /// Before the manifest: no half copies, and the names of all folders above on the disk, whoever made them.
@@ -170,6 +191,18 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// A manifest's bytes, and what they must be when they are read back.
+fn described(manifest: &Manifest) -> (Bytes, FileEntry) {
+    let bytes = Bytes::from(manifest.to_bytes());
+    let (size, sha256) = (bytes.len() as u64, hex(&Sha256::digest(&bytes)));
+    (bytes, FileEntry { name: NAME.to_owned(), size, sha256 })
+}
+
+/// Where is written, out of customers' sight, whose number a version is.
+fn claim(bill: &BillPrefix, version: u32) -> String {
+    format!("{PRIVATE}/claims/{}{NAME}", bill.of_version(version))
 }
 
 fn is_complete(listed: &Listed) -> bool {

@@ -79,8 +79,8 @@ impl Store {
                 (Ok(None), answer) if attempt < TRIES && !answer.as_ref().is_err_and(is_lasting) => {
                     tracing::info!(place = self.name(relative), ?answer, "put again: nothing is there");
                 }
-                (_, Err(e)) => return Err(Error::store(&self.name(relative), &e)),
-                (Err(e), Ok(())) => return Err(e),
+                (Err(e), _) => return Err(e),
+                (Ok(None), Err(e)) => return Err(Error::store(&self.name(relative), &e)),
                 (Ok(None), Ok(())) => return Err(vanished(&self.name(relative))),
             }
             tokio::time::sleep(pause).await;

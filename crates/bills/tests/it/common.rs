@@ -98,13 +98,20 @@ pub(crate) fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 
 /// What is wrong with a customer's folder that should have exactly this bill, once, as version 1.
 pub(crate) fn wrong(customer: &Path, made: Made) -> Vec<String> {
-    let mut found = tree(customer);
-    let mut wrong = Vec::new();
-    if found.remove("v1/manifest.json").is_none() {
+    let mut wrong = wrong_in(&customer.join("v1"), made);
+    let others = tree(customer).into_keys().filter(|name| !name.starts_with("v1/"));
+    wrong.extend(others.map(|name| format!("{name} is there too")));
+    wrong
+}
+
+/// What is wrong with the folder of a version that should be this bill.
+pub(crate) fn wrong_in(folder: &Path, made: Made) -> Vec<String> {
+    let (mut found, mut wrong) = (tree(folder), Vec::new());
+    if found.remove("manifest.json").is_none() {
         wrong.push("no manifest".to_owned());
     }
     for (name, bytes) in files(made) {
-        match found.remove(&format!("v1/{name}")) {
+        match found.remove(&name) {
             None => wrong.push(format!("{name} is missing")),
             Some(found) if found != bytes => wrong.push(format!("{name} has other bytes")),
             Some(_) => {}

@@ -1,6 +1,6 @@
 //! An S3 that fails: in every way that is known of them, at any request.
 
-use crate::common::{LARGE, Made, OTHER, SMALL, Staged, files, head, kind, october, wrong};
+use crate::common::{LARGE, Made, OTHER, SMALL, Staged, files, head, kind, october, wrong, wrong_in};
 use crate::s3::{BUCKET, Dice, Fate, Seen, Server};
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -113,17 +113,18 @@ async fn a_publisher_that_believes_the_answers_is_found_out() {
     assert!(wrong_bills > 3, "{wrong_bills} of 19");
 }
 
-/// Two publishers begin at once, and the first one's first file is under way until the second has finished. Gives what
+/// Two publishers begin at once, and one request of the first is under way until the second has finished. Gives what
 /// the first is told, and what is wrong with the bill that the second was told is there.
-async fn a_late_file(conditions: bool, late: Made, prompt: Made) -> (Result<Published, Error>, Vec<String>) {
+async fn a_late_request(
+    conditions: bool,
+    late: Made,
+    prompt: Made,
+    held: fn(&Seen) -> bool,
+) -> (Result<Published, Error>, Vec<String>) {
     let server = Server::with(false, conditions).await;
     let bills = Bills::open(&format!("s3://{BUCKET}/bills"), &server.settings("60s")).unwrap();
     let mut first = true;
-    server.rule(move |seen| {
-        // What puts the file there: the upload, or its completion.
-        let puts = seen.is_completion() || (seen.method == Method::PUT && seen.uri.query().is_none());
-        if puts && std::mem::take(&mut first) { Fate::Held } else { Fate::Done }
-    });
+    server.rule(move |seen| if held(seen) && std::mem::take(&mut first) { Fate::Held } else { Fate::Done });
     let staged = Staged::new(late);
     let publication = {
         let (bills, path) = (bills.clone(), staged.path().to_owned());
@@ -131,25 +132,41 @@ async fn a_late_file(conditions: bool, late: Made, prompt: Made) -> (Result<Publ
     };
     server.holds.notified().await;
     let published = bills.publish(&october(), Staged::new(prompt).path(), &head()).await.unwrap();
-    assert_eq!((published.version, published.written), (1, true));
     server.release.notify_one();
-    (publication.await.unwrap(), wrong(&server.october(), prompt))
+    let outcome = publication.await.unwrap();
+    let mut wrong = wrong_in(&server.october().join(format!("v{}", published.version)), prompt);
+    wrong.extend(bills.verify("").await.unwrap().bills.into_iter().flat_map(|bill| bill.faults));
+    (outcome, wrong)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_two_publishers_one_wins() {
-    for (late, prompt) in [(SMALL, OTHER), (LARGE, Made { amount: 8, ..LARGE })] {
-        let (outcome, wrong) = a_late_file(true, late, prompt).await;
+    let larger = Made { amount: 8, ..LARGE };
+    // Whichever request is late: the claim, a file, a part, a completion, the manifest.
+    let requests: [fn(&Seen) -> bool; 5] = [
+        |seen| seen.method == Method::PUT && seen.uri.path().contains("/claims/"),
+        |seen| seen.method == Method::PUT && seen.uri.path().ends_with("v1/statement.json"),
+        |seen| seen.uri.query().is_some_and(|query| query.contains("partNumber=2")),
+        Seen::is_completion,
+        |seen| seen.method == Method::PUT && seen.uri.path().ends_with("v1/manifest.json"),
+    ];
+    for held in requests {
+        let (outcome, wrong) = a_late_request(true, LARGE, larger, held).await;
         assert_eq!(wrong, [""; 0]);
         assert_eq!(kind(&outcome.unwrap_err()), "Contended");
         // With the same bytes both have won.
-        let (outcome, wrong) = a_late_file(true, late, late).await;
+        let (outcome, wrong) = a_late_request(true, LARGE, LARGE, held).await;
         assert_eq!(wrong, [""; 0]);
         assert_eq!(outcome.unwrap().version, 1);
-        // The control: a store that knows no conditions lets the late one overwrite a bill.
-        let (_, wrong) = a_late_file(false, late, prompt).await;
-        assert!(wrong.contains(&"bill.csv has other bytes".to_owned()), "{wrong:?}");
     }
+    let [claim, file, ..] = requests;
+    for held in [claim, file] {
+        let (outcome, wrong) = a_late_request(true, SMALL, OTHER, held).await;
+        assert_eq!((wrong, kind(&outcome.unwrap_err())), (vec![], "Contended"));
+    }
+    // The control: in a store that knows no conditions the late one overwrites a bill.
+    let (_, wrong) = a_late_request(false, LARGE, larger, claim).await;
+    assert!(wrong.contains(&"bill.csv has other bytes".to_owned()), "{wrong:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -177,7 +194,7 @@ async fn whatever_two_publishers_do_each_bill_is_whole() {
 /// with the same bytes, once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_publisher_that_dies_at_any_request_is_taken_up() {
-    for (made, requests) in [(SMALL, 12), (LARGE, 15)] {
+    for (made, requests) in [(SMALL, 15), (LARGE, 18)] {
         for fate in [Fate::Lost, Fate::Unanswered] {
             let mut deaths = 0;
             for last in 1.. {

@@ -59,23 +59,21 @@ async fn what_died_half_way_is_taken_up_or_removed() {
         assert_eq!(wrong(&place, SMALL), [""; 0]);
 
         // With other bytes, and with a file that the new bill has not.
-        for (file, bytes) in [("bill.csv", &b"other"[..]), ("statement.txt", b"<p>")] {
-            let remains = place.join("v2");
+        for (dead, file, bytes) in [(2, "bill.csv", &b"other"[..]), (4, "statement.txt", b"<p>")] {
+            let remains = place.join(format!("v{dead}"));
             std::fs::create_dir_all(&remains).unwrap();
             std::fs::write(remains.join(file), bytes).unwrap();
-            assert_eq!(publish(&bills, OTHER).await, (3, true), "{file}");
-            assert!(tree(&place).keys().all(|name| !name.starts_with("v2/")));
-            for name in tree(&place.join("v3")).keys() {
-                std::fs::remove_file(place.join("v3").join(name)).unwrap();
-            }
-            std::fs::remove_dir(place.join("v3")).unwrap();
+            let made = Made { amount: dead, ..SMALL };
+            assert_eq!(publish(&bills, made).await, (u32::try_from(dead).unwrap() + 1, true), "{file}");
+            assert!(tree(&remains).is_empty());
         }
 
         // Also where there is nothing new to write.
         std::fs::create_dir_all(place.join("v7")).unwrap();
         std::fs::write(place.join("v7/bill.csv"), "half").unwrap();
-        assert_eq!(publish(&bills, SMALL).await, (1, false));
-        assert_eq!(wrong(&place, SMALL), [""; 0]);
+        assert_eq!(publish(&bills, Made { amount: 4, ..SMALL }).await, (5, false));
+        assert!(tree(&place.join("v7")).is_empty());
+        assert_eq!(tree(&place).len(), 15);
     }
 }
 
