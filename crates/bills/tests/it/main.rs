@@ -1,5 +1,7 @@
 //! Bills in folders, in an S3 of this process that can be told to fail, and in stores of other makes.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 mod common;
 mod faults;
 mod folders;

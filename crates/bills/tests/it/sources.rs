@@ -76,7 +76,7 @@ async fn files_are_read_in_place_and_only_below_the_folder() {
         let brought = bring(source, &allowed, Path::new("/nowhere")).await;
         let brought =
             brought.as_ref().map(|s| (s.path.strip_prefix(&folder).unwrap().to_str().unwrap(), s.bytes));
-        assert_eq!(brought.map_err(|e| kind(e)), found, "{source}");
+        assert_eq!(brought.map_err(kind), found, "{source}");
     }
     let off = Allowed { folder: None, ..allowed(disk) };
     let error = bring("file:october.csv", &off, disk).await.unwrap_err();
