@@ -5,14 +5,15 @@ use crate::text::{closest, required, wrong_type};
 use crate::violation::{Violation, Violations, code, segment};
 
 /// The fields of one JSON object, and the violations found in them so far, with pointers from that object.
-pub(crate) struct Fields<'a> {
+pub struct Fields<'a> {
     fields: &'a [(String, Json)],
-    pub(crate) violations: Violations,
+    /// What is wrong so far.
+    pub violations: Violations,
 }
 
 impl<'a> Fields<'a> {
     /// Opens an object; anything else is a violation: "must be `expected`, not …".
-    pub(crate) fn of(json: &'a Json, expected: &str) -> Result<Self, Violation> {
+    pub fn of(json: &'a Json, expected: &str) -> Result<Self, Violation> {
         match json {
             Json::Object(fields) => Ok(Fields { fields, violations: Violations::default() }),
             _ => Err(wrong_type(expected, json)),
@@ -20,27 +21,27 @@ impl<'a> Fields<'a> {
     }
 
     /// The field as it stands, blank or not.
-    pub(crate) fn raw(&self, key: &str) -> Option<&'a Json> {
+    pub fn raw(&self, key: &str) -> Option<&'a Json> {
         self.fields.iter().find(|(known, _)| known == key).map(|(_, value)| value)
     }
 
     /// The field, unless it is blank: blank is absent.
-    pub(crate) fn given(&self, key: &str) -> Option<&'a Json> {
+    pub fn given(&self, key: &str) -> Option<&'a Json> {
         self.raw(key).filter(|value| !value.is_blank())
     }
 
     /// Whether the field is an explicit `null`.
-    pub(crate) fn is_null(&self, key: &str) -> bool {
+    pub fn is_null(&self, key: &str) -> bool {
         matches!(self.raw(key), Some(Json::Null))
     }
 
     /// Notes a violation of a field.
-    pub(crate) fn refuse(&mut self, key: &str, violations: impl Into<Violations>) {
+    pub fn refuse(&mut self, key: &str, violations: impl Into<Violations>) {
         self.violations.extend(violations.into().under(&segment(key)));
     }
 
     /// Reads a field: `None` where it is absent, or wrong, which is noted.
-    pub(crate) fn optional<T, E: Into<Violations>>(
+    pub fn optional<T, E: Into<Violations>>(
         &mut self,
         key: &str,
         read: impl FnOnce(&Json) -> Result<T, E>,
@@ -49,7 +50,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Like [`Fields::optional`], and absence is noted too.
-    pub(crate) fn required<T, E: Into<Violations>>(
+    pub fn required<T, E: Into<Violations>>(
         &mut self,
         key: &str,
         read: impl FnOnce(&Json) -> Result<T, E>,
@@ -61,7 +62,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Notes every field that is neither in `known` nor in `ignored`, and names the closest known one.
-    pub(crate) fn refuse_unknown(&mut self, known: &[&str], ignored: &[&str]) {
+    pub fn refuse_unknown(&mut self, known: &[&str], ignored: &[&str]) {
         for (key, _) in self.fields {
             if self.violations.is_full() {
                 break;

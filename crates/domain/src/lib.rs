@@ -14,6 +14,7 @@ pub mod classification;
 pub mod contact;
 pub mod country;
 pub mod customer;
+pub mod fields;
 pub mod ids;
 pub mod json;
 pub mod margin;
@@ -21,14 +22,12 @@ pub mod name;
 pub mod partner_billing;
 pub mod state;
 pub mod tags;
+pub mod text;
 pub mod trial;
 pub mod user;
 pub mod violation;
 
-mod fields;
 mod slips;
-
-mod text;
 mod zipcode;
 
 pub use address::Address;

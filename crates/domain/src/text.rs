@@ -4,7 +4,7 @@ use crate::json::Json;
 use crate::violation::{Violation, code, shortened};
 
 /// The trimmed text of a JSON string; another type is a violation.
-pub(crate) fn string(json: &Json) -> Result<&str, Violation> {
+pub fn string(json: &Json) -> Result<&str, Violation> {
     match json {
         Json::String(text) => Ok(text.trim()),
         _ => Err(wrong_type("a string", json)),
@@ -12,17 +12,17 @@ pub(crate) fn string(json: &Json) -> Result<&str, Violation> {
 }
 
 /// The violation of a value that is of another JSON type than `expected`.
-pub(crate) fn wrong_type(expected: &str, given: &Json) -> Violation {
+pub fn wrong_type(expected: &str, given: &Json) -> Violation {
     Violation::new("", code::WRONG_TYPE, format!("must be {expected}, not {}", given.kind()))
 }
 
 /// A value that is not legal.
-pub(crate) fn invalid(message: impl Into<String>) -> Violation {
+pub fn invalid(message: impl Into<String>) -> Violation {
     Violation::new("", code::INVALID, message)
 }
 
 /// The field has to be given.
-pub(crate) fn required() -> Violation {
+pub fn required() -> Violation {
     Violation::new("", code::REQUIRED, "is required")
 }
 
@@ -43,7 +43,7 @@ pub(crate) fn line(text: &str, most: usize) -> Result<&str, Violation> {
 }
 
 /// Like [`line()`], and something has to be left.
-pub(crate) fn filled_line(text: &str, most: usize) -> Result<&str, Violation> {
+pub fn filled_line(text: &str, most: usize) -> Result<&str, Violation> {
     match line(text, most) {
         Ok("") => Err(required()),
         checked => checked,
@@ -92,7 +92,7 @@ pub(crate) fn closest<'a>(
 }
 
 /// `"Texas", "Tennessee" or "Utah"`.
-pub(crate) fn any_of(names: &[&str]) -> String {
+pub fn any_of(names: &[&str]) -> String {
     let quoted: Vec<String> = names.iter().map(|name| format!("{:?}", shortened(name))).collect();
     match quoted.split_last() {
         Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),

@@ -1,0 +1,133 @@
+//! What a run is told: all of it, so that the same job gives the same bytes.
+
+use crate::amount::Amount;
+use crate::currency::Currency;
+use crate::period::BillingPeriod;
+use crate::rule::{EarnedCredit, PriceRule};
+use domain::Margin;
+use std::path::PathBuf;
+
+/// One processing of an invoice.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// The month that is billed.
+    pub period: BillingPeriod,
+    /// Microsoft's invoice. Given, only its lines count, and there must be some; the others are counted in the report.
+    pub invoice_id: Option<String>,
+    /// The partner's name, who issues the bills.
+    pub issuer: String,
+    /// When the run was made, in Unix seconds: every time in the output.
+    pub generated_at: i64,
+    /// Whether the statements are final at once, and not estimates.
+    pub finalize: bool,
+    /// The files, in any order.
+    pub inputs: Vec<Input>,
+    /// All customers of the partner, each once. A tenant belongs to at most one.
+    pub customers: Vec<BilledCustomer>,
+    /// The price rules, in any order.
+    pub rules: Vec<PriceRule>,
+    /// None: a bill for each currency of a customer's lines. Some, all to the same currency: bills are in that one, and
+    /// a line in another currency without a rate ends the run.
+    pub currency_rates: Vec<Rate>,
+    /// What becomes of the partner earned credit where no rule says otherwise.
+    pub earned_credit: EarnedCredit,
+    /// Beyond these a bill is held back.
+    pub bounds: Bounds,
+    /// Whether the FOCUS rows are written as Parquet too.
+    pub parquet: bool,
+    /// How many threads work; 0 counts as 1. Has no influence on the output.
+    pub threads: usize,
+    /// An existing, empty folder: the bills are staged in it. Needs room for about twice the uncompressed input.
+    pub out: PathBuf,
+    /// Computes all, keeps nothing in `out`.
+    pub dry_run: bool,
+}
+
+/// A file of line items: CSV, plain, `.gz` or `.zip` (whatever its name says), or the folder of a Graph export.
+#[derive(Clone, Debug)]
+pub struct Input {
+    /// What messages and reports call it.
+    pub name: String,
+    /// Where it is.
+    pub path: PathBuf,
+}
+
+/// A customer whose lines may be in the invoice.
+#[derive(Clone, Debug)]
+pub struct BilledCustomer {
+    /// Its number.
+    pub id: i64,
+    /// Its name, as its bill shows it.
+    pub name: String,
+    /// Its Azure tenants, in any case.
+    pub tenants: Vec<String>,
+    /// Whether it is billed at all; if not, its lines go to the report.
+    pub billing_enabled: bool,
+    /// Its margin, where no rule says otherwise.
+    pub margin: Margin,
+    /// Where its bills are kept; comes back in the report.
+    pub folder: String,
+    /// What the month before cost it, for the bound on change.
+    pub previous_charge: Vec<(Currency, Amount)>,
+    /// The ledgers of the final versions of this month's bill. Their lines are billed already: what is left is a
+    /// correction.
+    pub final_ledgers: Vec<PathBuf>,
+    /// Corrections of months before, that are carried onto this bill.
+    pub corrections: Vec<Correction>,
+    /// Whether the bounds do not hold for it: released by name.
+    pub released: bool,
+}
+
+/// New lines of a month that was final already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Correction {
+    /// The month they belong to.
+    pub period: BillingPeriod,
+    /// The version of that month's bill that lists them.
+    pub version: u32,
+    /// Of the amount.
+    pub currency: Currency,
+    /// Their sum.
+    pub amount: Amount,
+}
+
+/// A rate of exchange: one `from` is `rate` × `to`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// The currency of lines.
+    pub from: Currency,
+    /// The currency of bills.
+    pub to: Currency,
+    /// More than 0 and less than 10^9, with at most 12 decimal places.
+    pub rate: Amount,
+}
+
+/// What a bill may be without anybody looking at it; `None` is no bound. A bill beyond one of them is held back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bounds {
+    /// Most lines.
+    pub max_lines: Option<u64>,
+    /// Greatest amount, in the bill's currency, whatever its sign.
+    pub max_amount: Option<Amount>,
+    /// Greatest change against last month's charge in the same currency, up or down, in percent of that. A customer that
+    /// had no charge has no such bound.
+    pub max_change_percent: Option<u32>,
+}
+
+/// Is told how far a run is, and asked whether to go on. From any thread, many times a second.
+pub trait Progress: Sync {
+    /// How many bytes of the files have been read (of their size on disk), and how many lines and customers are done.
+    fn at(&self, bytes_read: u64, bytes_total: u64, lines: u64, customers: u64);
+
+    /// Whether to stop.
+    fn cancelled(&self) -> bool;
+}
+
+/// Nobody looks.
+impl Progress for () {
+    fn at(&self, _: u64, _: u64, _: u64, _: u64) {}
+
+    fn cancelled(&self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,21 @@
+//! The partner billing engine: from Microsoft's line items to every customer's bill, to the cent.
+
+pub mod amount;
+pub mod currency;
+pub mod failure;
+pub mod job;
+pub mod period;
+pub mod report;
+pub mod rule;
+
+mod rule_json;
+mod run;
+
+pub use amount::Amount;
+pub use currency::Currency;
+pub use failure::{Failure, Fault};
+pub use job::{BilledCustomer, Bounds, Correction, Input, Job, Progress, Rate};
+pub use period::BillingPeriod;
+pub use report::RunReport;
+pub use rule::{EarnedCredit, NewPriceRule, Percent, PriceRule, RuleKind};
+pub use run::run;

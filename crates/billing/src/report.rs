@@ -1,0 +1,156 @@
+//! What a run found and did: the partner's eyes only.
+
+use crate::amount::Amount;
+use crate::currency::Currency;
+use crate::period::BillingPeriod;
+use serde::Serialize;
+use std::path::PathBuf;
+
+/// A run's report. Serialises to what `GET /v1/bill_runs/:id` shows, without `id`, `state` and `errors`, which the caller
+/// knows. Lists are sorted, so that the same job gives the same report.
+#[derive(Clone, Debug, Serialize)]
+pub struct RunReport {
+    /// The month that was billed.
+    pub billing_period: BillingPeriod,
+    /// Microsoft's invoice: the one the run was told, or the only one that the files have.
+    pub invoice_id: Option<String>,
+    /// How far it got: all.
+    pub progress: Done,
+    /// One entry per currency, of costs or of charges, by code.
+    pub totals: Vec<Total>,
+    /// One entry per bill, by customer and currency.
+    pub customers: Vec<CustomerBill>,
+    /// What nobody is billed for, by tenant and currency.
+    pub unassigned: Vec<Unassigned>,
+    /// Whether it all adds up.
+    pub checks: Checks,
+    /// Lines of other invoices than the one the run was told: not in any total.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub other_invoices: Vec<OtherInvoice>,
+}
+
+/// What was worked on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Done {
+    /// Bytes of the files.
+    pub bytes_read: u64,
+    /// The same.
+    pub bytes_total: u64,
+    /// Lines of the files.
+    pub lines: u64,
+    /// Customers with lines or corrections.
+    pub customers: u64,
+}
+
+/// The sums of one currency.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Total {
+    /// The currency.
+    pub currency: Currency,
+    /// Lines with a cost in it.
+    pub lines: u64,
+    /// Their cost: the sum of the files' own money column, tax not included, to the last digit.
+    pub cost: Amount,
+    /// The part of it that is on customers' bills: this run's, or final ones of before.
+    pub billed_cost: Amount,
+    /// The part of it that is not.
+    pub unassigned_cost: Amount,
+    /// What the customers are charged in this currency; the sum of the bills' totals.
+    pub charge: Amount,
+    /// The part of it that is rounding to the currency's minor unit.
+    pub rounding: Amount,
+    /// Tax on the cost, which is in none of the above.
+    pub tax: Amount,
+}
+
+/// One bill.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CustomerBill {
+    /// Whose it is.
+    pub customer_id: i64,
+    /// Its name.
+    pub name: String,
+    /// The bill's currency.
+    pub currency: Currency,
+    /// Lines of Microsoft's on the bill, so neither the rounding nor corrections.
+    pub lines: u64,
+    /// Their cost; at the run's rate where the lines are in another currency.
+    pub cost: Amount,
+    /// The bill's total.
+    pub charge: Amount,
+    /// The part of it that is rounding.
+    pub rounding: Amount,
+    /// The part of it that corrects months before.
+    pub corrections: Amount,
+    /// Lines that a final version of this month has billed before, so that they are not on this bill, and their cost.
+    pub billed_before: BilledBefore,
+    /// Why it is held back by the bounds; empty if it is not. A customer of which one bill is held back has none staged.
+    pub held_back: Vec<String>,
+    /// The folder with its files, and nothing else, in `Job::out`. `None` in a dry run, where the bill is held back, and
+    /// where there is nothing new to bill.
+    #[serde(skip)]
+    pub staged: Option<PathBuf>,
+    /// Its ledger, in the order of the lines of its `bill.csv`. Likewise.
+    #[serde(skip)]
+    pub ledger: Option<PathBuf>,
+    /// Whether its lines belong to a month that is final already: the bill is a correction, to be carried onto the next.
+    #[serde(skip)]
+    pub is_correction: bool,
+}
+
+/// Lines that are on a final bill already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct BilledBefore {
+    /// How many.
+    pub lines: u64,
+    /// Their cost, as in the bill.
+    pub cost: Amount,
+}
+
+/// Lines that nobody is billed for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Unassigned {
+    /// Whose lines they are, as the files have it, in lower case and without `org:`.
+    pub azure_customer_id: String,
+    /// The tenant's name in the files; of several, the first in the alphabet.
+    pub name: String,
+    /// Of the cost.
+    pub currency: Currency,
+    /// How many.
+    pub lines: u64,
+    /// Their cost.
+    pub cost: Amount,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// Why lines are on no bill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum Reason {
+    /// The tenant belongs to no customer.
+    #[serde(rename = "no customer")]
+    NoCustomer,
+    /// The customer it belongs to is not billed.
+    #[serde(rename = "billing off")]
+    BillingOff,
+}
+
+/// What was checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Checks {
+    /// Whether in every currency Σ customers + Σ unassigned = the files' own sum, to the last digit. A run that does not
+    /// tie fails; this is the proof that it was looked at.
+    pub ties: bool,
+    /// Lines whose unit price × quantity × exchange rate differs from their cost by more than 0.01, or whose subtotal and
+    /// tax do not add up to their total.
+    pub formula_mismatches: u64,
+}
+
+/// Lines that belong to another invoice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct OtherInvoice {
+    /// Its number, as the files have it; may be empty.
+    pub invoice_id: String,
+    /// How many.
+    pub lines: u64,
+}
