@@ -46,6 +46,16 @@ impl Amount {
         count + i128::from(half.is_gt() || half.is_eq() && count % 2 != 0)
     }
 
+    /// Its count of 10^-18, rounded down, and of 10^-36 beside that.
+    pub(crate) fn parts(self) -> (i128, u64) {
+        (self.attos, self.rest)
+    }
+
+    /// The amount of these parts.
+    pub(crate) fn from_parts(attos: i128, rest: u64) -> Amount {
+        Amount { attos, rest }
+    }
+
     /// Rounded to so many places (at most 18), half to even.
     #[must_use]
     pub fn rounded(self, places: u8) -> Amount {
@@ -129,6 +139,41 @@ impl SubAssign for Amount {
 impl Sum for Amount {
     fn sum<I: Iterator<Item = Amount>>(amounts: I) -> Amount {
         amounts.fold(Amount::ZERO, Add::add)
+    }
+}
+
+impl Amount {
+    /// Writes it as `Display` does, in a tenth of the time.
+    pub(crate) fn push(self, out: &mut Vec<u8>) {
+        let size = self.abs();
+        let (Ok(whole), 0) = (u64::try_from(size.attos / ATTO), size.rest) else {
+            out.extend_from_slice(self.to_string().as_bytes());
+            return;
+        };
+        if self.is_negative() {
+            out.push(b'-');
+        }
+        out.extend_from_slice(itoa::Buffer::new().format(whole).as_bytes());
+        // Less than 10^18.
+        let mut fraction = (size.attos % ATTO) as u64;
+        if fraction > 0 {
+            out.push(b'.');
+            let mut unit = ATTO as u64 / 10;
+            while fraction > 0 {
+                out.push(b'0' + (fraction / unit) as u8);
+                fraction %= unit;
+                unit /= 10;
+            }
+        }
+    }
+
+    /// With exactly so many places, at most 18: `12.50`. What is finer is not shown.
+    pub(crate) fn fixed(self, places: u8) -> String {
+        let size = self.abs();
+        let sign = if self.is_negative() { "-" } else { "" };
+        let digits = format!("{:018}", size.attos % ATTO);
+        let point = if places > 0 { "." } else { "" };
+        format!("{sign}{}{point}{}", size.attos / ATTO, &digits[..places.into()])
     }
 }
 
@@ -281,6 +326,9 @@ mod tests {
             ("1000000000000000000000e-10", "100000000000"),
         ] {
             assert_eq!(text.parse::<Amount>().map(|a| a.to_string()), Ok(shown.to_owned()), "{text}");
+            let mut pushed = Vec::new();
+            text.parse::<Amount>().unwrap().push(&mut pushed);
+            assert_eq!(String::from_utf8(pushed).unwrap(), shown);
         }
     }
 

@@ -8,8 +8,24 @@ pub mod period;
 pub mod report;
 pub mod rule;
 
+mod columns;
+mod focus;
+mod jsonl;
+mod layout;
+mod ledger;
+mod line;
+mod price;
+mod reading;
+mod render;
+mod row;
 mod rule_json;
 mod run;
+mod scan;
+mod services;
+mod source;
+mod spool;
+mod statement;
+mod writing;
 
 pub use amount::Amount;
 pub use currency::Currency;

@@ -1,15 +1,144 @@
 //! One run, from the files to the staged bills.
 
-use crate::failure::{Failure, Fault};
+use crate::amount::Amount;
+use crate::currency::Currency;
+use crate::failure::Failure;
 use crate::job::{Job, Progress};
-use crate::report::RunReport;
+use crate::price::Prices;
+use crate::reading::{Left, Read, Reading, Worker};
+use crate::report::{Checks, Done, OtherInvoice, RunReport, Total, Unassigned};
+use crate::source::{fault, members};
+use crate::writing::{Billed, Writing};
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 
 /// Reads the job's files, prices their lines, and stages the bills of all customers in `job.out`.
 ///
 /// # Errors
 /// What is wrong with the files or with the job, all of it at once; nothing is then left in `job.out`.
 pub fn run(job: &Job, progress: &dyn Progress) -> Result<RunReport, Failure> {
-    progress.at(0, 0, 0, 0);
-    let message = format!("no reader yet for the {} inputs", job.inputs.len());
-    Err(Fault { file: String::new(), line: None, column: None, message }.into())
+    let result = staged(job, progress);
+    if result.is_err() {
+        // Whatever is there was staged by this run: the folder was empty.
+        clear(job);
+    }
+    result
+}
+
+fn clear(job: &Job) {
+    let Ok(entries) = std::fs::read_dir(&job.out) else { return };
+    for path in entries.flatten().map(|entry| entry.path()) {
+        // Nobody publishes what a failed run has left, and the failure itself is what there is to tell.
+        let _ = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+    }
+}
+
+fn staged(job: &Job, progress: &dyn Progress) -> Result<RunReport, Failure> {
+    let prices = Prices::of(job)?;
+    let members = members(&job.inputs)?;
+    let reading = Reading::of(job, &prices, &members, progress)?;
+    let workers = reading.run(&members)?;
+    let (invoice_id, other_invoices) = invoices(job, &workers)?;
+    let (bytes, lines) = (reading.bytes_total, reading.lines.load(Ordering::Relaxed));
+    let bills = Writing {
+        job,
+        prices: &prices,
+        workers: &workers,
+        invoice_id: invoice_id.clone(),
+        progress,
+        bytes,
+        lines,
+    }
+    .run()?;
+
+    let mut left = Left::new();
+    workers.iter().for_each(|worker| worker.add_unassigned(&mut left));
+    let totals = totals(&workers, &bills, &left)?;
+    let formula_mismatches = workers.iter().map(|worker| worker.mismatches).sum();
+    let mut customers: Vec<i64> = bills.iter().map(|billed| billed.bill.customer_id).collect();
+    customers.dedup();
+    let customers = customers.len() as u64;
+    Ok(RunReport {
+        billing_period: job.period,
+        invoice_id,
+        progress: Done { bytes_read: bytes, bytes_total: bytes, lines, customers },
+        totals,
+        customers: bills.into_iter().map(|billed| billed.bill).collect(),
+        unassigned: left
+            .into_iter()
+            .map(|((azure_customer_id, reason, currency), (name, lines, cost))| Unassigned {
+                azure_customer_id,
+                name: name.unwrap_or_default(),
+                currency,
+                lines,
+                cost,
+                reason,
+            })
+            .collect(),
+        checks: Checks { ties: true, formula_mismatches },
+        other_invoices,
+    })
+}
+
+/// The run's invoice, and the lines of others.
+fn invoices(job: &Job, workers: &[Worker<'_>]) -> Result<(Option<String>, Vec<OtherInvoice>), Failure> {
+    let mut found: BTreeMap<String, u64> = BTreeMap::new();
+    for (invoice, lines) in workers.iter().flat_map(|worker| &worker.invoices) {
+        *found.entry(String::from_utf8_lossy(invoice).into_owned()).or_default() += lines;
+    }
+    let Some(wanted) = &job.invoice_id else {
+        found.remove("");
+        let mut invoices = found.into_keys();
+        return Ok((invoices.next().filter(|_| invoices.next().is_none()), Vec::new()));
+    };
+    let known: Vec<&str> = found.keys().map(String::as_str).take(5).collect();
+    if !found.keys().any(|invoice| invoice.eq_ignore_ascii_case(wanted)) {
+        let message = format!("no line is of the invoice {wanted}; the files have {:?}", known.join(", "));
+        return Err(fault("", message).into());
+    }
+    found.retain(|invoice, _| !invoice.eq_ignore_ascii_case(wanted));
+    let others = found.into_iter().map(|(invoice_id, lines)| OtherInvoice { invoice_id, lines });
+    Ok((Some(wanted.clone()), others.collect()))
+}
+
+/// The sums of every currency. What was read is added up as it was read, what is billed as it was written: they must
+/// be equal, or the run must not be believed.
+fn totals(workers: &[Worker<'_>], bills: &[Billed], left: &Left) -> Result<Vec<Total>, Failure> {
+    let mut totals: BTreeMap<Currency, Total> = BTreeMap::new();
+    let nothing = |currency| Total {
+        currency,
+        lines: 0,
+        cost: Amount::ZERO,
+        billed_cost: Amount::ZERO,
+        unassigned_cost: Amount::ZERO,
+        charge: Amount::ZERO,
+        rounding: Amount::ZERO,
+        tax: Amount::ZERO,
+    };
+    for (currency, Read { lines, cost, tax }) in workers.iter().flat_map(|worker| &worker.totals) {
+        let total = totals.entry(*currency).or_insert_with(|| nothing(*currency));
+        total.lines += lines;
+        total.cost += *cost;
+        total.tax += *tax;
+    }
+    for Billed { bill, costs } in bills {
+        for (currency, cost) in costs {
+            totals.entry(*currency).or_insert_with(|| nothing(*currency)).billed_cost += *cost;
+        }
+        let total = totals.entry(bill.currency).or_insert_with(|| nothing(bill.currency));
+        total.charge += bill.charge;
+        total.rounding += bill.rounding;
+    }
+    for ((_, _, currency), (_, _, cost)) in left {
+        totals.entry(*currency).or_insert_with(|| nothing(*currency)).unassigned_cost += *cost;
+    }
+    for total in totals.values() {
+        if total.cost != total.billed_cost + total.unassigned_cost {
+            let (cost, billed, left) = (total.cost, total.billed_cost, total.unassigned_cost);
+            let currency = total.currency;
+            let message = format!("the files add up to {cost} {currency}, but {billed} is billed and {left} is left");
+            return Err(fault("", message).into());
+        }
+    }
+    Ok(totals.into_values().collect())
 }

@@ -1,0 +1,551 @@
+//! A bill's lines as rows of FOCUS 1.2 (FinOps Open Cost and Usage Specification, focus.finops.org).
+//!
+//! They are made from what the bill shows and its charge, so nothing else can be in them. Of the columns that the
+//! specification has on a condition, those are left out whose condition does not hold for a partner's bill: it publishes no
+//! price list (`ListUnitPrice`, `ContractedUnitPrice`), bills in the currency it prices in (`PricingCurrency…`), and neither
+//! sells nor shows commitment discounts and capacity reservations, which would tell what a line cost the partner. Costs do
+//! not differ from each other therefore.
+
+use crate::amount::{Amount, Decimal};
+use crate::columns::Kind;
+use crate::price::CHARGE_PLACES;
+use crate::render::{push_text, text};
+use crate::row::Row;
+use crate::scan::Scan;
+use crate::services::category;
+use jiff::ToSpan;
+use jiff::civil::{Date, date};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use std::collections::HashMap;
+use std::fmt;
+
+/// The columns, in the order of the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub(crate) enum Column {
+    BilledCost,
+    BillingAccountId,
+    BillingAccountName,
+    BillingAccountType,
+    BillingCurrency,
+    BillingPeriodEnd,
+    BillingPeriodStart,
+    ChargeCategory,
+    ChargeClass,
+    ChargeDescription,
+    ChargeFrequency,
+    ChargePeriodEnd,
+    ChargePeriodStart,
+    ConsumedQuantity,
+    ConsumedUnit,
+    ContractedCost,
+    EffectiveCost,
+    InvoiceId,
+    InvoiceIssuerName,
+    ListCost,
+    PricingCategory,
+    PricingQuantity,
+    PricingUnit,
+    ProviderName,
+    PublisherName,
+    RegionId,
+    RegionName,
+    ResourceId,
+    ResourceName,
+    ResourceType,
+    ServiceCategory,
+    ServiceName,
+    ServiceSubcategory,
+    SkuId,
+    SkuMeter,
+    SkuPriceId,
+    SubAccountId,
+    SubAccountName,
+    SubAccountType,
+    Tags,
+}
+
+pub(crate) const COLUMNS: [&str; 40] = [
+    "BilledCost",
+    "BillingAccountId",
+    "BillingAccountName",
+    "BillingAccountType",
+    "BillingCurrency",
+    "BillingPeriodEnd",
+    "BillingPeriodStart",
+    "ChargeCategory",
+    "ChargeClass",
+    "ChargeDescription",
+    "ChargeFrequency",
+    "ChargePeriodEnd",
+    "ChargePeriodStart",
+    "ConsumedQuantity",
+    "ConsumedUnit",
+    "ContractedCost",
+    "EffectiveCost",
+    "InvoiceId",
+    "InvoiceIssuerName",
+    "ListCost",
+    "PricingCategory",
+    "PricingQuantity",
+    "PricingUnit",
+    "ProviderName",
+    "PublisherName",
+    "RegionId",
+    "RegionName",
+    "ResourceId",
+    "ResourceName",
+    "ResourceType",
+    "ServiceCategory",
+    "ServiceName",
+    "ServiceSubcategory",
+    "SkuId",
+    "SkuMeter",
+    "SkuPriceId",
+    "SubAccountId",
+    "SubAccountName",
+    "SubAccountType",
+    "Tags",
+];
+
+/// What all rows of a bill have in common.
+pub(crate) struct Bill<'a> {
+    pub(crate) customer_id: i64,
+    pub(crate) customer: &'a str,
+    pub(crate) currency: &'a str,
+    pub(crate) issuer: &'a str,
+    pub(crate) invoice_id: Option<&'a str>,
+    pub(crate) first_day: Date,
+    pub(crate) end: Date,
+    /// Whether the month was final before, so that its lines correct what was invoiced.
+    pub(crate) is_correction: bool,
+}
+
+/// Makes the rows of one bill.
+pub(crate) struct Writer {
+    /// The columns that are the same in every row, as cells.
+    constant: [Vec<u8>; COLUMNS.len()],
+    correction: &'static str,
+    first_day: Date,
+    end: Date,
+    /// Where the bill's columns are, by kind.
+    places: [Places; 2],
+    categories: HashMap<Vec<u8>, (&'static str, &'static str)>,
+    days: HashMap<(u32, u32), [Vec<u8>; 2]>,
+    scan: Scan,
+    scratch: Vec<u8>,
+}
+
+/// Where in a kind's shown columns those are that FOCUS asks for; past the end where it has none.
+struct Places {
+    service: usize,
+    product_name: usize,
+    product_id: usize,
+    sku_id: usize,
+    publisher: usize,
+    quantity: usize,
+    billable: usize,
+    unit: usize,
+    meter: usize,
+    location: usize,
+    resource: usize,
+    consumed_service: usize,
+    account: usize,
+    account_name: usize,
+    plan: usize,
+    plan_name: usize,
+    charge_type: usize,
+    frequency: usize,
+    term: usize,
+    end: usize,
+    tags: usize,
+}
+
+impl Places {
+    fn of(kind: Kind) -> Places {
+        let place = |name| kind.shown_place(name).unwrap_or(usize::MAX);
+        let usage = kind == Kind::Usage;
+        Places {
+            service: place(if usage { "MeterCategory" } else { "ProductName" }),
+            product_name: place("ProductName"),
+            product_id: place("ProductId"),
+            sku_id: place("SkuId"),
+            publisher: place("PublisherName"),
+            quantity: place("Quantity"),
+            billable: place("BillableQuantity"),
+            unit: place(if usage { "Unit" } else { "UnitType" }),
+            meter: place(if usage { "MeterName" } else { "MeterDescription" }),
+            location: place("ResourceLocation"),
+            resource: place("ResourceURI"),
+            consumed_service: place("ConsumedService"),
+            account: place("EntitlementId"),
+            account_name: place("EntitlementDescription"),
+            plan: place("SubscriptionId"),
+            plan_name: place("SubscriptionDescription"),
+            charge_type: place("ChargeType"),
+            frequency: place("BillingFrequency"),
+            term: place("TermAndBillingCycle"),
+            end: place("ChargeEndDate"),
+            tags: place("Tags"),
+        }
+    }
+}
+
+/// `2026-10-01T00:00:00Z`
+fn instant(day: Date) -> Vec<u8> {
+    format!("{day}T00:00:00Z").into_bytes()
+}
+
+/// A cell of a row: one of the bill, or a piece of what was written beside it.
+#[derive(Clone, Copy)]
+enum Cell<'a> {
+    Constant,
+    Is(&'a [u8]),
+    Written(usize, usize),
+}
+
+impl Writer {
+    pub(crate) fn of(bill: &Bill<'_>) -> Writer {
+        let mut constant: [Vec<u8>; COLUMNS.len()] = std::array::from_fn(|_| Vec::new());
+        let mut set = |column: Column, text: &str| push_text(text, &mut constant[column as usize]);
+        set(Column::BillingAccountId, &bill.customer_id.to_string());
+        set(Column::BillingAccountName, bill.customer);
+        set(Column::BillingAccountType, "Customer");
+        set(Column::BillingCurrency, bill.currency);
+        set(Column::InvoiceIssuerName, bill.issuer);
+        set(Column::InvoiceId, bill.invoice_id.unwrap_or_default());
+        set(Column::ProviderName, "Microsoft");
+        constant[Column::BillingPeriodStart as usize] = instant(bill.first_day);
+        constant[Column::BillingPeriodEnd as usize] = instant(bill.end);
+        Writer {
+            constant,
+            correction: if bill.is_correction { "Correction" } else { "" },
+            first_day: bill.first_day,
+            end: bill.end,
+            places: [Places::of(Kind::Reconciliation), Places::of(Kind::Usage)],
+            categories: HashMap::new(),
+            days: HashMap::new(),
+            scan: Scan::default(),
+            scratch: Vec::new(),
+        }
+    }
+
+    /// The header, with its line feed.
+    pub(crate) fn header(out: &mut Vec<u8>) {
+        out.extend_from_slice(COLUMNS.join(",").as_bytes());
+        out.push(b'\n');
+    }
+
+    /// Appends the row of a line.
+    pub(crate) fn line(&mut self, row: Row<'_>, out: &mut Vec<u8>) {
+        let kind = row.kind();
+        let bytes = row.cells();
+        self.scan.read(bytes);
+        self.scan.ends.push(bytes.len() as u32);
+        let ends = &self.scan.ends;
+        let cell = |place: usize| -> &[u8] {
+            let Some(end) = ends.get(place) else { return &[] };
+            let begin = if place == 0 { 0 } else { ends[place - 1] as usize + 1 };
+            &bytes[begin..*end as usize]
+        };
+        let at = &self.places[usize::from(kind == Kind::Usage)];
+        let either = |first: usize, second: usize| match cell(first) {
+            [] => cell(second),
+            found => found,
+        };
+
+        let mut cells = [Cell::Constant; COLUMNS.len()];
+        let mut set = |column: Column, cell| cells[column as usize] = cell;
+        let scratch = &mut self.scratch;
+        scratch.clear();
+        let mut written = |write: &mut dyn FnMut(&mut Vec<u8>)| {
+            let begin = scratch.len();
+            write(scratch);
+            Cell::Written(begin, scratch.len())
+        };
+
+        let charge = written(&mut |out| Amount::of(row.charge(), CHARGE_PLACES).push(out));
+        for column in [Column::BilledCost, Column::ContractedCost, Column::EffectiveCost, Column::ListCost] {
+            set(column, charge);
+        }
+
+        let quantity = either(at.billable, at.quantity);
+        let number = Decimal::parse(quantity).ok().filter(|_| !quantity.is_empty());
+        let charge_type = cell(at.charge_type);
+        let category = match (kind, number) {
+            (Kind::Usage, Some(number)) if number.mantissa > 0 => "Usage",
+            (Kind::Usage, _) => "Adjustment",
+            _ if memchr::memmem::find(&charge_type.to_ascii_lowercase(), b"credit").is_some() => "Credit",
+            (Kind::Reconciliation, None) => "Adjustment",
+            (Kind::Reconciliation, Some(_)) => "Purchase",
+        };
+        let priced = matches!(category, "Usage" | "Purchase");
+        set(Column::ChargeCategory, Cell::Is(category.as_bytes()));
+        set(Column::ChargeClass, Cell::Is(self.correction.as_bytes()));
+        let once = cell(at.frequency).eq_ignore_ascii_case(b"OneTime")
+            || cell(at.term).to_ascii_lowercase().starts_with(b"one");
+        let frequency = match category {
+            "Usage" => "Usage-Based",
+            "Purchase" if !once => "Recurring",
+            _ => "One-Time",
+        };
+        set(Column::ChargeFrequency, Cell::Is(frequency.as_bytes()));
+
+        let service = or(cell(at.service), or(cell(at.product_name), b"Azure"));
+        set(Column::ChargeDescription, Cell::Is(or(cell(at.product_name), service)));
+        set(Column::ServiceName, Cell::Is(service));
+        let (group, subgroup) = match self.categories.get(service) {
+            Some(known) => *known,
+            None => {
+                let known = match kind {
+                    Kind::Usage => category_of(service),
+                    Kind::Reconciliation => ("Business Applications", "Other (Business Applications)"),
+                };
+                self.categories.insert(service.to_vec(), known);
+                known
+            }
+        };
+        set(Column::ServiceCategory, Cell::Is(group.as_bytes()));
+        set(Column::ServiceSubcategory, Cell::Is(subgroup.as_bytes()));
+        set(Column::PublisherName, Cell::Is(or(cell(at.publisher), b"Microsoft")));
+
+        let end = match kind {
+            Kind::Usage => 0,
+            Kind::Reconciliation => crate::line::day(&text(cell(at.end)).into_bytes()).unwrap_or(0),
+        };
+        let [start, until] = self.days.entry((row.day(), end)).or_insert_with(|| {
+            let (from, to) = period(row.day(), end, kind, (self.first_day, self.end));
+            [instant(from), instant(to)]
+        });
+        set(Column::ChargePeriodStart, Cell::Is(start));
+        set(Column::ChargePeriodEnd, Cell::Is(until));
+
+        let unit = or(cell(at.unit), b"Units");
+        if category == "Usage" {
+            set(Column::ConsumedQuantity, Cell::Is(quantity));
+            set(Column::ConsumedUnit, Cell::Is(unit));
+        }
+        if priced {
+            set(Column::PricingCategory, Cell::Is(b"Standard"));
+            set(Column::PricingQuantity, Cell::Is(quantity));
+            set(Column::PricingUnit, Cell::Is(unit));
+        }
+        let sku = match (cell(at.product_id), cell(at.sku_id)) {
+            ([], []) => Cell::Is(service),
+            ([], one) | (one, []) => Cell::Is(one),
+            (product, sku) => written(&mut |out| joined(product, sku, out)),
+        };
+        set(Column::SkuId, sku);
+        set(Column::SkuPriceId, sku);
+        set(Column::SkuMeter, Cell::Is(or(cell(at.meter), service)));
+
+        let location = cell(at.location);
+        set(Column::RegionId, Cell::Is(location));
+        set(Column::RegionName, Cell::Is(location));
+        let resource = cell(at.resource);
+        if !resource.is_empty() {
+            set(Column::ResourceId, Cell::Is(resource));
+            set(Column::ResourceName, written(&mut |out| resource_name(resource, out)));
+            set(Column::ResourceType, written(&mut |out| resource_type(resource, cell(at.consumed_service), out)));
+        }
+        let (account, name) = match cell(at.account) {
+            [] => (cell(at.plan), cell(at.plan_name)),
+            account => (account, cell(at.account_name)),
+        };
+        if !account.is_empty() {
+            set(Column::SubAccountId, Cell::Is(account));
+            set(Column::SubAccountName, Cell::Is(name));
+            set(Column::SubAccountType, Cell::Is(b"Subscription"));
+        }
+        let tags = cell(at.tags);
+        if !tags.is_empty() {
+            set(Column::Tags, written(&mut |out| push_tags(tags, out)));
+        }
+
+        for (i, cell) in cells.iter().enumerate() {
+            if i > 0 {
+                out.push(b',');
+            }
+            out.extend_from_slice(match cell {
+                Cell::Constant => &self.constant[i],
+                Cell::Is(bytes) => bytes,
+                Cell::Written(from, to) => &self.scratch[*from..*to],
+            });
+        }
+        out.push(b'\n');
+    }
+
+    /// Appends a row that is no line of Microsoft's: the rounding, or a correction of a month before.
+    pub(crate) fn own(&mut self, description: &str, charge: Amount, corrects: Option<(Date, Date)>, out: &mut Vec<u8>) {
+        let (from, to) = corrects.unwrap_or((self.first_day, self.end));
+        for (i, name) in COLUMNS.iter().enumerate() {
+            if i > 0 {
+                out.push(b',');
+            }
+            match *name {
+                "BilledCost" | "ContractedCost" | "EffectiveCost" | "ListCost" => charge.push(out),
+                "ChargeCategory" => out.extend_from_slice(b"Adjustment"),
+                "ChargeClass" if corrects.is_some() => out.extend_from_slice(b"Correction"),
+                "ChargeClass" => out.extend_from_slice(self.correction.as_bytes()),
+                "ChargeDescription" => push_text(description, out),
+                "ChargeFrequency" => out.extend_from_slice(b"One-Time"),
+                "ChargePeriodStart" => out.extend_from_slice(&instant(from)),
+                "ChargePeriodEnd" => out.extend_from_slice(&instant(to)),
+                "PublisherName" => out.extend_from_slice(&self.constant[Column::InvoiceIssuerName as usize]),
+                "ServiceCategory" => out.extend_from_slice(b"Other"),
+                "ServiceSubcategory" => out.extend_from_slice(b"Other (Other)"),
+                "ServiceName" => out.extend_from_slice(b"Billing"),
+                _ => out.extend_from_slice(&self.constant[i]),
+            }
+        }
+        out.push(b'\n');
+    }
+}
+
+fn or<'a>(cell: &'a [u8], otherwise: &'a [u8]) -> &'a [u8] {
+    if cell.is_empty() { otherwise } else { cell }
+}
+
+fn category_of(service: &[u8]) -> (&'static str, &'static str) {
+    category(&text(service))
+}
+
+/// The first day of a charge, and the day after its last: usage is of one day, a purchase for all days up to and with its
+/// last. What has no dates is for the whole month.
+fn period(day: u32, end: u32, kind: Kind, month: (Date, Date)) -> (Date, Date) {
+    // Days were dates when they were read.
+    let of = |day: u32| date((day / 10_000) as i16, (day / 100 % 100) as i8, (day % 100) as i8);
+    let after = |day: Date| day.saturating_add(1.day());
+    match kind {
+        _ if day == 0 => month,
+        Kind::Usage => (of(day), after(of(day))),
+        Kind::Reconciliation if end >= day => (of(day), after(of(end))),
+        Kind::Reconciliation => (of(day), month.1.max(after(of(day)))),
+    }
+}
+
+/// Both ids with a colon between them, as a CSV cell.
+fn joined(product: &[u8], sku: &[u8], out: &mut Vec<u8>) {
+    if product[0] == b'"' || sku[0] == b'"' || sku[0] == b'\'' {
+        push_text(&format!("{}:{}", text(product), text(sku)), out);
+    } else {
+        out.extend_from_slice(product);
+        out.push(b':');
+        out.extend_from_slice(sku);
+    }
+}
+
+/// The last part of a resource's path.
+fn resource_name(resource: &[u8], out: &mut Vec<u8>) {
+    if matches!(resource[0], b'"' | b'\'') {
+        let path = text(resource);
+        push_text(path.rsplit('/').find(|part| !part.is_empty()).unwrap_or(&path), out);
+        return;
+    }
+    let name = resource.rsplit(|b| *b == b'/').find(|part| !part.is_empty()).unwrap_or(resource);
+    match name[0] {
+        b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => out.extend_from_slice(name),
+        _ => push_text(&String::from_utf8_lossy(name), out),
+    }
+}
+
+/// `Microsoft.Compute/virtualMachines`, from what stands after `/providers/` in a resource's path.
+fn resource_type(resource: &[u8], service: &[u8], out: &mut Vec<u8>) {
+    let plain = !matches!(resource[0], b'"' | b'\'');
+    let kind = memchr::memmem::find(resource, b"/providers/").map(|at| &resource[at + 11..]).filter(|_| plain);
+    if let Some(kind) = kind {
+        let mut parts = kind.splitn(3, |b| *b == b'/');
+        if let (Some(provider), Some(name)) = (parts.next(), parts.next())
+            && provider.first().is_some_and(u8::is_ascii_alphabetic)
+        {
+            out.extend_from_slice(provider);
+            out.push(b'/');
+            out.extend_from_slice(name);
+            return;
+        }
+    }
+    out.extend_from_slice(or(service, b"Resource"));
+}
+
+/// Tags as a JSON object of plain values (FOCUS 1.2, "Key-value format"); Microsoft leaves the braces out now and then. What
+/// cannot be read is left out.
+fn push_tags(cell: &[u8], out: &mut Vec<u8>) {
+    let given = text(cell);
+    let given = given.trim();
+    let object = if given.starts_with('{') { given.to_owned() } else { format!("{{{given}}}") };
+    if serde_json::from_str(&object).is_ok_and(|Tags(some)| some) {
+        out.push(b'"');
+        out.extend_from_slice(object.replace('"', "\"\"").as_bytes());
+        out.push(b'"');
+    }
+}
+
+/// Whether an object has any fields. One with objects or arrays in it cannot be read as this.
+struct Tags(bool);
+
+impl<'de> Deserialize<'de> for Tags {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Each;
+
+        impl<'de> Visitor<'de> for Each {
+            type Value = Tags;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of plain values")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Tags, A::Error> {
+                let mut some = false;
+                while map.next_entry::<IgnoredAny, Plain>()?.is_some() {
+                    some = true;
+                }
+                Ok(Tags(some))
+            }
+        }
+
+        deserializer.deserialize_map(Each)
+    }
+}
+
+/// A value that is neither an object nor an array.
+struct Plain;
+
+impl<'de> Deserialize<'de> for Plain {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+
+        impl Visitor<'_> for Any {
+            type Value = Plain;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a plain value")
+            }
+
+            fn visit_str<E>(self, _: &str) -> Result<Plain, E> {
+                Ok(Plain)
+            }
+
+            fn visit_bool<E>(self, _: bool) -> Result<Plain, E> {
+                Ok(Plain)
+            }
+
+            fn visit_i64<E>(self, _: i64) -> Result<Plain, E> {
+                Ok(Plain)
+            }
+
+            fn visit_u64<E>(self, _: u64) -> Result<Plain, E> {
+                Ok(Plain)
+            }
+
+            fn visit_f64<E>(self, _: f64) -> Result<Plain, E> {
+                Ok(Plain)
+            }
+
+            fn visit_unit<E>(self) -> Result<Plain, E> {
+                Ok(Plain)
+            }
+        }
+
+        deserializer.deserialize_any(Any)
+    }
+}

@@ -1,0 +1,135 @@
+//! Which column of a file is what: read from its header, never from its position.
+
+use crate::columns::{Kind, ROLES, Role};
+
+/// No such column in the file.
+const NONE: u16 = u16::MAX;
+
+/// The columns of one file.
+#[derive(Clone, Debug)]
+pub(crate) struct Layout {
+    pub(crate) kind: Kind,
+    /// The names as the file has them.
+    pub(crate) names: Vec<String>,
+    /// For each column of the kind, where the file has it.
+    places: Vec<u16>,
+    roles: [u16; ROLES],
+    /// Whether the file is JSON: earned credit is a fraction there, and a percentage in CSV.
+    pub(crate) fractions: bool,
+}
+
+/// How names are compared: the letters and digits, in lower case.
+fn folded(name: &str) -> String {
+    name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+}
+
+/// Where a kind has the column that a file calls so.
+pub(crate) fn column_named(kind: Kind, name: &str) -> Option<usize> {
+    let name = folded(name);
+    let is = |known: &&str| folded(known) == name;
+    let by_name = kind.columns().iter().position(|column| is(&column.name));
+    by_name.or_else(|| kind.columns().iter().position(|column| column.aliases.iter().any(|alias| is(alias))))
+}
+
+impl Layout {
+    /// Reads a header.
+    ///
+    /// # Errors
+    /// A header of no known kind, one without a column that a bill cannot do without, or one with a column twice: what
+    /// is wrong, in words.
+    pub(crate) fn of(names: Vec<String>, fractions: bool) -> Result<Layout, Vec<String>> {
+        let has = |name: &str| names.iter().any(|given| folded(given) == folded(name));
+        let kind = if has("BillingPreTaxTotal") || has("UsageDate") {
+            Kind::Usage
+        } else if has("Subtotal") || has("TermAndBillingCycle") || has("TotalForCustomer") {
+            Kind::Reconciliation
+        } else {
+            let shown: Vec<&str> = names.iter().take(5).map(String::as_str).collect();
+            return Err(vec![format!(
+                "is neither {} nor {}: it has none of their money columns, Subtotal and BillingPreTaxTotal; its first \
+                 columns are {:?}",
+                Kind::Reconciliation.describe(),
+                Kind::Usage.describe(),
+                shown.join(", ").chars().take(200).collect::<String>()
+            )]);
+        };
+        let mut places = vec![NONE; kind.columns().len()];
+        let mut wrong = Vec::new();
+        for (place, name) in names.iter().enumerate() {
+            let Some(column) = column_named(kind, name) else { continue };
+            if std::mem::replace(&mut places[column], place as u16) != NONE {
+                wrong.push(format!("has the column {} twice", kind.columns()[column].name));
+            }
+        }
+        let mut roles = [NONE; ROLES];
+        for role in ALL {
+            roles[role as usize] = kind.column(role).map_or(NONE, |column| places[column]);
+        }
+        let layout = Layout { kind, names, places, roles, fractions };
+        let total = layout.has(Role::Total) && layout.has(Role::Tax);
+        for role in [Role::CustomerId, Role::Currency, Role::Cost] {
+            let computed = role == Role::Cost && kind == Kind::Reconciliation && total;
+            if !layout.has(role) && !computed {
+                let name = kind.column(role).map_or("", |column| kind.columns()[column].name);
+                wrong.push(format!("looks like {}, but has no column {name}", kind.describe()));
+            }
+        }
+        if wrong.is_empty() { Ok(layout) } else { Err(wrong) }
+    }
+
+    /// All columns of a kind, in its own order.
+    pub(crate) fn whole(kind: Kind) -> Layout {
+        let names = kind.columns().iter().map(|column| column.name.to_owned()).collect();
+        let places = (0..kind.columns().len() as u16).collect();
+        let roles = ALL.map(|role| kind.column(role).map_or(NONE, |column| column as u16));
+        Layout { kind, names, places, roles, fractions: true }
+    }
+
+    /// Where the file has the column of a role.
+    pub(crate) fn role(&self, role: Role) -> Option<usize> {
+        let place = self.roles[role as usize];
+        (place != NONE).then_some(place.into())
+    }
+
+    pub(crate) fn has(&self, role: Role) -> bool {
+        self.role(role).is_some()
+    }
+
+    /// For each column that is shown, or that is not, where the file has it, and whether it holds numbers.
+    pub(crate) fn places(&self, shown: bool) -> Vec<(Option<usize>, bool)> {
+        let columns = self.kind.columns().iter().enumerate().filter(|(_, column)| column.shown == shown);
+        columns
+            .map(|(i, _)| {
+                let place = self.places[i];
+                ((place != NONE).then_some(place.into()), self.kind.is_number(i))
+            })
+            .collect()
+    }
+}
+
+/// In their order.
+const ALL: [Role; ROLES] = [
+    Role::CustomerId,
+    Role::CustomerName,
+    Role::Invoice,
+    Role::Publisher,
+    Role::ProductId,
+    Role::SkuId,
+    Role::ChargeType,
+    Role::MeterCategory,
+    Role::ProductName,
+    Role::SubscriptionId,
+    Role::SubscriptionName,
+    Role::UsageDate,
+    Role::ChargeStart,
+    Role::Quantity,
+    Role::BillableQuantity,
+    Role::UnitPrice,
+    Role::EffectiveUnitPrice,
+    Role::ExchangeRate,
+    Role::EarnedCredit,
+    Role::Cost,
+    Role::Tax,
+    Role::Total,
+    Role::Currency,
+];

@@ -1,0 +1,289 @@
+//! One line item: its cells, and what they say.
+
+use crate::amount::{Amount, Decimal, power};
+use crate::columns::{Kind, Role};
+use crate::currency::Currency;
+use crate::layout::Layout;
+use crate::scan::Scan;
+use jiff::civil::Date;
+
+/// A record of a scanned block.
+pub(crate) struct Line<'a> {
+    pub(crate) layout: &'a Layout,
+    pub(crate) block: &'a [u8],
+    pub(crate) scan: &'a Scan,
+    /// Where it begins in the block.
+    pub(crate) start: usize,
+    /// Where its cells end in the block; a carriage return before the line feed belongs to none.
+    pub(crate) ends: &'a [u32],
+}
+
+/// What is wrong with a line: the column by its place in the file, and why.
+pub(crate) type Wrong = (Option<usize>, String);
+
+impl<'a> Line<'a> {
+    /// Where a cell begins and ends in the block, quotes included.
+    pub(crate) fn range(&self, place: usize) -> (usize, usize) {
+        let from = if place == 0 { self.start } else { self.ends[place - 1] as usize + 1 };
+        let mut to = self.ends[place] as usize;
+        if place + 1 == self.ends.len() && to > from && self.block[to - 1] == b'\r' {
+            to -= 1;
+        }
+        (from, to)
+    }
+
+    /// A cell without its quotes; a quote within is still doubled.
+    pub(crate) fn cell(&self, place: usize) -> &'a [u8] {
+        let (from, to) = self.range(place);
+        match &self.block[from..to] {
+            [b'"', inner @ .., b'"'] => inner,
+            plain => plain,
+        }
+    }
+
+    /// The cell of a role, trimmed; empty where the file has no such column.
+    pub(crate) fn get(&self, role: Role) -> &'a [u8] {
+        self.layout.role(role).map_or(&[][..], |place| self.cell(place).trim_ascii())
+    }
+
+    /// The number of a role; `None` where the cell is empty.
+    fn number(&self, role: Role, wrong: &mut Vec<Wrong>) -> Option<Decimal> {
+        let text = self.get(role);
+        if text.is_empty() {
+            return None;
+        }
+        match Decimal::parse(text) {
+            // A trillion is more than any line item, and leaves room for sums.
+            Ok(number) if number.places > 26 || number.mantissa.abs() < power(12 + number.places) => Some(number),
+            Ok(_) => self.refuse(role, "is larger than any line item", wrong),
+            Err(e) => self.refuse(role, &e.to_string(), wrong),
+        }
+    }
+
+    fn refuse<T>(&self, role: Role, why: &str, wrong: &mut Vec<Wrong>) -> Option<T> {
+        let shown: String = String::from_utf8_lossy(self.get(role)).chars().take(60).collect();
+        wrong.push((self.layout.role(role), format!("{shown:?} {why}")));
+        None
+    }
+
+    /// Reads what the engine needs, and notes everything that cannot be read.
+    pub(crate) fn values(&self, wrong: &mut Vec<Wrong>) -> Option<Values> {
+        let before = wrong.len();
+        let mut cost = self.number(Role::Cost, wrong);
+        let (mut tax, mut mismatch) = (Decimal::default(), false);
+        if self.layout.kind == Kind::Reconciliation {
+            tax = self.number(Role::Tax, wrong).unwrap_or_default();
+            match (cost, self.number(Role::Total, wrong)) {
+                (Some(cost), Some(total)) => {
+                    let added = Amount::from(cost) + Amount::from(tax);
+                    mismatch = (added - Amount::from(total)).abs() > Amount::of(1, 2);
+                }
+                // Microsoft's total less the tax is what the subtotal is.
+                (None, Some(total)) => cost = less(total, tax),
+                _ => {}
+            }
+        }
+        if cost.is_none() && wrong.len() == before {
+            wrong.push((self.layout.role(Role::Cost), "is empty, where the line's cost has to be".to_owned()));
+        }
+        let currency = self.get(Role::Currency);
+        let currency: Option<Currency> = std::str::from_utf8(currency).ok().and_then(|code| code.parse().ok());
+        if currency.is_none() {
+            self.refuse::<()>(Role::Currency, "is no currency code of ISO 4217 such as USD", wrong);
+        }
+        let quantity = self.number(Role::Quantity, wrong);
+        let billable = self.number(Role::BillableQuantity, wrong);
+        let unit_price = self.number(Role::UnitPrice, wrong);
+        let effective_price = self.number(Role::EffectiveUnitPrice, wrong);
+        let exchange = self.number(Role::ExchangeRate, wrong).unwrap_or(ONE);
+        let credit = self.number(Role::EarnedCredit, wrong).unwrap_or_default();
+        let credit = self.fraction(credit);
+        if credit.mantissa < 0 {
+            self.refuse::<()>(Role::EarnedCredit, "is less than nothing", wrong);
+        }
+        let mut day = self.day(Role::UsageDate, wrong);
+        if day == 0 {
+            day = self.day(Role::ChargeStart, wrong);
+        }
+        let quantity = billable.or(quantity);
+        match (cost, currency) {
+            (Some(cost), Some(currency)) if wrong.len() == before => {
+                mismatch |= match (effective_price, quantity) {
+                    (Some(price), Some(quantity)) => !agrees([price, quantity, exchange], cost),
+                    _ => false,
+                };
+                Some(Values { cost, tax, currency, quantity, unit_price, exchange, credit, day, mismatch })
+            }
+            _ => None,
+        }
+    }
+
+    /// Earned credit as a fraction: 15 in a CSV file and 0.15 in JSON are the same. It has never been between 0 and 1 %.
+    fn fraction(&self, credit: Decimal) -> Decimal {
+        let one = power(credit.places);
+        let percent = credit.mantissa > one || credit.mantissa == one && !self.layout.fractions;
+        if percent { Decimal { places: credit.places + 2, ..credit } } else { credit }
+    }
+
+    /// A day as `yyyymmdd`; 0 where there is none.
+    fn day(&self, role: Role, wrong: &mut Vec<Wrong>) -> u32 {
+        let text = self.get(role);
+        match day(text) {
+            Some(day) => day,
+            None => {
+                let why = "is no date such as 2026-10-01, 2026-10-01T00:00:00Z or 10/1/2026 (month first)";
+                self.refuse(role, why, wrong).unwrap_or(0)
+            }
+        }
+    }
+}
+
+pub(crate) const ONE: Decimal = Decimal { mantissa: 1, places: 0 };
+
+/// The numbers of a line.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Values {
+    /// Without tax.
+    pub(crate) cost: Decimal,
+    pub(crate) tax: Decimal,
+    pub(crate) currency: Currency,
+    /// What the unit price is multiplied with.
+    pub(crate) quantity: Option<Decimal>,
+    /// The list price, in the currency that `exchange` leads from.
+    pub(crate) unit_price: Option<Decimal>,
+    /// To the currency of the line.
+    pub(crate) exchange: Decimal,
+    /// The partner earned credit as a fraction of the price before it.
+    pub(crate) credit: Decimal,
+    /// Of the usage, or the first of the charged period, as `yyyymmdd`; 0 for none.
+    pub(crate) day: u32,
+    /// Whether Microsoft's own formula does not hold.
+    pub(crate) mismatch: bool,
+}
+
+/// The difference of two decimals, as long as it has at most 38 digits.
+fn less(a: Decimal, b: Decimal) -> Option<Decimal> {
+    let places = a.places.max(b.places);
+    let a = a.mantissa.checked_mul(power(places - a.places))?;
+    let b = b.mantissa.checked_mul(power(places - b.places))?;
+    Some(Decimal { mantissa: a.checked_sub(b)?, places })
+}
+
+/// Whether the product is within 0.01 of what it should be.
+fn agrees(factors: [Decimal; 3], cost: Decimal) -> bool {
+    let short = |d: Decimal| u64::try_from(d.mantissa.unsigned_abs()).is_ok();
+    let places = factors.iter().map(|factor| factor.places).sum::<u8>();
+    if factors.iter().all(|factor| short(*factor)) && places <= 38 {
+        let mantissa = factors.iter().try_fold(1_i128, |product, factor| product.checked_mul(factor.mantissa));
+        if let Some(mantissa) = mantissa {
+            // Both as counts of 10^-6, rounded down: near enough to know what is far from a cent.
+            let millionths = |mantissa: i128, places: u8| match places {
+                0..6 => mantissa.checked_mul(power(6 - places)),
+                _ => Some(divided(mantissa, power(places - 6))),
+            };
+            if let (Some(product), Some(cost)) = (millionths(mantissa, places), millionths(cost.mantissa, cost.places)) {
+                let off = (product - cost).abs();
+                if (off - 10_000).abs() > 2 {
+                    return off < 10_000;
+                }
+            }
+        }
+    }
+    agrees_exactly(factors, cost)
+}
+
+/// Division that is quick where both are short.
+fn divided(a: i128, b: i128) -> i128 {
+    match (i64::try_from(a), i64::try_from(b)) {
+        (Ok(a), Ok(b)) => (a / b).into(),
+        _ => a / b,
+    }
+}
+
+#[cold]
+fn agrees_exactly(factors: [Decimal; 3], cost: Decimal) -> bool {
+    use num_bigint::{BigInt, Sign};
+    let places = factors.iter().map(|factor| u32::from(factor.places)).sum::<u32>();
+    let product: BigInt = factors.iter().map(|factor| BigInt::from(factor.mantissa)).product();
+    // Both as counts of 10^-(places of both), so that nothing is rounded.
+    let ten = |exponent: u32| BigInt::from(10).pow(exponent);
+    let off = product * ten(cost.places.into()) - BigInt::from(cost.mantissa) * ten(places);
+    let off = if off.sign() == Sign::Minus { -off } else { off };
+    off * 100 <= ten(places + u32::from(cost.places))
+}
+
+/// A date of Microsoft's files as `yyyymmdd`, 0 where it says none; `None` where it is no date. A time of day after it is
+/// not looked at.
+pub(crate) fn day(text: &[u8]) -> Option<u32> {
+    if text.is_empty() {
+        return Some(0);
+    }
+    let date = text.split(|b| matches!(b, b'T' | b't' | b' ')).next().unwrap_or(text);
+    let (separator, iso) = if date.contains(&b'/') { (b'/', false) } else { (b'-', true) };
+    let mut parts = date.split(|b| *b == separator).map(|part| {
+        let digits = !part.is_empty() && part.len() <= 4 && part.iter().all(u8::is_ascii_digit);
+        digits.then(|| part.iter().fold(0, |number, b| number * 10 + u32::from(b - b'0')))
+    });
+    let (Some(first), Some(second), Some(third), None) = (parts.next()?, parts.next()?, parts.next()?, parts.next())
+    else {
+        return None;
+    };
+    let (year, month, day) = if iso { (first, second, third) } else { (third, first, second) };
+    if year == 1 {
+        return Some(0);
+    }
+    let date = Date::new(i16::try_from(year).ok()?, i8::try_from(month).ok()?, i8::try_from(day).ok()?);
+    date.is_ok_and(|date| date.year() >= 1900).then_some(year * 10_000 + month * 100 + day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days() {
+        for (text, expected) in [
+            ("2026-10-01", Some(20_261_001)),
+            ("2026-10-01T00:00:00Z", Some(20_261_001)),
+            ("2026-10-01T00:00:00.0000000Z", Some(20_261_001)),
+            ("10/1/2026", Some(20_261_001)),
+            ("10/01/2026 12:00:00 AM", Some(20_261_001)),
+            ("", Some(0)),
+            ("0001-01-01", Some(0)),
+            ("0001-01-01T00:00:00Z", Some(0)),
+            ("1/1/0001", Some(0)),
+            ("1/1/0001 12:00:00 AM", Some(0)),
+            ("13/1/2026", None),
+            ("2026-13-01", None),
+            ("2026-10", None),
+            ("2026-10-01-01", None),
+            ("20261001", None),
+            ("1.10.2026", None),
+            ("2026-02-29", None),
+            ("45931", None),
+            ("-1-1-2026", None),
+        ] {
+            assert_eq!(day(text.as_bytes()), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn formulas() {
+        let decimal = |text: &str| Decimal::parse(text.as_bytes()).unwrap();
+        for (factors, cost, agree) in [
+            (["2", "3", "1"], "6", true),
+            (["2", "3", "1"], "6.01", true),
+            (["2", "3", "1"], "6.0100000001", false),
+            (["2", "3", "1"], "5.99", true),
+            (["2", "3", "1"], "5.9899999999", false),
+            (["2", "-3", "1.5"], "-9", true),
+            (["2", "-3", "1.5"], "9", false),
+            (["0.1999968000511991808131", "12.0000000001", "1.08123456789"], "2.5949", true),
+            (["0.1999968000511991808131", "12.0000000001", "1.08123456789"], "2.6949", false),
+            (["999999999999.999999999999999999999999", "999999999999", "9999"], "1", false),
+        ] {
+            assert_eq!(agrees(factors.map(decimal), decimal(cost)), agree, "{factors:?} {cost}");
+            assert_eq!(agrees_exactly(factors.map(decimal), decimal(cost)), agree, "{factors:?} {cost}");
+        }
+    }
+}

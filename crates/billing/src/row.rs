@@ -1,0 +1,153 @@
+//! A priced line between reading and writing: the cells that its customer may see, and beside them, for the ledger and
+//! the sums, what only the partner may.
+
+use crate::amount::Amount;
+use crate::columns::Kind;
+use crate::currency::Currency;
+use crate::price::{Basis, Priced};
+
+/// Orders the lines of a bill, whatever order they came in: the day, the subscription, the service, and at last a digest of
+/// all the line's columns. Compared as bytes.
+pub(crate) const KEY: usize = 36;
+
+/// How lines are written to the spool: little-endian, the cells last.
+///
+/// | bytes | what |
+/// | --- | --- |
+/// | 0–4 | length of it all |
+/// | 4–40 | key |
+/// | 40–64 | cost: 10^-18, and the rest in 10^-36 |
+/// | 64–80 | charge in 10^-10 |
+/// | 80–82 | rule |
+/// | 82, 83 | basis, kind |
+/// | 84–88 | day |
+/// | 88–112 | where in the cells the service, the subscription's id and its name begin, and their lengths |
+/// | 112–115 | the currency of the cost |
+pub(crate) const HEAD: usize = 115;
+
+/// A row as it was spooled.
+#[derive(Clone, Copy)]
+pub(crate) struct Row<'a>(&'a [u8]);
+
+/// What stands before the cells.
+pub(crate) struct Head {
+    pub(crate) key: [u8; KEY],
+    pub(crate) cost: Amount,
+    pub(crate) currency: Currency,
+    pub(crate) priced: Priced,
+    pub(crate) kind: Kind,
+    pub(crate) day: u32,
+    /// Service, subscription's id, subscription's name: begin and length in the cells.
+    pub(crate) names: [(u32, u32); 3],
+}
+
+impl Head {
+    /// Writes it over the first bytes of a row that is otherwise complete.
+    pub(crate) fn write(&self, row: &mut [u8]) {
+        let length = row.len() as u32;
+        let (attos, rest) = self.cost.parts();
+        row[0..4].copy_from_slice(&length.to_le_bytes());
+        row[4..40].copy_from_slice(&self.key);
+        row[40..56].copy_from_slice(&attos.to_le_bytes());
+        row[56..64].copy_from_slice(&rest.to_le_bytes());
+        row[64..80].copy_from_slice(&self.priced.charge.to_le_bytes());
+        row[80..82].copy_from_slice(&self.priced.rule.to_le_bytes());
+        row[82] = self.priced.basis as u8;
+        row[83] = u8::from(self.kind == Kind::Usage);
+        row[84..88].copy_from_slice(&self.day.to_le_bytes());
+        row[112..115].copy_from_slice(self.currency.code().as_bytes());
+        for (i, (begin, length)) in self.names.iter().enumerate() {
+            row[88 + 8 * i..92 + 8 * i].copy_from_slice(&begin.to_le_bytes());
+            row[92 + 8 * i..96 + 8 * i].copy_from_slice(&length.to_le_bytes());
+        }
+    }
+}
+
+impl<'a> Row<'a> {
+    /// The row that these bytes begin with; `None` if they have not all of it.
+    pub(crate) fn first(bytes: &'a [u8]) -> Option<Row<'a>> {
+        let length = u32::from_le_bytes(*bytes.first_chunk()?) as usize;
+        bytes.get(..length).map(Row)
+    }
+
+    fn take<const N: usize>(self, at: usize) -> [u8; N] {
+        let mut taken = [0; N];
+        taken.copy_from_slice(&self.0[at..at + N]);
+        taken
+    }
+
+    /// How many bytes it has.
+    pub(crate) fn len(self) -> usize {
+        self.0.len()
+    }
+
+    pub(crate) fn bytes(self) -> &'a [u8] {
+        self.0
+    }
+
+    /// What it is ordered by: the key, and should two digests ever be alike, the rest.
+    pub(crate) fn order(self) -> (&'a [u8], &'a [u8]) {
+        (&self.0[4..4 + KEY], &self.0[4 + KEY..])
+    }
+
+    pub(crate) fn key(self) -> [u8; KEY] {
+        self.take(4)
+    }
+
+    pub(crate) fn cost(self) -> Amount {
+        Amount::from_parts(i128::from_le_bytes(self.take(40)), u64::from_le_bytes(self.take(56)))
+    }
+
+    /// The code of the cost's currency.
+    pub(crate) fn currency(self) -> [u8; 3] {
+        self.take(112)
+    }
+
+    /// In units of 10^-10.
+    pub(crate) fn charge(self) -> i128 {
+        i128::from_le_bytes(self.take(64))
+    }
+
+    pub(crate) fn rule(self) -> u16 {
+        u16::from_le_bytes(self.take(80))
+    }
+
+    pub(crate) fn basis(self) -> Basis {
+        Basis::ALL[usize::from(self.0[82])]
+    }
+
+    pub(crate) fn kind(self) -> Kind {
+        if self.0[83] == 1 { Kind::Usage } else { Kind::Reconciliation }
+    }
+
+    /// `yyyymmdd`, 0 for none.
+    pub(crate) fn day(self) -> u32 {
+        u32::from_le_bytes(self.take(84))
+    }
+
+    fn name(self, which: usize) -> &'a [u8] {
+        let begin = u32::from_le_bytes(self.take(88 + 8 * which)) as usize;
+        let length = u32::from_le_bytes(self.take(92 + 8 * which)) as usize;
+        self.cells().get(begin..begin + length).unwrap_or_default()
+    }
+
+    /// A meter category, or a product's name; as a cell of CSV.
+    pub(crate) fn service(self) -> &'a [u8] {
+        self.name(0)
+    }
+
+    /// As a cell of CSV.
+    pub(crate) fn subscription(self) -> &'a [u8] {
+        self.name(1)
+    }
+
+    /// As a cell of CSV.
+    pub(crate) fn subscription_name(self) -> &'a [u8] {
+        self.name(2)
+    }
+
+    /// What its customer sees: the shown columns of its kind as CSV, without a line feed.
+    pub(crate) fn cells(self) -> &'a [u8] {
+        &self.0[HEAD..]
+    }
+}

@@ -1,0 +1,402 @@
+//! Files, archives and exports, read as blocks of whole records.
+
+use crate::failure::{Failure, Fault};
+use crate::job::Input;
+use flate2::bufread::MultiGzDecoder;
+use serde::Deserialize;
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Bytes that are scanned at once: they stay in a core's cache.
+const BLOCK: usize = 256 << 10;
+
+/// The longest record: beyond it a quote is not closed, or the file is none of ours.
+const LONGEST_RECORD: usize = 4 << 20;
+
+/// One stream of records: a file, or one of those in an archive or an export.
+#[derive(Clone, Debug)]
+pub(crate) struct Member {
+    /// What messages call it.
+    pub(crate) name: String,
+    path: PathBuf,
+    packing: Packing,
+    /// Bytes on disk.
+    pub(crate) size: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Packing {
+    Plain,
+    Gzip,
+    /// The so-many-th entry of an archive.
+    Zip(usize),
+}
+
+/// What is wrong with a member as a whole.
+pub(crate) fn fault(name: &str, message: impl Into<String>) -> Fault {
+    Fault { file: name.to_owned(), line: None, column: None, message: message.into() }
+}
+
+/// All members of the inputs, in their order.
+///
+/// # Errors
+/// Inputs that are not there, are no archives though they look like it, or are exports with parts missing.
+pub(crate) fn members(inputs: &[Input]) -> Result<Vec<Member>, Failure> {
+    let (mut members, mut faults) = (Vec::new(), Vec::new());
+    for input in inputs {
+        let found = if input.path.is_dir() { export(input) } else { file(&input.name, &input.path) };
+        match found {
+            Ok(found) => members.extend(found),
+            Err(found) => faults.push(found),
+        }
+    }
+    if members.is_empty() && faults.is_empty() {
+        faults.push(fault("", "there is no file to read"));
+    }
+    if faults.is_empty() { Ok(members) } else { Err(Failure::Faults(faults)) }
+}
+
+/// What a file is, by its first bytes: names lie.
+fn file(name: &str, path: &Path) -> Result<Vec<Member>, Fault> {
+    let unreadable = |e: io::Error| fault(name, format!("cannot be read: {e}"));
+    let mut file = File::open(path).map_err(unreadable)?;
+    let size = file.metadata().map_err(unreadable)?.len();
+    let mut magic = [0; 4];
+    let read = read_up_to(&mut file, &mut magic).map_err(unreadable)?;
+    let member = |packing| Member { name: name.to_owned(), path: path.to_owned(), packing, size };
+    match &magic[..read] {
+        [0x1f, 0x8b, ..] => Ok(vec![member(Packing::Gzip)]),
+        [b'P', b'K', ..] => {
+            let archive = zip::ZipArchive::new(BufReader::new(file))
+                .map_err(|e| fault(name, format!("is no complete zip archive: {e}")))?;
+            let entries: Vec<(usize, String)> = (0..archive.len())
+                .filter_map(|i| Some((i, archive.name_for_index(i)?.ok()?.into_owned())))
+                .filter(|(_, entry)| !entry.ends_with('/') && !entry.starts_with("__MACOSX/"))
+                .collect();
+            if entries.is_empty() {
+                return Err(fault(name, "is an archive without files"));
+            }
+            let share = size / entries.len() as u64;
+            let entry = |(i, entry)| Member {
+                name: format!("{name}/{entry}"),
+                size: share,
+                ..member(Packing::Zip(i))
+            };
+            Ok(entries.into_iter().map(entry).collect())
+        }
+        _ => Ok(vec![member(Packing::Plain)]),
+    }
+}
+
+fn read_up_to(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match reader.read(&mut buffer[filled..])? {
+            0 => break,
+            read => filled += read,
+        }
+    }
+    Ok(filled)
+}
+
+/// The manifest of an export from Microsoft Graph (`microsoft.graph.partners.billing.manifest`).
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Manifest {
+    #[serde(default)]
+    data_format: Option<String>,
+    #[serde(default)]
+    blob_count: Option<u64>,
+    blobs: Vec<Blob>,
+}
+
+#[derive(Deserialize)]
+struct Blob {
+    name: String,
+}
+
+/// The parts that an export's manifest lists: all of them, or the bill would be too low.
+fn export(input: &Input) -> Result<Vec<Member>, Fault> {
+    let name = &input.name;
+    let unreadable = |e: io::Error| fault(name, format!("cannot be read: {e}"));
+    let mut manifests = Vec::new();
+    for entry in std::fs::read_dir(&input.path).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        let is_json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
+        if is_json && path.metadata().map_err(unreadable)?.len() < 16 << 20 {
+            let text = std::fs::read(&path).map_err(unreadable)?;
+            manifests.extend(serde_json::from_slice::<Manifest>(&text));
+        }
+    }
+    let [manifest] = manifests.as_slice() else {
+        return Err(fault(
+            name,
+            format!(
+                "must have one manifest of a Graph export, a JSON file with \"blobs\"; it has {}",
+                manifests.len()
+            ),
+        ));
+    };
+    if let Some(format) = &manifest.data_format
+        && !format.eq_ignore_ascii_case("compressedJSON")
+    {
+        return Err(fault(name, format!("has the data format {format:?}, where compressedJSON is known")));
+    }
+    let listed = manifest.blobs.len() as u64;
+    if let Some(count) = manifest.blob_count.filter(|count| *count != listed) {
+        return Err(fault(name, format!("lists {listed} blobs in its manifest, which says {count}")));
+    }
+    if listed == 0 {
+        return Err(fault(name, "lists no blobs in its manifest"));
+    }
+    let mut members = Vec::new();
+    for blob in &manifest.blobs {
+        // Blob names may have folders; a download puts the files side by side.
+        let relative = Path::new(&blob.name);
+        let safe = relative.components().all(|part| matches!(part, std::path::Component::Normal(_)));
+        let beside = relative.file_name().map(|file| input.path.join(file));
+        let path = Some(input.path.join(relative)).filter(|path| safe && path.is_file()).or(beside);
+        let shown = format!("{name}/{}", blob.name);
+        match path.filter(|path| path.is_file()) {
+            Some(path) => members.extend(file(&shown, &path)?),
+            None => return Err(fault(&shown, "is listed in the manifest, but is not there")),
+        }
+    }
+    Ok(members)
+}
+
+impl Member {
+    /// Whether it is cheaper to read several at once than one on several threads.
+    pub(crate) fn is_packed(&self) -> bool {
+        self.packing != Packing::Plain
+    }
+
+    /// Opens it and has it read, the bytes on disk counted.
+    pub(crate) fn read<T>(
+        &self,
+        bytes_read: &Arc<AtomicU64>,
+        with: impl FnOnce(&mut (dyn Read + Send)) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let unreadable = |e: io::Error| fault(&self.name, format!("cannot be read: {e}"));
+        let file = File::open(&self.path).map_err(unreadable)?;
+        let counted = Counted { file, read: Arc::clone(bytes_read) };
+        match self.packing {
+            Packing::Plain => with(&mut { counted }),
+            Packing::Gzip => with(&mut MultiGzDecoder::new(BufReader::with_capacity(BLOCK, counted))),
+            Packing::Zip(entry) => {
+                let no_archive =
+                    |e: zip::result::ZipError| fault(&self.name, format!("cannot be unpacked: {e}"));
+                let file = File::open(&self.path).map_err(unreadable)?;
+                let mut archive = zip::ZipArchive::new(BufReader::with_capacity(BLOCK, file)).map_err(no_archive)?;
+                let mut entry = archive.by_index(entry).map_err(no_archive)?;
+                let packed = entry.compressed_size();
+                let done = with(&mut entry);
+                bytes_read.fetch_add(packed, Ordering::Relaxed);
+                done
+            }
+        }
+    }
+}
+
+struct Counted {
+    file: File,
+    read: Arc<AtomicU64>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(buffer)?;
+        self.read.fetch_add(read as u64, Ordering::Relaxed);
+        Ok(read)
+    }
+}
+
+/// A block of whole records, and where in the unpacked file it begins.
+#[derive(Default)]
+pub(crate) struct Block {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) offset: u64,
+}
+
+/// Cuts a stream into blocks of whole records.
+pub(crate) struct Blocks<'a> {
+    reader: &'a mut (dyn Read + Send),
+    /// The beginning of a record that the last block did not have whole.
+    rest: Vec<u8>,
+    offset: u64,
+    at_end: bool,
+    /// Whether line feeds within quotes end no record: CSV, and not JSON Lines.
+    quoted: bool,
+}
+
+impl<'a> Blocks<'a> {
+    pub(crate) fn new(reader: &'a mut (dyn Read + Send)) -> Self {
+        Blocks { reader, rest: Vec::new(), offset: 0, at_end: false, quoted: true }
+    }
+
+    /// Takes the first record with its line feed, which says what the others are. A byte order mark before it is
+    /// skipped. What begins with `{` is JSON Lines, and stays to be read.
+    ///
+    /// # Errors
+    /// As [`Blocks::next`].
+    pub(crate) fn first(&mut self) -> Result<First, (u64, String)> {
+        let mut block = Block::default();
+        self.fill(&mut block.bytes, 4096)?;
+        let mark = if block.bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+        if block.bytes.starts_with(b"\xff\xfe") || block.bytes.starts_with(b"\xfe\xff") {
+            return Err((0, "is UTF-16: save it as UTF-8".to_owned()));
+        }
+        let Some(begin) = block.bytes[mark..].iter().position(|b| !b.is_ascii_whitespace()) else {
+            return Ok(First::Nothing);
+        };
+        self.offset = (mark + begin) as u64;
+        self.quoted = block.bytes[mark + begin] != b'{';
+        self.rest = block.bytes.split_off(mark + begin);
+        if !self.quoted {
+            return Ok(First::Json);
+        }
+        self.next(&mut block)?;
+        let end = record_length(&block.bytes);
+        // Back to where it came from, so that all that follows is cut anew.
+        let mut rest = block.bytes.split_off(end);
+        rest.append(&mut self.rest);
+        self.rest = rest;
+        self.offset = block.offset + end as u64;
+        Ok(First::Header(block.bytes))
+    }
+
+    /// The line that is to be read next, as far as it is in memory: what a JSON file begins with.
+    pub(crate) fn peek_line(&mut self) -> Result<Vec<u8>, (u64, String)> {
+        let mut rest = std::mem::take(&mut self.rest);
+        let mut wanted = BLOCK;
+        while !self.at_end && !rest.contains(&b'\n') && rest.len() < LONGEST_RECORD {
+            self.fill(&mut rest, wanted)?;
+            wanted *= 2;
+        }
+        self.rest = rest;
+        Ok(self.rest[..record_end(&self.rest)].to_vec())
+    }
+
+    /// Reads on, until there are so many bytes or no more.
+    fn fill(&mut self, bytes: &mut Vec<u8>, wanted: usize) -> Result<(), (u64, String)> {
+        let missing = wanted.saturating_sub(bytes.len()) as u64;
+        match (&mut *self.reader).take(missing).read_to_end(bytes) {
+            Ok(read) => {
+                self.at_end = (read as u64) < missing;
+                Ok(())
+            }
+            Err(e) => {
+                let why = match e.kind() {
+                    io::ErrorKind::UnexpectedEof => "ends in the middle: the file was cut off".to_owned(),
+                    _ => format!("cannot be read on: {e}"),
+                };
+                Err((self.offset + bytes.len() as u64, why))
+            }
+        }
+    }
+
+    /// Fills the block with the next records; false at the end.
+    ///
+    /// # Errors
+    /// What cannot be unpacked, or has a record without an end, and from which place in the file on.
+    pub(crate) fn next(&mut self, block: &mut Block) -> Result<bool, (u64, String)> {
+        block.bytes.clear();
+        block.bytes.append(&mut self.rest);
+        block.offset = self.offset;
+        let mut wanted = BLOCK.max(block.bytes.len() + 1);
+        loop {
+            if !self.at_end {
+                self.fill(&mut block.bytes, wanted)?;
+            }
+            if self.at_end && block.bytes.last().is_some_and(|last| *last != b'\n') {
+                block.bytes.push(b'\n');
+            }
+            if block.bytes.is_empty() {
+                return Ok(false);
+            }
+            let whole = if self.quoted { whole_records(&block.bytes) } else { whole_lines(&block.bytes) };
+            if whole > 0 && (!self.at_end || whole == block.bytes.len()) {
+                self.rest.extend_from_slice(&block.bytes[whole..]);
+                block.bytes.truncate(whole);
+                self.offset += whole as u64;
+                return Ok(true);
+            }
+            if self.at_end || block.bytes.len() - whole >= LONGEST_RECORD {
+                let message = "a record that begins here has no end: is a quote not closed?";
+                return Err((self.offset + whole as u64, message.to_owned()));
+            }
+            wanted = block.bytes.len() * 2;
+        }
+    }
+}
+
+/// What a stream begins with.
+pub(crate) enum First {
+    /// Nothing at all.
+    Nothing,
+    /// A record, as CSV.
+    Header(Vec<u8>),
+    /// An object.
+    Json,
+}
+
+/// How many bytes of it are whole records.
+fn whole_records(bytes: &[u8]) -> usize {
+    let mut within = memchr::memchr_iter(b'"', bytes).count() % 2 == 1;
+    for at in memchr::memrchr2_iter(b'"', b'\n', bytes) {
+        match bytes[at] {
+            b'"' => within = !within,
+            _ if !within => return at + 1,
+            _ => {}
+        }
+    }
+    0
+}
+
+/// Where the first line ends, its line feed not included.
+fn record_end(bytes: &[u8]) -> usize {
+    memchr::memchr(b'\n', bytes).unwrap_or(bytes.len())
+}
+
+fn whole_lines(bytes: &[u8]) -> usize {
+    memchr::memrchr(b'\n', bytes).map_or(0, |at| at + 1)
+}
+
+/// How many bytes the first record has, with its line feed.
+fn record_length(bytes: &[u8]) -> usize {
+    let mut within = false;
+    for at in memchr::memchr2_iter(b'"', b'\n', bytes) {
+        match bytes[at] {
+            b'"' => within = !within,
+            _ if !within => return at + 1,
+            _ => {}
+        }
+    }
+    bytes.len()
+}
+
+/// The lines, from 1, in which these rising places of a stream lie, as far as it can be read.
+pub(crate) fn lines_at(stream: &mut dyn Read, offsets: &[u64]) -> Vec<u64> {
+    let (mut at, mut line, mut lines) = (0_u64, 1_u64, Vec::new());
+    let mut buffer = vec![0; BLOCK];
+    while lines.len() < offsets.len() {
+        let read = match stream.read(&mut buffer) {
+            Ok(0) | Err(_) => break,
+            Ok(read) => read,
+        };
+        let mut from = 0;
+        while let Some(offset) = offsets.get(lines.len()).filter(|offset| **offset < at + read as u64) {
+            let to = offset.saturating_sub(at) as usize;
+            line += memchr::memchr_iter(b'\n', &buffer[from..to.max(from)]).count() as u64;
+            from = to.max(from);
+            lines.push(line);
+        }
+        line += memchr::memchr_iter(b'\n', &buffer[from..read]).count() as u64;
+        at += read as u64;
+    }
+    lines.resize(offsets.len(), line);
+    lines
+}

@@ -1,0 +1,228 @@
+//! Where priced lines wait until all are read: a file per thread, in which each bill's lines lie in sorted runs.
+
+use crate::failure::Failure;
+use crate::row::{KEY, Row};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+/// Rows that are sorted and written at once. Two threads, and what they write with, stay well below 300 MiB.
+const ARENA: usize = 48 << 20;
+
+/// Before each run, where the bill's run before it is: 8 bytes offset, 4 bytes length; 0 for none. So memory grows with
+/// bills, and not with lines.
+const LINK: usize = 12;
+
+/// A run in a spool file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Run {
+    /// Of its rows; its link stands before it.
+    offset: u64,
+    length: u32,
+}
+
+/// One thread's rows, in memory until there are many.
+pub(crate) struct Spool {
+    file: File,
+    path: String,
+    written: u64,
+    pub(crate) rows: Vec<u8>,
+    /// For each row the bill and the first bytes of its key, then where it begins.
+    index: Vec<(u64, u32)>,
+    /// The last run of every bill, and the bytes of all its runs.
+    pub(crate) last: Vec<(Run, u64)>,
+    out: Vec<u8>,
+}
+
+impl Spool {
+    /// A spool in a folder, without a name: it goes away with the process.
+    pub(crate) fn create(folder: &Path, thread: usize) -> Result<Spool, Failure> {
+        let path = folder.join(format!(".lines-{thread}"));
+        let file = File::options().read(true).write(true).create_new(true).open(&path);
+        let file = file.map_err(Failure::io("cannot create", &path))?;
+        std::fs::remove_file(&path).map_err(Failure::io("cannot remove", &path))?;
+        Ok(Spool {
+            file,
+            path: path.display().to_string(),
+            written: 0,
+            rows: Vec::with_capacity(ARENA + (1 << 20)),
+            index: Vec::new(),
+            last: Vec::new(),
+            out: Vec::new(),
+        })
+    }
+
+    /// Takes the row that begins here in `rows` and is complete, for a bill.
+    pub(crate) fn push(&mut self, bill: u32, begin: usize, key: &[u8; KEY]) -> Result<(), Failure> {
+        let day = u32::from_be_bytes([key[0], key[1], key[2], key[3]]);
+        self.index.push((u64::from(bill) << 32 | u64::from(day), begin as u32));
+        if self.rows.len() >= ARENA { self.flush() } else { Ok(()) }
+    }
+
+    /// Writes all rows as runs.
+    pub(crate) fn flush(&mut self) -> Result<(), Failure> {
+        let rows = &self.rows;
+        let order = |begin: u32| Row::first(&rows[begin as usize..]).map(Row::order);
+        self.index.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| order(a.1).cmp(&order(b.1))));
+        for of_bill in self.index.chunk_by(|a, b| a.0 >> 32 == b.0 >> 32) {
+            let bill = (of_bill[0].0 >> 32) as usize;
+            if self.last.len() <= bill {
+                self.last.resize(bill + 1, (Run::default(), 0));
+            }
+            let (before, bytes) = self.last[bill];
+            self.out.extend_from_slice(&before.offset.to_le_bytes());
+            self.out.extend_from_slice(&before.length.to_le_bytes());
+            let offset = self.written + self.out.len() as u64;
+            let mut length = 0;
+            for (_, begin) in of_bill {
+                if let Some(row) = rows.get(*begin as usize..).and_then(Row::first) {
+                    self.out.extend_from_slice(row.bytes());
+                    length += row.len();
+                }
+                if self.out.len() >= 1 << 20 {
+                    write(&self.file, &self.path, &mut self.out, &mut self.written)?;
+                }
+            }
+            self.last[bill] = (Run { offset, length: length as u32 }, bytes + length as u64);
+        }
+        write(&self.file, &self.path, &mut self.out, &mut self.written)?;
+        self.index.clear();
+        self.rows.clear();
+        Ok(())
+    }
+
+    /// Gives the memory back, when all is written.
+    pub(crate) fn finish(&mut self) -> Result<(), Failure> {
+        self.flush()?;
+        (self.rows, self.index, self.out) = (Vec::new(), Vec::new(), Vec::new());
+        Ok(())
+    }
+
+    fn read(&self, bytes: &mut [u8], offset: u64) -> Result<(), Failure> {
+        self.file
+            .read_exact_at(bytes, offset)
+            .map_err(|e| Failure::Io(format!("cannot read {}", self.path), e))
+    }
+}
+
+fn write(file: &File, path: &str, out: &mut Vec<u8>, written: &mut u64) -> Result<(), Failure> {
+    file.write_all_at(out, *written).map_err(|e| Failure::Io(format!("cannot write {path}"), e))?;
+    *written += out.len() as u64;
+    out.clear();
+    Ok(())
+}
+
+/// The rows of a bill in their order, from all its runs in all spools.
+pub(crate) struct Merge<'a> {
+    runs: Vec<Reader<'a>>,
+    /// The runs that have a row, the one with the first row on top. A row is read again from its run, so only its
+    /// key is here.
+    heap: BinaryHeap<Reverse<([u8; KEY], usize)>>,
+}
+
+struct Reader<'a> {
+    spool: &'a Spool,
+    /// What is still to be read from the file.
+    left: Run,
+    buffer: Vec<u8>,
+    at: usize,
+    step: usize,
+}
+
+impl Reader<'_> {
+    /// Reads until there is a whole row, or nothing.
+    fn fill(&mut self) -> Result<(), Failure> {
+        while Row::first(&self.buffer[self.at..]).is_none() && self.left.length > 0 {
+            self.buffer.drain(..self.at);
+            self.at = 0;
+            let had = self.buffer.len();
+            let more = self.step.max(had).min(self.left.length as usize);
+            self.buffer.resize(had + more, 0);
+            self.spool.read(&mut self.buffer[had..], self.left.offset)?;
+            self.left = Run { offset: self.left.offset + more as u64, length: self.left.length - more as u32 };
+        }
+        Ok(())
+    }
+
+    fn row(&self) -> Option<Row<'_>> {
+        Row::first(&self.buffer[self.at..])
+    }
+}
+
+/// Buffers of readers, kept for the next bill.
+pub(crate) type Buffers = Vec<Vec<u8>>;
+
+/// Memory for reading one bill's runs, and the least and most for one of them.
+const READING: usize = 24 << 20;
+const STEPS: (usize, usize) = (16 << 10, 128 << 10);
+
+impl<'a> Merge<'a> {
+    /// Of a bill, whose last run in each spool is given.
+    pub(crate) fn of(
+        last: impl Iterator<Item = (&'a Spool, Run)>,
+        buffers: &mut Buffers,
+    ) -> Result<Merge<'a>, Failure> {
+        let mut found = Vec::new();
+        for (spool, mut run) in last {
+            while run.length > 0 {
+                found.push((spool, run));
+                let mut link = [0; LINK];
+                spool.read(&mut link, run.offset - LINK as u64)?;
+                let (offset, length) = link.split_at(8);
+                run = Run {
+                    offset: u64::from_le_bytes(offset.try_into().unwrap_or_default()),
+                    length: u32::from_le_bytes(length.try_into().unwrap_or_default()),
+                };
+            }
+        }
+        let step = (READING / found.len().max(1)).clamp(STEPS.0, STEPS.1);
+        let mut merge = Merge { runs: Vec::with_capacity(found.len()), heap: BinaryHeap::new() };
+        for (spool, left) in found {
+            let mut buffer = buffers.pop().unwrap_or_default();
+            buffer.clear();
+            merge.runs.push(Reader { spool, left, buffer, at: 0, step });
+            merge.refill(merge.runs.len() - 1)?;
+        }
+        Ok(merge)
+    }
+
+    fn refill(&mut self, run: usize) -> Result<(), Failure> {
+        self.runs[run].fill()?;
+        if let Some(row) = self.runs[run].row() {
+            self.heap.push(Reverse((row.key(), run)));
+        }
+        Ok(())
+    }
+
+    /// Hands out the rows one after the other.
+    pub(crate) fn each(&mut self, mut take: impl FnMut(Row<'_>) -> Result<(), Failure>) -> Result<(), Failure> {
+        while let Some(Reverse((key, mut run))) = self.heap.pop() {
+            // Keys that are alike belong to lines that are alike in every column, or all but: then their bytes decide.
+            let twins: Vec<usize> = std::iter::from_fn(|| {
+                let twin = self.heap.peek().is_some_and(|next| next.0.0 == key);
+                twin.then(|| self.heap.pop().map(|next| next.0.1)).flatten()
+            })
+            .collect();
+            for twin in twins {
+                let order = |run: usize| self.runs[run].row().map(Row::order);
+                let later = if order(twin) < order(run) { std::mem::replace(&mut run, twin) } else { twin };
+                self.heap.push(Reverse((key, later)));
+            }
+            let reader = &mut self.runs[run];
+            if let Some(row) = Row::first(&reader.buffer[reader.at..]) {
+                let length = row.len();
+                take(row)?;
+                reader.at += length;
+            }
+            self.refill(run)?;
+        }
+        Ok(())
+    }
+
+    /// Keeps the buffers for the next.
+    pub(crate) fn finish(self, buffers: &mut Buffers) {
+        buffers.extend(self.runs.into_iter().map(|run| run.buffer));
+    }
+}

@@ -1,0 +1,344 @@
+//! The statement of a bill: its total, and what that is made of.
+
+use crate::amount::Amount;
+use crate::currency::Currency;
+use crate::job::{Correction, Job};
+use crate::price::CHARGE_PLACES;
+use crate::render::text;
+use crate::row::Row;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use std::collections::HashMap;
+
+/// Sums by a cell of the lines.
+#[derive(Default)]
+struct Tally {
+    places: HashMap<Box<[u8]>, usize>,
+    sums: Vec<(Box<[u8]>, Sums)>,
+    /// Lines come in their order: most are of what the line before was of.
+    last: usize,
+}
+
+#[derive(Clone, Default)]
+struct Sums {
+    lines: u64,
+    charge: i128,
+    /// The name that goes with the cell; of several, the first in the alphabet.
+    name: Option<Box<[u8]>>,
+}
+
+impl Tally {
+    fn add(&mut self, cell: &[u8], name: Option<&[u8]>, charge: i128) {
+        if self.sums.get(self.last).is_none_or(|(known, _)| **known != *cell) {
+            self.last = match self.places.get(cell) {
+                Some(known) => *known,
+                None => {
+                    self.places.insert(cell.into(), self.sums.len());
+                    self.sums.push((cell.into(), Sums::default()));
+                    self.sums.len() - 1
+                }
+            };
+        }
+        let sums = &mut self.sums[self.last].1;
+        sums.lines += 1;
+        sums.charge += charge;
+        if let Some(name) = name
+            && sums.name.as_ref().is_none_or(|known| **known > *name)
+        {
+            sums.name = Some(name.into());
+        }
+    }
+
+    /// By text.
+    fn sorted(&self) -> Vec<(String, &Sums)> {
+        let mut sorted: Vec<_> = self.sums.iter().map(|(cell, sums)| (text(cell), sums)).collect();
+        sorted.sort_by(|a, b| a.0.cmp(&b.0));
+        sorted
+    }
+}
+
+/// The sums of a bill, line by line.
+#[derive(Default)]
+pub(crate) struct Subtotals {
+    services: Tally,
+    subscriptions: Tally,
+    months: Tally,
+    month: (u32, Vec<u8>),
+}
+
+impl Subtotals {
+    pub(crate) fn add(&mut self, row: Row<'_>, period: &str) {
+        let charge = row.charge();
+        self.services.add(row.service(), None, charge);
+        self.subscriptions.add(row.subscription(), Some(row.subscription_name()), charge);
+        let month = row.day() / 100;
+        if self.month.0 != month || self.month.1.is_empty() {
+            let shown = match month {
+                0 => period.to_owned(),
+                month => format!("{:04}-{:02}", month / 100, month % 100),
+            };
+            self.month = (month, shown.into_bytes());
+        }
+        self.months.add(&self.month.1, None, charge);
+    }
+}
+
+/// A statement, in the order of its fields in `GET /v1/customer_statements`, and what it is made of.
+#[derive(Serialize)]
+pub(crate) struct Statement {
+    customer_id: i64,
+    cloud: &'static str,
+    billing_period: String,
+    total_amount: Box<RawValue>,
+    status: &'static str,
+    detailed_billing_records_generation_time: String,
+    statement_generation_time: String,
+    statement_summary_generation_time: String,
+    currency: CurrencyNames,
+    invoice_id: Option<String>,
+    invoice_date: String,
+    /// Microsoft's lines on the bill.
+    lines: u64,
+    /// What the total has beside its lines.
+    rounding: Box<RawValue>,
+    corrections: Vec<Corrected>,
+    subtotals: Listed,
+    #[serde(skip)]
+    pub(crate) shown: Shown,
+}
+
+/// What only the page shows.
+pub(crate) struct Shown {
+    pub(crate) issuer: String,
+    pub(crate) customer: String,
+    pub(crate) code: &'static str,
+    pub(crate) places: u8,
+    pub(crate) total: Amount,
+    pub(crate) rounding: Amount,
+}
+
+#[derive(Serialize)]
+struct CurrencyNames {
+    name: String,
+    symbol: String,
+}
+
+#[derive(Serialize)]
+struct Corrected {
+    billing_period: String,
+    version: u32,
+    amount: Box<RawValue>,
+    #[serde(skip)]
+    exact: Amount,
+}
+
+/// Charges to ten places: they add up to the total less rounding and corrections.
+#[derive(Serialize)]
+struct Listed {
+    services: Vec<Listing>,
+    subscriptions: Vec<Listing>,
+    months: Vec<Listing>,
+}
+
+#[derive(Serialize)]
+struct Listing {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    name: String,
+    lines: u64,
+    charge: Box<RawValue>,
+    #[serde(skip)]
+    exact: Amount,
+}
+
+/// A JSON number with these digits.
+fn number(digits: String) -> Box<RawValue> {
+    // Digits of an amount are a number.
+    RawValue::from_string(digits).unwrap_or_default()
+}
+
+/// What a statement is made from, beside the job.
+pub(crate) struct Made<'a> {
+    pub(crate) customer_id: i64,
+    pub(crate) customer: &'a str,
+    pub(crate) invoice_id: Option<String>,
+    pub(crate) currency: Currency,
+    pub(crate) total: Amount,
+    pub(crate) rounding: Amount,
+    pub(crate) lines: u64,
+    pub(crate) corrections: &'a [&'a Correction],
+    pub(crate) subtotals: &'a Subtotals,
+}
+
+impl Statement {
+    pub(crate) fn of(job: &Job, made: Made<'_>) -> Statement {
+        let made_at = Timestamp::from_second(job.generated_at).unwrap_or_default();
+        let time = made_at.strftime("%Y-%m-%d %H:%M:%S").to_string();
+        let places = made.currency.minor_unit();
+        let list = |tally: &Tally, with_id: bool| {
+            let sorted = tally.sorted().into_iter();
+            sorted
+                .map(|(cell, sums)| {
+                    let exact = Amount::of(sums.charge, CHARGE_PLACES);
+                    let name = sums.name.as_ref().map(|name| text(name)).unwrap_or_default();
+                    Listing {
+                        id: with_id.then(|| cell.clone()),
+                        name: if with_id { name } else { cell },
+                        lines: sums.lines,
+                        charge: number(exact.to_string()),
+                        exact,
+                    }
+                })
+                .collect()
+        };
+        Statement {
+            customer_id: made.customer_id,
+            cloud: "Azure",
+            billing_period: job.period.to_string(),
+            total_amount: number(made.total.fixed(places)),
+            status: if job.finalize { "Final" } else { "Estimated" },
+            detailed_billing_records_generation_time: time.clone(),
+            statement_generation_time: time.clone(),
+            statement_summary_generation_time: time,
+            currency: CurrencyNames { name: made.currency.name(), symbol: made.currency.symbol() },
+            invoice_id: made.invoice_id,
+            invoice_date: made_at.strftime("%Y-%m-%d").to_string(),
+            lines: made.lines,
+            rounding: number(made.rounding.to_string()),
+            corrections: made
+                .corrections
+                .iter()
+                .map(|correction| Corrected {
+                    billing_period: correction.period.to_string(),
+                    version: correction.version,
+                    amount: number(correction.amount.to_string()),
+                    exact: correction.amount,
+                })
+                .collect(),
+            subtotals: Listed {
+                services: list(&made.subtotals.services, false),
+                subscriptions: list(&made.subtotals.subscriptions, true),
+                months: list(&made.subtotals.months, false),
+            },
+            shown: Shown {
+                issuer: job.issuer.clone(),
+                customer: made.customer.to_owned(),
+                code: made.currency.code(),
+                places,
+                total: made.total,
+                rounding: made.rounding,
+            },
+        }
+    }
+
+    /// `statement.json`
+    pub(crate) fn json(&self) -> Vec<u8> {
+        let mut json = serde_json::to_vec_pretty(self).unwrap_or_default();
+        json.push(b'\n');
+        json
+    }
+
+    /// `statement.html`: a page that can be printed, read on a phone and in the dark, and needs nothing from anywhere.
+    pub(crate) fn html(&self) -> Vec<u8> {
+        let shown = &self.shown;
+        let money = |amount: Amount| {
+            let fixed = amount.rounded(shown.places).fixed(shown.places);
+            format!("{}&nbsp;{}", grouped(&fixed), shown.code)
+        };
+        let mut rows = String::new();
+        let mut section = |title: &str, listings: &[Listing]| {
+            rows.push_str(&format!(
+                "<section><h2>{title}</h2><table><thead><tr><th scope=\"col\">{}</th><th scope=\"col\" class=\"n\">Lines\
+                 </th><th scope=\"col\" class=\"n\">Charge</th></tr></thead><tbody>\n",
+                title.trim_start_matches("By ")
+            ));
+            for listing in listings {
+                let name = match (listing.name.as_str(), listing.id.as_deref()) {
+                    ("", None | Some("")) => "–".to_owned(),
+                    ("", Some(id)) => escaped(id),
+                    (name, None | Some("")) => escaped(name),
+                    (name, Some(id)) => format!("{}<small>{}</small>", escaped(name), escaped(id)),
+                };
+                rows.push_str(&format!(
+                    "<tr><td>{name}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>\n",
+                    grouped(&listing.lines.to_string()),
+                    money(listing.exact)
+                ));
+            }
+            rows.push_str("</tbody></table></section>\n");
+        };
+        section("By service", &self.subtotals.services);
+        section("By subscription", &self.subtotals.subscriptions);
+        section("By month", &self.subtotals.months);
+        let mut beside = String::new();
+        for correction in &self.corrections {
+            beside.push_str(&format!(
+                "<tr><td>Correction of {}</td><td class=\"n\">{}</td></tr>\n",
+                correction.billing_period,
+                money(correction.exact)
+            ));
+        }
+        let charged: Amount = self.subtotals.months.iter().map(|month| month.exact).sum();
+        let currency = match &self.currency {
+            CurrencyNames { name, .. } => escaped(name),
+        };
+        let invoice = self.invoice_id.as_deref().map_or(String::new(), |invoice| {
+            format!("<div><dt>Invoice</dt><dd>{}</dd></div>", escaped(invoice))
+        });
+        PAGE.replace("{issuer}", &escaped(&shown.issuer))
+            .replace("{customer}", &escaped(&shown.customer))
+            .replace("{id}", &self.customer_id.to_string())
+            .replace("{period}", &self.billing_period)
+            .replace("{status}", self.status)
+            .replace("{date}", &self.invoice_date)
+            .replace("{invoice}", &invoice)
+            .replace("{currency}", &currency)
+            .replace("{lines}", &grouped(&self.lines.to_string()))
+            .replace("{total}", &money(shown.total))
+            .replace("{charged}", &money(charged))
+            .replace("{beside}", &beside)
+            .replace("{rounding}", &format!("{}&nbsp;{}", shown.rounding, shown.code))
+            .replace("{sections}", &rows)
+            .into_bytes()
+    }
+}
+
+/// Groups of three digits, with commas between them.
+fn grouped(digits: &str) -> String {
+    let (sign, digits) = digits.strip_prefix('-').map_or(("", digits), |digits| ("−", digits));
+    let (whole, fraction) = digits.split_once('.').map_or((digits, None), |(whole, rest)| (whole, Some(rest)));
+    let mut grouped = sign.to_owned();
+    for (i, digit) in whole.chars().enumerate() {
+        if i > 0 && (whole.len() - i) % 3 == 0 {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    if let Some(fraction) = fraction {
+        grouped.push('.');
+        grouped.push_str(fraction);
+    }
+    grouped
+}
+
+/// Text as HTML. Braces too, so that no name fills in a place of the page.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            '{' => escaped.push_str("&#123;"),
+            '}' => escaped.push_str("&#125;"),
+            c if c.is_control() => escaped.push(' '),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+const PAGE: &str = include_str!("statement.html");

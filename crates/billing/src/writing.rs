@@ -1,0 +1,455 @@
+//! The second half of a run: every customer's lines in their order, written as its bill.
+
+use crate::amount::{Amount, Decimal};
+use crate::columns::{CHARGE, CHARGE_CURRENCY, Kind};
+use crate::currency::Currency;
+use crate::failure::Failure;
+use crate::focus;
+use crate::job::{BilledCustomer, Correction, Job, Progress};
+use crate::ledger::{self, Finals};
+use crate::price::{CHARGE_PLACES, Prices, exchanged};
+use crate::reading::{Worker, each};
+use crate::render::push_text;
+use crate::report::{BilledBefore, CustomerBill};
+use crate::row::Row;
+use crate::scan::Scan;
+use crate::spool::{Buffers, Merge, Run, Spool};
+use crate::statement::{Made, Statement, Subtotals};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// What all threads share while they write.
+pub(crate) struct Writing<'a> {
+    pub(crate) job: &'a Job,
+    pub(crate) prices: &'a Prices<'a>,
+    pub(crate) workers: &'a [Worker<'a>],
+    pub(crate) invoice_id: Option<String>,
+    pub(crate) progress: &'a dyn Progress,
+    pub(crate) bytes: u64,
+    pub(crate) lines: u64,
+}
+
+/// One bill of a customer, and the cost of its lines, billed before or now.
+pub(crate) struct Billed {
+    pub(crate) bill: CustomerBill,
+    pub(crate) costs: BTreeMap<Currency, Amount>,
+}
+
+/// A thread's own.
+#[derive(Default)]
+struct Pen {
+    buffers: Buffers,
+    done: Vec<Billed>,
+}
+
+impl<'a> Writing<'a> {
+    /// Writes the bills of all customers that have lines or corrections.
+    pub(crate) fn run(&self) -> Result<Vec<Billed>, Failure> {
+        let mut bills: BTreeMap<usize, BTreeSet<Currency>> = BTreeMap::new();
+        for worker in self.workers {
+            for (customer, currency) in worker.bills.keys() {
+                bills.entry(*customer).or_default().insert(*currency);
+            }
+        }
+        for (i, customer) in self.job.customers.iter().enumerate().filter(|(_, customer)| customer.billing_enabled) {
+            for correction in &customer.corrections {
+                bills.entry(i).or_default().insert(correction.currency);
+            }
+        }
+        if !self.job.dry_run && !bills.is_empty() {
+            let ledgers = self.job.out.join("ledgers");
+            std::fs::create_dir(&ledgers).map_err(Failure::io("cannot create", &ledgers))?;
+        }
+        // The largest first, so that no thread is left alone with it.
+        let mut work: Vec<(usize, Vec<Currency>)> =
+            bills.into_iter().map(|(customer, currencies)| (customer, currencies.into_iter().collect())).collect();
+        work.sort_by_cached_key(|(customer, currencies)| {
+            let bytes = |currency: &Currency| self.runs(*customer, *currency).map(|(.., bytes)| bytes).sum::<u64>();
+            std::cmp::Reverse(currencies.iter().map(bytes).sum::<u64>())
+        });
+
+        let next = AtomicUsize::new(0);
+        let written = AtomicUsize::new(0);
+        let mut pens: Vec<Pen> = (0..self.job.threads.max(1)).map(|_| Pen::default()).collect();
+        each(&mut pens, |pen| {
+            while let Some((customer, currencies)) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
+                if self.progress.cancelled() {
+                    return Err(Failure::Cancelled);
+                }
+                self.customer(*customer, currencies, pen)?;
+                let customers = written.fetch_add(1, Ordering::Relaxed) as u64 + 1;
+                self.progress.at(self.bytes, self.bytes, self.lines, customers);
+            }
+            Ok(())
+        })?;
+        let mut done: Vec<Billed> = pens.into_iter().flat_map(|pen| pen.done).collect();
+        done.sort_by_key(|billed| (billed.bill.customer_id, billed.bill.currency));
+        Ok(done)
+    }
+
+    /// Where a bill's rows are: for each thread that read some, its spool, its last run, and the bytes of all.
+    fn runs(&self, customer: usize, currency: Currency) -> impl Iterator<Item = (&'a Spool, Run, u64)> {
+        self.workers.iter().filter_map(move |worker| {
+            let bill = *worker.bills.get(&(customer, currency))? as usize;
+            let (last, bytes) = *worker.spool.last.get(bill)?;
+            Some((&worker.spool, last, bytes))
+        })
+    }
+
+    fn customer(&self, i: usize, currencies: &[Currency], pen: &mut Pen) -> Result<(), Failure> {
+        let customer = &self.job.customers[i];
+        let folder = self.job.out.join(customer.id.to_string());
+        if !self.job.dry_run {
+            std::fs::create_dir(&folder).map_err(Failure::io("cannot create", &folder))?;
+        }
+        let mut bills = Vec::new();
+        for currency in currencies {
+            let several = (currencies.len() > 1).then_some(currency.code());
+            bills.push(self.bill(i, *currency, several, &folder, pen)?);
+        }
+        // A bill that is held back holds back the customer's others: they are published together.
+        let held = bills.iter().any(|billed| !billed.bill.held_back.is_empty());
+        let staged = bills.iter().any(|billed| billed.bill.staged.is_some());
+        if !self.job.dry_run && (held || !staged) {
+            std::fs::remove_dir_all(&folder).map_err(Failure::io("cannot remove", &folder))?;
+        }
+        for mut billed in bills {
+            if held {
+                billed.bill.staged = None;
+                if let Some(ledger) = billed.bill.ledger.take() {
+                    std::fs::remove_file(&ledger).map_err(Failure::io("cannot remove", &ledger))?;
+                }
+            }
+            pen.done.push(billed);
+        }
+        Ok(())
+    }
+
+    /// Writes the bill of a customer in a currency. `several`: what tells its files from those of its other bills.
+    fn bill(
+        &self,
+        i: usize,
+        currency: Currency,
+        several: Option<&str>,
+        folder: &Path,
+        pen: &mut Pen,
+    ) -> Result<Billed, Failure> {
+        let (job, customer) = (self.job, &self.job.customers[i]);
+        let code = currency.code();
+        let corrections: Vec<&Correction> =
+            customer.corrections.iter().filter(|correction| correction.currency == currency).collect();
+        let mut finals = Finals::open(&customer.final_ledgers)?;
+        let is_correction = !finals.is_empty();
+        let kinds = self.workers.iter().fold(0, |kinds, worker| {
+            let bill = worker.bills.get(&(i, currency));
+            kinds | bill.map_or(0, |bill| worker.kinds[*bill as usize])
+        });
+        let table = Table::of(kinds);
+        let name = |name: &str, extension: &str| match several {
+            Some(code) => folder.join(format!("{name}.{code}.{extension}")),
+            None => folder.join(format!("{name}.{extension}")),
+        };
+        let ledger = match several {
+            Some(code) => format!("{}.{code}.csv", customer.id),
+            None => format!("{}.csv", customer.id),
+        };
+        let ledger = job.out.join("ledgers").join(ledger);
+        let mut out = match job.dry_run {
+            true => None,
+            false => Some(Files {
+                bill: Output::create(name("bill", "csv"))?,
+                focus: Output::create(name("bill.focus", "csv"))?,
+                ledger: Output::create(ledger.clone())?,
+                focus_rows: focus::Writer::of(&focus::Bill {
+                    customer_id: customer.id,
+                    customer: &customer.name,
+                    currency: code,
+                    issuer: &job.issuer,
+                    invoice_id: self.invoice_id.as_deref(),
+                    first_day: job.period.first_day(),
+                    end: job.period.end(),
+                    is_correction,
+                }),
+            }),
+        };
+        if let Some(files) = &mut out {
+            table.header(&mut files.bill.buffer);
+            files.ledger.buffer.extend_from_slice(ledger::HEADER.as_bytes());
+            focus::Writer::header(&mut files.focus.buffer);
+        }
+
+        let mut sums = Sums::default();
+        let mut subtotals = Subtotals::default();
+        let period = job.period.to_string();
+        let mut scan = Scan::default();
+        let mut merge = Merge::of(self.runs(i, currency).map(|(spool, run, _)| (spool, run)), &mut pen.buffers)?;
+        merge.each(|row| {
+            let cost = sums.costs.entry(row.currency()).or_default();
+            if finals.take(&row.key())? {
+                cost.0 += row.cost();
+                sums.before += 1;
+                return Ok(());
+            }
+            cost.1 += row.cost();
+            sums.lines += 1;
+            sums.charge += row.charge();
+            subtotals.add(row, &period);
+            let Some(files) = &mut out else { return Ok(()) };
+            table.line(row, &mut scan, &mut files.bill.buffer);
+            files.bill.buffer.push(b',');
+            Amount::of(row.charge(), CHARGE_PLACES).push(&mut files.bill.buffer);
+            files.bill.buffer.push(b',');
+            files.bill.buffer.extend_from_slice(code.as_bytes());
+            files.bill.buffer.push(b'\n');
+            ledger::push(row, code, self.prices, &mut files.ledger.buffer);
+            files.focus_rows.line(row, &mut files.focus.buffer);
+            files.flush()
+        })?;
+        merge.finish(&mut pen.buffers);
+
+        let corrected: Amount = corrections.iter().map(|correction| correction.amount).sum();
+        let exact = Amount::of(sums.charge, CHARGE_PLACES) + corrected;
+        let total = exact.rounded(currency.minor_unit());
+        let rounding = total - exact;
+        if let Some(files) = &mut out {
+            for correction in &corrections {
+                let text = format!("Correction of {}, version {}", correction.period, correction.version);
+                let days = Some((correction.period.first_day(), correction.period.end()));
+                table.own(&text, "correction", customer, correction.amount, code, &mut files.bill.buffer);
+                ledger::push_own("correction", correction.amount, code, &mut files.ledger.buffer);
+                files.focus_rows.own(&text, correction.amount, days, &mut files.focus.buffer);
+            }
+            if !rounding.is_zero() {
+                table.own("Rounding", "rounding", customer, rounding, code, &mut files.bill.buffer);
+                ledger::push_own("rounding", rounding, code, &mut files.ledger.buffer);
+                files.focus_rows.own("Rounding", rounding, None, &mut files.focus.buffer);
+            }
+        }
+
+        let (mut before, mut cost) = (Amount::ZERO, Amount::ZERO);
+        let mut costs = BTreeMap::new();
+        for (of, (billed, new)) in &sums.costs {
+            let Some(of) = std::str::from_utf8(of).ok().and_then(|of| of.parse::<Currency>().ok()) else { continue };
+            let rate = self.prices.bill_currency(of).map_or(Decimal::default(), |(_, rate)| rate);
+            before += exchanged(*billed, rate);
+            cost += exchanged(*new, rate);
+            costs.insert(of, *billed + *new);
+        }
+        let mut bill = CustomerBill {
+            customer_id: customer.id,
+            name: customer.name.clone(),
+            currency,
+            lines: sums.lines,
+            cost,
+            charge: total,
+            rounding,
+            corrections: corrected,
+            billed_before: BilledBefore { lines: sums.before, cost: before },
+            held_back: Vec::new(),
+            staged: None,
+            ledger: None,
+            is_correction,
+        };
+        bill.held_back = held_back(job, customer, &bill);
+        let is_empty = sums.lines == 0 && corrections.is_empty();
+        if let Some(files) = out {
+            files.finish()?;
+            if is_empty {
+                for path in [name("bill", "csv"), name("bill.focus", "csv"), ledger] {
+                    std::fs::remove_file(&path).map_err(Failure::io("cannot remove", &path))?;
+                }
+            } else {
+                let statement = Statement::of(
+                    job,
+                    Made {
+                        customer_id: customer.id,
+                        customer: &customer.name,
+                        invoice_id: self.invoice_id.clone(),
+                        currency,
+                        total,
+                        rounding,
+                        lines: sums.lines,
+                        corrections: &corrections,
+                        subtotals: &subtotals,
+                    },
+                );
+                write_whole(&name("statement", "json"), &statement.json())?;
+                write_whole(&name("statement", "html"), &statement.html())?;
+                bill.staged = Some(folder.to_owned());
+                bill.ledger = Some(ledger);
+            }
+        }
+        Ok(Billed { bill, costs })
+    }
+}
+
+/// What a bill adds up to.
+#[derive(Default)]
+struct Sums {
+    lines: u64,
+    before: u64,
+    charge: i128,
+    /// By currency: of lines that were billed before, and of new ones.
+    costs: BTreeMap<[u8; 3], (Amount, Amount)>,
+}
+
+/// Why a bill is beyond the bounds, in words.
+fn held_back(job: &Job, customer: &BilledCustomer, bill: &CustomerBill) -> Vec<String> {
+    let mut why = Vec::new();
+    if customer.released {
+        return why;
+    }
+    let currency = bill.currency;
+    if let Some(most) = job.bounds.max_lines.filter(|most| bill.lines > *most) {
+        why.push(format!("{} lines, where at most {most} pass", bill.lines));
+    }
+    if let Some(most) = job.bounds.max_amount.filter(|most| bill.charge.abs() > *most) {
+        why.push(format!("a total of {} {currency}, where at most {most} pass", bill.charge));
+    }
+    let previous = customer.previous_charge.iter().find(|(of, charge)| *of == currency && !charge.is_zero());
+    if let (Some(percent), Some((_, previous))) = (job.bounds.max_change_percent, previous) {
+        // In hundredths of the smallest coin, so that nothing is divided.
+        let change = (bill.charge - *previous).abs().count(4) * 100;
+        if change > previous.abs().count(4) * i128::from(percent) {
+            why.push(format!(
+                "a total of {} {currency} after {previous} the month before, where a change of at most {percent} % passes",
+                bill.charge
+            ));
+        }
+    }
+    why
+}
+
+struct Files {
+    bill: Output,
+    focus: Output,
+    ledger: Output,
+    focus_rows: focus::Writer,
+}
+
+impl Files {
+    fn flush(&mut self) -> Result<(), Failure> {
+        for output in [&mut self.bill, &mut self.focus, &mut self.ledger] {
+            if output.buffer.len() >= 256 << 10 {
+                output.flush()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<(), Failure> {
+        self.bill.flush()?;
+        self.focus.flush()?;
+        self.ledger.flush()
+    }
+}
+
+struct Output {
+    path: PathBuf,
+    file: File,
+    buffer: Vec<u8>,
+}
+
+impl Output {
+    fn create(path: PathBuf) -> Result<Output, Failure> {
+        let file = File::create_new(&path).map_err(Failure::io("cannot create", &path))?;
+        Ok(Output { path, file, buffer: Vec::new() })
+    }
+
+    fn flush(&mut self) -> Result<(), Failure> {
+        self.file.write_all(&self.buffer).map_err(Failure::io("cannot write", &self.path))?;
+        self.buffer.clear();
+        Ok(())
+    }
+}
+
+fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    std::fs::write(path, bytes).map_err(Failure::io("cannot write", path))
+}
+
+/// The columns of a bill: those of its lines' kind, or of both kinds where it has both.
+struct Table {
+    columns: Vec<&'static str>,
+    /// Where both are: for each column its place in lines of either kind.
+    places: Option<Vec<[Option<usize>; 2]>>,
+}
+
+impl Table {
+    /// `kinds`: bit 0 for reconciliation, bit 1 for usage.
+    fn of(kinds: u8) -> Table {
+        match kinds {
+            3 => {
+                let mut columns: Vec<&str> = Kind::Reconciliation.shown().collect();
+                for column in Kind::Usage.shown() {
+                    // One column under two names.
+                    let known = if column == "Tier2MpnId" { "ResellerMpnId" } else { column };
+                    if !columns.contains(&known) {
+                        columns.push(column);
+                    }
+                }
+                let place = |kind: Kind, column: &str| match (kind, column) {
+                    (Kind::Usage, "ResellerMpnId") => kind.shown_place("Tier2MpnId"),
+                    _ => kind.shown_place(column),
+                };
+                let both = [Kind::Reconciliation, Kind::Usage];
+                let places = columns.iter().map(|column| both.map(|kind| place(kind, column))).collect();
+                Table { columns, places: Some(places) }
+            }
+            1 => Table { columns: Kind::Reconciliation.shown().collect(), places: None },
+            _ => Table { columns: Kind::Usage.shown().collect(), places: None },
+        }
+    }
+
+    fn header(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.columns.join(",").as_bytes());
+        out.extend_from_slice(format!(",{CHARGE},{CHARGE_CURRENCY}\n").as_bytes());
+    }
+
+    /// The cells of a line, without its charge.
+    fn line(&self, row: Row<'_>, scan: &mut Scan, out: &mut Vec<u8>) {
+        let cells = row.cells();
+        let Some(places) = &self.places else {
+            out.extend_from_slice(cells);
+            return;
+        };
+        scan.read(cells);
+        scan.ends.push(cells.len() as u32);
+        for (i, places) in places.iter().enumerate() {
+            if i > 0 {
+                out.push(b',');
+            }
+            if let Some(place) = places[row.kind() as usize] {
+                let begin = if place == 0 { 0 } else { scan.ends[place - 1] as usize + 1 };
+                out.extend_from_slice(&cells[begin..scan.ends[place] as usize]);
+            }
+        }
+    }
+
+    /// A line that is not Microsoft's.
+    fn own(
+        &self,
+        product: &str,
+        charge_type: &str,
+        customer: &BilledCustomer,
+        charge: Amount,
+        currency: &str,
+        out: &mut Vec<u8>,
+    ) {
+        for column in &self.columns {
+            match *column {
+                "CustomerName" => push_text(&customer.name, out),
+                "ProductName" => push_text(product, out),
+                "ChargeType" => push_text(charge_type, out),
+                _ => {}
+            }
+            out.push(b',');
+        }
+        charge.push(out);
+        out.push(b',');
+        out.extend_from_slice(currency.as_bytes());
+        out.push(b'\n');
+    }
+}
