@@ -1,5 +1,5 @@
 //! Writes a daily rated usage file as Microsoft's are, for the benches: 55 columns, some 870 bytes a line, lines of all
-//! customers mixed, quotes where real files have them.
+//! customers mixed, quotes where real files have them. Beside it FILE.tenants, a tenant a line.
 //!
 //!     cargo run --release -p tenantry-billing --example generate -- LINES CUSTOMERS FILE
 
@@ -40,16 +40,38 @@ const METERS: [(&str, &str, &str, &str, &str); 10] = [
     ("Virtual Machines", "Dv5 Series", "D4s v5", "1 Hour", "Microsoft.Compute/virtualMachines"),
     ("Virtual Machines", "BS Series", "B2s, Low Priority", "1 Hour", "Microsoft.Compute/virtualMachines"),
     ("Storage", "Premium SSD Managed Disks", "P10 LRS Disk", "1/Month", "Microsoft.Compute/disks"),
-    ("Storage", "Tiered Block Blob", "Hot LRS Data Stored", "1 GB/Month", "Microsoft.Storage/storageAccounts"),
-    ("Bandwidth", "Rtn Preference: MGN", "Standard Data Transfer Out", "1 GB", "Microsoft.Network/publicIPAddresses"),
+    (
+        "Storage",
+        "Tiered Block Blob",
+        "Hot LRS Data Stored",
+        "1 GB/Month",
+        "Microsoft.Storage/storageAccounts",
+    ),
+    (
+        "Bandwidth",
+        "Rtn Preference: MGN",
+        "Standard Data Transfer Out",
+        "1 GB",
+        "Microsoft.Network/publicIPAddresses",
+    ),
     ("SQL Database", "Single/Elastic Pool General Purpose", "vCore", "1 Hour", "Microsoft.Sql/servers"),
     ("Azure App Service", "Premium v3 Plan", "P1 v3 App", "1 Hour", "Microsoft.Web/serverfarms"),
-    ("Log Analytics", "", "Analytics Logs Data Ingestion", "1 GB", "Microsoft.OperationalInsights/workspaces"),
+    (
+        "Log Analytics",
+        "",
+        "Analytics Logs Data Ingestion",
+        "1 GB",
+        "Microsoft.OperationalInsights/workspaces",
+    ),
     ("Azure Cosmos DB", "serverless", "1M RUs", "1M", "Microsoft.DocumentDB/databaseAccounts"),
     ("Key Vault", "", "Operations", "10K", "Microsoft.KeyVault/vaults"),
 ];
-const REGIONS: [(&str, &str); 4] =
-    [("EU West", "westeurope"), ("US East", "eastus"), ("DE West Central", "germanywestcentral"), ("AP Southeast", "southeastasia")];
+const REGIONS: [(&str, &str); 4] = [
+    ("EU West", "westeurope"),
+    ("US East", "eastus"),
+    ("DE West Central", "germanywestcentral"),
+    ("AP Southeast", "southeastasia"),
+];
 
 fn main() -> std::io::Result<()> {
     let mut arguments = std::env::args().skip(1);
@@ -58,7 +80,10 @@ fn main() -> std::io::Result<()> {
         eprintln!("usage: generate LINES CUSTOMERS FILE");
         std::process::exit(2);
     };
-    let file = File::create(arguments.next().unwrap_or_else(|| "usage.csv".to_owned()))?;
+    let name = arguments.next().unwrap_or_else(|| "usage.csv".to_owned());
+    let tenants: String = (0..customers).map(|customer| guid(customer, 2) + "\n").collect();
+    std::fs::write(format!("{name}.tenants"), tenants)?;
+    let file = File::create(name)?;
     let mut out = BufWriter::with_capacity(1 << 20, file);
     writeln!(
         out,
@@ -94,7 +119,11 @@ fn main() -> std::io::Result<()> {
             let fraction = fraction.trim_end_matches('0');
             if fraction.is_empty() { whole.to_owned() } else { format!("{whole}.{fraction}") }
         };
-        let name = if customer % 7 == 0 { format!("\"Contoso {customer}, Ltd.\"") } else { format!("Fabrikam {customer}") };
+        let name = if customer.is_multiple_of(7) {
+            format!("\"Contoso {customer}, Ltd.\"")
+        } else {
+            format!("Fabrikam {customer}")
+        };
         let meter_cell = if meter.contains(',') { format!("\"{meter}\"") } else { meter.to_owned() };
         let group = format!("rg-{}-prod-{}", customer % 100, resource % 8);
         let entitlement = guid(subscription, 4);

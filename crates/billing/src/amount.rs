@@ -154,16 +154,13 @@ impl Amount {
             out.push(b'-');
         }
         out.extend_from_slice(itoa::Buffer::new().format(whole).as_bytes());
-        // Less than 10^18.
-        let mut fraction = (size.attos % ATTO) as u64;
+        let fraction = size.attos % ATTO;
         if fraction > 0 {
+            // A one before the digits keeps their zeros; all of it is less than 2 × 10^18.
+            let mut buffer = itoa::Buffer::new();
+            let digits = buffer.format((ATTO + fraction) as u64).trim_end_matches('0');
             out.push(b'.');
-            let mut unit = ATTO as u64 / 10;
-            while fraction > 0 {
-                out.push(b'0' + (fraction / unit) as u8);
-                fraction %= unit;
-                unit /= 10;
-            }
+            out.extend_from_slice(&digits.as_bytes()[1..]);
         }
     }
 

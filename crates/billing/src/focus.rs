@@ -8,13 +8,13 @@
 
 use crate::amount::{Amount, Decimal};
 use crate::columns::Kind;
-use crate::price::CHARGE_PLACES;
 use crate::render::{push_text, text};
 use crate::row::Row;
 use crate::scan::Scan;
 use crate::services::category;
 use jiff::ToSpan;
 use jiff::civil::{Date, date};
+use memchr::memmem::Finder;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use std::collections::HashMap;
 use std::fmt;
@@ -134,6 +134,8 @@ pub(crate) struct Writer {
     days: HashMap<(u32, u32), [Vec<u8>; 2]>,
     scan: Scan,
     scratch: Vec<u8>,
+    object: Vec<u8>,
+    providers: Finder<'static>,
 }
 
 /// Where in a kind's shown columns those are that FOCUS asks for; past the end where it has none.
@@ -227,6 +229,8 @@ impl Writer {
             days: HashMap::new(),
             scan: Scan::default(),
             scratch: Vec::new(),
+            object: Vec::new(),
+            providers: Finder::new("/providers/"),
         }
     }
 
@@ -236,8 +240,8 @@ impl Writer {
         out.push(b'\n');
     }
 
-    /// Appends the row of a line.
-    pub(crate) fn line(&mut self, row: Row<'_>, out: &mut Vec<u8>) {
+    /// Appends the row of a line, its charge given as it is written.
+    pub(crate) fn line(&mut self, row: Row<'_>, charge: &[u8], out: &mut Vec<u8>) {
         let kind = row.kind();
         let bytes = row.cells();
         self.scan.read(bytes);
@@ -264,7 +268,7 @@ impl Writer {
             Cell::Written(begin, scratch.len())
         };
 
-        let charge = written(&mut |out| Amount::of(row.charge(), CHARGE_PLACES).push(out));
+        let charge = Cell::Is(charge);
         for column in [Column::BilledCost, Column::ContractedCost, Column::EffectiveCost, Column::ListCost] {
             set(column, charge);
         }
@@ -346,7 +350,10 @@ impl Writer {
         if !resource.is_empty() {
             set(Column::ResourceId, Cell::Is(resource));
             set(Column::ResourceName, written(&mut |out| resource_name(resource, out)));
-            set(Column::ResourceType, written(&mut |out| resource_type(resource, cell(at.consumed_service), out)));
+            set(
+                Column::ResourceType,
+                written(&mut |out| resource_type(resource, &self.providers, cell(at.consumed_service), out)),
+            );
         }
         let (account, name) = match cell(at.account) {
             [] => (cell(at.plan), cell(at.plan_name)),
@@ -359,7 +366,7 @@ impl Writer {
         }
         let tags = cell(at.tags);
         if !tags.is_empty() {
-            set(Column::Tags, written(&mut |out| push_tags(tags, out)));
+            set(Column::Tags, written(&mut |out| push_tags(tags, &mut self.object, out)));
         }
 
         for (i, cell) in cells.iter().enumerate() {
@@ -376,7 +383,13 @@ impl Writer {
     }
 
     /// Appends a row that is no line of Microsoft's: the rounding, or a correction of a month before.
-    pub(crate) fn own(&mut self, description: &str, charge: Amount, corrects: Option<(Date, Date)>, out: &mut Vec<u8>) {
+    pub(crate) fn own(
+        &mut self,
+        description: &str,
+        charge: Amount,
+        corrects: Option<(Date, Date)>,
+        out: &mut Vec<u8>,
+    ) {
         let (from, to) = corrects.unwrap_or((self.first_day, self.end));
         for (i, name) in COLUMNS.iter().enumerate() {
             if i > 0 {
@@ -450,9 +463,9 @@ fn resource_name(resource: &[u8], out: &mut Vec<u8>) {
 }
 
 /// `Microsoft.Compute/virtualMachines`, from what stands after `/providers/` in a resource's path.
-fn resource_type(resource: &[u8], service: &[u8], out: &mut Vec<u8>) {
+fn resource_type(resource: &[u8], providers: &Finder<'_>, service: &[u8], out: &mut Vec<u8>) {
     let plain = !matches!(resource[0], b'"' | b'\'');
-    let kind = memchr::memmem::find(resource, b"/providers/").map(|at| &resource[at + 11..]).filter(|_| plain);
+    let kind = providers.find(resource).map(|at| &resource[at + 11..]).filter(|_| plain);
     if let Some(kind) = kind {
         let mut parts = kind.splitn(3, |b| *b == b'/');
         if let (Some(provider), Some(name)) = (parts.next(), parts.next())
@@ -469,14 +482,43 @@ fn resource_type(resource: &[u8], service: &[u8], out: &mut Vec<u8>) {
 
 /// Tags as a JSON object of plain values (FOCUS 1.2, "Key-value format"); Microsoft leaves the braces out now and then. What
 /// cannot be read is left out.
-fn push_tags(cell: &[u8], out: &mut Vec<u8>) {
-    let given = text(cell);
-    let given = given.trim();
-    let object = if given.starts_with('{') { given.to_owned() } else { format!("{{{given}}}") };
-    if serde_json::from_str(&object).is_ok_and(|Tags(some)| some) {
-        out.push(b'"');
-        out.extend_from_slice(object.replace('"', "\"\"").as_bytes());
-        out.push(b'"');
+fn push_tags(cell: &[u8], object: &mut Vec<u8>, out: &mut Vec<u8>) {
+    object.clear();
+    let mut inner = match cell {
+        [b'"', inner @ .., b'"'] => inner,
+        plain => plain,
+    };
+    let bare = !inner.trim_ascii_start().starts_with(b"{");
+    if bare {
+        object.push(b'{');
+    }
+    // A quote within a cell is doubled.
+    while let Some(at) = double_quote(inner) {
+        object.extend_from_slice(&inner[..=at]);
+        inner = &inner[at + 2..];
+    }
+    object.extend_from_slice(inner);
+    if bare {
+        object.push(b'}');
+    }
+    if !serde_json::from_slice(object).is_ok_and(|Tags(some)| some) {
+        return;
+    }
+    if bare {
+        push_text(&String::from_utf8_lossy(object), out);
+    } else {
+        out.extend_from_slice(cell);
+    }
+}
+
+fn double_quote(text: &[u8]) -> Option<usize> {
+    let mut from = 0;
+    loop {
+        let at = from + memchr::memchr(b'"', &text[from..])?;
+        if text.get(at + 1) == Some(&b'"') {
+            return Some(at);
+        }
+        from = at + 1;
     }
 }
 

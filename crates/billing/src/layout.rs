@@ -28,7 +28,7 @@ pub(crate) fn column_named(kind: Kind, name: &str) -> Option<usize> {
     let name = folded(name);
     let is = |known: &&str| folded(known) == name;
     let by_name = kind.columns().iter().position(|column| is(&column.name));
-    by_name.or_else(|| kind.columns().iter().position(|column| column.aliases.iter().any(|alias| is(alias))))
+    by_name.or_else(|| kind.columns().iter().position(|column| column.aliases.iter().any(&is)))
 }
 
 impl Layout {

@@ -2,7 +2,7 @@
 
 use crate::amount::Amount;
 use crate::failure::Failure;
-use crate::price::{CHARGE_PLACES, NO_RULE, Prices};
+use crate::price::{NO_RULE, Prices};
 use crate::render::push_text;
 use crate::row::{KEY, Row};
 use crate::source::fault;
@@ -12,25 +12,27 @@ use std::path::{Path, PathBuf};
 
 /// `Line` tells lines apart: the key of the line in hexadecimal digits, by which ledger and bill are ordered. It is empty for
 /// lines that are not Microsoft's: rounding, and corrections of months before.
-pub(crate) const HEADER: &str =
-    "Line,Cost,CostCurrency,Charge,ChargeCurrency,RuleId,Rule,PricedFrom\n";
+pub(crate) const HEADER: &str = "Line,Cost,CostCurrency,Charge,ChargeCurrency,RuleId,Rule,PricedFrom\n";
 
 /// What prices lines that no rule matched.
 const OWN_MARGIN: &str = "margin of the customer";
 
-pub(crate) fn push(row: Row<'_>, currency: &str, prices: &Prices<'_>, out: &mut Vec<u8>) {
-    for byte in row.key() {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        out.push(DIGITS[usize::from(byte >> 4)]);
-        out.push(DIGITS[usize::from(byte & 15)]);
+/// A line of Microsoft's, its charge given as it is written.
+pub(crate) fn push(row: Row<'_>, charge: &[u8], currency: &str, prices: &Prices<'_>, out: &mut Vec<u8>) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut line = [0; 2 * KEY];
+    for (two, byte) in line.chunks_exact_mut(2).zip(row.key()) {
+        two[0] = DIGITS[usize::from(byte >> 4)];
+        two[1] = DIGITS[usize::from(byte & 15)];
     }
+    out.extend_from_slice(&line);
     let code = row.currency();
     out.push(b',');
     row.cost().push(out);
     out.push(b',');
     out.extend_from_slice(&code);
     out.push(b',');
-    Amount::of(row.charge(), CHARGE_PLACES).push(out);
+    out.extend_from_slice(charge);
     out.push(b',');
     out.extend_from_slice(currency.as_bytes());
     out.push(b',');

@@ -54,7 +54,9 @@ impl<'a> Line<'a> {
         }
         match Decimal::parse(text) {
             // A trillion is more than any line item, and leaves room for sums.
-            Ok(number) if number.places > 26 || number.mantissa.abs() < power(12 + number.places) => Some(number),
+            Ok(number) if number.places > 26 || number.mantissa.abs() < power(12 + number.places) => {
+                Some(number)
+            }
             Ok(_) => self.refuse(role, "is larger than any line item", wrong),
             Err(e) => self.refuse(role, &e.to_string(), wrong),
         }
@@ -84,10 +86,12 @@ impl<'a> Line<'a> {
             }
         }
         if cost.is_none() && wrong.len() == before {
-            wrong.push((self.layout.role(Role::Cost), "is empty, where the line's cost has to be".to_owned()));
+            wrong
+                .push((self.layout.role(Role::Cost), "is empty, where the line's cost has to be".to_owned()));
         }
         let currency = self.get(Role::Currency);
-        let currency: Option<Currency> = std::str::from_utf8(currency).ok().and_then(|code| code.parse().ok());
+        let currency: Option<Currency> =
+            std::str::from_utf8(currency).ok().and_then(|code| code.parse().ok());
         if currency.is_none() {
             self.refuse::<()>(Role::Currency, "is no currency code of ISO 4217 such as USD", wrong);
         }
@@ -174,14 +178,17 @@ fn agrees(factors: [Decimal; 3], cost: Decimal) -> bool {
     let short = |d: Decimal| u64::try_from(d.mantissa.unsigned_abs()).is_ok();
     let places = factors.iter().map(|factor| factor.places).sum::<u8>();
     if factors.iter().all(|factor| short(*factor)) && places <= 38 {
-        let mantissa = factors.iter().try_fold(1_i128, |product, factor| product.checked_mul(factor.mantissa));
+        let mantissa =
+            factors.iter().try_fold(1_i128, |product, factor| product.checked_mul(factor.mantissa));
         if let Some(mantissa) = mantissa {
             // Both as counts of 10^-6, rounded down: near enough to know what is far from a cent.
             let millionths = |mantissa: i128, places: u8| match places {
                 0..6 => mantissa.checked_mul(power(6 - places)),
                 _ => Some(divided(mantissa, power(places - 6))),
             };
-            if let (Some(product), Some(cost)) = (millionths(mantissa, places), millionths(cost.mantissa, cost.places)) {
+            if let (Some(product), Some(cost)) =
+                (millionths(mantissa, places), millionths(cost.mantissa, cost.places))
+            {
                 let off = (product - cost).abs();
                 if (off - 10_000).abs() > 2 {
                     return off < 10_000;
@@ -224,7 +231,8 @@ pub(crate) fn day(text: &[u8]) -> Option<u32> {
         let digits = !part.is_empty() && part.len() <= 4 && part.iter().all(u8::is_ascii_digit);
         digits.then(|| part.iter().fold(0, |number, b| number * 10 + u32::from(b - b'0')))
     });
-    let (Some(first), Some(second), Some(third), None) = (parts.next()?, parts.next()?, parts.next()?, parts.next())
+    let (Some(first), Some(second), Some(third), None) =
+        (parts.next()?, parts.next()?, parts.next()?, parts.next())
     else {
         return None;
     };

@@ -175,7 +175,8 @@ impl<'a> Prices<'a> {
                 let list = list_price(values)?;
                 let charge = scaled(&[list[0], list[1], list[2], rate], factor);
                 // A credit is one whichever sign its quantity has.
-                let charge = if values.cost.mantissa < 0 { charge.map(|charge| -charge.abs()) } else { charge };
+                let charge =
+                    if values.cost.mantissa < 0 { charge.map(|charge| -charge.abs()) } else { charge };
                 Some((charge, Basis::ListPrice))
             }
             RuleKind::Fixed(price, of) => {
@@ -185,7 +186,8 @@ impl<'a> Prices<'a> {
                 }
                 let price = Decimal { mantissa: price.count(12), places: 12 };
                 let charge = scaled(&[price, quantity], (1, 1));
-                let charge = if values.cost.mantissa < 0 { charge.map(|charge| -charge.abs()) } else { charge };
+                let charge =
+                    if values.cost.mantissa < 0 { charge.map(|charge| -charge.abs()) } else { charge };
                 Some((charge, Basis::FixedPrice))
             }
         }
@@ -212,7 +214,9 @@ fn from_cost(
     if kept <= 0 {
         // All of it was credited: only the list price tells what it was before.
         return match list_price(values) {
-            Some(list) => (scaled(&[list[0], list[1], list[2], rate], (numerator, denominator)), Basis::ListPrice),
+            Some(list) => {
+                (scaled(&[list[0], list[1], list[2], rate], (numerator, denominator)), Basis::ListPrice)
+            }
             None => (scaled(&[values.cost, rate], (numerator, denominator)), Basis::Cost),
         };
     }
@@ -221,9 +225,17 @@ fn from_cost(
     let charge = match factor {
         (Ok(one), Ok(kept)) => match (numerator.checked_mul(one), denominator.checked_mul(kept)) {
             (Some(numerator), Some(denominator)) => scaled(&[values.cost, rate], (numerator, denominator)),
-            _ => scaled_exactly(&[values.cost, rate], &(BigInt::from(numerator) * one), &(BigInt::from(denominator) * kept)),
+            _ => scaled_exactly(
+                &[values.cost, rate],
+                &(BigInt::from(numerator) * one),
+                &(BigInt::from(denominator) * kept),
+            ),
         },
-        _ => scaled_exactly(&[values.cost, rate], &(BigInt::from(numerator) * one), &(BigInt::from(denominator) * kept)),
+        _ => scaled_exactly(
+            &[values.cost, rate],
+            &(BigInt::from(numerator) * one),
+            &(BigInt::from(denominator) * kept),
+        ),
     };
     (charge, Basis::CostBeforeCredit)
 }
@@ -289,9 +301,8 @@ fn scaled(decimals: &[Decimal], (numerator, denominator): (u64, u64)) -> Option<
         let charge = i128::try_from(quotient + up).ok()?;
         Some(if product < 0 { -charge } else { charge })
     };
-    let charge = match quick() {
-        Some(charge) => charge,
-        None => return scaled_exactly(decimals, &numerator.into(), &denominator.into()),
+    let Some(charge) = quick() else {
+        return scaled_exactly(decimals, &numerator.into(), &denominator.into());
     };
     (charge.abs() < power(30)).then_some(charge)
 }
@@ -345,12 +356,20 @@ mod tests {
             (vec!["0.00000000025"], (1, 1), "0.0000000002"),
             (vec!["-0.00000000035"], (1, 1), "-0.0000000004"),
             (vec!["0.0000000002500000000000000000001"], (1, 1), "0.0000000003"),
-            (vec!["123456789012.123456789012345678901234", "1.2345"], (1_000_000, 999_999), "152407558443.0248504309"),
+            (
+                vec!["123456789012.123456789012345678901234", "1.2345"],
+                (1_000_000, 999_999),
+                "152407558443.0248504309",
+            ),
         ] {
             let decimals: Vec<Decimal> = decimals.into_iter().map(decimal).collect();
             let expected = Some(Amount::count(charge.parse().unwrap(), 10));
             assert_eq!(scaled(&decimals, factor), expected, "{decimals:?}");
-            assert_eq!(scaled_exactly(&decimals, &factor.0.into(), &factor.1.into()), expected, "{decimals:?}");
+            assert_eq!(
+                scaled_exactly(&decimals, &factor.0.into(), &factor.1.into()),
+                expected,
+                "{decimals:?}"
+            );
         }
         assert_eq!(scaled(&[decimal("99999999999999999999"), decimal("100")], (1, 1)), None);
     }

@@ -71,6 +71,18 @@ struct Tenant {
     bill: Option<(Currency, u32)>,
 }
 
+impl Tenant {
+    /// Counts a line that nobody is billed for.
+    fn leave(&mut self, name: String, currency: Currency, cost: Amount) {
+        if self.name.as_ref().is_none_or(|known| name < *known) && !name.is_empty() {
+            self.name = Some(name);
+        }
+        let (lines, sum) = self.unassigned.entry(currency).or_default();
+        *lines += 1;
+        *sum += cost;
+    }
+}
+
 /// Lines that nobody is billed for, by tenant, reason and currency: name, count and cost.
 pub(crate) type Left = BTreeMap<(String, Reason, Currency), (Option<String>, u64, Amount)>;
 
@@ -134,8 +146,7 @@ impl<'a> Reading<'a> {
     /// Everything that is wrong with them.
     pub(crate) fn run(&'a self, members: &[Member]) -> Result<Vec<Worker<'a>>, Failure> {
         let threads = self.job.threads.max(1);
-        let mut workers =
-            (0..threads).map(|i| Worker::new(self, i)).collect::<Result<Vec<_>, Failure>>()?;
+        let mut workers = (0..threads).map(|i| Worker::new(self, i)).collect::<Result<Vec<_>, Failure>>()?;
         let (packed, plain): (Vec<_>, Vec<_>) =
             members.iter().enumerate().partition(|(_, member)| member.is_packed() && members.len() > 1);
         // Unpacking takes most of the time of a packed file, and one thread: so several at once. Of others each is read
@@ -153,7 +164,8 @@ impl<'a> Reading<'a> {
         if self.progress.cancelled() {
             return Err(Failure::Cancelled);
         }
-        let misread: Vec<Misread> = workers.iter_mut().flat_map(|worker| std::mem::take(&mut worker.faults)).collect();
+        let misread: Vec<Misread> =
+            workers.iter_mut().flat_map(|worker| std::mem::take(&mut worker.faults)).collect();
         if !misread.is_empty() {
             return Err(Failure::Faults(located(misread, members)));
         }
@@ -223,7 +235,8 @@ fn at_the_beginning(messages: Vec<String>) -> Vec<(u64, String)> {
     messages.into_iter().map(|message| (0, message)).collect()
 }
 
-const STRAY: &str = "a quote stands in the middle of a cell: cells with quotes are quoted whole, with \"\" for each";
+const STRAY: &str =
+    "a quote stands in the middle of a cell: cells with quotes are quoted whole, with \"\" for each";
 
 /// Where the file has what the report's sums are by.
 fn marked(layout: &Layout) -> [Option<usize>; 3] {
@@ -299,7 +312,10 @@ impl<'a> Worker<'a> {
                 self.shared.stop.store(true, Ordering::Relaxed);
             }
         }
-        self.count_invoice(&[]);
+        let (last, count) = std::mem::take(&mut self.last_invoice);
+        if count > 0 {
+            *self.invoices.entry(last).or_default() += count;
+        }
         Ok(())
     }
 
@@ -395,7 +411,13 @@ impl<'a> Worker<'a> {
     ) -> Result<(), Failure> {
         let invoice = line.get(Role::Invoice);
         self.count_invoice(invoice);
-        if self.shared.job.invoice_id.as_ref().is_some_and(|wanted| !invoice.eq_ignore_ascii_case(wanted.as_bytes())) {
+        if self
+            .shared
+            .job
+            .invoice_id
+            .as_ref()
+            .is_some_and(|wanted| !invoice.eq_ignore_ascii_case(wanted.as_bytes()))
+        {
             return Ok(());
         }
         let Some(values) = line.values(wrong) else { return Ok(()) };
@@ -409,19 +431,9 @@ impl<'a> Worker<'a> {
         self.mismatches += u64::from(values.mismatch);
 
         let tenant = self.tenant(line.get(Role::CustomerId));
-        let customer = match (self.tenants[tenant].customer, self.tenants[tenant].reason) {
-            (Some(customer), None) => customer,
-            _ => {
-                let name = text(line.get(Role::CustomerName));
-                let tenant = &mut self.tenants[tenant];
-                if tenant.name.as_ref().is_none_or(|known| name < *known) && !name.is_empty() {
-                    tenant.name = Some(name);
-                }
-                let (lines, sum) = tenant.unassigned.entry(values.currency).or_default();
-                *lines += 1;
-                *sum += cost;
-                return Ok(());
-            }
+        let (Some(customer), None) = (self.tenants[tenant].customer, self.tenants[tenant].reason) else {
+            self.tenants[tenant].leave(text(line.get(Role::CustomerName)), values.currency, cost);
+            return Ok(());
         };
         let Some(bill_currency) = self.shared.prices.bill_currency(values.currency) else {
             let to = self.shared.prices.single.map_or("", Currency::code);
@@ -489,7 +501,9 @@ impl<'a> Worker<'a> {
         let customer = self.shared.tenants.get(&id).copied();
         let reason = match customer {
             None => Some(Reason::NoCustomer),
-            Some(customer) if !self.shared.job.customers[customer].billing_enabled => Some(Reason::BillingOff),
+            Some(customer) if !self.shared.job.customers[customer].billing_enabled => {
+                Some(Reason::BillingOff)
+            }
             Some(_) => None,
         };
         let tenant = self.tenants.iter().position(|known| known.id == id).unwrap_or_else(|| {
@@ -506,8 +520,7 @@ impl<'a> Worker<'a> {
         for tenant in &self.tenants {
             for (currency, (lines, cost)) in &tenant.unassigned {
                 let Some(reason) = tenant.reason else { continue };
-                let (name, all_lines, sum) =
-                    left.entry((tenant.id.clone(), reason, *currency)).or_default();
+                let (name, all_lines, sum) = left.entry((tenant.id.clone(), reason, *currency)).or_default();
                 if let Some(here) = &tenant.name
                     && name.as_ref().is_none_or(|known| here < known)
                 {

@@ -5,10 +5,19 @@ use crate::line::Line;
 
 /// How to write the shown or the hidden columns of a file's lines, in the kind's own order.
 pub(crate) struct Plan {
-    /// Where the file has each, and whether it holds numbers.
-    places: Vec<(Option<usize>, bool)>,
-    /// The columns whose place in the output is asked for.
-    marked: [Option<usize>; 3],
+    segments: Vec<Segment>,
+    /// The columns whose place in the output is asked for: which segment they are in, and where in the file.
+    marked: [Option<(usize, usize)>; 3],
+}
+
+/// Columns that follow each other in the file as they do in the output.
+#[derive(Clone, Copy, PartialEq)]
+struct Segment {
+    /// Where the file has the first; `None` where it has none of them.
+    first: Option<usize>,
+    count: usize,
+    /// Whether they hold numbers.
+    number: bool,
 }
 
 /// What a cell may begin with that makes a spreadsheet take it for a formula (OWASP, "CSV Injection"); full-width forms of
@@ -21,15 +30,38 @@ fn begins_formula(text: &[u8]) -> bool {
     }
 }
 
+/// First bytes of cells that have to be looked at: quotes, and what may begin a formula.
+const LOOK: [bool; 256] = {
+    let mut look = [false; 256];
+    let bytes = [b'"', b'=', b'+', b'-', b'@', b'\t', b'\r', b'\n', 0xef];
+    let mut i = 0;
+    while i < bytes.len() {
+        look[bytes[i] as usize] = true;
+        i += 1;
+    }
+    look
+};
+
 impl Plan {
     /// `marked`: places in the file whose place in the output is to be told.
     pub(crate) fn of(layout: &Layout, shown: bool, marked: [Option<usize>; 3]) -> Plan {
-        let places = layout.places(shown);
+        let mut segments: Vec<Segment> = Vec::new();
+        for (place, number) in layout.places(shown) {
+            match segments.last_mut() {
+                Some(last)
+                    if last.number == number && last.first.map(|first| first + last.count) == place =>
+                {
+                    last.count += 1;
+                }
+                _ => segments.push(Segment { first: place, count: 1, number }),
+            }
+        }
         let marked = marked.map(|place| {
             let place = place?;
-            places.iter().position(|(known, _)| *known == Some(place))
+            let has = |s: &Segment| s.first.is_some_and(|first| (first..first + s.count).contains(&place));
+            Some((segments.iter().position(has)?, place))
         });
-        Plan { places, marked }
+        Plan { segments, marked }
     }
 
     /// Writes the cells with commas between them, and tells where the marked ones are: begin and length after `out`'s
@@ -37,60 +69,65 @@ impl Plan {
     pub(crate) fn write(&self, line: &Line<'_>, careful: bool, out: &mut Vec<u8>) -> [(u32, u32); 3] {
         let base = out.len();
         let mut names = [(0, 0); 3];
-        // Cells that follow each other in the file as they do here are copied at once, with their commas.
-        let (mut from, mut to, mut waiting) = (0, 0, false);
-        for (i, &(place, number)) in self.places.iter().enumerate() {
-            let (begin, end) = place.map_or((0, 0), |place| line.range(place));
-            let cell = &line.block[begin..end];
-            let as_it_is = place.is_some() && is_fit(line, begin, cell, number) && !(careful && cell.contains(&b'\r'));
-            if as_it_is && waiting && to + 1 == begin {
-                to = end;
-            } else {
-                if waiting {
-                    out.extend_from_slice(&line.block[from..to]);
+        for (i, segment) in self.segments.iter().enumerate() {
+            if i > 0 {
+                out.push(b',');
+            }
+            let Some(first) = segment.first else {
+                out.extend(std::iter::repeat_n(b',', segment.count - 1));
+                continue;
+            };
+            let (begin, _) = line.range(first);
+            let (_, end) = line.range(first + segment.count - 1);
+            let written = out.len();
+            if !careful && segment.is_fit(line, begin, first) {
+                out.extend_from_slice(&line.block[begin..end]);
+                for (name, marked) in names.iter_mut().zip(self.marked) {
+                    if let Some((_, place)) = marked.filter(|(segment, _)| *segment == i) {
+                        let (from, to) = line.range(place);
+                        *name = ((written - base + from - begin) as u32, (to - from) as u32);
+                    }
                 }
-                if i > 0 {
+                continue;
+            }
+            for place in first..first + segment.count {
+                if place > first {
                     out.push(b',');
                 }
-                if as_it_is {
-                    (from, to) = (begin, end);
+                let at = out.len();
+                let (begin, end) = line.range(place);
+                let cell = &line.block[begin..end];
+                if is_fit(line, begin, cell, segment.number) && !(careful && cell.contains(&b'\r')) {
+                    out.extend_from_slice(cell);
                 } else {
-                    write_cell(line, begin, cell, number, careful, out);
+                    write_cell(line, begin, cell, segment.number, careful, out);
                 }
-                waiting = as_it_is;
-            }
-            for (name, marked) in names.iter_mut().zip(&self.marked) {
-                if *marked == Some(i) {
-                    // What waits is not written yet, but where it will be is known.
-                    let length = if waiting { cell.len() } else { 0 };
-                    let written = out.len() - base + if waiting { to - from } else { 0 };
-                    *name = ((written - length) as u32, length as u32);
-                    if !waiting {
-                        let cell = last_cell(&out[base..]);
-                        *name = ((written - cell) as u32, cell as u32);
+                for (name, marked) in names.iter_mut().zip(self.marked) {
+                    if marked == Some((i, place)) {
+                        *name = ((at - base) as u32, (out.len() - at) as u32);
                     }
                 }
             }
-        }
-        if waiting {
-            out.extend_from_slice(&line.block[from..to]);
         }
         names
     }
 }
 
-/// How long the last cell is of those written so far. Rare: only for names that had to be rewritten.
-fn last_cell(written: &[u8]) -> usize {
-    let mut within = false;
-    let mut begin = 0;
-    for (i, byte) in written.iter().enumerate() {
-        match byte {
-            b'"' => within = !within,
-            b',' if !within => begin = i + 1,
-            _ => {}
-        }
+impl Segment {
+    /// Whether all its cells can be copied as they are, at once. Most can, and then one byte of each tells.
+    fn is_fit(&self, line: &Line<'_>, mut begin: usize, first: usize) -> bool {
+        line.ends[first..first + self.count].iter().all(|end| {
+            let from = std::mem::replace(&mut begin, *end as usize + 1);
+            if !LOOK[usize::from(line.block[from])] || from == *end as usize {
+                return true;
+            }
+            let mut to = *end as usize;
+            if line.block[to] == b'\n' && line.block[to - 1] == b'\r' {
+                to -= 1;
+            }
+            is_fit(line, from, &line.block[from..to], self.number)
+        })
     }
-    written.len() - begin
 }
 
 /// Whether a cell can be copied as it is, quotes included.
@@ -103,7 +140,6 @@ fn is_fit(line: &Line<'_>, begin: usize, cell: &[u8], number: bool) -> bool {
     }
 }
 
-#[cold]
 fn write_cell(line: &Line<'_>, begin: usize, cell: &[u8], number: bool, careful: bool, out: &mut Vec<u8>) {
     let (inner, special) = match cell {
         [b'"', inner @ .., b'"'] => (inner, line.scan.must_quote(begin + 1, begin + 1 + inner.len())),

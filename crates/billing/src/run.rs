@@ -136,7 +136,8 @@ fn totals(workers: &[Worker<'_>], bills: &[Billed], left: &Left) -> Result<Vec<T
         if total.cost != total.billed_cost + total.unassigned_cost {
             let (cost, billed, left) = (total.cost, total.billed_cost, total.unassigned_cost);
             let currency = total.currency;
-            let message = format!("the files add up to {cost} {currency}, but {billed} is billed and {left} is left");
+            let message =
+                format!("the files add up to {cost} {currency}, but {billed} is billed and {left} is left");
             return Err(fault("", message).into());
         }
     }

@@ -127,7 +127,9 @@ mod tests {
             let ends = &scan.ends[next..=last as usize];
             next = last as usize + 1;
             records.push(
-                ends.iter().map(|end| &block[std::mem::replace(&mut start, *end as usize + 1)..*end as usize]).collect(),
+                ends.iter()
+                    .map(|end| &block[std::mem::replace(&mut start, *end as usize + 1)..*end as usize])
+                    .collect(),
             );
         }
         records

@@ -190,7 +190,8 @@ impl Member {
                 let no_archive =
                     |e: zip::result::ZipError| fault(&self.name, format!("cannot be unpacked: {e}"));
                 let file = File::open(&self.path).map_err(unreadable)?;
-                let mut archive = zip::ZipArchive::new(BufReader::with_capacity(BLOCK, file)).map_err(no_archive)?;
+                let mut archive =
+                    zip::ZipArchive::new(BufReader::with_capacity(BLOCK, file)).map_err(no_archive)?;
                 let mut entry = archive.by_index(entry).map_err(no_archive)?;
                 let packed = entry.compressed_size();
                 let done = with(&mut entry);
@@ -228,13 +229,15 @@ pub(crate) struct Blocks<'a> {
     rest: Vec<u8>,
     offset: u64,
     at_end: bool,
+    /// Whether a fault was told: there is nothing behind it.
+    broken: bool,
     /// Whether line feeds within quotes end no record: CSV, and not JSON Lines.
     quoted: bool,
 }
 
 impl<'a> Blocks<'a> {
     pub(crate) fn new(reader: &'a mut (dyn Read + Send)) -> Self {
-        Blocks { reader, rest: Vec::new(), offset: 0, at_end: false, quoted: true }
+        Blocks { reader, rest: Vec::new(), offset: 0, at_end: false, broken: false, quoted: true }
     }
 
     /// Takes the first record with its line feed, which says what the others are. A byte order mark before it is
@@ -303,6 +306,15 @@ impl<'a> Blocks<'a> {
     /// # Errors
     /// What cannot be unpacked, or has a record without an end, and from which place in the file on.
     pub(crate) fn next(&mut self, block: &mut Block) -> Result<bool, (u64, String)> {
+        if self.broken {
+            return Ok(false);
+        }
+        let result = self.cut(block);
+        self.broken = result.is_err();
+        result
+    }
+
+    fn cut(&mut self, block: &mut Block) -> Result<bool, (u64, String)> {
         block.bytes.clear();
         block.bytes.append(&mut self.rest);
         block.offset = self.offset;

@@ -4,6 +4,7 @@ use crate::failure::Failure;
 use crate::row::{KEY, Row};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -126,28 +127,33 @@ struct Reader<'a> {
     spool: &'a Spool,
     /// What is still to be read from the file.
     left: Run,
+    /// Larger than what is in it, which lies from `at` to `to`: so it is not cleared for every reading.
     buffer: Vec<u8>,
     at: usize,
+    to: usize,
     step: usize,
 }
 
 impl Reader<'_> {
     /// Reads until there is a whole row, or nothing.
     fn fill(&mut self) -> Result<(), Failure> {
-        while Row::first(&self.buffer[self.at..]).is_none() && self.left.length > 0 {
-            self.buffer.drain(..self.at);
-            self.at = 0;
-            let had = self.buffer.len();
-            let more = self.step.max(had).min(self.left.length as usize);
-            self.buffer.resize(had + more, 0);
-            self.spool.read(&mut self.buffer[had..], self.left.offset)?;
-            self.left = Run { offset: self.left.offset + more as u64, length: self.left.length - more as u32 };
+        while self.row().is_none() && self.left.length > 0 {
+            self.buffer.copy_within(self.at..self.to, 0);
+            (self.at, self.to) = (0, self.to - self.at);
+            let more = self.step.max(self.to).min(self.left.length as usize);
+            if self.buffer.len() < self.to + more {
+                self.buffer.resize(self.to + more, 0);
+            }
+            self.spool.read(&mut self.buffer[self.to..self.to + more], self.left.offset)?;
+            self.to += more;
+            self.left =
+                Run { offset: self.left.offset + more as u64, length: self.left.length - more as u32 };
         }
         Ok(())
     }
 
     fn row(&self) -> Option<Row<'_>> {
-        Row::first(&self.buffer[self.at..])
+        Row::first(&self.buffer[self.at..self.to])
     }
 }
 
@@ -180,9 +186,8 @@ impl<'a> Merge<'a> {
         let step = (READING / found.len().max(1)).clamp(STEPS.0, STEPS.1);
         let mut merge = Merge { runs: Vec::with_capacity(found.len()), heap: BinaryHeap::new() };
         for (spool, left) in found {
-            let mut buffer = buffers.pop().unwrap_or_default();
-            buffer.clear();
-            merge.runs.push(Reader { spool, left, buffer, at: 0, step });
+            let buffer = buffers.pop().unwrap_or_default();
+            merge.runs.push(Reader { spool, left, buffer, at: 0, to: 0, step });
             merge.refill(merge.runs.len() - 1)?;
         }
         Ok(merge)
@@ -197,28 +202,44 @@ impl<'a> Merge<'a> {
     }
 
     /// Hands out the rows one after the other.
-    pub(crate) fn each(&mut self, mut take: impl FnMut(Row<'_>) -> Result<(), Failure>) -> Result<(), Failure> {
-        while let Some(Reverse((key, mut run))) = self.heap.pop() {
-            // Keys that are alike belong to lines that are alike in every column, or all but: then their bytes decide.
-            let twins: Vec<usize> = std::iter::from_fn(|| {
-                let twin = self.heap.peek().is_some_and(|next| next.0.0 == key);
-                twin.then(|| self.heap.pop().map(|next| next.0.1)).flatten()
-            })
-            .collect();
-            for twin in twins {
-                let order = |run: usize| self.runs[run].row().map(Row::order);
-                let later = if order(twin) < order(run) { std::mem::replace(&mut run, twin) } else { twin };
-                self.heap.push(Reverse((key, later)));
+    pub(crate) fn each(
+        &mut self,
+        mut take: impl FnMut(Row<'_>) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let mut current = self.heap.pop();
+        while let Some(Reverse((key, mut run))) = current {
+            if self.heap.peek().is_some_and(|next| next.0.0 == key) {
+                run = self.first_twin(key, run);
             }
             let reader = &mut self.runs[run];
-            if let Some(row) = Row::first(&reader.buffer[reader.at..]) {
+            if let Some(row) = Row::first(&reader.buffer[reader.at..reader.to]) {
                 let length = row.len();
                 take(row)?;
                 reader.at += length;
             }
-            self.refill(run)?;
+            reader.fill()?;
+            let next = reader.row().map(|row| Reverse((row.key(), run)));
+            current = match (next, self.heap.peek_mut()) {
+                (Some(next), Some(mut top)) if *top > next => Some(std::mem::replace(&mut *top, next)),
+                (Some(next), _) => Some(next),
+                (None, top) => top.map(PeekMut::pop),
+            };
         }
         Ok(())
+    }
+
+    /// Keys that are alike belong to lines that are alike in every column, or all but: then their bytes decide. The run
+    /// with the first of them; the others are back in the heap.
+    #[cold]
+    fn first_twin(&mut self, key: [u8; KEY], run: usize) -> usize {
+        let mut twins = vec![run];
+        while self.heap.peek().is_some_and(|next| next.0.0 == key) {
+            twins.extend(self.heap.pop().map(|twin| twin.0.1));
+        }
+        let order = |run: usize| self.runs[run].row().map(Row::order);
+        twins.sort_by(|a, b| order(*a).cmp(&order(*b)));
+        self.heap.extend(twins[1..].iter().map(|twin| Reverse((key, *twin))));
+        twins[0]
     }
 
     /// Keeps the buffers for the next.

@@ -280,9 +280,7 @@ impl Statement {
             ));
         }
         let charged: Amount = self.subtotals.months.iter().map(|month| month.exact).sum();
-        let currency = match &self.currency {
-            CurrencyNames { name, .. } => escaped(name),
-        };
+        let currency = escaped(&self.currency.name);
         let invoice = self.invoice_id.as_deref().map_or(String::new(), |invoice| {
             format!("<div><dt>Invoice</dt><dd>{}</dd></div>", escaped(invoice))
         });
@@ -307,7 +305,8 @@ impl Statement {
 /// Groups of three digits, with commas between them.
 fn grouped(digits: &str) -> String {
     let (sign, digits) = digits.strip_prefix('-').map_or(("", digits), |digits| ("−", digits));
-    let (whole, fraction) = digits.split_once('.').map_or((digits, None), |(whole, rest)| (whole, Some(rest)));
+    let (whole, fraction) =
+        digits.split_once('.').map_or((digits, None), |(whole, rest)| (whole, Some(rest)));
     let mut grouped = sign.to_owned();
     for (i, digit) in whole.chars().enumerate() {
         if i > 0 && (whole.len() - i) % 3 == 0 {

@@ -54,7 +54,9 @@ impl<'a> Writing<'a> {
                 bills.entry(*customer).or_default().insert(*currency);
             }
         }
-        for (i, customer) in self.job.customers.iter().enumerate().filter(|(_, customer)| customer.billing_enabled) {
+        for (i, customer) in
+            self.job.customers.iter().enumerate().filter(|(_, customer)| customer.billing_enabled)
+        {
             for correction in &customer.corrections {
                 bills.entry(i).or_default().insert(correction.currency);
             }
@@ -64,10 +66,13 @@ impl<'a> Writing<'a> {
             std::fs::create_dir(&ledgers).map_err(Failure::io("cannot create", &ledgers))?;
         }
         // The largest first, so that no thread is left alone with it.
-        let mut work: Vec<(usize, Vec<Currency>)> =
-            bills.into_iter().map(|(customer, currencies)| (customer, currencies.into_iter().collect())).collect();
+        let mut work: Vec<(usize, Vec<Currency>)> = bills
+            .into_iter()
+            .map(|(customer, currencies)| (customer, currencies.into_iter().collect()))
+            .collect();
         work.sort_by_cached_key(|(customer, currencies)| {
-            let bytes = |currency: &Currency| self.runs(*customer, *currency).map(|(.., bytes)| bytes).sum::<u64>();
+            let bytes =
+                |currency: &Currency| self.runs(*customer, *currency).map(|(.., bytes)| bytes).sum::<u64>();
             std::cmp::Reverse(currencies.iter().map(bytes).sum::<u64>())
         });
 
@@ -184,8 +189,9 @@ impl<'a> Writing<'a> {
         let mut sums = Sums::default();
         let mut subtotals = Subtotals::default();
         let period = job.period.to_string();
-        let mut scan = Scan::default();
-        let mut merge = Merge::of(self.runs(i, currency).map(|(spool, run, _)| (spool, run)), &mut pen.buffers)?;
+        let (mut scan, mut charge) = (Scan::default(), Vec::new());
+        let mut merge =
+            Merge::of(self.runs(i, currency).map(|(spool, run, _)| (spool, run)), &mut pen.buffers)?;
         merge.each(|row| {
             let cost = sums.costs.entry(row.currency()).or_default();
             if finals.take(&row.key())? {
@@ -198,14 +204,16 @@ impl<'a> Writing<'a> {
             sums.charge += row.charge();
             subtotals.add(row, &period);
             let Some(files) = &mut out else { return Ok(()) };
+            charge.clear();
+            Amount::of(row.charge(), CHARGE_PLACES).push(&mut charge);
             table.line(row, &mut scan, &mut files.bill.buffer);
             files.bill.buffer.push(b',');
-            Amount::of(row.charge(), CHARGE_PLACES).push(&mut files.bill.buffer);
+            files.bill.buffer.extend_from_slice(&charge);
             files.bill.buffer.push(b',');
             files.bill.buffer.extend_from_slice(code.as_bytes());
             files.bill.buffer.push(b'\n');
-            ledger::push(row, code, self.prices, &mut files.ledger.buffer);
-            files.focus_rows.line(row, &mut files.focus.buffer);
+            ledger::push(row, &charge, code, self.prices, &mut files.ledger.buffer);
+            files.focus_rows.line(row, &charge, &mut files.focus.buffer);
             files.flush()
         })?;
         merge.finish(&mut pen.buffers);
@@ -232,7 +240,9 @@ impl<'a> Writing<'a> {
         let (mut before, mut cost) = (Amount::ZERO, Amount::ZERO);
         let mut costs = BTreeMap::new();
         for (of, (billed, new)) in &sums.costs {
-            let Some(of) = std::str::from_utf8(of).ok().and_then(|of| of.parse::<Currency>().ok()) else { continue };
+            let Some(of) = std::str::from_utf8(of).ok().and_then(|of| of.parse::<Currency>().ok()) else {
+                continue;
+            };
             let rate = self.prices.bill_currency(of).map_or(Decimal::default(), |(_, rate)| rate);
             before += exchanged(*billed, rate);
             cost += exchanged(*new, rate);

@@ -1,0 +1,11 @@
+//! The engine from files to files.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+mod bench;
+mod corrections;
+mod files;
+mod focus;
+mod money;
+mod privacy;
+mod properties;
