@@ -5,9 +5,9 @@
 
 mod engine;
 mod error;
-mod query;
 #[cfg(test)]
-mod statements;
+mod prepared;
+mod query;
 
 pub mod audit;
 pub mod azure_tenants;

@@ -53,7 +53,7 @@ fn statements() -> Vec<Statement> {
     let mut found = Vec::new();
     for file in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).unwrap() {
         let file = file.unwrap();
-        if !file.file_type().unwrap().is_file() || file.file_name() == "statements.rs" {
+        if !file.file_type().unwrap().is_file() || file.file_name() == "prepared.rs" {
             continue;
         }
         let source = std::fs::read_to_string(file.path()).unwrap();
