@@ -76,9 +76,12 @@ impl IntoResponse for Problem {
                 headers
                     .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"tenantry\""));
             }
-            StatusCode::SERVICE_UNAVAILABLE | StatusCode::CONFLICT => {
+            StatusCode::SERVICE_UNAVAILABLE => {
                 headers
                     .insert(header::RETRY_AFTER, HeaderValue::from(self.retry_after.unwrap_or(RETRY_AFTER)));
+            }
+            StatusCode::CONFLICT => {
+                self.retry_after.map(|wait| headers.insert(header::RETRY_AFTER, HeaderValue::from(wait)));
             }
             StatusCode::REQUEST_TIMEOUT | StatusCode::PAYLOAD_TOO_LARGE => {
                 headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -107,16 +110,25 @@ impl From<Violations> for Problem {
 impl From<app::Error> for Problem {
     fn from(error: app::Error) -> Self {
         use app::Error::{
-            Assignments, Directory, DirectoryUnavailable, Forbidden, Internal, Invalid, KeyReused, LastAdmin,
-            NotFound, OutcomeUnknown, Parameters, PreconditionFailed, StillRunning, Unauthorized,
-            Unavailable,
+            Assignments, BillsUnavailable, Conflict, Directory, DirectoryUnavailable, Forbidden, Internal,
+            Invalid, KeyReused, LastAdmin, NotFound, OutcomeUnknown, Parameters, PreconditionFailed,
+            StillRunning, Unauthorized, Unavailable,
         };
         match error {
             Unauthorized => Problem::new(StatusCode::UNAUTHORIZED, error.to_string()),
             Forbidden(why) => Problem::new(StatusCode::FORBIDDEN, why),
             NotFound => Problem::new(StatusCode::NOT_FOUND, error.to_string()),
             KeyReused | LastAdmin => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()),
-            StillRunning => Problem::new(StatusCode::CONFLICT, error.to_string()),
+            StillRunning => Problem {
+                retry_after: Some(RETRY_AFTER),
+                ..Problem::new(StatusCode::CONFLICT, error.to_string())
+            },
+            Conflict(why) => Problem::new(StatusCode::CONFLICT, why),
+            BillsUnavailable(_) => {
+                tracing::error!(%error, "answered 503");
+                let said = "the object store of bills cannot be reached just now; repeat the request";
+                Problem::new(StatusCode::SERVICE_UNAVAILABLE, said)
+            }
             PreconditionFailed => Problem::new(StatusCode::PRECONDITION_FAILED, error.to_string()),
             Invalid(violations) => violations.into(),
             Parameters(violations) => Problem::of(&violations, |v| Detail {

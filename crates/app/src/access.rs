@@ -62,13 +62,17 @@ pub(crate) enum Act {
     ChangeCustomers,
     ManageUsers,
     ReadAudit,
+    ReadBilling,
+    ChangeBilling,
 }
 
 impl Act {
     fn is_allowed_to(self, role: Role) -> bool {
         match self {
-            Act::ReadCustomers => matches!(role, Role::Admin | Role::Operator | Role::Viewer),
-            Act::ChangeCustomers => matches!(role, Role::Admin | Role::Operator),
+            Act::ReadCustomers | Act::ReadBilling => {
+                matches!(role, Role::Admin | Role::Operator | Role::Viewer)
+            }
+            Act::ChangeCustomers | Act::ChangeBilling => matches!(role, Role::Admin | Role::Operator),
             Act::ManageUsers | Act::ReadAudit => role == Role::Admin,
         }
     }
@@ -79,6 +83,8 @@ impl Act {
             Act::ChangeCustomers => "change customers",
             Act::ManageUsers => "manage users",
             Act::ReadAudit => "read the audit trail",
+            Act::ReadBilling => "read the partner's billing",
+            Act::ChangeBilling => "change the partner's billing",
         }
     }
 }
@@ -99,6 +105,11 @@ impl Call {
     /// What the directory says changes something.
     pub(crate) fn of_directory(partner: PartnerId) -> Self {
         Call { origin: "directory".into(), ..Call::of_operator(partner, "directory sync") }
+    }
+
+    /// What a bill run changes.
+    pub(crate) fn of_billing(partner: PartnerId) -> Self {
+        Call { origin: "billing".into(), ..Call::of_operator(partner, "bill run") }
     }
 
     /// The partner that this is about.

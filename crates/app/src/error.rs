@@ -31,6 +31,12 @@ pub enum Error {
     /// The first request under this `Idempotency-Key` has not been answered yet.
     #[error("the first request with this Idempotency-Key is still under way; repeat this one in a moment")]
     StillRunning,
+    /// Something else stands in the way, and has to end first.
+    #[error("{0}")]
+    Conflict(String),
+    /// The object store that bills are in cannot be asked just now. The text is for the log only.
+    #[error("the object store of bills is not available: {0}")]
+    BillsUnavailable(String),
     /// The directory of Azure tenants cannot be asked just now. Nothing was written.
     #[error(
         "the directory of Azure tenants cannot be reached just now; nothing was written, repeat the request"

@@ -9,7 +9,7 @@ use crate::ids::{CustomerId, ExternalId};
 use crate::json::Json;
 use crate::margin::Margin;
 use crate::name::CustomerName;
-use crate::partner_billing::PartnerBilling;
+use crate::partner_billing::{BillingConfiguration, PartnerBilling};
 use crate::tags::Tag;
 use crate::trial::TrialExpiration;
 use crate::violation::{Violation, Violations, code};
@@ -77,6 +77,8 @@ pub struct Customer {
     pub updated_at: Timestamp,
     /// Counts its changes; what an `ETag` is made of.
     pub version: i64,
+    /// How its billing stands, once its partner has bills. Not kept with the customer.
+    pub billing_configuration: Option<BillingConfiguration>,
 }
 
 /// How unknown fields are handled: `Prefer: handling=…` (RFC 7240, section 4.4).
@@ -269,7 +271,7 @@ impl Serialize for Customer {
     }
 }
 
-/// A customer as its own users see it: without the partner's margin.
+/// A customer as its own users see it: without the partner's margin, and how the partner's billing stands.
 pub struct WithoutMargin<'a>(&'a Customer);
 
 impl Serialize for WithoutMargin<'_> {
@@ -284,7 +286,7 @@ impl Customer {
         WithoutMargin(self)
     }
 
-    fn serialize_with<S: Serializer>(&self, serializer: S, margin: bool) -> Result<S::Ok, S::Error> {
+    fn serialize_with<S: Serializer>(&self, serializer: S, partner: bool) -> Result<S::Ok, S::Error> {
         let details = &self.details;
         let mut map = serializer.serialize_map(None)?;
         entry(&mut map, "id", Some(&self.id))?;
@@ -293,13 +295,15 @@ impl Customer {
         entry(&mut map, "classification", Some(&details.classification))?;
         entry(&mut map, TRIAL, details.trial_expiration_date.as_ref())?;
         entry(&mut map, "billing_contact", details.billing_contact.as_ref())?;
-        entry(&mut map, "margin_percentage", margin.then_some(&details.margin_percentage))?;
+        entry(&mut map, "margin_percentage", partner.then_some(&details.margin_percentage))?;
         entry(&mut map, "created_at", Some(&format!("{:.0}", self.created_at)))?;
         entry(&mut map, "updated_at", Some(&format!("{:.0}", self.updated_at)))?;
         entry(&mut map, "generated_external_id", Some(&self.generated_external_id))?;
         entry(&mut map, "partner_billing_configuration", Some(&details.partner_billing_configuration))?;
         entry(&mut map, "address", details.address.as_ref())?;
         entry(&mut map, "tags", Some(&details.tags))?;
+        let billing = self.billing_configuration.as_ref().filter(|_| partner);
+        entry(&mut map, "billing_configuration", billing)?;
         entry(&mut map, "_links", Some(&Links(self.id)))?;
         map.end()
     }
@@ -327,6 +331,7 @@ mod tests {
             created_at: now(),
             updated_at: now(),
             version: 1,
+            billing_configuration: None,
         }
     }
 

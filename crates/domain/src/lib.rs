@@ -40,7 +40,7 @@ pub use ids::{CustomerId, ExternalId, PartnerId, UserId};
 pub use json::Json;
 pub use margin::Margin;
 pub use name::CustomerName;
-pub use partner_billing::PartnerBilling;
+pub use partner_billing::{BillingConfiguration, PartnerBilling};
 pub use tags::Tag;
 pub use trial::TrialExpiration;
 pub use user::{NewUser, Role, User};

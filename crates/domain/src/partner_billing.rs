@@ -41,6 +41,29 @@ impl PartnerBilling {
     }
 }
 
+/// How a customer's billing stands, as its partner sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BillingConfiguration {
+    status: &'static str,
+    /// Why it is not healthy; otherwise empty.
+    reason: String,
+}
+
+impl BillingConfiguration {
+    /// Judges by the configuration, by whether an Azure tenant is assigned, and by what the last run had against the
+    /// bill.
+    pub fn judge(configured: &PartnerBilling, has_tenant: bool, fault: Option<String>) -> Self {
+        let reason = match fault {
+            _ if !configured.enabled => None,
+            Some(fault) => Some(fault),
+            None if !has_tenant => Some("no Azure tenant is assigned to this customer".to_owned()),
+            None => None,
+        };
+        let status = if reason.is_some() { "Not Healthy" } else { "Healthy" };
+        BillingConfiguration { status, reason: reason.unwrap_or_default() }
+    }
+}
+
 fn read_enabled(json: &Json) -> Result<bool, Violation> {
     match json {
         Json::Bool(enabled) => Ok(*enabled),
@@ -74,6 +97,22 @@ fn read_folder(folder: &str) -> Result<String, Violation> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn health() {
+        let no_tenant = "no Azure tenant is assigned to this customer";
+        for (enabled, has_tenant, fault, expected) in [
+            (true, true, None, ("Healthy", "")),
+            (true, false, None, ("Not Healthy", no_tenant)),
+            (true, true, Some("the folder"), ("Not Healthy", "the folder")),
+            (true, false, Some("the folder"), ("Not Healthy", "the folder")),
+            (false, false, Some("the folder"), ("Healthy", "")),
+        ] {
+            let configured = PartnerBilling { enabled, folder: String::new() };
+            let judged = BillingConfiguration::judge(&configured, has_tenant, fault.map(Into::into));
+            assert_eq!((judged.status, judged.reason.as_str()), expected, "{enabled} {has_tenant} {fault:?}");
+        }
+    }
 
     #[test]
     fn folders() {

@@ -131,6 +131,7 @@ pub async fn insert(
         created_at: now,
         updated_at: now,
         version: 1,
+        billing_configuration: None,
     }))
 }
 
@@ -519,6 +520,7 @@ fn read(row: &mut Row<'_>) -> Result<Customer, Error> {
         created_at: time("created_at")?,
         updated_at: time("updated_at")?,
         version: row.next()?,
+        billing_configuration: None,
         details: NewCustomer {
             name,
             azure_customer_id,

@@ -11,12 +11,16 @@ mod query;
 
 pub mod audit;
 pub mod azure_tenants;
+pub mod bill_runs;
+pub mod billing;
 pub mod customers;
 pub mod directories;
 pub mod doctor;
 pub mod idempotency;
 pub mod partners;
+pub mod price_rules;
 pub mod secrets;
+pub mod statements;
 pub mod transfer;
 pub mod users;
 

@@ -6,6 +6,7 @@ pub use search::{Page, Search, cursor};
 
 use crate::access::{Act, Call};
 use crate::audit::Entry;
+use crate::billing::health;
 use crate::change::{Created, Done};
 use crate::directory::{Lookup, no_address, not_found, sighting};
 use crate::{App, Error};
@@ -94,14 +95,14 @@ impl App {
                 }
                 let inserted =
                     customers::insert(tx, *partner, details, external_id, seen.is_some(), *now).await?;
-                let customer =
+                let mut customer =
                     inserted.map_err(|taken| Error::Invalid(with_taken(Violations::default(), taken)))?;
                 if let (true, Some(azure)) = (unverified, &details.azure_customer_id) {
                     azure_tenants::ask_again(tx, *partner, azure).await?;
                 }
+                let entry = Entry::new("customer.create", object(customer.id)).after(&customer);
+                health::tell(tx, *partner, std::slice::from_mut(&mut customer)).await?;
                 let json = serde_json::to_string(&customer).map_err(|e| Error::Internal(e.to_string()))?;
-                let entry =
-                    Entry { after: Some(json.clone()), ..Entry::new("customer.create", object(customer.id)) };
                 let href = Some(format!("/v1/customers/{}", customer.id));
                 let created = Created { json, href, version: Some(version(&customer)), replayed: false };
                 Ok(Done { value: created, entry: Some(entry) })
@@ -121,13 +122,15 @@ impl App {
             Some(_) => return Err(Error::NotFound),
             None => self.allow(call, Act::ReadCustomers).await?,
         }
-        let found: Option<Customer> = self
-            .db
+        self.db
             .look_up(call.partner(), (call.partner(), id), |(partner, id), tx| {
-                Box::pin(async move { Ok::<_, Error>(customers::get(tx, *partner, *id).await?) })
+                Box::pin(async move {
+                    let mut found = customers::get(tx, *partner, *id).await?.ok_or(Error::NotFound)?;
+                    health::tell(tx, *partner, std::slice::from_mut(&mut found)).await?;
+                    Ok(found)
+                })
             })
-            .await?;
-        found.ok_or(Error::NotFound)
+            .await
     }
 
     /// Change what `body` names, and nothing else. A change that changes nothing leaves version and times as they are.
@@ -177,18 +180,21 @@ impl App {
                     }
                 }
                 if details == before.details {
-                    return Ok(Done { value: before, entry: None });
+                    let mut value = before;
+                    health::tell(tx, *partner, std::slice::from_mut(&mut value)).await?;
+                    return Ok(Done { value, entry: None });
                 }
                 let (name, azure) = (Some(&details.name), details.azure_customer_id.as_ref());
                 let taken = customers::taken(tx, *partner, name, azure, Some(*id)).await?;
                 if taken != Taken::default() {
                     return Err(Error::Invalid(with_taken(Violations::default(), taken)));
                 }
-                let after = customers::update(tx, *partner, &before, details, !by_hand, *now).await?;
+                let mut after = customers::update(tx, *partner, &before, details, !by_hand, *now).await?;
                 if let (Lookup::Unverified, Some(azure)) = (lookup, &after.details.azure_customer_id) {
                     azure_tenants::ask_again(tx, *partner, azure).await?;
                 }
                 let entry = Entry::new("customer.update", object(*id)).before(&before).after(&after);
+                health::tell(tx, *partner, std::slice::from_mut(&mut after)).await?;
                 Ok(Done { value: after, entry: Some(entry) })
             })
         })

@@ -1,6 +1,7 @@
 //! Lists of customers: what a query string asks for, and the page that answers it.
 
 use crate::access::{Act, Call};
+use crate::billing::health;
 use crate::paging::{self, Paging};
 use crate::{App, Error};
 use domain::{AzureCustomerId, Classification, Customer, CustomerId, CustomerName, Handling, Violation};
@@ -142,6 +143,7 @@ impl App {
                     let (mut found, total) = customers::list(tx, *partner, &search.filter, window).await?;
                     let more = found.len() as i64 > per_page;
                     found.truncate(per_page as usize);
+                    health::tell(tx, *partner, &mut found).await?;
                     Ok(Page { customers: found, total, more })
                 })
             })

@@ -14,6 +14,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0004_audit_order", include_str!("../../../../migrations/0004_audit_order.sql")),
     ("0005_tenants_held", include_str!("../../../../migrations/0005_tenants_held.sql")),
     ("0006_lists", include_str!("../../../../migrations/0006_lists.sql")),
+    ("0007_billing", include_str!("../../../../migrations/0007_billing.sql")),
 ];
 
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (

@@ -315,7 +315,7 @@ impl Tx {
 
     /// The same as an expression, to be used once, in the next statement.
     pub(crate) async fn next_id_in(&mut self, kind: Kind) -> Result<String, Error> {
-        let name = kind.sequence();
+        let name = kind.name();
         match &mut self.0 {
             Conn::Sqlite(conn) => {
                 let sql = "UPDATE sequences SET value = value + 1 WHERE name = $1";
@@ -341,7 +341,7 @@ impl Tx {
         // Not RETURNING: SQLite would make a table for the answer.
         let id = self.next_id(kind).await?;
         let sql =
-            sql.replace("{id}", &format!("(SELECT value FROM sequences WHERE name = '{}')", kind.sequence()));
+            sql.replace("{id}", &format!("(SELECT value FROM sequences WHERE name = '{}')", kind.name()));
         Ok((self.execute(&sql, args).await? == 1).then_some(id))
     }
 
@@ -366,16 +366,23 @@ pub(crate) enum Kind {
     Customer,
     AzureTenant,
     AuditEvent,
+    PriceRule,
+    BillRun,
+    Statement,
 }
 
 impl Kind {
-    fn sequence(self) -> &'static str {
+    /// Its row in `sequences` on SQLite, its sequence on PostgreSQL without `_id`.
+    fn name(self) -> &'static str {
         match self {
             Kind::Partner => "partners",
             Kind::User => "users",
             Kind::Customer => "customers",
             Kind::AzureTenant => "azure_tenants",
             Kind::AuditEvent => "audit_events",
+            Kind::PriceRule => "price_rules",
+            Kind::BillRun => "bill_runs",
+            Kind::Statement => "statements",
         }
     }
 }

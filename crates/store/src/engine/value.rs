@@ -125,4 +125,9 @@ impl<'r> Row<'r> {
             Source::Postgres(row) => row.try_get(column).map_err(Error::from),
         }
     }
+
+    /// The next column, a time.
+    pub(crate) fn time(&mut self) -> Result<jiff::Timestamp, Error> {
+        jiff::Timestamp::from_second(self.next()?).map_err(Error::defect)
+    }
 }

@@ -1,0 +1,3 @@
+//! Billing: from an invoice to every customer's bill.
+
+pub(crate) mod health;

@@ -1,0 +1,323 @@
+//! Bill runs: one processing of an invoice each, worked on by whoever holds its lease.
+
+use crate::engine::Kind;
+use crate::engine::value::{Row, args};
+use crate::query::Query;
+use crate::{Error, Tx};
+use domain::PartnerId;
+use jiff::Timestamp;
+
+/// How a run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Nobody works on it yet.
+    Queued,
+    /// Somebody does, or did when they died.
+    Running,
+    /// Its bills are published.
+    Succeeded,
+    /// It changed nothing.
+    Failed,
+    /// Somebody stopped it before it changed anything.
+    Cancelled,
+}
+
+impl State {
+    const ALL: [State; 5] =
+        [State::Queued, State::Running, State::Succeeded, State::Failed, State::Cancelled];
+
+    /// As it is kept and answered.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            State::Queued => "queued",
+            State::Running => "running",
+            State::Succeeded => "succeeded",
+            State::Failed => "failed",
+            State::Cancelled => "cancelled",
+        }
+    }
+
+    /// The state of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        State::ALL.into_iter().find(|state| state.as_str() == name)
+    }
+
+    /// Whether no other run of the period may begin.
+    pub fn is_under_way(self) -> bool {
+        matches!(self, State::Queued | State::Running)
+    }
+}
+
+/// A run as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BillRun {
+    /// Whose.
+    pub partner: PartnerId,
+    /// Rising, and never used twice.
+    pub id: i64,
+    /// Such as `2026-10`.
+    pub billing_period: String,
+    /// How it stands.
+    pub state: State,
+    /// What was asked for: JSON.
+    pub request: String,
+    /// Whether a command works on it, and no server may.
+    pub by_command: bool,
+    /// Customers whose bills may exceed the bounds: JSON.
+    pub released: String,
+    /// How far it is: JSON.
+    pub progress: Option<String>,
+    /// What came of it: JSON. In a list without customers.
+    pub report: Option<String>,
+    /// Whether it is to stop.
+    pub cancelling: bool,
+    /// How often it was taken.
+    pub attempt: i64,
+    /// Until when whoever took it has it for itself.
+    pub leased_until: Timestamp,
+    /// When it was asked for; the time on its bills.
+    pub created_at: Timestamp,
+    /// When it last changed its state.
+    pub updated_at: Timestamp,
+}
+
+/// A run that somebody has taken. What is written under it is written only while nobody else has taken it since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// Whose.
+    pub partner: PartnerId,
+    /// Which.
+    pub id: i64,
+    /// Which time.
+    pub attempt: i64,
+}
+
+/// What runs of a list have in common.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Their period.
+    pub billing_period: Option<String>,
+    /// Their state.
+    pub state: Option<State>,
+}
+
+const COLUMNS: &str =
+    "partner_id, id, billing_period, state, request, by_command, released, progress, cancelling,
+    attempt, leased_until, created_at, updated_at";
+
+/// Ask for a run. It must have been looked up that none of the period is [`under_way`].
+///
+/// # Errors
+/// [`Error`] of the store; [`Error::Retry`] if another one of the period came first.
+pub async fn insert(
+    tx: &mut Tx,
+    partner: PartnerId,
+    billing_period: &str,
+    request: &str,
+    by_command: bool,
+    now: Timestamp,
+) -> Result<i64, Error> {
+    let id = tx.next_id(Kind::BillRun).await?;
+    let sql = "INSERT INTO bill_runs (partner_id, id, billing_period, state, request, by_command, released,
+            cancelling, attempt, leased_until, created_at, updated_at)
+        VALUES ($1, $2, $3, 'queued', $4, $5, '[]', FALSE, 0, 0, $6, $6) ON CONFLICT DO NOTHING";
+    let row = args![partner.0, id, billing_period, request, by_command, now.as_second()];
+    if tx.execute(sql, row).await? == 0 { Err(tx.overtaken()) } else { Ok(id) }
+}
+
+/// The run of a period that is queued or running.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn under_way(tx: &mut Tx, partner: PartnerId, period: &str) -> Result<Option<BillRun>, Error> {
+    let sql = format!(
+        "SELECT {COLUMNS}, report FROM bill_runs
+         WHERE partner_id = $1 AND billing_period = $2 AND state IN ('queued', 'running')"
+    );
+    tx.first(&sql, args![partner.0, period], read).await
+}
+
+/// One run.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn get(tx: &mut Tx, partner: PartnerId, id: i64) -> Result<Option<BillRun>, Error> {
+    let sql = format!("SELECT {COLUMNS}, report FROM bill_runs WHERE partner_id = $1 AND id = $2");
+    tx.first(&sql, args![partner.0, id], read).await
+}
+
+/// Runs in the order of their ids, and how many there are in all.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn list(
+    tx: &mut Tx,
+    partner: PartnerId,
+    filter: &Filter,
+    skip: i64,
+    limit: i64,
+) -> Result<(Vec<BillRun>, i64), Error> {
+    let narrow = |query: &mut Query| {
+        if let Some(period) = &filter.billing_period {
+            query.and("billing_period = ", period.as_str());
+        }
+        if let Some(state) = filter.state {
+            query.and("state = ", state.as_str());
+        }
+    };
+    let mut count = Query::new("SELECT COUNT(*) FROM bill_runs WHERE partner_id = $1".into(), partner);
+    narrow(&mut count);
+    let total = tx.first(&count.sql, &count.args(), |row| row.next()).await?.unwrap_or(0);
+    let sql = format!("SELECT {COLUMNS}, summary FROM bill_runs WHERE partner_id = $1");
+    let mut query = Query::new(sql, partner);
+    narrow(&mut query);
+    query.push(" ORDER BY id LIMIT ", limit);
+    query.push(" OFFSET ", skip);
+    Ok((tx.all(&query.sql, &query.args(), read).await?, total))
+}
+
+/// The last run of a period that succeeded.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn newest(tx: &mut Tx, partner: PartnerId, period: &str) -> Result<Option<i64>, Error> {
+    let sql = "SELECT MAX(id) FROM bill_runs
+               WHERE partner_id = $1 AND billing_period = $2 AND state = 'succeeded'";
+    let newest = tx.first(sql, args![partner.0, period], |row| row.next::<Option<i64>>()).await?;
+    Ok(newest.flatten())
+}
+
+/// The runs of all partners that a server may take now, the oldest first.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn waiting(tx: &mut Tx, now: Timestamp) -> Result<Vec<(PartnerId, i64)>, Error> {
+    let sql = "SELECT partner_id, id FROM bill_runs
+               WHERE state IN ('queued', 'running') AND NOT by_command AND leased_until <= $1 ORDER BY id";
+    tx.all(sql, args![now.as_second()], |row| Ok((PartnerId(row.next()?), row.next()?))).await
+}
+
+/// Take a run, if nobody has it: the run as it is now.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn take(
+    tx: &mut Tx,
+    partner: PartnerId,
+    id: i64,
+    now: Timestamp,
+    until: Timestamp,
+) -> Result<Option<BillRun>, Error> {
+    let sql =
+        "UPDATE bill_runs SET state = 'running', attempt = attempt + 1, leased_until = $4, updated_at = $3
+               WHERE partner_id = $1 AND id = $2 AND leased_until <= $3 AND state IN ('queued', 'running')";
+    match tx.execute(sql, args![partner.0, id, now.as_second(), until.as_second()]).await? {
+        0 => Ok(None),
+        _ => get(tx, partner, id).await,
+    }
+}
+
+/// Go on having a run, and note how far it is. Whether it is to stop; `None` if it is somebody else's by now.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn keep(
+    tx: &mut Tx,
+    taken: Taken,
+    progress: &str,
+    until: Timestamp,
+) -> Result<Option<bool>, Error> {
+    let sql = "UPDATE bill_runs SET progress = $4, leased_until = $5
+               WHERE partner_id = $1 AND id = $2 AND attempt = $3 AND state = 'running' RETURNING cancelling";
+    let row = args![taken.partner.0, taken.id, taken.attempt, progress, until.as_second()];
+    tx.first(sql, row, |row| row.next()).await
+}
+
+/// What a run works with, as it was noted when its work began.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn plan(tx: &mut Tx, partner: PartnerId, id: i64) -> Result<Option<String>, Error> {
+    let sql = "SELECT plan FROM bill_runs WHERE partner_id = $1 AND id = $2";
+    Ok(tx.first(sql, args![partner.0, id], |row| row.next::<Option<String>>()).await?.flatten())
+}
+
+/// Note what a run works with.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn set_plan(tx: &mut Tx, partner: PartnerId, id: i64, plan: &str) -> Result<(), Error> {
+    let sql = "UPDATE bill_runs SET plan = $3 WHERE partner_id = $1 AND id = $2";
+    tx.execute(sql, args![partner.0, id, plan]).await.map(drop)
+}
+
+/// The end of a run's work; `false` if it is somebody else's by now, and nothing was written.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn end(
+    tx: &mut Tx,
+    taken: Taken,
+    state: State,
+    progress: &str,
+    report: &str,
+    summary: &str,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let sql = "UPDATE bill_runs SET state = $4, progress = $5, report = $6, summary = $7, leased_until = 0,
+            cancelling = FALSE, updated_at = $8
+        WHERE partner_id = $1 AND id = $2 AND attempt = $3 AND state = 'running'";
+    let now = now.as_second();
+    let row = args![taken.partner.0, taken.id, taken.attempt, state.as_str(), progress, report, summary, now];
+    Ok(tx.execute(sql, row).await? == 1)
+}
+
+/// Stop a run: at once if nobody works on it, else as soon as whoever does hears of it.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn cancel(tx: &mut Tx, partner: PartnerId, id: i64, now: Timestamp) -> Result<(), Error> {
+    let sql = "UPDATE bill_runs
+        SET cancelling = TRUE, state = CASE WHEN leased_until <= $3 THEN 'cancelled' ELSE state END, updated_at = $3
+        WHERE partner_id = $1 AND id = $2 AND state IN ('queued', 'running')";
+    tx.execute(sql, args![partner.0, id, now.as_second()]).await.map(drop)
+}
+
+/// Have the work of a run that succeeded done once more, with these customers' bounds lifted. It must have been looked
+/// up that none of the period is [`under_way`].
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn repeat(
+    tx: &mut Tx,
+    partner: PartnerId,
+    id: i64,
+    released: &str,
+    by_command: bool,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let sql = "UPDATE bill_runs SET state = 'queued', released = $3, by_command = $4, cancelling = FALSE,
+            leased_until = 0, updated_at = $5
+        WHERE partner_id = $1 AND id = $2 AND state = 'succeeded'";
+    tx.execute(sql, args![partner.0, id, released, by_command, now.as_second()]).await.map(drop)
+}
+
+fn read(row: &mut Row<'_>) -> Result<BillRun, Error> {
+    Ok(BillRun {
+        partner: PartnerId(row.next()?),
+        id: row.next()?,
+        billing_period: row.next()?,
+        state: State::parse(&row.next::<String>()?)
+            .ok_or_else(|| Error::defect("a bill run's state in the database is not one"))?,
+        request: row.next()?,
+        by_command: row.next()?,
+        released: row.next()?,
+        progress: row.next()?,
+        cancelling: row.next()?,
+        attempt: row.next()?,
+        leased_until: row.time()?,
+        created_at: row.time()?,
+        updated_at: row.time()?,
+        report: row.next()?,
+    })
+}

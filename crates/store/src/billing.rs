@@ -1,0 +1,114 @@
+//! What billing asks of customers: whose lines are whose, and how each customer's billing stands.
+
+use crate::engine::value::args;
+use crate::query::Query;
+use crate::{Error, Tx};
+use domain::{CustomerId, Margin, PartnerBilling, PartnerId};
+use std::collections::HashMap;
+
+/// What bears on a customer's billing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Health {
+    /// Whether an Azure tenant is assigned to it.
+    pub has_tenant: bool,
+    /// What the last run had against its bill.
+    pub fault: Option<String>,
+}
+
+/// How these customers' billing stands; `None` as long as the partner has had no bills.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn of(
+    tx: &mut Tx,
+    partner: PartnerId,
+    customers: &[CustomerId],
+) -> Result<Option<HashMap<CustomerId, Health>>, Error> {
+    let sql = "SELECT id FROM bill_runs WHERE partner_id = $1 AND state = 'succeeded' LIMIT 1";
+    if tx.first(sql, args![partner.0], |row| row.next::<i64>()).await?.is_none() {
+        return Ok(None);
+    }
+    let mut found: HashMap<_, _> = customers.iter().map(|id| (*id, Health::default())).collect();
+    if customers.is_empty() {
+        return Ok(Some(found));
+    }
+    let among = |sql: &str| {
+        let mut query = Query::new(sql.to_owned(), partner);
+        for (i, id) in customers.iter().enumerate() {
+            query.push(if i == 0 { " AND customer_id IN (" } else { ", " }, id.0);
+        }
+        query.sql.push(')');
+        query
+    };
+    let query = among("SELECT DISTINCT customer_id FROM azure_tenants WHERE partner_id = $1");
+    for id in tx.all(&query.sql, &query.args(), |row| row.next().map(CustomerId)).await? {
+        found.entry(id).or_default().has_tenant = true;
+    }
+    let query = among("SELECT customer_id, reason FROM billing_faults WHERE partner_id = $1");
+    for (id, reason) in
+        tx.all(&query.sql, &query.args(), |row| Ok((CustomerId(row.next()?), row.next()?))).await?
+    {
+        found.entry(id).or_default().fault = Some(reason);
+    }
+    Ok(Some(found))
+}
+
+/// Note what a run had against customers' bills, in the place of what the one before had.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn replace_faults(
+    tx: &mut Tx,
+    partner: PartnerId,
+    faults: &[(CustomerId, String)],
+) -> Result<(), Error> {
+    tx.execute("DELETE FROM billing_faults WHERE partner_id = $1", args![partner.0]).await?;
+    for (customer, reason) in faults {
+        let sql = "INSERT INTO billing_faults (partner_id, customer_id, reason) VALUES ($1, $2, $3)
+                   ON CONFLICT DO NOTHING";
+        tx.execute(sql, args![partner.0, customer.0, reason]).await?;
+    }
+    Ok(())
+}
+
+/// A customer that lines can belong to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TenantHolder {
+    /// Its number.
+    pub id: CustomerId,
+    /// Its name.
+    pub name: String,
+    /// The partner's margin.
+    pub margin: Margin,
+    /// Whether and where it gets bills.
+    pub billing: PartnerBilling,
+    /// Its Azure tenants.
+    pub tenants: Vec<String>,
+}
+
+/// The customers that have Azure tenants, in the order of their ids.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn tenant_holders(tx: &mut Tx, partner: PartnerId) -> Result<Vec<TenantHolder>, Error> {
+    let sql =
+        "SELECT c.id, c.name, c.margin_percentage, c.billing_enabled, c.billing_folder, a.azure_customer_id
+        FROM azure_tenants a JOIN customers c ON c.partner_id = a.partner_id AND c.id = a.customer_id
+        WHERE a.partner_id = $1 AND a.customer_id IS NOT NULL ORDER BY a.customer_id, a.id";
+    let rows = tx
+        .all(sql, args![partner.0], |row| {
+            let (id, name, margin) = (CustomerId(row.next()?), row.next()?, row.next()?);
+            let margin = Margin::from_ten_thousandths(margin).ok_or_else(|| Error::defect("no margin"))?;
+            let billing = PartnerBilling { enabled: row.next()?, folder: row.next()? };
+            Ok(TenantHolder { id, name, margin, billing, tenants: vec![row.next()?] })
+        })
+        .await?;
+    let mut holders: Vec<TenantHolder> = Vec::new();
+    for row in rows {
+        match holders.last_mut() {
+            Some(last) if last.id == row.id => last.tenants.extend(row.tenants),
+            _ => holders.push(row),
+        }
+    }
+    Ok(holders)
+}

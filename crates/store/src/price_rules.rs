@@ -1,0 +1,122 @@
+//! Price rules: which line of a bill costs what.
+
+use crate::engine::Kind;
+use crate::engine::value::{Row, args};
+use crate::{Error, Tx};
+use domain::PartnerId;
+use jiff::Timestamp;
+
+/// How far a rule without a place of its own is put behind the last one, so that others fit in between.
+const STEP: i64 = 10;
+
+/// A price rule as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PriceRuleRow {
+    /// Rising, and never used twice.
+    pub id: i64,
+    /// Its place; of two with the same, the older one comes first.
+    pub position: i64,
+    /// All else that it says: JSON.
+    pub rule: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+    /// Counts its changes.
+    pub version: i64,
+}
+
+const COLUMNS: &str = "id, position, rule, created_at, updated_at, version";
+
+/// Add a rule, behind all others unless it has a place.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn insert(
+    tx: &mut Tx,
+    partner: PartnerId,
+    position: Option<i64>,
+    rule: &str,
+    now: Timestamp,
+) -> Result<PriceRuleRow, Error> {
+    let id = tx.next_id(Kind::PriceRule).await?;
+    let sql = "SELECT MAX(position) FROM price_rules WHERE partner_id = $1";
+    let last = tx.first(sql, args![partner.0], |row| row.next::<Option<i64>>()).await?.flatten();
+    let position = position.unwrap_or(last.unwrap_or(0).saturating_add(STEP));
+    let sql = "INSERT INTO price_rules (partner_id, id, position, rule, created_at, updated_at, version)
+               VALUES ($1, $2, $3, $4, $5, $5, 1)";
+    tx.execute(sql, args![partner.0, id, position, rule, now.as_second()]).await?;
+    Ok(PriceRuleRow { id, position, rule: rule.to_owned(), created_at: now, updated_at: now, version: 1 })
+}
+
+/// One rule.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn get(tx: &mut Tx, partner: PartnerId, id: i64) -> Result<Option<PriceRuleRow>, Error> {
+    let sql = format!("SELECT {COLUMNS} FROM price_rules WHERE partner_id = $1 AND id = $2");
+    tx.first(&sql, args![partner.0, id], read).await
+}
+
+/// Rules in the order in which they are tried, and how many there are in all.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn list(
+    tx: &mut Tx,
+    partner: PartnerId,
+    skip: i64,
+    limit: i64,
+) -> Result<(Vec<PriceRuleRow>, i64), Error> {
+    let sql = "SELECT COUNT(*) FROM price_rules WHERE partner_id = $1";
+    let total = tx.first(sql, args![partner.0], |row| row.next()).await?.unwrap_or(0);
+    let sql = format!(
+        "SELECT {COLUMNS} FROM price_rules WHERE partner_id = $1 ORDER BY position, id LIMIT $2 OFFSET $3"
+    );
+    Ok((tx.all(&sql, args![partner.0, limit, skip], read).await?, total))
+}
+
+/// Change a rule that was read in this transaction.
+///
+/// # Errors
+/// [`Error`] of the store; [`Error::Retry`] if it has changed since it was read.
+pub async fn update(
+    tx: &mut Tx,
+    partner: PartnerId,
+    before: &PriceRuleRow,
+    position: i64,
+    rule: &str,
+    now: Timestamp,
+) -> Result<PriceRuleRow, Error> {
+    let sql = "UPDATE price_rules SET position = $4, rule = $5, updated_at = $6, version = version + 1
+               WHERE partner_id = $1 AND id = $2 AND version = $3";
+    let row = args![partner.0, before.id, before.version, position, rule, now.as_second()];
+    if tx.execute(sql, row).await? == 0 {
+        return Err(tx.overtaken());
+    }
+    let version = before.version + 1;
+    Ok(PriceRuleRow { position, rule: rule.to_owned(), updated_at: now, version, ..before.clone() })
+}
+
+/// Remove a rule that was read in this transaction with this version.
+///
+/// # Errors
+/// [`Error`] of the store; [`Error::Retry`] if it has changed since it was read.
+pub async fn delete(tx: &mut Tx, partner: PartnerId, id: i64, version: i64) -> Result<(), Error> {
+    let sql = "DELETE FROM price_rules WHERE partner_id = $1 AND id = $2 AND version = $3";
+    if tx.execute(sql, args![partner.0, id, version]).await? == 0 {
+        return Err(tx.overtaken());
+    }
+    Ok(())
+}
+
+fn read(row: &mut Row<'_>) -> Result<PriceRuleRow, Error> {
+    Ok(PriceRuleRow {
+        id: row.next()?,
+        position: row.next()?,
+        rule: row.next()?,
+        created_at: row.time()?,
+        updated_at: row.time()?,
+        version: row.next()?,
+    })
+}

@@ -1,0 +1,307 @@
+//! Statements: what a customer owes for a month; and corrections, what came in after a month was final.
+
+use crate::engine::Kind;
+use crate::engine::value::{Row, args};
+use crate::query::Query;
+use crate::{Error, Tx};
+use domain::{CustomerId, PartnerId};
+use jiff::Timestamp;
+
+/// Whether a statement may still change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// The month is open.
+    Estimated,
+    /// It is what is owed.
+    Final,
+}
+
+impl Status {
+    /// As it is kept and answered.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Status::Estimated => "Estimated",
+            Status::Final => "Final",
+        }
+    }
+
+    /// The status of this name, in any case.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Status::Estimated, Status::Final]
+            .into_iter()
+            .find(|status| status.as_str().eq_ignore_ascii_case(name))
+    }
+}
+
+/// A published bill.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bill {
+    /// Whose.
+    pub customer: CustomerId,
+    /// The month.
+    pub billing_period: String,
+    /// ISO 4217.
+    pub currency: String,
+    /// Exact decimal digits.
+    pub total: String,
+    /// The run that made it.
+    pub run: i64,
+    /// The folder that its customer has in the object store.
+    pub folder: String,
+    /// Which version of the month's bill it is.
+    pub version: i64,
+    /// The names of its files: JSON.
+    pub files: String,
+    /// Where the partner's record of how each line was priced is.
+    pub ledger: String,
+}
+
+/// A statement as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statement {
+    /// Rising, and never used twice.
+    pub id: i64,
+    /// Its bill.
+    pub bill: Bill,
+    /// Whether it may still change.
+    pub status: Status,
+    /// When the run was asked for.
+    pub generated_at: Timestamp,
+    /// When the bill was published, or made final.
+    pub stated_at: Timestamp,
+    /// Microsoft's invoice.
+    pub invoice_id: Option<String>,
+    /// When it became final.
+    pub invoice_date: Option<Timestamp>,
+}
+
+/// What came in for a final month.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Correction {
+    /// Whose, which month, how much, and where its lines are.
+    pub bill: Bill,
+    /// The period whose statement has it, if one has it already.
+    pub carried_by: Option<String>,
+}
+
+/// What statements of a list have in common.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Their customer.
+    pub customer: Option<CustomerId>,
+    /// Their customer too: the one whose user asks.
+    pub of_user: Option<CustomerId>,
+    /// Their status.
+    pub status: Option<Status>,
+    /// Their month.
+    pub billing_period: Option<String>,
+    /// The run that made them.
+    pub run: Option<i64>,
+}
+
+const BILL: &str = "customer_id, billing_period, currency, total, run_id, folder, version, files, ledger";
+const OTHERS: &str = "id, status, generated_at, stated_at, invoice_id, invoice_date";
+
+/// Put a bill in the place of the estimated one of its customer, month and currency, or beside all others. `false`
+/// if that month is final.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn put(
+    tx: &mut Tx,
+    partner: PartnerId,
+    bill: &Bill,
+    invoice_id: Option<&str>,
+    generated_at: Timestamp,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let id = tx.next_id(Kind::Statement).await?;
+    let sql = format!(
+        "INSERT INTO statements (partner_id, {BILL}, {OTHERS})
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'Estimated', $12, $13, $14, NULL)
+         ON CONFLICT (partner_id, customer_id, billing_period, currency) DO UPDATE
+         SET total = excluded.total, run_id = excluded.run_id, folder = excluded.folder, version = excluded.version,
+             files = excluded.files, ledger = excluded.ledger, generated_at = excluded.generated_at,
+             stated_at = excluded.stated_at, invoice_id = excluded.invoice_id
+         WHERE statements.status = 'Estimated'"
+    );
+    let row = args![
+        partner.0,
+        bill.customer.0,
+        &bill.billing_period,
+        &bill.currency,
+        &bill.total,
+        bill.run,
+        &bill.folder,
+        bill.version,
+        &bill.files,
+        &bill.ledger,
+        id,
+        generated_at.as_second(),
+        now.as_second(),
+        invoice_id,
+    ];
+    Ok(tx.execute(&sql, row).await? == 1)
+}
+
+/// Take away the estimated statement of a customer, month and currency: the lines are somebody else's by now.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn withdraw(tx: &mut Tx, partner: PartnerId, id: i64) -> Result<(), Error> {
+    let sql = "DELETE FROM statements WHERE partner_id = $1 AND id = $2 AND status = 'Estimated'";
+    tx.execute(sql, args![partner.0, id]).await.map(drop)
+}
+
+/// Freeze the statements that a run made; how many.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn finalize(
+    tx: &mut Tx,
+    partner: PartnerId,
+    period: &str,
+    run: i64,
+    now: Timestamp,
+) -> Result<u64, Error> {
+    let sql = "UPDATE statements SET status = 'Final', invoice_date = $4, stated_at = $4
+               WHERE partner_id = $1 AND billing_period = $2 AND run_id = $3 AND status = 'Estimated'";
+    tx.execute(sql, args![partner.0, period, run, now.as_second()]).await
+}
+
+/// One statement.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn get(tx: &mut Tx, partner: PartnerId, id: i64) -> Result<Option<Statement>, Error> {
+    let sql = format!("SELECT {BILL}, {OTHERS} FROM statements WHERE partner_id = $1 AND id = $2");
+    tx.first(&sql, args![partner.0, id], read).await
+}
+
+/// Statements in the order of their ids, and how many there are in all.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn list(
+    tx: &mut Tx,
+    partner: PartnerId,
+    filter: &Filter,
+    skip: i64,
+    limit: i64,
+) -> Result<(Vec<Statement>, i64), Error> {
+    let mut count = Query::new("SELECT COUNT(*) FROM statements WHERE partner_id = $1".into(), partner);
+    narrow(&mut count, filter);
+    let total = tx.first(&count.sql, &count.args(), |row| row.next()).await?.unwrap_or(0);
+    let sql = format!("SELECT {BILL}, {OTHERS} FROM statements WHERE partner_id = $1");
+    let mut query = Query::new(sql, partner);
+    narrow(&mut query, filter);
+    query.push(" ORDER BY id LIMIT ", limit);
+    query.push(" OFFSET ", skip);
+    Ok((tx.all(&query.sql, &query.args(), read).await?, total))
+}
+
+fn narrow(query: &mut Query, filter: &Filter) {
+    for customer in [filter.customer, filter.of_user].into_iter().flatten() {
+        query.and("customer_id = ", customer.0);
+    }
+    if let Some(status) = filter.status {
+        query.and("status = ", status.as_str());
+    }
+    if let Some(period) = &filter.billing_period {
+        query.and("billing_period = ", period.as_str());
+    }
+    if let Some(run) = filter.run {
+        query.and("run_id = ", run);
+    }
+}
+
+/// Note what came in for a final month.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn correct(tx: &mut Tx, partner: PartnerId, bill: &Bill) -> Result<(), Error> {
+    let sql =
+        "INSERT INTO corrections (partner_id, customer_id, billing_period, version, currency, amount, run_id,
+            folder, ledger)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING";
+    let row = args![
+        partner.0,
+        bill.customer.0,
+        &bill.billing_period,
+        bill.version,
+        &bill.currency,
+        &bill.total,
+        bill.run,
+        &bill.folder,
+        &bill.ledger
+    ];
+    tx.execute(sql, row).await.map(drop)
+}
+
+/// The corrections of a month; of all months if none is named.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn corrections(
+    tx: &mut Tx,
+    partner: PartnerId,
+    period: Option<&str>,
+) -> Result<Vec<Correction>, Error> {
+    let sql = "SELECT customer_id, billing_period, currency, amount, run_id, folder, version, '[]', ledger, carried_by
+               FROM corrections WHERE partner_id = $1";
+    let mut query = Query::new(sql.to_owned(), partner);
+    if let Some(period) = period {
+        query.and("billing_period = ", period);
+    }
+    query.sql.push_str(" ORDER BY customer_id, billing_period, version, currency");
+    tx.all(&query.sql, &query.args(), |row| Ok(Correction { bill: read_bill(row)?, carried_by: row.next()? }))
+        .await
+}
+
+/// Say which period's statement has a correction.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn carry(
+    tx: &mut Tx,
+    partner: PartnerId,
+    correction: &Bill,
+    carried_by: Option<&str>,
+) -> Result<(), Error> {
+    let sql = "UPDATE corrections SET carried_by = $6
+               WHERE partner_id = $1 AND customer_id = $2 AND billing_period = $3 AND version = $4 AND currency = $5";
+    let (customer, period) = (correction.customer.0, &correction.billing_period);
+    let row = args![partner.0, customer, period, correction.version, &correction.currency, carried_by];
+    tx.execute(sql, row).await.map(drop)
+}
+
+fn read_bill(row: &mut Row<'_>) -> Result<Bill, Error> {
+    Ok(Bill {
+        customer: CustomerId(row.next()?),
+        billing_period: row.next()?,
+        currency: row.next()?,
+        total: row.next()?,
+        run: row.next()?,
+        folder: row.next()?,
+        version: row.next()?,
+        files: row.next()?,
+        ledger: row.next()?,
+    })
+}
+
+fn read(row: &mut Row<'_>) -> Result<Statement, Error> {
+    Ok(Statement {
+        bill: read_bill(row)?,
+        id: row.next()?,
+        status: Status::parse(&row.next::<String>()?)
+            .ok_or_else(|| Error::defect("a statement's status in the database is not one"))?,
+        generated_at: row.time()?,
+        stated_at: row.time()?,
+        invoice_id: row.next()?,
+        invoice_date: row
+            .next::<Option<i64>>()?
+            .map(Timestamp::from_second)
+            .transpose()
+            .map_err(Error::defect)?,
+    })
+}
