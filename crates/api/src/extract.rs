@@ -3,12 +3,11 @@
 use crate::Shared;
 use crate::frame::{Peer, PresentedKey, RequestId, too_large};
 use crate::problem::Problem;
-use app::customers::IfMatch;
-use app::{Call, Idempotency, Origin};
+use app::{Call, Idempotency, IfMatch, Origin};
 use axum::extract::{FromRequest, FromRequestParts, OriginalUri, Path, Request};
 use bytes::Bytes;
 use domain::json::Json;
-use domain::{CustomerId, Handling, Violation, Violations};
+use domain::{Handling, Violation, Violations};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode, Uri, header};
 use http_body_util::BodyExt;
@@ -165,9 +164,9 @@ impl FromRequestParts<Shared> for Precondition {
     }
 }
 
-fn version_of(tag: &str) -> Option<(CustomerId, i64)> {
+fn version_of(tag: &str) -> Option<(i64, i64)> {
     let (id, version) = tag.strip_prefix('"')?.strip_suffix('"')?.split_once('-')?;
-    Some((CustomerId(id.parse().ok()?), version.parse().ok()?))
+    Some((id.parse().ok()?, version.parse().ok()?))
 }
 
 /// The members of a header that is a comma-separated list.

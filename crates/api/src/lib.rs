@@ -2,6 +2,7 @@
 
 mod access;
 mod azure_tenants;
+mod bill_runs;
 mod created;
 mod customers;
 mod extract;
@@ -10,10 +11,12 @@ mod metrics;
 mod openapi;
 mod operations;
 mod paging;
+mod price_rules;
 mod problem;
 mod router;
 mod sandbox;
 mod schema;
+mod statements;
 mod users;
 
 pub use frame::{Frame, REQUEST_ID};

@@ -110,9 +110,9 @@ impl From<Violations> for Problem {
 impl From<app::Error> for Problem {
     fn from(error: app::Error) -> Self {
         use app::Error::{
-            Assignments, BillsUnavailable, Conflict, Directory, DirectoryUnavailable, Forbidden, Internal,
-            Invalid, KeyReused, LastAdmin, NotFound, OutcomeUnknown, Parameters, PreconditionFailed,
-            StillRunning, Unauthorized, Unavailable,
+            Assignments, Billing, BillsUnavailable, Conflict, Directory, DirectoryUnavailable, Forbidden,
+            Internal, Invalid, KeyReused, LastAdmin, NotFound, OutcomeUnknown, Parameters,
+            PreconditionFailed, StillRunning, Unauthorized, Unavailable,
         };
         match error {
             Unauthorized => Problem::new(StatusCode::UNAUTHORIZED, error.to_string()),
@@ -155,7 +155,7 @@ impl From<app::Error> for Problem {
                 retry_after: Some(retry_after.as_secs().max(1)),
                 ..Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
             },
-            Internal(_) | Directory(_) | Assignments(_) => {
+            Internal(_) | Billing(_) | Directory(_) | Assignments(_) => {
                 tracing::error!(%error, "answered 500");
                 Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal error")
             }

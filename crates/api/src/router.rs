@@ -2,7 +2,10 @@
 
 use crate::frame::{Frame, REQUEST_ID, refuse};
 use crate::problem::Problem;
-use crate::{Config, Shared, access, azure_tenants, customers, metrics, openapi, operations, sandbox, users};
+use crate::{
+    Config, Shared, access, azure_tenants, bill_runs, customers, metrics, openapi, operations, price_rules,
+    sandbox, statements, users,
+};
 use app::App;
 use axum::Router;
 use axum::middleware::from_fn;
@@ -18,8 +21,12 @@ pub(crate) fn documented() -> OpenApiRouter<Shared> {
     OpenApiRouter::with_openapi(openapi::preamble())
         .nest("/v2", customers::routes().merge(users::routes()).merge(access::routes()))
         .nest("/v2/customers/{id}", users::routes())
-        .nest("/v1", customers::routes().merge(azure_tenants::routes()))
+        .nest("/v1", customers::routes().merge(azure_tenants::routes()).merge(billing()))
         .merge(operations::routes())
+}
+
+fn billing() -> OpenApiRouter<Shared> {
+    price_rules::routes().merge(bill_runs::routes()).merge(statements::routes())
 }
 
 /// Everything that is served, framed.

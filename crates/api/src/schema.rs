@@ -1,6 +1,10 @@
 //! What the OpenAPI document says of bodies, parameters and answers. A test holds real answers against it.
 #![expect(dead_code, reason = "these types describe; the domain's types are what is read and written")]
 
+mod billing;
+
+pub(crate) use billing::*;
+
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::{IntoParams, IntoResponses, ToSchema};
@@ -101,6 +105,9 @@ pub(crate) struct Customer {
     #[schema(nullable = false)]
     address: Option<StoredAddress>,
     tags: Vec<Tag>,
+    /// Once there are bills; a customer's own users do not see it.
+    #[schema(nullable = false)]
+    billing_configuration: Option<BillingConfiguration>,
     _links: Links,
 }
 
@@ -193,6 +200,16 @@ pub(crate) struct PartnerBillingChange {
 pub(crate) struct PartnerBilling {
     enabled: bool,
     folder: String,
+}
+
+/// How the billing of a customer stands.
+#[derive(ToSchema)]
+pub(crate) struct BillingConfiguration {
+    /// `Healthy` or `Not Healthy`.
+    #[schema(example = "Healthy")]
+    status: String,
+    /// Why it is not; otherwise empty.
+    reason: String,
 }
 
 /// A tag. No two of a customer have the same key.

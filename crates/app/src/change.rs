@@ -49,6 +49,24 @@ pub struct Created {
     pub replayed: bool,
 }
 
+/// What the caller last saw of an object, for a change that must not undo somebody else's (RFC 9110, If-Match).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IfMatch {
+    /// Change it whatever it is now.
+    Anything,
+    /// Change it only if it is one of these objects, by id, in one of these versions.
+    Versions(Vec<(i64, i64)>),
+}
+
+impl IfMatch {
+    pub(crate) fn allows(&self, id: i64, version: i64) -> Result<(), Error> {
+        match self {
+            IfMatch::Versions(seen) if !seen.contains(&(id, version)) => Err(Error::PreconditionFailed),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// What a job did: what the caller gets, and what the audit trail gets if anything has changed.
 pub(crate) struct Done<T> {
     pub(crate) value: T,

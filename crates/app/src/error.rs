@@ -51,6 +51,9 @@ pub enum Error {
     /// A directory cannot be set up so; for the operator.
     #[error("{0}")]
     Directory(String),
+    /// Billing cannot be done so; for the operator.
+    #[error("{0}")]
+    Billing(String),
     /// The store is out of reach, full or busy. Nothing was written. The text is for the log only.
     #[error("not available: {0}")]
     Unavailable(String),

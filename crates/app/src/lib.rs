@@ -4,7 +4,6 @@
 
 mod access;
 mod audit;
-mod billing;
 mod change;
 mod clock;
 mod directory;
@@ -17,13 +16,14 @@ mod secrets;
 mod users;
 
 pub mod assignments;
+pub mod billing;
 pub mod customers;
 pub mod events;
 pub mod sandbox;
 
 pub use access::{Actor, Call, Origin};
 pub use audit::Verdict;
-pub use change::{Created, Idempotency};
+pub use change::{Created, Idempotency, IfMatch};
 pub use clock::{Clock, parse_time};
 pub use directory::{DirectoryHealth, DirectorySecret, DirectorySetup, Source, WhenUnreachable};
 pub use error::Error;
@@ -51,6 +51,7 @@ pub struct App {
     secrets: Arc<SecretKey>,
     running: Running,
     directories: Directories,
+    billing: Option<billing::Billing>,
     /// When keys were last used, since that was last written down.
     used: Mutex<HashMap<(PartnerId, UserId), Timestamp>>,
 }
@@ -82,6 +83,7 @@ impl App {
             secrets,
             running: Running::default(),
             directories,
+            billing: None,
             used: Mutex::default(),
         })
     }
@@ -123,6 +125,7 @@ impl App {
     /// the sandbox whose database it is for.
     pub async fn close(&self) {
         warn_of(self.note_uses().await);
+        self.stop_bill_runs();
         self.directories.close().await;
         self.db.close().await;
     }

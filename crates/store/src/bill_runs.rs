@@ -272,6 +272,16 @@ pub async fn end(
     Ok(tx.execute(sql, row).await? == 1)
 }
 
+/// Have a run no longer, so that somebody else can take it at once.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn give_back(tx: &mut Tx, taken: Taken) -> Result<(), Error> {
+    let sql = "UPDATE bill_runs SET leased_until = 0
+               WHERE partner_id = $1 AND id = $2 AND attempt = $3 AND state = 'running'";
+    tx.execute(sql, args![taken.partner.0, taken.id, taken.attempt]).await.map(drop)
+}
+
 /// Stop a run: at once if nobody works on it, else as soon as whoever does hears of it.
 ///
 /// # Errors

@@ -2,6 +2,8 @@
 
 mod audit;
 mod backup;
+mod bill;
+mod billing;
 mod connections;
 mod copy;
 mod directory;
@@ -9,6 +11,7 @@ mod doctor;
 mod lingering;
 mod partner;
 mod platform;
+mod price_rule;
 mod progress;
 mod restore;
 mod serve;
@@ -40,6 +43,12 @@ enum Command {
     /// Say where a partner's Azure tenants are looked up.
     #[command(subcommand)]
     Directory(directory::DirectoryCommand),
+    /// Make bills from Microsoft's invoices, and verify them.
+    #[command(subcommand)]
+    Bill(bill::BillCommand),
+    /// List, add and remove price rules.
+    #[command(subcommand)]
+    PriceRule(price_rule::PriceRuleCommand),
     /// Play what the platform talks to, for trying out.
     #[command(subcommand)]
     Sandbox(directory::SandboxCommand),
@@ -72,6 +81,8 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             Some(Command::Partner(command)) => partner::run(command).await,
             Some(Command::User(command)) => user::run(command).await,
             Some(Command::Directory(command)) => directory::run(command).await,
+            Some(Command::Bill(command)) => bill::run(command).await,
+            Some(Command::PriceRule(command)) => price_rule::run(command).await,
             Some(Command::Sandbox(command)) => directory::play(command).await,
             Some(Command::Audit(command)) => audit::run(command).await,
             Some(Command::Backup(args)) => backup::run(args).await,

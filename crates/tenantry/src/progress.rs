@@ -1,6 +1,9 @@
 //! A progress bar, where there is a terminal.
 
+use app::billing::Watch;
 use indicatif::{ProgressBar, ProgressStyle};
+use std::sync::Arc;
+use std::time::Duration;
 use store::transfer::{Advance, Step};
 
 pub(crate) struct Bar(ProgressBar);
@@ -28,5 +31,41 @@ impl Bar {
 
     pub(crate) fn end(&self) {
         self.0.finish_and_clear();
+    }
+}
+
+/// The bar of a bill run.
+pub(crate) struct RunBar {
+    bar: ProgressBar,
+    drawing: tokio::task::JoinHandle<()>,
+}
+
+impl RunBar {
+    /// Follow a run. On standard error, and hidden unless that is a terminal.
+    pub(crate) fn start(watch: &Arc<Watch>) -> Self {
+        let bar = ProgressBar::new(0);
+        let template = "{wide_bar} {bytes}/{total_bytes}, {msg}, {eta} left";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        let drawing = tokio::spawn({
+            let (bar, watch) = (bar.clone(), Arc::clone(watch));
+            async move {
+                let mut ticks = tokio::time::interval(Duration::from_millis(200));
+                loop {
+                    ticks.tick().await;
+                    let [read, total, lines, customers] = watch.numbers();
+                    bar.set_length(total);
+                    bar.set_position(read);
+                    bar.set_message(format!("{lines} lines, {customers} customers"));
+                }
+            }
+        });
+        RunBar { bar, drawing }
+    }
+
+    pub(crate) fn end(self) {
+        self.drawing.abort();
+        self.bar.finish_and_clear();
     }
 }

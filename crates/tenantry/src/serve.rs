@@ -1,5 +1,6 @@
 //! `tenantry serve`
 
+use crate::billing::BillingArgs;
 use crate::connections;
 use crate::platform::Platform;
 use crate::telemetry;
@@ -15,6 +16,8 @@ use tokio::signal::unix::{SignalKind, signal};
 const BOOTSTRAP_KEY: &str = "TENANTRY_BOOTSTRAP_KEY";
 /// After this, what is still under way is left to itself; with what follows, the process ends within ten seconds.
 const GRACE: Duration = Duration::from_secs(8);
+/// How long a bill run may take to leave off.
+const LEAVE: Duration = Duration::from_secs(1);
 
 /// How often uses of keys are written down, and old answers forgotten.
 const TIDY: Duration = Duration::from_secs(60);
@@ -28,6 +31,8 @@ pub(crate) struct ServeArgs {
     listen: SocketAddr,
     #[command(flatten)]
     platform: Platform,
+    #[command(flatten)]
+    billing: BillingArgs,
     /// Try integrations out: a clock that stands still until `PUT /sandbox/clock` moves it, and a database in memory
     /// unless --database names one.
     #[arg(long)]
@@ -47,6 +52,10 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "MILLISECONDS", default_value = "5000", hide = true,
           value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
     sync_interval: u64,
+    /// How many milliseconds between two looks for bill runs that another server has left behind.
+    #[arg(long, value_name = "MILLISECONDS", default_value = "5000", hide = true,
+          value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
+    bill_interval: u64,
 }
 
 pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
@@ -63,7 +72,7 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     if args.sandbox && platform.database.url.is_none() {
         platform.database.url = Some("sqlite::memory:".into());
     }
-    let app = Arc::new(platform.open(clock).await?);
+    let app = Arc::new(platform.open(clock).await?.with_billing(args.billing.setup(2))?);
     let was_chosen = chosen.is_some();
     let founded = app.bootstrap(chosen).await?;
 
@@ -77,8 +86,12 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     greet(listener.local_addr()?, args.sandbox, founded.as_ref(), was_chosen);
 
+    let (stop_working, mut stopped) = tokio::sync::watch::channel(());
+    let stopping = Arc::clone(&app);
     let stop = async move {
         tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+        stopping.stop_bill_runs();
+        drop(stop_working);
         tracing::info!("stopping: no new requests, those under way are finished");
     };
     let tidying = tokio::spawn({
@@ -102,9 +115,26 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
             }
         }
     });
+    let working = tokio::spawn({
+        let app = Arc::clone(&app);
+        async move {
+            let mut ticks = tokio::time::interval(Duration::from_millis(args.bill_interval));
+            ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            loop {
+                tokio::select! {
+                    _ = stopped.changed() => return,
+                    _ = ticks.tick() => {}
+                    () = app.bill_run_asked_for() => {}
+                }
+                app.work_on_bill_runs().await;
+            }
+        }
+    });
     connections::serve(listener, service, timeout, stop, GRACE).await;
     tidying.abort();
     syncing.abort();
+    // What it was working on goes to another server.
+    drop(tokio::time::timeout(LEAVE, working).await);
     app.close().await;
     tracing::info!("stopped");
     Ok(())

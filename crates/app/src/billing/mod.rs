@@ -1,3 +1,127 @@
 //! Billing: from an invoice to every customer's bill.
+//!
+//! A run is asked for (`runs`), taken by one server or command that holds its lease (`work`), made by the engine from
+//! what is noted at its beginning (`plan`), and put into the store in one transaction at its end (`settle`).
 
 pub(crate) mod health;
+mod lines;
+mod plan;
+mod request;
+mod rules;
+mod runs;
+mod scratch;
+mod settle;
+mod statements;
+mod work;
+
+pub use lines::LineSearch;
+pub use request::{CurrencyRate, RunRequest};
+pub use rules::RuleView;
+pub use runs::RunSearch;
+pub use statements::{BillFile, StatementSearch, StatementView};
+pub use work::Watch;
+
+use scratch::Scratch;
+
+use crate::{App, Error};
+use ::billing::{Bounds, EarnedCredit};
+use bills::{Allowed, Bills, Settings};
+use domain::{Violation, Violations};
+use jiff::SignedDuration;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::Notify;
+
+/// What the operator decides about billing.
+#[derive(Clone, Debug)]
+pub struct BillingSetup {
+    /// Where bills are: `file:PATH`, `s3://bucket/prefix` or `az://container/prefix`.
+    pub bills: String,
+    /// `file:` sources lie below this folder.
+    pub sources: Option<PathBuf>,
+    /// Where runs put what they need while they work.
+    pub work: PathBuf,
+    /// The most bytes that a source may have.
+    pub max_source_bytes: u64,
+    /// Credentials of object stores.
+    pub settings: Settings,
+    /// Beyond these a bill is held back.
+    pub bounds: Bounds,
+    /// What becomes of the partner earned credit where no rule says otherwise.
+    pub earned_credit: EarnedCredit,
+    /// Whether the FOCUS rows are written as Parquet too.
+    pub parquet: bool,
+    /// How many threads a run has.
+    pub threads: usize,
+    /// How long a run waits for a server that has died.
+    pub lease: SignedDuration,
+}
+
+pub(crate) struct Billing {
+    setup: BillingSetup,
+    bills: Bills,
+    allowed: Allowed,
+    /// There is a new run.
+    wake: Notify,
+    /// Whoever works is to give its run back.
+    closing: Arc<AtomicBool>,
+}
+
+impl Billing {
+    fn open(setup: BillingSetup) -> Result<Self, Error> {
+        let bills = Bills::open(&setup.bills, &setup.settings).map_err(|e| Error::Billing(e.to_string()))?;
+        let allowed = Allowed {
+            folder: setup.sources.clone(),
+            max_bytes: setup.max_source_bytes,
+            settings: setup.settings.clone(),
+        };
+        Ok(Billing { setup, bills, allowed, wake: Notify::new(), closing: Arc::default() })
+    }
+
+    /// Whether files among these are where they may be, and there. What is elsewhere is looked at when it is read.
+    async fn check_sources(&self, sources: &[String]) -> Result<(), Error> {
+        let mut violations = Violations::default();
+        for (i, source) in sources.iter().enumerate().filter(|(_, source)| source.starts_with("file:")) {
+            // A file is read in place: nothing is written into the folder.
+            if let Err(wrong) = bills::spool(source, &self.allowed, &self.setup.work, &|_, _| true).await {
+                violations.push(Violation::new(
+                    format!("/sources/{i}"),
+                    "invalid",
+                    format!("will not do: {wrong}"),
+                ));
+            }
+        }
+        if violations.is_empty() { Ok(()) } else { Err(Error::Invalid(violations)) }
+    }
+}
+
+impl App {
+    /// The same, with billing.
+    ///
+    /// # Errors
+    /// [`Error::Billing`] if bills cannot be kept where the setup says.
+    pub fn with_billing(mut self, setup: BillingSetup) -> Result<Self, Error> {
+        self.billing = Some(Billing::open(setup)?);
+        Ok(self)
+    }
+
+    /// Have whoever works on a run give it back, to another server.
+    pub fn stop_bill_runs(&self) {
+        if let Some(billing) = &self.billing {
+            billing.closing.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn billing(&self) -> Result<&Billing, Error> {
+        self.billing.as_ref().ok_or_else(|| Error::Internal("this App was opened without billing".into()))
+    }
+}
+
+/// What the object store said against it.
+fn of_store(error: &bills::Error) -> Error {
+    match error {
+        bills::Error::NotFound(_) => Error::NotFound,
+        _ => Error::BillsUnavailable(error.to_string()),
+    }
+}

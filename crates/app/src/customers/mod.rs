@@ -9,33 +9,13 @@ use crate::audit::Entry;
 use crate::billing::health;
 use crate::change::{Created, Done};
 use crate::directory::{Lookup, no_address, not_found, sighting};
-use crate::{App, Error};
+use crate::{App, Error, IfMatch};
 use domain::json::Json;
 use domain::{
     AzureCustomerId, Customer, CustomerId, Handling, NewCustomer, PartnerId, Refused, Violation, Violations,
 };
 use store::customers::Taken;
 use store::{Tx, azure_tenants, customers};
-
-/// What the caller last saw of an object, for a change that must not undo somebody else's (RFC 9110, If-Match).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum IfMatch {
-    /// Change it whatever it is now.
-    Anything,
-    /// Change it only if it is one of these customers in one of these versions.
-    Versions(Vec<(CustomerId, i64)>),
-}
-
-impl IfMatch {
-    fn allows(&self, now: &Customer) -> Result<(), Error> {
-        match self {
-            IfMatch::Versions(seen) if !seen.contains(&(now.id, now.version)) => {
-                Err(Error::PreconditionFailed)
-            }
-            _ => Ok(()),
-        }
-    }
-}
 
 impl App {
     /// Create a customer, or answer again what was answered when it was created.
@@ -152,7 +132,7 @@ impl App {
         self.change(call, input, |(partner, id, body, lookup, handling, if_match, now), tx| {
             Box::pin(async move {
                 let before = customers::get(tx, *partner, *id).await?.ok_or(Error::NotFound)?;
-                if_match.allows(&before)?;
+                if_match.allows(before.id.0, before.version)?;
                 // Who set the address by hand keeps it, whatever the directory says.
                 let by_hand = before.details.address.is_some()
                     && !customers::directory_address(tx, *partner, *id).await?;
@@ -211,7 +191,7 @@ impl App {
         self.change(call, input, |(partner, id, if_match, now), tx| {
             Box::pin(async move {
                 let before = customers::get(tx, *partner, *id).await?.ok_or(Error::NotFound)?;
-                if_match.allows(&before)?;
+                if_match.allows(before.id.0, before.version)?;
                 customers::delete(tx, *partner, *id, before.version, *now).await?;
                 let entry = Entry::new("customer.delete", object(*id)).before(&before);
                 Ok(Done { value: (), entry: Some(entry) })

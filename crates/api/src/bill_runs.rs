@@ -1,0 +1,187 @@
+//! `/v1/bill_runs`.
+
+use crate::created::Created;
+use crate::extract::{Caller, Ids, Parameters, Posted, Preference};
+use crate::problem::Problem;
+use crate::{Shared, paging, schema};
+use app::billing::{LineSearch, RunSearch};
+use axum::Json;
+use axum::extract::{OriginalUri, State};
+use axum::response::{IntoResponse, Response};
+use domain::CustomerId;
+use http::StatusCode;
+use serde_json::{Value, json};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub(crate) fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
+        .routes(routes!(create_bill_run, list_bill_runs))
+        .routes(routes!(show_bill_run, cancel_bill_run))
+        .routes(routes!(finalize_bill_run))
+        .routes(routes!(release_bills))
+        .routes(routes!(list_lines))
+}
+
+/// Ask for a bill run
+///
+/// Prices the lines of a month's invoice, and publishes a bill for every customer with partner billing. One run of a
+/// month at a time; a later one of the same month replaces its bills as long as they are estimates.
+#[utoipa::path(
+    post, path = "/bill_runs", tag = "billing", params(schema::StrictHandling, schema::IdempotencyKey),
+    request_body(content = schema::NewBillRun,
+                 example = json!({"billing_period": "2026-10", "sources": ["s3://invoices/2026-10/usage.csv.gz"]})),
+    responses(
+        (status = 202, description = "The run, which goes on by itself", body = schema::BillRun,
+         headers(("Location" = String, description = "Where the run can be followed"),
+                 ("Idempotency-Replayed" = String, description = "Only on a repetition of the first answer: `true`"))),
+        schema::Refusals, schema::BodyRefusals, schema::RunRefusals,
+    )
+)]
+async fn create_bill_run(
+    State(shared): State<Shared>,
+    Preference(handling): Preference,
+    Posted(call, body): Posted,
+) -> Result<Created, Problem> {
+    Ok(Created(StatusCode::ACCEPTED, shared.app.create_bill_run(&call, &body, handling).await?))
+}
+
+/// List bill runs
+///
+/// In the order of their ids, without their customers.
+#[utoipa::path(
+    get, path = "/bill_runs", tag = "billing", params(schema::RunParameters, schema::Paging),
+    responses(
+        (status = 200, description = "A page of runs", body = schema::BillRunList,
+         headers(("Link" = String, description = "`first`, `prev`, `next`, `last` (RFC 8288)"),
+                 ("X-Total" = i64, description = "How many runs the whole list has"),
+                 ("X-Per-Page" = i64, description = "How many a page has"))),
+        (status = 422, description = "Parameters that will not do", body = schema::Error),
+        schema::Refusals,
+    )
+)]
+async fn list_bill_runs(
+    State(shared): State<Shared>,
+    Caller(call): Caller,
+    OriginalUri(uri): OriginalUri,
+    Parameters(parameters): Parameters,
+) -> Result<Response, Problem> {
+    let search = RunSearch::parse(&parameters)?;
+    let paging = search.paging;
+    let (runs, total) = shared.app.bill_runs(&call, search).await?;
+    let more = paging.page * paging.per_page < total;
+    let headers = paging::headers(uri.path(), &parameters, paging, total, more, None);
+    Ok((headers, Json(json!({ "bill_runs": runs }))).into_response())
+}
+
+/// Read a bill run
+///
+/// How far it is, and when it has ended, its report.
+#[utoipa::path(
+    get, path = "/bill_runs/{id}", tag = "billing", params(schema::BillRunId),
+    responses(
+        (status = 200, description = "The run", body = schema::BillRun),
+        (status = 404, description = "There is none, or it is another partner's", body = schema::Error),
+        schema::Refusals,
+    )
+)]
+async fn show_bill_run(
+    State(shared): State<Shared>,
+    Ids(id): Ids<i64>,
+    Caller(call): Caller,
+) -> Result<Json<Value>, Problem> {
+    Ok(Json(shared.app.bill_run(&call, id).await?))
+}
+
+/// Cancel a bill run
+///
+/// It stops as soon as it can, unless its bills are being published already.
+#[utoipa::path(
+    delete, path = "/bill_runs/{id}", tag = "billing", params(schema::BillRunId),
+    responses(
+        (status = 204, description = "It stops"),
+        (status = 404, description = "There is none, or it is another partner's", body = schema::Error),
+        schema::Refusals, schema::RunRefusals,
+    )
+)]
+async fn cancel_bill_run(
+    State(shared): State<Shared>,
+    Ids(id): Ids<i64>,
+    Caller(call): Caller,
+) -> Result<StatusCode, Problem> {
+    shared.app.cancel_bill_run(&call, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Finalise a bill run
+///
+/// Freezes the statements that it made. What comes in later for the same month is a correction on the next statement.
+#[utoipa::path(
+    post, path = "/bill_runs/{id}/finalize", tag = "billing", params(schema::BillRunId, schema::IdempotencyKey),
+    responses(
+        (status = 200, description = "The run", body = schema::BillRun,
+         headers(("Idempotency-Replayed" = String, description = "Only on a repetition of the first answer: `true`"))),
+        (status = 404, description = "There is none, or it is another partner's", body = schema::Error),
+        schema::Refusals, schema::BodyRefusals, schema::RunRefusals,
+    )
+)]
+async fn finalize_bill_run(
+    State(shared): State<Shared>,
+    Ids(id): Ids<i64>,
+    Posted(call, _): Posted,
+) -> Result<Created, Problem> {
+    Ok(Created(StatusCode::OK, shared.app.finalize_bill_run(&call, id).await?))
+}
+
+/// Release bills that a run has held back
+///
+/// Its work is done once more, and these customers' bills are published whatever the bounds are.
+#[utoipa::path(
+    post, path = "/bill_runs/{id}/release", tag = "billing", params(schema::BillRunId, schema::IdempotencyKey),
+    request_body = schema::Release,
+    responses(
+        (status = 202, description = "The run, which goes on by itself", body = schema::BillRun,
+         headers(("Location" = String, description = "Where the run can be followed"),
+                 ("Idempotency-Replayed" = String, description = "Only on a repetition of the first answer: `true`"))),
+        (status = 404, description = "There is none, or it is another partner's", body = schema::Error),
+        schema::Refusals, schema::BodyRefusals, schema::RunRefusals,
+    )
+)]
+async fn release_bills(
+    State(shared): State<Shared>,
+    Ids(id): Ids<i64>,
+    Posted(call, body): Posted,
+) -> Result<Created, Problem> {
+    Ok(Created(StatusCode::ACCEPTED, shared.app.release_bills(&call, id, &body).await?))
+}
+
+/// List the lines of a customer's bill
+///
+/// With `explain=true` each says which rule priced it, and from what. For the partner alone.
+#[utoipa::path(
+    get, path = "/bill_runs/{id}/customers/{customer_id}/lines", tag = "billing",
+    params(schema::BillRunId, schema::RunCustomerId, schema::LineParameters, schema::Paging),
+    responses(
+        (status = 200, description = "A page of lines", body = schema::LineList,
+         headers(("Link" = String, description = "`first`, `prev`, `next`, `last` (RFC 8288)"),
+                 ("X-Total" = i64, description = "How many of Microsoft's lines the bill has"),
+                 ("X-Per-Page" = i64, description = "How many a page has"))),
+        (status = 404, description = "There is no such run, or it has no bill for this customer", body = schema::Error),
+        (status = 422, description = "Parameters that will not do", body = schema::Error),
+        schema::Refusals,
+    )
+)]
+async fn list_lines(
+    State(shared): State<Shared>,
+    Ids((id, customer)): Ids<(i64, i64)>,
+    Caller(call): Caller,
+    OriginalUri(uri): OriginalUri,
+    Parameters(parameters): Parameters,
+) -> Result<Response, Problem> {
+    let search = LineSearch::parse(&parameters)?;
+    let paging = search.paging;
+    let (lines, total) = shared.app.bill_lines(&call, id, CustomerId(customer), search).await?;
+    let more = paging.page * paging.per_page < total;
+    let headers = paging::headers(uri.path(), &parameters, paging, total, more, None);
+    Ok((headers, Json(json!({ "lines": lines }))).into_response())
+}

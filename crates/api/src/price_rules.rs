@@ -1,0 +1,140 @@
+//! `/v1/price_rules`.
+
+use crate::created::Created;
+use crate::extract::{Caller, Ids, JsonBody, Parameters, Posted, Precondition, Preference};
+use crate::problem::Problem;
+use crate::{Shared, paging, schema};
+use app::Paging;
+use app::billing::RuleView;
+use axum::Json;
+use axum::extract::{OriginalUri, State};
+use axum::response::{IntoResponse, Response};
+use http::{StatusCode, header};
+use serde_json::json;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub(crate) fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new().routes(routes!(create_price_rule, list_price_rules)).routes(routes!(
+        show_price_rule,
+        update_price_rule,
+        delete_price_rule
+    ))
+}
+
+/// Make a price rule
+///
+/// Rules are tried in the order of their positions; the first that matches a line prices it.
+#[utoipa::path(
+    post, path = "/price_rules", tag = "billing", params(schema::StrictHandling, schema::IdempotencyKey),
+    request_body(content = schema::NewPriceRule,
+                 example = json!({"name": "Azure at a margin of 15 %", "kind": "margin", "percentage": "15"})),
+    responses(
+        (status = 201, description = "The price rule", body = schema::PriceRule,
+         headers(("Location" = String, description = "Where the price rule is from now on"),
+                 ("ETag" = String, description = "Its version, for `If-Match`"),
+                 ("Idempotency-Replayed" = String, description = "Only on a repetition of the first answer: `true`"))),
+        schema::Refusals, schema::BodyRefusals, schema::Repetition,
+    )
+)]
+async fn create_price_rule(
+    State(shared): State<Shared>,
+    Preference(handling): Preference,
+    Posted(call, body): Posted,
+) -> Result<Created, Problem> {
+    Ok(Created(StatusCode::CREATED, shared.app.create_price_rule(&call, &body, handling).await?))
+}
+
+/// List price rules
+///
+/// In the order in which they are tried.
+#[utoipa::path(
+    get, path = "/price_rules", tag = "billing", params(schema::Paging),
+    responses(
+        (status = 200, description = "A page of price rules", body = schema::PriceRuleList,
+         headers(("Link" = String, description = "`first`, `prev`, `next`, `last` (RFC 8288)"),
+                 ("X-Total" = i64, description = "How many price rules there are"),
+                 ("X-Per-Page" = i64, description = "How many a page has"))),
+        (status = 422, description = "Parameters that will not do", body = schema::Error),
+        schema::Refusals,
+    )
+)]
+async fn list_price_rules(
+    State(shared): State<Shared>,
+    Caller(call): Caller,
+    OriginalUri(uri): OriginalUri,
+    Parameters(parameters): Parameters,
+) -> Result<Response, Problem> {
+    let paging = Paging::parse(&parameters)?;
+    let (rules, total) = shared.app.price_rules(&call, paging).await?;
+    let more = paging.page * paging.per_page < total;
+    let headers = paging::headers(uri.path(), &parameters, paging, total, more, None);
+    Ok((headers, Json(json!({ "price_rules": rules }))).into_response())
+}
+
+/// Read a price rule
+#[utoipa::path(
+    get, path = "/price_rules/{id}", tag = "billing", params(schema::PriceRuleId),
+    responses(
+        (status = 200, description = "The price rule", body = schema::PriceRule,
+         headers(("ETag" = String, description = "Its version, for `If-Match`"))),
+        (status = 404, description = "There is none, or it is another partner's", body = schema::Error),
+        schema::Refusals,
+    )
+)]
+async fn show_price_rule(
+    State(shared): State<Shared>,
+    Ids(id): Ids<i64>,
+    Caller(call): Caller,
+) -> Result<Response, Problem> {
+    Ok(answer(&shared.app.price_rule(&call, id).await?))
+}
+
+/// Change a price rule
+///
+/// Changes only what the body names; `null` clears what is optional. Bills that it has priced stay as they are.
+#[utoipa::path(
+    put, path = "/price_rules/{id}", tag = "billing",
+    params(schema::PriceRuleId, schema::IfMatch, schema::StrictHandling), request_body = schema::PriceRuleChange,
+    responses(
+        (status = 200, description = "The price rule as it is now", body = schema::PriceRule,
+         headers(("ETag" = String, description = "Its version, for `If-Match`"))),
+        (status = 404, description = "There is none, or it is another partner's", body = schema::Error),
+        (status = 412, description = "It has changed since the version that `If-Match` names", body = schema::Error),
+        schema::Refusals, schema::BodyRefusals,
+    )
+)]
+async fn update_price_rule(
+    State(shared): State<Shared>,
+    Ids(id): Ids<i64>,
+    Caller(call): Caller,
+    Preference(handling): Preference,
+    Precondition(if_match): Precondition,
+    JsonBody(body): JsonBody,
+) -> Result<Response, Problem> {
+    Ok(answer(&shared.app.update_price_rule(&call, id, body, handling, if_match).await?))
+}
+
+/// Delete a price rule
+#[utoipa::path(
+    delete, path = "/price_rules/{id}", tag = "billing", params(schema::PriceRuleId, schema::IfMatch),
+    responses(
+        (status = 204, description = "It is gone"),
+        (status = 404, description = "There is none, or it is another partner's", body = schema::Error),
+        (status = 412, description = "It has changed since the version that `If-Match` names", body = schema::Error),
+        schema::Refusals,
+    )
+)]
+async fn delete_price_rule(
+    State(shared): State<Shared>,
+    Ids(id): Ids<i64>,
+    Caller(call): Caller,
+    Precondition(if_match): Precondition,
+) -> Result<StatusCode, Problem> {
+    shared.app.delete_price_rule(&call, id, if_match).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn answer(rule: &RuleView) -> Response {
+    ([(header::ETAG, format!("\"{}\"", rule.version()))], Json(rule)).into_response()
+}

@@ -1,0 +1,469 @@
+//! What the OpenAPI document says of billing.
+#![expect(dead_code, reason = "these types describe; the domain's types are what is read and written")]
+
+use super::Error;
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use utoipa::{IntoParams, IntoResponses, ToSchema};
+
+/// How a rule makes a price.
+#[derive(ToSchema, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RuleKind {
+    Margin,
+    Markup,
+    Discount,
+    Fixed,
+}
+
+/// Who has the benefit of the partner earned credit.
+#[derive(ToSchema, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum EarnedCredit {
+    Kept,
+    PassedOn,
+}
+
+/// A decimal number, or a string that holds one to its last digit.
+#[derive(ToSchema, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Decimal {
+    Number(f64),
+    Text(String),
+}
+
+/// A price rule to be made. The first that matches a line prices it; where none does, the customer's margin.
+#[derive(ToSchema)]
+pub(crate) struct NewPriceRule {
+    #[schema(min_length = 1, max_length = 255, example = "Azure at list price less 5 %")]
+    name: String,
+    /// Rules are tried in this order, those of one position in the order of their ids. By default behind all others.
+    #[schema(minimum = 0, nullable)]
+    position: Option<i64>,
+    /// `margin`: price = cost / (1 − m). `markup`: cost × (1 + u). `discount`: list price × (1 − d). `fixed`: quantity ×
+    /// price.
+    #[schema(inline)]
+    kind: RuleKind,
+    /// In percent, at most four decimal places; not of the kind `fixed`.
+    #[schema(nullable)]
+    percentage: Option<Decimal>,
+    /// Per unit, of the kind `fixed`.
+    #[schema(nullable)]
+    price: Option<Decimal>,
+    /// ISO 4217, of the kind `fixed`.
+    #[schema(nullable, example = "USD")]
+    currency: Option<String>,
+    /// The first day it holds for.
+    #[schema(format = "date", nullable)]
+    effective_from: Option<String>,
+    /// The first day it holds no more for.
+    #[schema(format = "date", nullable)]
+    effective_until: Option<String>,
+    /// Only for this customer.
+    #[schema(nullable)]
+    customer_id: Option<i64>,
+    /// Only for lines of this publisher, in any case. Likewise all that follow.
+    #[schema(nullable)]
+    publisher: Option<String>,
+    #[schema(nullable)]
+    product_id: Option<String>,
+    #[schema(nullable)]
+    sku_id: Option<String>,
+    #[schema(nullable)]
+    charge_type: Option<String>,
+    #[schema(nullable)]
+    meter_category: Option<String>,
+    /// Whether the partner keeps the earned credit of these lines.
+    #[schema(inline, nullable)]
+    earned_credit: Option<EarnedCredit>,
+}
+
+/// What to change of a price rule: only what is named changes. `null` clears what is optional.
+#[derive(ToSchema)]
+pub(crate) struct PriceRuleChange {
+    /// As on create, and so are all others.
+    #[schema(nullable)]
+    name: Option<String>,
+    #[schema(nullable)]
+    position: Option<i64>,
+    #[schema(inline, nullable)]
+    kind: Option<RuleKind>,
+    #[schema(nullable)]
+    percentage: Option<Decimal>,
+    #[schema(nullable)]
+    price: Option<Decimal>,
+    #[schema(nullable)]
+    currency: Option<String>,
+    #[schema(format = "date", nullable)]
+    effective_from: Option<String>,
+    #[schema(format = "date", nullable)]
+    effective_until: Option<String>,
+    #[schema(nullable)]
+    customer_id: Option<i64>,
+    #[schema(nullable)]
+    publisher: Option<String>,
+    #[schema(nullable)]
+    product_id: Option<String>,
+    #[schema(nullable)]
+    sku_id: Option<String>,
+    #[schema(nullable)]
+    charge_type: Option<String>,
+    #[schema(nullable)]
+    meter_category: Option<String>,
+    #[schema(inline, nullable)]
+    earned_credit: Option<EarnedCredit>,
+}
+
+/// A price rule.
+#[derive(ToSchema)]
+pub(crate) struct PriceRule {
+    id: i64,
+    name: String,
+    position: i64,
+    #[schema(inline)]
+    kind: RuleKind,
+    /// Exact decimal digits.
+    #[schema(nullable = false)]
+    percentage: Option<String>,
+    /// Exact decimal digits.
+    #[schema(nullable = false)]
+    price: Option<String>,
+    #[schema(nullable = false)]
+    currency: Option<String>,
+    #[schema(format = "date", nullable = false)]
+    effective_from: Option<String>,
+    #[schema(format = "date", nullable = false)]
+    effective_until: Option<String>,
+    #[schema(nullable = false)]
+    customer_id: Option<i64>,
+    #[schema(nullable = false)]
+    publisher: Option<String>,
+    #[schema(nullable = false)]
+    product_id: Option<String>,
+    #[schema(nullable = false)]
+    sku_id: Option<String>,
+    #[schema(nullable = false)]
+    charge_type: Option<String>,
+    #[schema(nullable = false)]
+    meter_category: Option<String>,
+    #[schema(inline, nullable = false)]
+    earned_credit: Option<EarnedCredit>,
+    #[schema(format = "date-time")]
+    created_at: String,
+    #[schema(format = "date-time")]
+    updated_at: String,
+}
+
+/// A page of price rules, in the order in which they are tried.
+#[derive(ToSchema)]
+pub(crate) struct PriceRuleList {
+    price_rules: Vec<PriceRule>,
+}
+
+/// One unit of a currency in another.
+#[derive(ToSchema)]
+pub(crate) struct CurrencyRate {
+    #[schema(example = "EUR")]
+    from: String,
+    #[schema(example = "USD")]
+    to: String,
+    rate: Decimal,
+}
+
+/// A run to be made.
+#[derive(ToSchema)]
+pub(crate) struct NewBillRun {
+    /// The month.
+    #[schema(pattern = "^[0-9]{4}-[0-9]{2}$", example = "2026-10")]
+    billing_period: String,
+    /// All files of the month's invoice: `s3://bucket/key`, `az://container/key`, or `file:PATH` below the folder that
+    /// the server is told; CSV, plain, `.gz` or `.zip`, or the folder of a Graph export.
+    #[schema(min_items = 1, max_items = 1000)]
+    sources: Vec<String>,
+    /// Microsoft's invoice. Given, only its lines count.
+    #[schema(max_length = 64, nullable, example = "G012345678")]
+    invoice_id: Option<String>,
+    /// Given, all bills are in the currency that these lead to.
+    #[schema(max_items = 200, nullable)]
+    currency_rates: Option<Vec<CurrencyRate>>,
+    /// Whether the bills are final at once.
+    #[schema(nullable)]
+    finalize: Option<bool>,
+}
+
+/// How a run stands.
+#[derive(ToSchema, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RunState {
+    Queued,
+    Running,
+    Succeeded,
+    Failed,
+    Cancelled,
+}
+
+/// How far a run is.
+#[derive(ToSchema)]
+pub(crate) struct Progress {
+    bytes_read: u64,
+    bytes_total: u64,
+    lines: u64,
+    customers: u64,
+}
+
+/// The sums of one currency, with the exact decimal digits.
+#[derive(ToSchema)]
+pub(crate) struct RunTotal {
+    currency: String,
+    lines: u64,
+    /// The files' own sum; `billed_cost` + `unassigned_cost`.
+    cost: String,
+    billed_cost: String,
+    unassigned_cost: String,
+    charge: String,
+    rounding: String,
+    /// On the cost, and in none of the others.
+    tax: String,
+}
+
+/// Lines that a final bill has already.
+#[derive(ToSchema)]
+pub(crate) struct BilledBefore {
+    lines: u64,
+    cost: String,
+}
+
+/// A customer's bill in a run's report.
+#[derive(ToSchema)]
+pub(crate) struct RunCustomer {
+    customer_id: i64,
+    name: String,
+    currency: String,
+    lines: u64,
+    cost: String,
+    charge: String,
+    rounding: String,
+    /// The part of the charge that corrects months before.
+    corrections: String,
+    billed_before: BilledBefore,
+    /// Why it is held back; empty if it is not.
+    held_back: Vec<String>,
+    /// Where its files are below the root of the object store; `null` if there are none.
+    prefix: Option<String>,
+}
+
+/// Lines that nobody is billed for.
+#[derive(ToSchema)]
+pub(crate) struct RunUnassigned {
+    azure_customer_id: String,
+    name: String,
+    currency: String,
+    lines: u64,
+    cost: String,
+    /// `no customer` or `billing off`.
+    reason: String,
+}
+
+/// What was checked.
+#[derive(ToSchema)]
+pub(crate) struct RunChecks {
+    /// Σ customers + Σ unassigned = the files' own sum.
+    ties: bool,
+    formula_mismatches: u64,
+}
+
+/// What is wrong, and where.
+#[derive(ToSchema)]
+pub(crate) struct RunError {
+    /// The source, and a file in it.
+    #[schema(nullable = false)]
+    file: Option<String>,
+    #[schema(nullable = false)]
+    line: Option<u64>,
+    /// The name of the column.
+    #[schema(nullable = false)]
+    column: Option<String>,
+    /// The customer whose bill could not be written.
+    #[schema(nullable = false)]
+    customer_id: Option<i64>,
+    message: String,
+}
+
+/// Lines of another invoice than the one that the run was told.
+#[derive(ToSchema)]
+pub(crate) struct OtherInvoice {
+    invoice_id: String,
+    lines: u64,
+}
+
+/// A run and its report.
+#[derive(ToSchema)]
+pub(crate) struct BillRun {
+    id: i64,
+    billing_period: String,
+    invoice_id: Option<String>,
+    #[schema(inline)]
+    state: RunState,
+    progress: Progress,
+    totals: Vec<RunTotal>,
+    /// Not in a list.
+    #[schema(nullable = false)]
+    customers: Option<Vec<RunCustomer>>,
+    /// Not in a list.
+    #[schema(nullable = false)]
+    unassigned: Option<Vec<RunUnassigned>>,
+    /// `null` until there is a report.
+    checks: Option<RunChecks>,
+    errors: Vec<RunError>,
+    /// Lines of other invoices, which count in nothing above.
+    other_invoices: Vec<OtherInvoice>,
+    sources: Vec<String>,
+    finalize: bool,
+    #[schema(format = "date-time")]
+    created_at: String,
+    #[schema(format = "date-time")]
+    updated_at: String,
+}
+
+/// A page of runs.
+#[derive(ToSchema)]
+pub(crate) struct BillRunList {
+    bill_runs: Vec<BillRun>,
+}
+
+/// Customers whose bills are released.
+#[derive(ToSchema)]
+pub(crate) struct Release {
+    #[schema(min_items = 1)]
+    customer_ids: Vec<i64>,
+}
+
+/// A currency.
+#[derive(ToSchema)]
+pub(crate) struct Currency {
+    #[schema(example = "USD")]
+    name: String,
+    #[schema(example = "$")]
+    symbol: String,
+}
+
+/// Whether a statement may still change.
+#[derive(ToSchema, Serialize)]
+pub(crate) enum StatementStatus {
+    Estimated,
+    Final,
+}
+
+/// What a customer owes for a month.
+#[derive(ToSchema)]
+pub(crate) struct Statement {
+    id: i64,
+    customer_id: i64,
+    #[schema(example = "Azure")]
+    cloud: String,
+    #[schema(example = "2026-10")]
+    billing_period: String,
+    /// With the exact decimal digits.
+    #[schema(example = 1234.56)]
+    total_amount: f64,
+    #[schema(inline)]
+    status: StatementStatus,
+    /// `YYYY-MM-DD HH:MM:SS`, UTC.
+    detailed_billing_records_generation_time: String,
+    /// `YYYY-MM-DD HH:MM:SS`, UTC.
+    statement_generation_time: String,
+    /// `YYYY-MM-DD HH:MM:SS`, UTC.
+    statement_summary_generation_time: String,
+    currency: Currency,
+    /// Microsoft's invoice.
+    invoice_id: Option<String>,
+    /// When it became final: `YYYY-MM-DD HH:MM:SS`, UTC.
+    invoice_date: Option<String>,
+    /// The names of its bill's files, for `/v1/customer_statements/{id}/files/{name}`.
+    files: Vec<String>,
+}
+
+/// A page of statements.
+#[derive(ToSchema)]
+pub(crate) struct StatementList {
+    billing_artifacts: Vec<Statement>,
+}
+
+/// A page of a bill's lines.
+#[derive(ToSchema)]
+pub(crate) struct LineList {
+    /// The columns of `bill.csv`; and in `explanation`, if that was asked for, the columns of the run's ledger: the cost,
+    /// the rule that priced it, and what it was priced from.
+    lines: Vec<BTreeMap<String, Value>>,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct PriceRuleId {
+    /// The price rule's id.
+    id: i64,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct BillRunId {
+    /// The run's id.
+    id: i64,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct RunCustomerId {
+    /// The customer's id.
+    customer_id: i64,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct StatementFile {
+    /// The statement's id.
+    id: i64,
+    /// The file's name, such as `bill.csv`.
+    name: String,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct RunParameters {
+    /// The month.
+    billing_period: Option<String>,
+    /// How it stands.
+    #[param(inline)]
+    state: Option<RunState>,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct StatementParameters {
+    /// The customer.
+    client_api_id: Option<i64>,
+    /// Whether it may still change.
+    #[param(inline)]
+    status: Option<StatementStatus>,
+    /// The month.
+    billing_period: Option<String>,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct LineParameters {
+    /// Say of each line how it was priced.
+    explain: Option<bool>,
+    /// Of bills in several currencies, this one; by default the first.
+    currency: Option<String>,
+}
+
+/// What operations on runs may answer beside.
+#[derive(IntoResponses)]
+pub(crate) enum RunRefusals {
+    /// A run of the month is under way, or this one is not as it has to be for that; or the first request with this
+    /// `Idempotency-Key` is still under way.
+    #[response(status = 409)]
+    Conflict(Error),
+}

@@ -1,0 +1,80 @@
+//! `/v1/customer_statements`.
+
+use crate::extract::{Caller, Ids, Parameters};
+use crate::problem::Problem;
+use crate::{Shared, paging, schema};
+use app::billing::{StatementSearch, StatementView};
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{OriginalUri, State};
+use axum::response::{IntoResponse, Response};
+use http::header;
+use serde::Serialize;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub(crate) fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new().routes(routes!(list_statements)).routes(routes!(download_file))
+}
+
+#[derive(Serialize)]
+struct List {
+    billing_artifacts: Vec<StatementView>,
+}
+
+/// List statements
+///
+/// What customers owe, by month and currency. A customer's user sees its own.
+#[utoipa::path(
+    get, path = "/customer_statements", tag = "billing", params(schema::StatementParameters, schema::Paging),
+    responses(
+        (status = 200, description = "A page of statements", body = schema::StatementList,
+         headers(("Link" = String, description = "`first`, `prev`, `next`, `last` (RFC 8288)"),
+                 ("X-Total" = i64, description = "How many statements the whole list has"),
+                 ("X-Per-Page" = i64, description = "How many a page has"))),
+        (status = 422, description = "Parameters that will not do", body = schema::Error),
+        schema::Refusals,
+    )
+)]
+async fn list_statements(
+    State(shared): State<Shared>,
+    Caller(call): Caller,
+    OriginalUri(uri): OriginalUri,
+    Parameters(parameters): Parameters,
+) -> Result<Response, Problem> {
+    let search = StatementSearch::parse(&parameters)?;
+    let paging = search.paging;
+    let (billing_artifacts, total) = shared.app.statements(&call, search).await?;
+    let more = paging.page * paging.per_page < total;
+    let headers = paging::headers(uri.path(), &parameters, paging, total, more, None);
+    Ok((headers, Json(List { billing_artifacts })).into_response())
+}
+
+/// Download a file of a statement's bill
+///
+/// `bill.csv` (its lines), `bill.focus.csv` (the same as FOCUS rows), `statement.json`, `statement.html`; which there
+/// are, the statement says.
+#[utoipa::path(
+    get, path = "/customer_statements/{id}/files/{name}", tag = "billing", params(schema::StatementFile),
+    responses(
+        (status = 200, description = "The file", body = Vec<u8>, content_type = "application/octet-stream",
+         headers(("ETag" = String, description = "Only of what the manifest names: its SHA-256"))),
+        (status = 404, description = "There is none, or it is another's", body = schema::Error),
+        schema::Refusals,
+    )
+)]
+async fn download_file(
+    State(shared): State<Shared>,
+    Ids((id, name)): Ids<(i64, String)>,
+    Caller(call): Caller,
+) -> Result<Response, Problem> {
+    let opened = shared.app.statement_file(&call, id, &name).await?;
+    let headers = [
+        (header::CONTENT_TYPE, opened.media_type.to_owned()),
+        (header::CONTENT_LENGTH, opened.file.size.to_string()),
+        // Never a page of this origin.
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
+    ];
+    let etag = opened.file.sha256.map(|digest| [(header::ETAG, format!("\"{digest}\""))]);
+    Ok((headers, etag, Body::from_stream(opened.file.stream)).into_response())
+}

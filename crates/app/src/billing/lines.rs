@@ -1,0 +1,153 @@
+//! The lines of a bill, each with the rule that priced it.
+
+use super::runs::report;
+use super::work::ledger_key;
+use super::{Scratch, of_store};
+use crate::access::{Act, Call};
+use crate::paging::{self, Paging};
+use crate::{App, Error};
+use bills::BillPrefix;
+use domain::CustomerId;
+use futures_util::TryStreamExt;
+use serde_json::{Map, Value};
+use std::io::Read;
+use std::path::PathBuf;
+use store::bill_runs::{self, BillRun};
+use tokio_util::io::{StreamReader, SyncIoBridge};
+
+/// A part of a bill's lines that was asked for.
+#[derive(Clone, Debug, Default)]
+pub struct LineSearch {
+    /// Which page.
+    pub paging: Paging,
+    explain: bool,
+    currency: Option<String>,
+}
+
+impl LineSearch {
+    /// Read a query string's parameters; blank and unknown ones count as not given.
+    ///
+    /// # Errors
+    /// [`Error::Parameters`] with every parameter that will not do, as `/name`.
+    pub fn parse(parameters: &[(String, String)]) -> Result<Self, Error> {
+        let mut search = LineSearch::default();
+        paging::read(parameters, |name, value| {
+            match name {
+                _ if search.paging.take(name, value)? => {}
+                "explain" => search.explain = value.parse().map_err(|_| "must be true or false")?,
+                "currency" => {
+                    let currency = value.parse::<::billing::Currency>().map_err(|e| e.to_string())?;
+                    search.currency = Some(currency.to_string());
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(search)
+    }
+}
+
+/// Where a bill of a run is.
+struct Place {
+    prefix: BillPrefix,
+    version: u32,
+    currency: String,
+    lines: i64,
+}
+
+impl Place {
+    /// As the run's report has it.
+    fn find(run: &BillRun, customer: CustomerId, currency: Option<&str>) -> Option<Self> {
+        let report = report(run);
+        let bill = report["customers"].as_array()?.iter().find(|bill| {
+            bill["customer_id"] == customer.0
+                && bill["prefix"].is_string()
+                && currency.is_none_or(|currency| bill["currency"] == currency)
+        })?;
+        let (bills, version) = bill["prefix"].as_str()?.trim_end_matches('/').rsplit_once("/v")?;
+        let folder = bills.strip_suffix(&format!("{}/{customer}", run.billing_period))?;
+        Some(Place {
+            prefix: BillPrefix::new(folder.trim_end_matches('/'), &run.billing_period, customer.0).ok()?,
+            version: version.parse().ok()?,
+            currency: bill["currency"].as_str()?.to_owned(),
+            lines: bill["lines"].as_i64()?,
+        })
+    }
+}
+
+impl App {
+    /// A page of the lines of a customer's bill, and how many of Microsoft's lines it has.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::BillsUnavailable`]; [`Error`] of the store.
+    pub async fn bill_lines(
+        &self,
+        call: &Call,
+        id: i64,
+        customer: CustomerId,
+        search: LineSearch,
+    ) -> Result<(Vec<Value>, i64), Error> {
+        self.allow(call, Act::ReadBilling).await?;
+        let run: Option<BillRun> = self
+            .db
+            .read(call.partner(), (call.partner(), id), |(partner, id), tx| {
+                Box::pin(async move { Ok::<_, Error>(bill_runs::get(tx, *partner, *id).await?) })
+            })
+            .await?;
+        let run = run.ok_or(Error::NotFound)?;
+        let place = Place::find(&run, customer, search.currency.as_deref()).ok_or(Error::NotFound)?;
+        let billing = self.billing()?;
+        let manifest =
+            billing.bills.manifest(&place.prefix, place.version).await.map_err(|e| of_store(&e))?;
+        // A bill has one file of lines for each currency, if there are several.
+        let names = [format!("bill.{}.csv", place.currency), "bill.csv".to_owned()];
+        let name = names.into_iter().find(|name| manifest.file(name).is_some()).ok_or(Error::NotFound)?;
+        let opened = billing.bills.open_file(&place.prefix, place.version, &name).await;
+        let stream = opened.map_err(|error| of_store(&error))?.stream.map_err(std::io::Error::other);
+        let bill = SyncIoBridge::new(StreamReader::new(stream));
+        let ledger = match search.explain {
+            false => None,
+            true => {
+                let scratch = Scratch::new(&billing.setup.work, &format!("lines-{}", self.request_id()))?;
+                let path = scratch.path().join("ledger.csv");
+                let key = ledger_key(run.id, customer.0, &place.currency, i64::from(place.version));
+                billing.bills.fetch_private(&key, &path).await.map_err(|error| of_store(&error))?;
+                Some((scratch, path))
+            }
+        };
+        let (skip, limit) = (search.paging.skip() as usize, search.paging.per_page as usize);
+        let read = tokio::task::spawn_blocking(move || read(bill, ledger, skip, limit)).await;
+        let lines = read
+            .map_err(|e| Error::Internal(e.to_string()))?
+            .map_err(|e| Error::BillsUnavailable(format!("the lines of a bill could not be read: {e}")))?;
+        Ok((lines, place.lines))
+    }
+}
+
+fn read(
+    bill: impl Read,
+    ledger: Option<(Scratch, PathBuf)>,
+    skip: usize,
+    limit: usize,
+) -> Result<Vec<Value>, csv::Error> {
+    let mut lines = objects(bill, skip, limit)?;
+    if let Some((_scratch, path)) = ledger {
+        // The ledger has a row for each line, in their order; what the engine adds to a bill has none.
+        let rows = objects(std::fs::File::open(path)?, skip, limit)?;
+        for (line, row) in lines.iter_mut().zip(rows) {
+            line.insert("explanation".into(), Value::Object(row));
+        }
+    }
+    Ok(lines.into_iter().map(Value::Object).collect())
+}
+
+/// Some rows of a CSV, by the names of its columns.
+fn objects(input: impl Read, skip: usize, limit: usize) -> Result<Vec<Map<String, Value>>, csv::Error> {
+    let mut reader = csv::Reader::from_reader(input);
+    let names = reader.headers()?.clone();
+    let records = reader.into_records().skip(skip).take(limit);
+    let object = |record: csv::StringRecord| {
+        names.iter().zip(record.iter()).map(|(name, cell)| (name.to_owned(), Value::from(cell))).collect()
+    };
+    records.map(|record| record.map(object)).collect()
+}

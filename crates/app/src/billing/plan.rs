@@ -1,0 +1,180 @@
+//! What a run works with: customers and rules as they are when its work begins. Noted with the run, so that whoever
+//! repeats it makes the same bytes, whatever has changed since.
+
+use super::request::RunRequest;
+use super::rules;
+use super::runs::internal;
+use crate::{App, Error};
+use ::billing::{Amount, BilledCustomer, BillingPeriod, Correction, PriceRule, Rate};
+use domain::{CustomerId, Margin, PartnerId};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use store::price_rules::PriceRuleRow;
+use store::{Tx, bill_runs, billing, partners, price_rules, statements};
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Plan {
+    /// The partner's name.
+    pub(super) issuer: String,
+    pub(super) customers: Vec<Planned>,
+    /// Id, position, and what else the rule says.
+    rules: Vec<(i64, i64, String)>,
+}
+
+/// A customer that lines can belong to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Planned {
+    pub(super) id: i64,
+    name: String,
+    tenants: Vec<String>,
+    pub(super) billed: bool,
+    /// In ten-thousandths of a percent.
+    margin: i64,
+    pub(super) folder: String,
+    /// What it was charged last month: currency and amount.
+    previous: Vec<(String, String)>,
+    pub(super) corrections: Vec<PlannedCorrection>,
+}
+
+/// An amount that came in for a final month, to be put on this bill.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct PlannedCorrection {
+    pub(super) billing_period: String,
+    pub(super) version: i64,
+    pub(super) currency: String,
+    amount: String,
+}
+
+impl Plan {
+    /// As things are now.
+    pub(super) async fn make(tx: &mut Tx, partner: PartnerId, request: &RunRequest) -> Result<Self, Error> {
+        let period: BillingPeriod = parsed(&request.billing_period)?;
+        let issuer = partners::get(tx, partner).await?.ok_or(Error::NotFound)?.name;
+        let before = statements::Filter {
+            billing_period: Some(period.previous().to_string()),
+            ..statements::Filter::default()
+        };
+        let mut previous: BTreeMap<CustomerId, Vec<(String, String)>> = BTreeMap::new();
+        for statement in statements::list(tx, partner, &before, 0, i64::MAX).await?.0 {
+            let bill = statement.bill;
+            previous.entry(bill.customer).or_default().push((bill.currency, bill.total));
+        }
+        let mut corrections: BTreeMap<CustomerId, Vec<PlannedCorrection>> = BTreeMap::new();
+        for statements::Correction { bill, carried_by } in statements::corrections(tx, partner, None).await? {
+            // One that another month's statement has already stays there.
+            let is_ours = carried_by.is_none_or(|carrier| carrier == request.billing_period);
+            if is_ours && bill.billing_period < request.billing_period {
+                corrections.entry(bill.customer).or_default().push(PlannedCorrection {
+                    billing_period: bill.billing_period,
+                    version: bill.version,
+                    currency: bill.currency,
+                    amount: bill.total,
+                });
+            }
+        }
+        let customers = billing::tenant_holders(tx, partner).await?.into_iter().map(|holder| Planned {
+            id: holder.id.0,
+            name: holder.name,
+            tenants: holder.tenants,
+            billed: holder.billing.enabled,
+            margin: holder.margin.ten_thousandths(),
+            folder: holder.billing.folder,
+            previous: previous.remove(&holder.id).unwrap_or_default(),
+            corrections: corrections.remove(&holder.id).unwrap_or_default(),
+        });
+        let customers = customers.collect();
+        let rules = price_rules::list(tx, partner, 0, i64::MAX).await?.0;
+        let rules = rules.into_iter().map(|row| (row.id, row.position, row.rule)).collect();
+        Ok(Plan { issuer, customers, rules })
+    }
+
+    /// The engine's customers, with the ledgers of what is final already.
+    pub(super) fn billed_customers(
+        &self,
+        released: &BTreeSet<i64>,
+        mut ledgers: BTreeMap<i64, Vec<PathBuf>>,
+    ) -> Result<Vec<BilledCustomer>, Error> {
+        let customers = self.customers.iter().map(|planned| {
+            let previous =
+                planned.previous.iter().map(|(currency, amount)| Ok((parsed(currency)?, parsed(amount)?)));
+            let corrections = planned.corrections.iter().map(|correction| {
+                Ok(Correction {
+                    period: parsed(&correction.billing_period)?,
+                    version: correction.version as u32,
+                    currency: parsed(&correction.currency)?,
+                    amount: parsed(&correction.amount)?,
+                })
+            });
+            let no_margin = || Error::Internal("a plan has an impossible margin".into());
+            Ok(BilledCustomer {
+                id: planned.id,
+                name: planned.name.clone(),
+                tenants: planned.tenants.clone(),
+                billing_enabled: planned.billed,
+                margin: Margin::from_ten_thousandths(planned.margin).ok_or_else(no_margin)?,
+                folder: planned.folder.clone(),
+                previous_charge: previous.collect::<Result<_, Error>>()?,
+                final_ledgers: ledgers.remove(&planned.id).unwrap_or_default(),
+                corrections: corrections.collect::<Result<_, Error>>()?,
+                released: released.contains(&planned.id),
+            })
+        });
+        customers.collect()
+    }
+
+    pub(super) fn price_rules(&self) -> Result<Vec<PriceRule>, Error> {
+        let row = |(id, position, rule): &(i64, i64, String)| PriceRuleRow {
+            id: *id,
+            position: *position,
+            rule: rule.clone(),
+            created_at: jiff::Timestamp::UNIX_EPOCH,
+            updated_at: jiff::Timestamp::UNIX_EPOCH,
+            version: 1,
+        };
+        self.rules.iter().map(|rule| rules::read(&row(rule))).collect()
+    }
+}
+
+impl App {
+    /// What a run works with, noted before if it was begun before.
+    pub(super) async fn plan_of(
+        &self,
+        partner: PartnerId,
+        id: i64,
+        request: &RunRequest,
+    ) -> Result<Plan, Error> {
+        self.db
+            .write(partner, (partner, id, request.clone()), |(partner, id, request), tx| {
+                Box::pin(async move {
+                    if let Some(noted) = bill_runs::plan(tx, *partner, *id).await? {
+                        return serde_json::from_str(&noted).map_err(internal);
+                    }
+                    let plan = Plan::make(tx, *partner, request).await?;
+                    let text = serde_json::to_string(&plan).map_err(internal)?;
+                    bill_runs::set_plan(tx, *partner, *id, &text).await?;
+                    Ok(plan)
+                })
+            })
+            .await
+    }
+}
+
+/// The engine's rates.
+pub(super) fn rates(request: &RunRequest) -> Result<Vec<Rate>, Error> {
+    let rates = request
+        .currency_rates
+        .iter()
+        .map(|rate| Ok(Rate { from: parsed(&rate.from)?, to: parsed(&rate.to)?, rate: parsed(&rate.rate)? }));
+    rates.collect()
+}
+
+/// What was checked before it was kept.
+pub(super) fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, Error> {
+    text.parse().map_err(|e| Error::Internal(format!("{text:?} in the database: {e}")))
+}
+
+/// Exact decimal digits.
+pub(super) fn amount(text: &str) -> Result<Amount, Error> {
+    parsed(text)
+}

@@ -1,0 +1,169 @@
+//! What a run is asked to do.
+
+use crate::Error;
+use billing::{Amount, BillingPeriod, Currency};
+use domain::fields::Fields;
+use domain::json::Json;
+use domain::text::{filled_line, invalid, string, wrong_type};
+use domain::violation::code;
+use domain::{Handling, Violation, Violations};
+use serde::{Deserialize, Serialize};
+
+/// The most files of one run.
+const MOST_SOURCES: usize = 1000;
+/// The most currencies that one run turns into another.
+const MOST_RATES: usize = 200;
+const LONGEST_INVOICE_ID: usize = 64;
+const LONGEST_SOURCE: usize = 2048;
+const FIELDS: [&str; 5] = ["billing_period", "sources", "invoice_id", "currency_rates", "finalize"];
+
+/// What a run is asked to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunRequest {
+    /// The month, such as `2026-10`.
+    pub billing_period: String,
+    /// Where Microsoft's line items are.
+    pub sources: Vec<String>,
+    /// Microsoft's invoice.
+    pub invoice_id: Option<String>,
+    /// At which rates currencies are turned into others.
+    pub currency_rates: Vec<CurrencyRate>,
+    /// Whether the bills are final at once.
+    pub finalize: bool,
+}
+
+/// One unit of a currency in another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CurrencyRate {
+    /// ISO 4217.
+    pub from: String,
+    /// ISO 4217.
+    pub to: String,
+    /// Exact decimal digits.
+    pub rate: String,
+}
+
+impl RunRequest {
+    /// Read a payload.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with every violation of it.
+    pub fn parse(body: &Json, handling: Handling) -> Result<Self, Error> {
+        let mut fields = Fields::of(body, "a JSON object").map_err(|wrong| Error::Invalid(wrong.into()))?;
+        let billing_period = fields.required("billing_period", read_period);
+        let sources = fields.required("sources", read_sources);
+        let invoice_id = fields
+            .optional("invoice_id", |id| filled_line(string(id)?, LONGEST_INVOICE_ID).map(str::to_owned));
+        let currency_rates = fields.optional("currency_rates", read_rates).unwrap_or_default();
+        let finalize = fields.optional("finalize", |finalize| match finalize {
+            Json::Bool(finalize) => Ok(*finalize),
+            other => Err(wrong_type("true or false", other)),
+        });
+        if handling == Handling::Strict {
+            fields.refuse_unknown(&FIELDS, &[]);
+        }
+        match (billing_period, sources) {
+            (Some(billing_period), Some(sources)) if fields.violations.is_empty() => {
+                let finalize = finalize.unwrap_or(false);
+                Ok(RunRequest { billing_period, sources, invoice_id, currency_rates, finalize })
+            }
+            _ => Err(Error::Invalid(fields.violations)),
+        }
+    }
+}
+
+fn read_period(json: &Json) -> Result<String, Violation> {
+    match string(json)?.parse::<BillingPeriod>() {
+        Ok(period) => Ok(period.to_string()),
+        Err(_) => Err(invalid("must be a month such as \"2026-10\"")),
+    }
+}
+
+/// The elements of an array, and what is wrong with them.
+fn elements<'j>(json: &'j Json, expected: &str, most: usize) -> Result<&'j [Json], Violation> {
+    match json {
+        Json::Array(elements) if elements.len() > most => {
+            let said = format!("has {} entries, at most {most} are allowed", elements.len());
+            Err(Violation::new("", code::TOO_MANY, said))
+        }
+        Json::Array(elements) => Ok(elements),
+        other => Err(wrong_type(expected, other)),
+    }
+}
+
+fn read_sources(json: &Json) -> Result<Vec<String>, Violations> {
+    let mut violations = Violations::default();
+    let mut sources: Vec<String> = Vec::new();
+    let given = elements(json, "an array of strings such as \"s3://bucket/invoice.csv.gz\"", MOST_SOURCES)?;
+    if given.is_empty() {
+        return Err(
+            Violation::new("", code::REQUIRED, "is required: the files of Microsoft's line items").into()
+        );
+    }
+    for (i, source) in given.iter().enumerate() {
+        let known =
+            |source: &str| ["s3://", "az://", "file:"].iter().any(|scheme| source.starts_with(scheme));
+        let read = string(source).and_then(|text| match filled_line(text, LONGEST_SOURCE)? {
+            text if !known(text) => Err(invalid("must start with s3://, az:// or file:")),
+            text if sources.iter().any(|source| source == text) => {
+                let said = "is given more than once: its lines would be billed twice";
+                Err(Violation::new("", code::DUPLICATE, said))
+            }
+            text => Ok(text.to_owned()),
+        });
+        match read {
+            Ok(source) => sources.push(source),
+            Err(wrong) => violations.push(Violation { pointer: format!("/{i}{}", wrong.pointer), ..wrong }),
+        }
+    }
+    if violations.is_empty() { Ok(sources) } else { Err(violations) }
+}
+
+fn read_rates(json: &Json) -> Result<Vec<CurrencyRate>, Violations> {
+    const WHAT: &str = "an object such as {\"from\": \"EUR\", \"to\": \"USD\", \"rate\": \"1.0821\"}";
+    let mut violations = Violations::default();
+    let mut rates: Vec<CurrencyRate> = Vec::new();
+    for (i, rate) in elements(json, &format!("an array with {WHAT}"), MOST_RATES)?.iter().enumerate() {
+        let read = Fields::of(rate, WHAT).map_err(Violations::from).and_then(|mut fields| {
+            let from = fields.required("from", read_currency);
+            let to = fields.required("to", read_currency);
+            let rate = fields.required("rate", read_rate);
+            if from.is_some() && (from == to || rates.iter().any(|known| Some(&known.from) == from.as_ref()))
+            {
+                let said = "must be another currency than to, and have one rate";
+                fields.refuse("from", Violation::new("", code::CONFLICT, said));
+            }
+            match (from, to, rate) {
+                (Some(from), Some(to), Some(rate)) if fields.violations.is_empty() => {
+                    Ok(CurrencyRate { from, to, rate })
+                }
+                _ => Err(fields.violations),
+            }
+        });
+        match read {
+            Ok(rate) => rates.push(rate),
+            Err(wrong) => violations
+                .extend(wrong.into_iter().map(|v| Violation { pointer: format!("/{i}{}", v.pointer), ..v })),
+        }
+    }
+    if violations.is_empty() { Ok(rates) } else { Err(violations) }
+}
+
+fn read_currency(json: &Json) -> Result<String, Violation> {
+    match string(json)?.parse::<Currency>() {
+        Ok(currency) => Ok(currency.to_string()),
+        Err(_) => Err(invalid("must be an ISO 4217 code such as \"USD\"")),
+    }
+}
+
+/// A string, or a number: with more digits than a double has it must be a string.
+fn read_rate(json: &Json) -> Result<String, Violation> {
+    let text = match json {
+        Json::Number(number) => number.to_string(),
+        other => string(other)?.to_owned(),
+    };
+    match text.parse::<Amount>() {
+        Ok(rate) if rate > Amount::ZERO => Ok(text),
+        _ => Err(invalid("must be a decimal number greater than 0 such as \"1.0821\"")),
+    }
+}

@@ -1,0 +1,206 @@
+//! Price rules as a partner makes, reads, changes and removes them.
+
+use crate::access::{Act, Call};
+use crate::audit::Entry;
+use crate::billing::runs::internal;
+use crate::change::{Created, Done};
+use crate::paging::Paging;
+use crate::{App, Error, IfMatch};
+use ::billing::{NewPriceRule, PriceRule};
+use domain::json::Json;
+use domain::{Handling, PartnerId, Violation};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use store::price_rules::{self, PriceRuleRow};
+use store::{Tx, customers};
+
+/// The most rules of a partner: every line of an invoice is held against them.
+const MOST: i64 = 10_000;
+
+/// A price rule, as it is answered.
+#[derive(Clone, Debug)]
+pub struct RuleView {
+    rule: PriceRule,
+    row: PriceRuleRow,
+}
+
+impl RuleView {
+    fn of(row: PriceRuleRow) -> Result<Self, Error> {
+        Ok(RuleView { rule: read(&row)?, row })
+    }
+
+    /// What names its version, such as `7-1`.
+    pub fn version(&self) -> String {
+        format!("{}-{}", self.row.id, self.row.version)
+    }
+
+    /// The rule itself.
+    pub fn rule(&self) -> &PriceRule {
+        &self.rule
+    }
+}
+
+impl Serialize for RuleView {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let rule = serde_json::to_value(&self.rule).map_err(serde::ser::Error::custom)?;
+        let mut map = serializer.serialize_map(None)?;
+        for (key, value) in rule.as_object().into_iter().flatten() {
+            map.serialize_entry(key, value)?;
+        }
+        map.serialize_entry("created_at", &format!("{:.0}", self.row.created_at))?;
+        map.serialize_entry("updated_at", &format!("{:.0}", self.row.updated_at))?;
+        map.end()
+    }
+}
+
+/// The rule in a row.
+pub(super) fn read(row: &PriceRuleRow) -> Result<PriceRule, Error> {
+    let impossible = |why: String| Error::Internal(format!("price rule {}: {why}", row.id));
+    let json = Json::parse(row.rule.as_bytes()).map_err(|e| impossible(e.to_string()))?;
+    let details = NewPriceRule::parse(&json, Handling::Lenient).map_err(|e| impossible(e.to_string()))?;
+    Ok(PriceRule { id: row.id, details: NewPriceRule { position: row.position, ..details } })
+}
+
+/// What is kept of it; id and position are columns.
+fn written(details: &NewPriceRule) -> Result<String, Error> {
+    serde_json::to_string(&PriceRule { id: 0, details: details.clone() }).map_err(internal)
+}
+
+/// A rule for a customer that is not there would never match, and nobody would notice.
+async fn check_customer(tx: &mut Tx, partner: PartnerId, details: &NewPriceRule) -> Result<(), Error> {
+    let Some(id) = details.customer_id else { return Ok(()) };
+    match customers::get(tx, partner, domain::CustomerId(id)).await? {
+        Some(_) => Ok(()),
+        None => Err(Error::Invalid(Violation::new("/customer_id", "invalid", "is no customer's id").into())),
+    }
+}
+
+impl App {
+    /// Make a price rule, behind all others unless it names a position; or answer again what was answered when it was
+    /// made.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`]; [`Error::Invalid`] with every violation; [`Error::KeyReused`], [`Error::StillRunning`];
+    /// [`Error`] of the store.
+    pub async fn create_price_rule(
+        &self,
+        call: &Call,
+        body: &Json,
+        handling: Handling,
+    ) -> Result<Created, Error> {
+        self.allow(call, Act::ChangeBilling).await?;
+        let _entered = self.enter(call)?;
+        let details = NewPriceRule::parse(body, handling).map_err(Error::Invalid)?;
+        let placed = body.get("position").is_some_and(|position| !position.is_blank());
+        let input = (call.partner(), details, placed, self.clock.now());
+        self.make(call, input, |(partner, details, placed, now), tx| {
+            Box::pin(async move {
+                check_customer(tx, *partner, details).await?;
+                if price_rules::list(tx, *partner, 0, 0).await?.1 >= MOST {
+                    let said = format!("has {MOST} price rules already, the most there can be");
+                    return Err(Error::Invalid(Violation::new("", "too_many", said).into()));
+                }
+                let position = placed.then_some(details.position);
+                let row = price_rules::insert(tx, *partner, position, &written(details)?, *now).await?;
+                let view = RuleView::of(row)?;
+                let json = serde_json::to_string(&view).map_err(internal)?;
+                let entry = Entry::new("price_rule.create", object(view.row.id)).after(&view);
+                let href = Some(format!("/v1/{}", object(view.row.id)));
+                let created = Created { json, href, version: Some(view.version()), replayed: false };
+                Ok(Done { value: created, entry: Some(entry) })
+            })
+        })
+        .await
+    }
+
+    /// Read a price rule.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error`] of the store.
+    pub async fn price_rule(&self, call: &Call, id: i64) -> Result<RuleView, Error> {
+        self.allow(call, Act::ReadBilling).await?;
+        let found: Option<PriceRuleRow> = self
+            .db
+            .read(call.partner(), (call.partner(), id), |(partner, id), tx| {
+                Box::pin(async move { Ok::<_, Error>(price_rules::get(tx, *partner, *id).await?) })
+            })
+            .await?;
+        RuleView::of(found.ok_or(Error::NotFound)?)
+    }
+
+    /// List price rules in the order in which they are tried, and how many there are in all.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`]; [`Error`] of the store.
+    pub async fn price_rules(&self, call: &Call, paging: Paging) -> Result<(Vec<RuleView>, i64), Error> {
+        self.allow(call, Act::ReadBilling).await?;
+        let (rows, total): (Vec<PriceRuleRow>, i64) = self
+            .db
+            .read(call.partner(), (call.partner(), paging), |(partner, paging), tx| {
+                Box::pin(async move {
+                    Ok::<_, Error>(price_rules::list(tx, *partner, paging.skip(), paging.per_page).await?)
+                })
+            })
+            .await?;
+        Ok((rows.into_iter().map(RuleView::of).collect::<Result<_, _>>()?, total))
+    }
+
+    /// Change what `body` names of a price rule, and nothing else.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::PreconditionFailed`]; [`Error::Invalid`] with every
+    /// violation; [`Error`] of the store.
+    pub async fn update_price_rule(
+        &self,
+        call: &Call,
+        id: i64,
+        body: Json,
+        handling: Handling,
+        if_match: IfMatch,
+    ) -> Result<RuleView, Error> {
+        self.allow(call, Act::ChangeBilling).await?;
+        let input = (call.partner(), id, body, handling, if_match, self.clock.now());
+        self.change(call, input, |(partner, id, body, handling, if_match, now), tx| {
+            Box::pin(async move {
+                let row = price_rules::get(tx, *partner, *id).await?.ok_or(Error::NotFound)?;
+                if_match.allows(row.id, row.version)?;
+                let before = RuleView::of(row)?;
+                let details = before.rule.patched(body, *handling).map_err(Error::Invalid)?;
+                if details == before.rule.details {
+                    return Ok(Done { value: before, entry: None });
+                }
+                if details.customer_id != before.rule.details.customer_id {
+                    check_customer(tx, *partner, &details).await?;
+                }
+                let (position, text) = (details.position, written(&details)?);
+                let row = price_rules::update(tx, *partner, &before.row, position, &text, *now).await?;
+                let after = RuleView::of(row)?;
+                let entry = Entry::new("price_rule.update", object(*id)).before(&before).after(&after);
+                Ok(Done { value: after, entry: Some(entry) })
+            })
+        })
+        .await
+    }
+
+    /// Remove a price rule. Bills that it has priced stay as they are.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::PreconditionFailed`]; [`Error`] of the store.
+    pub async fn delete_price_rule(&self, call: &Call, id: i64, if_match: IfMatch) -> Result<(), Error> {
+        self.allow(call, Act::ChangeBilling).await?;
+        self.change(call, (call.partner(), id, if_match), |(partner, id, if_match), tx| {
+            Box::pin(async move {
+                let row = price_rules::get(tx, *partner, *id).await?.ok_or(Error::NotFound)?;
+                if_match.allows(row.id, row.version)?;
+                let before = RuleView::of(row)?;
+                price_rules::delete(tx, *partner, *id, before.row.version).await?;
+                let entry = Entry::new("price_rule.delete", object(*id)).before(&before);
+                Ok(Done { value: (), entry: Some(entry) })
+            })
+        })
+        .await
+    }
+}
+
+fn object(id: i64) -> String {
+    format!("price_rules/{id}")
+}

@@ -1,0 +1,324 @@
+//! Runs as a partner asks for them, follows them, stops them, and says that they are final.
+
+use super::request::RunRequest;
+use crate::access::{Act, Call};
+use crate::audit::Entry;
+use crate::change::{Created, Done};
+use crate::paging::{self, Paging};
+use crate::{App, Error};
+use billing::BillingPeriod;
+use domain::json::Json;
+use domain::violation::code;
+use domain::{Handling, PartnerId, Violation, Violations};
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
+use store::bill_runs::{self, BillRun, Filter, State};
+use store::{Tx, statements};
+
+/// A list of runs that was asked for.
+#[derive(Clone, Debug, Default)]
+pub struct RunSearch {
+    /// Which page.
+    pub paging: Paging,
+    filter: Filter,
+}
+
+impl RunSearch {
+    /// Read a query string's parameters; blank and unknown ones count as not given.
+    ///
+    /// # Errors
+    /// [`Error::Parameters`] with every parameter that will not do, as `/name`.
+    pub fn parse(parameters: &[(String, String)]) -> Result<Self, Error> {
+        let mut search = RunSearch::default();
+        paging::read(parameters, |name, value| match name {
+            _ if search.paging.take(name, value)? => Ok(()),
+            "billing_period" => {
+                search.filter.billing_period = Some(period(value)?);
+                Ok(())
+            }
+            "state" => {
+                let said = "must be queued, running, succeeded, failed or cancelled";
+                search.filter.state = Some(State::parse(value).ok_or(said)?);
+                Ok(())
+            }
+            _ => Ok(()),
+        })?;
+        Ok(search)
+    }
+}
+
+/// A month, as a parameter.
+pub(super) fn period(text: &str) -> Result<String, String> {
+    let period = text.parse::<BillingPeriod>();
+    period.map(|period| period.to_string()).map_err(|_| "must be a month such as 2026-10".into())
+}
+
+impl App {
+    /// Ask for a run, or answer again what was answered when it was asked for.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`]; [`Error::Invalid`]; [`Error::Conflict`] while another run of the period is under way;
+    /// [`Error::KeyReused`], [`Error::StillRunning`]; [`Error`] of the store.
+    pub async fn create_bill_run(
+        &self,
+        call: &Call,
+        body: &Json,
+        handling: Handling,
+    ) -> Result<Created, Error> {
+        self.allow(call, Act::ChangeBilling).await?;
+        let _entered = self.enter(call)?;
+        let request = RunRequest::parse(body, handling)?;
+        self.billing()?.check_sources(&request.sources).await?;
+        let created = self
+            .make(call, (call.partner(), request, self.clock.now()), |(partner, request, now), tx| {
+                Box::pin(async move {
+                    let run = begin(tx, *partner, request, false, *now).await?;
+                    answered(&run, "bill_run.create")
+                })
+            })
+            .await?;
+        self.billing()?.wake.notify_one();
+        Ok(created)
+    }
+
+    /// Read a run.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error`] of the store.
+    pub async fn bill_run(&self, call: &Call, id: i64) -> Result<Value, Error> {
+        self.allow(call, Act::ReadBilling).await?;
+        let found: Option<BillRun> = self
+            .db
+            .read(call.partner(), (call.partner(), id), |(partner, id), tx| {
+                Box::pin(async move { Ok::<_, Error>(bill_runs::get(tx, *partner, *id).await?) })
+            })
+            .await?;
+        found.map(|run| view(&run)).ok_or(Error::NotFound)
+    }
+
+    /// List runs, without their customers, and how many there are in all.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`]; [`Error`] of the store.
+    pub async fn bill_runs(&self, call: &Call, search: RunSearch) -> Result<(Vec<Value>, i64), Error> {
+        self.allow(call, Act::ReadBilling).await?;
+        self.db
+            .read(call.partner(), (call.partner(), search), |(partner, search), tx| {
+                Box::pin(async move {
+                    let (skip, limit) = (search.paging.skip(), search.paging.per_page);
+                    let (runs, total) = bill_runs::list(tx, *partner, &search.filter, skip, limit).await?;
+                    Ok((runs.iter().map(short_view).collect(), total))
+                })
+            })
+            .await
+    }
+
+    /// Stop a run that has not published anything yet.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::Conflict`] if it has ended; [`Error`] of the store.
+    pub async fn cancel_bill_run(&self, call: &Call, id: i64) -> Result<(), Error> {
+        self.allow(call, Act::ChangeBilling).await?;
+        self.change(call, (call.partner(), id, self.clock.now()), |(partner, id, now), tx| {
+            Box::pin(async move {
+                let run = bill_runs::get(tx, *partner, *id).await?.ok_or(Error::NotFound)?;
+                if !run.state.is_under_way() {
+                    let said = format!("this run has ended already: it is {}", run.state.as_str());
+                    return Err(Error::Conflict(said));
+                }
+                bill_runs::cancel(tx, *partner, *id, *now).await?;
+                Ok(Done { value: (), entry: Some(Entry::new("bill_run.cancel", object(*id))) })
+            })
+        })
+        .await
+    }
+
+    /// Freeze the statements that a run made: they are what is owed. Once more it changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::Conflict`] if the run has not succeeded, or is not the
+    /// period's last; [`Error::KeyReused`], [`Error::StillRunning`]; [`Error`] of the store.
+    pub async fn finalize_bill_run(&self, call: &Call, id: i64) -> Result<Created, Error> {
+        self.allow(call, Act::ChangeBilling).await?;
+        let _entered = self.enter(call)?;
+        self.make(call, (call.partner(), id, self.clock.now()), |(partner, id, now), tx| {
+            Box::pin(async move {
+                let run = last_of_its_period(tx, *partner, *id).await?;
+                statements::finalize(tx, *partner, &run.billing_period, *id, *now).await?;
+                answered(&run, "bill_run.finalize")
+            })
+        })
+        .await
+    }
+
+    /// Have bills of these customers published that a run held back; its work is done once more, with their bounds
+    /// lifted.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::Invalid`] with every customer whose bill was not held back;
+    /// [`Error::Conflict`] as for [`App::finalize_bill_run`]; [`Error::KeyReused`], [`Error::StillRunning`];
+    /// [`Error`] of the store.
+    pub async fn release_bills(&self, call: &Call, id: i64, body: &Json) -> Result<Created, Error> {
+        self.allow(call, Act::ChangeBilling).await?;
+        let _entered = self.enter(call)?;
+        let input = (call.partner(), id, body.clone(), self.clock.now());
+        let created = self
+            .make(call, input, |(partner, id, body, now), tx| {
+                Box::pin(async move {
+                    let run = last_of_its_period(tx, *partner, *id).await?;
+                    let mut released = released(&run);
+                    released.extend(customers_to_release(&run, body)?);
+                    let ids = serde_json::to_string(&released).map_err(internal)?;
+                    bill_runs::repeat(tx, *partner, *id, &ids, false, *now).await?;
+                    let run = bill_runs::get(tx, *partner, *id).await?.ok_or(Error::NotFound)?;
+                    let mut done = answered(&run, "bill_run.release")?;
+                    done.entry = done.entry.map(|entry| entry.after(&json!({ "released": released })));
+                    Ok(done)
+                })
+            })
+            .await?;
+        self.billing()?.wake.notify_one();
+        Ok(created)
+    }
+}
+
+/// A new run, if no other one of the period is under way.
+pub(super) async fn begin(
+    tx: &mut Tx,
+    partner: PartnerId,
+    request: &RunRequest,
+    by_command: bool,
+    now: Timestamp,
+) -> Result<BillRun, Error> {
+    let period = &request.billing_period;
+    if let Some(other) = bill_runs::under_way(tx, partner, period).await? {
+        // Nobody goes on with what a command has left behind.
+        if !other.by_command || other.leased_until > now {
+            let said = format!("a run of {period} is under way: /v1/bill_runs/{}", other.id);
+            return Err(Error::Conflict(said));
+        }
+        bill_runs::cancel(tx, partner, other.id, now).await?;
+    }
+    let text = serde_json::to_string(request).map_err(internal)?;
+    let id = bill_runs::insert(tx, partner, period, &text, by_command, now).await?;
+    bill_runs::get(tx, partner, id).await?.ok_or(Error::NotFound)
+}
+
+async fn last_of_its_period(tx: &mut Tx, partner: PartnerId, id: i64) -> Result<BillRun, Error> {
+    let run = bill_runs::get(tx, partner, id).await?.ok_or(Error::NotFound)?;
+    if run.state != State::Succeeded {
+        let said = format!("this run has no bills: it is {}", run.state.as_str());
+        return Err(Error::Conflict(said));
+    }
+    let newest = bill_runs::newest(tx, partner, &run.billing_period).await?;
+    let under_way = bill_runs::under_way(tx, partner, &run.billing_period).await?.map(|run| run.id);
+    match under_way.or(newest.filter(|newest| *newest != id)) {
+        Some(other) => Err(Error::Conflict(format!(
+            "this run is not the last of {}: that is /v1/bill_runs/{other}",
+            run.billing_period
+        ))),
+        None => Ok(run),
+    }
+}
+
+/// `{"customer_ids": […]}`, each of a customer whose bill the run held back.
+fn customers_to_release(run: &BillRun, body: &Json) -> Result<Vec<i64>, Error> {
+    const POINTER: &str = "/customer_ids";
+    let one = |code, said: &str| Err(Error::Invalid(Violation::new(POINTER, code, said).into()));
+    let named = match body.get("customer_ids") {
+        Some(Json::Array(named)) if !named.is_empty() => named,
+        Some(Json::Array(_) | Json::Null) | None => {
+            return one(code::REQUIRED, "is required: the customers whose bills are released");
+        }
+        Some(_) => return one(code::WRONG_TYPE, "must be an array of customers' ids"),
+    };
+    let report = report(run);
+    let customers = report["customers"].as_array().map_or(&[][..], Vec::as_slice);
+    let is_held_back = |id: i64| {
+        let held = |bill: &Value| bill["held_back"].as_array().is_some_and(|why| !why.is_empty());
+        customers.iter().any(|bill| bill["customer_id"] == id && held(bill))
+    };
+    let (mut ids, mut violations) = (Vec::new(), Violations::default());
+    for (i, id) in named.iter().enumerate() {
+        match id {
+            Json::Number(id) if id.as_i64().is_some_and(is_held_back) => ids.extend(id.as_i64()),
+            _ => violations.push(Violation::new(
+                format!("{POINTER}/{i}"),
+                code::INVALID,
+                "must be the id of a customer whose bill this run has held back",
+            )),
+        }
+    }
+    if violations.is_empty() { Ok(ids) } else { Err(Error::Invalid(violations)) }
+}
+
+/// The customers whose bills may exceed the bounds.
+pub(super) fn released(run: &BillRun) -> BTreeSet<i64> {
+    serde_json::from_str(&run.released).unwrap_or_default()
+}
+
+fn answered(run: &BillRun, action: &'static str) -> Result<Done<Created>, Error> {
+    let json = serde_json::to_string(&view(run)).map_err(internal)?;
+    let entry = Entry::new(action, object(run.id)).after(&short_view(run));
+    let href = Some(format!("/v1/{}", object(run.id)));
+    Ok(Done { value: Created { json, href, version: None, replayed: false }, entry: Some(entry) })
+}
+
+pub(super) fn object(id: i64) -> String {
+    format!("bill_runs/{id}")
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "what map_err hands over")]
+pub(super) fn internal(error: serde_json::Error) -> Error {
+    Error::Internal(error.to_string())
+}
+
+pub(super) fn report(run: &BillRun) -> Value {
+    run.report.as_deref().and_then(|report| serde_json::from_str(report).ok()).unwrap_or_default()
+}
+
+fn part(report: &Value, name: &str, default: Value) -> Value {
+    report.get(name).cloned().unwrap_or(default)
+}
+
+/// A run as it is answered.
+pub(crate) fn view(run: &BillRun) -> Value {
+    let report = report(run);
+    let request: Value = serde_json::from_str(&run.request).unwrap_or_default();
+    let progress: Option<Value> = run.progress.as_deref().and_then(|text| serde_json::from_str(text).ok());
+    let nothing = json!({"bytes_read": 0, "bytes_total": 0, "lines": 0, "customers": 0});
+    json!({
+        "id": run.id,
+        "billing_period": run.billing_period,
+        "invoice_id": part(&report, "invoice_id", request["invoice_id"].clone()),
+        "state": run.state.as_str(),
+        "progress": progress.unwrap_or(nothing),
+        "totals": part(&report, "totals", json!([])),
+        "customers": part(&report, "customers", json!([])),
+        "unassigned": part(&report, "unassigned", json!([])),
+        "checks": part(&report, "checks", Value::Null),
+        "errors": part(&report, "errors", json!([])),
+        "other_invoices": part(&report, "other_invoices", json!([])),
+        "sources": request["sources"],
+        "finalize": request["finalize"],
+        "created_at": format!("{:.0}", run.created_at),
+        "updated_at": format!("{:.0}", run.updated_at),
+    })
+}
+
+/// A run as it is answered in a list.
+fn short_view(run: &BillRun) -> Value {
+    let mut view = view(run);
+    if let Some(view) = view.as_object_mut() {
+        without_customers(view);
+    }
+    view
+}
+
+/// A report has thousands of them.
+pub(super) fn without_customers(report: &mut Map<String, Value>) {
+    for name in ["customers", "unassigned"] {
+        report.shift_remove(name);
+    }
+}

@@ -1,0 +1,184 @@
+//! The end of a run: what the store learns of it, in one transaction.
+
+use super::plan::PlannedCorrection;
+use super::request::RunRequest;
+use super::runs::{internal, object};
+use super::work::summary;
+use crate::access::Call;
+use crate::audit::{self, Entry};
+use crate::{App, Error};
+use domain::{CustomerId, PartnerId};
+use jiff::Timestamp;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use store::bill_runs::{self, BillRun, State, Taken};
+use store::statements::{self, Bill, Filter, Status};
+use store::{Tx, billing};
+
+/// What came of a run.
+#[derive(Default)]
+pub(super) struct Outcome {
+    pub(super) state: Option<State>,
+    pub(super) report: Value,
+    /// Microsoft's invoice.
+    pub(super) invoice_id: Option<String>,
+    pub(super) settlement: Settlement,
+}
+
+/// What a run that succeeded changes.
+#[derive(Default)]
+pub(super) struct Settlement {
+    pub(super) published: Vec<Published>,
+    /// What there is against customers' bills.
+    pub(super) faults: Vec<(i64, String)>,
+    /// The corrections that were on the way to a bill of this month.
+    pub(super) carried: Vec<(i64, PlannedCorrection)>,
+}
+
+/// A bill that is in the object store.
+#[derive(Clone)]
+pub(super) struct Published {
+    pub(super) customer: CustomerId,
+    pub(super) currency: String,
+    pub(super) total: String,
+    pub(super) folder: String,
+    pub(super) prefix: String,
+    pub(super) version: i64,
+    pub(super) files: Vec<String>,
+    pub(super) ledger: String,
+    pub(super) is_correction: bool,
+}
+
+impl App {
+    /// Write down the end of a run. Nothing, if it is somebody else's by now.
+    pub(super) async fn settle(
+        &self,
+        taken: Taken,
+        request: RunRequest,
+        run: BillRun,
+        progress: Value,
+        outcome: Outcome,
+    ) -> Result<(), Error> {
+        let input =
+            (Arc::clone(&self.secrets), taken, request, run, progress.to_string(), outcome, self.clock.now());
+        self.db
+            .write(taken.partner, input, |(secrets, taken, request, run, progress, outcome, now), tx| {
+                Box::pin(async move {
+                    let state = outcome.state.unwrap_or(State::Failed);
+                    let (report, short) = (outcome.report.to_string(), summary(&outcome.report));
+                    if !bill_runs::end(tx, *taken, state, progress, &report, &short, *now).await? {
+                        tracing::warn!(
+                            partner = taken.partner.0,
+                            run = taken.id,
+                            "a bill run was lost to another server"
+                        );
+                        return Ok(());
+                    }
+                    if state == State::Succeeded {
+                        succeed(tx, taken.partner, request, run, outcome, *now).await?;
+                    }
+                    let entry = Entry { after: Some(short), ..Entry::new(action(state), object(taken.id)) };
+                    audit::append(tx, secrets, &Call::of_billing(taken.partner), &entry, *now).await?;
+                    tracing::info!(
+                        partner = taken.partner.0,
+                        run = taken.id,
+                        state = state.as_str(),
+                        "a bill run ends"
+                    );
+                    Ok(())
+                })
+            })
+            .await
+    }
+}
+
+fn action(state: State) -> &'static str {
+    match state {
+        State::Succeeded => "bill_run.succeed",
+        State::Cancelled => "bill_run.stop",
+        _ => "bill_run.fail",
+    }
+}
+
+async fn succeed(
+    tx: &mut Tx,
+    partner: PartnerId,
+    request: &RunRequest,
+    run: &BillRun,
+    outcome: &Outcome,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let Settlement { published, faults, carried } = &outcome.settlement;
+    let period = &run.billing_period;
+    for bill in published {
+        let kept = Bill {
+            customer: bill.customer,
+            billing_period: period.clone(),
+            currency: bill.currency.clone(),
+            total: bill.total.clone(),
+            run: run.id,
+            folder: bill.folder.clone(),
+            version: bill.version,
+            files: serde_json::to_string(&bill.files).map_err(internal)?,
+            ledger: bill.ledger.clone(),
+        };
+        if bill.is_correction {
+            statements::correct(tx, partner, &kept).await?;
+        } else if !statements::put(tx, partner, &kept, outcome.invoice_id.as_deref(), run.created_at, now)
+            .await?
+        {
+            // It is final, and the engine was told so: that month can only be corrected.
+            return Err(Error::Internal(format!("customer {} has a final bill of {period}", bill.customer)));
+        }
+    }
+    withdraw_others(tx, partner, run, outcome).await?;
+    let billed: BTreeSet<i64> = published.iter().filter(|b| !b.is_correction).map(|b| b.customer.0).collect();
+    for (customer, correction) in carried {
+        let is_on_it = billed.contains(customer);
+        let place = Bill {
+            customer: CustomerId(*customer),
+            billing_period: correction.billing_period.clone(),
+            currency: correction.currency.clone(),
+            version: correction.version,
+            total: String::new(),
+            run: run.id,
+            folder: String::new(),
+            files: String::new(),
+            ledger: String::new(),
+        };
+        statements::carry(tx, partner, &place, is_on_it.then_some(period.as_str())).await?;
+    }
+    if request.finalize {
+        statements::finalize(tx, partner, period, run.id, now).await?;
+    }
+    let faults: Vec<(CustomerId, String)> =
+        faults.iter().map(|(id, why)| (CustomerId(*id), why.clone())).collect();
+    Ok(billing::replace_faults(tx, partner, &faults).await?)
+}
+
+/// Estimates of this month for whom there are no lines any more. Those of bills that were held back, or could not be
+/// written, stay until somebody has looked.
+async fn withdraw_others(
+    tx: &mut Tx,
+    partner: PartnerId,
+    run: &BillRun,
+    outcome: &Outcome,
+) -> Result<(), Error> {
+    let Settlement { published, faults, .. } = &outcome.settlement;
+    let estimates = Filter {
+        status: Some(Status::Estimated),
+        billing_period: Some(run.billing_period.clone()),
+        ..Filter::default()
+    };
+    let billed: BTreeSet<(i64, &str)> =
+        published.iter().map(|b| (b.customer.0, b.currency.as_str())).collect();
+    let faulty: BTreeSet<i64> = faults.iter().map(|(id, _)| *id).collect();
+    for statement in statements::list(tx, partner, &estimates, 0, i64::MAX).await?.0 {
+        let (customer, currency) = (statement.bill.customer.0, statement.bill.currency.as_str());
+        if !billed.contains(&(customer, currency)) && !faulty.contains(&customer) {
+            statements::withdraw(tx, partner, statement.id).await?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,566 @@
+//! The work of a run: taken under a lease, so that one server or command does it, and given up to another by one that dies.
+//!
+//! Everything up to the publishing of bills leaves nothing behind; publishing is repeatable, because the same bytes are
+//! published once; and what the store learns of it, it learns in one transaction at the end.
+
+use super::plan::{Plan, rates};
+use super::request::RunRequest;
+use super::runs::{begin, internal, released, view, without_customers};
+use super::settle::{Outcome, Published, Settlement};
+use super::{Scratch, plan};
+use crate::access::Call;
+use crate::{App, Error};
+use ::billing::report::CustomerBill;
+use ::billing::{Failure, Input, Job, RunReport};
+use bills::{BillPrefix, ManifestHead};
+use domain::PartnerId;
+use futures_util::FutureExt;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+use store::bill_runs::{self, BillRun, State, Taken};
+use store::statements::{self, Filter};
+
+/// How often a lease is renewed, and progress noted.
+const BEAT: Duration = Duration::from_secs(1);
+/// How many bills are published at the same time.
+const PUBLISHED_AT_ONCE: usize = 8;
+
+/// How far a run is, and whether it is to stop.
+#[derive(Debug, Default)]
+pub struct Watch {
+    bytes_read: AtomicU64,
+    bytes_total: AtomicU64,
+    lines: AtomicU64,
+    customers: AtomicU64,
+    /// Somebody has cancelled it.
+    cancelled: AtomicBool,
+    /// It is somebody else's by now.
+    lost: AtomicBool,
+    closing: Arc<AtomicBool>,
+}
+
+impl Watch {
+    /// Bytes read, bytes in all, lines, customers.
+    pub fn numbers(&self) -> [u64; 4] {
+        [&self.bytes_read, &self.bytes_total, &self.lines, &self.customers].map(|n| n.load(Ordering::Relaxed))
+    }
+
+    /// Have the run stop, unless its bills are being published already.
+    pub fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Relaxed);
+    }
+
+    fn json(&self) -> Value {
+        let [bytes_read, bytes_total, lines, customers] = self.numbers();
+        json!({"bytes_read": bytes_read, "bytes_total": bytes_total, "lines": lines, "customers": customers})
+    }
+
+    /// Whether somebody else has to go on, or nobody.
+    fn is_given_up(&self) -> bool {
+        self.lost.load(Ordering::Relaxed) || self.closing.load(Ordering::Relaxed)
+    }
+}
+
+impl ::billing::Progress for Watch {
+    fn at(&self, bytes_read: u64, bytes_total: u64, lines: u64, customers: u64) {
+        self.bytes_read.store(bytes_read, Ordering::Relaxed);
+        self.bytes_total.store(bytes_total, Ordering::Relaxed);
+        self.lines.store(lines, Ordering::Relaxed);
+        self.customers.store(customers, Ordering::Relaxed);
+    }
+
+    fn cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed) || self.is_given_up()
+    }
+}
+
+/// Why there are no bills.
+enum Ended {
+    /// What is wrong with the input, or with where bills go.
+    Failed(Vec<Value>),
+    Cancelled,
+    /// Somebody else goes on.
+    GivenUp,
+    Error(Error),
+}
+
+impl From<Error> for Ended {
+    fn from(error: Error) -> Self {
+        Ended::Error(error)
+    }
+}
+
+impl From<bills::Error> for Ended {
+    fn from(error: bills::Error) -> Self {
+        match error {
+            bills::Error::Cancelled => Ended::Cancelled,
+            other => Ended::Failed(vec![json!({"message": other.to_string()})]),
+        }
+    }
+}
+
+impl From<Failure> for Ended {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Faults(faults) => {
+                let fault = |fault: &::billing::Fault| serde_json::to_value(fault).unwrap_or_default();
+                Ended::Failed(faults.iter().map(fault).collect())
+            }
+            Failure::Cancelled => Ended::Cancelled,
+            Failure::Io(..) => Ended::Failed(vec![json!({"message": failure.to_string()})]),
+        }
+    }
+}
+
+impl App {
+    /// Work on the runs that wait, one after the other, until there is none or this server closes.
+    pub async fn work_on_bill_runs(self: &Arc<Self>) {
+        let Ok(billing) = self.billing() else { return };
+        let read: Result<Vec<(PartnerId, i64)>, Error> = self
+            .db
+            .read(store::Scope::System, self.clock.now(), |now, tx| {
+                Box::pin(async move { Ok(bill_runs::waiting(tx, *now).await?) })
+            })
+            .await;
+        let waiting = match read {
+            Ok(waiting) => waiting,
+            Err(error) => return tracing::warn!(%error, "the waiting bill runs could not be read"),
+        };
+        for (partner, id) in waiting {
+            if billing.closing.load(Ordering::Relaxed) {
+                return;
+            }
+            let watch = Watch { closing: Arc::clone(&billing.closing), ..Watch::default() };
+            if let Err(error) = self.work_on(partner, id, &Arc::new(watch)).await {
+                tracing::error!(partner = partner.0, run = id, %error, "a bill run could not be worked on");
+            }
+        }
+    }
+
+    /// Until there may be a run to be worked on.
+    pub async fn bill_run_asked_for(&self) {
+        match self.billing() {
+            Ok(billing) => billing.wake.notified().await,
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Make a run and work on it here and now, as a command does; the run as it is then.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] while another run of the period is under way; [`Error`] of the store.
+    pub async fn run_bills(
+        self: &Arc<Self>,
+        partner: PartnerId,
+        request: RunRequest,
+        watch: &Arc<Watch>,
+    ) -> Result<Value, Error> {
+        let call = Call::of_operator(partner, "bill run");
+        let run = self
+            .change(&call, (partner, request, self.clock.now()), |(partner, request, now), tx| {
+                Box::pin(async move {
+                    let run = begin(tx, *partner, request, true, *now).await?;
+                    let entry = crate::audit::Entry::new("bill_run.create", super::runs::object(run.id));
+                    let entry = entry.after(&view(&run));
+                    Ok(crate::change::Done { value: run, entry: Some(entry) })
+                })
+            })
+            .await?;
+        self.work_on(partner, run.id, watch).await?;
+        self.bill_run(&call, run.id).await
+    }
+
+    /// What a run would do: its report. Nothing is kept.
+    ///
+    /// # Errors
+    /// [`Error::Billing`] with all that is wrong; [`Error`] of the store.
+    pub async fn dry_run_bills(
+        self: &Arc<Self>,
+        partner: PartnerId,
+        request: RunRequest,
+        watch: &Arc<Watch>,
+    ) -> Result<Value, Error> {
+        let now = self.clock.now();
+        let plan = self
+            .db
+            .read(partner, (partner, request.clone()), |(partner, request), tx| {
+                Box::pin(Plan::make(tx, *partner, request))
+            })
+            .await?;
+        let run = BillRun {
+            partner,
+            id: 0,
+            billing_period: request.billing_period.clone(),
+            state: State::Running,
+            request: serde_json::to_string(&request).map_err(internal)?,
+            by_command: true,
+            released: "[]".into(),
+            progress: None,
+            report: None,
+            cancelling: false,
+            attempt: i64::from(std::process::id()),
+            leased_until: now,
+            created_at: now,
+            updated_at: now,
+        };
+        let made = match self.stage(&run, &request, &plan, watch, true).await {
+            Ok((report, _scratch)) => {
+                Outcome { report: report_json(&report, &BTreeMap::new(), Vec::new()), ..Outcome::default() }
+            }
+            Err(Ended::Failed(errors)) => {
+                Outcome { report: json!({ "errors": errors }), ..Outcome::default() }
+            }
+            Err(Ended::Cancelled | Ended::GivenUp) => return Err(Error::Conflict("cancelled".into())),
+            Err(Ended::Error(error)) => return Err(error),
+        };
+        let failed = made.report["errors"].as_array().is_some_and(|errors| !errors.is_empty());
+        let state = if failed { State::Failed } else { State::Succeeded };
+        let progress = Some(watch.json().to_string());
+        Ok(view(&BillRun { state, progress, report: Some(made.report.to_string()), ..run }))
+    }
+
+    /// Take a run, if nobody has it, and work on it until it ends.
+    async fn work_on(self: &Arc<Self>, partner: PartnerId, id: i64, watch: &Arc<Watch>) -> Result<(), Error> {
+        let now = self.clock.now();
+        let until = now.saturating_add(self.billing()?.setup.lease).unwrap_or(Timestamp::MAX);
+        let run: Option<BillRun> = self
+            .db
+            .write(partner, (partner, id, now, until), |(partner, id, now, until), tx| {
+                Box::pin(
+                    async move { Ok::<_, Error>(bill_runs::take(tx, *partner, *id, *now, *until).await?) },
+                )
+            })
+            .await?;
+        let Some(run) = run else { return Ok(()) };
+        tracing::info!(partner = partner.0, run = id, attempt = run.attempt, "a bill run begins");
+        let taken = Taken { partner, id, attempt: run.attempt };
+        if run.cancelling {
+            watch.cancelled.store(true, Ordering::Relaxed);
+        }
+        let beating = tokio::spawn({
+            let (app, watch) = (Arc::clone(self), Arc::clone(watch));
+            async move { app.keep(taken, &watch).await }
+        });
+        let request: RunRequest = serde_json::from_str(&run.request).map_err(internal)?;
+        let made = self.produce(&run, &request, watch).await;
+        beating.abort();
+        let outcome = match made {
+            Ok(outcome) => outcome,
+            Err(Ended::Failed(errors)) => Outcome {
+                state: Some(State::Failed),
+                report: json!({ "errors": errors }),
+                ..Outcome::default()
+            },
+            Err(Ended::Cancelled) if !watch.is_given_up() => {
+                Outcome { state: Some(State::Cancelled), report: json!({}), ..Outcome::default() }
+            }
+            Err(Ended::Cancelled | Ended::GivenUp) => return self.give_back(taken).await,
+            Err(Ended::Error(Error::Internal(why))) => {
+                tracing::error!(partner = partner.0, run = id, why, "a bill run failed");
+                let said = "internal error; the server's log says more";
+                let report = json!({"errors": [{"message": said}]});
+                Outcome { state: Some(State::Failed), report, ..Outcome::default() }
+            }
+            // The lease ends by itself, and then somebody tries again.
+            Err(Ended::Error(error)) => return Err(error),
+        };
+        self.settle(taken, request, run, watch.json(), outcome).await
+    }
+
+    /// Renew the lease again and again, note how far the run is, and hear whether it is to stop.
+    async fn keep(&self, taken: Taken, watch: &Watch) {
+        let Ok(billing) = self.billing() else { return };
+        let mut last = self.clock.now();
+        let mut beat = tokio::time::interval(BEAT.min(billing.setup.lease.unsigned_abs() / 4));
+        loop {
+            beat.tick().await;
+            let now = self.clock.now();
+            let until = now.saturating_add(billing.setup.lease).unwrap_or(Timestamp::MAX);
+            let input = (taken, watch.json().to_string(), until);
+            let kept: Result<Option<bool>, Error> = self
+                .db
+                .write(taken.partner, input, |(taken, progress, until), tx| {
+                    Box::pin(async move { Ok(bill_runs::keep(tx, *taken, progress, *until).await?) })
+                })
+                .await;
+            match kept {
+                Ok(Some(cancelling)) => {
+                    last = now;
+                    watch.cancelled.fetch_or(cancelling, Ordering::Relaxed);
+                }
+                Ok(None) => watch.lost.store(true, Ordering::Relaxed),
+                Err(error) => {
+                    tracing::warn!(%error, "a bill run's lease could not be renewed");
+                    let ended = last.saturating_add(billing.setup.lease).is_ok_and(|end| end <= now);
+                    watch.lost.fetch_or(ended, Ordering::Relaxed);
+                }
+            }
+        }
+    }
+
+    /// Let another server go on at once.
+    async fn give_back(&self, taken: Taken) -> Result<(), Error> {
+        self.db
+            .write(taken.partner, taken, |taken, tx| {
+                Box::pin(async move { Ok(bill_runs::give_back(tx, *taken).await?) })
+            })
+            .await
+    }
+
+    /// All of a run but what the store learns of it.
+    async fn produce(
+        self: &Arc<Self>,
+        run: &BillRun,
+        request: &RunRequest,
+        watch: &Arc<Watch>,
+    ) -> Result<Outcome, Ended> {
+        let plan = self.plan_of(run.partner, run.id, request).await?;
+        let (report, scratch) = self.stage(run, request, &plan, watch, false).await?;
+        let (published, mut faults) = self.publish(run, &report, &plan, watch).await?;
+        drop(scratch);
+        let errors =
+            faults.iter().map(|(customer, why)| json!({"customer_id": customer, "message": why})).collect();
+        let prefixes = published.iter().map(|bill| (bill.customer.0, bill.prefix.clone())).collect();
+        let json = report_json(&report, &prefixes, errors);
+        for bill in report.customers.iter().filter(|bill| !bill.held_back.is_empty()) {
+            let why = format!("the last run held its bill back: {}", bill.held_back.join("; "));
+            faults.push((bill.customer_id, why));
+        }
+        faults.extend(self.unwritable(&plan, &published).await?);
+        let carried = plan.customers.into_iter().flat_map(|planned| {
+            let customer = planned.id;
+            planned.corrections.into_iter().map(move |correction| (customer, correction))
+        });
+        Ok(Outcome {
+            state: Some(State::Succeeded),
+            report: json,
+            invoice_id: report.invoice_id.clone(),
+            settlement: Settlement { published, faults, carried: carried.collect() },
+        })
+    }
+
+    /// Read the files, price their lines, and stage the bills in a folder that is gone with the answer.
+    async fn stage(
+        self: &Arc<Self>,
+        run: &BillRun,
+        request: &RunRequest,
+        plan: &Plan,
+        watch: &Arc<Watch>,
+        dry_run: bool,
+    ) -> Result<(RunReport, Scratch), Ended> {
+        let billing = self.billing()?;
+        let scratch = Scratch::of_run(&billing.setup.work, run)?;
+        let mut allowed = billing.allowed.clone();
+        if run.by_command {
+            // Whoever can start a command can read these anyway.
+            allowed.folder = Some("/".into());
+        }
+        let mut inputs = Vec::with_capacity(request.sources.len());
+        for (i, source) in request.sources.iter().enumerate() {
+            let to = scratch.path().join("in").join(i.to_string());
+            let watching = Arc::clone(watch);
+            let go_on = move |_, _| !::billing::Progress::cancelled(&*watching);
+            let spooled = bills::spool(source, &allowed, &to, &go_on).await?;
+            inputs.push(Input { name: spooled.name, path: spooled.path });
+        }
+        let ledgers = self.final_ledgers(run, &scratch.path().join("final")).await?;
+        let job = Job {
+            period: plan::parsed(&request.billing_period)?,
+            invoice_id: request.invoice_id.clone(),
+            issuer: plan.issuer.clone(),
+            generated_at: run.created_at.as_second(),
+            finalize: request.finalize,
+            inputs,
+            customers: plan.billed_customers(&released(run), ledgers)?,
+            rules: plan.price_rules()?,
+            currency_rates: rates(request)?,
+            earned_credit: billing.setup.earned_credit,
+            bounds: billing.setup.bounds,
+            parquet: billing.setup.parquet,
+            threads: billing.setup.threads,
+            out: scratch.path().join("out"),
+            dry_run,
+        };
+        // The engine has threads of its own; those that answer requests go on.
+        let watching = Arc::clone(watch);
+        let ran = tokio::task::spawn_blocking(move || ::billing::run(&job, &*watching)).await;
+        let report = ran.map_err(|e| Error::Internal(format!("the engine stopped: {e}")))??;
+        if !report.checks.ties {
+            return Err(Error::Internal("a run's sums do not tie".into()).into());
+        }
+        Ok((report, scratch))
+    }
+
+    /// The ledgers of what is final already in this month, by customer: their lines are billed.
+    async fn final_ledgers(&self, run: &BillRun, to: &Path) -> Result<BTreeMap<i64, Vec<PathBuf>>, Ended> {
+        let period = run.billing_period.clone();
+        let keys: Vec<(i64, String)> = self
+            .db
+            .read(run.partner, (run.partner, period), |(partner, period), tx| {
+                Box::pin(async move {
+                    let finals = Filter {
+                        status: Some(statements::Status::Final),
+                        billing_period: Some(period.clone()),
+                        ..Filter::default()
+                    };
+                    let finals = statements::list(tx, *partner, &finals, 0, i64::MAX).await?.0;
+                    let corrections = statements::corrections(tx, *partner, Some(period)).await?;
+                    let bills =
+                        finals.into_iter().map(|s| s.bill).chain(corrections.into_iter().map(|c| c.bill));
+                    Ok::<_, Error>(bills.map(|bill| (bill.customer.0, bill.ledger)).collect())
+                })
+            })
+            .await?;
+        let mut ledgers: BTreeMap<i64, Vec<PathBuf>> = BTreeMap::new();
+        for (i, (customer, key)) in keys.into_iter().enumerate() {
+            let path = to.join(format!("{i}.csv"));
+            self.billing()?.bills.fetch_private(&key, &path).await?;
+            ledgers.entry(customer).or_default().push(path);
+        }
+        Ok(ledgers)
+    }
+
+    /// Publish what is staged. A bill that cannot be is left out, and told of; the others are published.
+    async fn publish(
+        &self,
+        run: &BillRun,
+        report: &RunReport,
+        plan: &Plan,
+        watch: &Watch,
+    ) -> Result<(Vec<Published>, Vec<(i64, String)>), Ended> {
+        if ::billing::Progress::cancelled(watch) {
+            return Err(Ended::Cancelled);
+        }
+        let mut staged: BTreeMap<i64, Vec<&CustomerBill>> = BTreeMap::new();
+        for bill in report.customers.iter().filter(|bill| bill.staged.is_some()) {
+            staged.entry(bill.customer_id).or_default().push(bill);
+        }
+        let folders: BTreeMap<i64, &str> = plan.customers.iter().map(|c| (c.id, c.folder.as_str())).collect();
+        let mut publications = Vec::with_capacity(staged.len());
+        for (customer, bills) in staged {
+            let folder = folders.get(&customer).copied().unwrap_or_default();
+            let publication = async move {
+                if watch.is_given_up() {
+                    return Err(Ended::GivenUp);
+                }
+                match self.publish_one(run, report, folder, customer, &bills).await {
+                    Ok(published) => Ok(Ok(published)),
+                    // One customer's folder is no reason to keep the others waiting.
+                    Err(error @ (bills::Error::Invalid(_) | bills::Error::Denied(_))) => {
+                        Ok(Err((customer, format!("its bill cannot be written: {error}"))))
+                    }
+                    Err(error) => Err(Ended::from(error)),
+                }
+            };
+            publications.push(publication.boxed());
+        }
+        let published: Vec<Result<Vec<Published>, (i64, String)>> =
+            stream::iter(publications).buffer_unordered(PUBLISHED_AT_ONCE).try_collect().await?;
+        let (mut done, mut faults) = (Vec::new(), Vec::new());
+        for outcome in published {
+            match outcome {
+                Ok(bills) => done.extend(bills),
+                Err(fault) => faults.push(fault),
+            }
+        }
+        done.sort_by(|a, b| (a.customer.0, &a.currency).cmp(&(b.customer.0, &b.currency)));
+        faults.sort();
+        Ok((done, faults))
+    }
+
+    /// One customer's bills, one for each currency, in one folder.
+    async fn publish_one(
+        &self,
+        run: &BillRun,
+        report: &RunReport,
+        folder: &str,
+        customer: i64,
+        staged: &[&CustomerBill],
+    ) -> Result<Vec<Published>, bills::Error> {
+        let no_billing = |error: Error| bills::Error::Invalid(error.to_string());
+        let store = &self.billing().map_err(no_billing)?.bills;
+        let prefix = BillPrefix::new(folder, &run.billing_period, customer)?;
+        let head = ManifestHead {
+            generated_at: run.created_at.as_second(),
+            invoice_id: report.invoice_id.clone(),
+            corrects: None,
+        };
+        let Some(place) = staged.iter().find_map(|bill| bill.staged.as_deref()) else {
+            return Ok(Vec::new());
+        };
+        let publication = store.publish(&prefix, place, &head).await?;
+        let version = publication.version;
+        let mut published = Vec::with_capacity(staged.len());
+        for bill in staged {
+            let currency = bill.currency.to_string();
+            let key = ledger_key(run.id, customer, &currency, i64::from(version));
+            if let Some(ledger) = &bill.ledger {
+                store.put_private(&key, ledger).await?;
+            }
+            published.push(Published {
+                customer: domain::CustomerId(customer),
+                currency,
+                total: bill.charge.to_string(),
+                folder: folder.to_owned(),
+                prefix: prefix.of_version(version),
+                version: i64::from(version),
+                files: publication.manifest.files.iter().map(|file| file.name.clone()).collect(),
+                ledger: key,
+                is_correction: bill.is_correction,
+            });
+        }
+        Ok(published)
+    }
+
+    /// Of the customers that got no bill, those whose folder could not take one.
+    async fn unwritable(&self, plan: &Plan, published: &[Published]) -> Result<Vec<(i64, String)>, Error> {
+        let has_one: BTreeSet<i64> = published.iter().map(|bill| bill.customer.0).collect();
+        let mut folders: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
+        for customer in
+            plan.customers.iter().filter(|planned| planned.billed && !has_one.contains(&planned.id))
+        {
+            folders.entry(&customer.folder).or_default().push(customer.id);
+        }
+        let bills = &self.billing()?.bills;
+        let mut trials = Vec::with_capacity(folders.len());
+        for (folder, customers) in folders {
+            trials.push(async move { (customers, bills.writable(folder).await) }.boxed());
+        }
+        let tried: Vec<(Vec<i64>, Result<(), bills::Error>)> =
+            stream::iter(trials).buffer_unordered(PUBLISHED_AT_ONCE).collect().await;
+        let faults = tried.into_iter().filter_map(|(customers, tried)| Some((customers, tried.err()?)));
+        let said = |why: &bills::Error| format!("its folder cannot be written: {why}");
+        Ok(faults.flat_map(|(ids, why)| ids.into_iter().map(move |id| (id, said(&why)))).collect())
+    }
+}
+
+/// Where the record of a bill's prices is. Named by its version, so that a repetition of the run overwrites no other.
+pub(super) fn ledger_key(run: i64, customer: i64, currency: &str, version: i64) -> String {
+    format!("{run}/ledgers/{customer}-{currency}-v{version}.csv")
+}
+
+/// The engine's report, with where each bill is.
+fn report_json(report: &RunReport, prefixes: &BTreeMap<i64, String>, errors: Vec<Value>) -> Value {
+    let mut json = serde_json::to_value(report).unwrap_or_default();
+    for (bill, shown) in report.customers.iter().zip(json["customers"].as_array_mut().into_iter().flatten()) {
+        let prefix = prefixes.get(&bill.customer_id).filter(|_| bill.staged.is_some());
+        shown["prefix"] = json!(prefix);
+    }
+    json["errors"] = errors.into();
+    json
+}
+
+/// The report as it is kept for lists.
+pub(super) fn summary(report: &Value) -> String {
+    let mut summary = report.clone();
+    if let Some(fields) = summary.as_object_mut() {
+        without_customers(fields);
+    }
+    summary.to_string()
+}

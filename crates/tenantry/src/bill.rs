@@ -1,0 +1,203 @@
+//! `tenantry bill …`
+
+use crate::billing::BillingArgs;
+use crate::partner::partner_named;
+use crate::platform::Platform;
+use crate::progress::RunBar;
+use anyhow::{Context, bail};
+use app::Clock;
+use app::billing::{RunRequest, Watch};
+use clap::Subcommand;
+use domain::Handling;
+use domain::json::Json;
+use serde_json::{Value, json};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Make bills, and verify them.
+#[derive(Subcommand)]
+pub(crate) enum BillCommand {
+    /// Make the bills of a month from the files of Microsoft's invoice, here and now, without a server. A later run of
+    /// the same month replaces its bills as long as they are estimates.
+    Run {
+        /// The month, such as 2026-10.
+        #[arg(long, value_name = "MONTH")]
+        period: String,
+        /// All files of the invoice: paths, `s3://bucket/key` or `az://container/key`; CSV, plain, .gz or .zip, or the
+        /// folder of a Graph export.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<String>,
+        /// The partner's name.
+        #[arg(long, default_value = "default")]
+        partner: String,
+        /// Microsoft's invoice: only its lines count.
+        #[arg(long, value_name = "ID")]
+        invoice_id: Option<String>,
+        /// Turn a currency into another, such as `EUR/USD=1.0821`; repeat it for others.
+        #[arg(long, value_name = "FROM/TO=RATE")]
+        rate: Vec<String>,
+        /// Make the bills final at once.
+        #[arg(long)]
+        finalize: bool,
+        /// Say what would come of it, and write nothing.
+        #[arg(long)]
+        dry_run: bool,
+        /// Print the report as JSON.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        billing: BillingArgs,
+        #[command(flatten)]
+        platform: Platform,
+    },
+    /// Check every bill below a folder: manifests, digests and sums. Exit status 1 if something is wrong.
+    Verify {
+        /// A folder below the root of bills; or a root itself, as a path or a URL [default: all bills]
+        #[arg(value_name = "FOLDER", default_value = "")]
+        folder: String,
+        /// The root that bills are below.
+        #[arg(long, env = "TENANTRY_BILLS", value_name = "URL", default_value = "file:data/bills")]
+        bills: String,
+        /// Print the findings as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+pub(crate) async fn run(command: BillCommand) -> anyhow::Result<()> {
+    match command {
+        BillCommand::Run {
+            period,
+            files,
+            partner,
+            invoice_id,
+            rate,
+            finalize,
+            dry_run,
+            json,
+            billing,
+            platform,
+        } => {
+            let sources = files.iter().map(|file| source(file)).collect::<anyhow::Result<Vec<_>>>()?;
+            let rates = rate.iter().map(|rate| currency_rate(rate)).collect::<anyhow::Result<Vec<_>>>()?;
+            let body = json!({
+                "billing_period": period, "sources": sources, "invoice_id": invoice_id, "currency_rates": rates,
+                "finalize": finalize,
+            });
+            let request = RunRequest::parse(&Json::from(&body), Handling::Strict)?;
+            let app = Arc::new(platform.open(Clock::System).await?.with_billing(billing.setup(1))?);
+            let partner = partner_named(&app, &partner).await?.id;
+            let watch = Arc::new(Watch::default());
+            let bar = RunBar::start(&watch);
+            let interrupted = tokio::spawn({
+                let watch = Arc::clone(&watch);
+                async move {
+                    if tokio::signal::ctrl_c().await.is_ok() {
+                        watch.cancel();
+                    }
+                }
+            });
+            let ran = match dry_run {
+                true => app.dry_run_bills(partner, request, &watch).await,
+                false => app.run_bills(partner, request, &watch).await,
+            };
+            interrupted.abort();
+            bar.end();
+            app.close().await;
+            let report = ran?;
+            if json {
+                println!("{report:#}");
+            } else {
+                print_report(&report);
+            }
+            match report["state"].as_str() {
+                Some("succeeded") => Ok(()),
+                _ if dry_run => bail!("this would fail"),
+                state => bail!("the run is {}; no bill was changed", state.unwrap_or("lost")),
+            }
+        }
+        BillCommand::Verify { folder, bills, json } => verify(&folder, &bills, json).await,
+    }
+}
+
+/// A file of this machine by its whole path; what has a scheme, as it is.
+fn source(file: &str) -> anyhow::Result<String> {
+    if ["s3://", "az://", "file:"].iter().any(|scheme| file.starts_with(scheme)) {
+        return Ok(file.to_owned());
+    }
+    let path = std::fs::canonicalize(file).with_context(|| format!("cannot read {file}"))?;
+    Ok(format!("file:{}", path.to_str().with_context(|| format!("the path of {file} is not UTF-8"))?))
+}
+
+fn currency_rate(text: &str) -> anyhow::Result<Value> {
+    let parts = text.split_once('=').and_then(|(pair, rate)| Some((pair.split_once('/')?, rate)));
+    let ((from, to), rate) = parts.with_context(|| format!("--rate must be FROM/TO=RATE, not {text:?}"))?;
+    Ok(json!({"from": from, "to": to, "rate": rate}))
+}
+
+fn print_report(report: &Value) {
+    let list = |name: &str| report[name].as_array().cloned().unwrap_or_default();
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    for bill in list("customers") {
+        let [charge, cost, lines] = ["charge", "cost", "lines"].map(|name| text(&bill[name]));
+        let place = match bill["held_back"].as_array().filter(|why| !why.is_empty()) {
+            Some(why) => format!("held back: {}", why.iter().map(text).collect::<Vec<_>>().join("; ")),
+            None => bill["prefix"].as_str().unwrap_or_default().to_owned(),
+        };
+        let (name, currency) = (text(&bill["name"]), text(&bill["currency"]));
+        println!("{charge:>18} {currency}  cost {cost:>18}  {lines:>9} lines  {name}  {place}");
+    }
+    for left in list("unassigned") {
+        let [cost, lines] = ["cost", "lines"].map(|name| text(&left[name]));
+        let [currency, tenant, name, why] =
+            ["currency", "azure_customer_id", "name", "reason"].map(|name| text(&left[name]));
+        println!(
+            "{:>18} {currency}  cost {cost:>18}  {lines:>9} lines  {tenant} {name}: {why}",
+            "not billed"
+        );
+    }
+    for total in list("totals") {
+        let [currency, lines, cost, billed, unassigned, charge, rounding] =
+            ["currency", "lines", "cost", "billed_cost", "unassigned_cost", "charge", "rounding"]
+                .map(|name| text(&total[name]));
+        println!(
+            "\n{currency}: {lines} lines cost {cost} = {billed} billed + {unassigned} not billed; charged {charge}, \
+             of which {rounding} is rounding"
+        );
+    }
+    for error in list("errors") {
+        let place: Vec<String> =
+            [("file", ""), ("line", "line "), ("column", "column "), ("customer_id", "customer ")]
+                .iter()
+                .filter(|(name, _)| !error[*name].is_null() && error[*name] != "")
+                .map(|(name, before)| format!("{before}{}", text(&error[*name])))
+                .collect();
+        eprintln!("{}: {}", place.join(", "), text(&error["message"]));
+    }
+}
+
+async fn verify(folder: &str, root: &str, json: bool) -> anyhow::Result<()> {
+    let is_url = ["s3://", "az://", "file:"].iter().any(|scheme| folder.starts_with(scheme));
+    let (root, folder) = match folder {
+        root if is_url => (root.to_owned(), ""),
+        path if !path.is_empty() && Path::new(path).is_dir() => (format!("file:{path}"), ""),
+        folder => (root.to_owned(), folder.trim_end_matches('/')),
+    };
+    let report = bills::Bills::open(&root, &bills::Settings::from_env())?.verify(folder).await?;
+    if json {
+        println!("{:#}", serde_json::to_value(&report)?);
+    } else {
+        for bill in &report.bills {
+            let totals: Vec<String> =
+                bill.totals.iter().map(|total| format!("{} {}", total.charge, total.currency)).collect();
+            println!("{}  {} files, {} bytes  {}", bill.prefix, bill.files, bill.bytes, totals.join(", "));
+            bill.faults.iter().for_each(|fault| println!("    {fault}"));
+        }
+        report.unfinished.iter().for_each(|place| println!("{place}  has no manifest: it is no bill"));
+        println!("{} bills", report.bills.len());
+    }
+    if !report.is_good() {
+        bail!("something is wrong with these bills");
+    }
+    Ok(())
+}

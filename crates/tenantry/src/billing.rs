@@ -1,0 +1,82 @@
+//! Where bills and invoices are, and what a bill may be: what everything that runs bills is told.
+
+use app::billing::BillingSetup;
+use billing::{Amount, Bounds, EarnedCredit};
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+/// Where bills and invoices are, and what a bill may be.
+#[derive(Args, Clone)]
+pub(crate) struct BillingArgs {
+    /// The root that bills are below: `file:PATH`, `s3://bucket/prefix` or `az://container/prefix`. Credentials come from
+    /// the usual environment (`AWS_…`, `AZURE_…`).
+    #[arg(long, env = "TENANTRY_BILLS", value_name = "URL", default_value = "file:data/bills")]
+    pub(crate) bills: String,
+    /// `file:` sources of bill runs that are asked for over the API lie below this folder.
+    #[arg(long, env = "TENANTRY_BILL_SOURCES", value_name = "FOLDER", default_value = "data/invoices")]
+    bill_sources: PathBuf,
+    /// Where a bill run puts what it needs while it works: about twice the uncompressed input.
+    #[arg(long, env = "TENANTRY_BILL_WORK", value_name = "FOLDER", default_value = "data/work")]
+    bill_work: PathBuf,
+    /// The most bytes that a source may have.
+    #[arg(long, env = "TENANTRY_BILL_MAX_SOURCE", value_name = "BYTES", default_value = "200000000000")]
+    bill_max_source: u64,
+    /// Hold back bills with more lines.
+    #[arg(long, env = "TENANTRY_BILL_MAX_LINES", value_name = "LINES")]
+    bill_max_lines: Option<u64>,
+    /// Hold back bills of more than this, in whatever currency they are.
+    #[arg(long, env = "TENANTRY_BILL_MAX_AMOUNT", value_name = "AMOUNT")]
+    bill_max_amount: Option<Amount>,
+    /// Hold back bills that differ more from the month before, up or down.
+    #[arg(long, env = "TENANTRY_BILL_MAX_CHANGE", value_name = "PERCENT")]
+    bill_max_change: Option<u32>,
+    /// Who has the benefit of the partner earned credit, where no price rule says otherwise.
+    #[arg(long, env = "TENANTRY_EARNED_CREDIT", value_enum, default_value = "kept")]
+    earned_credit: Credit,
+    /// Write the FOCUS rows as Parquet too.
+    #[arg(long, env = "TENANTRY_BILL_PARQUET", value_parser = clap::builder::BoolishValueParser::new())]
+    bill_parquet: bool,
+    /// How many threads a bill run has [default: a server's half of the processors, a command's all]
+    #[arg(long, env = "TENANTRY_BILL_THREADS", value_name = "COUNT")]
+    bill_threads: Option<usize>,
+    /// How many seconds a bill run waits for a server that has died.
+    #[arg(long, value_name = "SECONDS", default_value = "30", hide = true,
+          value_parser = clap::value_parser!(i64).range(1..=3600))]
+    bill_lease: i64,
+}
+
+/// Who has the benefit of the partner earned credit.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum Credit {
+    /// The partner.
+    Kept,
+    /// The customer.
+    PassedOn,
+}
+
+impl BillingArgs {
+    /// The setup, with one of so many processors for each thread unless it is told otherwise.
+    pub(crate) fn setup(&self, share: usize) -> BillingSetup {
+        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        BillingSetup {
+            bills: self.bills.clone(),
+            sources: Some(self.bill_sources.clone()),
+            work: self.bill_work.clone(),
+            max_source_bytes: self.bill_max_source,
+            settings: bills::Settings::from_env(),
+            bounds: Bounds {
+                max_lines: self.bill_max_lines,
+                max_amount: self.bill_max_amount,
+                max_change_percent: self.bill_max_change,
+            },
+            earned_credit: match self.earned_credit {
+                Credit::Kept => EarnedCredit::Kept,
+                Credit::PassedOn => EarnedCredit::PassedOn,
+            },
+            parquet: self.bill_parquet,
+            threads: self.bill_threads.unwrap_or((processors / share).max(1)),
+            lease: jiff::SignedDuration::from_secs(self.bill_lease),
+        }
+    }
+}

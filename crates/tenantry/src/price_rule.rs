@@ -1,0 +1,175 @@
+//! `tenantry price-rule …`
+
+use crate::partner::partner_named;
+use crate::platform::Platform;
+use app::{App, Call, Clock, IfMatch, Paging};
+use clap::{Args, Subcommand};
+use domain::Handling;
+use domain::json::Json;
+use serde_json::{Value, json};
+
+/// List, add and remove price rules. The first that matches a line prices it; where none does, the customer's margin.
+#[derive(Subcommand)]
+pub(crate) enum PriceRuleCommand {
+    /// List the price rules in the order in which they are tried.
+    List {
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Add a price rule, behind all others unless it has a position; prints it as JSON.
+    Add {
+        #[command(flatten)]
+        rule: Box<Rule>,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Remove a price rule. Bills that it has priced stay as they are.
+    Remove {
+        /// Its number.
+        id: i64,
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+/// Whose rules.
+#[derive(Args)]
+pub(crate) struct Place {
+    /// The partner's name.
+    #[arg(long, default_value = "default")]
+    partner: String,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    platform: Platform,
+}
+
+/// What a rule says.
+#[derive(Args)]
+pub(crate) struct Rule {
+    /// What people call it.
+    #[arg(long)]
+    name: String,
+    /// `margin` (cost / (1 − m)), `markup` (cost × (1 + u)), `discount` (list price × (1 − d)) or `fixed` (per unit).
+    #[arg(long)]
+    kind: String,
+    /// In percent; not of the kind fixed.
+    #[arg(long)]
+    percentage: Option<String>,
+    /// Per unit, of the kind fixed.
+    #[arg(long)]
+    price: Option<String>,
+    /// Of the price.
+    #[arg(long)]
+    currency: Option<String>,
+    /// Its place among the others.
+    #[arg(long)]
+    position: Option<i64>,
+    /// The first day it holds for.
+    #[arg(long, value_name = "DAY")]
+    effective_from: Option<String>,
+    /// The first day it holds no more for.
+    #[arg(long, value_name = "DAY")]
+    effective_until: Option<String>,
+    /// Only for this customer's lines.
+    #[arg(long, value_name = "ID")]
+    customer: Option<i64>,
+    /// Only for this publisher's.
+    #[arg(long)]
+    publisher: Option<String>,
+    /// Only for this product's.
+    #[arg(long)]
+    product_id: Option<String>,
+    /// Only for this SKU's.
+    #[arg(long)]
+    sku_id: Option<String>,
+    /// Only for lines of this charge type.
+    #[arg(long)]
+    charge_type: Option<String>,
+    /// Only for lines of this meter category.
+    #[arg(long)]
+    meter_category: Option<String>,
+    /// `kept` or `passed_on`: what becomes of the partner earned credit of these lines.
+    #[arg(long)]
+    earned_credit: Option<String>,
+}
+
+impl Rule {
+    /// As it would come over the API: there is one set of rules for both.
+    fn body(&self) -> Json {
+        Json::from(&json!({
+            "name": self.name, "kind": self.kind, "percentage": self.percentage, "price": self.price,
+            "currency": self.currency, "position": self.position, "effective_from": self.effective_from,
+            "effective_until": self.effective_until, "customer_id": self.customer, "publisher": self.publisher,
+            "product_id": self.product_id, "sku_id": self.sku_id, "charge_type": self.charge_type,
+            "meter_category": self.meter_category, "earned_credit": self.earned_credit,
+        }))
+    }
+}
+
+pub(crate) async fn run(command: PriceRuleCommand) -> anyhow::Result<()> {
+    match command {
+        PriceRuleCommand::List { place } => {
+            let (app, call) = open(&place, "price-rule list").await?;
+            let mut rules = Vec::new();
+            let mut paging = Paging { page: 1, per_page: 100 };
+            loop {
+                let (page, total) = app.price_rules(&call, paging).await?;
+                rules.extend(page.iter().map(serde_json::to_value).collect::<Result<Vec<_>, _>>()?);
+                if page.is_empty() || rules.len() as i64 >= total {
+                    break;
+                }
+                paging.page += 1;
+            }
+            app.close().await;
+            if place.json {
+                println!("{:#}", json!({ "price_rules": rules }));
+            } else {
+                rules.iter().for_each(print);
+            }
+        }
+        PriceRuleCommand::Add { rule, place } => {
+            let (app, call) = open(&place, "price-rule add").await?;
+            let created = app.create_price_rule(&call, &rule.body(), Handling::Strict).await?;
+            app.close().await;
+            println!("{:#}", serde_json::from_str::<Value>(&created.json)?);
+        }
+        PriceRuleCommand::Remove { id, place } => {
+            let (app, call) = open(&place, "price-rule remove").await?;
+            app.delete_price_rule(&call, id, IfMatch::Anything).await.map_err(|error| match error {
+                app::Error::NotFound => anyhow::anyhow!("there is no price rule {id}"),
+                other => other.into(),
+            })?;
+            app.close().await;
+            if place.json {
+                println!("{:#}", json!({"id": id, "removed": true}));
+            } else {
+                println!("price rule {id} is removed");
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn open(place: &Place, operation: &str) -> anyhow::Result<(App, Call)> {
+    let app = place.platform.open(Clock::System).await?;
+    let partner = partner_named(&app, &place.partner).await?;
+    Ok((app, Call::of_operator(partner.id, operation)))
+}
+
+fn print(rule: &Value) {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let price = match rule["kind"].as_str() {
+        Some("fixed") => format!("fixed {} {}", text(&rule["price"]), text(&rule["currency"])),
+        _ => format!("{} {} %", text(&rule["kind"]), text(&rule["percentage"])),
+    };
+    let narrowings = rule.as_object().into_iter().flatten().filter(|(name, _)| {
+        let known =
+            ["id", "name", "position", "kind", "percentage", "price", "currency", "created_at", "updated_at"];
+        !known.contains(&name.as_str())
+    });
+    let narrowings: Vec<String> = narrowings.map(|(name, value)| format!("{name}={}", text(value))).collect();
+    let (id, position) = (&rule["id"], &rule["position"]);
+    println!("{position:>6}  {id:>6}  {price:<24}  {}  {}", text(&rule["name"]), narrowings.join(" "));
+}
