@@ -8,6 +8,7 @@
 mod access;
 mod assignments;
 mod audit;
+mod billing;
 mod change;
 mod cli;
 mod conditions;

@@ -1,0 +1,167 @@
+//! Billing, from price rules to the customers' statements.
+
+mod rules;
+
+use crate::support::{Api, Database, Engine, Server, customer};
+use serde_json::{Value, json};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// A server with billing, its clock standing still, and whoever asks it.
+pub(crate) struct Scene {
+    pub(crate) api: Api,
+    pub(crate) server: Server,
+    pub(crate) database: Database,
+}
+
+/// The clock of these tests.
+pub(crate) const NOW: &str = "2026-11-02T08:00:00Z";
+
+impl Scene {
+    pub(crate) fn new(engine: Engine) -> Self {
+        Scene::with(engine, &[])
+    }
+
+    /// With further arguments of `serve`.
+    pub(crate) fn with(engine: Engine, args: &[&str]) -> Self {
+        let database = Database::new(engine);
+        std::fs::create_dir_all(database.folder().join("data/invoices")).unwrap();
+        let server = Server::start(&database, &[&["--sandbox", "--at", NOW], args].concat());
+        Scene { api: server.admin(), server, database }
+    }
+
+    /// A customer that is billed, with a margin and a tenant.
+    pub(crate) fn billed(&self, name: &str, tenant: &str, margin: f64) -> i64 {
+        let change = json!({
+            "name": name, "azure_customer_id": tenant, "address": crate::support::ABSENT,
+            "margin_percentage": margin, "classification": "managed_with_access",
+            "partner_billing_configuration": {"enabled": true, "folder": format!("bills/{tenant}")},
+        });
+        self.api.create(&customer(&change))["id"].as_i64().unwrap()
+    }
+
+    /// A file below the folder for sources, and what the API calls it.
+    pub(crate) fn invoice(&self, name: &str, lines: &[Usage]) -> String {
+        self.write(name, usage(lines).as_bytes())
+    }
+
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> String {
+        let path = self.invoices().join(name);
+        std::fs::File::create(path).unwrap().write_all(bytes).unwrap();
+        format!("file:{name}")
+    }
+
+    pub(crate) fn invoices(&self) -> PathBuf {
+        self.database.folder().join("data/invoices")
+    }
+
+    /// Where bills are.
+    pub(crate) fn bills(&self) -> PathBuf {
+        self.database.folder().join("data/bills")
+    }
+
+    /// Ask for a run and wait for its end.
+    pub(crate) fn run(&self, period: &str, sources: &[&str], more: &Value) -> Value {
+        let mut body = json!({"billing_period": period, "sources": sources});
+        crate::support::patched(&mut body, more);
+        let asked = self.api.post("/v1/bill_runs", &body);
+        assert_eq!(asked.status, 202, "{}", asked.text());
+        self.end_of(asked.header("location"))
+    }
+
+    /// The run at this place, once it has ended.
+    pub(crate) fn end_of(&self, path: &str) -> Value {
+        end_of(&self.api, path)
+    }
+
+    pub(crate) fn statements(&self, query: &str) -> Vec<Value> {
+        statements(&self.api, query)
+    }
+}
+
+/// The run at this place, once it has ended.
+pub(crate) fn end_of(api: &Api, path: &str) -> Value {
+    let given_up = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    loop {
+        let run = api.get(path).json();
+        if !["queued", "running"].contains(&run["state"].as_str().unwrap()) {
+            return run;
+        }
+        assert!(std::time::Instant::now() < given_up, "it does not end: {run}");
+    }
+}
+
+pub(crate) fn statements(api: &Api, query: &str) -> Vec<Value> {
+    let page = api.get(&format!("/v1/customer_statements?{query}"));
+    assert_eq!(page.status, 200, "{}", page.text());
+    page.json()["billing_artifacts"].as_array().unwrap().clone()
+}
+
+/// A line of daily rated usage.
+#[derive(Clone, Copy)]
+pub(crate) struct Usage<'a> {
+    pub(crate) tenant: &'a str,
+    pub(crate) day: &'a str,
+    pub(crate) meter: &'a str,
+    pub(crate) total: &'a str,
+    pub(crate) currency: &'a str,
+}
+
+/// A line of October.
+pub(crate) fn line<'a>(tenant: &'a str, meter: &'a str, total: &'a str) -> Usage<'a> {
+    Usage { tenant, day: "2026-10-07", meter, total, currency: "USD" }
+}
+
+const COLUMNS: &str = "PartnerId,PartnerName,CustomerId,CustomerName,CustomerDomainName,CustomerCountry,MpnId,Tier2MpnId,\
+    InvoiceNumber,ProductId,SkuId,AvailabilityId,SkuName,ProductName,PublisherName,PublisherId,SubscriptionDescription,\
+    SubscriptionId,ChargeStartDate,ChargeEndDate,UsageDate,MeterType,MeterCategory,MeterId,MeterSubCategory,MeterName,\
+    MeterRegion,Unit,ResourceLocation,ConsumedService,ResourceGroup,ResourceURI,ChargeType,UnitPrice,Quantity,UnitType,\
+    BillingPreTaxTotal,BillingCurrency,PricingPreTaxTotal,PricingCurrency,ServiceInfo1,ServiceInfo2,Tags,AdditionalInfo,\
+    EffectiveUnitPrice,PCToBCExchangeRate,PCToBCExchangeRateDate,EntitlementId,EntitlementDescription,\
+    PartnerEarnedCreditPercentage,CreditPercentage,CreditType,BenefitOrderId,BenefitId,BenefitType";
+
+/// A file of daily rated usage.
+pub(crate) fn usage(lines: &[Usage]) -> String {
+    let mut text = format!("{COLUMNS}\n");
+    for Usage { tenant, day, meter, total, currency } in lines {
+        let value = |column: &str| match column {
+            "CustomerId" => (*tenant).to_owned(),
+            "CustomerName" => format!("Tenant {tenant}"),
+            "InvoiceNumber" => "G012345678".to_owned(),
+            "PartnerName" => "Contoso Partners".to_owned(),
+            "SubscriptionId" => format!("sub-{tenant}"),
+            "UsageDate" | "ChargeStartDate" | "ChargeEndDate" | "PCToBCExchangeRateDate" => (*day).to_owned(),
+            "MeterCategory" | "MeterName" => (*meter).to_owned(),
+            "PublisherName" => "Microsoft".to_owned(),
+            "ChargeType" => "new".to_owned(),
+            "Quantity" | "PCToBCExchangeRate" => "1".to_owned(),
+            "UnitPrice" | "EffectiveUnitPrice" | "BillingPreTaxTotal" | "PricingPreTaxTotal" => {
+                (*total).to_owned()
+            }
+            "BillingCurrency" | "PricingCurrency" => (*currency).to_owned(),
+            "PartnerEarnedCreditPercentage" => "0".to_owned(),
+            _ => String::new(),
+        };
+        let cells: Vec<String> = COLUMNS.split(',').map(|column| value(column.trim())).collect();
+        text += &(cells.join(",") + "\n");
+    }
+    text
+}
+
+/// Every file below a folder, by its path there, and its bytes.
+pub(crate) fn tree(folder: &Path) -> std::collections::BTreeMap<String, Vec<u8>> {
+    let mut files = std::collections::BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(&next).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(folder).unwrap().display().to_string();
+                files.insert(name, std::fs::read(&path).unwrap());
+            }
+        }
+    }
+    files
+}
