@@ -452,10 +452,7 @@ impl App {
                 match self.publish_one(run, report, folder, customer, &bills).await {
                     Ok(published) => Ok(Ok(published)),
                     // One customer's folder is no reason to keep the others waiting.
-                    Err(error @ (bills::Error::Invalid(_) | bills::Error::Denied(_))) => {
-                        Ok(Err((customer, format!("its bill cannot be written: {error}"))))
-                    }
-                    Err(error) => Err(Ended::from(error)),
+                    Err(error) => Ok(Err((customer, format!("its bill cannot be written: {error}")))),
                 }
             };
             publications.push(publication.boxed());
@@ -468,6 +465,10 @@ impl App {
                 Ok(bills) => done.extend(bills),
                 Err(fault) => faults.push(fault),
             }
+        }
+        if done.is_empty() && !faults.is_empty() {
+            let error = |(customer, why): &(i64, String)| json!({"customer_id": customer, "message": why});
+            return Err(Ended::Failed(faults.iter().map(error).collect()));
         }
         done.sort_by(|a, b| (a.customer.0, &a.currency).cmp(&(b.customer.0, &b.currency)));
         faults.sort();

@@ -1,8 +1,10 @@
 //! Every operation of the OpenAPI document, asked by everybody there is.
 
+use crate::billing;
 use crate::support::{
     ABSENT, Answer, Api, Database, Engine, Failures, NOW, Server, customer, on_both_engines,
 };
+
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -33,8 +35,14 @@ enum Body {
     CustomersUser,
     UserChange,
     Tenants,
+    PriceRule,
+    BillRun,
+    Release,
 }
-use Body::{Colleague, Customer, CustomerChange, CustomersUser, None as Nothing, Tenants, UserChange};
+use Body::{
+    BillRun, Colleague, Customer, CustomerChange, CustomersUser, None as Nothing, PriceRule, Release,
+    Tenants, UserChange,
+};
 
 /// Whoever adds an operation adds its row here, and so decides who may call it. `customer's` is a user of the very
 /// customer that is asked for; `other` asks for the first partner's objects, where the path names one.
@@ -82,6 +90,22 @@ const ROWS: &[Row] = &[
     Row("GET /v1/azure_partner_customer_accounts/list/{client_api_id}",   Nothing, [401, 401, 200, 200, 200, 403, 403, 403, 403, 404]),
     Row("PUT /v1/azure_partner_customer_accounts/add/{client_api_id}",    Tenants, [401, 401, 207, 207, 403, 403, 403, 403, 403, 404]),
     Row("PUT /v1/azure_partner_customer_accounts/remove/{client_api_id}", Tenants, [401, 401, 207, 207, 403, 403, 403, 403, 403, 404]),
+
+    Row("POST /v1/price_rules",                 PriceRule,      [401, 401, 201, 201, 403, 403, 403, 403, 403, 201]),
+    Row("GET /v1/price_rules",                  Nothing,        [401, 401, 200, 200, 200, 403, 403, 403, 403, 200]),
+    Row("GET /v1/price_rules/{id}",             Nothing,        [401, 401, 200, 200, 200, 403, 403, 403, 403, 404]),
+    Row("PUT /v1/price_rules/{id}",             PriceRule,      [401, 401, 200, 200, 403, 403, 403, 403, 403, 404]),
+    Row("DELETE /v1/price_rules/{id}",          Nothing,        [401, 401, 204, 204, 403, 403, 403, 403, 403, 404]),
+
+    Row("POST /v1/bill_runs",                   BillRun,        [401, 401, 202, 202, 403, 403, 403, 403, 403, 202]),
+    Row("GET /v1/bill_runs",                    Nothing,        [401, 401, 200, 200, 200, 403, 403, 403, 403, 200]),
+    Row("GET /v1/bill_runs/{id}",               Nothing,        [401, 401, 200, 200, 200, 403, 403, 403, 403, 404]),
+    Row("DELETE /v1/bill_runs/{id}",            Nothing,        [401, 401, 204, 204, 403, 403, 403, 403, 403, 404]),
+    Row("POST /v1/bill_runs/{id}/finalize",     Nothing,        [401, 401, 200, 200, 403, 403, 403, 403, 403, 404]),
+    Row("POST /v1/bill_runs/{id}/release",      Release,        [401, 401, 202, 202, 403, 403, 403, 403, 403, 404]),
+    Row("GET /v1/bill_runs/{id}/customers/{customer_id}/lines", Nothing, [401, 401, 200, 200, 200, 403, 403, 403, 403, 404]),
+    Row("GET /v1/customer_statements",          Nothing,        [401, 401, 200, 200, 200, 200, 403, 403, 403, 200]),
+    Row("GET /v1/customer_statements/{id}/files/{name}",        Nothing, [401, 401, 200, 200, 200, 200, 403, 403, 403, 404]),
 ];
 
 const TRIAL: &str = "2016-09-15T19:00:00Z";
@@ -101,8 +125,19 @@ impl Body {
             CustomersUser => Some(json!({"email": email})),
             UserChange => Some(json!({"name": "Changed"})),
             Tenants => Some(json!({"azure_customer_ids": [format!("asked-{number}")]})),
+            PriceRule => Some(json!({"name": email, "kind": "margin", "percentage": 12.5})),
+            BillRun => Some(json!({"billing_period": month(2100, number), "sources": ["file:october.csv"]})),
+            Release => Some(json!({"customer_ids": [HELD_BACK]})),
         }
     }
+}
+
+/// The customer whose bill the runs that are put there have held back.
+const HELD_BACK: i64 = 5;
+
+/// The n-th month after the beginning of a year.
+fn month(year: u32, n: u32) -> String {
+    format!("{}-{:02}", year + n / 12, n % 12 + 1)
 }
 
 /// Somebody who asks, and for which customer; staff asks for one that is made for the occasion.
@@ -117,7 +152,9 @@ struct Scene {
     suspended_name: String,
     askers: Vec<Asker>,
     server: Server,
-    _database: Database,
+    database: Database,
+    /// A run that has made bills of the customers' users' customers, and one of these.
+    billed: (i64, i64),
 }
 
 impl Scene {
@@ -129,8 +166,12 @@ impl Scene {
         let staff = |api: Api| Asker { api, own: None };
         let customers_user = |classification: &str, trial: Value| {
             let name = format!("{MARK} {classification} {trial}");
-            let change =
-                json!({"name": name, "classification": classification, "trial_expiration_date": trial});
+            let tenant = format!("{MARK}-{classification}-{}", trial.is_null()).replace('_', "-");
+            let change = json!({
+                "name": name, "classification": classification, "trial_expiration_date": trial,
+                "address": ABSENT, "azure_customer_id": tenant,
+                "partner_billing_configuration": {"enabled": true, "folder": "bills"},
+            });
             let id = admin.create(&customer(&change))["id"].as_i64().unwrap();
             Asker { api: admin.user_of(id).1, own: Some(id) }
         };
@@ -146,9 +187,24 @@ impl Scene {
             staff(suspended.clone()),
             staff(other),
         ];
+        let lines = ["managed-with-access-true", "managed-without-access-true", "managed-with-access-false"];
+        let tenants = lines.map(|rest| format!("{MARK}-{rest}"));
+        let lines: Vec<_> = tenants.iter().map(|tenant| billing::line(tenant, "Compute", "1")).collect();
+        let folder = database.folder().join("data/invoices");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("october.csv"), billing::usage(&lines)).unwrap();
+        let asked = admin
+            .post("/v1/bill_runs", &json!({"billing_period": "2016-08", "sources": ["file:october.csv"]}));
+        let run = billing::end_of(&admin, asked.header("location"));
+        assert_eq!(
+            (&run["state"], run["customers"].as_array().unwrap().len()),
+            (&json!("succeeded"), 3),
+            "{run}"
+        );
+        let billed = (run["id"].as_i64().unwrap(), run["customers"][0]["customer_id"].as_i64().unwrap());
         admin.set_clock(TRIAL);
         assert!(server.run(&["partner", "suspend", &suspended_name]).status.success());
-        Scene { admin, suspended, suspended_name, askers, server, _database: database }
+        Scene { admin, suspended, suspended_name, askers, server, database, billed }
     }
 
     /// A path with numbers in it: of this customer and one of its users, or of others that are made now.
@@ -163,6 +219,24 @@ impl Scene {
             let tenants = tenants["azure_partner_customers"].as_array().unwrap().clone();
             let tenant = tenants.iter().find(|tenant| tenant["azure_customer_id"] == azure.as_str());
             return path.replace("{id}", &tenant.unwrap()["id"].to_string());
+        }
+        if path.starts_with("/v1/price_rules/") {
+            let made = self.admin.post("/v1/price_rules", &PriceRule.json().unwrap());
+            return path.replace("{id}", &made.json()["id"].to_string());
+        }
+        if path.starts_with("/v1/bill_runs/{id}/customers/") {
+            let (run, customer) = self.billed;
+            return path.replace("{id}", &run.to_string()).replace("{customer_id}", &customer.to_string());
+        }
+        if path.starts_with("/v1/bill_runs/") {
+            let state = if path.ends_with('}') { "queued" } else { "succeeded" };
+            return path.replace("{id}", &self.bill_run(state).to_string());
+        }
+        if path.starts_with("/v1/customer_statements/") {
+            let statements = billing::statements(&self.admin, "");
+            let theirs = |statement: &&Value| own.is_none_or(|own| statement["customer_id"] == own);
+            let id = statements.iter().find(theirs).unwrap()["id"].to_string();
+            return path.replace("{id}", &id).replace("{name}", "bill.csv");
         }
         path = path.replace("{client_api_id}", "{id}");
         let made = |scene: &Scene| {
@@ -183,6 +257,28 @@ impl Scene {
         }
         assert!(!path.contains('{'), "teach the matrix to fill in {path}");
         path
+    }
+}
+
+impl Scene {
+    /// A run that stands like this, put there behind the server's back: it alone would go on with it.
+    fn bill_run(&self, state: &str) -> i64 {
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let id = 1_000_000 + i64::from(number);
+        let report = json!({"customers": [{
+            "customer_id": HELD_BACK, "name": MARK, "currency": "USD", "lines": 1, "cost": "1", "charge": "1",
+            "rounding": "0", "corrections": "0", "billed_before": {"lines": 0, "cost": "0"}, "held_back": ["it"], "prefix": null,
+        }]});
+        let request = json!({"billing_period": month(2000, number), "sources": ["file:october.csv"], "invoice_id": null,
+                             "currency_rates": [], "finalize": false});
+        self.database.execute(&format!(
+            "INSERT INTO bill_runs (partner_id, id, billing_period, state, request, by_command, released, report,
+                 cancelling, attempt, leased_until, created_at, updated_at)
+             VALUES (1, {id}, '{}', '{state}', '{request}', TRUE, '[]', '{report}', FALSE, 1, 0, 0, 0)",
+            month(2000, number)
+        ));
+        id
     }
 }
 
@@ -236,6 +332,7 @@ fn check(scene: &Scene, column: usize, row: &Row, path: &str, answer: &Answer) -
     if answer.status == 404 {
         let nothing = template.replace("{id}", "999999999");
         let nothing = nothing.replace("{user_id}", "999999999").replace("{client_api_id}", "999999999");
+        let nothing = nothing.replace("{customer_id}", "999999999").replace("{name}", "bill.csv");
         for nobody in [&scene.askers[9], &scene.askers[2]] {
             let none = ask(nobody, method, &nothing, body.json().as_ref());
             if bytes(&none) != bytes(answer) {

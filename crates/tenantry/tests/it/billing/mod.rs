@@ -1,6 +1,12 @@
 //! Billing, from price rules to the customers' statements.
 
+mod corrections;
+mod crash;
+mod health;
+mod held;
+mod portal;
 mod rules;
+mod runs;
 
 use crate::support::{Api, Database, Engine, Server, customer};
 use serde_json::{Value, json};
@@ -164,4 +170,16 @@ pub(crate) fn tree(folder: &Path) -> std::collections::BTreeMap<String, Vec<u8>>
         }
     }
     files
+}
+
+/// Puts run 1000 of the first partner, made by a command, behind the server's back.
+pub(crate) fn a_run_by_command(period: &str, state: &str, column: &str, value: i64) -> String {
+    let request = r#"{"billing_period": "2026-10", "sources": ["file:/a"], "invoice_id": null, "currency_rates": [],
+                      "finalize": false}"#;
+    format!(
+        "INSERT INTO bill_runs (partner_id, id, billing_period, state, request, by_command, released, cancelling, attempt,
+             leased_until, created_at, updated_at)
+         VALUES (1, 1000, '{period}', '{state}', '{request}', TRUE, '[]', FALSE, 1, 0, 0, 0);
+         UPDATE bill_runs SET {column} = {value} WHERE id = 1000;"
+    )
 }

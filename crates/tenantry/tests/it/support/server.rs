@@ -94,6 +94,11 @@ impl Server {
         self.run_with(args, |_| {})
     }
 
+    /// Run a subcommand that knows no database, where the server runs.
+    pub(crate) fn run_without_database(&self, args: &[&str]) -> Output {
+        command(self.log.parent().unwrap(), args).output().unwrap()
+    }
+
     /// The same, its command changed before it runs.
     pub(crate) fn run_with(&self, args: &[&str], change: impl FnOnce(&mut Command)) -> Output {
         let mut command = command(self.log.parent().unwrap(), args);

@@ -1,0 +1,109 @@
+//! SIGKILL at moments of a run: whoever goes on makes the same bytes, once.
+
+use super::{NOW, Scene, end_of, line, tree};
+use crate::support::{Engine, Server, on_both_engines};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+on_both_engines!(a_run_that_was_killed_is_resumed_to_the_same_bytes, a_server_that_stops_gives_its_run_back);
+
+const CUSTOMERS: usize = 12;
+/// By then every lease of a server that died has ended.
+const LATER: &str = "2026-11-02T08:05:00Z";
+
+fn scene(engine: Engine) -> (Scene, String) {
+    let scene = Scene::new(engine);
+    for i in 0..CUSTOMERS {
+        scene.billed(&format!("Customer {i}"), &format!("tenant-{i}"), 50.0);
+    }
+    let meters: Vec<_> = (0..40).map(|i| format!("meter {i}")).collect();
+    let tenants: Vec<_> = (0..=CUSTOMERS).map(|i| format!("tenant-{i}")).collect();
+    let lines: Vec<_> =
+        tenants.iter().flat_map(|tenant| meters.iter().map(|meter| line(tenant, meter, "1.005"))).collect();
+    let source = scene.invoice("october.csv", &lines);
+    (scene, source)
+}
+
+fn asked_for(scene: &Scene, source: &str) -> String {
+    let asked = scene.api.post("/v1/bill_runs", &json!({"billing_period": "2026-10", "sources": [source]}));
+    assert_eq!(asked.status, 202, "{}", asked.text());
+    asked.header("location").to_owned()
+}
+
+/// The bills of a run that nobody disturbed, and its statements.
+fn undisturbed(engine: Engine) -> (BTreeMap<String, Vec<u8>>, Vec<Value>) {
+    let (scene, source) = scene(engine);
+    let run = scene.end_of(&asked_for(&scene, &source));
+    assert_eq!(run["state"], "succeeded", "{run}");
+    (tree(&scene.bills()), scene.statements("per_page=100"))
+}
+
+fn a_run_that_was_killed_is_resumed_to_the_same_bytes(engine: Engine) {
+    let (bills, statements) = undisturbed(engine);
+    let files = bills.len();
+    assert!(files >= CUSTOMERS * 6, "{:?}", bills.keys());
+    // Before the first file, among them, at the last.
+    let mut interrupted = 0;
+    for enough in [0, 1, 2, 5, 11, 23, 37, 50, files - 3, files] {
+        let (mut scene, source) = scene(engine);
+        let place = asked_for(&scene, &source);
+        while count(&scene.bills()) < enough {
+            std::hint::spin_loop();
+        }
+        scene.server.kill();
+        interrupted += usize::from(
+            scene.database.value("SELECT state FROM bill_runs") != "succeeded"
+                && count(&scene.bills()) < files,
+        );
+        // Prices have changed since: the run goes on with those of its beginning, once it has begun.
+        let begun = scene.database.value("SELECT COUNT(*) FROM bill_runs WHERE plan IS NOT NULL") == "1";
+        if begun {
+            scene.database.execute("UPDATE customers SET margin_percentage = 0");
+        }
+        let again = Server::start(&scene.database, &["--sandbox", "--at", LATER]);
+        let run = end_of(&scene.api.on(again.address), &place);
+        assert_eq!(run["state"], "succeeded", "killed at {enough}: {run}");
+        assert_eq!(run["created_at"], NOW);
+        let mut now = tree(&scene.bills());
+        // What was being written there has a name that nothing reads.
+        now.retain(|name, _| !(name.starts_with("_runs/") && name.ends_with(".partial")));
+        let names = |files: &BTreeMap<String, Vec<u8>>| files.keys().cloned().collect::<Vec<_>>();
+        assert_eq!(names(&now), names(&bills), "killed at {enough}");
+        assert!(now == bills, "killed at {enough}: other bytes");
+        let amounts = |statements: &[Value]| -> Vec<Value> {
+            statements.iter().map(|s| json!([s["customer_id"], s["total_amount"], s["files"]])).collect()
+        };
+        assert_eq!(
+            amounts(&super::statements(&scene.api.on(again.address), "per_page=100")),
+            amounts(&statements)
+        );
+    }
+    assert!(interrupted >= 3, "only {interrupted} runs were interrupted");
+    // The control: the comparison sees a file that is cut, missing, or there twice.
+    let changed = |change: &dyn Fn(&mut BTreeMap<String, Vec<u8>>)| {
+        let mut other = bills.clone();
+        change(&mut other);
+        other != bills
+    };
+    let first = bills.keys().next().unwrap();
+    assert!(changed(&|files| drop(files.get_mut(first).unwrap().pop())));
+    assert!(changed(&|files| drop(files.remove(first))));
+    assert!(changed(&|files| drop(files.insert(first.replace("v1", "v2"), files[first].clone()))));
+}
+
+/// How many files are there by their own names.
+fn count(folder: &Path) -> usize {
+    tree(folder).keys().filter(|name| !name.contains('#') && !name.contains(".tmp")).count()
+}
+
+fn a_server_that_stops_gives_its_run_back(engine: Engine) {
+    let (mut scene, source) = scene(engine);
+    let place = asked_for(&scene, &source);
+    scene.server.signal("TERM");
+    scene.server.wait();
+    // At the same time: no lease has to end.
+    let again = Server::start(&scene.database, &["--sandbox", "--at", NOW]);
+    let run = end_of(&scene.api.on(again.address), &place);
+    assert_eq!(run["state"], "succeeded", "{run}");
+}

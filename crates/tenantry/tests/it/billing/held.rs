@@ -1,0 +1,66 @@
+//! Bills beyond the bounds: held back, told of, and released by name.
+
+use super::{Scene, line};
+use crate::support::{Engine, on_both_engines};
+use serde_json::json;
+
+on_both_engines!(a_bill_beyond_the_bounds_is_held_back_and_released);
+
+fn a_bill_beyond_the_bounds_is_held_back_and_released(engine: Engine) {
+    let scene = Scene::with(engine, &["--bill-max-lines", "2", "--bill-max-amount", "100"]);
+    let (small, long) = (scene.billed("Small", "small", 0.0), scene.billed("Long", "long", 0.0));
+    let dear = scene.billed("Dear", "dear", 0.0);
+    let lines = [
+        line("small", "a", "1"),
+        line("long", "a", "1"),
+        line("long", "b", "2"),
+        line("long", "c", "3"),
+        line("dear", "a", "100.01"),
+    ];
+    let source = scene.invoice("october.csv", &lines);
+    let run = scene.run("2026-10", &[&source], &json!({}));
+    assert_eq!(run["state"], "succeeded", "{run}");
+    let held = |id: i64| {
+        let bills = run["customers"].as_array().unwrap();
+        let bill = bills.iter().find(|bill| bill["customer_id"] == id).unwrap();
+        (bill["held_back"].as_array().unwrap().len(), bill["prefix"].is_null())
+    };
+    assert_eq!([small, long, dear].map(held), [(0, false), (1, true), (1, true)]);
+    let billed =
+        || scene.statements("").iter().map(|s| s["customer_id"].as_i64().unwrap()).collect::<Vec<_>>();
+    assert_eq!(billed(), [small]);
+    let health =
+        |id: i64| scene.api.get(&format!("/v1/customers/{id}")).json()["billing_configuration"].clone();
+    assert_eq!(health(small)["status"], "Healthy");
+    assert!(
+        health(long)["reason"].as_str().unwrap().starts_with("the last run held its bill back: "),
+        "{}",
+        health(long)
+    );
+
+    let release = format!("/v1/bill_runs/{}/release", run["id"]);
+    for (body, expected) in [
+        (json!({}), "/customer_ids required"),
+        (json!({"customer_ids": "all"}), "/customer_ids wrong_type"),
+        (
+            json!({"customer_ids": [long, small, "x", 999]}),
+            "/customer_ids/1 invalid, /customer_ids/2 invalid, /customer_ids/3 invalid",
+        ),
+    ] {
+        assert_eq!(scene.api.post(&release, &body).details(), expected, "{body}");
+    }
+    let released = scene.api.post(&release, &json!({"customer_ids": [long]}));
+    assert_eq!(released.status, 202, "{}", released.text());
+    let again = scene.end_of(released.header("location"));
+    assert_eq!((&again["id"], &again["state"]), (&run["id"], &json!("succeeded")), "{again}");
+    assert_eq!(billed(), [small, long]);
+    assert_eq!([health(long)["status"].clone(), health(dear)["status"].clone()], ["Healthy", "Not Healthy"]);
+
+    // What was released stays so when the next one is.
+    let released = scene.api.post(&release, &json!({"customer_ids": [dear]}));
+    scene.end_of(released.header("location"));
+    assert_eq!(billed(), [small, long, dear]);
+    assert_eq!(scene.api.post(&release, &json!({"customer_ids": [dear]})).status, 422);
+    let told = scene.api.trail("action=bill_run.release");
+    assert_eq!(told[1]["after"], json!({"released": [long, dear]}));
+}
