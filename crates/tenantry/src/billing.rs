@@ -12,9 +12,14 @@ pub(crate) struct BillingArgs {
     /// the usual environment (`AWS_…`, `AZURE_…`).
     #[arg(long, env = "TENANTRY_BILLS", value_name = "URL", default_value = "file:data/bills")]
     pub(crate) bills: String,
-    /// `file:` sources of bill runs that are asked for over the API lie below this folder.
+    /// `file:` sources of bill runs that are asked for over the API lie below this folder. `{partner}` in it stands for
+    /// the id of the partner that asks: a server with several partners needs it.
     #[arg(long, env = "TENANTRY_BILL_SOURCES", value_name = "FOLDER", default_value = "data/invoices")]
-    bill_sources: PathBuf,
+    bill_sources: String,
+    /// `s3://` and `az://` sources lie below one of these, likewise with `{partner}`; by default wherever the
+    /// credentials reach.
+    #[arg(long, env = "TENANTRY_BILL_REMOTE_SOURCES", value_name = "URLS", value_delimiter = ',')]
+    bill_remote_sources: Vec<String>,
     /// Where a bill run puts what it needs while it works: about twice the uncompressed input.
     #[arg(long, env = "TENANTRY_BILL_WORK", value_name = "FOLDER", default_value = "data/work")]
     bill_work: PathBuf,
@@ -61,7 +66,8 @@ impl BillingArgs {
         let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         BillingSetup {
             bills: self.bills.clone(),
-            sources: Some(self.bill_sources.clone()),
+            sources: self.bill_sources.clone(),
+            remote_sources: self.bill_remote_sources.clone(),
             work: self.bill_work.clone(),
             max_source_bytes: self.bill_max_source,
             settings: bills::Settings::from_env(),

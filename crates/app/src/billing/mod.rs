@@ -26,20 +26,25 @@ use scratch::Scratch;
 use crate::{App, Error};
 use ::billing::{Bounds, EarnedCredit};
 use bills::{Allowed, Bills, Settings};
-use domain::{Violation, Violations};
+use domain::{PartnerId, Violation, Violations};
 use jiff::SignedDuration;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::Notify;
 
+/// Stands for the id of the partner that asks, in places of sources.
+const PARTNER: &str = "{partner}";
+
 /// What the operator decides about billing.
 #[derive(Clone, Debug)]
 pub struct BillingSetup {
     /// Where bills are: `file:PATH`, `s3://bucket/prefix` or `az://container/prefix`.
     pub bills: String,
-    /// `file:` sources lie below this folder.
-    pub sources: Option<PathBuf>,
+    /// `file:` sources lie below this folder; `{partner}` in it stands for the id of the partner that asks.
+    pub sources: String,
+    /// `s3://` and `az://` sources lie below one of these, likewise; anywhere, if there are none.
+    pub remote_sources: Vec<String>,
     /// Where runs put what they need while they work.
     pub work: PathBuf,
     /// The most bytes that a source may have.
@@ -61,7 +66,6 @@ pub struct BillingSetup {
 pub(crate) struct Billing {
     setup: BillingSetup,
     bills: Bills,
-    allowed: Allowed,
     /// There is a new run.
     wake: Notify,
     /// Whoever works is to give its run back.
@@ -71,25 +75,45 @@ pub(crate) struct Billing {
 impl Billing {
     fn open(setup: BillingSetup) -> Result<Self, Error> {
         let bills = Bills::open(&setup.bills, &setup.settings).map_err(|e| Error::Billing(e.to_string()))?;
-        let allowed = Allowed {
-            folder: setup.sources.clone(),
-            max_bytes: setup.max_source_bytes,
-            settings: setup.settings.clone(),
+        Ok(Billing { setup, bills, wake: Notify::new(), closing: Arc::default() })
+    }
+
+    /// What sources may be; none for the server's operator, who can read whatever it names anyway.
+    fn allowed(&self, partner: Option<PartnerId>) -> Allowed {
+        let own = |partner: PartnerId| self.setup.sources.replace(PARTNER, &partner.to_string());
+        Allowed {
+            folder: Some(partner.map_or_else(|| "/".to_owned(), own).into()),
+            max_bytes: self.setup.max_source_bytes,
+            settings: self.setup.settings.clone(),
+        }
+    }
+
+    /// Whether a partner's source in an object store lies where the partner's may.
+    fn check_remote(&self, partner: PartnerId, source: &str) -> Result<(), String> {
+        let own = |place: &String| {
+            format!("{}/", place.replace(PARTNER, &partner.to_string()).trim_end_matches('/'))
         };
-        Ok(Billing { setup, bills, allowed, wake: Notify::new(), closing: Arc::default() })
+        let mut places = self.setup.remote_sources.iter().map(own);
+        if source.starts_with("file:") || places.len() == 0 || places.any(|place| source.starts_with(&place))
+        {
+            return Ok(());
+        }
+        Err("lies outside the places that this server reads invoices from".into())
     }
 
     /// Whether files among these are where they may be, and there. What is elsewhere is looked at when it is read.
-    async fn check_sources(&self, sources: &[String]) -> Result<(), Error> {
+    async fn check_sources(&self, partner: PartnerId, sources: &[String]) -> Result<(), Error> {
         let mut violations = Violations::default();
-        for (i, source) in sources.iter().enumerate().filter(|(_, source)| source.starts_with("file:")) {
-            // A file is read in place: nothing is written into the folder.
-            if let Err(wrong) = bills::spool(source, &self.allowed, &self.setup.work, &|_, _| true).await {
-                violations.push(Violation::new(
-                    format!("/sources/{i}"),
-                    "invalid",
-                    format!("will not do: {wrong}"),
-                ));
+        let allowed = self.allowed(Some(partner));
+        for (i, source) in sources.iter().enumerate() {
+            let mut checked = self.check_remote(partner, source);
+            if source.starts_with("file:") {
+                // A file is read in place: nothing is written into the folder.
+                let found = bills::spool(source, &allowed, &self.setup.work, &|_, _| true).await;
+                checked = found.map(drop).map_err(|wrong| format!("will not do: {wrong}"));
+            }
+            if let Err(wrong) = checked {
+                violations.push(Violation::new(format!("/sources/{i}"), "invalid", wrong));
             }
         }
         if violations.is_empty() { Ok(()) } else { Err(Error::Invalid(violations)) }

@@ -5,7 +5,7 @@ use super::request::RunRequest;
 use super::rules;
 use super::runs::internal;
 use crate::{App, Error};
-use ::billing::{Amount, BilledCustomer, BillingPeriod, Correction, PriceRule, Rate};
+use ::billing::{BilledCustomer, BillingPeriod, Correction, PriceRule, Rate};
 use domain::{CustomerId, Margin, PartnerId};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -172,9 +172,4 @@ pub(super) fn rates(request: &RunRequest) -> Result<Vec<Rate>, Error> {
 /// What was checked before it was kept.
 pub(super) fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, Error> {
     text.parse().map_err(|e| Error::Internal(format!("{text:?} in the database: {e}")))
-}
-
-/// Exact decimal digits.
-pub(super) fn amount(text: &str) -> Result<Amount, Error> {
-    parsed(text)
 }

@@ -356,11 +356,7 @@ impl App {
     ) -> Result<(RunReport, Scratch), Ended> {
         let billing = self.billing()?;
         let scratch = Scratch::of_run(&billing.setup.work, run)?;
-        let mut allowed = billing.allowed.clone();
-        if run.by_command {
-            // Whoever can start a command can read these anyway.
-            allowed.folder = Some("/".into());
-        }
+        let allowed = billing.allowed((!run.by_command).then_some(run.partner));
         let mut inputs = Vec::with_capacity(request.sources.len());
         for (i, source) in request.sources.iter().enumerate() {
             let to = scratch.path().join("in").join(i.to_string());

@@ -47,7 +47,7 @@ impl Scene {
     }
 
     /// A file below the folder for sources, and what the API calls it.
-    pub(crate) fn invoice(&self, name: &str, lines: &[Usage]) -> String {
+    pub(crate) fn invoice(&self, name: &str, lines: &[Usage<'_>]) -> String {
         self.write(name, usage(lines).as_bytes())
     }
 
@@ -127,7 +127,7 @@ const COLUMNS: &str = "PartnerId,PartnerName,CustomerId,CustomerName,CustomerDom
     PartnerEarnedCreditPercentage,CreditPercentage,CreditType,BenefitOrderId,BenefitId,BenefitType";
 
 /// A file of daily rated usage.
-pub(crate) fn usage(lines: &[Usage]) -> String {
+pub(crate) fn usage(lines: &[Usage<'_>]) -> String {
     let mut text = format!("{COLUMNS}\n");
     for Usage { tenant, day, meter, total, currency } in lines {
         let value = |column: &str| match column {

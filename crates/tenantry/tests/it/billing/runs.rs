@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 on_both_engines!(
     a_run_makes_a_bill_for_every_customer_that_is_billed,
     everything_wrong_with_a_request_is_answered_at_once,
+    a_partner_reads_its_own_sources_alone,
     a_later_run_replaces_estimates,
     a_broken_file_changes_nothing,
     one_run_of_a_month_at_a_time,
@@ -166,6 +167,36 @@ fn everything_wrong_with_a_request_is_answered_at_once(engine: Engine) {
         scene.api.call("POST", "/v1/bill_runs").header("Prefer", "handling=strict").json(&unknown).send();
     assert_eq!(strict.details(), "/source unknown");
     assert_eq!(scene.api.get("/v1/bill_runs").header("x-total"), "0");
+}
+
+fn a_partner_reads_its_own_sources_alone(engine: Engine) {
+    let args =
+        ["--bill-sources", "data/invoices/{partner}", "--bill-remote-sources", "s3://invoices/{partner}"];
+    let scene = Scene::with(engine, &args);
+    let other = scene.server.partner();
+    for partner in [1, 2] {
+        std::fs::create_dir_all(scene.invoices().join(partner.to_string())).unwrap();
+        scene.invoice(&format!("{partner}/own-{partner}.csv"), &[]);
+    }
+    let mut failures = Failures::default();
+    for (api, source, status) in [
+        (&scene.api, "file:own-1.csv", 202),
+        (&other, "file:own-2.csv", 202),
+        (&scene.api, "file:own-2.csv", 422),
+        (&scene.api, "file:../2/own-2.csv", 422),
+        (&other, "file:own-1.csv", 422),
+        (&scene.api, "s3://invoices/2/a.csv", 422),
+        (&scene.api, "s3://invoices/10/a.csv", 422),
+        (&scene.api, "s3://others/1/a.csv", 422),
+        (&scene.api, "az://invoices/1/a.csv", 422),
+    ] {
+        let asked = api.post("/v1/bill_runs", &json!({"billing_period": "2026-10", "sources": [source]}));
+        failures.case(source, if asked.status == status { Ok(()) } else { Err(asked.text()) });
+        if asked.status == 202 {
+            end_of(api, asked.header("location"));
+        }
+    }
+    failures.done(9);
 }
 
 fn a_later_run_replaces_estimates(engine: Engine) {
