@@ -64,7 +64,6 @@ CREATE TABLE statements (
     generated_at   BIGINT NOT NULL,
     stated_at      BIGINT NOT NULL,
     invoice_id     TEXT,
-    invoice_date   BIGINT,
     PRIMARY KEY (partner_id, id)
 );
 CREATE UNIQUE INDEX statements_one ON statements (partner_id, customer_id, billing_period, currency);

@@ -71,8 +71,6 @@ pub struct Statement {
     pub stated_at: Timestamp,
     /// Microsoft's invoice.
     pub invoice_id: Option<String>,
-    /// When it became final.
-    pub invoice_date: Option<Timestamp>,
 }
 
 /// What came in for a final month.
@@ -100,7 +98,7 @@ pub struct Filter {
 }
 
 const BILL: &str = "customer_id, billing_period, currency, total, run_id, folder, version, files, ledger";
-const OTHERS: &str = "id, status, generated_at, stated_at, invoice_id, invoice_date";
+const OTHERS: &str = "id, status, generated_at, stated_at, invoice_id";
 
 /// Put a bill in the place of the estimated one of its customer, month and currency, or beside all others. `false`
 /// if that month is final.
@@ -118,7 +116,7 @@ pub async fn put(
     let id = tx.next_id(Kind::Statement).await?;
     let sql = format!(
         "INSERT INTO statements (partner_id, {BILL}, {OTHERS})
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'Estimated', $12, $13, $14, NULL)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'Estimated', $12, $13, $14)
          ON CONFLICT (partner_id, customer_id, billing_period, currency) DO UPDATE
          SET total = excluded.total, run_id = excluded.run_id, folder = excluded.folder, version = excluded.version,
              files = excluded.files, ledger = excluded.ledger, generated_at = excluded.generated_at,
@@ -164,7 +162,7 @@ pub async fn finalize(
     run: i64,
     now: Timestamp,
 ) -> Result<u64, Error> {
-    let sql = "UPDATE statements SET status = 'Final', invoice_date = $4, stated_at = $4
+    let sql = "UPDATE statements SET status = 'Final', stated_at = $4
                WHERE partner_id = $1 AND billing_period = $2 AND run_id = $3 AND status = 'Estimated'";
     tx.execute(sql, args![partner.0, period, run, now.as_second()]).await
 }
@@ -298,10 +296,5 @@ fn read(row: &mut Row<'_>) -> Result<Statement, Error> {
         generated_at: row.time()?,
         stated_at: row.time()?,
         invoice_id: row.next()?,
-        invoice_date: row
-            .next::<Option<i64>>()?
-            .map(Timestamp::from_second)
-            .transpose()
-            .map_err(Error::defect)?,
     })
 }

@@ -342,7 +342,7 @@ pub(crate) struct Release {
 /// A currency.
 #[derive(ToSchema)]
 pub(crate) struct Currency {
-    #[schema(example = "USD")]
+    #[schema(example = "US Dollar")]
     name: String,
     #[schema(example = "$")]
     symbol: String,
@@ -378,8 +378,8 @@ pub(crate) struct Statement {
     currency: Currency,
     /// Microsoft's invoice.
     invoice_id: Option<String>,
-    /// When it became final: `YYYY-MM-DD HH:MM:SS`, UTC.
-    invoice_date: Option<String>,
+    #[schema(format = "date")]
+    invoice_date: String,
     /// The names of its bill's files, for `/v1/customer_statements/{id}/files/{name}`.
     files: Vec<String>,
 }
@@ -393,8 +393,8 @@ pub(crate) struct StatementList {
 /// A page of a bill's lines.
 #[derive(ToSchema)]
 pub(crate) struct LineList {
-    /// The columns of `bill.csv`; and in `explanation`, if that was asked for, the columns of the run's ledger: the cost,
-    /// the rule that priced it, and what it was priced from.
+    /// The columns of `bill.csv`; and in `explanation`, if that was asked for, `cost`, `cost_currency`, `charge`,
+    /// `charge_currency`, `rule_id` (empty where no rule priced it), `rule` and `priced_from`.
     lines: Vec<BTreeMap<String, Value>>,
 }
 

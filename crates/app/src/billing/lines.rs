@@ -15,6 +15,17 @@ use std::path::PathBuf;
 use store::bill_runs::{self, BillRun};
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
+/// Columns of the ledger, and what they are called in an explanation.
+const EXPLAINED: [(&str, &str); 7] = [
+    ("Cost", "cost"),
+    ("CostCurrency", "cost_currency"),
+    ("Charge", "charge"),
+    ("ChargeCurrency", "charge_currency"),
+    ("RuleId", "rule_id"),
+    ("Rule", "rule"),
+    ("PricedFrom", "priced_from"),
+];
+
 /// A part of a bill's lines that was asked for.
 #[derive(Clone, Debug, Default)]
 pub struct LineSearch {
@@ -132,10 +143,11 @@ fn read(
 ) -> Result<Vec<Value>, csv::Error> {
     let mut lines = objects(bill, skip, limit)?;
     if let Some((_scratch, path)) = ledger {
-        // The ledger has a row for each line, in their order; what the engine adds to a bill has none.
+        // The ledger has a row for each line, in their order.
         let rows = objects(std::fs::File::open(path)?, skip, limit)?;
         for (line, row) in lines.iter_mut().zip(rows) {
-            line.insert("explanation".into(), Value::Object(row));
+            let part = |(column, name): &(&str, &str)| Some(((*name).to_owned(), row.get(*column)?.clone()));
+            line.insert("explanation".into(), EXPLAINED.iter().filter_map(part).collect());
         }
     }
     Ok(lines.into_iter().map(Value::Object).collect())

@@ -36,7 +36,7 @@ pub struct StatementView {
     statement_summary_generation_time: String,
     currency: CurrencyView,
     invoice_id: Option<String>,
-    invoice_date: Option<String>,
+    invoice_date: String,
     files: Vec<String>,
 }
 
@@ -76,6 +76,14 @@ impl StatementSearch {
     }
 }
 
+/// With as many decimal places as the currency's smallest coin has, as the bill's own statement is written.
+fn padded(total: &str, places: usize) -> String {
+    match total.split_once('.').unwrap_or((total, "")) {
+        (whole, "") if places == 0 => whole.to_owned(),
+        (whole, fraction) => format!("{whole}.{fraction:0<places$}"),
+    }
+}
+
 /// A JSON number with all its digits, which a double would not keep.
 fn exactly<S: Serializer>(amount: &str, serializer: S) -> Result<S::Ok, S::Error> {
     let raw = RawValue::from_string(amount.to_owned()).map_err(serde::ser::Error::custom)?;
@@ -92,14 +100,14 @@ impl StatementView {
             customer_id: bill.customer,
             cloud: "Azure",
             billing_period: bill.billing_period,
-            total_amount: bill.total,
+            total_amount: padded(&bill.total, currency.minor_unit().into()),
             status: statement.status.as_str(),
             detailed_billing_records_generation_time: time(statement.generated_at),
             statement_generation_time: time(statement.stated_at),
             statement_summary_generation_time: time(statement.stated_at),
-            currency: CurrencyView { name: bill.currency, symbol: currency.symbol() },
+            currency: CurrencyView { name: currency.name(), symbol: currency.symbol() },
             invoice_id: statement.invoice_id,
-            invoice_date: statement.invoice_date.map(time),
+            invoice_date: statement.generated_at.strftime("%Y-%m-%d").to_string(),
             files: serde_json::from_str(&bill.files).map_err(runs::internal)?,
         })
     }

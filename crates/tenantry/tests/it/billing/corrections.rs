@@ -28,7 +28,7 @@ fn a_final_month_is_corrected_on_the_next_statement(engine: Engine) {
     let finalized = scene.api.call("POST", &finalize).send();
     assert_eq!((finalized.status, &finalized.json()["id"]), (200, &run["id"]), "{}", finalized.text());
     assert_eq!(shown(&scene, "2026-10"), ["Final 20", "Final 7"]);
-    assert_eq!(scene.statements("status=Final")[0]["invoice_date"], "2026-11-05 10:00:00");
+    assert_eq!(scene.statements("status=Final")[0]["statement_generation_time"], "2026-11-05 10:00:00");
     assert_eq!(scene.statements("status=Estimated"), Vec::<Value>::new());
     let frozen = (tree(&scene.bills()), scene.statements(""));
     assert_eq!(scene.api.call("POST", &finalize).send().status, 200, "once more changes nothing");
