@@ -342,7 +342,7 @@ pub(crate) struct Release {
 /// A currency.
 #[derive(ToSchema)]
 pub(crate) struct Currency {
-    #[schema(example = "US Dollar")]
+    #[schema(example = "United States dollar")]
     name: String,
     #[schema(example = "$")]
     symbol: String,

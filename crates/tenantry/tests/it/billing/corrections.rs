@@ -11,7 +11,7 @@ fn november(total: &'static str) -> Usage<'static> {
 }
 
 fn shown(scene: &Scene, period: &str) -> Vec<String> {
-    let shown = |s: &Value| format!("{} {}", s["status"].as_str().unwrap(), s["total_amount"]);
+    let shown = |s: &Value| format!("{} {}", s["status"].as_str().unwrap(), super::total(s));
     scene.statements(&format!("billing_period={period}")).iter().map(shown).collect()
 }
 
@@ -22,12 +22,12 @@ fn a_final_month_is_corrected_on_the_next_statement(engine: Engine) {
     let october = [line("acme", "a", "10"), line("acme", "a", "10"), line("beta", "a", "7")];
     let first = scene.invoice("october.csv", &october);
     let run = scene.run("2026-10", &[&first], &json!({}));
-    assert_eq!(shown(&scene, "2026-10"), ["Estimated 20", "Estimated 7"]);
+    assert_eq!(shown(&scene, "2026-10"), ["Estimated 20.00", "Estimated 7.00"]);
     let finalize = format!("/v1/bill_runs/{}/finalize", run["id"]);
     scene.api.set_clock("2026-11-05T10:00:00Z");
     let finalized = scene.api.call("POST", &finalize).send();
     assert_eq!((finalized.status, &finalized.json()["id"]), (200, &run["id"]), "{}", finalized.text());
-    assert_eq!(shown(&scene, "2026-10"), ["Final 20", "Final 7"]);
+    assert_eq!(shown(&scene, "2026-10"), ["Final 20.00", "Final 7.00"]);
     assert_eq!(scene.statements("status=Final")[0]["statement_generation_time"], "2026-11-05 10:00:00");
     assert_eq!(scene.statements("status=Estimated"), Vec::<Value>::new());
     let frozen = (tree(&scene.bills()), scene.statements(""));
@@ -56,13 +56,13 @@ fn a_final_month_is_corrected_on_the_next_statement(engine: Engine) {
         let next = scene.invoice("november.csv", &[november(total)]);
         let run = scene.run("2026-11", &[&next], &json!({}));
         assert_eq!(run["customers"][0]["corrections"], "6", "{run}");
-        assert_eq!(shown(&scene, "2026-11"), [format!("Estimated {}", total.parse::<i64>().unwrap() + 6)]);
+        assert_eq!(shown(&scene, "2026-11"), [format!("Estimated {}.00", total.parse::<i64>().unwrap() + 6)]);
     }
     // And on no other.
     let december = scene.invoice("december.csv", &[Usage { day: "2026-12-01", ..november("1") }]);
     let run = scene.run("2026-12", &[&december], &json!({"finalize": true}));
     assert_eq!(run["customers"][0]["corrections"], "0", "{run}");
-    assert_eq!(shown(&scene, "2026-12"), ["Final 1"]);
+    assert_eq!(shown(&scene, "2026-12"), ["Final 1.00"]);
     let again = scene.run("2026-10", &[&late], &json!({}));
     assert_eq!(again["customers"][0]["lines"], 0, "what was corrected is billed: {again}");
 }
@@ -80,5 +80,5 @@ fn only_the_last_run_of_a_month_is_finalised(engine: Engine) {
     assert!(refused.text().contains(&format!("that is /v1/bill_runs/{}", last["id"])), "{}", refused.text());
     assert_eq!(finalize(&json!({"id": 999})).status, 404);
     assert_eq!(finalize(&last).status, 200);
-    assert_eq!(shown(&scene, "2026-10"), ["Final 10"]);
+    assert_eq!(shown(&scene, "2026-10"), ["Final 10.00"]);
 }

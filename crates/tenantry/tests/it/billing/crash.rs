@@ -98,6 +98,30 @@ fn count(folder: &Path) -> usize {
     entries.map(|entry| if entry.path().is_dir() { count(&entry.path()) } else { 1 }).sum()
 }
 
+/// A server that has lost its run to another one writes nothing of it any more.
+#[test]
+fn a_run_is_lost_to_a_server_that_believes_its_lease_has_ended() {
+    if !Engine::Postgres.is_here() {
+        return;
+    }
+    let (scene, _) = scene(Engine::Postgres);
+    let lines: Vec<_> = (0..40_000).map(|i| line(["tenant-1", "tenant-2"][i % 2], "a", "1.005")).collect();
+    let source = scene.invoice("october.csv", &lines);
+    let place = asked_for(&scene, &source);
+    while scene.api.get(&place).json()["state"] == "queued" {}
+    let other = Server::start(&scene.database, &["--sandbox", "--at", LATER]);
+    let run = end_of(&scene.api.on(other.address), &place);
+    assert_eq!(run["state"], "succeeded", "{run}");
+    assert_eq!(scene.database.value("SELECT attempt FROM bill_runs"), "2", "both have worked on it");
+    assert_eq!(scene.database.value("SELECT COUNT(*) FROM statements"), "2");
+    assert!(tree(&scene.bills()).keys().all(|name| !name.contains("/v2/")), "one copy");
+    // The first one has noticed, and takes the next.
+    let next = scene.api.post("/v1/bill_runs", &json!({"billing_period": "2026-11", "sources": [source]}));
+    assert_eq!(end_of(&scene.api, next.header("location"))["state"], "succeeded");
+    let ends = scene.api.trail("action=bill_run.succeed");
+    assert_eq!(ends.iter().filter(|event| event["object"] == place.trim_start_matches("/v1/")).count(), 1);
+}
+
 fn a_server_that_stops_gives_its_run_back(engine: Engine) {
     let (mut scene, source) = scene(engine);
     let place = asked_for(&scene, &source);

@@ -4,7 +4,7 @@ use super::{Scene, line};
 use crate::support::{Engine, on_both_engines};
 use serde_json::json;
 
-on_both_engines!(a_bill_beyond_the_bounds_is_held_back_and_released);
+on_both_engines!(a_bill_beyond_the_bounds_is_held_back_and_released, a_leap_against_last_month_is_held_back);
 
 fn a_bill_beyond_the_bounds_is_held_back_and_released(engine: Engine) {
     let scene = Scene::with(engine, &["--bill-max-lines", "2", "--bill-max-amount", "100"]);
@@ -63,4 +63,23 @@ fn a_bill_beyond_the_bounds_is_held_back_and_released(engine: Engine) {
     assert_eq!(scene.api.post(&release, &json!({"customer_ids": [dear]})).status, 422);
     let told = scene.api.trail("action=bill_run.release");
     assert_eq!(told[1]["after"], json!({"released": [long, dear]}));
+}
+
+fn a_leap_against_last_month_is_held_back(engine: Engine) {
+    let scene = Scene::with(engine, &["--bill-max-change", "50"]);
+    let (acme, new) = (scene.billed("Acme", "acme", 0.0), scene.billed("New", "new", 0.0));
+    let september = scene.invoice("september.csv", &[line("acme", "a", "100")]);
+    scene.run("2026-09", &[&september], &json!({}));
+    for (total, held) in [("149.99", vec![]), ("50.01", vec![]), ("151", vec![acme]), ("49", vec![acme])] {
+        let source = scene.invoice("october.csv", &[line("acme", "a", total), line("new", "a", "5000")]);
+        let run = scene.run("2026-10", &[&source], &json!({}));
+        let bills = run["customers"].as_array().unwrap().iter();
+        let back =
+            bills.filter(|bill| bill["prefix"].is_null()).map(|bill| bill["customer_id"].as_i64().unwrap());
+        assert_eq!(back.collect::<Vec<_>>(), held, "{total}: {run}");
+    }
+    // The estimate of before stays until somebody has looked; who is new has nothing to be compared with.
+    let shown = scene.statements("billing_period=2026-10");
+    let shown: Vec<_> = shown.iter().map(|s| (s["customer_id"].clone(), s["total_amount"].clone())).collect();
+    assert_eq!(shown, [(json!(acme), json!(50.01)), (json!(new), json!(5000.0))]);
 }

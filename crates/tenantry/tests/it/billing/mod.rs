@@ -2,6 +2,7 @@
 
 mod corrections;
 mod crash;
+mod currencies;
 mod health;
 mod held;
 mod portal;
@@ -101,6 +102,11 @@ pub(crate) fn statements(api: &Api, query: &str) -> Vec<Value> {
     let page = api.get(&format!("/v1/customer_statements?{query}"));
     assert_eq!(page.status, 200, "{}", page.text());
     page.json()["billing_artifacts"].as_array().unwrap().clone()
+}
+
+/// What a statement comes to.
+pub(crate) fn total(statement: &Value) -> String {
+    format!("{:.2}", statement["total_amount"].as_f64().unwrap())
 }
 
 /// A line of daily rated usage.

@@ -12,6 +12,7 @@ on_both_engines!(
     a_broken_file_changes_nothing,
     one_run_of_a_month_at_a_time,
     a_run_that_nobody_works_on_is_cancelled,
+    a_run_at_work_is_cancelled,
     lines_are_explained,
     a_month_on_the_command_line,
 );
@@ -81,7 +82,7 @@ fn a_run_makes_a_bill_for_every_customer_that_is_billed(engine: Engine) {
             "2026-10",
             "20.01",
             "Estimated",
-            r#"{"name":"US Dollar","symbol":"$"}"#,
+            r#"{"name":"United States dollar","symbol":"$"}"#,
             "G012345678"
         ]
     );
@@ -207,12 +208,12 @@ fn a_later_run_replaces_estimates(engine: Engine) {
     let scene = Scene::new(engine);
     let (acme, beta) = (scene.billed("Acme", "acme", 0.0), scene.billed("Beta", "beta", 0.0));
     let shown = |scene: &Scene| -> Vec<String> {
-        let shown = |s: &Value| format!("{} {}", s["customer_id"], s["total_amount"]);
+        let shown = |s: &Value| format!("{} {}", s["customer_id"], super::total(s));
         scene.statements("").iter().map(shown).collect()
     };
     let first = scene.invoice("1.csv", &[line("acme", "a", "1"), line("beta", "b", "2")]);
     scene.run("2026-10", &[&first], &json!({}));
-    assert_eq!(shown(&scene), [format!("{acme} 1"), format!("{beta} 2")]);
+    assert_eq!(shown(&scene), [format!("{acme} 1.00"), format!("{beta} 2.00")]);
     let before = tree(&scene.bills());
 
     // The same lines are the same version; nothing is written beside the new run's ledgers.
@@ -229,7 +230,7 @@ fn a_later_run_replaces_estimates(engine: Engine) {
     let second = scene.invoice("2.csv", &[line("acme", "a", "1"), line("acme", "c", "5")]);
     let run = scene.run("2026-10", &[&second], &json!({}));
     assert!(run["customers"][0]["prefix"].as_str().unwrap().ends_with("/v2/"), "{run}");
-    assert_eq!(shown(&scene), [format!("{acme} 6")]);
+    assert_eq!(shown(&scene), [format!("{acme} 6.00")]);
     let after = tree(&scene.bills());
     assert!(
         public(&before).iter().all(|(name, bytes)| after.get(name) == Some(bytes)),
@@ -320,6 +321,22 @@ fn a_run_that_nobody_works_on_is_cancelled(engine: Engine) {
     assert_eq!(asked.status, 202, "{}", asked.text());
     scene.end_of(asked.header("location"));
     assert_eq!(scene.api.get(place).json()["state"], "cancelled");
+}
+
+fn a_run_at_work_is_cancelled(engine: Engine) {
+    let scene = Scene::new(engine);
+    scene.billed("Acme", "acme", 0.0);
+    // Long enough to be reached by a request in the middle of it.
+    let source = scene.invoice("october.csv", &vec![line("acme", "a", "1"); 60_000]);
+    let asked = scene.api.post("/v1/bill_runs", &json!({"billing_period": "2026-10", "sources": [source]}));
+    let place = asked.header("location");
+    while scene.api.get(place).json()["state"] == "queued" {}
+    assert_eq!(scene.api.delete(place).status, 204);
+    let run = scene.end_of(place);
+    assert_eq!((&run["state"], &run["customers"]), (&json!("cancelled"), &json!([])), "{run}");
+    assert!(scene.statements("").is_empty() && tree(&scene.bills()).is_empty());
+    let told = scene.api.trail("action=bill_run.").iter().map(|e| e["action"].clone()).collect::<Vec<_>>();
+    assert_eq!(told, ["bill_run.create", "bill_run.cancel", "bill_run.stop"]);
 }
 
 fn lines_are_explained(engine: Engine) {
