@@ -26,7 +26,7 @@ impl Scratch {
             for entry in std::fs::read_dir(folder)? {
                 let entry = entry?;
                 if entry.file_name().to_string_lossy().starts_with(&own) {
-                    std::fs::remove_dir_all(entry.path())?;
+                    remove(&entry.path());
                 }
             }
             Ok(())
@@ -46,9 +46,16 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            tracing::warn!(folder = %self.0.display(), %error, "could not be removed");
-        }
+        remove(&self.0);
+    }
+}
+
+/// What cannot be removed is in the way of nobody: the next folder has another name.
+fn remove(folder: &Path) {
+    if let Err(error) = std::fs::remove_dir_all(folder)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        tracing::warn!(folder = %folder.display(), %error, "could not be removed");
     }
 }
 

@@ -25,6 +25,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use store::bill_runs::{self, BillRun, State, Taken};
 use store::statements::{self, Filter};
+use tokio::sync::oneshot;
 
 /// How often a lease is renewed, and progress noted.
 const BEAT: Duration = Duration::from_secs(1);
@@ -243,13 +244,16 @@ impl App {
         if run.cancelling {
             watch.cancelled.store(true, Ordering::Relaxed);
         }
-        let beating = tokio::spawn({
-            let (app, watch) = (Arc::clone(self), Arc::clone(watch));
-            async move { app.keep(taken, &watch).await }
-        });
         let request: RunRequest = serde_json::from_str(&run.request).map_err(internal)?;
+        let (done, is_done) = oneshot::channel::<()>();
+        let keeping = tokio::spawn({
+            let (app, watch) = (Arc::clone(self), Arc::clone(watch));
+            async move { app.keep(taken, &watch, is_done).await }
+        });
         let made = self.produce(&run, &request, watch).await;
-        beating.abort();
+        // Waited for, so that no lease is renewed after it is given back.
+        drop(done);
+        drop(keeping.await);
         let outcome = match made {
             Ok(outcome) => outcome,
             Err(Ended::Failed(errors)) => Outcome {
@@ -261,7 +265,7 @@ impl App {
                 Outcome { state: Some(State::Cancelled), report: json!({}), ..Outcome::default() }
             }
             Err(Ended::Cancelled | Ended::GivenUp) => return self.give_back(taken).await,
-            Err(Ended::Error(Error::Internal(why))) => {
+            Err(Ended::Error(Error::Internal(why) | Error::Billing(why))) => {
                 tracing::error!(partner = partner.0, run = id, why, "a bill run failed");
                 let said = "internal error; the server's log says more";
                 let report = json!({"errors": [{"message": said}]});
@@ -274,12 +278,15 @@ impl App {
     }
 
     /// Renew the lease again and again, note how far the run is, and hear whether it is to stop.
-    async fn keep(&self, taken: Taken, watch: &Watch) {
+    async fn keep(&self, taken: Taken, watch: &Watch, mut is_done: oneshot::Receiver<()>) {
         let Ok(billing) = self.billing() else { return };
         let mut last = self.clock.now();
         let mut beat = tokio::time::interval(BEAT.min(billing.setup.lease.unsigned_abs() / 4));
         loop {
-            beat.tick().await;
+            tokio::select! {
+                _ = &mut is_done => return,
+                _ = beat.tick() => {}
+            }
             let now = self.clock.now();
             let until = now.saturating_add(billing.setup.lease).unwrap_or(Timestamp::MAX);
             let input = (taken, watch.json().to_string(), until);
