@@ -84,5 +84,13 @@ fn explain(error: &object_store::Error) -> String {
         cause = inner;
     }
     let innermost = cause.to_string();
-    format!(" ({})", innermost.strip_suffix(": ").unwrap_or(&innermost))
+    let innermost = innermost.strip_suffix(": ").unwrap_or(&innermost);
+    // Where AWS and Azure give credentials to machines of theirs.
+    let asks_the_machine = ["/latest/api/token", "/latest/meta-data/", "/identity/oauth2/token"];
+    if asks_the_machine.iter().any(|path| text.contains(path)) {
+        return format!(
+            " (no key is set in the environment, and this machine has none of its own: {innermost})"
+        );
+    }
+    format!(" ({innermost})")
 }

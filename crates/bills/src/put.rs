@@ -134,10 +134,13 @@ impl Store {
     }
 }
 
-/// Whether trying again changes nothing: no access, or no such bucket.
+/// Whether trying again changes nothing. An upload that is not there may have been completed by a request that was
+/// given up too early.
 fn is_lasting(error: &object_store::Error) -> bool {
-    use object_store::Error::{NotFound, PermissionDenied, Unauthenticated};
-    matches!(error, PermissionDenied { .. } | Unauthenticated { .. } | NotFound { .. })
+    matches!(
+        error,
+        object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. }
+    )
 }
 
 fn vanished(place: &str) -> Error {

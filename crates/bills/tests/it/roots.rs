@@ -72,6 +72,16 @@ fn settings_that_will_not_do() {
         ("s3://bucket", &[("AWS_CA_BUNDLE", "/none.pem")], "AWS_CA_BUNDLE /none.pem: "),
         ("s3://bucket", &[("AWS_TIMEOUT", "soon")], "AWS_… will not do"),
         ("az://container", &[], "AZURE_… will not do"),
+        (
+            "az://container",
+            &[("AZURE_STORAGE_ACCOUNT_NAME", "me"), ("AZURE_STORAGE_ACCOUNT_KEY", "hidden, not base64")],
+            "AZURE_… will not do",
+        ),
+        (
+            "az://container",
+            &[("AZURE_STORAGE_ACCOUNT_NAME", "me"), ("AZURE_STORAGE_SAS_KEY", "sig=hidden&%zz")],
+            "AZURE_… will not do",
+        ),
         ("az://container", &[("AZURE_STORAGE_ENDPOINT", "http://x")], "set AZURE_ALLOW_HTTP=true"),
     ] {
         let settings = more.iter().fold(settings(&key), |settings, (name, value)| settings.with(name, value));
@@ -163,4 +173,18 @@ async fn authorities_of_ones_own() {
     let doubts = tokio::time::timeout(std::time::Duration::from_secs(60), doubting.latest(&bill));
     let error = doubts.await.expect("an end").unwrap_err();
     assert!(error.to_string().contains("certificate"), "{error}");
+}
+
+/// Without keys the machine is asked for some; where there are none, it is said what is missing.
+#[tokio::test]
+async fn nobody_says_who_we_are() {
+    let server = Server::start().await;
+    let settings = settings(&[
+        ("AWS_ENDPOINT_URL", &*format!("http://{}", server.address)),
+        ("AWS_ALLOW_HTTP", "true"),
+        ("AWS_METADATA_ENDPOINT", "http://127.0.0.1:1"),
+    ]);
+    let bills = Bills::open(&format!("s3://{BUCKET}"), &settings).unwrap();
+    let error = bills.writable("").await.unwrap_err().to_string();
+    assert!(error.contains("no key is set in the environment, and this machine has none"), "{error}");
 }
