@@ -134,8 +134,8 @@ fn main() -> std::io::Result<()> {
              10/{day}/2026,{unit} - {category},{category},{meter_id},{sub_category},{meter_cell},{region},{unit},{location},\
              {},{group},/subscriptions/{entitlement}/resourceGroups/{group}/providers/{kind}/res{resource:03}-{customer},\
              new,{},{sign}{},{unit},{sign}{},EUR,{sign}{},USD,,,\
-             \"{{\"\"env\"\":\"\"prod\"\",\"\"cost-center\"\":\"\"{:04}\"\",\"\"owner\"\":\"\"team{}@customer{customer}.example\"\"}}\",\
-             \"{{\"\"UsageType\"\":\"\"ComputeHR\"\",\"\"ImageType\"\":\"\"Canonical\"\",\"\"ServiceType\"\":\"\"Standard_D4s_v5\"\",\"\"VCPUs\"\":4}}\",\
+             \"{{\"\"env\"\":\"\"prod\"\",\"\"cost-center\"\":\"\"{:04}\"\",\"\"owner\"\":\"\"team{}\"\"}}\",\
+             \"{{\"\"ServiceType\"\":\"\"Standard_D4s_v5\"\"}}\",\
              {},1,0001-01-01,{entitlement},Azure subscription {subscription},{credit},,,,,",
             guid(customer, 2),
             guid(customer, 5),

@@ -62,32 +62,39 @@ pub(crate) fn push_own(what: &str, charge: Amount, currency: &str, out: &mut Vec
 struct Final {
     path: PathBuf,
     lines: BufReader<File>,
+    currency: &'static str,
     next: Option<[u8; KEY]>,
 }
 
 /// The lines of all final bills of a customer and month, to be told from new ones.
-pub(crate) struct Finals(Vec<Final>);
+pub(crate) struct Finals {
+    ledgers: Vec<Final>,
+    /// Lines that were passed over: they are not among those that were asked for.
+    missing: u64,
+}
 
 impl Finals {
-    pub(crate) fn open(paths: &[PathBuf]) -> Result<Finals, Failure> {
+    /// Those in a currency.
+    pub(crate) fn open(paths: &[PathBuf], currency: &'static str) -> Result<Finals, Failure> {
         let mut finals = Vec::new();
         for path in paths {
             let file = File::open(path).map_err(Failure::io("cannot open the ledger", path))?;
-            let mut last = Final { path: path.clone(), lines: BufReader::new(file), next: None };
+            let mut last = Final { path: path.clone(), lines: BufReader::new(file), currency, next: None };
             if last.line()? != HEADER.trim_end() {
                 return Err(no_ledger(path));
             }
             last.advance()?;
             finals.push(last);
         }
-        Ok(Finals(finals))
+        Ok(Finals { ledgers: finals, missing: 0 })
     }
 
     /// Whether a line is billed already; it then counts no more. To be asked in the lines' order.
     pub(crate) fn take(&mut self, key: &[u8; KEY]) -> Result<bool, Failure> {
-        for last in &mut self.0 {
+        for last in &mut self.ledgers {
             while last.next.is_some_and(|next| next < *key) {
                 last.advance()?;
+                self.missing += 1;
             }
             if last.next == Some(*key) {
                 last.advance()?;
@@ -97,8 +104,15 @@ impl Finals {
         Ok(false)
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// How many final lines were not asked for, when all have been.
+    pub(crate) fn missing(&mut self) -> Result<u64, Failure> {
+        for last in &mut self.ledgers {
+            while last.next.is_some() {
+                last.advance()?;
+                self.missing += 1;
+            }
+        }
+        Ok(self.missing)
     }
 }
 
@@ -110,7 +124,14 @@ impl Final {
     }
 
     fn advance(&mut self) -> Result<(), Failure> {
-        let line = self.line()?;
+        let line = loop {
+            let line = self.line()?;
+            // The last lines are not Microsoft's, and have no key.
+            let of = line.split(',').nth(4);
+            if of.is_none_or(|of| of == self.currency) || line.starts_with(',') {
+                break line;
+            }
+        };
         let digits = line.split(',').next().unwrap_or_default();
         self.next = None;
         if !digits.is_empty() {

@@ -1,4 +1,24 @@
 //! The partner billing engine: from Microsoft's line items to every customer's bill, to the cent.
+//!
+//! [`run`] reads the files of a [`Job`] and stages bills in a folder; nothing here knows a clock, a database, a network or
+//! where bills are published. The same job gives the same bytes: in any order of lines, at any number of threads, in any split
+//! into files.
+//!
+//! A run has two halves. *Reading*: every file is cut into blocks of whole records (`source`), scanned for its cells (`scan`),
+//! and each line is read (`line`), priced (`price`) and turned into a row (`row`): the cells that its customer may see, and beside
+//! them what the ledger needs. Rows go to a spool (`spool`) in sorted runs. *Writing*: the runs of a customer are merged, and its
+//! files written in one go (`writing`). Whatever is wrong with the input is found in the first half, before there is any bill.
+//!
+//! Staged, for each customer:
+//!
+//! - `{id}/bill.csv`, `{id}/bill.focus.csv`, `{id}/bill.focus.parquet` (by option), `{id}/statement.json`,
+//!   `{id}/statement.html`: what is published. A customer with lines in several currencies has a bill in each, all in the same
+//!   folder: `{id}/bill.EUR.csv`, `{id}/bill.focus.EUR.csv`, `{id}/statement.EUR.json` and so on, and then none without a code.
+//! - `ledgers/{id}.csv` (or `ledgers/{id}.EUR.csv`): for each line of `bill.csv`, in its order, what it cost and which rule priced
+//!   it from what. The partner's alone. Given back as `final_ledgers`, its lines are not billed again.
+//!
+//! What a bill shows is a list of columns (`columns`); everything else is left out, columns that nobody knows yet too. FOCUS rows
+//! and statements are made from what the bill shows, so they cannot say more.
 
 pub mod amount;
 pub mod currency;
@@ -14,6 +34,7 @@ mod jsonl;
 mod layout;
 mod ledger;
 mod line;
+mod parquet;
 mod price;
 mod reading;
 mod render;
@@ -34,4 +55,4 @@ pub use job::{BilledCustomer, Bounds, Correction, Input, Job, Progress, Rate};
 pub use period::BillingPeriod;
 pub use report::RunReport;
 pub use rule::{EarnedCredit, NewPriceRule, Percent, PriceRule, RuleKind};
-pub use run::run;
+pub use run::{run, split};

@@ -76,11 +76,6 @@ impl<'a> Row<'a> {
         taken
     }
 
-    /// How many bytes it has.
-    pub(crate) fn len(self) -> usize {
-        self.0.len()
-    }
-
     pub(crate) fn bytes(self) -> &'a [u8] {
         self.0
     }

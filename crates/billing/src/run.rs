@@ -17,7 +17,20 @@ use std::sync::atomic::Ordering;
 /// # Errors
 /// What is wrong with the files or with the job, all of it at once; nothing is then left in `job.out`.
 pub fn run(job: &Job, progress: &dyn Progress) -> Result<RunReport, Failure> {
-    let result = staged(job, progress);
+    whole_or_nothing(job, progress, true)
+}
+
+/// Like [`run`], but writes `bill.csv` alone: what the benches compare with others that do no more.
+///
+/// # Errors
+/// As [`run`].
+#[doc(hidden)]
+pub fn split(job: &Job, progress: &dyn Progress) -> Result<RunReport, Failure> {
+    whole_or_nothing(job, progress, false)
+}
+
+fn whole_or_nothing(job: &Job, progress: &dyn Progress, whole: bool) -> Result<RunReport, Failure> {
+    let result = staged(job, progress, whole);
     if result.is_err() {
         // Whatever is there was staged by this run: the folder was empty.
         clear(job);
@@ -33,7 +46,7 @@ fn clear(job: &Job) {
     }
 }
 
-fn staged(job: &Job, progress: &dyn Progress) -> Result<RunReport, Failure> {
+fn staged(job: &Job, progress: &dyn Progress, whole: bool) -> Result<RunReport, Failure> {
     let prices = Prices::of(job)?;
     let members = members(&job.inputs)?;
     let reading = Reading::of(job, &prices, &members, progress)?;
@@ -48,6 +61,7 @@ fn staged(job: &Job, progress: &dyn Progress) -> Result<RunReport, Failure> {
         progress,
         bytes,
         lines,
+        whole,
     }
     .run()?;
 

@@ -70,10 +70,12 @@ impl Scan {
                 record_ends ^= bit;
             }
             let mut left = ends;
-            while left != 0 {
-                self.ends.push(at as u32 + left.trailing_zeros());
-                left &= left - 1;
-            }
+            let more = std::iter::repeat_with(|| {
+                let bit = left.trailing_zeros();
+                left &= left.wrapping_sub(1);
+                at as u32 + bit
+            });
+            self.ends.extend(more.take(ends.count_ones() as usize));
             at += 64;
         }
     }

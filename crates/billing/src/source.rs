@@ -285,10 +285,14 @@ impl<'a> Blocks<'a> {
 
     /// Reads on, until there are so many bytes or no more.
     fn fill(&mut self, bytes: &mut Vec<u8>, wanted: usize) -> Result<(), (u64, String)> {
-        let missing = wanted.saturating_sub(bytes.len()) as u64;
-        match (&mut *self.reader).take(missing).read_to_end(bytes) {
+        let had = bytes.len();
+        bytes.resize(wanted.max(had), 0);
+        let read = read_up_to(&mut self.reader, &mut bytes[had..]);
+        let wanted = bytes.len() - had;
+        bytes.truncate(had + *read.as_ref().unwrap_or(&0));
+        match read {
             Ok(read) => {
-                self.at_end = (read as u64) < missing;
+                self.at_end = read < wanted;
                 Ok(())
             }
             Err(e) => {

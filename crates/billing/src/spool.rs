@@ -1,7 +1,7 @@
 //! Where priced lines wait until all are read: a file per thread, in which each bill's lines lie in sorted runs.
 
 use crate::failure::Failure;
-use crate::row::{KEY, Row};
+use crate::row::{HEAD, KEY, Row};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
@@ -15,6 +15,16 @@ const ARENA: usize = 48 << 20;
 /// Before each run, where the bill's run before it is: 8 bytes offset, 4 bytes length; 0 for none. So memory grows with
 /// bills, and not with lines.
 const LINK: usize = 12;
+
+/// A row in a file: its head, then how many bytes of the cells are those of the row before it (4 bytes), then the other cells.
+/// The lines of a customer have much in common, and what is not written need not be read.
+const PREFIX: usize = HEAD + 4;
+
+/// How many bytes both begin with.
+fn common(a: &[u8], b: &[u8]) -> usize {
+    let blocks = a.chunks_exact(16).zip(b.chunks_exact(16)).take_while(|(a, b)| a == b).count() * 16;
+    blocks + a[blocks..].iter().zip(&b[blocks..]).take_while(|(a, b)| a == b).count()
+}
 
 /// A run in a spool file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -72,16 +82,20 @@ impl Spool {
             if self.last.len() <= bill {
                 self.last.resize(bill + 1, (Run::default(), 0));
             }
-            let (before, bytes) = self.last[bill];
-            self.out.extend_from_slice(&before.offset.to_le_bytes());
-            self.out.extend_from_slice(&before.length.to_le_bytes());
+            let (last, bytes) = self.last[bill];
+            self.out.extend_from_slice(&last.offset.to_le_bytes());
+            self.out.extend_from_slice(&last.length.to_le_bytes());
             let offset = self.written + self.out.len() as u64;
-            let mut length = 0;
+            let (mut length, mut before): (usize, &[u8]) = (0, &[]);
             for (_, begin) in of_bill {
-                if let Some(row) = rows.get(*begin as usize..).and_then(Row::first) {
-                    self.out.extend_from_slice(row.bytes());
-                    length += row.len();
-                }
+                let Some(row) = rows.get(*begin as usize..).and_then(Row::first) else { continue };
+                let (head, cells) = row.bytes().split_at(HEAD);
+                let shared = common(before, cells);
+                self.out.extend_from_slice(head);
+                self.out.extend_from_slice(&(shared as u32).to_le_bytes());
+                self.out.extend_from_slice(&cells[shared..]);
+                length += PREFIX + cells.len() - shared;
+                before = cells;
                 if self.out.len() >= 1 << 20 {
                     write(&self.file, &self.path, &mut self.out, &mut self.written)?;
                 }
@@ -127,38 +141,71 @@ struct Reader<'a> {
     spool: &'a Spool,
     /// What is still to be read from the file.
     left: Run,
-    /// Larger than what is in it, which lies from `at` to `to`: so it is not cleared for every reading.
-    buffer: Vec<u8>,
+    buffers: Pair,
+    /// What is in the first buffer, which is larger, lies from `at` to `to`: so it is not cleared for every reading.
     at: usize,
     to: usize,
     step: usize,
 }
 
+/// What was read from a file, and the row that it makes.
+#[derive(Default)]
+pub(crate) struct Pair {
+    read: Vec<u8>,
+    row: Vec<u8>,
+}
+
 impl Reader<'_> {
-    /// Reads until there is a whole row, or nothing.
-    fn fill(&mut self) -> Result<(), Failure> {
-        while self.row().is_none() && self.left.length > 0 {
-            self.buffer.copy_within(self.at..self.to, 0);
-            (self.at, self.to) = (0, self.to - self.at);
-            let more = self.step.max(self.to).min(self.left.length as usize);
-            if self.buffer.len() < self.to + more {
-                self.buffer.resize(self.to + more, 0);
+    /// How long the next row is in the file, if that is known already.
+    fn length(&self) -> Option<usize> {
+        let head = self.buffers.read[self.at..self.to].first_chunk::<PREFIX>()?;
+        let number =
+            |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]) as usize;
+        Some(PREFIX + (number(0) - HEAD) - number(HEAD))
+    }
+
+    /// Goes to the next row; false if there is none.
+    fn advance(&mut self) -> Result<bool, Failure> {
+        let length = loop {
+            match self.length() {
+                Some(length) if length <= self.to - self.at => break length,
+                _ if self.left.length == 0 => return Ok(false),
+                _ => self.fill()?,
             }
-            self.spool.read(&mut self.buffer[self.to..self.to + more], self.left.offset)?;
-            self.to += more;
-            self.left =
-                Run { offset: self.left.offset + more as u64, length: self.left.length - more as u32 };
+        };
+        let Pair { read, row } = &mut self.buffers;
+        let (head, rest) = read[self.at..self.at + length].split_at(HEAD);
+        let (shared, cells) = rest.split_at(PREFIX - HEAD);
+        let shared = shared.iter().rev().fold(0, |number, byte| number << 8 | usize::from(*byte));
+        // What is shared with the row before is there already.
+        row.resize(HEAD + shared, 0);
+        row[..HEAD].copy_from_slice(head);
+        row.extend_from_slice(cells);
+        self.at += length;
+        Ok(true)
+    }
+
+    fn fill(&mut self) -> Result<(), Failure> {
+        let read = &mut self.buffers.read;
+        read.copy_within(self.at..self.to, 0);
+        (self.at, self.to) = (0, self.to - self.at);
+        let more = self.step.max(self.to).min(self.left.length as usize);
+        if read.len() < self.to + more {
+            read.resize(self.to + more, 0);
         }
+        self.spool.read(&mut read[self.to..self.to + more], self.left.offset)?;
+        self.to += more;
+        self.left = Run { offset: self.left.offset + more as u64, length: self.left.length - more as u32 };
         Ok(())
     }
 
     fn row(&self) -> Option<Row<'_>> {
-        Row::first(&self.buffer[self.at..self.to])
+        Row::first(&self.buffers.row)
     }
 }
 
 /// Buffers of readers, kept for the next bill.
-pub(crate) type Buffers = Vec<Vec<u8>>;
+pub(crate) type Buffers = Vec<Pair>;
 
 /// Memory for reading one bill's runs, and the least and most for one of them.
 const READING: usize = 24 << 20;
@@ -186,19 +233,16 @@ impl<'a> Merge<'a> {
         let step = (READING / found.len().max(1)).clamp(STEPS.0, STEPS.1);
         let mut merge = Merge { runs: Vec::with_capacity(found.len()), heap: BinaryHeap::new() };
         for (spool, left) in found {
-            let buffer = buffers.pop().unwrap_or_default();
-            merge.runs.push(Reader { spool, left, buffer, at: 0, to: 0, step });
-            merge.refill(merge.runs.len() - 1)?;
+            let buffers = buffers.pop().unwrap_or_default();
+            let mut reader = Reader { spool, left, buffers, at: 0, to: 0, step };
+            if reader.advance()?
+                && let Some(row) = reader.row()
+            {
+                merge.heap.push(Reverse((row.key(), merge.runs.len())));
+            }
+            merge.runs.push(reader);
         }
         Ok(merge)
-    }
-
-    fn refill(&mut self, run: usize) -> Result<(), Failure> {
-        self.runs[run].fill()?;
-        if let Some(row) = self.runs[run].row() {
-            self.heap.push(Reverse((row.key(), run)));
-        }
-        Ok(())
     }
 
     /// Hands out the rows one after the other.
@@ -212,13 +256,11 @@ impl<'a> Merge<'a> {
                 run = self.first_twin(key, run);
             }
             let reader = &mut self.runs[run];
-            if let Some(row) = Row::first(&reader.buffer[reader.at..reader.to]) {
-                let length = row.len();
+            if let Some(row) = reader.row() {
                 take(row)?;
-                reader.at += length;
             }
-            reader.fill()?;
-            let next = reader.row().map(|row| Reverse((row.key(), run)));
+            let next =
+                if reader.advance()? { reader.row().map(|row| Reverse((row.key(), run))) } else { None };
             current = match (next, self.heap.peek_mut()) {
                 (Some(next), Some(mut top)) if *top > next => Some(std::mem::replace(&mut *top, next)),
                 (Some(next), _) => Some(next),
@@ -244,6 +286,6 @@ impl<'a> Merge<'a> {
 
     /// Keeps the buffers for the next.
     pub(crate) fn finish(self, buffers: &mut Buffers) {
-        buffers.extend(self.runs.into_iter().map(|run| run.buffer));
+        buffers.extend(self.runs.into_iter().map(|run| run.buffers));
     }
 }

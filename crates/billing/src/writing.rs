@@ -7,6 +7,7 @@ use crate::failure::Failure;
 use crate::focus;
 use crate::job::{BilledCustomer, Correction, Job, Progress};
 use crate::ledger::{self, Finals};
+use crate::parquet;
 use crate::price::{CHARGE_PLACES, Prices, exchanged};
 use crate::reading::{Worker, each};
 use crate::render::push_text;
@@ -30,6 +31,8 @@ pub(crate) struct Writing<'a> {
     pub(crate) progress: &'a dyn Progress,
     pub(crate) bytes: u64,
     pub(crate) lines: u64,
+    /// Whether more than `bill.csv` is written.
+    pub(crate) whole: bool,
 }
 
 /// One bill of a customer, and the cost of its lines, billed before or now.
@@ -42,6 +45,8 @@ pub(crate) struct Billed {
 #[derive(Default)]
 struct Pen {
     buffers: Buffers,
+    /// Of files, for the next.
+    outputs: Vec<Vec<u8>>,
     done: Vec<Billed>,
 }
 
@@ -146,8 +151,8 @@ impl<'a> Writing<'a> {
         let code = currency.code();
         let corrections: Vec<&Correction> =
             customer.corrections.iter().filter(|correction| correction.currency == currency).collect();
-        let mut finals = Finals::open(&customer.final_ledgers)?;
-        let is_correction = !finals.is_empty();
+        let mut finals = Finals::open(&customer.final_ledgers, code)?;
+        let is_correction = !customer.final_ledgers.is_empty();
         let kinds = self.workers.iter().fold(0, |kinds, worker| {
             let bill = worker.bills.get(&(i, currency));
             kinds | bill.map_or(0, |bill| worker.kinds[*bill as usize])
@@ -165,9 +170,14 @@ impl<'a> Writing<'a> {
         let mut out = match job.dry_run {
             true => None,
             false => Some(Files {
-                bill: Output::create(name("bill", "csv"))?,
-                focus: Output::create(name("bill.focus", "csv"))?,
-                ledger: Output::create(ledger.clone())?,
+                bill: Output::create(name("bill", "csv"), pen)?,
+                focus: Output::create(name("bill.focus", "csv"), pen)?,
+                ledger: Output::create(ledger.clone(), pen)?,
+                parquet: match job.parquet && self.whole {
+                    true => Some(parquet::Writer::create(name("bill.focus", "parquet"))?),
+                    false => None,
+                },
+                whole: self.whole,
                 focus_rows: focus::Writer::of(&focus::Bill {
                     customer_id: customer.id,
                     customer: &customer.name,
@@ -212,8 +222,13 @@ impl<'a> Writing<'a> {
             files.bill.buffer.push(b',');
             files.bill.buffer.extend_from_slice(code.as_bytes());
             files.bill.buffer.push(b'\n');
+            if !files.whole {
+                return files.flush();
+            }
             ledger::push(row, &charge, code, self.prices, &mut files.ledger.buffer);
+            let begin = files.focus.buffer.len();
             files.focus_rows.line(row, &charge, &mut files.focus.buffer);
+            files.parquet(begin)?;
             files.flush()
         })?;
         merge.finish(&mut pen.buffers);
@@ -223,6 +238,7 @@ impl<'a> Writing<'a> {
         let total = exact.rounded(currency.minor_unit());
         let rounding = total - exact;
         if let Some(files) = &mut out {
+            let begin = files.focus.buffer.len();
             for correction in &corrections {
                 let text = format!("Correction of {}, version {}", correction.period, correction.version);
                 let days = Some((correction.period.first_day(), correction.period.end()));
@@ -235,6 +251,7 @@ impl<'a> Writing<'a> {
                 ledger::push_own("rounding", rounding, code, &mut files.ledger.buffer);
                 files.focus_rows.own("Rounding", rounding, None, &mut files.focus.buffer);
             }
+            files.parquet(begin)?;
         }
 
         let (mut before, mut cost) = (Amount::ZERO, Amount::ZERO);
@@ -263,15 +280,18 @@ impl<'a> Writing<'a> {
             ledger: None,
             is_correction,
         };
-        bill.held_back = held_back(job, customer, &bill);
+        bill.held_back = held_back(job, customer, &bill, finals.missing()?);
         let is_empty = sums.lines == 0 && corrections.is_empty();
         if let Some(files) = out {
-            files.finish()?;
+            files.finish(pen)?;
             if is_empty {
-                for path in [name("bill", "csv"), name("bill.focus", "csv"), ledger] {
+                let parquet = job.parquet.then(|| name("bill.focus", "parquet"));
+                for path in
+                    [name("bill", "csv"), name("bill.focus", "csv"), ledger].into_iter().chain(parquet)
+                {
                     std::fs::remove_file(&path).map_err(Failure::io("cannot remove", &path))?;
                 }
-            } else {
+            } else if self.whole {
                 let statement = Statement::of(
                     job,
                     Made {
@@ -306,13 +326,21 @@ struct Sums {
     costs: BTreeMap<[u8; 3], (Amount, Amount)>,
 }
 
-/// Why a bill is beyond the bounds, in words.
-fn held_back(job: &Job, customer: &BilledCustomer, bill: &CustomerBill) -> Vec<String> {
+/// Why a bill is beyond the bounds, in words. `finals`: lines of final bills that were not found again.
+fn held_back(job: &Job, customer: &BilledCustomer, bill: &CustomerBill, finals: u64) -> Vec<String> {
     let mut why = Vec::new();
     if customer.released {
         return why;
     }
     let currency = bill.currency;
+    // The same lines in files of another kind look like new ones.
+    if bill.is_correction && bill.billed_before.lines == 0 && bill.lines >= finals && finals > 0 {
+        why.push(format!(
+            "none of the {finals} lines that are final already is among these {}: is it the same invoice in files of another \
+             kind?",
+            bill.lines
+        ));
+    }
     if let Some(most) = job.bounds.max_lines.filter(|most| bill.lines > *most) {
         why.push(format!("{} lines, where at most {most} pass", bill.lines));
     }
@@ -338,9 +366,19 @@ struct Files {
     focus: Output,
     ledger: Output,
     focus_rows: focus::Writer,
+    parquet: Option<parquet::Writer>,
+    whole: bool,
 }
 
 impl Files {
+    /// The FOCUS rows from there on as Parquet too, where that is wanted.
+    fn parquet(&mut self, begin: usize) -> Result<(), Failure> {
+        match &mut self.parquet {
+            Some(parquet) => parquet.push(&self.focus.buffer[begin..]),
+            None => Ok(()),
+        }
+    }
+
     fn flush(&mut self) -> Result<(), Failure> {
         for output in [&mut self.bill, &mut self.focus, &mut self.ledger] {
             if output.buffer.len() >= 256 << 10 {
@@ -350,10 +388,12 @@ impl Files {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<(), Failure> {
-        self.bill.flush()?;
-        self.focus.flush()?;
-        self.ledger.flush()
+    fn finish(self, pen: &mut Pen) -> Result<(), Failure> {
+        for mut output in [self.bill, self.focus, self.ledger] {
+            output.flush()?;
+            pen.outputs.push(output.buffer);
+        }
+        self.parquet.map_or(Ok(()), parquet::Writer::finish)
     }
 }
 
@@ -364,9 +404,9 @@ struct Output {
 }
 
 impl Output {
-    fn create(path: PathBuf) -> Result<Output, Failure> {
+    fn create(path: PathBuf, pen: &mut Pen) -> Result<Output, Failure> {
         let file = File::create_new(&path).map_err(Failure::io("cannot create", &path))?;
-        Ok(Output { path, file, buffer: Vec::new() })
+        Ok(Output { path, file, buffer: pen.outputs.pop().unwrap_or_default() })
     }
 
     fn flush(&mut self) -> Result<(), Failure> {

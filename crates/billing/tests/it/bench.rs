@@ -149,8 +149,8 @@ impl Bench {
         self
     }
 
-    pub(crate) fn rule(&mut self, json: serde_json::Value) -> &mut Bench {
-        let details = NewPriceRule::parse(&domain::Json::from(&json), domain::Handling::Strict).unwrap();
+    pub(crate) fn rule(&mut self, json: &serde_json::Value) -> &mut Bench {
+        let details = NewPriceRule::parse(&domain::Json::from(json), domain::Handling::Strict).unwrap();
         self.job.rules.push(PriceRule { id: self.job.rules.len() as i64 + 1, details });
         self
     }

@@ -79,6 +79,20 @@ fn corrections_are_carried_onto_the_bill() {
 }
 
 #[test]
+fn a_final_month_in_files_of_another_kind_is_held_back() {
+    let mut bench = Bench::new();
+    finalized(&mut bench, &["8", "4"]);
+    for (costs, held) in [(vec!["8.0", "4.0"], true), (vec!["8.0"], false), (vec!["8", "4.0", "1"], false)] {
+        bench.job.inputs.clear();
+        let lines: Vec<_> = costs.iter().map(|cost| usage(cost)).collect();
+        bench.file("g", &csv_of(USAGE, &lines));
+        let report = bench.run().unwrap();
+        assert_eq!(!report.customers[0].held_back.is_empty(), held, "{costs:?}");
+        assert_eq!(report.customers[0].staged.is_none(), held);
+    }
+}
+
+#[test]
 fn what_is_no_ledger_is_refused() {
     for text in ["", "a,b\n", "Line,Cost,CostCurrency,Charge,ChargeCurrency,RuleId,Rule,PricedFrom\nxyz,1\n"]
     {

@@ -140,7 +140,7 @@ fn rules() {
         let mut bench = Bench::new();
         bench.file("f", &csv_of(USAGE, std::slice::from_ref(line)));
         for rule in &rules {
-            bench.rule(rule.clone());
+            bench.rule(rule);
         }
         bench.run().unwrap();
         assert_eq!(bench.column("1/bill.csv", "Charge")[0], charge, "{rules:?}");
@@ -181,7 +181,7 @@ fn earned_credit_and_credits() {
         let mut bench = Bench::new();
         let line = with(licence("-8"), &[("UnitPrice", "10"), ("BillableQuantity", quantity)]);
         bench.file("f", &csv_of(RECONCILIATION, &[line]));
-        bench.rule(json!({"name": "d", "kind": "discount", "percentage": 5}));
+        bench.rule(&json!({"name": "d", "kind": "discount", "percentage": 5}));
         bench.run().unwrap();
         assert_eq!(bench.column("1/bill.csv", "Charge"), ["-9.5"]);
     }
