@@ -7,7 +7,7 @@ use crate::progress::RunBar;
 use anyhow::{Context, bail};
 use app::Clock;
 use app::billing::{RunRequest, Watch};
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use domain::Handling;
 use domain::json::Json;
 use serde_json::{Value, json};
@@ -17,39 +17,7 @@ use std::sync::Arc;
 /// Make bills, and verify them.
 #[derive(Subcommand)]
 pub(crate) enum BillCommand {
-    /// Make the bills of a month from the files of Microsoft's invoice, here and now, without a server. A later run of
-    /// the same month replaces its bills as long as they are estimates.
-    Run {
-        /// The month, such as 2026-10.
-        #[arg(long, value_name = "MONTH")]
-        period: String,
-        /// All files of the invoice: paths, `s3://bucket/key` or `az://container/key`; CSV, plain, .gz or .zip, or the
-        /// folder of a Graph export.
-        #[arg(required = true, value_name = "FILE")]
-        files: Vec<String>,
-        /// The partner's name.
-        #[arg(long, default_value = "default")]
-        partner: String,
-        /// Microsoft's invoice: only its lines count.
-        #[arg(long, value_name = "ID")]
-        invoice_id: Option<String>,
-        /// Turn a currency into another, such as `EUR/USD=1.0821`; repeat it for others.
-        #[arg(long, value_name = "FROM/TO=RATE")]
-        rate: Vec<String>,
-        /// Make the bills final at once.
-        #[arg(long)]
-        finalize: bool,
-        /// Say what would come of it, and write nothing.
-        #[arg(long)]
-        dry_run: bool,
-        /// Print the report as JSON.
-        #[arg(long)]
-        json: bool,
-        #[command(flatten)]
-        billing: BillingArgs,
-        #[command(flatten)]
-        platform: Platform,
-    },
+    Run(Box<RunArgs>),
     /// Check every bill below a folder: manifests, digests and sums. Exit status 1 if something is wrong.
     Verify {
         /// A folder below the root of bills; or a root itself, as a path or a URL [default: all bills]
@@ -64,59 +32,87 @@ pub(crate) enum BillCommand {
     },
 }
 
+/// Make the bills of a month from the files of Microsoft's invoice, here and now, without a server. A later run of
+/// the same month replaces its bills as long as they are estimates.
+#[derive(Args)]
+pub(crate) struct RunArgs {
+    /// The month, such as 2026-10.
+    #[arg(long, value_name = "MONTH")]
+    period: String,
+    /// All files of the invoice: paths, `s3://bucket/key` or `az://container/key`; CSV, plain, .gz or .zip, or the
+    /// folder of a Graph export.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<String>,
+    /// The partner's name.
+    #[arg(long, default_value = "default")]
+    partner: String,
+    /// Microsoft's invoice: only its lines count.
+    #[arg(long, value_name = "ID")]
+    invoice_id: Option<String>,
+    /// Turn a currency into another, such as `EUR/USD=1.0821`; repeat it for others.
+    #[arg(long, value_name = "FROM/TO=RATE")]
+    rate: Vec<String>,
+    /// Make the bills final at once.
+    #[arg(long)]
+    finalize: bool,
+    /// Say what would come of it, and write nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Print the report as JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    billing: BillingArgs,
+    #[command(flatten)]
+    platform: Platform,
+}
+
 pub(crate) async fn run(command: BillCommand) -> anyhow::Result<()> {
     match command {
-        BillCommand::Run {
-            period,
-            files,
-            partner,
-            invoice_id,
-            rate,
-            finalize,
-            dry_run,
-            json,
-            billing,
-            platform,
-        } => {
-            let sources = files.iter().map(|file| source(file)).collect::<anyhow::Result<Vec<_>>>()?;
-            let rates = rate.iter().map(|rate| currency_rate(rate)).collect::<anyhow::Result<Vec<_>>>()?;
-            let body = json!({
-                "billing_period": period, "sources": sources, "invoice_id": invoice_id, "currency_rates": rates,
-                "finalize": finalize,
-            });
-            let request = RunRequest::parse(&Json::from(&body), Handling::Strict)?;
-            let app = Arc::new(platform.open(Clock::System).await?.with_billing(billing.setup(1))?);
-            let partner = partner_named(&app, &partner).await?.id;
-            let watch = Arc::new(Watch::default());
-            let bar = RunBar::start(&watch);
-            let interrupted = tokio::spawn({
-                let watch = Arc::clone(&watch);
-                async move {
-                    if tokio::signal::ctrl_c().await.is_ok() {
-                        watch.cancel();
-                    }
-                }
-            });
-            let ran = match dry_run {
-                true => app.dry_run_bills(partner, request, &watch).await,
-                false => app.run_bills(partner, request, &watch).await,
-            };
-            interrupted.abort();
-            bar.end();
-            app.close().await;
-            let report = ran?;
-            if json {
-                println!("{report:#}");
-            } else {
-                print_report(&report);
-            }
-            match report["state"].as_str() {
-                Some("succeeded") => Ok(()),
-                _ if dry_run => bail!("this would fail"),
-                state => bail!("the run is {}; no bill was changed", state.unwrap_or("lost")),
+        BillCommand::Run(args) => make(*args).await,
+        BillCommand::Verify { folder, bills, json } => verify(&folder, &bills, json).await,
+    }
+}
+
+async fn make(args: RunArgs) -> anyhow::Result<()> {
+    let RunArgs { period, files, partner, invoice_id, rate, finalize, dry_run, json, billing, platform } =
+        args;
+    let sources = files.iter().map(|file| source(file)).collect::<anyhow::Result<Vec<_>>>()?;
+    let rates = rate.iter().map(|rate| currency_rate(rate)).collect::<anyhow::Result<Vec<_>>>()?;
+    let body = json!({
+        "billing_period": period, "sources": sources, "invoice_id": invoice_id, "currency_rates": rates,
+        "finalize": finalize,
+    });
+    let request = RunRequest::parse(&Json::from(&body), Handling::Strict)?;
+    let app = Arc::new(platform.open(Clock::System).await?.with_billing(billing.setup(1))?);
+    let partner = partner_named(&app, &partner).await?.id;
+    let watch = Arc::new(Watch::default());
+    let bar = RunBar::start(&watch);
+    let interrupted = tokio::spawn({
+        let watch = Arc::clone(&watch);
+        async move {
+            if tokio::signal::ctrl_c().await.is_ok() {
+                watch.cancel();
             }
         }
-        BillCommand::Verify { folder, bills, json } => verify(&folder, &bills, json).await,
+    });
+    let ran = match dry_run {
+        true => app.dry_run_bills(partner, request, &watch).await,
+        false => app.run_bills(partner, request, &watch).await,
+    };
+    interrupted.abort();
+    bar.end();
+    app.close().await;
+    let report = ran?;
+    if json {
+        println!("{report:#}");
+    } else {
+        print_report(&report);
+    }
+    match report["state"].as_str() {
+        Some("succeeded") => Ok(()),
+        _ if dry_run => bail!("this would fail"),
+        state => bail!("the run is {}; no bill was changed", state.unwrap_or("lost")),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The lines of a bill, each with the rule that priced it.
 
+use super::publish::ledger_key;
 use super::runs::report;
-use super::work::ledger_key;
 use super::{Scratch, of_store};
 use crate::access::{Act, Call};
 use crate::paging::{self, Paging};

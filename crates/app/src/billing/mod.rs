@@ -6,6 +6,7 @@
 pub(crate) mod health;
 mod lines;
 mod plan;
+mod publish;
 mod request;
 mod rules;
 mod runs;

@@ -23,7 +23,8 @@ pub(super) struct Outcome {
     pub(super) report: Value,
     /// Microsoft's invoice.
     pub(super) invoice_id: Option<String>,
-    pub(super) settlement: Settlement,
+    /// `None` if the run changes nothing.
+    pub(super) settlement: Option<Settlement>,
 }
 
 /// What a run that succeeded changes.
@@ -75,10 +76,14 @@ impl App {
                         );
                         return Ok(());
                     }
-                    if state == State::Succeeded {
-                        succeed(tx, taken.partner, request, run, outcome, *now).await?;
+                    if let Some(settlement) = &outcome.settlement {
+                        let invoice = outcome.invoice_id.as_deref();
+                        succeed(tx, taken.partner, request, run, invoice, settlement, *now).await?;
                     }
-                    let entry = Entry { after: Some(short), ..Entry::new(action(state), object(taken.id)) };
+                    let entry = Entry {
+                        after: Some(short),
+                        ..Entry::new(action(state, outcome.settlement.is_some()), object(taken.id))
+                    };
                     audit::append(tx, secrets, &Call::of_billing(taken.partner), &entry, *now).await?;
                     tracing::info!(
                         partner = taken.partner.0,
@@ -93,9 +98,9 @@ impl App {
     }
 }
 
-fn action(state: State) -> &'static str {
+fn action(state: State, has_changed_anything: bool) -> &'static str {
     match state {
-        State::Succeeded => "bill_run.succeed",
+        _ if has_changed_anything => "bill_run.succeed",
         State::Cancelled => "bill_run.stop",
         _ => "bill_run.fail",
     }
@@ -106,10 +111,11 @@ async fn succeed(
     partner: PartnerId,
     request: &RunRequest,
     run: &BillRun,
-    outcome: &Outcome,
+    invoice_id: Option<&str>,
+    settlement: &Settlement,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let Settlement { published, faults, carried } = &outcome.settlement;
+    let Settlement { published, faults, carried } = settlement;
     let period = &run.billing_period;
     for bill in published {
         let kept = Bill {
@@ -125,14 +131,12 @@ async fn succeed(
         };
         if bill.is_correction {
             statements::correct(tx, partner, &kept).await?;
-        } else if !statements::put(tx, partner, &kept, outcome.invoice_id.as_deref(), run.created_at, now)
-            .await?
-        {
+        } else if !statements::put(tx, partner, &kept, invoice_id, run.created_at, now).await? {
             // It is final, and the engine was told so: that month can only be corrected.
             return Err(Error::Internal(format!("customer {} has a final bill of {period}", bill.customer)));
         }
     }
-    withdraw_others(tx, partner, run, outcome).await?;
+    withdraw_others(tx, partner, run, settlement).await?;
     let billed: BTreeSet<i64> = published.iter().filter(|b| !b.is_correction).map(|b| b.customer.0).collect();
     for (customer, correction) in carried {
         let is_on_it = billed.contains(customer);
@@ -163,9 +167,9 @@ async fn withdraw_others(
     tx: &mut Tx,
     partner: PartnerId,
     run: &BillRun,
-    outcome: &Outcome,
+    settlement: &Settlement,
 ) -> Result<(), Error> {
-    let Settlement { published, faults, .. } = &outcome.settlement;
+    let Settlement { published, faults, .. } = settlement;
     let estimates = Filter {
         status: Some(Status::Estimated),
         billing_period: Some(run.billing_period.clone()),

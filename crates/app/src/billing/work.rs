@@ -5,20 +5,16 @@
 
 use super::plan::{Plan, rates};
 use super::request::RunRequest;
-use super::runs::{begin, internal, released, view, without_customers};
-use super::settle::{Outcome, Published, Settlement};
+use super::runs::{begin, internal, released, report, view, without_customers};
+use super::settle::{Outcome, Settlement};
 use super::{Scratch, plan};
 use crate::access::Call;
 use crate::{App, Error};
-use ::billing::report::CustomerBill;
 use ::billing::{Failure, Input, Job, RunReport};
-use bills::{BillPrefix, ManifestHead};
 use domain::PartnerId;
-use futures_util::FutureExt;
-use futures_util::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -29,8 +25,6 @@ use tokio::sync::oneshot;
 
 /// How often a lease is renewed, and progress noted.
 const BEAT: Duration = Duration::from_secs(1);
-/// How many bills are published at the same time.
-const PUBLISHED_AT_ONCE: usize = 8;
 
 /// How far a run is, and whether it is to stop.
 #[derive(Debug, Default)]
@@ -63,7 +57,7 @@ impl Watch {
     }
 
     /// Whether somebody else has to go on, or nobody.
-    fn is_given_up(&self) -> bool {
+    pub(super) fn is_given_up(&self) -> bool {
         self.lost.load(Ordering::Relaxed) || self.closing.load(Ordering::Relaxed)
     }
 }
@@ -82,7 +76,7 @@ impl ::billing::Progress for Watch {
 }
 
 /// Why there are no bills.
-enum Ended {
+pub(super) enum Ended {
     /// What is wrong with the input, or with where bills go.
     Failed(Vec<Value>),
     Cancelled,
@@ -256,20 +250,15 @@ impl App {
         drop(keeping.await);
         let outcome = match made {
             Ok(outcome) => outcome,
-            Err(Ended::Failed(errors)) => Outcome {
-                state: Some(State::Failed),
-                report: json!({ "errors": errors }),
-                ..Outcome::default()
-            },
+            Err(Ended::Failed(errors)) => without_bills(&run, State::Failed, errors),
             Err(Ended::Cancelled) if !watch.is_given_up() => {
-                Outcome { state: Some(State::Cancelled), report: json!({}), ..Outcome::default() }
+                without_bills(&run, State::Cancelled, Vec::new())
             }
             Err(Ended::Cancelled | Ended::GivenUp) => return self.give_back(taken).await,
             Err(Ended::Error(Error::Internal(why) | Error::Billing(why))) => {
                 tracing::error!(partner = partner.0, run = id, why, "a bill run failed");
-                let said = "internal error; the server's log says more";
-                let report = json!({"errors": [{"message": said}]});
-                Outcome { state: Some(State::Failed), report, ..Outcome::default() }
+                let said = json!({"message": "internal error; the server's log says more"});
+                without_bills(&run, State::Failed, vec![said])
             }
             // The lease ends by itself, and then somebody tries again.
             Err(Ended::Error(error)) => return Err(error),
@@ -348,7 +337,7 @@ impl App {
             state: Some(State::Succeeded),
             report: json,
             invoice_id: report.invoice_id.clone(),
-            settlement: Settlement { published, faults, carried: carried.collect() },
+            settlement: Some(Settlement { published, faults, carried: carried.collect() }),
         })
     }
 
@@ -428,125 +417,14 @@ impl App {
         }
         Ok(ledgers)
     }
-
-    /// Publish what is staged. A bill that cannot be is left out, and told of; the others are published.
-    async fn publish(
-        &self,
-        run: &BillRun,
-        report: &RunReport,
-        plan: &Plan,
-        watch: &Watch,
-    ) -> Result<(Vec<Published>, Vec<(i64, String)>), Ended> {
-        if ::billing::Progress::cancelled(watch) {
-            return Err(Ended::Cancelled);
-        }
-        let mut staged: BTreeMap<i64, Vec<&CustomerBill>> = BTreeMap::new();
-        for bill in report.customers.iter().filter(|bill| bill.staged.is_some()) {
-            staged.entry(bill.customer_id).or_default().push(bill);
-        }
-        let folders: BTreeMap<i64, &str> = plan.customers.iter().map(|c| (c.id, c.folder.as_str())).collect();
-        let mut publications = Vec::with_capacity(staged.len());
-        for (customer, bills) in staged {
-            let folder = folders.get(&customer).copied().unwrap_or_default();
-            let publication = async move {
-                if watch.is_given_up() {
-                    return Err(Ended::GivenUp);
-                }
-                match self.publish_one(run, report, folder, customer, &bills).await {
-                    Ok(published) => Ok(Ok(published)),
-                    // One customer's folder is no reason to keep the others waiting.
-                    Err(error) => Ok(Err((customer, format!("its bill cannot be written: {error}")))),
-                }
-            };
-            publications.push(publication.boxed());
-        }
-        let published: Vec<Result<Vec<Published>, (i64, String)>> =
-            stream::iter(publications).buffer_unordered(PUBLISHED_AT_ONCE).try_collect().await?;
-        let (mut done, mut faults) = (Vec::new(), Vec::new());
-        for outcome in published {
-            match outcome {
-                Ok(bills) => done.extend(bills),
-                Err(fault) => faults.push(fault),
-            }
-        }
-        if done.is_empty() && !faults.is_empty() {
-            let error = |(customer, why): &(i64, String)| json!({"customer_id": customer, "message": why});
-            return Err(Ended::Failed(faults.iter().map(error).collect()));
-        }
-        done.sort_by(|a, b| (a.customer.0, &a.currency).cmp(&(b.customer.0, &b.currency)));
-        faults.sort();
-        Ok((done, faults))
-    }
-
-    /// One customer's bills, one for each currency, in one folder.
-    async fn publish_one(
-        &self,
-        run: &BillRun,
-        report: &RunReport,
-        folder: &str,
-        customer: i64,
-        staged: &[&CustomerBill],
-    ) -> Result<Vec<Published>, bills::Error> {
-        let no_billing = |error: Error| bills::Error::Invalid(error.to_string());
-        let store = &self.billing().map_err(no_billing)?.bills;
-        let prefix = BillPrefix::new(folder, &run.billing_period, customer)?;
-        let head = ManifestHead {
-            generated_at: run.created_at.as_second(),
-            invoice_id: report.invoice_id.clone(),
-            corrects: None,
-        };
-        let Some(place) = staged.iter().find_map(|bill| bill.staged.as_deref()) else {
-            return Ok(Vec::new());
-        };
-        let publication = store.publish(&prefix, place, &head).await?;
-        let version = publication.version;
-        let mut published = Vec::with_capacity(staged.len());
-        for bill in staged {
-            let currency = bill.currency.to_string();
-            let key = ledger_key(run.id, customer, &currency, i64::from(version));
-            if let Some(ledger) = &bill.ledger {
-                store.put_private(&key, ledger).await?;
-            }
-            published.push(Published {
-                customer: domain::CustomerId(customer),
-                currency,
-                total: bill.charge.to_string(),
-                folder: folder.to_owned(),
-                prefix: prefix.of_version(version),
-                version: i64::from(version),
-                files: publication.manifest.files.iter().map(|file| file.name.clone()).collect(),
-                ledger: key,
-                is_correction: bill.is_correction,
-            });
-        }
-        Ok(published)
-    }
-
-    /// Of the customers that got no bill, those whose folder could not take one.
-    async fn unwritable(&self, plan: &Plan, published: &[Published]) -> Result<Vec<(i64, String)>, Error> {
-        let has_one: BTreeSet<i64> = published.iter().map(|bill| bill.customer.0).collect();
-        let mut folders: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
-        for customer in
-            plan.customers.iter().filter(|planned| planned.billed && !has_one.contains(&planned.id))
-        {
-            folders.entry(&customer.folder).or_default().push(customer.id);
-        }
-        let bills = &self.billing()?.bills;
-        let mut trials = Vec::with_capacity(folders.len());
-        for (folder, customers) in folders {
-            trials.push(async move { (customers, bills.writable(folder).await) }.boxed());
-        }
-        let tried: Vec<(Vec<i64>, Result<(), bills::Error>)> =
-            stream::iter(trials).buffer_unordered(PUBLISHED_AT_ONCE).collect().await;
-        let faults = tried.into_iter().filter_map(|(customers, tried)| Some((customers, tried.err()?)));
-        let said = |why: &bills::Error| format!("its folder cannot be written: {why}");
-        Ok(faults.flat_map(|(ids, why)| ids.into_iter().map(move |id| (id, said(&why)))).collect())
-    }
 }
 
-/// Where the record of a bill's prices is. Named by its version, so that a repetition of the run overwrites no other.
-pub(super) fn ledger_key(run: i64, customer: i64, currency: &str, version: i64) -> String {
-    format!("{run}/ledgers/{customer}-{currency}-v{version}.csv")
+/// A run that changes nothing. One that has succeeded before still has its bills, whatever came of its repetition.
+fn without_bills(run: &BillRun, state: State, errors: Vec<Value>) -> Outcome {
+    let mut report = report(run);
+    let state = if report.is_null() { state } else { State::Succeeded };
+    report["errors"] = errors.into();
+    Outcome { state: Some(state), report, ..Outcome::default() }
 }
 
 /// The engine's report, with where each bill is.

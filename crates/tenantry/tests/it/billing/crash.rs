@@ -1,9 +1,8 @@
 //! SIGKILL at moments of a run: whoever goes on makes the same bytes, once.
 
-use super::{NOW, Scene, end_of, line, tree};
+use super::{Files, NOW, Scene, end_of, line, tree};
 use crate::support::{Engine, Server, on_both_engines};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::path::Path;
 
 on_both_engines!(a_run_that_was_killed_is_resumed_to_the_same_bytes, a_server_that_stops_gives_its_run_back);
@@ -32,7 +31,7 @@ fn asked_for(scene: &Scene, source: &str) -> String {
 }
 
 /// The bills of a run that nobody disturbed, and its statements.
-fn undisturbed(engine: Engine) -> (BTreeMap<String, Vec<u8>>, Vec<Value>) {
+fn undisturbed(engine: Engine) -> (Files, Vec<Value>) {
     let (scene, source) = scene(engine);
     let run = scene.end_of(&asked_for(&scene, &source));
     assert_eq!(run["state"], "succeeded", "{run}");
@@ -68,7 +67,7 @@ fn a_run_that_was_killed_is_resumed_to_the_same_bytes(engine: Engine) {
         let mut now = tree(&scene.bills());
         // What was being written there has a name that nothing reads.
         now.retain(|name, _| !(name.starts_with("_runs/") && name.ends_with(".partial")));
-        let names = |files: &BTreeMap<String, Vec<u8>>| files.keys().cloned().collect::<Vec<_>>();
+        let names = |files: &Files| files.keys().cloned().collect::<Vec<_>>();
         assert_eq!(names(&now), names(&bills), "killed at {enough}");
         assert!(now == bills, "killed at {enough}: other bytes");
         let amounts = |statements: &[Value]| -> Vec<Value> {
@@ -81,7 +80,7 @@ fn a_run_that_was_killed_is_resumed_to_the_same_bytes(engine: Engine) {
     }
     assert!(interrupted >= 3, "only {interrupted} runs were interrupted");
     // The control: the comparison sees a file that is cut, missing, or there twice.
-    let changed = |change: &dyn Fn(&mut BTreeMap<String, Vec<u8>>)| {
+    let changed = |change: &dyn Fn(&mut Files)| {
         let mut other = bills.clone();
         change(&mut other);
         other != bills

@@ -56,13 +56,26 @@ fn a_bill_beyond_the_bounds_is_held_back_and_released(engine: Engine) {
     assert_eq!(billed(), [small, long]);
     assert_eq!([health(long)["status"].clone(), health(dear)["status"].clone()], ["Healthy", "Not Healthy"]);
 
+    // A release whose files are gone changes nothing: the run still has its bills.
+    std::fs::rename(scene.invoices().join("october.csv"), scene.invoices().join("away.csv")).unwrap();
+    let failed = scene.api.post(&release, &json!({"customer_ids": [dear]}));
+    let failed = scene.end_of(failed.header("location"));
+    assert_eq!(
+        (&failed["state"], &failed["customers"]),
+        (&json!("succeeded"), &again["customers"]),
+        "{failed}"
+    );
+    assert!(failed["errors"][0]["message"].as_str().unwrap().contains("there is no such file"), "{failed}");
+    assert_eq!(billed(), [small, long]);
+    std::fs::rename(scene.invoices().join("away.csv"), scene.invoices().join("october.csv")).unwrap();
+
     // What was released stays so when the next one is.
     let released = scene.api.post(&release, &json!({"customer_ids": [dear]}));
     scene.end_of(released.header("location"));
     assert_eq!(billed(), [small, long, dear]);
     assert_eq!(scene.api.post(&release, &json!({"customer_ids": [dear]})).status, 422);
     let told = scene.api.trail("action=bill_run.release");
-    assert_eq!(told[1]["after"], json!({"released": [long, dear]}));
+    assert_eq!(told[2]["after"], json!({"released": [long, dear]}));
 }
 
 fn a_leap_against_last_month_is_held_back(engine: Engine) {

@@ -11,6 +11,7 @@ mod runs;
 
 use crate::support::{Api, Database, Engine, Server, customer};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -160,9 +161,12 @@ pub(crate) fn usage(lines: &[Usage<'_>]) -> String {
     text
 }
 
-/// Every file below a folder, by its path there, and its bytes.
-pub(crate) fn tree(folder: &Path) -> std::collections::BTreeMap<String, Vec<u8>> {
-    let mut files = std::collections::BTreeMap::new();
+/// Files by their paths, and their bytes.
+pub(crate) type Files = BTreeMap<String, Vec<u8>>;
+
+/// Every file below a folder.
+pub(crate) fn tree(folder: &Path) -> Files {
+    let mut files = Files::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(next) = folders.pop() {
         for entry in std::fs::read_dir(&next).into_iter().flatten() {

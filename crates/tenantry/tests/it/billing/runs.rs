@@ -1,6 +1,6 @@
 //! Runs: asked for, followed, refused, stopped; and what comes of them.
 
-use super::{Scene, end_of, line, tree};
+use super::{Files, Scene, end_of, line, tree};
 use crate::support::{Engine, Failures, Server, customer, on_both_engines};
 use serde_json::{Value, json};
 
@@ -219,7 +219,7 @@ fn a_later_run_replaces_estimates(engine: Engine) {
     // The same lines are the same version; nothing is written beside the new run's ledgers.
     let again = scene.run("2026-10", &[&first], &json!({}));
     assert!(again["customers"][0]["prefix"].as_str().unwrap().ends_with("/v1/"), "{again}");
-    let public = |files: &std::collections::BTreeMap<String, Vec<u8>>| {
+    let public = |files: &Files| {
         let mut files = files.clone();
         files.retain(|name, _| !name.starts_with("_runs/"));
         files

@@ -1,0 +1,142 @@
+//! Staged bills on their way into the object store.
+
+use super::plan::Plan;
+use super::settle::Published;
+use super::work::{Ended, Watch};
+use crate::{App, Error};
+use ::billing::RunReport;
+use ::billing::report::CustomerBill;
+use bills::{BillPrefix, ManifestHead};
+use futures_util::FutureExt;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+use store::bill_runs::BillRun;
+
+/// How many bills are published at the same time.
+const PUBLISHED_AT_ONCE: usize = 8;
+
+impl App {
+    /// Publish what is staged. A bill that cannot be is left out, and told of; the others are published.
+    pub(super) async fn publish(
+        &self,
+        run: &BillRun,
+        report: &RunReport,
+        plan: &Plan,
+        watch: &Watch,
+    ) -> Result<(Vec<Published>, Vec<(i64, String)>), Ended> {
+        if ::billing::Progress::cancelled(watch) {
+            return Err(Ended::Cancelled);
+        }
+        let mut staged: BTreeMap<i64, Vec<&CustomerBill>> = BTreeMap::new();
+        for bill in report.customers.iter().filter(|bill| bill.staged.is_some()) {
+            staged.entry(bill.customer_id).or_default().push(bill);
+        }
+        let folders: BTreeMap<i64, &str> = plan.customers.iter().map(|c| (c.id, c.folder.as_str())).collect();
+        let mut publications = Vec::with_capacity(staged.len());
+        for (customer, bills) in staged {
+            let folder = folders.get(&customer).copied().unwrap_or_default();
+            let publication = async move {
+                if watch.is_given_up() {
+                    return Err(Ended::GivenUp);
+                }
+                match self.publish_one(run, report, folder, customer, &bills).await {
+                    Ok(published) => Ok(Ok(published)),
+                    // One customer's folder is no reason to keep the others waiting.
+                    Err(error) => Ok(Err((customer, format!("its bill cannot be written: {error}")))),
+                }
+            };
+            publications.push(publication.boxed());
+        }
+        let published: Vec<Result<Vec<Published>, (i64, String)>> =
+            stream::iter(publications).buffer_unordered(PUBLISHED_AT_ONCE).try_collect().await?;
+        let (mut done, mut faults) = (Vec::new(), Vec::new());
+        for outcome in published {
+            match outcome {
+                Ok(bills) => done.extend(bills),
+                Err(fault) => faults.push(fault),
+            }
+        }
+        if done.is_empty() && !faults.is_empty() {
+            let error = |(customer, why): &(i64, String)| json!({"customer_id": customer, "message": why});
+            return Err(Ended::Failed(faults.iter().map(error).collect()));
+        }
+        done.sort_by(|a, b| (a.customer.0, &a.currency).cmp(&(b.customer.0, &b.currency)));
+        faults.sort();
+        Ok((done, faults))
+    }
+
+    /// One customer's bills, one for each currency, in one folder.
+    async fn publish_one(
+        &self,
+        run: &BillRun,
+        report: &RunReport,
+        folder: &str,
+        customer: i64,
+        staged: &[&CustomerBill],
+    ) -> Result<Vec<Published>, bills::Error> {
+        let no_billing = |error: Error| bills::Error::Invalid(error.to_string());
+        let store = &self.billing().map_err(no_billing)?.bills;
+        let prefix = BillPrefix::new(folder, &run.billing_period, customer)?;
+        let head = ManifestHead {
+            generated_at: run.created_at.as_second(),
+            invoice_id: report.invoice_id.clone(),
+            corrects: None,
+        };
+        let Some(place) = staged.iter().find_map(|bill| bill.staged.as_deref()) else {
+            return Ok(Vec::new());
+        };
+        let publication = store.publish(&prefix, place, &head).await?;
+        let version = publication.version;
+        let mut published = Vec::with_capacity(staged.len());
+        for bill in staged {
+            let currency = bill.currency.to_string();
+            let key = ledger_key(run.id, customer, &currency, i64::from(version));
+            if let Some(ledger) = &bill.ledger {
+                store.put_private(&key, ledger).await?;
+            }
+            published.push(Published {
+                customer: domain::CustomerId(customer),
+                currency,
+                total: bill.charge.to_string(),
+                folder: folder.to_owned(),
+                prefix: prefix.of_version(version),
+                version: i64::from(version),
+                files: publication.manifest.files.iter().map(|file| file.name.clone()).collect(),
+                ledger: key,
+                is_correction: bill.is_correction,
+            });
+        }
+        Ok(published)
+    }
+
+    /// Of the customers that got no bill, those whose folder could not take one.
+    pub(super) async fn unwritable(
+        &self,
+        plan: &Plan,
+        published: &[Published],
+    ) -> Result<Vec<(i64, String)>, Error> {
+        let has_one: BTreeSet<i64> = published.iter().map(|bill| bill.customer.0).collect();
+        let mut folders: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
+        for customer in
+            plan.customers.iter().filter(|planned| planned.billed && !has_one.contains(&planned.id))
+        {
+            folders.entry(&customer.folder).or_default().push(customer.id);
+        }
+        let bills = &self.billing()?.bills;
+        let mut trials = Vec::with_capacity(folders.len());
+        for (folder, customers) in folders {
+            trials.push(async move { (customers, bills.writable(folder).await) }.boxed());
+        }
+        let tried: Vec<(Vec<i64>, Result<(), bills::Error>)> =
+            stream::iter(trials).buffer_unordered(PUBLISHED_AT_ONCE).collect().await;
+        let faults = tried.into_iter().filter_map(|(customers, tried)| Some((customers, tried.err()?)));
+        let said = |why: &bills::Error| format!("its folder cannot be written: {why}");
+        Ok(faults.flat_map(|(ids, why)| ids.into_iter().map(move |id| (id, said(&why)))).collect())
+    }
+}
+
+/// Where the record of a bill's prices is. Named by its version, so that a repetition of the run overwrites no other.
+pub(super) fn ledger_key(run: i64, customer: i64, currency: &str, version: i64) -> String {
+    format!("{run}/ledgers/{customer}-{currency}-v{version}.csv")
+}
