@@ -279,9 +279,9 @@ pub(crate) fn connect(path: &str, access: Access) -> Result<Connection, Error> {
             conn.execute_batch(
                 "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864;",
             )?;
-            // In pages. As a rule the checkpointer has emptied the log long before; where it cannot keep up, the writer
-            // does it.
-            conn.execute_batch("PRAGMA wal_autocheckpoint = 8000")?;
+            // The log is measured in pages. As a rule the checkpointer has emptied it long before; where it cannot keep up,
+            // the writer does it. The cache (64 MB at most) is for the indexes in no order: names, external ids, keys.
+            conn.execute_batch("PRAGMA wal_autocheckpoint = 8000; PRAGMA cache_size = -64000")?;
             let durability = Durability::of(&conn)?;
             if !durability.is_safe() && !options.allow_unsafe {
                 return Err(Error::Unfit(format!(
