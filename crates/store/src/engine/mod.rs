@@ -186,7 +186,7 @@ impl Db {
     {
         match &self.0 {
             Engine::Sqlite(db) => db.look_up(input, job).await,
-            Engine::Postgres(db) => db.read(scope.into(), input, job).await,
+            Engine::Postgres(db) => db.look_up(scope.into(), input, job).await,
         }
     }
 
