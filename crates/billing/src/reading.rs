@@ -358,6 +358,7 @@ impl<'a> Worker<'a> {
         let mut scan = std::mem::take(&mut self.scan);
         scan.read(block);
         let careful = memchr::memchr(b'\r', block).is_some();
+        let not_utf8 = std::str::from_utf8(block).err().map(|e| e.valid_up_to());
         let (mut begin, mut first, mut lines) = (0, 0, 0);
         let mut wrong = Vec::new();
         for (record, &last) in scan.records.iter().enumerate() {
@@ -375,7 +376,16 @@ impl<'a> Worker<'a> {
                 break;
             }
             let wanted = reader.layout.names.len();
-            if line.ends.len() == wanted {
+            if let Some(bad) = not_utf8.filter(|bad| (begin..end).contains(bad)) {
+                let place = line.ends.iter().take_while(|end| (**end as usize) < bad).count();
+                let column = reader.layout.names.get(place).cloned();
+                self.refuse(
+                    reader,
+                    offset(record, begin),
+                    column,
+                    "is not UTF-8: save the file as UTF-8".to_owned(),
+                );
+            } else if line.ends.len() == wanted {
                 lines += 1;
                 self.line(reader, &line, careful, &mut wrong)?;
                 for (place, message) in wrong.drain(..) {

@@ -4,6 +4,7 @@ use crate::failure::{Failure, Fault};
 use crate::job::Input;
 use flate2::bufread::MultiGzDecoder;
 use serde::Deserialize;
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -27,7 +28,7 @@ pub(crate) struct Member {
     pub(crate) size: u64,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Packing {
     Plain,
     Gzip,
@@ -51,6 +52,14 @@ pub(crate) fn members(inputs: &[Input]) -> Result<Vec<Member>, Failure> {
         match found {
             Ok(found) => members.extend(found),
             Err(found) => faults.push(found),
+        }
+    }
+    // A file that is read twice is billed twice.
+    let mut seen = HashSet::new();
+    for member in &members {
+        let path = member.path.canonicalize().unwrap_or_else(|_| member.path.clone());
+        if !seen.insert((path, member.packing)) {
+            faults.push(fault(&member.name, "is given twice"));
         }
     }
     if members.is_empty() && faults.is_empty() {

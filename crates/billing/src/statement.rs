@@ -247,11 +247,10 @@ impl Statement {
             format!("{}&nbsp;{}", grouped(&fixed), shown.code)
         };
         let mut rows = String::new();
-        let mut section = |title: &str, listings: &[Listing]| {
+        let mut section = |title: &str, what: &str, listings: &[Listing]| {
             rows.push_str(&format!(
-                "<section><h2>{title}</h2><table><thead><tr><th scope=\"col\">{}</th><th scope=\"col\" class=\"n\">Lines\
-                 </th><th scope=\"col\" class=\"n\">Charge</th></tr></thead><tbody>\n",
-                title.trim_start_matches("By ")
+                "<section><h2>{title}</h2><table><thead><tr><th scope=\"col\">{what}</th><th scope=\"col\" class=\"n\">Lines\
+                 </th><th scope=\"col\" class=\"n\">Charge</th></tr></thead><tbody>\n"
             ));
             for listing in listings {
                 let name = match (listing.name.as_str(), listing.id.as_deref()) {
@@ -268,9 +267,9 @@ impl Statement {
             }
             rows.push_str("</tbody></table></section>\n");
         };
-        section("By service", &self.subtotals.services);
-        section("By subscription", &self.subtotals.subscriptions);
-        section("By month", &self.subtotals.months);
+        section("By service", "Service", &self.subtotals.services);
+        section("By subscription", "Subscription", &self.subtotals.subscriptions);
+        section("By month", "Month", &self.subtotals.months);
         let mut beside = String::new();
         for correction in &self.corrections {
             beside.push_str(&format!(
@@ -294,9 +293,9 @@ impl Statement {
             .replace("{currency}", &currency)
             .replace("{lines}", &grouped(&self.lines.to_string()))
             .replace("{total}", &money(shown.total))
-            .replace("{charged}", &money(charged))
+            .replace("{charged}", &format!("{}&nbsp;{}", grouped(&charged.to_string()), shown.code))
             .replace("{beside}", &beside)
-            .replace("{rounding}", &format!("{}&nbsp;{}", shown.rounding, shown.code))
+            .replace("{rounding}", &format!("{}&nbsp;{}", grouped(&shown.rounding.to_string()), shown.code))
             .replace("{sections}", &rows)
             .into_bytes()
     }

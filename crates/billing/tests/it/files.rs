@@ -181,6 +181,10 @@ fn refusals_say_where() {
                  10/1/2026 (month first)",
             ],
         ),
+        (
+            [csv("a,1,USD,1,\n").as_slice(), b"M\xfcller,1,USD,1,\n"].concat(),
+            vec!["f, line 3, column CustomerId: is not UTF-8: save the file as UTF-8"],
+        ),
         (csv("a,1,USD,1,\na,1,USD\n"), vec!["f, line 3: has 3 cells, where the header has 5"]),
         (
             csv("\"a\nb\",1,USD,1,\nx\"y\",1,USD,1,\n"),
@@ -226,7 +230,10 @@ fn refusals_say_where() {
     }
     let mut bench = Bench::new();
     assert_eq!(bench.refused(), ["there is no file to read"]);
-    bench.file("f", b"x");
+    bench.file("f", &csv("a,1,USD,1,\n"));
+    bench.job.inputs.push(bench.job.inputs[0].clone());
+    assert_eq!(bench.refused(), ["f: is given twice"]);
+    bench.job.inputs.pop();
     std::fs::remove_file(&bench.job.inputs[0].path).unwrap();
     assert!(bench.refused()[0].starts_with("f: cannot be read: No such file"));
 }
