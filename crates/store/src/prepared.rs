@@ -5,7 +5,7 @@ use crate::Db;
 use crate::engine::tests::support::{Folder, postgres, postgres_is_here};
 use std::path::Path;
 
-/// What the source writes in braces: on SQLite, and on PostgreSQL. `{COLUMNS}` is the file's own constant.
+/// What the source writes in braces: on SQLite, and on PostgreSQL. A name in capitals is the file's own constant.
 const IN_BRACES: [(&str, &str, &str); 4] = [
     ("{used}", "IS NOT NULL", "IS NULL"),
     ("{id}", "(SELECT value FROM sequences WHERE name = 'customers')", "nextval('customers_id')"),
@@ -57,7 +57,11 @@ fn statements() -> Vec<Statement> {
             continue;
         }
         let source = std::fs::read_to_string(file.path()).unwrap();
-        let columns = source.split_once("const COLUMNS: &str =").map(|(_, rest)| literals(rest)[0].clone());
+        let constants: Vec<(String, String)> = source
+            .split("\nconst ")
+            .filter_map(|rest| rest.split_once(": &str ="))
+            .map(|(name, rest)| (format!("{{{name}}}"), literals(rest)[0].clone()))
+            .collect();
         for literal in literals(&source) {
             let starts = |verb: &&str| literal.trim_start().starts_with(*verb);
             if !["SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WITH "].iter().any(starts) {
@@ -67,8 +71,8 @@ fn statements() -> Vec<Statement> {
             if literal.ends_with(' ') {
                 sql.push(' ');
             }
-            if let Some(columns) = &columns {
-                sql = sql.replace("{COLUMNS}", columns);
+            for (name, text) in &constants {
+                sql = sql.replace(name, text);
             }
             let (mut sqlite, mut postgres) = (sql.clone(), sql);
             for (braces, on_sqlite, on_postgres) in IN_BRACES {
