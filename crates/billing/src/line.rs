@@ -69,7 +69,7 @@ impl<'a> Line<'a> {
     }
 
     /// Reads what the engine needs, and notes everything that cannot be read.
-    pub(crate) fn values(&self, wrong: &mut Vec<Wrong>) -> Option<Values> {
+    pub(crate) fn values(&self, last: &mut LastCurrency, wrong: &mut Vec<Wrong>) -> Option<Values> {
         let before = wrong.len();
         let mut cost = self.number(Role::Cost, wrong);
         let (mut tax, mut mismatch) = (Decimal::default(), false);
@@ -90,8 +90,15 @@ impl<'a> Line<'a> {
                 .push((self.layout.role(Role::Cost), "is empty, where the line's cost has to be".to_owned()));
         }
         let currency = self.get(Role::Currency);
-        let currency: Option<Currency> =
-            std::str::from_utf8(currency).ok().and_then(|code| code.parse().ok());
+        let currency = match last {
+            Some((code, known)) if code == currency => Some(*known),
+            _ => {
+                let code = std::str::from_utf8(currency).unwrap_or_default();
+                let found = code.parse().ok();
+                *last = found.and_then(|found| Some((*currency.first_chunk()?, found)));
+                found
+            }
+        };
         if currency.is_none() {
             self.refuse::<()>(Role::Currency, "is no currency code of ISO 4217 such as USD", wrong);
         }
@@ -143,6 +150,9 @@ impl<'a> Line<'a> {
 }
 
 pub(crate) const ONE: Decimal = Decimal { mantissa: 1, places: 0 };
+
+/// The currency of the line before, as it was written: mostly that of the next.
+pub(crate) type LastCurrency = Option<([u8; 3], Currency)>;
 
 /// The numbers of a line.
 #[derive(Clone, Copy, Debug)]

@@ -7,7 +7,7 @@ use crate::failure::{Failure, Fault};
 use crate::job::{Job, Progress};
 use crate::jsonl;
 use crate::layout::Layout;
-use crate::line::Line;
+use crate::line::{LastCurrency, Line};
 use crate::price::Prices;
 use crate::render::{Plan, text};
 use crate::report::Reason;
@@ -48,6 +48,7 @@ pub(crate) struct Worker<'a> {
     /// Lines by invoice: those that count if it is the run's, or if that has none.
     pub(crate) invoices: BTreeMap<Vec<u8>, u64>,
     last_invoice: (Vec<u8>, u64),
+    last_currency: LastCurrency,
     faults: Vec<Misread>,
     scan: Scan,
     csv: Vec<u8>,
@@ -278,6 +279,7 @@ impl<'a> Worker<'a> {
             mismatches: 0,
             invoices: BTreeMap::new(),
             last_invoice: (Vec::new(), 0),
+            last_currency: None,
             faults: Vec::new(),
             scan: Scan::default(),
             csv: Vec::new(),
@@ -430,7 +432,7 @@ impl<'a> Worker<'a> {
         {
             return Ok(());
         }
-        let Some(values) = line.values(wrong) else { return Ok(()) };
+        let Some(values) = line.values(&mut self.last_currency, wrong) else { return Ok(()) };
         let cost = Amount::from(values.cost);
         let total = self.totals.entry(values.currency).or_default();
         total.lines += 1;

@@ -40,8 +40,8 @@ pub(crate) struct Spool {
     path: String,
     written: u64,
     pub(crate) rows: Vec<u8>,
-    /// For each row the bill and the first bytes of its key, then where it begins.
-    index: Vec<(u64, u32)>,
+    /// For each row the bill and most of its key, so that rows are seldom looked at in sorting; then where it begins.
+    index: Vec<([u64; 3], u32)>,
     /// The last run of every bill, and the bytes of all its runs.
     pub(crate) last: Vec<(Run, u64)>,
     out: Vec<u8>,
@@ -67,8 +67,9 @@ impl Spool {
 
     /// Takes the row that begins here in `rows` and is complete, for a bill.
     pub(crate) fn push(&mut self, bill: u32, begin: usize, key: &[u8; KEY]) -> Result<(), Failure> {
-        let day = u32::from_be_bytes([key[0], key[1], key[2], key[3]]);
-        self.index.push((u64::from(bill) << 32 | u64::from(day), begin as u32));
+        let part = |at: usize| key[at..].first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+        let day = part(0) >> 32;
+        self.index.push(([u64::from(bill) << 32 | day, part(4), part(12)], begin as u32));
         if self.rows.len() >= ARENA { self.flush() } else { Ok(()) }
     }
 
@@ -77,8 +78,8 @@ impl Spool {
         let rows = &self.rows;
         let order = |begin: u32| Row::first(&rows[begin as usize..]).map(Row::order);
         self.index.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| order(a.1).cmp(&order(b.1))));
-        for of_bill in self.index.chunk_by(|a, b| a.0 >> 32 == b.0 >> 32) {
-            let bill = (of_bill[0].0 >> 32) as usize;
+        for of_bill in self.index.chunk_by(|a, b| a.0[0] >> 32 == b.0[0] >> 32) {
+            let bill = (of_bill[0].0[0] >> 32) as usize;
             if self.last.len() <= bill {
                 self.last.resize(bill + 1, (Run::default(), 0));
             }
