@@ -170,9 +170,9 @@ impl<'a> Writing<'a> {
         let mut out = match job.dry_run {
             true => None,
             false => Some(Files {
-                bill: Output::create(name("bill", "csv"), pen)?,
-                focus: Output::create(name("bill.focus", "csv"), pen)?,
-                ledger: Output::create(ledger.clone(), pen)?,
+                bill: Output::create(name("bill", "csv"), true, pen)?,
+                focus: Output::create(name("bill.focus", "csv"), self.whole, pen)?,
+                ledger: Output::create(ledger.clone(), self.whole, pen)?,
                 parquet: match job.parquet && self.whole {
                     true => Some(parquet::Writer::create(name("bill.focus", "parquet"))?),
                     false => None,
@@ -286,12 +286,16 @@ impl<'a> Writing<'a> {
             files.finish(pen)?;
             if is_empty {
                 let parquet = job.parquet.then(|| name("bill.focus", "parquet"));
-                for path in
-                    [name("bill", "csv"), name("bill.focus", "csv"), ledger].into_iter().chain(parquet)
+                for path in [name("bill", "csv"), name("bill.focus", "csv"), ledger.clone()]
+                    .into_iter()
+                    .chain(parquet)
                 {
                     std::fs::remove_file(&path).map_err(Failure::io("cannot remove", &path))?;
                 }
-            } else if self.whole {
+            } else {
+                bill.staged = Some(folder.to_owned());
+            }
+            if !is_empty && self.whole {
                 let statement = Statement::of(
                     job,
                     Made {
@@ -308,7 +312,6 @@ impl<'a> Writing<'a> {
                 );
                 write_whole(&name("statement", "json"), &statement.json())?;
                 write_whole(&name("statement", "html"), &statement.html())?;
-                bill.staged = Some(folder.to_owned());
                 bill.ledger = Some(ledger);
             }
         }
@@ -399,18 +402,24 @@ impl Files {
 
 struct Output {
     path: PathBuf,
-    file: File,
+    /// `None` where it is not wanted.
+    file: Option<File>,
     buffer: Vec<u8>,
 }
 
 impl Output {
-    fn create(path: PathBuf, pen: &mut Pen) -> Result<Output, Failure> {
-        let file = File::create_new(&path).map_err(Failure::io("cannot create", &path))?;
+    fn create(path: PathBuf, wanted: bool, pen: &mut Pen) -> Result<Output, Failure> {
+        let file = match wanted {
+            true => Some(File::create_new(&path).map_err(Failure::io("cannot create", &path))?),
+            false => None,
+        };
         Ok(Output { path, file, buffer: pen.outputs.pop().unwrap_or_default() })
     }
 
     fn flush(&mut self) -> Result<(), Failure> {
-        self.file.write_all(&self.buffer).map_err(Failure::io("cannot write", &self.path))?;
+        if let Some(file) = &mut self.file {
+            file.write_all(&self.buffer).map_err(Failure::io("cannot write", &self.path))?;
+        }
         self.buffer.clear();
         Ok(())
     }
