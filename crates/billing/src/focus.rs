@@ -286,8 +286,10 @@ impl Writer {
         let priced = matches!(category, "Usage" | "Purchase");
         set(Column::ChargeCategory, Cell::Is(category.as_bytes()));
         set(Column::ChargeClass, Cell::Is(self.correction.as_bytes()));
-        let once = cell(at.frequency).eq_ignore_ascii_case(b"OneTime")
-            || cell(at.term).to_ascii_lowercase().starts_with(b"one");
+        // Not "One-Year commitment for monthly billing".
+        let once = [cell(at.frequency), cell(at.term)].iter().any(|text| {
+            [&b"OneTime"[..], b"One-Time", b"One time"].iter().any(|once| text.eq_ignore_ascii_case(once))
+        });
         let frequency = match category {
             "Usage" => "Usage-Based",
             "Purchase" if !once => "Recurring",

@@ -38,6 +38,11 @@ impl Layout {
     /// A header of no known kind, one without a column that a bill cannot do without, or one with a column twice: what
     /// is wrong, in words.
     pub(crate) fn of(names: Vec<String>, fractions: bool) -> Result<Layout, Vec<String>> {
+        if names.iter().any(|name| name.contains('\r')) {
+            return Err(vec![
+                "ends its lines with a carriage return alone; save it with LF or CRLF".to_owned(),
+            ]);
+        }
         let has = |name: &str| names.iter().any(|given| folded(given) == folded(name));
         let kind = if has("BillingPreTaxTotal") || has("UsageDate") {
             Kind::Usage

@@ -89,6 +89,8 @@ fn read_folder(folder: &str) -> Result<String, Violation> {
         wrong("must not end with a /; remove the trailing /")
     } else if folder.split('/').any(|segment| matches!(segment, "" | "." | "..")) {
         wrong("must not have an empty, . or .. segment")
+    } else if folder.split('/').next() == Some("_runs") {
+        wrong("must not be in _runs, where the ledgers of runs are")
     } else {
         Ok(folder.to_owned())
     }
@@ -128,6 +130,8 @@ mod tests {
             ("acme/", false),
             ("/", false),
             ("a//b", false),
+            ("_runs/a", false),
+            ("a/_runs", true),
             ("../b", false),
             ("a/../b", false),
             ("a/..", false),

@@ -195,5 +195,8 @@ async fn verify(folder: &str, root: &str, json: bool) -> anyhow::Result<()> {
     if !report.is_good() {
         bail!("something is wrong with these bills");
     }
+    if report.bills.is_empty() {
+        bail!("there are no bills below {root}/{folder}; is that where they are?");
+    }
     Ok(())
 }

@@ -55,10 +55,10 @@ pub(crate) struct Rule {
     #[arg(long)]
     kind: String,
     /// In percent; not of the kind fixed.
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     percentage: Option<String>,
     /// Per unit, of the kind fixed.
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     price: Option<String>,
     /// Of the price.
     #[arg(long)]

@@ -60,6 +60,12 @@ impl Plan {
             let bill = statement.bill;
             previous.entry(bill.customer).or_default().push((bill.currency, bill.total));
         }
+        let finals = statements::Filter {
+            billing_period: Some(request.billing_period.clone()),
+            status: Some(statements::Status::Final),
+            ..statements::Filter::default()
+        };
+        let finals = statements::list(tx, partner, &finals, 0, i64::MAX).await?.0;
         let mut corrections: BTreeMap<CustomerId, Vec<PlannedCorrection>> = BTreeMap::new();
         for statements::Correction { bill, carried_by } in statements::corrections(tx, partner, None).await? {
             // One that another month's statement has already stays there.
@@ -72,6 +78,11 @@ impl Plan {
                     amount: bill.total,
                 });
             }
+        }
+        // What comes in for a final month is a correction itself: it carries no others, and is no month to compare.
+        for statement in finals {
+            previous.remove(&statement.bill.customer);
+            corrections.remove(&statement.bill.customer);
         }
         let customers = billing::tenant_holders(tx, partner).await?.into_iter().map(|holder| Planned {
             id: holder.id.0,

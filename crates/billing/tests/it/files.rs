@@ -185,6 +185,10 @@ fn refusals_say_where() {
             [csv("a,1,USD,1,\n").as_slice(), b"M\xfcller,1,USD,1,\n"].concat(),
             vec!["f, line 3, column CustomerId: is not UTF-8: save the file as UTF-8"],
         ),
+        (
+            csv("a,1,USD,1,\n").iter().map(|b| if *b == b'\n' { b'\r' } else { *b }).collect(),
+            vec!["f, line 1: ends its lines with a carriage return alone; save it with LF or CRLF"],
+        ),
         (csv("a,1,USD,1,\na,1,USD\n"), vec!["f, line 3: has 3 cells, where the header has 5"]),
         (
             csv("\"a\nb\",1,USD,1,\nx\"y\",1,USD,1,\n"),

@@ -58,7 +58,19 @@ fn a_final_month_is_corrected_on_the_next_statement(engine: Engine) {
         assert_eq!(run["customers"][0]["corrections"], "6", "{run}");
         assert_eq!(shown(&scene, "2026-11"), [format!("Estimated {}.00", total.parse::<i64>().unwrap() + 6)]);
     }
-    // And on no other.
+    // A final month that has one is not credited again by being run again, and neither is the month after it.
+    let next = scene.invoice("november.csv", &[november("200")]);
+    scene.run("2026-11", &[&next], &json!({"finalize": true}));
+    assert_eq!(shown(&scene, "2026-11"), ["Final 206.00"]);
+    let frozen = tree(&scene.bills());
+    let again = scene.run("2026-11", &[&next], &json!({}));
+    let bill = &again["customers"][0];
+    assert_eq!(
+        (&bill["lines"], &bill["charge"], &bill["corrections"]),
+        (&json!(0), &json!("0"), &json!("0"))
+    );
+    assert_eq!(frozen, tree(&scene.bills()));
+    // And it is on no other.
     let december = scene.invoice("december.csv", &[Usage { day: "2026-12-01", ..november("1") }]);
     let run = scene.run("2026-12", &[&december], &json!({"finalize": true}));
     assert_eq!(run["customers"][0]["corrections"], "0", "{run}");
