@@ -89,6 +89,15 @@ impl Billing {
         }
     }
 
+    /// Whether the setup tells the sources of several partners apart.
+    fn tells_partners_apart(&self, source: &str) -> bool {
+        let BillingSetup { sources, remote_sources, .. } = &self.setup;
+        match source.starts_with("file:") {
+            true => sources.contains(PARTNER),
+            false => !remote_sources.is_empty() && remote_sources.iter().all(|place| place.contains(PARTNER)),
+        }
+    }
+
     /// Whether a partner's source in an object store lies where the partner's may.
     fn check_remote(&self, partner: PartnerId, source: &str) -> Result<(), String> {
         let own = |place: &String| {
@@ -103,12 +112,19 @@ impl Billing {
     }
 
     /// Whether files among these are where they may be, and there. What is elsewhere is looked at when it is read.
-    async fn check_sources(&self, partner: PartnerId, sources: &[String]) -> Result<(), Error> {
+    /// Where there are other partners, nobody reads from a place that is not known to be its own.
+    async fn check_sources(&self, partner: PartnerId, sources: &[String], others: bool) -> Result<(), Error> {
         let mut violations = Violations::default();
         let allowed = self.allowed(Some(partner));
         for (i, source) in sources.iter().enumerate() {
             let mut checked = self.check_remote(partner, source);
-            if source.starts_with("file:") {
+            if others && !self.tells_partners_apart(source) {
+                checked = Err(
+                    "cannot be read: this server has several partners, and its operator has not said whose \
+                     sources are where (--bill-sources and --bill-remote-sources with {partner})"
+                        .into(),
+                );
+            } else if source.starts_with("file:") {
                 // A file is read in place: nothing is written into the folder.
                 let found = bills::spool(source, &allowed, &self.setup.work, &|_, _| true).await;
                 checked = found.map(drop).map_err(|wrong| format!("will not do: {wrong}"));

@@ -69,7 +69,8 @@ impl App {
         self.allow(call, Act::ChangeBilling).await?;
         let _entered = self.enter(call)?;
         let request = RunRequest::parse(body, handling)?;
-        self.billing()?.check_sources(call.partner(), &request.sources).await?;
+        let others = self.partners().await?.len() > 1;
+        self.billing()?.check_sources(call.partner(), &request.sources, others).await?;
         let created = self
             .make(call, (call.partner(), request, self.clock.now()), |(partner, request, now), tx| {
                 Box::pin(async move {

@@ -160,7 +160,8 @@ struct Scene {
 impl Scene {
     fn new(engine: Engine) -> Self {
         let database = Database::new(engine);
-        let server = Server::start(&database, &["--sandbox", "--at", NOW]);
+        let sources = ["--bill-sources", "data/invoices/{partner}"];
+        let server = Server::start(&database, &[&["--sandbox", "--at", NOW], &sources[..]].concat());
         let (admin, other) = (server.admin(), server.partner());
         let (suspended_name, suspended) = server.named_partner();
         let staff = |api: Api| Asker { api, own: None };
@@ -190,9 +191,11 @@ impl Scene {
         let lines = ["managed-with-access-true", "managed-without-access-true", "managed-with-access-false"];
         let tenants = lines.map(|rest| format!("{MARK}-{rest}"));
         let lines: Vec<_> = tenants.iter().map(|tenant| billing::line(tenant, "Compute", "1")).collect();
-        let folder = database.folder().join("data/invoices");
-        std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(folder.join("october.csv"), billing::usage(&lines)).unwrap();
+        for partner in 1..=3 {
+            let folder = database.folder().join(format!("data/invoices/{partner}"));
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(folder.join("october.csv"), billing::usage(&lines)).unwrap();
+        }
         let asked = admin
             .post("/v1/bill_runs", &json!({"billing_period": "2016-08", "sources": ["file:october.csv"]}));
         let run = billing::end_of(&admin, asked.header("location"));

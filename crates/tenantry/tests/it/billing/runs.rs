@@ -1,7 +1,7 @@
 //! Runs: asked for, followed, refused, stopped; and what comes of them.
 
 use super::{Files, Scene, end_of, line, tree};
-use crate::support::{Engine, Failures, Server, customer, on_both_engines};
+use crate::support::{Api, Engine, Failures, Server, customer, on_both_engines};
 use serde_json::{Value, json};
 
 on_both_engines!(
@@ -202,6 +202,21 @@ fn a_partner_reads_its_own_sources_alone(engine: Engine) {
         }
     }
     failures.done(9);
+
+    // Where nothing tells the partners apart, one alone may run bills.
+    let scene = Scene::new(engine);
+    let source = scene.invoice("own.csv", &[]);
+    let ask =
+        |api: &Api| api.post("/v1/bill_runs", &json!({"billing_period": "2026-10", "sources": [&source]}));
+    let first = ask(&scene.api);
+    assert_eq!(first.status, 202, "{}", first.text());
+    end_of(&scene.api, first.header("location"));
+    let other = scene.server.partner();
+    for api in [&scene.api, &other] {
+        let refused = ask(api);
+        assert_eq!((refused.status, &refused.json()["details"][0]["pointer"]), (422, &json!("/sources/0")));
+        assert!(refused.text().contains("{partner}"), "{}", refused.text());
+    }
 }
 
 fn a_later_run_replaces_estimates(engine: Engine) {
