@@ -21,7 +21,6 @@ fn main() {
         margin: domain::Margin::parse("15").expect("a margin"),
         folder: String::new(),
         previous_charge: Vec::new(),
-        final_ledgers: Vec::new(),
         corrections: Vec::new(),
         released: false,
     });
@@ -33,6 +32,7 @@ fn main() {
         finalize: false,
         inputs: vec![Input { name: file.clone(), path: PathBuf::from(file) }],
         customers: customers.collect(),
+        final_bills: Vec::new(),
         rules: Vec::new(),
         currency_rates: Vec::new(),
         earned_credit: EarnedCredit::Kept,

@@ -167,6 +167,11 @@ pub(crate) enum Role {
     SubscriptionName,
     UsageDate,
     ChargeStart,
+    ChargeEnd,
+    OrderId,
+    MeterId,
+    /// What the usage is of, by Azure's path.
+    Resource,
     /// What has been consumed or bought.
     Quantity,
     /// The quantity that Microsoft's formula multiplies with: pro rata, and signed.
@@ -224,6 +229,10 @@ impl Kind {
             Role::SubscriptionName => "SubscriptionDescription",
             Role::UsageDate => "UsageDate",
             Role::ChargeStart => "ChargeStartDate",
+            Role::ChargeEnd => "ChargeEndDate",
+            Role::OrderId => "OrderId",
+            Role::MeterId => "MeterId",
+            Role::Resource => "ResourceURI",
             Role::Quantity => "Quantity",
             Role::BillableQuantity => "BillableQuantity",
             Role::UnitPrice => "UnitPrice",

@@ -24,6 +24,9 @@ pub struct Job {
     pub inputs: Vec<Input>,
     /// All customers of the partner, each once. A tenant belongs to at most one.
     pub customers: Vec<BilledCustomer>,
+    /// The bills of this month that are final, of any customer, those that are there no more too. Their lines are billed
+    /// already, whoever has their tenants now; what is left for a customer that has such a bill is a correction.
+    pub final_bills: Vec<FinalBill>,
     /// The price rules, in any order.
     pub rules: Vec<PriceRule>,
     /// None: a bill for each currency of a customer's lines. Some, all to the same currency: bills are in that one, and
@@ -69,13 +72,19 @@ pub struct BilledCustomer {
     pub folder: String,
     /// What the month before cost it, for the bound on change.
     pub previous_charge: Vec<(Currency, Amount)>,
-    /// The ledgers of the final versions of this month's bill. Their lines are billed already: what is left is a
-    /// correction.
-    pub final_ledgers: Vec<PathBuf>,
     /// Corrections of months before, that are carried onto this bill.
     pub corrections: Vec<Correction>,
     /// Whether the bounds do not hold for it: released by name.
     pub released: bool,
+}
+
+/// A version of a bill that is final.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FinalBill {
+    /// The number of the customer that it was made for.
+    pub customer_id: i64,
+    /// Its ledger.
+    pub ledger: PathBuf,
 }
 
 /// New lines of a month that was final already.

@@ -100,9 +100,9 @@ impl Layout {
         self.role(role).is_some()
     }
 
-    /// For each column that is shown, or that is not, where the file has it, and whether it holds numbers.
-    pub(crate) fn places(&self, shown: bool) -> Vec<(Option<usize>, bool)> {
-        let columns = self.kind.columns().iter().enumerate().filter(|(_, column)| column.shown == shown);
+    /// For each column that is shown, where the file has it, and whether it holds numbers.
+    pub(crate) fn places(&self) -> Vec<(Option<usize>, bool)> {
+        let columns = self.kind.columns().iter().enumerate().filter(|(_, column)| column.shown);
         columns
             .map(|(i, _)| {
                 let place = self.places[i];
@@ -127,6 +127,10 @@ const ALL: [Role; ROLES] = [
     Role::SubscriptionName,
     Role::UsageDate,
     Role::ChargeStart,
+    Role::ChargeEnd,
+    Role::OrderId,
+    Role::MeterId,
+    Role::Resource,
     Role::Quantity,
     Role::BillableQuantity,
     Role::UnitPrice,

@@ -2,15 +2,19 @@
 
 use crate::amount::Amount;
 use crate::failure::Failure;
+use crate::identity::{TAG, tag, tag_of, tenant_id};
+use crate::job::{FinalBill, Job};
 use crate::price::{NO_RULE, Prices};
 use crate::render::push_text;
 use crate::row::{KEY, Row};
 use crate::source::fault;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-/// `Line` tells lines apart: the key of the line in hexadecimal digits, by which ledger and bill are ordered. It is empty for
+/// `Line` tells lines apart, in whatever spelling: the key of the line in hexadecimal digits (`identity`), by which ledger and bill are ordered. It is empty for
 /// lines that are not Microsoft's: rounding, and corrections of months before.
 pub(crate) const HEADER: &str = "Line,Cost,CostCurrency,Charge,ChargeCurrency,RuleId,Rule,PricedFrom\n";
 
@@ -58,97 +62,146 @@ pub(crate) fn push_own(what: &str, charge: Amount, currency: &str, out: &mut Vec
     let _ = writeln!(out, ",0,{currency},{charge},{currency},,,{what}");
 }
 
-/// The lines of a final bill, in their order.
-struct Final {
-    path: PathBuf,
-    lines: BufReader<File>,
-    currency: &'static str,
-    next: Option<[u8; KEY]>,
+/// The final bills of a month: their lines are billed already, whoever has their tenants now.
+pub(crate) struct Finals<'a> {
+    bills: Vec<Final<'a>>,
+    /// Lines of tenants that nobody is billed for any more, and how many of each were not found again.
+    unbilled: HashMap<[u8; KEY], AtomicU64>,
+    /// How many lines were found again.
+    found: AtomicU64,
 }
 
-/// The lines of all final bills of a customer and month, to be told from new ones.
-pub(crate) struct Finals {
-    ledgers: Vec<Final>,
-    /// Lines that were passed over: they are not among those that were asked for.
-    missing: u64,
+struct Final<'a> {
+    bill: &'a FinalBill,
+    /// Lines by tenant.
+    lines: HashMap<[u8; TAG], u64>,
 }
 
-impl Finals {
-    /// Those in a currency.
-    pub(crate) fn open(paths: &[PathBuf], currency: &'static str) -> Result<Finals, Failure> {
-        let mut finals = Vec::new();
-        for path in paths {
-            let file = File::open(path).map_err(Failure::io("cannot open the ledger", path))?;
-            let mut last = Final { path: path.clone(), lines: BufReader::new(file), currency, next: None };
-            if last.line()? != HEADER.trim_end() {
-                return Err(no_ledger(path));
+impl<'a> Finals<'a> {
+    /// Looks through the ledgers of a job. `billed`: the tags of the tenants that somebody is billed for.
+    pub(crate) fn of(job: &'a Job, billed: &HashSet<[u8; TAG]>) -> Result<Finals<'a>, Failure> {
+        let mut finals = Finals { bills: Vec::new(), unbilled: HashMap::new(), found: AtomicU64::new(0) };
+        for bill in &job.final_bills {
+            let (mut ledger, mut lines) = (Ledger::open(&bill.ledger)?, HashMap::new());
+            while let Some(key) = ledger.next {
+                *lines.entry(tag_of(&key)).or_default() += 1;
+                if !billed.contains(&tag_of(&key)) {
+                    *finals.unbilled.entry(key).or_default().get_mut() += 1;
+                }
+                ledger.advance()?;
             }
-            last.advance()?;
-            finals.push(last);
+            finals.bills.push(Final { bill, lines });
         }
-        Ok(Finals { ledgers: finals, missing: 0 })
+        Ok(finals)
     }
 
+    /// Whether the month is final for somebody.
+    pub(crate) fn are_any(&self) -> bool {
+        !self.bills.is_empty()
+    }
+
+    /// The lines of these tenants that are final, of which there are so many.
+    pub(crate) fn of_tenants(&self, tenants: &[String]) -> Result<(FinalLines<'_>, u64), Failure> {
+        let (mut ledgers, mut count) = (Vec::new(), 0);
+        for Final { bill, lines } in &self.bills {
+            let of = |tenant: &String| lines.get(&tag(&tenant_id(tenant)));
+            let here: u64 = tenants.iter().filter_map(of).sum();
+            if here > 0 {
+                ledgers.push(Ledger::open(&bill.ledger)?);
+                count += here;
+            }
+        }
+        Ok((FinalLines { ledgers, found: &self.found }, count))
+    }
+
+    /// Whether a line that nobody is billed for any more is billed already; it then counts no more.
+    pub(crate) fn take_unbilled(&self, key: &[u8; KEY]) -> bool {
+        let Some(count) = self.unbilled.get(key) else { return false };
+        let less = |count: u64| count.checked_sub(1);
+        let taken = count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok();
+        self.found.fetch_add(taken.into(), Ordering::Relaxed);
+        taken
+    }
+
+    /// How many final lines were not found again, when all lines have been asked for.
+    pub(crate) fn missing(&self) -> u64 {
+        let all: u64 = self.bills.iter().flat_map(|bill| bill.lines.values()).sum();
+        all - self.found.load(Ordering::Relaxed)
+    }
+}
+
+/// The final lines of a customer's tenants, to be told from new ones.
+pub(crate) struct FinalLines<'a> {
+    ledgers: Vec<Ledger<'a>>,
+    found: &'a AtomicU64,
+}
+
+impl FinalLines<'_> {
     /// Whether a line is billed already; it then counts no more. To be asked in the lines' order.
     pub(crate) fn take(&mut self, key: &[u8; KEY]) -> Result<bool, Failure> {
-        for last in &mut self.ledgers {
-            while last.next.is_some_and(|next| next < *key) {
-                last.advance()?;
-                self.missing += 1;
+        for ledger in &mut self.ledgers {
+            while ledger.next.is_some_and(|next| next < *key) {
+                ledger.advance()?;
             }
-            if last.next == Some(*key) {
-                last.advance()?;
+            if ledger.next == Some(*key) {
+                ledger.advance()?;
+                self.found.fetch_add(1, Ordering::Relaxed);
                 return Ok(true);
             }
         }
         Ok(false)
     }
-
-    /// How many final lines were not asked for, when all have been.
-    pub(crate) fn missing(&mut self) -> Result<u64, Failure> {
-        for last in &mut self.ledgers {
-            while last.next.is_some() {
-                last.advance()?;
-                self.missing += 1;
-            }
-        }
-        Ok(self.missing)
-    }
 }
 
-impl Final {
-    fn line(&mut self) -> Result<String, Failure> {
-        let mut line = String::new();
-        self.lines.read_line(&mut line).map_err(Failure::io("cannot read the ledger", &self.path))?;
-        Ok(line.trim_end().to_owned())
+/// The lines of a final bill, in their order.
+struct Ledger<'a> {
+    path: &'a Path,
+    lines: BufReader<File>,
+    line: Vec<u8>,
+    next: Option<[u8; KEY]>,
+}
+
+impl<'a> Ledger<'a> {
+    fn open(path: &'a Path) -> Result<Self, Failure> {
+        let file = File::open(path).map_err(Failure::io("cannot open the ledger", path))?;
+        let lines = BufReader::with_capacity(64 << 10, file);
+        let mut ledger = Ledger { path, lines, line: Vec::new(), next: None };
+        ledger.read()?;
+        if ledger.line != HEADER.as_bytes() {
+            return Err(ledger.is_none());
+        }
+        ledger.advance()?;
+        Ok(ledger)
+    }
+
+    fn read(&mut self) -> Result<(), Failure> {
+        self.line.clear();
+        let read = self.lines.read_until(b'\n', &mut self.line);
+        read.map_err(Failure::io("cannot read the ledger", self.path)).map(drop)
     }
 
     fn advance(&mut self) -> Result<(), Failure> {
-        let line = loop {
-            let line = self.line()?;
-            // The last lines are not Microsoft's, and have no key.
-            let of = line.split(',').nth(4);
-            if of.is_none_or(|of| of == self.currency) || line.starts_with(',') {
-                break line;
-            }
+        self.read()?;
+        // The last lines are not Microsoft's, and have no key.
+        self.next = match self.line.first() {
+            None | Some(b',') => None,
+            _ => Some(self.key().ok_or_else(|| self.is_none())?),
         };
-        let digits = line.split(',').next().unwrap_or_default();
-        self.next = None;
-        if !digits.is_empty() {
-            let mut key = [0; KEY];
-            if digits.len() != 2 * KEY || !digits.is_ascii() {
-                return Err(no_ledger(&self.path));
-            }
-            for (byte, two) in key.iter_mut().zip(digits.as_bytes().chunks(2)) {
-                let two = std::str::from_utf8(two).unwrap_or_default();
-                *byte = u8::from_str_radix(two, 16).map_err(|_| no_ledger(&self.path))?;
-            }
-            self.next = Some(key);
-        }
         Ok(())
     }
-}
 
-fn no_ledger(path: &Path) -> Failure {
-    fault(&path.display().to_string(), "is no ledger of a final bill").into()
+    fn key(&self) -> Option<[u8; KEY]> {
+        let mut key = [0; KEY];
+        if self.line.get(2 * KEY) != Some(&b',') {
+            return None;
+        }
+        for (byte, two) in key.iter_mut().zip(self.line.chunks_exact(2)) {
+            *byte = u8::from_str_radix(std::str::from_utf8(two).ok()?, 16).ok()?;
+        }
+        Some(key)
+    }
+
+    fn is_none(&self) -> Failure {
+        fault(&self.path.display().to_string(), "is no ledger of a final bill").into()
+    }
 }

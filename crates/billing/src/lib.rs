@@ -15,7 +15,7 @@
 //!   `{id}/statement.html`: what is published. A customer with lines in several currencies has a bill in each, all in the same
 //!   folder: `{id}/bill.EUR.csv`, `{id}/bill.focus.EUR.csv`, `{id}/statement.EUR.json` and so on, and then none without a code.
 //! - `ledgers/{id}.csv` (or `ledgers/{id}.EUR.csv`): for each line of `bill.csv`, in its order, what it cost and which rule priced
-//!   it from what. The partner's alone. Given back as `final_ledgers`, its lines are not billed again.
+//!   it from what. The partner's alone. Given back as `final_bills`, its lines are not billed again.
 //!
 //! What a bill shows is a list of columns (`columns`); everything else is left out, columns that nobody knows yet too. FOCUS rows
 //! and statements are made from what the bill shows, so they cannot say more.
@@ -30,6 +30,7 @@ pub mod rule;
 
 mod columns;
 mod focus;
+mod identity;
 mod jsonl;
 mod layout;
 mod ledger;
@@ -51,7 +52,7 @@ mod writing;
 pub use amount::Amount;
 pub use currency::Currency;
 pub use failure::{Failure, Fault};
-pub use job::{BilledCustomer, Bounds, Correction, Input, Job, Progress, Rate};
+pub use job::{BilledCustomer, Bounds, Correction, FinalBill, Input, Job, Progress, Rate};
 pub use period::BillingPeriod;
 pub use report::RunReport;
 pub use rule::{EarnedCredit, NewPriceRule, Percent, PriceRule, RuleKind};

@@ -4,14 +4,16 @@ use crate::amount::Amount;
 use crate::columns::{Kind, Role};
 use crate::currency::Currency;
 use crate::failure::{Failure, Fault};
+use crate::identity::{self, tenant_id};
 use crate::job::{Job, Progress};
 use crate::jsonl;
 use crate::layout::Layout;
+use crate::ledger::Finals;
 use crate::line::{LastCurrency, Line};
 use crate::price::Prices;
 use crate::render::{Plan, text};
 use crate::report::Reason;
-use crate::row::{HEAD, Head, KEY};
+use crate::row::{HEAD, Head};
 use crate::scan::Scan;
 use crate::source::{Block, Blocks, First, Member, fault};
 use crate::spool::Spool;
@@ -23,6 +25,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub(crate) struct Reading<'a> {
     pub(crate) job: &'a Job,
     pub(crate) prices: &'a Prices<'a>,
+    finals: &'a Finals<'a>,
     /// Each tenant's customer, by its id in lower case.
     tenants: HashMap<String, usize>,
     progress: &'a dyn Progress,
@@ -52,6 +55,7 @@ pub(crate) struct Worker<'a> {
     faults: Vec<Misread>,
     scan: Scan,
     csv: Vec<u8>,
+    scratch: Vec<u8>,
 }
 
 /// The sums of the lines that were read.
@@ -67,18 +71,18 @@ struct Tenant {
     customer: Option<usize>,
     reason: Option<Reason>,
     name: Option<String>,
-    unassigned: BTreeMap<Currency, (u64, Amount)>,
+    unassigned: BTreeMap<(Reason, Currency), (u64, Amount)>,
     /// The bill of its last line.
     bill: Option<(Currency, u32)>,
 }
 
 impl Tenant {
     /// Counts a line that nobody is billed for.
-    fn leave(&mut self, name: String, currency: Currency, cost: Amount) {
+    fn leave(&mut self, reason: Reason, name: String, currency: Currency, cost: Amount) {
         if self.name.as_ref().is_none_or(|known| name < *known) && !name.is_empty() {
             self.name = Some(name);
         }
-        let (lines, sum) = self.unassigned.entry(currency).or_default();
+        let (lines, sum) = self.unassigned.entry((reason, currency)).or_default();
         *lines += 1;
         *sum += cost;
     }
@@ -101,7 +105,6 @@ struct Reader<'a> {
     member: usize,
     layout: Layout,
     shown: Plan,
-    hidden: Plan,
     blocks: Mutex<Blocks<'a>>,
     json: bool,
 }
@@ -110,13 +113,14 @@ impl<'a> Reading<'a> {
     pub(crate) fn of(
         job: &'a Job,
         prices: &'a Prices<'a>,
+        finals: &'a Finals<'a>,
         members: &[Member],
         progress: &'a dyn Progress,
     ) -> Result<Self, Failure> {
         let mut tenants = HashMap::new();
         for (i, customer) in job.customers.iter().enumerate() {
             for tenant in &customer.tenants {
-                if let Some(other) = tenants.insert(tenant.trim().to_ascii_lowercase(), i)
+                if let Some(other) = tenants.insert(tenant_id(tenant), i)
                     && other != i
                 {
                     let message = format!("the tenant {tenant} belongs to two customers");
@@ -127,6 +131,7 @@ impl<'a> Reading<'a> {
         Ok(Reading {
             job,
             prices,
+            finals,
             tenants,
             progress,
             bytes_read: Arc::default(),
@@ -187,8 +192,7 @@ impl<'a> Reading<'a> {
                 Ok((layout, json)) => {
                     let reader = Reader {
                         member: i,
-                        shown: Plan::of(&layout, true, marked(&layout)),
-                        hidden: Plan::of(&layout, false, [None; 3]),
+                        shown: Plan::of(&layout, marked(&layout)),
                         layout,
                         blocks: Mutex::new(blocks),
                         json,
@@ -283,6 +287,7 @@ impl<'a> Worker<'a> {
             faults: Vec::new(),
             scan: Scan::default(),
             csv: Vec::new(),
+            scratch: Vec::new(),
         })
     }
 
@@ -443,10 +448,21 @@ impl<'a> Worker<'a> {
         self.mismatches += u64::from(values.mismatch);
 
         let tenant = self.tenant(line.get(Role::CustomerId));
-        let (Some(customer), None) = (self.tenants[tenant].customer, self.tenants[tenant].reason) else {
-            self.tenants[tenant].leave(text(line.get(Role::CustomerName)), values.currency, cost);
-            return Ok(());
+        let (customer, of) = match &mut self.tenants[tenant] {
+            Tenant { customer: Some(customer), reason: None, id, .. } => (*customer, id),
+            left => {
+                let mut why = left.reason.unwrap_or(Reason::NoCustomer);
+                if self.shared.finals.are_any() {
+                    let key = identity::key(line, &values, &left.id, &mut self.scratch);
+                    if self.shared.finals.take_unbilled(&key) {
+                        why = Reason::BilledBefore;
+                    }
+                }
+                left.leave(why, text(line.get(Role::CustomerName)), values.currency, cost);
+                return Ok(());
+            }
         };
+        let key = identity::key(line, &values, of, &mut self.scratch);
         let Some(bill_currency) = self.shared.prices.bill_currency(values.currency) else {
             let to = self.shared.prices.single.map_or("", Currency::code);
             let message = format!("{0}: the run was given no rate from {0} to {to}", values.currency);
@@ -473,19 +489,6 @@ impl<'a> Worker<'a> {
         let begin = rows.len();
         rows.resize(begin + HEAD, 0);
         let names = reader.shown.write(line, careful, rows);
-        let end = rows.len();
-        rows.push(line.layout.kind as u8);
-        reader.hidden.write(line, careful, rows);
-        let digest = twox_hash::XxHash3_128::oneshot(&rows[begin + HEAD..]);
-        rows.truncate(end);
-        let mut key = [0; KEY];
-        key[..4].copy_from_slice(&values.day.to_be_bytes());
-        for (part, (from, length)) in [(4, names[1]), (12, names[0])] {
-            let from = begin + HEAD + from as usize;
-            let length = (length as usize).min(8);
-            key[part..part + length].copy_from_slice(&rows[from..from + length]);
-        }
-        key[20..].copy_from_slice(&digest.to_be_bytes());
         let kind = line.layout.kind;
         let head = Head { key, cost, currency: values.currency, priced, kind, day: values.day, names };
         head.write(&mut rows[begin..]);
@@ -508,8 +511,7 @@ impl<'a> Worker<'a> {
         if let Some(known) = self.ids.get(cell) {
             return *known;
         }
-        let id = text(cell).to_ascii_lowercase();
-        let id = id.strip_prefix("org:").unwrap_or(&id).trim().to_owned();
+        let id = tenant_id(&text(cell));
         let customer = self.shared.tenants.get(&id).copied();
         let reason = match customer {
             None => Some(Reason::NoCustomer),
@@ -530,9 +532,8 @@ impl<'a> Worker<'a> {
     /// Adds what nobody is billed for to what other threads have found.
     pub(crate) fn add_unassigned(&self, left: &mut Left) {
         for tenant in &self.tenants {
-            for (currency, (lines, cost)) in &tenant.unassigned {
-                let Some(reason) = tenant.reason else { continue };
-                let (name, all_lines, sum) = left.entry((tenant.id.clone(), reason, *currency)).or_default();
+            for ((reason, currency), (lines, cost)) in &tenant.unassigned {
+                let (name, all_lines, sum) = left.entry((tenant.id.clone(), *reason, *currency)).or_default();
                 if let Some(here) = &tenant.name
                     && name.as_ref().is_none_or(|known| here < known)
                 {

@@ -3,7 +3,7 @@
 use crate::layout::Layout;
 use crate::line::Line;
 
-/// How to write the shown or the hidden columns of a file's lines, in the kind's own order.
+/// How to write the shown columns of a file's lines, in the kind's own order.
 pub(crate) struct Plan {
     segments: Vec<Segment>,
     /// The columns whose place in the output is asked for: which segment they are in, and where in the file.
@@ -44,9 +44,9 @@ const LOOK: [bool; 256] = {
 
 impl Plan {
     /// `marked`: places in the file whose place in the output is to be told.
-    pub(crate) fn of(layout: &Layout, shown: bool, marked: [Option<usize>; 3]) -> Plan {
+    pub(crate) fn of(layout: &Layout, marked: [Option<usize>; 3]) -> Plan {
         let mut segments: Vec<Segment> = Vec::new();
-        for (place, number) in layout.places(shown) {
+        for (place, number) in layout.places() {
             match segments.last_mut() {
                 Some(last)
                     if last.number == number && last.first.map(|first| first + last.count) == place =>

@@ -82,7 +82,8 @@ pub struct CustomerBill {
     pub rounding: Amount,
     /// The part of it that corrects months before.
     pub corrections: Amount,
-    /// Lines that a final version of this month has billed before, so that they are not on this bill, and their cost.
+    /// Lines that a final bill of this month has already, this customer's or that of whoever had the tenant, so that they
+    /// are not on this one; and their cost.
     pub billed_before: BilledBefore,
     /// Why it is held back by the bounds; empty if it is not. A customer of which one bill is held back has none staged.
     pub held_back: Vec<String>,
@@ -133,6 +134,9 @@ pub enum Reason {
     /// The customer it belongs to is not billed.
     #[serde(rename = "billing off")]
     BillingOff,
+    /// A final bill has them already; by now, nobody is billed for the tenant.
+    #[serde(rename = "billed before")]
+    BilledBefore,
 }
 
 /// What was checked.
@@ -144,6 +148,8 @@ pub struct Checks {
     /// Lines whose unit price × quantity × exchange rate differs from their cost by more than 0.01, or whose subtotal and
     /// tax do not add up to their total.
     pub formula_mismatches: u64,
+    /// Lines of this month's final bills that these files do not have.
+    pub final_lines_missing: u64,
 }
 
 /// Lines that belong to another invoice.

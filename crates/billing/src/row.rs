@@ -6,8 +6,8 @@ use crate::columns::Kind;
 use crate::currency::Currency;
 use crate::price::{Basis, Priced};
 
-/// Orders the lines of a bill, whatever order they came in: the day, the subscription, the service, and at last a digest of
-/// all the line's columns. Compared as bytes.
+/// Orders the lines of a bill, whatever order they came in, and tells whether two are the same (`identity`). Compared as
+/// bytes.
 pub(crate) const KEY: usize = 36;
 
 /// How lines are written to the spool: little-endian, the cells last.
@@ -80,7 +80,8 @@ impl<'a> Row<'a> {
         self.0
     }
 
-    /// What it is ordered by: the key, and should two digests ever be alike, the rest.
+    /// What it is ordered by: the key, and where two are alike, the rest. Rows that are alike in that too make the same
+    /// bytes.
     pub(crate) fn order(self) -> (&'a [u8], &'a [u8]) {
         (&self.0[4..4 + KEY], &self.0[4 + KEY..])
     }

@@ -3,7 +3,9 @@
 use crate::amount::Amount;
 use crate::currency::Currency;
 use crate::failure::Failure;
+use crate::identity::{tag, tenant_id};
 use crate::job::{Job, Progress};
+use crate::ledger::Finals;
 use crate::price::Prices;
 use crate::reading::{Left, Read, Reading, Worker};
 use crate::report::{Checks, Done, OtherInvoice, RunReport, Total, Unassigned};
@@ -49,7 +51,10 @@ fn clear(job: &Job) {
 fn staged(job: &Job, progress: &dyn Progress, whole: bool) -> Result<RunReport, Failure> {
     let prices = Prices::of(job)?;
     let members = members(&job.inputs)?;
-    let reading = Reading::of(job, &prices, &members, progress)?;
+    let billed = job.customers.iter().filter(|customer| customer.billing_enabled);
+    let billed = billed.flat_map(|customer| &customer.tenants).map(|tenant| tag(&tenant_id(tenant)));
+    let finals = Finals::of(job, &billed.collect())?;
+    let reading = Reading::of(job, &prices, &finals, &members, progress)?;
     let workers = reading.run(&members)?;
     let (invoice_id, other_invoices) = invoices(job, &workers)?;
     let (bytes, lines) = (reading.bytes_total, reading.lines.load(Ordering::Relaxed));
@@ -57,6 +62,7 @@ fn staged(job: &Job, progress: &dyn Progress, whole: bool) -> Result<RunReport, 
         job,
         prices: &prices,
         workers: &workers,
+        finals: &finals,
         invoice_id: invoice_id.clone(),
         progress,
         bytes,
@@ -89,7 +95,7 @@ fn staged(job: &Job, progress: &dyn Progress, whole: bool) -> Result<RunReport, 
                 reason,
             })
             .collect(),
-        checks: Checks { ties: true, formula_mismatches },
+        checks: Checks { ties: true, formula_mismatches, final_lines_missing: finals.missing() },
         other_invoices,
     })
 }

@@ -271,7 +271,7 @@ impl<'a> Merge<'a> {
         Ok(())
     }
 
-    /// Keys that are alike belong to lines that are alike in every column, or all but: then their bytes decide. The run
+    /// Keys that are alike belong to lines that say the same of what costs how much: then their bytes decide. The run
     /// with the first of them; the others are back in the heap.
     #[cold]
     fn first_twin(&mut self, key: [u8; KEY], run: usize) -> usize {

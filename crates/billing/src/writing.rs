@@ -27,6 +27,7 @@ pub(crate) struct Writing<'a> {
     pub(crate) job: &'a Job,
     pub(crate) prices: &'a Prices<'a>,
     pub(crate) workers: &'a [Worker<'a>],
+    pub(crate) finals: &'a Finals<'a>,
     pub(crate) invoice_id: Option<String>,
     pub(crate) progress: &'a dyn Progress,
     pub(crate) bytes: u64,
@@ -120,6 +121,11 @@ impl<'a> Writing<'a> {
             let several = (currencies.len() > 1).then_some(currency.code());
             bills.push(self.bill(i, *currency, several, &folder, pen)?);
         }
+        if !customer.released
+            && let Some(why) = changed(&bills, self.finals.of_tenants(&customer.tenants)?.1)
+        {
+            bills.iter_mut().for_each(|billed| billed.bill.held_back.insert(0, why.clone()));
+        }
         // A bill that is held back holds back the customer's others: they are published together.
         let held = bills.iter().any(|billed| !billed.bill.held_back.is_empty());
         let staged = bills.iter().any(|billed| billed.bill.staged.is_some());
@@ -151,8 +157,8 @@ impl<'a> Writing<'a> {
         let code = currency.code();
         let corrections: Vec<&Correction> =
             customer.corrections.iter().filter(|correction| correction.currency == currency).collect();
-        let mut finals = Finals::open(&customer.final_ledgers, code)?;
-        let is_correction = !customer.final_ledgers.is_empty();
+        let (mut finals, _) = self.finals.of_tenants(&customer.tenants)?;
+        let is_correction = job.final_bills.iter().any(|bill| bill.customer_id == customer.id);
         let kinds = self.workers.iter().fold(0, |kinds, worker| {
             let bill = worker.bills.get(&(i, currency));
             kinds | bill.map_or(0, |bill| worker.kinds[*bill as usize])
@@ -280,7 +286,7 @@ impl<'a> Writing<'a> {
             ledger: None,
             is_correction,
         };
-        bill.held_back = held_back(job, customer, &bill, finals.missing()?);
+        bill.held_back = held_back(job, customer, &bill);
         let is_empty = sums.lines == 0 && corrections.is_empty();
         if let Some(files) = out {
             files.finish(pen)?;
@@ -329,21 +335,29 @@ struct Sums {
     costs: BTreeMap<[u8; 3], (Amount, Amount)>,
 }
 
-/// Why a bill is beyond the bounds, in words. `finals`: lines of final bills that were not found again.
-fn held_back(job: &Job, customer: &BilledCustomer, bill: &CustomerBill, finals: u64) -> Vec<String> {
+/// Why a customer's bills must be looked at: the month is final, and not all of the `finals` lines that its tenants have
+/// on final bills are among the lines of before. What was changed would be billed twice.
+fn changed(bills: &[Billed], finals: u64) -> Option<String> {
+    let new: u64 = bills.iter().map(|billed| billed.bill.lines).sum();
+    let found: u64 = bills.iter().map(|billed| billed.bill.billed_before.lines).sum();
+    match finals - found {
+        0 => None,
+        // Another invoice of the same month.
+        _ if new == 0 || found == 0 && new < finals => None,
+        missing => Some(format!(
+            "{missing} of the {finals} lines that are final already are not among these, and {new} are new: were lines changed \
+             that are billed, or are files missing?"
+        )),
+    }
+}
+
+/// Why a bill is beyond the bounds, in words.
+fn held_back(job: &Job, customer: &BilledCustomer, bill: &CustomerBill) -> Vec<String> {
     let mut why = Vec::new();
     if customer.released {
         return why;
     }
     let currency = bill.currency;
-    // The same lines in files of another kind look like new ones.
-    if bill.is_correction && bill.billed_before.lines == 0 && bill.lines >= finals && finals > 0 {
-        why.push(format!(
-            "none of the {finals} lines that are final already is among these {}: is it the same invoice in files of another \
-             kind?",
-            bill.lines
-        ));
-    }
     if let Some(most) = job.bounds.max_lines.filter(|most| bill.lines > *most) {
         why.push(format!("{} lines, where at most {most} pass", bill.lines));
     }

@@ -71,9 +71,9 @@ pub async fn replace_faults(
     Ok(())
 }
 
-/// A customer that lines can belong to.
+/// A customer that lines or corrections can belong to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TenantHolder {
+pub struct Billable {
     /// Its number.
     pub id: CustomerId,
     /// Its name.
@@ -86,29 +86,33 @@ pub struct TenantHolder {
     pub tenants: Vec<String>,
 }
 
-/// The customers that have Azure tenants, in the order of their ids.
+/// The customers that have Azure tenants, or had lines for a month that was final already; in the order of their ids.
 ///
 /// # Errors
 /// [`Error`] of the store.
-pub async fn tenant_holders(tx: &mut Tx, partner: PartnerId) -> Result<Vec<TenantHolder>, Error> {
-    let sql =
-        "SELECT c.id, c.name, c.margin_percentage, c.billing_enabled, c.billing_folder, a.azure_customer_id
+pub async fn billable(tx: &mut Tx, partner: PartnerId) -> Result<Vec<Billable>, Error> {
+    let sql = "SELECT c.id, c.name, c.margin_percentage, c.billing_enabled, c.billing_folder, a.azure_customer_id, a.id
         FROM azure_tenants a JOIN customers c ON c.partner_id = a.partner_id AND c.id = a.customer_id
-        WHERE a.partner_id = $1 AND a.customer_id IS NOT NULL ORDER BY a.customer_id, a.id";
+        WHERE a.partner_id = $1 AND a.customer_id IS NOT NULL
+        UNION ALL
+        SELECT c.id, c.name, c.margin_percentage, c.billing_enabled, c.billing_folder, NULL, NULL
+        FROM customers c WHERE c.partner_id = $1 AND c.id IN (SELECT customer_id FROM corrections WHERE partner_id = $1)
+        ORDER BY 1, 7";
     let rows = tx
         .all(sql, args![partner.0], |row| {
             let (id, name, margin) = (CustomerId(row.next()?), row.next()?, row.next()?);
             let margin = Margin::from_ten_thousandths(margin).ok_or_else(|| Error::defect("no margin"))?;
             let billing = PartnerBilling { enabled: row.next()?, folder: row.next()? };
-            Ok(TenantHolder { id, name, margin, billing, tenants: vec![row.next()?] })
+            let tenant: Option<String> = row.next()?;
+            Ok(Billable { id, name, margin, billing, tenants: tenant.into_iter().collect() })
         })
         .await?;
-    let mut holders: Vec<TenantHolder> = Vec::new();
+    let mut found: Vec<Billable> = Vec::new();
     for row in rows {
-        match holders.last_mut() {
+        match found.last_mut() {
             Some(last) if last.id == row.id => last.tenants.extend(row.tenants),
-            _ => holders.push(row),
+            _ => found.push(row),
         }
     }
-    Ok(holders)
+    Ok(found)
 }

@@ -152,6 +152,11 @@ fn print_report(report: &Value) {
             "not billed"
         );
     }
+    for left in list("pending_corrections") {
+        let [amount, currency, customer, period, why] =
+            ["amount", "currency", "customer_id", "billing_period", "reason"].map(|name| text(&left[name]));
+        println!("{:>18} {currency}  {amount} of {period} for customer {customer}: {why}", "not billed");
+    }
     for total in list("totals") {
         let [currency, lines, cost, billed, unassigned, charge, rounding] =
             ["currency", "lines", "cost", "billed_cost", "unassigned_cost", "charge", "rounding"]

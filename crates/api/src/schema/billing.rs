@@ -261,7 +261,7 @@ pub(crate) struct RunUnassigned {
     currency: String,
     lines: u64,
     cost: String,
-    /// `no customer` or `billing off`.
+    /// `no customer`, `billing off`, or `billed before` by a final bill of the month.
     reason: String,
 }
 
@@ -271,6 +271,22 @@ pub(crate) struct RunChecks {
     /// Σ customers + Σ unassigned = the files' own sum.
     ties: bool,
     formula_mismatches: u64,
+    /// Lines of the month's final bills that these files do not have.
+    final_lines_missing: u64,
+}
+
+/// What came in for a final month, and can be put on no bill.
+#[derive(ToSchema)]
+pub(crate) struct PendingCorrection {
+    customer_id: i64,
+    /// The month that was final.
+    billing_period: String,
+    /// The version of that month's bill that lists its lines.
+    version: i64,
+    currency: String,
+    amount: String,
+    /// `no customer` or `billing off`.
+    reason: String,
 }
 
 /// What is wrong, and where.
@@ -313,6 +329,9 @@ pub(crate) struct BillRun {
     /// Not in a list.
     #[schema(nullable = false)]
     unassigned: Option<Vec<RunUnassigned>>,
+    /// Not in a list.
+    #[schema(nullable = false)]
+    pending_corrections: Option<Vec<PendingCorrection>>,
     /// `null` until there is a report.
     checks: Option<RunChecks>,
     errors: Vec<RunError>,

@@ -9,7 +9,6 @@ use ::billing::{BilledCustomer, BillingPeriod, Correction, PriceRule, Rate};
 use domain::{CustomerId, Margin, PartnerId};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use store::price_rules::PriceRuleRow;
 use store::{Tx, bill_runs, billing, partners, price_rules, statements};
 
@@ -18,6 +17,9 @@ pub(super) struct Plan {
     /// The partner's name.
     pub(super) issuer: String,
     pub(super) customers: Vec<Planned>,
+    /// Corrections that can be put on no bill.
+    #[serde(default)]
+    pub(super) pending: Vec<Pending>,
     /// Id, position, and what else the rule says.
     rules: Vec<(i64, i64, String)>,
 }
@@ -44,6 +46,21 @@ pub(super) struct PlannedCorrection {
     pub(super) version: i64,
     pub(super) currency: String,
     amount: String,
+}
+
+/// A correction that can be put on no bill; as the report shows it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Pending {
+    pub(super) customer_id: i64,
+    #[serde(flatten)]
+    pub(super) correction: PlannedCorrection,
+    reason: String,
+}
+
+impl Pending {
+    fn new(customer: CustomerId, correction: PlannedCorrection, reason: &str) -> Self {
+        Pending { customer_id: customer.0, correction, reason: reason.to_owned() }
+    }
 }
 
 impl Plan {
@@ -84,28 +101,35 @@ impl Plan {
             previous.remove(&statement.bill.customer);
             corrections.remove(&statement.bill.customer);
         }
-        let customers = billing::tenant_holders(tx, partner).await?.into_iter().map(|holder| Planned {
-            id: holder.id.0,
-            name: holder.name,
-            tenants: holder.tenants,
-            billed: holder.billing.enabled,
-            margin: holder.margin.ten_thousandths(),
-            folder: holder.billing.folder,
-            previous: previous.remove(&holder.id).unwrap_or_default(),
-            corrections: corrections.remove(&holder.id).unwrap_or_default(),
-        });
-        let customers = customers.collect();
+        let (mut customers, mut pending) = (Vec::new(), Vec::new());
+        for customer in billing::billable(tx, partner).await? {
+            let billed = customer.billing.enabled;
+            let mut corrections = corrections.remove(&customer.id).unwrap_or_default();
+            if !billed {
+                pending
+                    .extend(corrections.drain(..).map(|one| Pending::new(customer.id, one, "billing off")));
+            }
+            customers.push(Planned {
+                id: customer.id.0,
+                name: customer.name,
+                tenants: customer.tenants,
+                billed,
+                margin: customer.margin.ten_thousandths(),
+                folder: customer.billing.folder,
+                previous: previous.remove(&customer.id).unwrap_or_default(),
+                corrections,
+            });
+        }
+        for (customer, corrections) in corrections {
+            pending.extend(corrections.into_iter().map(|one| Pending::new(customer, one, "no customer")));
+        }
         let rules = price_rules::list(tx, partner, 0, i64::MAX).await?.0;
         let rules = rules.into_iter().map(|row| (row.id, row.position, row.rule)).collect();
-        Ok(Plan { issuer, customers, rules })
+        Ok(Plan { issuer, customers, pending, rules })
     }
 
-    /// The engine's customers, with the ledgers of what is final already.
-    pub(super) fn billed_customers(
-        &self,
-        released: &BTreeSet<i64>,
-        mut ledgers: BTreeMap<i64, Vec<PathBuf>>,
-    ) -> Result<Vec<BilledCustomer>, Error> {
+    /// The engine's customers.
+    pub(super) fn billed_customers(&self, released: &BTreeSet<i64>) -> Result<Vec<BilledCustomer>, Error> {
         let customers = self.customers.iter().map(|planned| {
             let previous =
                 planned.previous.iter().map(|(currency, amount)| Ok((parsed(currency)?, parsed(amount)?)));
@@ -126,7 +150,6 @@ impl Plan {
                 margin: Margin::from_ten_thousandths(planned.margin).ok_or_else(no_margin)?,
                 folder: planned.folder.clone(),
                 previous_charge: previous.collect::<Result<_, Error>>()?,
-                final_ledgers: ledgers.remove(&planned.id).unwrap_or_default(),
                 corrections: corrections.collect::<Result<_, Error>>()?,
                 released: released.contains(&planned.id),
             })

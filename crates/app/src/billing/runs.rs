@@ -298,6 +298,7 @@ pub(crate) fn view(run: &BillRun) -> Value {
         "totals": part(&report, "totals", json!([])),
         "customers": part(&report, "customers", json!([])),
         "unassigned": part(&report, "unassigned", json!([])),
+        "pending_corrections": part(&report, "pending_corrections", json!([])),
         "checks": part(&report, "checks", Value::Null),
         "errors": part(&report, "errors", json!([])),
         "other_invoices": part(&report, "other_invoices", json!([])),
@@ -319,7 +320,7 @@ fn short_view(run: &BillRun) -> Value {
 
 /// A report has thousands of them.
 pub(super) fn without_customers(report: &mut Map<String, Value>) {
-    for name in ["customers", "unassigned"] {
+    for name in ["customers", "unassigned", "pending_corrections"] {
         report.shift_remove(name);
     }
 }

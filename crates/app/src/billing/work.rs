@@ -10,12 +10,14 @@ use super::settle::{Outcome, Settlement};
 use super::{Scratch, plan};
 use crate::access::Call;
 use crate::{App, Error};
-use ::billing::{Failure, Input, Job, RunReport};
+use ::billing::{Failure, FinalBill, Input, Job, RunReport};
 use domain::PartnerId;
+use futures_util::FutureExt;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -25,6 +27,9 @@ use tokio::sync::oneshot;
 
 /// How often a lease is renewed, and progress noted.
 const BEAT: Duration = Duration::from_secs(1);
+
+/// How many ledgers are fetched at the same time.
+const FETCHED_AT_ONCE: usize = 8;
 
 /// How far a run is, and whether it is to stop.
 #[derive(Debug, Default)]
@@ -205,9 +210,10 @@ impl App {
             updated_at: now,
         };
         let made = match self.stage(&run, &request, &plan, watch, true).await {
-            Ok((report, _scratch)) => {
-                Outcome { report: report_json(&report, &BTreeMap::new(), Vec::new()), ..Outcome::default() }
-            }
+            Ok((report, _scratch)) => Outcome {
+                report: report_json(&report, &plan, &BTreeMap::new(), Vec::new()),
+                ..Outcome::default()
+            },
             Err(Ended::Failed(errors)) => {
                 Outcome { report: json!({ "errors": errors }), ..Outcome::default() }
             }
@@ -323,12 +329,13 @@ impl App {
         let errors =
             faults.iter().map(|(customer, why)| json!({"customer_id": customer, "message": why})).collect();
         let prefixes = published.iter().map(|bill| (bill.customer.0, bill.prefix.clone())).collect();
-        let json = report_json(&report, &prefixes, errors);
+        let json = report_json(&report, &plan, &prefixes, errors);
         for bill in report.customers.iter().filter(|bill| !bill.held_back.is_empty()) {
             let why = format!("the last run held its bill back: {}", bill.held_back.join("; "));
             faults.push((bill.customer_id, why));
         }
         faults.extend(self.unwritable(&plan, &published).await?);
+        let pending = plan.pending.into_iter().map(|pending| (pending.customer_id, pending.correction));
         let carried = plan.customers.into_iter().flat_map(|planned| {
             let customer = planned.id;
             planned.corrections.into_iter().map(move |correction| (customer, correction))
@@ -337,7 +344,7 @@ impl App {
             state: Some(State::Succeeded),
             report: json,
             invoice_id: report.invoice_id.clone(),
-            settlement: Some(Settlement { published, faults, carried: carried.collect() }),
+            settlement: Some(Settlement { published, faults, carried: carried.chain(pending).collect() }),
         })
     }
 
@@ -361,7 +368,7 @@ impl App {
             let spooled = bills::spool(source, &allowed, &to, &go_on).await?;
             inputs.push(Input { name: spooled.name, path: spooled.path });
         }
-        let ledgers = self.final_ledgers(run, &scratch.path().join("final")).await?;
+        let final_bills = self.final_bills(run, &scratch.path().join("final")).await?;
         let job = Job {
             period: plan::parsed(&request.billing_period)?,
             invoice_id: request.invoice_id.clone(),
@@ -369,7 +376,8 @@ impl App {
             generated_at: run.created_at.as_second(),
             finalize: request.finalize,
             inputs,
-            customers: plan.billed_customers(&released(run), ledgers)?,
+            customers: plan.billed_customers(&released(run))?,
+            final_bills,
             rules: plan.price_rules()?,
             currency_rates: rates(request)?,
             earned_credit: billing.setup.earned_credit,
@@ -389,8 +397,8 @@ impl App {
         Ok((report, scratch))
     }
 
-    /// The ledgers of what is final already in this month, by customer: their lines are billed.
-    async fn final_ledgers(&self, run: &BillRun, to: &Path) -> Result<BTreeMap<i64, Vec<PathBuf>>, Ended> {
+    /// What is final already in this month, its ledgers fetched: their lines are billed.
+    async fn final_bills(&self, run: &BillRun, to: &Path) -> Result<Vec<FinalBill>, Ended> {
         let period = run.billing_period.clone();
         let keys: Vec<(i64, String)> = self
             .db
@@ -409,13 +417,16 @@ impl App {
                 })
             })
             .await?;
-        let mut ledgers: BTreeMap<i64, Vec<PathBuf>> = BTreeMap::new();
-        for (i, (customer, key)) in keys.into_iter().enumerate() {
-            let path = to.join(format!("{i}.csv"));
-            self.billing()?.bills.fetch_private(&key, &path).await?;
-            ledgers.entry(customer).or_default().push(path);
-        }
-        Ok(ledgers)
+        let bills = &self.billing()?.bills;
+        let fetched = keys.into_iter().enumerate().map(|(i, (customer_id, key))| {
+            let ledger = to.join(format!("{i}.csv"));
+            async move {
+                bills.fetch_private(&key, &ledger).await?;
+                Ok::<_, Ended>(FinalBill { customer_id, ledger })
+            }
+            .boxed()
+        });
+        stream::iter(fetched).buffered(FETCHED_AT_ONCE).try_collect().await
     }
 }
 
@@ -427,13 +438,19 @@ fn without_bills(run: &BillRun, state: State, errors: Vec<Value>) -> Outcome {
     Outcome { state: Some(state), report, ..Outcome::default() }
 }
 
-/// The engine's report, with where each bill is.
-fn report_json(report: &RunReport, prefixes: &BTreeMap<i64, String>, errors: Vec<Value>) -> Value {
+/// The engine's report, with where each bill is, and the corrections that are on none.
+fn report_json(
+    report: &RunReport,
+    plan: &Plan,
+    prefixes: &BTreeMap<i64, String>,
+    errors: Vec<Value>,
+) -> Value {
     let mut json = serde_json::to_value(report).unwrap_or_default();
     for (bill, shown) in report.customers.iter().zip(json["customers"].as_array_mut().into_iter().flatten()) {
         let prefix = prefixes.get(&bill.customer_id).filter(|_| bill.staged.is_some());
         shown["prefix"] = json!(prefix);
     }
+    json["pending_corrections"] = json!(plan.pending);
     json["errors"] = errors.into();
     json
 }

@@ -110,7 +110,6 @@ pub(crate) fn customer(id: i64, tenant: &str, margin: &str) -> BilledCustomer {
         margin: domain::Margin::parse(margin).unwrap(),
         folder: String::new(),
         previous_charge: Vec::new(),
-        final_ledgers: Vec::new(),
         corrections: Vec::new(),
         released: false,
     }
@@ -128,6 +127,7 @@ impl Bench {
             finalize: false,
             inputs: Vec::new(),
             customers: vec![customer(1, "a", "20"), customer(2, "b", "0"), off],
+            final_bills: Vec::new(),
             rules: Vec::new(),
             currency_rates: Vec::new(),
             earned_credit: EarnedCredit::Kept,

@@ -1,17 +1,31 @@
 //! Months that were final already.
 
-use crate::bench::{Bench, USAGE, csv_of, usage, with};
-use tenantry_billing::Correction;
+use crate::bench::{Bench, Line, RECONCILIATION, USAGE, csv_of, licence, usage, with};
+use serde_json::json;
+use tenantry_billing::report::CustomerBill;
+use tenantry_billing::{Correction, FinalBill, Job, Rate, RunReport};
 
 /// A run over these costs, its ledger kept as that of a final bill.
 fn finalized(bench: &mut Bench, costs: &[&str]) {
     bench.job.inputs.clear();
     let lines: Vec<_> = costs.iter().map(|cost| usage(cost)).collect();
     bench.file("f", &csv_of(USAGE, &lines));
+    finalize(bench);
+}
+
+/// The job's run, its ledger kept as that of a final bill.
+fn finalize(bench: &mut Bench) {
     bench.run().unwrap();
-    let kept = bench.folder.path().join(format!("final-{}", bench.job.customers[0].final_ledgers.len()));
-    std::fs::copy(bench.job.out.join("ledgers/1.csv"), &kept).unwrap();
-    bench.job.customers[0].final_ledgers.push(kept);
+    let ledger = bench.folder.path().join(format!("final-{}", bench.job.final_bills.len()));
+    std::fs::copy(bench.job.out.join("ledgers/1.csv"), &ledger).unwrap();
+    bench.job.final_bills.push(FinalBill { customer_id: 1, ledger });
+}
+
+/// The month once more, with these lines.
+fn again(bench: &mut Bench, lines: &[Line]) -> RunReport {
+    bench.job.inputs.clear();
+    bench.file("again", &csv_of(USAGE, lines));
+    bench.run().unwrap()
 }
 
 #[test]
@@ -21,15 +35,13 @@ fn only_new_lines_of_a_final_month_are_billed() {
     for (costs, billed_before, charges) in [
         (vec!["8", "8", "4"], 3, vec![]),
         (vec!["4", "8", "8", "8"], 3, vec!["10"]),
-        (vec!["8", "4", "16"], 2, vec!["20"]),
         (vec!["8", "8", "4", "-4.004"], 3, vec!["-5.005", "0.005"]),
+        (vec!["16"], 0, vec!["20"]),
     ] {
-        bench.job.inputs.clear();
-        let lines: Vec<_> = costs.iter().map(|cost| usage(cost)).collect();
-        bench.file("g", &csv_of(USAGE, &lines));
-        let report = bench.run().unwrap();
+        let report = again(&mut bench, &costs.iter().map(|cost| usage(cost)).collect::<Vec<_>>());
         let bill = &report.customers[0];
         assert_eq!(bill.billed_before.lines, billed_before, "{costs:?}");
+        assert_eq!(report.checks.final_lines_missing, 3 - billed_before, "{costs:?}");
         assert_eq!(bill.staged.is_some(), !charges.is_empty());
         assert!(bill.is_correction && report.checks.ties);
         if !charges.is_empty() {
@@ -41,9 +53,7 @@ fn only_new_lines_of_a_final_month_are_billed() {
     }
     // The next final version has only what was new: both together are what is billed.
     finalized(&mut bench, &["8", "8", "4", "16"]);
-    bench.job.inputs.clear();
-    bench.file("h", &csv_of(USAGE, &["16", "8", "4", "8", "2"].map(usage)));
-    assert_eq!(bench.run().unwrap().customers[0].billed_before.lines, 4);
+    assert_eq!(again(&mut bench, &["16", "8", "4", "8", "2"].map(usage)).customers[0].billed_before.lines, 4);
     assert_eq!(bench.column("1/bill.csv", "Charge"), ["2.5"]);
 }
 
@@ -79,16 +89,155 @@ fn corrections_are_carried_onto_the_bill() {
 }
 
 #[test]
-fn a_final_month_in_files_of_another_kind_is_held_back() {
+fn a_final_line_is_known_in_any_spelling() {
+    let of = |cells: &[(&'static str, &str)]| with(usage("8"), &[&FULL[..], cells].concat());
+    for (cells, is_new) in [
+        (vec![], false),
+        (vec![("BillingPreTaxTotal", "8.00"), ("Quantity", "2.0"), ("UnitPrice", "3.20")], false),
+        (vec![("BillingPreTaxTotal", "8E0"), ("Quantity", "0.2e1")], false),
+        (vec![("UsageDate", "10/5/2026"), ("ChargeStartDate", "2026-10-01T00:00:00Z")], false),
+        (vec![("ChargeEndDate", "10/31/2026 12:00:00 AM")], false),
+        (vec![("CustomerId", "org:A"), ("ResourceURI", "/SUBSCRIPTIONS/1/VM"), ("MeterId", "AB-1")], false),
+        (
+            vec![
+                ("CustomerName", "Renamed"),
+                ("MeterCategory", "Archive"),
+                ("EntitlementDescription", "2nd"),
+            ],
+            false,
+        ),
+        (
+            vec![("Tags", "{\"a\": 1}"), ("AdditionalInfo", "x"), ("PartnerEarnedCreditPercentage", "15")],
+            false,
+        ),
+        (vec![("BillingPreTaxTotal", "8.0000000001")], true),
+        (vec![("BillingPreTaxTotal", "-8")], true),
+        (vec![("BillingCurrency", "EUR")], true),
+        (vec![("Quantity", "2.1")], true),
+        (vec![("UnitPrice", "3.3")], true),
+        (vec![("UsageDate", "2026-10-06")], true),
+        (vec![("ChargeEndDate", "2026-10-30")], true),
+        (vec![("EntitlementId", "sub-2")], true),
+        (vec![("MeterId", "ab-2")], true),
+        (vec![("ResourceURI", "/subscriptions/1/vm2")], true),
+        (vec![("InvoiceNumber", "G2")], true),
+        (vec![("ChargeType", "cancel")], true),
+    ] {
+        let mut bench = Bench::new();
+        bench.job.customers[0].released = true;
+        bench.file("f", &csv_of(USAGE, &[of(&[]), usage("4")]));
+        finalize(&mut bench);
+        let report = again(&mut bench, &[of(&cells), usage("4")]);
+        let [new, before] = [|b: &CustomerBill| b.lines, |b: &CustomerBill| b.billed_before.lines]
+            .map(|count| report.customers.iter().map(count).sum::<u64>());
+        assert_eq!((new, before), (u64::from(is_new), 2 - u64::from(is_new)), "{cells:?}");
+        assert_eq!(report.checks.final_lines_missing, u64::from(is_new), "{cells:?}");
+    }
+}
+
+const FULL: [(&str, &str); 5] = [
+    ("UnitPrice", "3.2"),
+    ("ChargeStartDate", "10/1/2026"),
+    ("ChargeEndDate", "2026-10-31"),
+    ("MeterId", "ab-1"),
+    ("ResourceURI", "/subscriptions/1/vm"),
+];
+
+#[test]
+fn the_licences_of_a_final_month_are_known_from_a_graph_export() {
     let mut bench = Bench::new();
-    finalized(&mut bench, &["8", "4"]);
-    for (costs, held) in [(vec!["8.0", "4.0"], true), (vec!["8.0"], false), (vec!["8", "4.0", "1"], false)] {
-        bench.job.inputs.clear();
+    bench.file("f", &csv_of(RECONCILIATION, &[licence("8.10"), licence("3")]));
+    finalize(&mut bench);
+    bench.job.inputs.clear();
+    let line = |total: &str| {
+        format!(
+            r#"{{"customerId": "org:A", "invoiceNumber": "G1", "productName": "E3", "productId": "CFQ7", "skuId": "0001",
+            "chargeType": "new", "quantity": 1.0, "subtotal": {total}, "taxTotal": 0, "total": {total}, "currency": "USD",
+            "subscriptionId": "SUB-9", "chargeStartDate": "2026-10-01T00:00:00Z", "chargeEndDate": "2026-10-31T00:00:00Z"}}"#
+        )
+        .replace('\n', "")
+            + "\n"
+    };
+    bench.file("part.json", [line("8.1"), line("3.00"), line("5")].concat().as_bytes());
+    let report = bench.run().unwrap();
+    assert_eq!((report.customers[0].billed_before.lines, report.customers[0].lines), (2, 1));
+    assert_eq!(report.checks.final_lines_missing, 0);
+}
+
+#[test]
+fn a_final_line_is_billed_to_nobody_else() {
+    type Change = fn(&mut Job);
+    let cases: [(&str, Change, &[&str], &[(&str, u64)]); 5] = [
+        ("nothing", |_| {}, &["10"], &[]),
+        (
+            "the tenant moved",
+            |job| {
+                job.customers[0].tenants = vec!["z".into()];
+                job.customers[1].tenants.push("A".into());
+            },
+            // The other one has no margin.
+            &["8"],
+            &[],
+        ),
+        (
+            "the customer has no billing",
+            |job| job.customers[0].billing_enabled = false,
+            &[],
+            &[("billed before", 2), ("billing off", 1)],
+        ),
+        (
+            "the customer is gone",
+            |job| drop(job.customers.remove(0)),
+            &[],
+            &[("billed before", 2), ("no customer", 1)],
+        ),
+        ("the bill is in another currency", |job| job.currency_rates = vec![rate()], &["9"], &[]),
+    ];
+    for (what, change, charges, unassigned) in cases {
+        let mut bench = Bench::new();
+        finalized(&mut bench, &["8", "4"]);
+        change(&mut bench.job);
+        let report = again(&mut bench, &["8", "4", "8"].map(usage));
+        let left = serde_json::to_value(&report.unassigned).unwrap();
+        let left: Vec<_> =
+            left.as_array().unwrap().iter().map(|u| (u["reason"].clone(), u["lines"].clone())).collect();
+        let expected: Vec<_> = unassigned.iter().map(|(why, lines)| (json!(why), json!(lines))).collect();
+        assert!(
+            expected.iter().all(|one| left.contains(one)) && left.len() == expected.len(),
+            "{what}: {left:?}"
+        );
+        assert_eq!(report.checks.final_lines_missing, 0, "{what}");
+        let staged = report.customers.iter().filter(|bill| bill.staged.is_some());
+        let billed: Vec<_> = staged.map(|bill| bill.charge.to_string()).collect();
+        assert_eq!(billed, charges, "{what}");
+    }
+}
+
+fn rate() -> Rate {
+    Rate { from: "USD".parse().unwrap(), to: "EUR".parse().unwrap(), rate: "0.9".parse().unwrap() }
+}
+
+#[test]
+fn a_final_month_whose_lines_have_changed_is_held_back() {
+    for (costs, why) in [
+        (vec!["8", "4"], ""),
+        (vec!["4"], ""),
+        (vec!["8.0", "4", "1"], ""),
+        // Of another invoice, perhaps.
+        (vec!["7"], ""),
+        (vec!["7", "3"], "2 of the 2 lines that are final already are not among these, and 2 are new"),
+        (vec!["8", "3"], "1 of the 2 lines that are final already are not among these, and 1 are new"),
+    ] {
+        let mut bench = Bench::new();
+        finalized(&mut bench, &["8", "4"]);
         let lines: Vec<_> = costs.iter().map(|cost| usage(cost)).collect();
-        bench.file("g", &csv_of(USAGE, &lines));
-        let report = bench.run().unwrap();
-        assert_eq!(!report.customers[0].held_back.is_empty(), held, "{costs:?}");
-        assert_eq!(report.customers[0].staged.is_none(), held);
+        let report = again(&mut bench, &lines);
+        let bill = &report.customers[0];
+        assert!(bill.held_back.len() == usize::from(!why.is_empty()), "{costs:?}: {:?}", bill.held_back);
+        assert!(bill.held_back.iter().all(|said| said.starts_with(why)), "{costs:?}: {:?}", bill.held_back);
+        assert!(why.is_empty() || bill.staged.is_none());
+        bench.job.customers[0].released = true;
+        assert!(again(&mut bench, &lines).customers[0].held_back.is_empty());
     }
 }
 
@@ -100,7 +249,7 @@ fn what_is_no_ledger_is_refused() {
         bench.file("f", &csv_of(USAGE, &[usage("1")]));
         let ledger = bench.folder.path().join("ledger");
         std::fs::write(&ledger, text).unwrap();
-        bench.job.customers[0].final_ledgers = vec![ledger];
+        bench.job.final_bills = vec![FinalBill { customer_id: 1, ledger }];
         assert!(bench.refused()[0].ends_with("is no ledger of a final bill"));
     }
 }

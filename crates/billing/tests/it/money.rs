@@ -357,7 +357,7 @@ fn a_report_as_the_design_has_it() {
                        "billed_before": {"lines": 0, "cost": "0"}, "held_back": []}],
         "unassigned": [{"azure_customer_id": "x", "name": "X", "currency": "USD", "lines": 1, "cost": "5",
                         "reason": "no customer"}],
-        "checks": {"ties": true, "formula_mismatches": 0},
+        "checks": {"ties": true, "formula_mismatches": 0, "final_lines_missing": 0},
     });
     assert_eq!(report, expected);
 }

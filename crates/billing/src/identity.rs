@@ -1,0 +1,84 @@
+//! What makes two lines the same, in whatever file and spelling: so that what is billed already is known again.
+//!
+//! The same line may come again in a file of another kind (CSV, JSON), with `10.00` for `10`, other shapes of dates, `org:`
+//! before the tenant, or its customer renamed. So a line is known by its ids, days and amounts, and not by what it is called.
+//! Several may be alike in all of that; then they count, and cost the same.
+
+use crate::amount::{Amount, Decimal};
+use crate::columns::Role;
+use crate::line::{Line, Values, day};
+use crate::row::KEY;
+
+/// The texts by which lines are told apart. An Azure path is written in any case.
+const TEXTS: [Role; 8] = [
+    Role::SubscriptionId,
+    Role::MeterId,
+    Role::ProductId,
+    Role::SkuId,
+    Role::OrderId,
+    Role::Invoice,
+    Role::ChargeType,
+    Role::Resource,
+];
+
+/// How many bytes tell tenants apart, nearly always.
+pub(crate) const TAG: usize = 4;
+/// Where in a key they are.
+const TAG_AT: usize = 20;
+
+/// A tenant's id, as files and customers have it, in lower case and without `org:`.
+pub(crate) fn tenant_id(given: &str) -> String {
+    let id = given.trim().to_ascii_lowercase();
+    id.strip_prefix("org:").unwrap_or(&id).trim().to_owned()
+}
+
+/// By what a tenant's lines are found in a ledger. `tenant`: its id, as [`tenant_id`] gives it.
+pub(crate) fn tag(tenant: &str) -> [u8; TAG] {
+    let digest = twox_hash::XxHash3_128::oneshot(tenant.as_bytes()).to_be_bytes();
+    [digest[0], digest[1], digest[2], digest[3]]
+}
+
+/// The tag in a key.
+pub(crate) fn tag_of(key: &[u8; KEY]) -> [u8; TAG] {
+    [key[TAG_AT], key[TAG_AT + 1], key[TAG_AT + 2], key[TAG_AT + 3]]
+}
+
+/// The key of a line: day, subscription, meter or product, by which a bill is ordered; the tenant's tag; and a digest of
+/// all that the line is known by. `scratch` is overwritten.
+pub(crate) fn key(line: &Line<'_>, values: &Values, tenant: &str, scratch: &mut Vec<u8>) -> [u8; KEY] {
+    scratch.clear();
+    scratch.extend_from_slice(tenant.as_bytes());
+    scratch.extend_from_slice(&[0, line.layout.kind as u8]);
+    let mut begins = [0; TEXTS.len() + 1];
+    for (begin, role) in begins.iter_mut().zip(TEXTS) {
+        *begin = scratch.len();
+        scratch.extend_from_slice(line.get(role));
+        scratch.push(0);
+    }
+    begins[TEXTS.len()] = scratch.len();
+    scratch[begins[0]..].make_ascii_lowercase();
+
+    let mut key = [0; KEY];
+    key[..4].copy_from_slice(&values.day.to_be_bytes());
+    let product = if line.get(Role::MeterId).is_empty() { 2 } else { 1 };
+    for (at, text) in [(4, 0), (12, product)] {
+        let text = &scratch[begins[text]..begins[text + 1] - 1];
+        let length = text.len().min(8);
+        key[at..at + length].copy_from_slice(&text[..length]);
+    }
+    key[TAG_AT..TAG_AT + TAG].copy_from_slice(&tag(tenant));
+
+    let days = [Role::ChargeStart, Role::ChargeEnd].map(|role| day(line.get(role)).unwrap_or_default());
+    for day in [values.day].into_iter().chain(days) {
+        scratch.extend_from_slice(&day.to_le_bytes());
+    }
+    for number in [Some(values.cost), values.quantity, values.unit_price] {
+        let (attos, rest) = Amount::from(number.unwrap_or(Decimal::default())).parts();
+        scratch.extend_from_slice(&attos.to_le_bytes());
+        scratch.extend_from_slice(&rest.to_le_bytes());
+    }
+    scratch.extend_from_slice(values.currency.code().as_bytes());
+    let digest = twox_hash::XxHash3_128::oneshot(scratch).to_be_bytes();
+    key[TAG_AT + TAG..].copy_from_slice(&digest[..KEY - TAG_AT - TAG]);
+    key
+}
