@@ -166,8 +166,9 @@ fn the_licences_of_a_final_month_are_known_from_a_graph_export() {
 
 #[test]
 fn a_final_line_is_billed_to_nobody_else() {
-    type Change = fn(&mut Job);
-    let cases: [(&str, Change, &[&str], &[(&str, u64)]); 5] = [
+    /// What has happened since, what is billed then, and what is not and why.
+    type Case<'a> = (&'a str, fn(&mut Job), &'a [&'a str], &'a [(&'a str, u64)]);
+    let cases: [Case<'_>; 5] = [
         ("nothing", |_| {}, &["10"], &[]),
         (
             "the tenant moved",
