@@ -43,9 +43,23 @@ pub(crate) fn tag_of(key: &[u8; KEY]) -> [u8; TAG] {
     [key[TAG_AT], key[TAG_AT + 1], key[TAG_AT + 2], key[TAG_AT + 3]]
 }
 
+/// What is kept from one line to the next, to be quicker with it.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    text: Vec<u8>,
+    /// The first and last day of the charge as the last line had them: mostly those of the next.
+    days: [(Vec<u8>, u32); 2],
+}
+
 /// The key of a line: day, subscription, meter or product, by which a bill is ordered; the tenant's tag; and a digest of
-/// all that the line is known by. `scratch` is overwritten.
-pub(crate) fn key(line: &Line<'_>, values: &Values, tenant: &str, scratch: &mut Vec<u8>) -> [u8; KEY] {
+/// all that the line is known by.
+pub(crate) fn key(
+    line: &Line<'_>,
+    values: &Values,
+    (tenant, tag): (&str, [u8; TAG]),
+    scratch: &mut Scratch,
+) -> [u8; KEY] {
+    let Scratch { text: scratch, days } = scratch;
     scratch.clear();
     scratch.extend_from_slice(tenant.as_bytes());
     scratch.extend_from_slice(&[0, line.layout.kind as u8]);
@@ -60,17 +74,23 @@ pub(crate) fn key(line: &Line<'_>, values: &Values, tenant: &str, scratch: &mut 
 
     let mut key = [0; KEY];
     key[..4].copy_from_slice(&values.day.to_be_bytes());
-    let product = if line.get(Role::MeterId).is_empty() { 2 } else { 1 };
+    // The second text is the meter, the third the product.
+    let product = if begins[1] + 1 == begins[2] { 2 } else { 1 };
     for (at, text) in [(4, 0), (12, product)] {
         let text = &scratch[begins[text]..begins[text + 1] - 1];
         let length = text.len().min(8);
         key[at..at + length].copy_from_slice(&text[..length]);
     }
-    key[TAG_AT..TAG_AT + TAG].copy_from_slice(&tag(tenant));
+    key[TAG_AT..TAG_AT + TAG].copy_from_slice(&tag);
 
-    let days = [Role::ChargeStart, Role::ChargeEnd].map(|role| day(line.get(role)).unwrap_or_default());
-    for day in [values.day].into_iter().chain(days) {
-        scratch.extend_from_slice(&day.to_le_bytes());
+    scratch.extend_from_slice(&values.day.to_le_bytes());
+    for ((text, last), role) in days.iter_mut().zip([Role::ChargeStart, Role::ChargeEnd]) {
+        let cell = line.get(role);
+        if text != cell {
+            cell.clone_into(text);
+            *last = day(cell).unwrap_or_default();
+        }
+        scratch.extend_from_slice(&last.to_le_bytes());
     }
     for number in [Some(values.cost), values.quantity, values.unit_price] {
         let (attos, rest) = Amount::from(number.unwrap_or(Decimal::default())).parts();

@@ -4,7 +4,7 @@ use crate::amount::Amount;
 use crate::columns::{Kind, Role};
 use crate::currency::Currency;
 use crate::failure::{Failure, Fault};
-use crate::identity::{self, tenant_id};
+use crate::identity::{self, TAG, tenant_id};
 use crate::job::{Job, Progress};
 use crate::jsonl;
 use crate::layout::Layout;
@@ -55,7 +55,7 @@ pub(crate) struct Worker<'a> {
     faults: Vec<Misread>,
     scan: Scan,
     csv: Vec<u8>,
-    scratch: Vec<u8>,
+    scratch: identity::Scratch,
 }
 
 /// The sums of the lines that were read.
@@ -68,6 +68,7 @@ pub(crate) struct Read {
 
 struct Tenant {
     id: String,
+    tag: [u8; TAG],
     customer: Option<usize>,
     reason: Option<Reason>,
     name: Option<String>,
@@ -287,7 +288,7 @@ impl<'a> Worker<'a> {
             faults: Vec::new(),
             scan: Scan::default(),
             csv: Vec::new(),
-            scratch: Vec::new(),
+            scratch: identity::Scratch::default(),
         })
     }
 
@@ -449,11 +450,13 @@ impl<'a> Worker<'a> {
 
         let tenant = self.tenant(line.get(Role::CustomerId));
         let (customer, of) = match &mut self.tenants[tenant] {
-            Tenant { customer: Some(customer), reason: None, id, .. } => (*customer, id),
+            Tenant { customer: Some(customer), reason: None, id, tag, .. } => {
+                (*customer, (id.as_str(), *tag))
+            }
             left => {
                 let mut why = left.reason.unwrap_or(Reason::NoCustomer);
                 if self.shared.finals.are_any() {
-                    let key = identity::key(line, &values, &left.id, &mut self.scratch);
+                    let key = identity::key(line, &values, (&left.id, left.tag), &mut self.scratch);
                     if self.shared.finals.take_unbilled(&key) {
                         why = Reason::BilledBefore;
                     }
@@ -522,7 +525,8 @@ impl<'a> Worker<'a> {
         };
         let tenant = self.tenants.iter().position(|known| known.id == id).unwrap_or_else(|| {
             let unassigned = BTreeMap::new();
-            self.tenants.push(Tenant { id, customer, reason, name: None, unassigned, bill: None });
+            let tag = identity::tag(&id);
+            self.tenants.push(Tenant { id, tag, customer, reason, name: None, unassigned, bill: None });
             self.tenants.len() - 1
         });
         self.ids.insert(cell.into(), tenant);
