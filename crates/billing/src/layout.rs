@@ -71,10 +71,8 @@ impl Layout {
             roles[role as usize] = kind.column(role).map_or(NONE, |column| places[column]);
         }
         let layout = Layout { kind, names, places, roles, fractions };
-        let total = layout.has(Role::Total) && layout.has(Role::Tax);
         for role in [Role::CustomerId, Role::Currency, Role::Cost] {
-            let computed = role == Role::Cost && kind == Kind::Reconciliation && total;
-            if !layout.has(role) && !computed {
+            if !layout.has(role) {
                 let name = kind.column(role).map_or("", |column| kind.columns()[column].name);
                 wrong.push(format!("looks like {}, but has no column {name}", kind.describe()));
             }

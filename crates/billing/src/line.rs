@@ -71,18 +71,13 @@ impl<'a> Line<'a> {
     /// Reads what the engine needs, and notes everything that cannot be read.
     pub(crate) fn values(&self, last: &mut LastCurrency, wrong: &mut Vec<Wrong>) -> Option<Values> {
         let before = wrong.len();
-        let mut cost = self.number(Role::Cost, wrong);
-        let (mut tax, mut mismatch) = (Decimal::default(), false);
+        let cost = self.number(Role::Cost, wrong);
+        let (mut tax, mut total_mismatch) = (Decimal::default(), false);
         if self.layout.kind == Kind::Reconciliation {
             tax = self.number(Role::Tax, wrong).unwrap_or_default();
-            match (cost, self.number(Role::Total, wrong)) {
-                (Some(cost), Some(total)) => {
-                    let added = Amount::from(cost) + Amount::from(tax);
-                    mismatch = (added - Amount::from(total)).abs() > Amount::of(1, 2);
-                }
-                // Microsoft's total less the tax is what the subtotal is.
-                (None, Some(total)) => cost = less(total, tax),
-                _ => {}
+            if let (Some(cost), Some(total)) = (cost, self.number(Role::Total, wrong)) {
+                let added = Amount::from(cost) + Amount::from(tax);
+                total_mismatch = (added - Amount::from(total)).abs() > Amount::of(1, 2);
             }
         }
         if cost.is_none() && wrong.len() == before {
@@ -119,11 +114,22 @@ impl<'a> Line<'a> {
         let quantity = billable.or(quantity);
         match (cost, currency) {
             (Some(cost), Some(currency)) if wrong.len() == before => {
-                mismatch |= match (effective_price, quantity) {
+                let formula_mismatch = match (effective_price, quantity) {
                     (Some(price), Some(quantity)) => !agrees([price, quantity, exchange], cost),
                     _ => false,
                 };
-                Some(Values { cost, tax, currency, quantity, unit_price, exchange, credit, day, mismatch })
+                Some(Values {
+                    cost,
+                    tax,
+                    currency,
+                    quantity,
+                    unit_price,
+                    exchange,
+                    credit,
+                    day,
+                    formula_mismatch,
+                    total_mismatch,
+                })
             }
             _ => None,
         }
@@ -172,15 +178,9 @@ pub(crate) struct Values {
     /// Of the usage, or the first of the charged period, as `yyyymmdd`; 0 for none.
     pub(crate) day: u32,
     /// Whether Microsoft's own formula does not hold.
-    pub(crate) mismatch: bool,
-}
-
-/// The difference of two decimals, as long as it has at most 38 digits.
-fn less(a: Decimal, b: Decimal) -> Option<Decimal> {
-    let places = a.places.max(b.places);
-    let a = a.mantissa.checked_mul(power(places - a.places))?;
-    let b = b.mantissa.checked_mul(power(places - b.places))?;
-    Some(Decimal { mantissa: a.checked_sub(b)?, places })
+    pub(crate) formula_mismatch: bool,
+    /// Whether cost and tax are not the total.
+    pub(crate) total_mismatch: bool,
 }
 
 /// Whether the product is within 0.01 of what it should be.

@@ -5,7 +5,7 @@ use crate::columns::Role;
 use crate::currency::Currency;
 use crate::failure::{Failure, Fault};
 use crate::job::Job;
-use crate::line::{Line, ONE, Values};
+use crate::line::{Line, ONE, Values, Wrong};
 use crate::rule::{EarnedCredit, NewPriceRule, Percent, PriceRule, RuleKind, WHOLE};
 use jiff::civil::Date;
 use num_bigint::BigInt;
@@ -126,70 +126,94 @@ impl<'a> Prices<'a> {
         if self.single.is_none() { Some((line, ONE)) } else { self.rates.get(&line).copied() }
     }
 
-    /// The price of a line for a customer, in the currency that `rate` leads to; `None` if it is beyond all bounds.
+    /// What one unit of a rule's currency is in that of a bill.
+    fn rate_between(&self, rule: Currency, bill: Currency) -> Option<Decimal> {
+        if rule == bill { Some(ONE) } else { self.rates.get(&rule).map(|(_, rate)| *rate) }
+    }
+
+    /// The price of a line for a customer, in the currency that `rate` leads to.
+    ///
+    /// # Errors
+    /// A charge beyond all bounds; a fixed price in a currency that no rate leads from. Prices in several currencies may
+    /// stand behind each other, each for the lines in its own.
     pub(crate) fn price(
         &self,
         customer: usize,
         line: &Line<'_>,
         values: &Values,
         (currency, rate): (Currency, Decimal),
-    ) -> Option<Priced> {
+    ) -> Result<Priced, Wrong> {
+        let too_much = || (line.layout.role(Role::Cost), "makes a charge beyond 10^20".to_owned());
         let day = if values.day == 0 { self.first_day } else { values.day };
+        let mut without_rate = None;
         for &rule in &self.by_customer[customer] {
             let details = &self.rules[usize::from(rule)].details;
             if !matches(details, line, day) {
                 continue;
             }
+            let rate = match details.kind {
+                RuleKind::Fixed(_, of) => match self.rate_between(of, currency) {
+                    Some(rate) => rate,
+                    None if values.quantity.is_none() => continue,
+                    None => {
+                        without_rate.get_or_insert((&details.name, of));
+                        continue;
+                    }
+                },
+                _ if without_rate.is_some() => continue,
+                _ => rate,
+            };
             let credit = details.earned_credit.unwrap_or(self.earned_credit);
-            if let Some((charge, basis)) = self.charge(details.kind, credit, values, currency, rate) {
-                return charge.map(|charge| Priced { charge, rule, basis });
+            if let Some((charge, basis)) = charge(details.kind, credit, values, rate) {
+                return charge.map(|charge| Priced { charge, rule, basis }).ok_or_else(too_much);
             }
         }
+        if let Some((name, of)) = without_rate {
+            let message = format!(
+                "the price rule {name:?} has a price in {of}, and the run was given no rate from {of} to {currency}"
+            );
+            return Err((line.layout.role(Role::Currency), message));
+        }
         let margin = RuleKind::Margin(self.margins[customer]);
-        let (charge, basis) = self.charge(margin, self.earned_credit, values, currency, rate)?;
-        charge.map(|charge| Priced { charge, rule: NO_RULE, basis })
+        let priced = charge(margin, self.earned_credit, values, rate);
+        let priced =
+            priced.and_then(|(charge, basis)| Some(Priced { charge: charge?, rule: NO_RULE, basis }));
+        priced.ok_or_else(too_much)
     }
+}
 
-    /// What a rule makes of a line; `None` where the line has not what the rule needs.
-    #[expect(clippy::unused_self, reason = "reads as what it is: a part of pricing")]
-    fn charge(
-        &self,
-        kind: RuleKind,
-        credit: EarnedCredit,
-        values: &Values,
-        currency: Currency,
-        rate: Decimal,
-    ) -> Option<(Option<i128>, Basis)> {
-        let whole = u64::from(WHOLE);
-        match kind {
-            RuleKind::Margin(percent) => {
-                let factor = (whole, whole - u64::from(percent.ten_thousandths()));
-                Some(from_cost(values, credit, factor, rate))
-            }
-            RuleKind::Markup(percent) => {
-                let factor = (whole + u64::from(percent.ten_thousandths()), whole);
-                Some(from_cost(values, credit, factor, rate))
-            }
-            RuleKind::Discount(percent) => {
-                let factor = (whole - u64::from(percent.ten_thousandths()), whole);
-                let list = list_price(values)?;
-                let charge = scaled(&[list[0], list[1], list[2], rate], factor);
-                // A credit is one whichever sign its quantity has.
-                let charge =
-                    if values.cost.mantissa < 0 { charge.map(|charge| -charge.abs()) } else { charge };
-                Some((charge, Basis::ListPrice))
-            }
-            RuleKind::Fixed(price, of) => {
-                let quantity = values.quantity?;
-                if of != currency {
-                    return None;
-                }
-                let price = Decimal { mantissa: price.count(12), places: 12 };
-                let charge = scaled(&[price, quantity], (1, 1));
-                let charge =
-                    if values.cost.mantissa < 0 { charge.map(|charge| -charge.abs()) } else { charge };
-                Some((charge, Basis::FixedPrice))
-            }
+/// What a rule makes of a line, at a rate that leads from the line's currency, or from the rule's where that has one;
+/// `None` where the line has not what the rule needs.
+fn charge(
+    kind: RuleKind,
+    credit: EarnedCredit,
+    values: &Values,
+    rate: Decimal,
+) -> Option<(Option<i128>, Basis)> {
+    let whole = u64::from(WHOLE);
+    match kind {
+        RuleKind::Margin(percent) => {
+            let factor = (whole, whole - u64::from(percent.ten_thousandths()));
+            Some(from_cost(values, credit, factor, rate))
+        }
+        RuleKind::Markup(percent) => {
+            let factor = (whole + u64::from(percent.ten_thousandths()), whole);
+            Some(from_cost(values, credit, factor, rate))
+        }
+        RuleKind::Discount(percent) => {
+            let factor = (whole - u64::from(percent.ten_thousandths()), whole);
+            let list = list_price(values)?;
+            let charge = scaled(&[list[0], list[1], list[2], rate], factor);
+            // A credit is one whichever sign its quantity has.
+            let charge = if values.cost.mantissa < 0 { charge.map(|charge| -charge.abs()) } else { charge };
+            Some((charge, Basis::ListPrice))
+        }
+        RuleKind::Fixed(price, _) => {
+            let quantity = values.quantity?;
+            let price = Decimal { mantissa: price.count(12), places: 12 };
+            let charge = scaled(&[price, quantity, rate], (1, 1));
+            let charge = if values.cost.mantissa < 0 { charge.map(|charge| -charge.abs()) } else { charge };
+            Some((charge, Basis::FixedPrice))
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::render::{Plan, text};
 use crate::report::Reason;
 use crate::row::{HEAD, Head};
 use crate::scan::Scan;
-use crate::source::{Block, Blocks, First, Member, fault};
+use crate::source::{Block, Blocks, Digested, First, Member, fault};
 use crate::spool::Spool;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -32,7 +32,16 @@ pub(crate) struct Reading<'a> {
     pub(crate) bytes_read: Arc<AtomicU64>,
     pub(crate) bytes_total: u64,
     pub(crate) lines: AtomicU64,
+    /// Of each member that was read to its end.
+    seen: Mutex<BTreeMap<usize, Seen>>,
     stop: AtomicBool,
+}
+
+/// What tells a member from others.
+struct Seen {
+    lines: u64,
+    /// Of its bytes, unpacked.
+    digest: u128,
 }
 
 /// What one thread has read.
@@ -47,7 +56,8 @@ pub(crate) struct Worker<'a> {
     ids: HashMap<Box<[u8]>, usize>,
     tenants: Vec<Tenant>,
     pub(crate) totals: BTreeMap<Currency, Read>,
-    pub(crate) mismatches: u64,
+    pub(crate) formula_mismatches: u64,
+    pub(crate) total_mismatches: u64,
     /// Lines by invoice: those that count if it is the run's, or if that has none.
     pub(crate) invoices: BTreeMap<Vec<u8>, u64>,
     last_invoice: (Vec<u8>, u64),
@@ -108,7 +118,10 @@ struct Reader<'a> {
     shown: Plan,
     blocks: Mutex<Blocks<'a>>,
     json: bool,
+    lines: AtomicU64,
 }
+
+const NO_LINES: &str = "has a header and no lines";
 
 impl<'a> Reading<'a> {
     pub(crate) fn of(
@@ -138,8 +151,40 @@ impl<'a> Reading<'a> {
             bytes_read: Arc::default(),
             bytes_total: members.iter().map(|member| member.size).sum(),
             lines: AtomicU64::new(0),
+            seen: Mutex::default(),
             stop: AtomicBool::new(false),
         })
+    }
+
+    /// Refuses members that are read twice under two names, and a run without a line.
+    ///
+    /// # Errors
+    /// Those.
+    fn check(&self, members: &[Member]) -> Result<(), Failure> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.lines.load(Ordering::Relaxed) == 0 {
+            return Err(Failure::Faults(
+                members.iter().map(|member| fault(&member.name, NO_LINES)).collect(),
+            ));
+        }
+        let (mut first, mut faults) = (HashMap::new(), Vec::new());
+        for (i, Seen { digest, .. }) in seen.iter().filter(|(_, seen)| seen.lines > 0) {
+            let same = *first.entry(*digest).or_insert(*i);
+            if same != *i {
+                let message =
+                    format!("has the same lines as {}: they would be billed twice", members[same].name);
+                faults.push(fault(&members[*i].name, message));
+            }
+        }
+        faults.truncate(Failure::LIMIT);
+        if faults.is_empty() { Ok(()) } else { Err(Failure::Faults(faults)) }
+    }
+
+    /// What somebody should know of the members, though they can be billed.
+    pub(crate) fn warnings(&self, members: &[Member]) -> Vec<Fault> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let empty = seen.iter().filter(|(_, seen)| seen.lines == 0);
+        empty.map(|(i, _)| fault(&members[*i].name, NO_LINES)).collect()
     }
 
     fn tell(&self) {
@@ -176,6 +221,7 @@ impl<'a> Reading<'a> {
         if !misread.is_empty() {
             return Err(Failure::Faults(located(misread, members)));
         }
+        self.check(members)?;
         each(&mut workers, |worker| worker.spool.finish())?;
         Ok(workers)
     }
@@ -188,7 +234,8 @@ impl<'a> Reading<'a> {
         let misread = |(offset, message)| Misread { member: i, offset, column: None, message };
         let mut result = Ok(());
         let opened = member.read(&self.bytes_read, |stream| {
-            let mut blocks = Blocks::new(stream);
+            let mut stream = Digested::of(stream);
+            let mut blocks = Blocks::new(&mut stream);
             match self.layout(&mut blocks) {
                 Ok((layout, json)) => {
                     let reader = Reader {
@@ -197,8 +244,12 @@ impl<'a> Reading<'a> {
                         layout,
                         blocks: Mutex::new(blocks),
                         json,
+                        lines: AtomicU64::new(0),
                     };
                     result = each(workers, |worker| worker.read(&reader));
+                    let lines = reader.lines.into_inner();
+                    let seen = Seen { lines, digest: stream.digest() };
+                    self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(i, seen);
                 }
                 Err(wrong) => workers[0].faults.extend(wrong.into_iter().map(misread)),
             }
@@ -281,7 +332,8 @@ impl<'a> Worker<'a> {
             ids: HashMap::new(),
             tenants: Vec::new(),
             totals: BTreeMap::new(),
-            mismatches: 0,
+            formula_mismatches: 0,
+            total_mismatches: 0,
             invoices: BTreeMap::new(),
             last_invoice: (Vec::new(), 0),
             last_currency: None,
@@ -411,6 +463,7 @@ impl<'a> Worker<'a> {
             (begin, first) = (end + 1, last as usize + 1);
         }
         self.shared.lines.fetch_add(lines, Ordering::Relaxed);
+        reader.lines.fetch_add(lines, Ordering::Relaxed);
         self.scan = scan;
         Ok(())
     }
@@ -446,7 +499,8 @@ impl<'a> Worker<'a> {
         if values.tax.mantissa != 0 {
             total.tax += values.tax.into();
         }
-        self.mismatches += u64::from(values.mismatch);
+        self.formula_mismatches += u64::from(values.formula_mismatch);
+        self.total_mismatches += u64::from(values.total_mismatch);
 
         let tenant = self.tenant(line.get(Role::CustomerId));
         let (customer, of) = match &mut self.tenants[tenant] {
@@ -472,9 +526,12 @@ impl<'a> Worker<'a> {
             wrong.push((line.layout.role(Role::Currency), message));
             return Ok(());
         };
-        let Some(priced) = self.shared.prices.price(customer, line, &values, bill_currency) else {
-            wrong.push((line.layout.role(Role::Cost), "makes a charge beyond 10^20".to_owned()));
-            return Ok(());
+        let priced = match self.shared.prices.price(customer, line, &values, bill_currency) {
+            Ok(priced) => priced,
+            Err(why) => {
+                wrong.push(why);
+                return Ok(());
+            }
         };
         let bill = match self.tenants[tenant].bill {
             Some((currency, bill)) if currency == bill_currency.0 => bill,

@@ -2,6 +2,7 @@
 
 use crate::amount::Amount;
 use crate::currency::Currency;
+use crate::failure::Fault;
 use crate::period::BillingPeriod;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -14,6 +15,9 @@ pub struct RunReport {
     pub billing_period: BillingPeriod,
     /// Microsoft's invoice: the one the run was told, or the only one that the files have.
     pub invoice_id: Option<String>,
+    /// All of them, where there are several and the run was told none: then its statements have no `invoice_id`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub invoice_ids: Vec<String>,
     /// How far it got: all.
     pub progress: Done,
     /// One entry per currency, of costs or of charges, by code.
@@ -27,6 +31,9 @@ pub struct RunReport {
     /// Lines of other invoices than the one the run was told: not in any total.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub other_invoices: Vec<OtherInvoice>,
+    /// What somebody should look at, though there are bills.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Fault>,
 }
 
 /// What was worked on.
@@ -145,11 +152,12 @@ pub struct Checks {
     /// Whether in every currency Σ customers + Σ unassigned = the files' own sum, to the last digit. A run that does not
     /// tie fails; this is the proof that it was looked at.
     pub ties: bool,
-    /// Lines whose unit price × quantity × exchange rate differs from their cost by more than 0.01, or whose subtotal and
-    /// tax do not add up to their total.
+    /// Lines whose unit price × quantity × exchange rate differs from their cost by more than 0.01.
     pub formula_mismatches: u64,
     /// Lines of this month's final bills that these files do not have.
     pub final_lines_missing: u64,
+    /// Lines whose subtotal and tax differ from their total by more than 0.01.
+    pub total_mismatches: u64,
 }
 
 /// Lines that belong to another invoice.

@@ -56,7 +56,22 @@ fn staged(job: &Job, progress: &dyn Progress, whole: bool) -> Result<RunReport, 
     let finals = Finals::of(job, &billed.collect())?;
     let reading = Reading::of(job, &prices, &finals, &members, progress)?;
     let workers = reading.run(&members)?;
-    let (invoice_id, other_invoices) = invoices(job, &workers)?;
+    let (invoice_ids, other_invoices) = invoices(job, &workers)?;
+    let mut warnings = reading.warnings(&members);
+    let invoice_id = match invoice_ids.as_slice() {
+        [invoice] => Some(invoice.clone()),
+        _ => None,
+    };
+    if invoice_ids.len() > 1 {
+        let shown = invoice_ids.iter().take(5).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let more = if invoice_ids.len() > 5 { ", …" } else { "" };
+        let message = format!(
+            "the lines are of {} invoices ({shown}{more}), so that no statement has an invoice_id: give the run one to \
+             bill it alone",
+            invoice_ids.len()
+        );
+        warnings.push(fault("", message));
+    }
     let (bytes, lines) = (reading.bytes_total, reading.lines.load(Ordering::Relaxed));
     let bills = Writing {
         job,
@@ -74,13 +89,19 @@ fn staged(job: &Job, progress: &dyn Progress, whole: bool) -> Result<RunReport, 
     let mut left = Left::new();
     workers.iter().for_each(|worker| worker.add_unassigned(&mut left));
     let totals = totals(&workers, &bills, &left)?;
-    let formula_mismatches = workers.iter().map(|worker| worker.mismatches).sum();
+    let checks = Checks {
+        ties: true,
+        formula_mismatches: workers.iter().map(|worker| worker.formula_mismatches).sum(),
+        total_mismatches: workers.iter().map(|worker| worker.total_mismatches).sum(),
+        final_lines_missing: finals.missing(),
+    };
     let mut customers: Vec<i64> = bills.iter().map(|billed| billed.bill.customer_id).collect();
     customers.dedup();
     let customers = customers.len() as u64;
     Ok(RunReport {
         billing_period: job.period,
         invoice_id,
+        invoice_ids: if invoice_ids.len() > 1 { invoice_ids } else { Vec::new() },
         progress: Done { bytes_read: bytes, bytes_total: bytes, lines, customers },
         totals,
         customers: bills.into_iter().map(|billed| billed.bill).collect(),
@@ -95,21 +116,21 @@ fn staged(job: &Job, progress: &dyn Progress, whole: bool) -> Result<RunReport, 
                 reason,
             })
             .collect(),
-        checks: Checks { ties: true, formula_mismatches, final_lines_missing: finals.missing() },
+        checks,
         other_invoices,
+        warnings,
     })
 }
 
-/// The run's invoice, and the lines of others.
-fn invoices(job: &Job, workers: &[Worker<'_>]) -> Result<(Option<String>, Vec<OtherInvoice>), Failure> {
+/// The run's invoices, and the lines of others.
+fn invoices(job: &Job, workers: &[Worker<'_>]) -> Result<(Vec<String>, Vec<OtherInvoice>), Failure> {
     let mut found: BTreeMap<String, u64> = BTreeMap::new();
     for (invoice, lines) in workers.iter().flat_map(|worker| &worker.invoices) {
         *found.entry(String::from_utf8_lossy(invoice).into_owned()).or_default() += lines;
     }
     let Some(wanted) = &job.invoice_id else {
         found.remove("");
-        let mut invoices = found.into_keys();
-        return Ok((invoices.next().filter(|_| invoices.next().is_none()), Vec::new()));
+        return Ok((found.into_keys().collect(), Vec::new()));
     };
     let known: Vec<&str> = found.keys().map(String::as_str).take(5).collect();
     if !found.keys().any(|invoice| invoice.eq_ignore_ascii_case(wanted)) {
@@ -118,7 +139,7 @@ fn invoices(job: &Job, workers: &[Worker<'_>]) -> Result<(Option<String>, Vec<Ot
     }
     found.retain(|invoice, _| !invoice.eq_ignore_ascii_case(wanted));
     let others = found.into_iter().map(|(invoice_id, lines)| OtherInvoice { invoice_id, lines });
-    Ok((Some(wanted.clone()), others.collect()))
+    Ok((vec![wanted.clone()], others.collect()))
 }
 
 /// The sums of every currency. What was read is added up as it was read, what is billed as it was written: they must

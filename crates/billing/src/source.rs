@@ -224,6 +224,30 @@ impl Read for Counted {
     }
 }
 
+/// A stream, and the digest of what was read of it.
+pub(crate) struct Digested<'a> {
+    stream: &'a mut (dyn Read + Send),
+    hasher: twox_hash::xxhash3_128::Hasher,
+}
+
+impl<'a> Digested<'a> {
+    pub(crate) fn of(stream: &'a mut (dyn Read + Send)) -> Self {
+        Digested { stream, hasher: twox_hash::xxhash3_128::Hasher::new() }
+    }
+
+    pub(crate) fn digest(&self) -> u128 {
+        self.hasher.finish_128()
+    }
+}
+
+impl Read for Digested<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.stream.read(buffer)?;
+        self.hasher.write(&buffer[..read]);
+        Ok(read)
+    }
+}
+
 /// A block of whole records, and where in the unpacked file it begins.
 #[derive(Default)]
 pub(crate) struct Block {

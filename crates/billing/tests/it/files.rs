@@ -301,6 +301,10 @@ fn invoices() {
         assert_eq!(report.invoice_id.as_deref(), invoice);
         assert_eq!(report.totals[0].cost.to_string(), cost);
         assert_eq!(report.other_invoices.len(), others);
+        let several = "the lines are of 2 invoices (G1, G2), so that no statement has an invoice_id";
+        let warned: Vec<_> = report.warnings.iter().map(ToString::to_string).collect();
+        assert_eq!(warned.iter().any(|warning| warning.starts_with(several)), wanted.is_none(), "{warned:?}");
+        assert_eq!(report.invoice_ids, if wanted.is_none() { vec!["G1", "G2"] } else { vec![] });
     }
     let mut bench = Bench::new();
     bench.file("f", &file);
@@ -329,7 +333,6 @@ fn both_kinds_in_one_bill() {
 #[test]
 fn lines_of_other_shapes() {
     for (change, cost) in [
-        (vec![("Subtotal", ""), ("Total", "12.1"), ("TaxTotal", "2.1")], "10"),
         (vec![("Subtotal", "-3.5"), ("Total", "-3.5")], "-3.5"),
         (vec![("Subtotal", "1.5E+1"), ("Total", "15")], "15"),
     ] {
@@ -339,16 +342,127 @@ fn lines_of_other_shapes() {
     }
     let camel = line(&[
         ("customerId", "a"),
+        ("subtotal", "5"),
         ("totalForCustomer", "6"),
         ("taxTotal", "1"),
         ("currency", "USD"),
         ("termAndBillingCycle", "x"),
     ]);
+    let columns = "customerId,subtotal,totalForCustomer,taxTotal,currency,termAndBillingCycle";
     let mut bench = Bench::new();
-    bench.file("f", &csv_of("customerId,totalForCustomer,taxTotal,currency,termAndBillingCycle", &[camel]));
+    bench.file("f", &csv_of(columns, &[camel]));
     let report = bench.run().unwrap();
     assert_eq!(
         (report.totals[0].cost.to_string(), report.totals[0].tax.to_string()),
         ("5".into(), "1".into())
     );
+}
+
+/// What a line costs is read, never computed: whoever took the column out may have taken more.
+#[test]
+fn a_cost_that_is_not_there_is_not_made_up() {
+    let without =
+        |line: &Line| line.iter().filter(|(c, _)| **c != "Subtotal").map(|(c, v)| (*c, v.clone())).collect();
+    let cells = with(licence("1"), &[("Total", "12.1"), ("TaxTotal", "2.1")]);
+    let shorter: Line = without(&cells);
+    let json = "{\"customerId\":\"a\",\"totalForCustomer\":6,\"taxTotal\":1,\"currency\":\"USD\",\
+                \"termAndBillingCycle\":\"x\"}\n";
+    for (bytes, expected) in [
+        (
+            csv_of(&RECONCILIATION.replace("Subtotal,", ""), &[shorter]),
+            "f, line 1: looks like a reconciliation file, but has no column Subtotal",
+        ),
+        (
+            csv_of(RECONCILIATION, &[with(cells, &[("Subtotal", "")])]),
+            "f, line 2, column Subtotal: is empty, where the line's cost has to be",
+        ),
+        (json.as_bytes().to_vec(), "f, line 1: looks like a reconciliation file, but has no column Subtotal"),
+    ] {
+        let mut bench = Bench::new();
+        bench.file("f", &bytes);
+        assert_eq!(bench.refused(), [expected]);
+    }
+}
+
+#[test]
+fn the_same_lines_under_another_name_are_refused() {
+    let (plain, other) = (csv_of(USAGE, &[usage("1"), usage("2")]), csv_of(USAGE, &[usage("1"), usage("3")]));
+    let zip = |name: &str| archive(&[(name, &plain)]);
+    for (files, expected) in [
+        (
+            vec![("a", plain.clone()), ("b", plain.clone())],
+            vec!["b: has the same lines as a: they would be billed twice"],
+        ),
+        (
+            vec![("a", plain.clone()), ("b", gzip(&plain))],
+            vec!["b: has the same lines as a: they would be billed twice"],
+        ),
+        (
+            vec![("a", zip("x.csv")), ("b", gzip(&plain)), ("c", other.clone())],
+            vec!["b: has the same lines as a/x.csv: they would be billed twice"],
+        ),
+        (
+            vec![("a", other.clone()), ("b", plain.clone()), ("c", plain.clone()), ("d", gzip(&other))],
+            vec![
+                "c: has the same lines as b: they would be billed twice",
+                "d: has the same lines as a: they would be billed twice",
+            ],
+        ),
+        (
+            vec![("a", archive(&[("x.csv", &plain), ("y.csv", &plain)]))],
+            vec!["a/y.csv: has the same lines as a/x.csv: they would be billed twice"],
+        ),
+        // The control: files that differ in a digit.
+        (vec![("a", plain.clone()), ("b", gzip(&other))], vec![]),
+    ] {
+        for threads in [1, 3] {
+            let mut bench = Bench::new();
+            bench.job.threads = threads;
+            for (name, bytes) in &files {
+                bench.file(name, bytes);
+            }
+            if expected.is_empty() {
+                assert_eq!(bench.run().unwrap().totals[0].cost.to_string(), "7");
+            } else {
+                assert_eq!(bench.refused(), expected);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_run_needs_a_line() {
+    let (nothing, one) = (csv_of(USAGE, &[]), csv_of(USAGE, &[usage("1")]));
+    for (files, invoice, refused, warned) in [
+        (vec![("a", nothing.clone())], None, vec!["a: has a header and no lines"], vec![]),
+        (
+            vec![("a", nothing.clone()), ("b", gzip(&nothing)), ("c", csv_of(RECONCILIATION, &[]))],
+            Some("G1"),
+            vec![
+                "a: has a header and no lines",
+                "b: has a header and no lines",
+                "c: has a header and no lines",
+            ],
+            vec![],
+        ),
+        (
+            vec![("a", nothing.clone()), ("b", one.clone())],
+            None,
+            vec![],
+            vec!["a: has a header and no lines"],
+        ),
+        (vec![("b", one)], None, vec![], vec![]),
+    ] {
+        let mut bench = Bench::new();
+        bench.job.invoice_id = invoice.map(str::to_owned);
+        for (name, bytes) in &files {
+            bench.file(name, bytes);
+        }
+        if refused.is_empty() {
+            let warnings = bench.run().unwrap().warnings;
+            assert_eq!(warnings.iter().map(ToString::to_string).collect::<Vec<_>>(), warned);
+        } else {
+            assert_eq!(bench.refused(), refused);
+        }
+    }
 }
