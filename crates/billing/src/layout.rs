@@ -88,6 +88,12 @@ impl Layout {
         Layout { kind, names, places, roles, fractions: true }
     }
 
+    /// Where the file has a column, by its name in Microsoft's CSV files.
+    pub(crate) fn place(&self, name: &str) -> Option<usize> {
+        let column = self.kind.columns().iter().position(|column| column.name == name)?;
+        Some(self.places[column]).filter(|place| *place != NONE).map(usize::from)
+    }
+
     /// Where the file has the column of a role.
     pub(crate) fn role(&self, role: Role) -> Option<usize> {
         let place = self.roles[role as usize];

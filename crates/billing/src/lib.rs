@@ -57,3 +57,4 @@ pub use period::BillingPeriod;
 pub use report::RunReport;
 pub use rule::{EarnedCredit, NewPriceRule, Percent, PriceRule, RuleKind};
 pub use run::{run, split};
+pub use statement::finalized;

@@ -11,7 +11,7 @@ use crate::layout::Layout;
 use crate::ledger::Finals;
 use crate::line::{LastCurrency, Line};
 use crate::price::Prices;
-use crate::render::{Plan, text};
+use crate::render::{MARKS, Plan, text};
 use crate::report::Reason;
 use crate::row::{HEAD, Head};
 use crate::scan::Scan;
@@ -295,13 +295,15 @@ fn at_the_beginning(messages: Vec<String>) -> Vec<(u64, String)> {
 const STRAY: &str =
     "a quote stands in the middle of a cell: cells with quotes are quoted whole, with \"\" for each";
 
-/// Where the file has what the report's sums are by.
-fn marked(layout: &Layout) -> [Option<usize>; 3] {
+/// Where the file has what the statement's sums are by: the service; the subscription and its name; and what stands for
+/// that where it is empty, of usage the plan.
+fn marked(layout: &Layout) -> [Option<usize>; MARKS] {
     let service = match layout.kind {
         Kind::Usage => layout.role(Role::MeterCategory),
         Kind::Reconciliation => layout.role(Role::ProductName),
     };
-    [service, layout.role(Role::SubscriptionId), layout.role(Role::SubscriptionName)]
+    let plan = ["SubscriptionId", "SubscriptionDescription"].map(|name| layout.place(name));
+    [service, layout.role(Role::SubscriptionId), layout.role(Role::SubscriptionName), plan[0], plan[1]]
 }
 
 /// Lets every worker do the same, each on a thread of its own.
@@ -548,7 +550,11 @@ impl<'a> Worker<'a> {
         let rows = &mut self.spool.rows;
         let begin = rows.len();
         rows.resize(begin + HEAD, 0);
-        let names = reader.shown.write(line, careful, rows);
+        let [service, subscription, name, plan, plan_name] = reader.shown.write(line, careful, rows);
+        let names = match subscription {
+            (_, 0) => [service, plan, plan_name],
+            _ => [service, subscription, name],
+        };
         let kind = line.layout.kind;
         let head = Head { key, cost, currency: values.currency, priced, kind, day: values.day, names };
         head.write(&mut rows[begin..]);

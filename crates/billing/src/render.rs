@@ -7,8 +7,11 @@ use crate::line::Line;
 pub(crate) struct Plan {
     segments: Vec<Segment>,
     /// The columns whose place in the output is asked for: which segment they are in, and where in the file.
-    marked: [Option<(usize, usize)>; 3],
+    marked: [Option<(usize, usize)>; MARKS],
 }
+
+/// How many columns are looked at while a bill is written.
+pub(crate) const MARKS: usize = 5;
 
 /// Columns that follow each other in the file as they do in the output.
 #[derive(Clone, Copy, PartialEq)]
@@ -44,7 +47,7 @@ const LOOK: [bool; 256] = {
 
 impl Plan {
     /// `marked`: places in the file whose place in the output is to be told.
-    pub(crate) fn of(layout: &Layout, marked: [Option<usize>; 3]) -> Plan {
+    pub(crate) fn of(layout: &Layout, marked: [Option<usize>; MARKS]) -> Plan {
         let mut segments: Vec<Segment> = Vec::new();
         for (place, number) in layout.places() {
             match segments.last_mut() {
@@ -66,9 +69,9 @@ impl Plan {
 
     /// Writes the cells with commas between them, and tells where the marked ones are: begin and length after `out`'s
     /// length of before. `careful`: whether a carriage return may be in a cell.
-    pub(crate) fn write(&self, line: &Line<'_>, careful: bool, out: &mut Vec<u8>) -> [(u32, u32); 3] {
+    pub(crate) fn write(&self, line: &Line<'_>, careful: bool, out: &mut Vec<u8>) -> [(u32, u32); MARKS] {
         let base = out.len();
-        let mut names = [(0, 0); 3];
+        let mut names = [(0, 0); MARKS];
         for (i, segment) in self.segments.iter().enumerate() {
             if i > 0 {
                 out.push(b',');

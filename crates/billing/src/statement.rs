@@ -115,7 +115,6 @@ pub(crate) struct Shown {
     pub(crate) code: &'static str,
     pub(crate) places: u8,
     pub(crate) total: Amount,
-    pub(crate) rounding: Amount,
 }
 
 #[derive(Serialize)]
@@ -174,7 +173,7 @@ pub(crate) struct Made<'a> {
 impl Statement {
     pub(crate) fn of(job: &Job, made: Made<'_>) -> Statement {
         let made_at = Timestamp::from_second(job.generated_at).unwrap_or_default();
-        let time = made_at.strftime("%Y-%m-%d %H:%M:%S").to_string();
+        let time = time(made_at);
         let places = made.currency.minor_unit();
         let list = |tally: &Tally, with_id: bool| {
             let sorted = tally.sorted().into_iter();
@@ -227,7 +226,6 @@ impl Statement {
                 code: made.currency.code(),
                 places,
                 total: made.total,
-                rounding: made.rounding,
             },
         }
     }
@@ -242,10 +240,10 @@ impl Statement {
     /// `statement.html`: a page that can be printed, read on a phone and in the dark, and needs nothing from anywhere.
     pub(crate) fn html(&self) -> Vec<u8> {
         let shown = &self.shown;
-        let money = |amount: Amount| {
-            let fixed = amount.rounded(shown.places).fixed(shown.places);
-            format!("{}&nbsp;{}", grouped(&fixed), shown.code)
-        };
+        let rounded = |amount: Amount| amount.rounded(shown.places);
+        let money =
+            |amount: Amount| format!("{}&nbsp;{}", grouped(&rounded(amount).fixed(shown.places)), shown.code);
+        let charged: Amount = self.subtotals.months.iter().map(|month| month.exact).sum();
         let mut rows = String::new();
         let mut section = |title: &str, what: &str, listings: &[Listing]| {
             rows.push_str(&format!(
@@ -254,7 +252,7 @@ impl Statement {
             ));
             for listing in listings {
                 let name = match (listing.name.as_str(), listing.id.as_deref()) {
-                    ("", None | Some("")) => "–".to_owned(),
+                    ("", None | Some("")) => "Other".to_owned(),
                     ("", Some(id)) => escaped(id),
                     (name, None | Some("")) => escaped(name),
                     (name, Some(id)) => format!("{}<small>{}</small>", escaped(name), escaped(id)),
@@ -265,7 +263,21 @@ impl Statement {
                     money(listing.exact)
                 ));
             }
-            rows.push_str("</tbody></table></section>\n");
+            rows.push_str("</tbody><tfoot>");
+            // What is rounded row by row may be some cents off.
+            let off = rounded(charged) - listings.iter().map(|listing| rounded(listing.exact)).sum();
+            if !off.is_zero() {
+                rows.push_str(&format!(
+                    "<tr class=\"off\"><td colspan=\"2\">Rounding of these rows</td><td class=\"n\">{}</td></tr>",
+                    money(off)
+                ));
+            }
+            rows.push_str(&format!(
+                "<tr><td>Charges of this month</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>\
+                 </tfoot></table></section>\n",
+                grouped(&self.lines.to_string()),
+                money(charged)
+            ));
         };
         section("By service", "Service", &self.subtotals.services);
         section("By subscription", "Subscription", &self.subtotals.subscriptions);
@@ -273,12 +285,17 @@ impl Statement {
         let mut beside = String::new();
         for correction in &self.corrections {
             beside.push_str(&format!(
-                "<tr><td>Correction of {}</td><td class=\"n\">{}</td></tr>\n",
+                "<tr><td>Correction of {}, version {}</td><td class=\"n\">{}</td></tr>\n",
                 correction.billing_period,
+                correction.version,
                 money(correction.exact)
             ));
         }
-        let charged: Amount = self.subtotals.months.iter().map(|month| month.exact).sum();
+        let listed: Amount = self.corrections.iter().map(|correction| rounded(correction.exact)).sum();
+        let off = shown.total - rounded(charged) - listed;
+        if !off.is_zero() {
+            beside.push_str(&format!("<tr><td>Rounding</td><td class=\"n\">{}</td></tr>\n", money(off)));
+        }
         let currency = escaped(&self.currency.name);
         let invoice = self.invoice_id.as_deref().map_or(String::new(), |invoice| {
             format!("<div><dt>Invoice</dt><dd>{}</dd></div>", escaped(invoice))
@@ -293,12 +310,36 @@ impl Statement {
             .replace("{currency}", &currency)
             .replace("{lines}", &grouped(&self.lines.to_string()))
             .replace("{total}", &money(shown.total))
-            .replace("{charged}", &format!("{}&nbsp;{}", grouped(&charged.to_string()), shown.code))
+            .replace("{charged}", &money(charged))
             .replace("{beside}", &beside)
-            .replace("{rounding}", &format!("{}&nbsp;{}", grouped(&shown.rounding.to_string()), shown.code))
             .replace("{sections}", &rows)
             .into_bytes()
     }
+}
+
+/// A published `statement…json` or `statement…html` as it is once its month is final: it says so, and since when; all
+/// else stays. `None` for other files, and for what says something else already.
+pub fn finalized(name: &str, bytes: &[u8], at: i64) -> Option<Vec<u8>> {
+    let text = std::str::from_utf8(bytes).ok().filter(|_| name.starts_with("statement."))?;
+    let [estimated, last] = ["Estimated", "Final"].map(|status| match name.ends_with(".json") {
+        true => format!("\n  \"status\": \"{status}\",\n"),
+        // A name cannot say so: what customers call themselves has no tags here.
+        false => format!("<span class=\"status\">{status}</span>"),
+    });
+    let mut text = text.contains(&estimated).then(|| text.replacen(&estimated, &last, 1))?;
+    for field in ["statement_generation_time", "statement_summary_generation_time"] {
+        let before = format!("\n  \"{field}\": \"");
+        if let Some(begin) = text.find(&before).map(|at| at + before.len()) {
+            let end = begin + text[begin..].find('"')?;
+            text.replace_range(begin..end, &time(Timestamp::from_second(at).unwrap_or_default()));
+        }
+    }
+    Some(text.into_bytes())
+}
+
+/// `YYYY-MM-DD HH:MM:SS`, UTC.
+fn time(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
 /// Groups of three digits, with commas between them.

@@ -9,3 +9,4 @@ mod focus;
 mod money;
 mod privacy;
 mod properties;
+mod statements;

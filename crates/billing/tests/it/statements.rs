@@ -1,0 +1,133 @@
+//! What a statement shows its customer.
+
+use crate::bench::{Bench, RECONCILIATION, USAGE, csv_of, licence, usage, with};
+use tenantry_billing::{Correction, finalized};
+
+/// The rows of a page's tables, cell by cell, without their tags.
+fn rows(page: &str) -> Vec<Vec<String>> {
+    let text = |cell: &str| {
+        let mut text = String::new();
+        for part in cell.split('<') {
+            text += part.split_once('>').map_or("", |(_, text)| text);
+            text.push('|');
+        }
+        text.split('|').filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ").replace("&nbsp;", " ")
+    };
+    let cells = |row: &str| row.split("</td>").filter(|cell| cell.contains("<td")).map(text).collect();
+    page.split("<tr").skip(1).map(|row| cells(row.split("</tr>").next().unwrap())).collect()
+}
+
+fn page(costs: &[&str], corrections: &[(&str, u32, &str)]) -> Vec<Vec<String>> {
+    let mut bench = Bench::new();
+    let line = |(i, cost): (usize, &&str)| {
+        let meter = format!("service {i}");
+        with(usage(cost), &[("CustomerId", "b"), ("MeterCategory", &meter), ("EntitlementId", "one")])
+    };
+    bench.file("f", &csv_of(USAGE, &costs.iter().enumerate().map(line).collect::<Vec<_>>()));
+    bench.job.customers[1].corrections = corrections
+        .iter()
+        .map(|(period, version, amount)| Correction {
+            period: period.parse().unwrap(),
+            version: *version,
+            currency: "USD".parse().unwrap(),
+            amount: amount.parse().unwrap(),
+        })
+        .collect();
+    bench.run().unwrap();
+    rows(&bench.read("2/statement.html"))
+}
+
+#[test]
+fn the_rows_shown_add_up() {
+    for (costs, corrections, expected) in [
+        (vec!["129.4129411765"], vec![], "Charges of this month 129.41 USD; Total 129.41 USD"),
+        (
+            vec!["10"],
+            vec![("2026-01", 2, "-1.5"), ("2026-01", 3, "0.25")],
+            "Charges of this month 10.00 USD; Correction of 2026-01, version 2 −1.50 USD; \
+             Correction of 2026-01, version 3 0.25 USD; Total 8.75 USD",
+        ),
+        // Half to even of the sum is another cent than that of its part.
+        (
+            vec!["0.125"],
+            vec![("2026-01", 2, "0.01")],
+            "Charges of this month 0.12 USD; Correction of 2026-01, version 2 0.01 USD; Rounding 0.01 USD; Total 0.14 USD",
+        ),
+    ] {
+        let rows = page(&costs, &corrections);
+        let end = rows.iter().position(|row| row.first().is_some_and(|name| name == "Total")).unwrap();
+        let shown: Vec<String> = rows[..=end].iter().map(|row| row.join(" ")).collect();
+        assert_eq!(shown.join("; "), expected);
+    }
+    // The rows of a table, whose own cents go astray.
+    let rows = page(&["0.004", "0.004", "0.004", "1"], &[]);
+    let by_service: Vec<String> = rows[2..].iter().map(|row| row.join(" ")).skip(1).take(6).collect();
+    assert_eq!(
+        by_service,
+        [
+            "service 0 1 0.00 USD",
+            "service 1 1 0.00 USD",
+            "service 2 1 0.00 USD",
+            "service 3 1 1.00 USD",
+            "Rounding of these rows 0.01 USD",
+            "Charges of this month 4 1.01 USD"
+        ]
+    );
+}
+
+#[test]
+fn usage_without_an_entitlement_is_of_its_plan() {
+    let plan =
+        [("EntitlementId", ""), ("SubscriptionId", "plan-1"), ("SubscriptionDescription", "Azure plan")];
+    let own =
+        [("EntitlementId", "ent-1"), ("EntitlementDescription", "Production"), ("SubscriptionId", "plan-1")];
+    let quoted = "\"plan, 2\"";
+    for (columns, quote) in [(USAGE, ""), (USAGE, quoted)] {
+        let mut bench = Bench::new();
+        let lines = [with(usage("1"), &plan), with(usage("2"), &own)];
+        let text = String::from_utf8(csv_of(columns, &lines)).unwrap();
+        let text = if quote.is_empty() { text } else { text.replace("plan-1", quote) };
+        bench.file("f", text.as_bytes());
+        bench.file("g", &csv_of(RECONCILIATION, &[with(licence("3"), &[("SubscriptionId", "")])]));
+        bench.run().unwrap();
+        let statement: serde_json::Value = serde_json::from_str(&bench.read("1/statement.json")).unwrap();
+        let listed = statement["subtotals"]["subscriptions"].as_array().unwrap().iter();
+        let listed: Vec<String> = listed.map(|one| format!("{} {}", one["id"], one["name"])).collect();
+        let id = if quote.is_empty() { "plan-1" } else { "plan, 2" };
+        let plan = format!("\"{id}\" \"Azure plan\"");
+        assert_eq!(listed, ["\"\" \"\"", "\"ent-1\" \"Production\"", &plan]);
+    }
+}
+
+#[test]
+fn a_final_statement_says_so_and_nothing_else_changes() {
+    let mut bench = Bench::new();
+    bench.job.customers[0].name = "\"status\": \"Estimated\", <span class=\"status\">Estimated</span>".into();
+    bench.file("f", &csv_of(USAGE, &[usage("1")]));
+    bench.run().unwrap();
+    let files =
+        |bench: &Bench| ["statement.json", "statement.html"].map(|name| bench.read(&format!("1/{name}")));
+    let estimated = files(&bench);
+    bench.job.finalize = true;
+    bench.run().unwrap();
+    let [json, html] = files(&bench);
+    let made = |name: &str, text: &str, at| {
+        finalized(name, text.as_bytes(), at).map(|b| String::from_utf8(b).unwrap())
+    };
+    assert_eq!(made("statement.json", &estimated[0], bench.job.generated_at).unwrap(), json);
+    assert_eq!(made("statement.html", &estimated[1], bench.job.generated_at).unwrap(), html);
+    let later = made("statement.USD.json", &estimated[0], 1_793_577_600).unwrap();
+    let [before, after]: [serde_json::Value; 2] =
+        [&estimated[0], &later].map(|text| serde_json::from_str(text).unwrap());
+    assert_eq!(after["status"], "Final");
+    assert_eq!(after["statement_generation_time"], "2026-11-02 00:00:00");
+    assert_eq!(after["statement_summary_generation_time"], "2026-11-02 00:00:00");
+    for same in
+        ["detailed_billing_records_generation_time", "total_amount", "subtotals", "lines", "invoice_date"]
+    {
+        assert_eq!(before[same], after[same], "{same}");
+    }
+    for (name, text) in [("bill.csv", &estimated[0]), ("statement.json", &json), ("statement.html", &html)] {
+        assert_eq!(made(name, text, 0), None, "{name}");
+    }
+}
