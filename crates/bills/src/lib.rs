@@ -11,8 +11,9 @@
 //!   stores answer "conflict" or nothing to what they have done.
 //! - A folder without a manifest is no bill. One that died half-way is taken up if its bytes are ours, under the same
 //!   number; with other bytes it is removed once the next number is complete.
-//! - The same lines are the same version, and nothing is written. Other lines are the next version. Nothing that has a
-//!   manifest is ever changed or removed.
+//! - The same lines are the same version, and nothing is written, once what is there has been read and is what its manifest
+//!   says. Other lines are the next version, and so is a final bill of the same lines. Nothing that has a manifest is ever
+//!   changed or removed.
 //!
 //! Nothing here knows rules, prices or a database, nor reads a clock.
 
@@ -62,7 +63,8 @@ impl Bills {
     ///
     /// # Errors
     /// [`Error::Contended`] if somebody else turns out to be writing this version; [`Error::Invalid`] if the staged
-    /// folder is no bill; else what the store says.
+    /// folder is no bill; [`Error::Corrupt`] if the same bill is there, but is not what its manifest says; else what
+    /// the store says.
     pub async fn publish(
         &self,
         bill: &BillPrefix,
@@ -94,6 +96,14 @@ impl Bills {
     /// [`Error::NotFound`] if the bill has no such file.
     pub async fn open_file(&self, bill: &BillPrefix, version: u32, name: &str) -> Result<OpenFile, Error> {
         self.0.open_file(bill, version, name).await
+    }
+
+    /// Copies all files of a bill, without its manifest, into a local folder.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if there is no such version; [`Error::Corrupt`] if it is not what its manifest says.
+    pub async fn fetch(&self, bill: &BillPrefix, version: u32, to: &Path) -> Result<Manifest, Error> {
+        self.0.fetch(bill, version, to).await
     }
 
     /// Keeps a file under the partner's own key (`7/ledgers/3947.csv`), in place of what was there.

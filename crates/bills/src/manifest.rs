@@ -16,6 +16,8 @@ pub struct ManifestHead {
     pub invoice_id: Option<String>,
     /// The final version to which this one only adds lines.
     pub corrects: Option<u32>,
+    /// Whether it is what is owed, and its statements say so.
+    pub is_final: bool,
 }
 
 /// One file of a bill.
@@ -41,6 +43,9 @@ pub struct Manifest {
     /// The final version to which this one only adds lines.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub corrects: Option<u32>,
+    /// Whether it is what is owed, and its statements say so.
+    #[serde(rename = "final", default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_final: bool,
     /// Microsoft's invoice.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub invoice_id: Option<String>,
@@ -64,6 +69,7 @@ impl Manifest {
             customer_id: bill.customer_id(),
             version,
             corrects: head.corrects,
+            is_final: head.is_final,
             invoice_id: head.invoice_id.clone(),
             generated_at: at.strftime("%Y-%m-%d %H:%M:%S").to_string(),
             files,

@@ -38,7 +38,8 @@ impl Store {
         let versions = self.versions(bill).await?;
         if let Some(latest) = complete(&versions) {
             let manifest = self.manifest(bill, latest).await?;
-            if manifest.bills_the_same(&files) {
+            if manifest.bills_the_same(&files) && manifest.is_final == head.is_final {
+                self.check(bill, &manifest).await?;
                 self.remove_unfinished(bill, &versions, latest).await?;
                 let prefix = bill.of_version(latest);
                 return Ok(Published { version: latest, prefix, written: false, manifest });
@@ -73,6 +74,21 @@ impl Store {
             }
         }
         Ok(versions)
+    }
+
+    /// Whether all files of a bill are what its manifest says.
+    async fn check(&self, bill: &BillPrefix, manifest: &Manifest) -> Result<(), Error> {
+        let prefix = bill.of_version(manifest.version);
+        for file in &manifest.files {
+            let place = prefix.clone() + &file.name;
+            if self.there(&place, file).await? != Some(Outcome::Ours) {
+                return Err(Error::Corrupt(format!(
+                    "{}: is not what its manifest says; put back the file that was published (tenantry bill verify)",
+                    self.name(&place)
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// Where a new bill goes: on with one that died half-way, if all that is there of it is ours; else to the next

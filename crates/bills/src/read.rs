@@ -6,8 +6,8 @@ use crate::put::{Outcome, Source};
 use crate::store::{Content, Store, checked};
 use crate::{BillPrefix, Error, FileEntry, local, stage};
 use bytes::Bytes;
-use futures_util::TryStreamExt;
 use futures_util::stream::BoxStream;
+use futures_util::{StreamExt, TryStreamExt};
 use object_store::{ObjectStoreExt, PutPayload};
 use std::path::Path;
 use tokio::io::AsyncWriteExt;
@@ -21,7 +21,7 @@ pub struct OpenFile {
     pub size: u64,
     /// Its SHA-256 in hexadecimal digits, as the manifest has it; `None` for `manifest.json` itself.
     pub sha256: Option<String>,
-    /// Its bytes. In place of the end comes an error, if they are not those of the manifest.
+    /// Its bytes. In place of the last ones comes an error, if they are not those of the manifest.
     pub stream: BoxStream<'static, Result<Bytes, Error>>,
 }
 
@@ -65,8 +65,27 @@ impl Store {
             return Err(Error::NotFound(format!("{}: the bill has no such file", self.name(&place))));
         };
         let content = self.read(&place, None).await?;
-        let stream = checked(content.stream, self.name(&place), size, Some(sha256.clone()));
+        if content.size != size {
+            let place = self.name(&place);
+            return Err(Error::Corrupt(format!(
+                "{place}: has {} bytes, its manifest says {size}",
+                content.size
+            )));
+        }
+        // A small file is a single piece: whether it will do is known before anything is answered.
+        let mut stream = checked(content.stream, self.name(&place), size, Some(sha256.clone()));
+        let first = stream.try_next().await?;
+        let stream = futures_util::stream::iter(first.map(Ok)).chain(stream).boxed();
         Ok(OpenFile { size, sha256: Some(sha256), stream })
+    }
+
+    pub(crate) async fn fetch(&self, bill: &BillPrefix, version: u32, to: &Path) -> Result<Manifest, Error> {
+        let manifest = self.manifest(bill, version).await?;
+        for file in &manifest.files {
+            let opened = self.open_file(bill, version, &file.name).await?;
+            save(opened.stream, &to.join(&file.name), |_| Ok(())).await?;
+        }
+        Ok(manifest)
     }
 
     pub(crate) async fn put_private(&self, key: &str, file: &Path) -> Result<(), Error> {

@@ -195,7 +195,8 @@ impl fmt::Debug for Store {
     }
 }
 
-/// The same bytes; in place of the end an error, if they are not as many as expected or have another SHA-256.
+/// The same bytes; in place of the last ones an error, if they are not as many as expected or have another SHA-256: whoever
+/// has been told how many there will be does not wait for an end behind them.
 pub(crate) fn checked(
     stream: BoxStream<'static, Result<Bytes, Error>>,
     place: String,
@@ -215,18 +216,13 @@ pub(crate) fn checked(
         if seen > size || (bytes.is_none() && seen < size) {
             return Err(Error::Corrupt(format!("{place}: cut off or changed: {seen} of {size} bytes")));
         }
-        if expected.is_some() {
+        if let Some(expected) = &expected {
             bytes.iter().for_each(|bytes| sha256.update(bytes));
+            if seen == size && hex(&sha256.clone().finalize()) != *expected {
+                return Err(Error::Corrupt(format!("{place}: not what its manifest says (SHA-256)")));
+            }
         }
-        let Some(bytes) = bytes else {
-            return match expected {
-                Some(expected) if hex(&sha256.finalize()) != expected => {
-                    Err(Error::Corrupt(format!("{place}: not what its manifest says (SHA-256)")))
-                }
-                _ => Ok(None),
-            };
-        };
-        Ok(Some((bytes, (stream, sha256, seen, place, expected))))
+        Ok(bytes.map(|bytes| (bytes, (stream, sha256, seen, place, expected))))
     };
     futures_util::stream::try_unfold(state, next).boxed()
 }

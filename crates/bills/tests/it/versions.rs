@@ -142,12 +142,81 @@ async fn files_are_read_as_they_were_published() {
         let last = bytes.len() - 3;
         bytes[last] ^= 1;
         std::fs::write(place.join("v1/bill.csv"), &bytes).unwrap();
-        let file = bills.open_file(&october(), 1, "bill.csv").await.unwrap();
-        let error = file.stream.try_collect::<Vec<_>>().await.unwrap_err();
+        let mut file = bills.open_file(&october(), 1, "bill.csv").await.unwrap();
+        let mut seen = 0;
+        let error = loop {
+            match file.stream.try_next().await {
+                Ok(bytes) => seen += bytes.expect("an error in place of the end").len() as u64,
+                Err(error) => break error,
+            }
+        };
         assert_eq!(kind(&error), "Corrupt", "{error}");
+        assert!(
+            0 < seen && seen < file.size,
+            "{seen}: whoever waits for so many bytes would not see the error"
+        );
+        // Of a small one nothing is shown, and of one that was cut off neither.
+        let mut small = files(LARGE)["statement.json"].clone();
+        small[3] ^= 1;
+        std::fs::write(place.join("v1/statement.json"), &small).unwrap();
         std::fs::write(place.join("v1/bill.csv"), &bytes[..last]).unwrap();
-        let file = bills.open_file(&october(), 1, "bill.csv").await.unwrap();
-        assert_eq!(kind(&file.stream.try_collect::<Vec<_>>().await.unwrap_err()), "Corrupt");
+        for name in ["statement.json", "bill.csv"] {
+            let error = bills.open_file(&october(), 1, name).await.err().unwrap();
+            assert_eq!(kind(&error), "Corrupt", "{name}: {error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_somebody_has_changed_is_not_taken_for_the_same() {
+    for (bills, place, _kept) in both().await {
+        publish(&bills, SMALL).await;
+        let staged = Staged::new(SMALL);
+        let again = async || bills.publish(&october(), staged.path(), &head()).await;
+        for (name, change) in
+            [("bill.csv", Some("9")), ("statement.html", Some("<P>")), ("statement.json", None)]
+        {
+            let path = place.join("v1").join(name);
+            let before = std::fs::read(&path).unwrap();
+            std::fs::remove_file(&path).unwrap();
+            if let Some(bytes) = change {
+                std::fs::write(&path, bytes).unwrap();
+            }
+            let error = again().await.unwrap_err();
+            assert_eq!(kind(&error), "Corrupt", "{name}: {error}");
+            assert!(
+                error.to_string().contains(&format!("v1/{name}: is not what its manifest says")),
+                "{error}"
+            );
+            std::fs::write(&path, before).unwrap();
+        }
+        assert!(!again().await.unwrap().written, "the control: put back, it is the same bill");
+    }
+}
+
+#[tokio::test]
+async fn a_final_bill_is_a_version_of_its_own() {
+    for (bills, place, _kept) in both().await {
+        publish(&bills, SMALL).await;
+        let first = tree(&place);
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(bills.fetch(&october(), 1, folder.path()).await.unwrap().version, 1);
+        assert_eq!(tree(folder.path()), files(SMALL));
+        std::fs::remove_file(folder.path().join("statement.html")).unwrap();
+        std::fs::write(folder.path().join("statement.html"), "<p>Final").unwrap();
+        let last = ManifestHead { is_final: true, ..head() };
+        for written in [true, false] {
+            let published = bills.publish(&october(), folder.path(), &last).await.unwrap();
+            assert_eq!((published.version, published.written), (2, written));
+        }
+        let now = tree(&place);
+        assert!(first.iter().all(|(name, bytes)| now[name] == *bytes), "version 1 is as it was");
+        assert_eq!(now["v2/statement.html"], b"<p>Final");
+        assert_eq!(now["v2/bill.csv"], now["v1/bill.csv"]);
+        assert!(String::from_utf8_lossy(&now["v2/manifest.json"]).contains("\"final\": true"));
+        assert!(bills.verify("").await.unwrap().is_good());
+        // What is estimated again after that is no final one.
+        assert_eq!(publish(&bills, SMALL).await, (3, true));
     }
 }
 
