@@ -12,7 +12,7 @@ use crate::ledger::Finals;
 use crate::line::{LastCurrency, Line};
 use crate::price::Prices;
 use crate::render::{MARKS, Plan, text};
-use crate::report::Reason;
+use crate::report::{FileRead, Reason};
 use crate::row::{HEAD, Head};
 use crate::scan::Scan;
 use crate::source::{Block, Blocks, Digested, First, Member, fault};
@@ -178,6 +178,17 @@ impl<'a> Reading<'a> {
         }
         faults.truncate(Failure::LIMIT);
         if faults.is_empty() { Ok(()) } else { Err(Failure::Faults(faults)) }
+    }
+
+    /// The members, as the report has them.
+    pub(crate) fn files(&self, members: &[Member]) -> Vec<FileRead> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = |(i, Seen { lines, digest }): (&usize, &Seen)| FileRead {
+            file: members[*i].name.clone(),
+            lines: *lines,
+            digest: format!("{digest:032x}"),
+        };
+        seen.iter().map(file).collect()
     }
 
     /// What somebody should know of the members, though they can be billed.

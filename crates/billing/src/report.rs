@@ -31,6 +31,8 @@ pub struct RunReport {
     /// Lines of other invoices than the one the run was told: not in any total.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub other_invoices: Vec<OtherInvoice>,
+    /// The files that were read.
+    pub files: Vec<FileRead>,
     /// What somebody should look at, though there are bills.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Fault>,
@@ -47,6 +49,18 @@ pub struct Done {
     pub lines: u64,
     /// Customers with lines or corrections.
     pub customers: u64,
+}
+
+/// A file that was read, or one in an archive or an export.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FileRead {
+    /// What it is called.
+    pub file: String,
+    /// Its lines, those of other invoices too, and not its header.
+    pub lines: u64,
+    /// Tells what is in it, unpacked, from anything else: XXH3, 128 bits, in hexadecimal digits. No proof against whoever
+    /// means to deceive.
+    pub digest: String,
 }
 
 /// The sums of one currency.
@@ -154,10 +168,10 @@ pub struct Checks {
     pub ties: bool,
     /// Lines whose unit price × quantity × exchange rate differs from their cost by more than 0.01.
     pub formula_mismatches: u64,
-    /// Lines of this month's final bills that these files do not have.
-    pub final_lines_missing: u64,
     /// Lines whose subtotal and tax differ from their total by more than 0.01.
     pub total_mismatches: u64,
+    /// Lines of this month's final bills that these files do not have.
+    pub final_lines_missing: u64,
 }
 
 /// Lines that belong to another invoice.

@@ -118,6 +118,7 @@ fn staged(job: &Job, progress: &dyn Progress, whole: bool) -> Result<RunReport, 
             .collect(),
         checks,
         other_invoices,
+        files: reading.files(&members),
         warnings,
     })
 }

@@ -265,12 +265,24 @@ pub(crate) struct RunUnassigned {
     reason: String,
 }
 
+/// A file that was read, or one in an archive or an export.
+#[derive(ToSchema)]
+pub(crate) struct RunFile {
+    file: String,
+    lines: u64,
+    /// Of what is in it, unpacked: XXH3, 128 bits, in hexadecimal digits.
+    digest: String,
+}
+
 /// What was checked.
 #[derive(ToSchema)]
 pub(crate) struct RunChecks {
     /// Σ customers + Σ unassigned = the files' own sum.
     ties: bool,
+    /// Lines whose unit price × quantity × exchange rate is not their cost; that is billed.
     formula_mismatches: u64,
+    /// Lines whose subtotal and tax are not their total; the subtotal is billed.
+    total_mismatches: u64,
     /// Lines of the month's final bills that these files do not have.
     final_lines_missing: u64,
 }
@@ -332,6 +344,9 @@ pub(crate) struct BillRun {
     /// Not in a list.
     #[schema(nullable = false)]
     pending_corrections: Option<Vec<PendingCorrection>>,
+    /// Not in a list.
+    #[schema(nullable = false)]
+    files: Option<Vec<RunFile>>,
     /// `null` until there is a report.
     checks: Option<RunChecks>,
     errors: Vec<RunError>,

@@ -82,6 +82,7 @@ impl App {
             generated_at: run.created_at.as_second(),
             invoice_id: report.invoice_id.clone(),
             corrects: None,
+            is_final: false,
         };
         let Some(place) = staged.iter().find_map(|bill| bill.staged.as_deref()) else {
             return Ok(Vec::new());

@@ -301,6 +301,7 @@ pub(crate) fn view(run: &BillRun) -> Value {
         "pending_corrections": part(&report, "pending_corrections", json!([])),
         "checks": part(&report, "checks", Value::Null),
         "errors": part(&report, "errors", json!([])),
+        "files": part(&report, "files", json!([])),
         "other_invoices": part(&report, "other_invoices", json!([])),
         "sources": request["sources"],
         "finalize": request["finalize"],
@@ -320,7 +321,7 @@ fn short_view(run: &BillRun) -> Value {
 
 /// A report has thousands of them.
 pub(super) fn without_customers(report: &mut Map<String, Value>) {
-    for name in ["customers", "unassigned", "pending_corrections"] {
+    for name in ["customers", "unassigned", "pending_corrections", "files"] {
         report.shift_remove(name);
     }
 }

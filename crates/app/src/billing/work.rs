@@ -394,6 +394,7 @@ impl App {
         if !report.checks.ties {
             return Err(Error::Internal("a run's sums do not tie".into()).into());
         }
+        unchanged(run, &report)?;
         Ok((report, scratch))
     }
 
@@ -428,6 +429,21 @@ impl App {
         });
         stream::iter(fetched).buffered(FETCHED_AT_ONCE).try_collect().await
     }
+}
+
+/// Whether a run that is done once more has read what it read before: who releases a bill has seen that one.
+fn unchanged(run: &BillRun, now: &RunReport) -> Result<(), Ended> {
+    let before = self::report(run);
+    let Some(before) = before["files"].as_array() else { return Ok(()) };
+    let now: Vec<Value> = now.files.iter().map(|file| json!(file)).collect();
+    let other = |a: &[Value], b: &[Value]| -> Vec<Value> {
+        a.iter().filter(|file| !b.contains(file)).map(|file| file["file"].clone()).collect()
+    };
+    let (mut changed, gone) = (other(&now, before), other(before, &now));
+    changed.extend(gone.into_iter().filter(|file| !changed.contains(file)).collect::<Vec<_>>());
+    let said = "is not what it was when this run was made: to bill what it is now, ask for a new run";
+    let errors: Vec<Value> = changed.iter().map(|file| json!({"file": file, "message": said})).collect();
+    if errors.is_empty() { Ok(()) } else { Err(Ended::Failed(errors)) }
 }
 
 /// A run that changes nothing. One that has succeeded before still has its bills, whatever came of its repetition.

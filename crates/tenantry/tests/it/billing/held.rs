@@ -4,7 +4,11 @@ use super::{Scene, line};
 use crate::support::{Engine, on_both_engines};
 use serde_json::json;
 
-on_both_engines!(a_bill_beyond_the_bounds_is_held_back_and_released, a_leap_against_last_month_is_held_back);
+on_both_engines!(
+    a_bill_beyond_the_bounds_is_held_back_and_released,
+    what_is_released_is_what_was_held_back,
+    a_leap_against_last_month_is_held_back
+);
 
 fn a_bill_beyond_the_bounds_is_held_back_and_released(engine: Engine) {
     let scene = Scene::with(engine, &["--bill-max-lines", "2", "--bill-max-amount", "100"]);
@@ -76,6 +80,40 @@ fn a_bill_beyond_the_bounds_is_held_back_and_released(engine: Engine) {
     assert_eq!(scene.api.post(&release, &json!({"customer_ids": [dear]})).status, 422);
     let told = scene.api.trail("action=bill_run.release");
     assert_eq!(told[2]["after"], json!({"released": [long, dear]}));
+}
+
+fn what_is_released_is_what_was_held_back(engine: Engine) {
+    let scene = Scene::with(engine, &["--bill-max-amount", "100"]);
+    let [small, dear] = ["small", "dear"].map(|name| scene.billed(name, name, 0.0));
+    let held = [line("small", "a", "1"), line("dear", "a", "200")];
+    let source = scene.invoice("october.csv", &held);
+    let run = scene.run("2026-10", &[&source], &json!({}));
+    let release = format!("/v1/bill_runs/{}/release", run["id"]);
+    let again = |customer: i64| {
+        let released = scene.api.post(&release, &json!({"customer_ids": [customer]}));
+        scene.end_of(released.header("location"))
+    };
+    let billed = || {
+        let of = |s: &serde_json::Value| (s["customer_id"].as_i64().unwrap(), super::total(s));
+        scene.statements("").iter().map(of).collect::<Vec<_>>()
+    };
+    let published = super::tree(&scene.bills());
+
+    // Somebody has put another invoice in its place.
+    scene.invoice("october.csv", &[line("small", "a", "9"), line("dear", "a", "900")]);
+    let failed = again(dear);
+    let said = "is not what it was when this run was made: to bill what it is now, ask for a new run";
+    assert_eq!(failed["errors"], json!([{"file": source, "message": said}]), "{failed}");
+    assert_eq!(
+        (failed["customers"].clone(), billed()),
+        (run["customers"].clone(), vec![(small, "1.00".into())])
+    );
+    assert_eq!(super::tree(&scene.bills()), published);
+
+    // The same again, though at another time.
+    scene.invoice("october.csv", &held);
+    assert_eq!(again(dear)["errors"], json!([]));
+    assert_eq!(billed(), [(small, "1.00".into()), (dear, "200.00".into())]);
 }
 
 fn a_leap_against_last_month_is_held_back(engine: Engine) {
