@@ -1,0 +1,236 @@
+//! Customers, as the OpenAPI document shows them.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// A customer to be created. Blank values (`null`, `""`, white space, `{}`) count as not given.
+#[derive(ToSchema)]
+pub(crate) struct NewCustomer {
+    /// The unique display name of the customer's Azure account. Compared without regard to case, width and white space.
+    #[schema(min_length = 1, max_length = 255, example = "Acme Corp")]
+    name: String,
+    /// The Azure tenant, where it has an address in the Azure Portal; otherwise give `address`.
+    #[schema(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9-]+$", nullable)]
+    azure_customer_id: Option<String>,
+    /// The mailing address, where the tenant has none in the Azure Portal; otherwise give `azure_customer_id`.
+    #[schema(nullable)]
+    address: Option<Address>,
+    #[schema(inline, default = "managed_without_access", nullable)]
+    classification: Option<Classification>,
+    /// ISO 8601, in the future. From this instant on the customer's users have no access.
+    #[schema(example = "2027-09-22T00:00:00Z", nullable)]
+    trial_expiration_date: Option<String>,
+    /// Another name of `trial_expiration_date`; both at once only if equal.
+    #[schema(nullable)]
+    trial_expiration: Option<String>,
+    /// The e-mail address of the customer's contact.
+    #[schema(format = "email", nullable)]
+    billing_contact: Option<String>,
+    #[schema(nullable)]
+    margin_percentage: Option<Margin>,
+    #[schema(nullable)]
+    partner_billing_configuration: Option<NewPartnerBilling>,
+    #[schema(max_items = 20, nullable)]
+    tags: Option<Vec<Tag>>,
+}
+
+/// What to change of a customer: only what is named changes. An explicit `null` clears `trial_expiration_date` and
+/// `billing_contact`.
+#[derive(ToSchema)]
+pub(crate) struct CustomerChange {
+    /// As on create.
+    #[schema(min_length = 1, max_length = 255, nullable)]
+    name: Option<String>,
+    /// As on create.
+    #[schema(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9-]+$", nullable)]
+    azure_customer_id: Option<String>,
+    /// Replaced whole.
+    #[schema(nullable)]
+    address: Option<Address>,
+    #[schema(inline, nullable)]
+    classification: Option<Classification>,
+    /// As on create; `null` ends the trial for good.
+    #[schema(nullable)]
+    trial_expiration_date: Option<String>,
+    /// Another name of `trial_expiration_date`.
+    #[schema(nullable)]
+    trial_expiration: Option<String>,
+    /// As on create; `null` clears it.
+    #[schema(format = "email", nullable)]
+    billing_contact: Option<String>,
+    #[schema(nullable)]
+    margin_percentage: Option<Margin>,
+    /// Its fields one by one: what is not named stays.
+    #[schema(nullable)]
+    partner_billing_configuration: Option<PartnerBillingChange>,
+    /// Replaced whole; `[]` clears.
+    #[schema(max_items = 20, nullable)]
+    tags: Option<Vec<Tag>>,
+}
+
+/// A customer.
+#[derive(ToSchema)]
+pub(crate) struct Customer {
+    /// Rising, and never used twice. Also called the client API id.
+    #[schema(example = 3947)]
+    id: i64,
+    name: String,
+    #[schema(nullable = false)]
+    azure_customer_id: Option<String>,
+    #[schema(inline)]
+    classification: Classification,
+    #[schema(format = "date-time", nullable = false)]
+    trial_expiration_date: Option<String>,
+    #[schema(format = "email", nullable = false)]
+    billing_contact: Option<String>,
+    /// In percent, at most four decimal places. A customer's own users do not see it.
+    #[schema(minimum = 0, exclusive_maximum = 100, nullable = false)]
+    margin_percentage: Option<f64>,
+    /// RFC 3339, UTC, to the second.
+    #[schema(format = "date-time")]
+    created_at: String,
+    /// RFC 3339, UTC, to the second.
+    #[schema(format = "date-time")]
+    updated_at: String,
+    /// Made by the server.
+    #[schema(pattern = "^[0-9a-f]{12}$")]
+    generated_external_id: String,
+    partner_billing_configuration: PartnerBilling,
+    #[schema(nullable = false)]
+    address: Option<StoredAddress>,
+    tags: Vec<Tag>,
+    /// Once there are bills; a customer's own users do not see it.
+    #[schema(nullable = false)]
+    billing_configuration: Option<BillingConfiguration>,
+    _links: Links,
+}
+
+/// A mailing address.
+#[derive(ToSchema)]
+pub(crate) struct Address {
+    #[schema(min_length = 1, max_length = 255)]
+    street1: String,
+    /// May be blank.
+    #[schema(max_length = 255, nullable)]
+    street2: Option<String>,
+    #[schema(min_length = 1, max_length = 255)]
+    city: String,
+    /// In the US the USPS abbreviation (`MA`); elsewhere the full ASCII name of the ISO 3166-2 subdivision
+    /// (`New South Wales`).
+    #[schema(min_length = 1, max_length = 255)]
+    state: String,
+    zipcode: Zipcode,
+    /// ISO 3166-1 alpha-2, alpha-3 or English name; answered as alpha-2.
+    #[schema(example = "US")]
+    country: String,
+}
+
+/// A mailing address.
+#[derive(ToSchema)]
+pub(crate) struct StoredAddress {
+    street1: String,
+    #[schema(nullable = false)]
+    street2: Option<String>,
+    city: String,
+    state: String,
+    zipcode: String,
+    /// ISO 3166-1 alpha-2.
+    #[schema(pattern = "^[A-Z]{2}$")]
+    country: String,
+}
+
+/// A string, or a number, which in the US is padded to five digits.
+#[derive(ToSchema, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Zipcode {
+    Text(String),
+    Number(i64),
+}
+
+/// In percent, 0 ≤ m < 100, at most four decimal places: price = cost / (1 − m). A number, or a string that holds one.
+#[derive(ToSchema, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Margin {
+    Number(f64),
+    Text(String),
+}
+
+/// Whether the customer's own users get in.
+#[derive(ToSchema, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Classification {
+    ManagedWithoutAccess,
+    ManagedWithAccess,
+}
+
+/// A boolean, or `"true"` or `"false"` in any case.
+#[derive(ToSchema, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Truth {
+    Boolean(bool),
+    Text(String),
+}
+
+/// The configuration of the partner billing engine.
+#[derive(ToSchema)]
+pub(crate) struct NewPartnerBilling {
+    enabled: Truth,
+    /// The prefix of the S3 folder that holds processed customer bills.
+    #[schema(max_length = 512, nullable)]
+    folder: Option<String>,
+}
+
+/// What to change of the configuration of the partner billing engine.
+#[derive(ToSchema)]
+pub(crate) struct PartnerBillingChange {
+    #[schema(nullable)]
+    enabled: Option<Truth>,
+    #[schema(max_length = 512, nullable)]
+    folder: Option<String>,
+}
+
+/// The configuration of the partner billing engine.
+#[derive(ToSchema)]
+pub(crate) struct PartnerBilling {
+    enabled: bool,
+    folder: String,
+}
+
+/// How the billing of a customer stands.
+#[derive(ToSchema)]
+pub(crate) struct BillingConfiguration {
+    /// `Healthy` or `Not Healthy`.
+    #[schema(example = "Healthy")]
+    status: String,
+    /// Why it is not; otherwise empty.
+    reason: String,
+}
+
+/// A tag. No two of a customer have the same key.
+#[derive(ToSchema)]
+pub(crate) struct Tag {
+    #[schema(min_length = 1, max_length = 128)]
+    key: String,
+    #[schema(max_length = 256)]
+    value: String,
+}
+
+/// Where the object is.
+#[derive(ToSchema)]
+pub(crate) struct Links {
+    #[schema(rename = "self", inline)]
+    this: Link,
+}
+
+/// A reference.
+#[derive(ToSchema)]
+pub(crate) struct Link {
+    #[schema(example = "/v1/customers/3947")]
+    href: String,
+}
+
+/// A page of customers.
+#[derive(ToSchema)]
+pub(crate) struct CustomerList {
+    customers: Vec<Customer>,
+}

@@ -1,0 +1,141 @@
+//! Users, their keys, and the trail of what they did, as the OpenAPI document shows them.
+
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// A user to be made.
+#[derive(ToSchema)]
+pub(crate) struct NewUser {
+    /// Unique in its tenant.
+    #[schema(format = "email")]
+    email: String,
+    /// For people to read.
+    #[schema(max_length = 255, nullable)]
+    name: Option<String>,
+    /// Of a partner's user `admin`, `operator` or `viewer`, and required; of a customer's user `customer`.
+    #[schema(example = "operator", nullable)]
+    role: Option<String>,
+    /// When the key ends by itself (ISO 8601, in the future).
+    #[schema(nullable)]
+    api_key_expires_at: Option<String>,
+}
+
+/// What to change of a user.
+#[derive(ToSchema)]
+pub(crate) struct UserChange {
+    #[schema(max_length = 255, nullable)]
+    name: Option<String>,
+    /// As on create.
+    #[schema(nullable)]
+    role: Option<String>,
+}
+
+/// A key to be made.
+#[derive(ToSchema)]
+pub(crate) struct NewKey {
+    /// When the key ends by itself (ISO 8601, in the future).
+    #[schema(nullable)]
+    api_key_expires_at: Option<String>,
+}
+
+/// Who signs in.
+#[derive(ToSchema, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Role {
+    Admin,
+    Operator,
+    Viewer,
+    Customer,
+}
+
+/// A user.
+#[derive(ToSchema)]
+pub(crate) struct User {
+    id: i64,
+    /// Of a customer's user.
+    #[schema(nullable = false)]
+    customer_id: Option<i64>,
+    #[schema(format = "email")]
+    email: String,
+    name: String,
+    #[schema(inline)]
+    role: Role,
+    has_api_key: bool,
+    #[schema(format = "date-time", nullable = false)]
+    api_key_expires_at: Option<String>,
+    /// Give or take a minute.
+    #[schema(format = "date-time", nullable = false)]
+    last_used_at: Option<String>,
+    #[schema(format = "date-time")]
+    created_at: String,
+    #[schema(format = "date-time")]
+    updated_at: String,
+    /// Shown once, when it is made.
+    #[schema(nullable = false)]
+    api_key: Option<String>,
+}
+
+/// A page of users.
+#[derive(ToSchema)]
+pub(crate) struct UserList {
+    users: Vec<User>,
+}
+
+/// Who asks.
+#[derive(ToSchema)]
+pub(crate) struct Me {
+    id: i64,
+    email: String,
+    name: String,
+    #[schema(inline)]
+    role: Role,
+    partner: Named,
+    #[schema(nullable = false)]
+    customer: Option<Named>,
+    /// When the trial or the key ends, whichever is first; `null` if neither does.
+    #[schema(format = "date-time")]
+    access_until: Option<String>,
+}
+
+/// A number and a name.
+#[derive(ToSchema)]
+pub(crate) struct Named {
+    id: i64,
+    name: String,
+}
+
+/// An event of the audit trail.
+#[derive(ToSchema)]
+pub(crate) struct Event {
+    /// Its lane and its place in it.
+    #[schema(example = "0-17")]
+    id: String,
+    #[schema(format = "date-time")]
+    at: String,
+    /// `null` for the server's operator.
+    user_id: Option<i64>,
+    key_id: Option<String>,
+    #[schema(example = "customer.create")]
+    action: String,
+    #[schema(example = "customers/3947")]
+    object: String,
+    /// The object as it was.
+    #[schema(nullable = false)]
+    before: Option<Value>,
+    /// The object as it is now.
+    #[schema(nullable = false)]
+    after: Option<Value>,
+    /// Why it was refused.
+    #[schema(nullable = false)]
+    reason: Option<String>,
+    /// The address it came from.
+    origin: String,
+    request_id: String,
+}
+
+/// A page of events.
+#[derive(ToSchema)]
+pub(crate) struct EventList {
+    audit_events: Vec<Event>,
+}
