@@ -122,6 +122,14 @@ impl Bills {
         self.0.fetch_private(key, to).await
     }
 
+    /// Reads what is kept under the partner's own key.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if there is nothing.
+    pub async fn open_private(&self, key: &str) -> Result<OpenFile, Error> {
+        self.0.open_private(key).await
+    }
+
     /// Tries whether a customer's bills can be written, read and removed in its folder. Nothing is left behind.
     ///
     /// # Errors

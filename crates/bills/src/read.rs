@@ -19,7 +19,7 @@ const LONGEST_MANIFEST: u64 = 1 << 20;
 pub struct OpenFile {
     /// Its length in bytes.
     pub size: u64,
-    /// Its SHA-256 in hexadecimal digits, as the manifest has it; `None` for `manifest.json` itself.
+    /// Its SHA-256 in hexadecimal digits, as the manifest has it; `None` for what no manifest names.
     pub sha256: Option<String>,
     /// Its bytes. In place of the last ones comes an error, if they are not those of the manifest.
     pub stream: BoxStream<'static, Result<Bytes, Error>>,
@@ -110,9 +110,13 @@ impl Store {
         Ok(())
     }
 
+    pub(crate) async fn open_private(&self, key: &str) -> Result<OpenFile, Error> {
+        let Content { size, stream } = self.read(&private(key)?, None).await?;
+        Ok(OpenFile { size, sha256: None, stream })
+    }
+
     pub(crate) async fn fetch_private(&self, key: &str, to: &Path) -> Result<(), Error> {
-        let content = self.read(&private(key)?, None).await?;
-        save(content.stream, to, |_| Ok(())).await
+        save(self.open_private(key).await?.stream, to, |_| Ok(())).await
     }
 
     pub(crate) async fn writable(&self, folder: &str) -> Result<(), Error> {

@@ -1,8 +1,8 @@
 //! The lines of a bill, each with the rule that priced it.
 
+use super::of_store;
 use super::publish::ledger_key;
 use super::runs::report;
-use super::{Scratch, of_store};
 use crate::access::{Act, Call};
 use crate::paging::{self, Paging};
 use crate::{App, Error};
@@ -11,7 +11,6 @@ use domain::CustomerId;
 use futures_util::TryStreamExt;
 use serde_json::{Map, Value};
 use std::io::Read;
-use std::path::PathBuf;
 use store::bill_runs::{self, BillRun};
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
@@ -119,11 +118,10 @@ impl App {
         let ledger = match search.explain {
             false => None,
             true => {
-                let scratch = Scratch::new(&billing.setup.work, &format!("lines-{}", self.request_id()))?;
-                let path = scratch.path().join("ledger.csv");
                 let key = ledger_key(run.id, customer.0, &place.currency, i64::from(place.version));
-                billing.bills.fetch_private(&key, &path).await.map_err(|error| of_store(&error))?;
-                Some((scratch, path))
+                let opened = billing.bills.open_private(&key).await;
+                let stream = opened.map_err(|error| of_store(&error))?.stream.map_err(std::io::Error::other);
+                Some(SyncIoBridge::new(StreamReader::new(stream)))
             }
         };
         let (skip, limit) = (search.paging.skip() as usize, search.paging.per_page as usize);
@@ -137,14 +135,14 @@ impl App {
 
 fn read(
     bill: impl Read,
-    ledger: Option<(Scratch, PathBuf)>,
+    ledger: Option<impl Read>,
     skip: usize,
     limit: usize,
 ) -> Result<Vec<Value>, csv::Error> {
     let mut lines = objects(bill, skip, limit)?;
-    if let Some((_scratch, path)) = ledger {
-        // The ledger has a row for each line, in their order.
-        let rows = objects(std::fs::File::open(path)?, skip, limit)?;
+    if let Some(ledger) = ledger {
+        // The ledger has a row for each line, in their order. Neither is read further than to the page's end.
+        let rows = objects(ledger, skip, limit)?;
         for (line, row) in lines.iter_mut().zip(rows) {
             let part = |(column, name): &(&str, &str)| Some(((*name).to_owned(), row.get(*column)?.clone()));
             line.insert("explanation".into(), EXPLAINED.iter().filter_map(part).collect());
