@@ -115,12 +115,15 @@ async fn cancel_bill_run(
 
 /// Finalise a bill run
 ///
-/// Freezes the statements that it made. What comes in later for the same month is a correction on the next statement.
+/// Freezes the statements that it made: each is published once more, as the next version of the same lines, whose files say
+/// `Final`. When the run has succeeded again they are final, or its `errors` say which are not. What comes in later for the
+/// same month is a correction on the next statement.
 #[utoipa::path(
     post, path = "/bill_runs/{id}/finalize", tag = "billing", params(schema::BillRunId, schema::IdempotencyKey),
     responses(
-        (status = 200, description = "The run", body = schema::BillRun,
-         headers(("Idempotency-Replayed" = String, description = "Only on a repetition of the first answer: `true`"))),
+        (status = 202, description = "The run, which goes on by itself", body = schema::BillRun,
+         headers(("Location" = String, description = "Where the run can be followed"),
+                 ("Idempotency-Replayed" = String, description = "Only on a repetition of the first answer: `true`"))),
         (status = 404, description = "There is none, or it is another partner's", body = schema::Error),
         schema::Refusals, schema::BodyRefusals, schema::RunRefusals,
     )
@@ -130,7 +133,7 @@ async fn finalize_bill_run(
     Ids(id): Ids<i64>,
     Posted(call, _): Posted,
 ) -> Result<Created, Problem> {
-    Ok(Created(StatusCode::OK, shared.app.finalize_bill_run(&call, id).await?))
+    Ok(Created(StatusCode::ACCEPTED, shared.app.finalize_bill_run(&call, id).await?))
 }
 
 /// Release bills that a run has held back

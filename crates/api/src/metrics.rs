@@ -55,6 +55,9 @@ pub(crate) async fn metrics(State(shared): State<Shared>) -> Response {
         gauge!("tenantry_directories_synced").set(directories.synced as u32);
         gauge!("tenantry_directories_failing").set(directories.failing as u32);
     }
+    for (state, count) in shared.app.bill_run_counts().await.unwrap_or_default() {
+        gauge!("tenantry_bill_runs", "state" => state).set(count as f64);
+    }
     metrics_process::Collector::default().collect();
     ([(header::CONTENT_TYPE, TEXT)], shared.config.metrics.render()).into_response()
 }

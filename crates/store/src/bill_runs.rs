@@ -23,7 +23,8 @@ pub enum State {
 }
 
 impl State {
-    const ALL: [State; 5] =
+    /// All of them.
+    pub const ALL: [State; 5] =
         [State::Queued, State::Running, State::Succeeded, State::Failed, State::Cancelled];
 
     /// As it is kept and answered.
@@ -197,6 +198,33 @@ pub async fn waiting(tx: &mut Tx, now: Timestamp) -> Result<Vec<(PartnerId, i64)
     tx.all(sql, args![now.as_second()], |row| Ok((PartnerId(row.next()?), row.next()?))).await
 }
 
+/// The runs of all partners that a command has left behind: their leases have ended, and they were not just asked for
+/// either, but `before` that.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn left_behind(
+    tx: &mut Tx,
+    now: Timestamp,
+    before: Timestamp,
+) -> Result<Vec<(PartnerId, i64)>, Error> {
+    let sql = "SELECT partner_id, id FROM bill_runs
+               WHERE state IN ('queued', 'running') AND by_command AND leased_until <= $1 AND updated_at <= $2
+               ORDER BY id";
+    let at = args![now.as_second(), before.as_second()];
+    tx.all(sql, at, |row| Ok((PartnerId(row.next()?), row.next()?))).await
+}
+
+/// How many runs of all partners are in each state, of those that there are some in.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn count(tx: &mut Tx) -> Result<Vec<(State, i64)>, Error> {
+    let sql = "SELECT state, COUNT(*) FROM bill_runs GROUP BY state";
+    let counted = tx.all(sql, args![], |row| Ok((row.next::<String>()?, row.next()?))).await?;
+    Ok(counted.into_iter().filter_map(|(state, count)| Some((State::parse(&state)?, count))).collect())
+}
+
 /// Take a run, if nobody has it: the run as it is now.
 ///
 /// # Errors
@@ -295,8 +323,8 @@ pub async fn cancel(tx: &mut Tx, partner: PartnerId, id: i64, now: Timestamp) ->
     tx.execute(sql, args![partner.0, id, now.as_second()]).await.map(drop)
 }
 
-/// Have the work of a run that succeeded done once more, with these customers' bounds lifted. It must have been looked
-/// up that none of the period is [`under_way`].
+/// Have a run that succeeded worked on once more: on this request, with these customers' bounds lifted. It must have
+/// been looked up that none of the period is [`under_way`].
 ///
 /// # Errors
 /// [`Error`] of the store.
@@ -304,14 +332,15 @@ pub async fn repeat(
     tx: &mut Tx,
     partner: PartnerId,
     id: i64,
+    request: &str,
     released: &str,
     by_command: bool,
     now: Timestamp,
 ) -> Result<(), Error> {
     let sql = "UPDATE bill_runs SET state = 'queued', released = $3, by_command = $4, cancelling = FALSE,
-            leased_until = 0, updated_at = $5
+            leased_until = 0, updated_at = $5, request = $6
         WHERE partner_id = $1 AND id = $2 AND state = 'succeeded'";
-    tx.execute(sql, args![partner.0, id, released, by_command, now.as_second()]).await.map(drop)
+    tx.execute(sql, args![partner.0, id, released, by_command, now.as_second(), request]).await.map(drop)
 }
 
 fn read(row: &mut Row<'_>) -> Result<BillRun, Error> {

@@ -167,6 +167,23 @@ pub async fn finalize(
     tx.execute(sql, args![partner.0, period, run, now.as_second()]).await
 }
 
+/// Freeze one statement, whose bill is this version of it and has these files. Nothing, if it is final already.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn freeze(
+    tx: &mut Tx,
+    partner: PartnerId,
+    id: i64,
+    version: i64,
+    files: &str,
+    at: Timestamp,
+) -> Result<(), Error> {
+    let sql = "UPDATE statements SET status = 'Final', version = $3, files = $4, stated_at = $5
+               WHERE partner_id = $1 AND id = $2 AND status = 'Estimated'";
+    tx.execute(sql, args![partner.0, id, version, files, at.as_second()]).await.map(drop)
+}
+
 /// One statement.
 ///
 /// # Errors

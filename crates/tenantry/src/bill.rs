@@ -83,7 +83,7 @@ async fn make(args: RunArgs) -> anyhow::Result<()> {
         "billing_period": period, "sources": sources, "invoice_id": invoice_id, "currency_rates": rates,
         "finalize": finalize,
     });
-    let request = RunRequest::parse(&Json::from(&body), Handling::Strict)?;
+    let request = RunRequest::parse(&Json::from(&body), Handling::Strict).map_err(|e| of_files(e, &files))?;
     let app = Arc::new(platform.open(Clock::System).await?.with_billing(billing.setup(1))?);
     let partner = partner_named(&app, &partner).await?.id;
     let watch = Arc::new(Watch::default());
@@ -109,11 +109,26 @@ async fn make(args: RunArgs) -> anyhow::Result<()> {
     } else {
         print_report(&report);
     }
+    let unwritten: Vec<String> = report["errors"].as_array().into_iter().flatten().map(sentence).collect();
     match report["state"].as_str() {
-        Some("succeeded") => Ok(()),
+        Some("succeeded") if unwritten.is_empty() => Ok(()),
+        Some("succeeded") => bail!("not every bill could be written: {}", unwritten.join("; ")),
         _ if dry_run => bail!("this would fail"),
         state => bail!("the run is {}; no bill was changed", state.unwrap_or("lost")),
     }
+}
+
+/// What is wrong with a request, its sources called as they were given.
+fn of_files(error: app::Error, files: &[String]) -> anyhow::Error {
+    let app::Error::Invalid(violations) = error else { return error.into() };
+    let said = violations.into_iter().map(|violation| {
+        let place = violation.pointer.strip_prefix("/sources/").and_then(|place| place.parse::<usize>().ok());
+        match place.and_then(|place| files.get(place)) {
+            Some(file) => format!("{file} {}", violation.message),
+            None => violation.sentence(),
+        }
+    });
+    anyhow::anyhow!(said.collect::<Vec<_>>().join("; "))
 }
 
 /// A file of this machine by its whole path; what has a scheme, as it is.
@@ -166,15 +181,24 @@ fn print_report(report: &Value) {
              of which {rounding} is rounding"
         );
     }
-    for error in list("errors") {
-        let place: Vec<String> =
-            [("file", ""), ("line", "line "), ("column", "column "), ("customer_id", "customer ")]
-                .iter()
-                .filter(|(name, _)| !error[*name].is_null() && error[*name] != "")
-                .map(|(name, before)| format!("{before}{}", text(&error[*name])))
-                .collect();
-        eprintln!("{}: {}", place.join(", "), text(&error["message"]));
+    list("warnings").iter().for_each(|warning| eprintln!("warning: {}", sentence(warning)));
+    // Bills that could not be written are told at the end.
+    if report["state"] != "succeeded" {
+        list("errors").iter().for_each(|error| eprintln!("{}", sentence(error)));
     }
+}
+
+/// What is wrong, and where: `october.csv, line 12: …`.
+fn sentence(error: &Value) -> String {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let place: Vec<String> =
+        [("file", ""), ("line", "line "), ("column", "column "), ("customer_id", "customer ")]
+            .iter()
+            .filter(|(name, _)| !error[*name].is_null() && error[*name] != "")
+            .map(|(name, before)| format!("{before}{}", text(&error[*name])))
+            .collect();
+    let colon = if place.is_empty() { "" } else { ": " };
+    format!("{}{colon}{}", place.join(", "), text(&error["message"]))
 }
 
 async fn verify(folder: &str, root: &str, json: bool) -> anyhow::Result<()> {

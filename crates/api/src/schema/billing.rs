@@ -42,7 +42,7 @@ pub(crate) struct NewPriceRule {
     #[schema(minimum = 0, nullable)]
     position: Option<i64>,
     /// `margin`: price = cost / (1 − m). `markup`: cost × (1 + u). `discount`: list price × (1 − d). `fixed`: quantity ×
-    /// price.
+    /// price, at the run's rate where the bill is in another currency.
     #[schema(inline)]
     kind: RuleKind,
     /// In percent, at most four decimal places; not of the kind `fixed`.
@@ -251,6 +251,9 @@ pub(crate) struct RunCustomer {
     held_back: Vec<String>,
     /// Where its files are below the root of the object store; `null` if there are none.
     prefix: Option<String>,
+    /// Where they are as those of a final bill, where it was finalised later.
+    #[schema(nullable = false)]
+    final_prefix: Option<String>,
 }
 
 /// Lines that nobody is billed for.
@@ -330,7 +333,10 @@ pub(crate) struct OtherInvoice {
 pub(crate) struct BillRun {
     id: i64,
     billing_period: String,
+    /// `null` where the lines are of several, and on their statements too.
     invoice_id: Option<String>,
+    /// All of them, where there are several.
+    invoice_ids: Vec<String>,
     #[schema(inline)]
     state: RunState,
     progress: Progress,
@@ -350,6 +356,8 @@ pub(crate) struct BillRun {
     /// `null` until there is a report.
     checks: Option<RunChecks>,
     errors: Vec<RunError>,
+    /// What somebody should look at, though there are bills.
+    warnings: Vec<RunError>,
     /// Lines of other invoices, which count in nothing above.
     other_invoices: Vec<OtherInvoice>,
     sources: Vec<String>,

@@ -3,6 +3,7 @@
 //! A run is asked for (`runs`), taken by one server or command that holds its lease (`work`), made by the engine from
 //! what is noted at its beginning (`plan`), and put into the store in one transaction at its end (`settle`).
 
+mod finalize;
 pub(crate) mod health;
 mod lines;
 mod plan;

@@ -1,6 +1,7 @@
 //! Staged bills on their way into the object store.
 
 use super::plan::Plan;
+use super::request::RunRequest;
 use super::settle::Published;
 use super::work::{Ended, Watch};
 use crate::{App, Error};
@@ -14,13 +15,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use store::bill_runs::BillRun;
 
 /// How many bills are published at the same time.
-const PUBLISHED_AT_ONCE: usize = 8;
+pub(super) const PUBLISHED_AT_ONCE: usize = 8;
 
 impl App {
     /// Publish what is staged. A bill that cannot be is left out, and told of; the others are published.
     pub(super) async fn publish(
         &self,
         run: &BillRun,
+        request: &RunRequest,
         report: &RunReport,
         plan: &Plan,
         watch: &Watch,
@@ -33,14 +35,20 @@ impl App {
             staged.entry(bill.customer_id).or_default().push(bill);
         }
         let folders: BTreeMap<i64, &str> = plan.customers.iter().map(|c| (c.id, c.folder.as_str())).collect();
+        let head = ManifestHead {
+            generated_at: run.created_at.as_second(),
+            invoice_id: report.invoice_id.clone(),
+            corrects: None,
+            is_final: request.finalize,
+        };
         let mut publications = Vec::with_capacity(staged.len());
         for (customer, bills) in staged {
-            let folder = folders.get(&customer).copied().unwrap_or_default();
+            let (folder, head) = (folders.get(&customer).copied().unwrap_or_default(), &head);
             let publication = async move {
                 if watch.is_given_up() {
                     return Err(Ended::GivenUp);
                 }
-                match self.publish_one(run, report, folder, customer, &bills).await {
+                match self.publish_one(run, head, folder, customer, &bills).await {
                     Ok(published) => Ok(Ok(published)),
                     // One customer's folder is no reason to keep the others waiting.
                     Err(error) => Ok(Err((customer, format!("its bill cannot be written: {error}")))),
@@ -70,7 +78,7 @@ impl App {
     async fn publish_one(
         &self,
         run: &BillRun,
-        report: &RunReport,
+        head: &ManifestHead,
         folder: &str,
         customer: i64,
         staged: &[&CustomerBill],
@@ -78,16 +86,10 @@ impl App {
         let no_billing = |error: Error| bills::Error::Invalid(error.to_string());
         let store = &self.billing().map_err(no_billing)?.bills;
         let prefix = BillPrefix::new(folder, &run.billing_period, customer)?;
-        let head = ManifestHead {
-            generated_at: run.created_at.as_second(),
-            invoice_id: report.invoice_id.clone(),
-            corrects: None,
-            is_final: false,
-        };
         let Some(place) = staged.iter().find_map(|bill| bill.staged.as_deref()) else {
             return Ok(Vec::new());
         };
-        let publication = store.publish(&prefix, place, &head).await?;
+        let publication = store.publish(&prefix, place, head).await?;
         let version = publication.version;
         let mut published = Vec::with_capacity(staged.len());
         for bill in staged {

@@ -30,6 +30,10 @@ pub struct RunRequest {
     pub currency_rates: Vec<CurrencyRate>,
     /// Whether the bills are final at once.
     pub finalize: bool,
+    /// Of a run that has succeeded: since when (in Unix seconds) its statements are final, which is what is left to be
+    /// done. Nobody asks for it in a payload.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finalizing: Option<i64>,
 }
 
 /// One unit of a currency in another.
@@ -65,7 +69,8 @@ impl RunRequest {
         match (billing_period, sources) {
             (Some(billing_period), Some(sources)) if fields.violations.is_empty() => {
                 let finalize = finalize.unwrap_or(false);
-                Ok(RunRequest { billing_period, sources, invoice_id, currency_rates, finalize })
+                let finalizing = None;
+                Ok(RunRequest { billing_period, sources, invoice_id, currency_rates, finalize, finalizing })
             }
             _ => Err(Error::Invalid(fields.violations)),
         }

@@ -135,7 +135,8 @@ impl App {
         .await
     }
 
-    /// Freeze the statements that a run made: they are what is owed. Once more it changes nothing.
+    /// Freeze the statements that a run made: they are what is owed. Each is published once more, as a final one, by
+    /// whoever works on runs. Once more it changes nothing.
     ///
     /// # Errors
     /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::Conflict`] if the run has not succeeded, or is not the
@@ -143,14 +144,21 @@ impl App {
     pub async fn finalize_bill_run(&self, call: &Call, id: i64) -> Result<Created, Error> {
         self.allow(call, Act::ChangeBilling).await?;
         let _entered = self.enter(call)?;
-        self.make(call, (call.partner(), id, self.clock.now()), |(partner, id, now), tx| {
-            Box::pin(async move {
-                let run = last_of_its_period(tx, *partner, *id).await?;
-                statements::finalize(tx, *partner, &run.billing_period, *id, *now).await?;
-                answered(&run, "bill_run.finalize")
+        let finalized = self
+            .make(call, (call.partner(), id, self.clock.now()), |(partner, id, now), tx| {
+                Box::pin(async move {
+                    let run = last_of_its_period(tx, *partner, *id).await?;
+                    let estimates = estimates(&run);
+                    if statements::list(tx, *partner, &estimates, 0, 1).await?.1 == 0 {
+                        return answered(&run, "bill_run.finalize");
+                    }
+                    let run = once_more(tx, &run, Some(now.as_second()), &run.released, *now).await?;
+                    answered(&run, "bill_run.finalize")
+                })
             })
-        })
-        .await
+            .await?;
+        self.billing()?.wake.notify_one();
+        Ok(finalized)
     }
 
     /// Have bills of these customers published that a run held back; its work is done once more, with their bounds
@@ -171,8 +179,7 @@ impl App {
                     let mut released = released(&run);
                     released.extend(customers_to_release(&run, body)?);
                     let ids = serde_json::to_string(&released).map_err(internal)?;
-                    bill_runs::repeat(tx, *partner, *id, &ids, false, *now).await?;
-                    let run = bill_runs::get(tx, *partner, *id).await?.ok_or(Error::NotFound)?;
+                    let run = once_more(tx, &run, None, &ids, *now).await?;
                     let mut done = answered(&run, "bill_run.release")?;
                     done.entry = done.entry.map(|entry| entry.after(&json!({ "released": released })));
                     Ok(done)
@@ -182,6 +189,30 @@ impl App {
         self.billing()?.wake.notify_one();
         Ok(created)
     }
+}
+
+/// The statements that a run made, as long as they are not final.
+pub(super) fn estimates(run: &BillRun) -> statements::Filter {
+    statements::Filter {
+        status: Some(statements::Status::Estimated),
+        billing_period: Some(run.billing_period.clone()),
+        run: Some(run.id),
+        ..statements::Filter::default()
+    }
+}
+
+/// A run that has succeeded, to be worked on once more: all of it, or to make its statements final since then.
+async fn once_more(
+    tx: &mut Tx,
+    run: &BillRun,
+    finalizing: Option<i64>,
+    released: &str,
+    now: Timestamp,
+) -> Result<BillRun, Error> {
+    let request: RunRequest = serde_json::from_str(&run.request).map_err(internal)?;
+    let request = serde_json::to_string(&RunRequest { finalizing, ..request }).map_err(internal)?;
+    bill_runs::repeat(tx, run.partner, run.id, &request, released, false, now).await?;
+    bill_runs::get(tx, run.partner, run.id).await?.ok_or(Error::NotFound)
 }
 
 /// A new run, if no other one of the period is under way.
@@ -208,6 +239,9 @@ pub(super) async fn begin(
 
 async fn last_of_its_period(tx: &mut Tx, partner: PartnerId, id: i64) -> Result<BillRun, Error> {
     let run = bill_runs::get(tx, partner, id).await?.ok_or(Error::NotFound)?;
+    if run.state.is_under_way() {
+        return Err(Error::Conflict(format!("this run is under way: it is {}", run.state.as_str())));
+    }
     if run.state != State::Succeeded {
         let said = format!("this run has no bills: it is {}", run.state.as_str());
         return Err(Error::Conflict(said));
@@ -293,6 +327,7 @@ pub(crate) fn view(run: &BillRun) -> Value {
         "id": run.id,
         "billing_period": run.billing_period,
         "invoice_id": part(&report, "invoice_id", request["invoice_id"].clone()),
+        "invoice_ids": part(&report, "invoice_ids", json!([])),
         "state": run.state.as_str(),
         "progress": progress.unwrap_or(nothing),
         "totals": part(&report, "totals", json!([])),
@@ -302,6 +337,7 @@ pub(crate) fn view(run: &BillRun) -> Value {
         "checks": part(&report, "checks", Value::Null),
         "errors": part(&report, "errors", json!([])),
         "files": part(&report, "files", json!([])),
+        "warnings": part(&report, "warnings", json!([])),
         "other_invoices": part(&report, "other_invoices", json!([])),
         "sources": request["sources"],
         "finalize": request["finalize"],

@@ -1,52 +1,58 @@
 //! Folders for what is needed only for a while.
 
 use crate::Error;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use store::bill_runs::BillRun;
 
-/// A folder that is gone with this value.
-pub(super) struct Scratch(PathBuf);
+/// A folder that is gone with this value, or at the next sweep, if its process is killed.
+pub(super) struct Scratch {
+    path: PathBuf,
+    /// Locked as long as somebody uses the folder.
+    _lock: File,
+}
+
+const LOCK: &str = "lock";
 
 impl Scratch {
-    /// A new one of this name.
-    pub(super) fn new(folder: &Path, name: &str) -> Result<Self, Error> {
-        let make = || -> std::io::Result<PathBuf> {
-            let path = std::path::absolute(folder)?.join(name);
+    /// One for a run, in the place of those that nobody uses any more.
+    pub(super) fn of_run(folder: &Path, run: &BillRun) -> Result<Self, Error> {
+        Scratch::sweep(folder);
+        let make = || {
+            let path = std::path::absolute(folder)?.join(format!("run-{}-{}", run.id, run.attempt));
             std::fs::create_dir_all(&path)?;
-            Ok(path)
+            let lock = File::create(path.join(LOCK))?;
+            // Where a disk knows no locks, nothing is swept either.
+            let _ = lock.try_lock();
+            for part in ["out", "in", "final"] {
+                std::fs::create_dir(path.join(part))?;
+            }
+            Ok(Scratch { path, _lock: lock })
         };
-        make().map(Scratch).map_err(|error| unusable(folder, &error))
+        make().map_err(|error: std::io::Error| {
+            Error::Billing(format!("the work folder {} cannot be used: {error}", folder.display()))
+        })
     }
 
-    /// One for a run, in the place of those that its attempts before have left here.
-    pub(super) fn of_run(folder: &Path, run: &BillRun) -> Result<Self, Error> {
-        let own = format!("run-{}-", run.id);
-        let make = || -> std::io::Result<()> {
-            std::fs::create_dir_all(folder)?;
-            for entry in std::fs::read_dir(folder)? {
-                let entry = entry?;
-                if entry.file_name().to_string_lossy().starts_with(&own) {
-                    remove(&entry.path());
-                }
+    /// Removes the folders whose processes have been killed: the system has let go of their locks.
+    pub(super) fn sweep(folder: &Path) {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        for path in entries.filter(|e| e.file_name().to_string_lossy().starts_with("run-")).map(|e| e.path())
+        {
+            if File::open(path.join(LOCK)).is_ok_and(|lock| lock.try_lock().is_ok()) {
+                remove(&path);
             }
-            Ok(())
-        };
-        make().map_err(|error| unusable(folder, &error))?;
-        let scratch = Scratch::new(folder, &format!("{own}{}", run.attempt))?;
-        for part in ["out", "in", "final"] {
-            std::fs::create_dir(scratch.0.join(part)).map_err(|error| unusable(folder, &error))?;
         }
-        Ok(scratch)
     }
 
     pub(super) fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 }
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        remove(&self.0);
+        remove(&self.path);
     }
 }
 
@@ -57,8 +63,4 @@ fn remove(folder: &Path) {
     {
         tracing::warn!(folder = %folder.display(), %error, "could not be removed");
     }
-}
-
-fn unusable(folder: &Path, error: &std::io::Error) -> Error {
-    Error::Billing(format!("the work folder {} cannot be used: {error}", folder.display()))
 }

@@ -25,6 +25,17 @@ pub(super) struct Outcome {
     pub(super) invoice_id: Option<String>,
     /// `None` if the run changes nothing.
     pub(super) settlement: Option<Settlement>,
+    /// The statements that are final by now.
+    pub(super) finalized: Vec<Finalized>,
+}
+
+/// A statement whose bill is in the object store as a final one.
+pub(super) struct Finalized {
+    pub(super) statement: i64,
+    pub(super) customer: i64,
+    pub(super) version: i64,
+    pub(super) files: Vec<String>,
+    pub(super) since: Timestamp,
 }
 
 /// What a run that succeeded changes.
@@ -80,9 +91,14 @@ impl App {
                         let invoice = outcome.invoice_id.as_deref();
                         succeed(tx, taken.partner, request, run, invoice, settlement, *now).await?;
                     }
+                    for Finalized { statement, version, files, since, .. } in &outcome.finalized {
+                        let files = serde_json::to_string(files).map_err(internal)?;
+                        statements::freeze(tx, taken.partner, *statement, *version, &files, *since).await?;
+                    }
+                    let has_changed = outcome.settlement.is_some() || !outcome.finalized.is_empty();
                     let entry = Entry {
                         after: Some(short),
-                        ..Entry::new(action(state, outcome.settlement.is_some()), object(taken.id))
+                        ..Entry::new(action(state, has_changed), object(taken.id))
                     };
                     audit::append(tx, secrets, &Call::of_billing(taken.partner), &entry, *now).await?;
                     tracing::info!(

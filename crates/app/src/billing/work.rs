@@ -15,6 +15,7 @@ use domain::PartnerId;
 use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
+use metrics::{counter, gauge};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -27,6 +28,8 @@ use tokio::sync::oneshot;
 
 /// How often a lease is renewed, and progress noted.
 const BEAT: Duration = Duration::from_secs(1);
+/// What a run says that a command began and nobody can end.
+const LEFT_BEHIND: &str = "the command that worked on this run ended before it was done; run it again";
 
 /// How many ledgers are fetched at the same time.
 const FETCHED_AT_ONCE: usize = 8;
@@ -54,6 +57,14 @@ impl Watch {
     /// Have the run stop, unless its bills are being published already.
     pub fn cancel(&self) {
         self.cancelled.store(true, Ordering::Relaxed);
+    }
+
+    /// What the work before has come to, where only what follows it is left to be done.
+    fn go_on_from(&self, run: &BillRun) {
+        let progress = run.progress.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok());
+        let number = |name| progress.as_ref().and_then(|progress| progress[name].as_u64()).unwrap_or(0);
+        let [read, total, lines, customers] = ["bytes_read", "bytes_total", "lines", "customers"].map(number);
+        ::billing::Progress::at(self, read, total, lines, customers);
     }
 
     fn json(&self) -> Value {
@@ -122,6 +133,9 @@ impl App {
     /// Work on the runs that wait, one after the other, until there is none or this server closes.
     pub async fn work_on_bill_runs(self: &Arc<Self>) {
         let Ok(billing) = self.billing() else { return };
+        if let Err(error) = self.end_what_was_left_behind().await {
+            tracing::warn!(%error, "what commands have left behind could not be ended");
+        }
         let read: Result<Vec<(PartnerId, i64)>, Error> = self
             .db
             .read(store::Scope::System, self.clock.now(), |now, tx| {
@@ -137,10 +151,44 @@ impl App {
                 return;
             }
             let watch = Watch { closing: Arc::clone(&billing.closing), ..Watch::default() };
-            if let Err(error) = self.work_on(partner, id, &Arc::new(watch)).await {
+            if let Err(error) = self.work_on(partner, id, false, &Arc::new(watch)).await {
                 tracing::error!(partner = partner.0, run = id, %error, "a bill run could not be worked on");
             }
         }
+    }
+
+    /// End the runs of commands that have died, and remove what they left in the work folder. Their files may be on
+    /// another machine, so nobody goes on with them.
+    async fn end_what_was_left_behind(self: &Arc<Self>) -> Result<(), Error> {
+        let billing = self.billing()?;
+        Scratch::sweep(&billing.setup.work);
+        let now = self.clock.now();
+        let before = now.saturating_sub(billing.setup.lease).unwrap_or(Timestamp::MIN);
+        let left: Vec<(PartnerId, i64)> = self
+            .db
+            .read(store::Scope::System, (now, before), |(now, before), tx| {
+                Box::pin(async move { Ok::<_, Error>(bill_runs::left_behind(tx, *now, *before).await?) })
+            })
+            .await?;
+        for (partner, id) in left {
+            self.work_on(partner, id, false, &Arc::default()).await?;
+        }
+        Ok(())
+    }
+
+    /// How many bill runs are in each state.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    pub async fn bill_run_counts(&self) -> Result<Vec<(&'static str, i64)>, Error> {
+        let counted: Vec<(State, i64)> = self
+            .db
+            .read(store::Scope::System, (), |(), tx| {
+                Box::pin(async move { Ok::<_, Error>(bill_runs::count(tx).await?) })
+            })
+            .await?;
+        let of = |state| counted.iter().find(|(counted, _)| *counted == state).map_or(0, |(_, count)| *count);
+        Ok(State::ALL.map(|state| (state.as_str(), of(state))).to_vec())
     }
 
     /// Until there may be a run to be worked on.
@@ -162,6 +210,7 @@ impl App {
         watch: &Arc<Watch>,
     ) -> Result<Value, Error> {
         let call = Call::of_operator(partner, "bill run");
+        self.end_what_was_left_behind().await?;
         let run = self
             .change(&call, (partner, request, self.clock.now()), |(partner, request, now), tx| {
                 Box::pin(async move {
@@ -172,7 +221,7 @@ impl App {
                 })
             })
             .await?;
-        self.work_on(partner, run.id, watch).await?;
+        self.work_on(partner, run.id, true, watch).await?;
         self.bill_run(&call, run.id).await
     }
 
@@ -227,7 +276,13 @@ impl App {
     }
 
     /// Take a run, if nobody has it, and work on it until it ends.
-    async fn work_on(self: &Arc<Self>, partner: PartnerId, id: i64, watch: &Arc<Watch>) -> Result<(), Error> {
+    async fn work_on(
+        self: &Arc<Self>,
+        partner: PartnerId,
+        id: i64,
+        by_command: bool,
+        watch: &Arc<Watch>,
+    ) -> Result<(), Error> {
         let now = self.clock.now();
         let until = now.saturating_add(self.billing()?.setup.lease).unwrap_or(Timestamp::MAX);
         let run: Option<BillRun> = self
@@ -245,12 +300,19 @@ impl App {
             watch.cancelled.store(true, Ordering::Relaxed);
         }
         let request: RunRequest = serde_json::from_str(&run.request).map_err(internal)?;
+        if request.finalizing.is_some() {
+            watch.go_on_from(&run);
+        }
         let (done, is_done) = oneshot::channel::<()>();
         let keeping = tokio::spawn({
             let (app, watch) = (Arc::clone(self), Arc::clone(watch));
             async move { app.keep(taken, &watch, is_done).await }
         });
-        let made = self.produce(&run, &request, watch).await;
+        let made = match request.finalizing {
+            _ if run.by_command && !by_command => Err(Ended::Failed(vec![json!({"message": LEFT_BEHIND})])),
+            Some(since) => self.finalize_statements(&run, since, watch).await,
+            None => self.produce(&run, &request, watch).await,
+        };
         // Waited for, so that no lease is renewed after it is given back.
         drop(done);
         drop(keeping.await);
@@ -322,9 +384,22 @@ impl App {
         request: &RunRequest,
         watch: &Arc<Watch>,
     ) -> Result<Outcome, Ended> {
+        let began = tokio::time::Instant::now();
+        let made = self.stage_and_publish(run, request, watch).await;
+        gauge!("tenantry_bill_run_last_seconds").set(began.elapsed());
+        counter!("tenantry_bill_run_lines_total").increment(watch.lines.load(Ordering::Relaxed));
+        made
+    }
+
+    async fn stage_and_publish(
+        self: &Arc<Self>,
+        run: &BillRun,
+        request: &RunRequest,
+        watch: &Arc<Watch>,
+    ) -> Result<Outcome, Ended> {
         let plan = self.plan_of(run.partner, run.id, request).await?;
         let (report, scratch) = self.stage(run, request, &plan, watch, false).await?;
-        let (published, mut faults) = self.publish(run, &report, &plan, watch).await?;
+        let (published, mut faults) = self.publish(run, request, &report, &plan, watch).await?;
         drop(scratch);
         let errors =
             faults.iter().map(|(customer, why)| json!({"customer_id": customer, "message": why})).collect();
@@ -345,6 +420,7 @@ impl App {
             report: json,
             invoice_id: report.invoice_id.clone(),
             settlement: Some(Settlement { published, faults, carried: carried.chain(pending).collect() }),
+            ..Outcome::default()
         })
     }
 
@@ -360,12 +436,16 @@ impl App {
         let billing = self.billing()?;
         let scratch = Scratch::of_run(&billing.setup.work, run)?;
         let allowed = billing.allowed((!run.by_command).then_some(run.partner));
-        let mut inputs = Vec::with_capacity(request.sources.len());
+        let (mut inputs, mut before) = (Vec::with_capacity(request.sources.len()), 0);
         for (i, source) in request.sources.iter().enumerate() {
             let to = scratch.path().join("in").join(i.to_string());
             let watching = Arc::clone(watch);
-            let go_on = move |_, _| !::billing::Progress::cancelled(&*watching);
+            let go_on = move |here, all| {
+                ::billing::Progress::at(&*watching, before + here, before + all, 0, 0);
+                !::billing::Progress::cancelled(&*watching)
+            };
             let spooled = bills::spool(source, &allowed, &to, &go_on).await?;
+            before += spooled.bytes;
             inputs.push(Input { name: spooled.name, path: spooled.path });
         }
         let final_bills = self.final_bills(run, &scratch.path().join("final")).await?;
@@ -450,7 +530,9 @@ fn unchanged(run: &BillRun, now: &RunReport) -> Result<(), Ended> {
 fn without_bills(run: &BillRun, state: State, errors: Vec<Value>) -> Outcome {
     let mut report = report(run);
     let state = if report.is_null() { state } else { State::Succeeded };
-    report["errors"] = errors.into();
+    if report.is_null() || !errors.is_empty() {
+        report["errors"] = errors.into();
+    }
     Outcome { state: Some(state), report, ..Outcome::default() }
 }
 

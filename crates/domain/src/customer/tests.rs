@@ -290,6 +290,7 @@ fn patched_changes_only_what_it_names() {
         (json!({"partner_billing_configuration": {"folder": "y"}}), billing(true, "y")),
         (json!({"partner_billing_configuration": {"enabled": "False"}}), billing(false, "x")),
         (json!({"partner_billing_configuration": {"enabled": true, "folder": ""}}), json!({})),
+        (json!({"partner_billing_configuration": {"enabled": true, "folder": null}}), json!({})),
         (json!({"tags": []}), json!({"tags": []})),
         (json!({"tags": [{"key": "c", "value": ""}]}), json!({"tags": [{"key": "c", "value": ""}]})),
     ] {

@@ -1,9 +1,15 @@
 //! What `/metrics` tells Prometheus, and what it keeps to itself.
 
+use crate::billing::{Scene, line};
 use crate::support::{Api, Database, Engine, Server, customer, on_both_engines};
 use serde_json::json;
 
-on_both_engines!(answers_are_counted_by_route, callers_choose_no_label, the_process_is_there);
+on_both_engines!(
+    answers_are_counted_by_route,
+    callers_choose_no_label,
+    bill_runs_are_counted,
+    the_process_is_there
+);
 
 /// Every sample of a scrape, `name{labels} value`.
 pub(crate) fn scrape(api: &Api) -> Vec<String> {
@@ -78,6 +84,27 @@ fn callers_choose_no_label(engine: Engine) {
     // The control: they were counted.
     assert_eq!(count(&api, "GET", "none", 404), 19.0);
     assert_eq!(count(&api, "other", "/v2/me", 405), 19.0);
+}
+
+fn bill_runs_are_counted(engine: Engine) {
+    let scene = Scene::new(engine);
+    scene.billed("Planted Name", "planted-tenant", 0.0);
+    let source = scene.invoice("planted.csv", &vec![line("planted-tenant", "planted-meter", "1"); 3]);
+    let broken = scene.write("broken.csv", b"Planted,Header\n");
+    let state = |state: &str| sample(&scene.api, &format!("tenantry_bill_runs{{state=\"{state}\"}}"));
+    assert_eq!(["queued", "running", "succeeded", "failed", "cancelled"].map(state), [0.0; 5]);
+    scene.run("2026-10", &[&source], &json!({}));
+    scene.run("2026-10", &[&source], &json!({}));
+    scene.run("2026-10", &[&broken], &json!({}));
+    assert_eq!(
+        ["queued", "running", "succeeded", "failed", "cancelled"].map(state),
+        [0.0, 0.0, 2.0, 1.0, 0.0]
+    );
+    assert_eq!(sample(&scene.api, "tenantry_bill_run_lines_total"), 6.0);
+    let seconds = sample(&scene.api, "tenantry_bill_run_last_seconds");
+    assert!(0.0 < seconds && seconds < 60.0, "{seconds}");
+    let told = scrape(&scene.api).join("\n").to_lowercase();
+    assert!(!told.contains("planted"), "{told}");
 }
 
 fn the_process_is_there(engine: Engine) {

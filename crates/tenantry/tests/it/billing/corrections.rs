@@ -28,15 +28,14 @@ fn a_final_month_is_corrected_on_the_next_statement(engine: Engine) {
     let first = scene.invoice("october.csv", &october);
     let run = scene.run("2026-10", &[&first], &json!({}));
     assert_eq!(shown(&scene, "2026-10"), ["Estimated 20.00", "Estimated 7.00"]);
-    let finalize = format!("/v1/bill_runs/{}/finalize", run["id"]);
     scene.api.set_clock("2026-11-05T10:00:00Z");
-    let finalized = scene.api.call("POST", &finalize).send();
-    assert_eq!((finalized.status, &finalized.json()["id"]), (200, &run["id"]), "{}", finalized.text());
+    assert_eq!(scene.finalize(&run)["state"], "succeeded");
     assert_eq!(shown(&scene, "2026-10"), ["Final 20.00", "Final 7.00"]);
     assert_eq!(scene.statements("status=Final")[0]["statement_generation_time"], "2026-11-05 10:00:00");
     assert_eq!(scene.statements("status=Estimated"), Vec::<Value>::new());
     let frozen = (tree(&scene.bills()), scene.statements(""));
-    assert_eq!(scene.api.call("POST", &finalize).send().status, 200, "once more changes nothing");
+    assert_eq!(scene.finalize(&run)["state"], "succeeded");
+    assert_eq!(frozen, (tree(&scene.bills()), scene.statements("")), "once more changes nothing");
 
     // The same lines again: nothing is new.
     scene.run("2026-10", &[&first], &json!({}));
@@ -47,7 +46,8 @@ fn a_final_month_is_corrected_on_the_next_statement(engine: Engine) {
     let late = scene.invoice("october-late.csv", &late);
     let corrected = scene.run("2026-10", &[&late], &json!({}));
     let bill = &corrected["customers"][0];
-    assert!(bill["prefix"].as_str().unwrap().ends_with("/v2/"), "{corrected}");
+    // Behind the estimate and what is final of it.
+    assert!(bill["prefix"].as_str().unwrap().ends_with("/v3/"), "{corrected}");
     assert_eq!(
         (&bill["lines"], &bill["charge"], &bill["billed_before"]["lines"]),
         (&json!(2), &json!("6"), &json!(2))
@@ -201,6 +201,6 @@ fn only_the_last_run_of_a_month_is_finalised(engine: Engine) {
     assert_eq!(refused.status, 409);
     assert!(refused.text().contains(&format!("that is /v1/bill_runs/{}", last["id"])), "{}", refused.text());
     assert_eq!(finalize(&json!({"id": 999})).status, 404);
-    assert_eq!(finalize(&last).status, 200);
+    assert_eq!(scene.finalize(&last)["state"], "succeeded");
     assert_eq!(shown(&scene, "2026-10"), ["Final 10.00"]);
 }

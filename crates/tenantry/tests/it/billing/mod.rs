@@ -1,8 +1,10 @@
 //! Billing, from price rules to the customers' statements.
 
+mod command;
 mod corrections;
 mod crash;
 mod currencies;
+mod finals;
 mod health;
 mod held;
 mod portal;
@@ -73,6 +75,13 @@ impl Scene {
         let mut body = json!({"billing_period": period, "sources": sources});
         crate::support::patched(&mut body, more);
         let asked = self.api.post("/v1/bill_runs", &body);
+        assert_eq!(asked.status, 202, "{}", asked.text());
+        self.end_of(asked.header("location"))
+    }
+
+    /// Make the statements of a run final; the run after that.
+    pub(crate) fn finalize(&self, run: &Value) -> Value {
+        let asked = self.api.call("POST", &format!("/v1/bill_runs/{}/finalize", run["id"])).send();
         assert_eq!(asked.status, 202, "{}", asked.text());
         self.end_of(asked.header("location"))
     }
@@ -186,10 +195,12 @@ pub(crate) fn tree(folder: &Path) -> Files {
 pub(crate) fn a_run_by_command(period: &str, state: &str, column: &str, value: i64) -> String {
     let request = r#"{"billing_period": "2026-10", "sources": ["file:/a"], "invoice_id": null, "currency_rates": [],
                       "finalize": false}"#;
+    // Just now, so that nobody takes it for one that was left behind.
+    let now = NOW.parse::<jiff::Timestamp>().unwrap().as_second();
     format!(
         "INSERT INTO bill_runs (partner_id, id, billing_period, state, request, by_command, released, cancelling, attempt,
              leased_until, created_at, updated_at)
-         VALUES (1, 1000, '{period}', '{state}', '{request}', TRUE, '[]', FALSE, 1, 0, 0, 0);
+         VALUES (1, 1000, '{period}', '{state}', '{request}', TRUE, '[]', FALSE, 1, 0, 0, {now});
          UPDATE bill_runs SET {column} = {value} WHERE id = 1000;"
     )
 }

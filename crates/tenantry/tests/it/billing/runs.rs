@@ -48,6 +48,7 @@ fn a_run_makes_a_bill_for_every_customer_that_is_billed(engine: Engine) {
         run["checks"],
         json!({"ties": true, "formula_mismatches": 0, "total_mismatches": 0, "final_lines_missing": 0})
     );
+    assert_eq!((&run["warnings"], &run["invoice_ids"]), (&json!([]), &json!([])));
     assert_eq!((&run["progress"]["lines"], &run["invoice_id"]), (&json!(5), &json!("G012345678")));
     assert_eq!(run["progress"]["bytes_read"], run["progress"]["bytes_total"]);
 

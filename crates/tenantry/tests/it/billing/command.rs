@@ -1,0 +1,127 @@
+//! `tenantry bill run`, and what it leaves to whoever comes after it.
+
+use super::{Scene, line, tree};
+use crate::support::{Engine, command, on_both_engines};
+use serde_json::{Value, json};
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Output, Stdio};
+
+on_both_engines!(a_command_says_what_is_wrong, a_command_that_was_killed_leaves_no_work_to_people);
+
+fn said(ran: &Output) -> (Option<i32>, String) {
+    (ran.status.code(), String::from_utf8_lossy(&ran.stderr).into_owned())
+}
+
+fn a_command_says_what_is_wrong(engine: Engine) {
+    let scene = Scene::new(engine);
+    scene.billed("Acme", "acme", 0.0);
+    let blocked = scene.billed("Blocked", "blocked", 0.0);
+    scene.invoice("october.csv", &[line("acme", "a", "1"), line("blocked", "a", "2")]);
+    scene.invoice("nothing.csv", &[]);
+    scene.write("again.csv", &std::fs::read(scene.invoices().join("october.csv")).unwrap());
+    scene.write("broken.csv", b"Name,Age\n");
+    let run = |files: &[&str], more: &[&str]| {
+        let files: Vec<String> = files.iter().map(|file| format!("data/invoices/{file}")).collect();
+        let mut args = vec!["bill", "run", "--period", "2026-10"];
+        args.extend(files.iter().map(String::as_str));
+        args.extend(more);
+        said(&scene.server.run(&args))
+    };
+    for (files, more, expected) in [
+        (vec!["october.csv", "october.csv"], vec![], "data/invoices/october.csv is given more than once"),
+        (vec!["october.csv", "again.csv"], vec![], "/again.csv: has the same lines as file:"),
+        (vec!["nothing.csv"], vec![], "/nothing.csv: has a header and no lines"),
+        (vec!["broken.csv"], vec![], "/broken.csv, line 1: is neither"),
+        (
+            vec!["october.csv"],
+            vec!["--rate", "EUR/USD=1", "--rate", "EUR/USD=2"],
+            "currency_rates[1].from must be another currency than to, and have one rate",
+        ),
+        (
+            vec!["october.csv"],
+            vec!["--rate", "EUR/USD=0.1234567890123"],
+            "the rate from EUR to USD must be more than 0",
+        ),
+    ] {
+        let (code, said) = run(&files, &more);
+        assert!(code == Some(1) && said.contains(expected), "{files:?}: {code:?} {said}");
+        let bare = said.lines().any(|line| line.starts_with(':') || line.contains("sources["));
+        assert!(!bare, "{said}");
+    }
+    // A file without lines beside one that has some is told of.
+    std::fs::create_dir_all(scene.bills().join("bills")).unwrap();
+    let (code, warned) = run(&["october.csv", "nothing.csv"], &[]);
+    assert!(
+        code == Some(0) && warned.contains("warning: file:") && warned.contains("has a header and no lines"),
+        "{warned}"
+    );
+
+    // One bill of two that cannot be written.
+    scene.invoice("october.csv", &[line("acme", "a", "3"), line("blocked", "a", "4")]);
+    let folder = scene.bills().join("bills/blocked");
+    std::fs::remove_dir_all(&folder).unwrap();
+    std::fs::write(&folder, "").unwrap();
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o400)).unwrap();
+    let (code, said) = run(&["october.csv"], &[]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains(&format!("not every bill could be written: customer {blocked}: its bill cannot")),
+        "{said}"
+    );
+    assert!(!said.lines().any(|line| line.starts_with(':')), "{said}");
+    assert_eq!(super::total(&scene.statements("client_api_id=1")[0]), "3.00", "the other one is");
+}
+
+fn a_command_that_was_killed_leaves_no_work_to_people(engine: Engine) {
+    let scene = Scene::new(engine);
+    scene.billed("Acme", "acme", 0.0);
+    scene.invoice("october.csv", &vec![line("acme", "a", "1"); 120_000]);
+    let small = scene.invoice("small.csv", &[line("acme", "a", "1")]);
+    let work = scene.database.folder().join("data/work");
+    let files = || tree(&work);
+    let killed = || {
+        let args =
+            ["bill", "run", "--period", "2026-10", "--bill-lease", "3600", "data/invoices/october.csv"];
+        let mut command = command(scene.database.folder(), &args);
+        command.args(["--database", &scene.database.url]).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        while !files().keys().any(|name| name.contains("/out/")) {
+            assert!(child.try_wait().unwrap().is_none(), "it has ended before it could be killed");
+            std::hint::spin_loop();
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+    };
+    let last = || {
+        let runs = scene.api.get("/v1/bill_runs").json();
+        let id = runs["bill_runs"].as_array().unwrap().last().unwrap()["id"].clone();
+        scene.api.get(&format!("/v1/bill_runs/{id}")).json()
+    };
+    killed();
+    assert!(!files().is_empty());
+    // As long as its lease lasts nobody touches the run; what it has left on the disk, whoever runs next removes.
+    scene.run("2026-09", &[&small], &json!({}));
+    assert_eq!(files().len(), 0, "{:?}", files().keys());
+    let mut run = Value::Null;
+    let find = |run: &mut Value| {
+        let runs = scene.api.get("/v1/bill_runs?billing_period=2026-10").json();
+        *run = runs["bill_runs"][0].clone();
+    };
+    find(&mut run);
+    assert_eq!(run["state"], "running", "{run}");
+    // After that the next one says what has become of it.
+    scene.database.execute("UPDATE bill_runs SET leased_until = 0, updated_at = 0 WHERE state = 'running'");
+    scene.run("2026-08", &[&small], &json!({}));
+    find(&mut run);
+    assert_eq!(run["state"], "failed", "{run}");
+    assert!(run["errors"][0]["message"].as_str().unwrap().contains("ended before it was done"), "{run}");
+
+    // A command does the same for one that came before it.
+    killed();
+    scene.database.execute("UPDATE bill_runs SET leased_until = 0, updated_at = 0 WHERE state = 'running'");
+    let ran = scene.server.run(&["bill", "run", "--period", "2026-10", "data/invoices/small.csv"]);
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    assert_eq!(files().len(), 0);
+    assert_eq!(scene.api.get("/v1/bill_runs?state=running").header("x-total"), "0");
+    assert_eq!(last()["state"], "succeeded");
+}
