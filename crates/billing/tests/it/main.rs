@@ -7,6 +7,7 @@ mod corrections;
 mod files;
 mod focus;
 mod money;
+mod office;
 mod privacy;
 mod properties;
 mod statements;
