@@ -24,7 +24,10 @@ pub async fn of(
     partner: PartnerId,
     customers: &[CustomerId],
 ) -> Result<Option<HashMap<CustomerId, Health>>, Error> {
-    let sql = "SELECT id FROM bill_runs WHERE partner_id = $1 AND state = 'succeeded' LIMIT 1";
+    // One that is worked on once more has succeeded before.
+    let sql = "SELECT id FROM bill_runs
+               WHERE partner_id = $1 AND (state = 'succeeded' OR state IN ('queued', 'running') AND summary IS NOT NULL)
+               LIMIT 1";
     if tx.first(sql, args![partner.0], |row| row.next::<i64>()).await?.is_none() {
         return Ok(None);
     }

@@ -227,7 +227,12 @@ pub(super) async fn begin(
     if let Some(other) = bill_runs::under_way(tx, partner, period).await? {
         // Nobody goes on with what a command has left behind.
         if !other.by_command || other.leased_until > now {
-            let said = format!("a run of {period} is under way: /v1/bill_runs/{}", other.id);
+            let left = other.leased_until.as_second() - now.as_second();
+            let more = match other.by_command {
+                true => format!("; should its command have died, another can begin in {left} seconds"),
+                false => String::new(),
+            };
+            let said = format!("a run of {period} is under way: /v1/bill_runs/{}{more}", other.id);
             return Err(Error::Conflict(said));
         }
         bill_runs::cancel(tx, partner, other.id, now).await?;

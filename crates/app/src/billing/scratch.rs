@@ -39,7 +39,9 @@ impl Scratch {
         let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
         for path in entries.filter(|e| e.file_name().to_string_lossy().starts_with("run-")).map(|e| e.path())
         {
-            if File::open(path.join(LOCK)).is_ok_and(|lock| lock.try_lock().is_ok()) {
+            // Some disks lock only what can be written.
+            let lock = File::options().write(true).open(path.join(LOCK));
+            if lock.is_ok_and(|lock| lock.try_lock().is_ok()) {
                 remove(&path);
             }
         }

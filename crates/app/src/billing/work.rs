@@ -161,7 +161,9 @@ impl App {
     /// another machine, so nobody goes on with them.
     async fn end_what_was_left_behind(self: &Arc<Self>) -> Result<(), Error> {
         let billing = self.billing()?;
-        Scratch::sweep(&billing.setup.work);
+        let work = billing.setup.work.clone();
+        let swept = tokio::task::spawn_blocking(move || Scratch::sweep(&work)).await;
+        swept.map_err(|e| Error::Internal(e.to_string()))?;
         let now = self.clock.now();
         let before = now.saturating_sub(billing.setup.lease).unwrap_or(Timestamp::MIN);
         let left: Vec<(PartnerId, i64)> = self

@@ -109,6 +109,12 @@ fn a_command_that_was_killed_leaves_no_work_to_people(engine: Engine) {
     };
     find(&mut run);
     assert_eq!(run["state"], "running", "{run}");
+    let early = scene.server.run(&["bill", "run", "--period", "2026-10", "data/invoices/small.csv"]);
+    assert!(
+        said(&early).1.contains("should its command have died, another can begin in "),
+        "{}",
+        said(&early).1
+    );
     // After that the next one says what has become of it.
     scene.database.execute("UPDATE bill_runs SET leased_until = 0, updated_at = 0 WHERE state = 'running'");
     scene.run("2026-08", &[&small], &json!({}));

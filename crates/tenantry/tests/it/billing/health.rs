@@ -56,6 +56,14 @@ fn customers_tell_how_their_billing_stands(engine: Engine) {
         healthy
     );
 
+    // Also while the only run that has succeeded is worked on once more.
+    let worked_on = |state: &str, until: i64| {
+        scene.database.execute(&format!("UPDATE bill_runs SET state = '{state}', leased_until = {until}"));
+    };
+    worked_on("running", 4_000_000_000);
+    assert_eq!(told(acme), healthy);
+    worked_on("succeeded", 0);
+
     // What is mended is told by the next run.
     std::fs::remove_file(scene.bills().join("blocked")).unwrap();
     scene.run("2026-10", &[&source], &json!({}));
