@@ -10,6 +10,7 @@ on_both_engines!(
     what_cannot_be_written_stays_an_estimate,
     finalising_is_taken_up_by_another_server,
     a_file_that_was_changed_is_noticed,
+    a_large_file_that_was_changed_breaks_off,
 );
 
 const LATER: &str = "2026-11-05T10:00:00Z";
@@ -198,4 +199,33 @@ fn a_file_that_was_changed_is_noticed(engine: Engine) {
         (download(), scene.run("2026-10", &[&source], &json!({}))["state"].clone()),
         (200, json!("succeeded"))
     );
+}
+
+fn a_large_file_that_was_changed_breaks_off(engine: Engine) {
+    let scene = Scene::new(engine);
+    let acme = scene.billed("Acme", "acme", 0.0);
+    let source = scene.invoice("october.csv", &vec![line("acme", "a", "1"); 8_000]);
+    scene.run("2026-10", &[&source], &json!({}));
+    let id = scene.statements("")[0]["id"].clone();
+    let path = scene.bills().join(format!("bills/acme/2026-10/{acme}/v1/bill.csv"));
+    // The bytes that were promised, and those that came.
+    let download = || {
+        let head = format!(
+            "GET /v1/customer_statements/{id}/files/bill.csv HTTP/1.1\r\nHost: t\r\nConnection: close\r\n"
+        );
+        let answer = scene.api.raw(format!("{head}Authorization: {}\r\n\r\n", scene.api.key).as_bytes());
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+        (length.parse::<usize>().unwrap(), body.len())
+    };
+    let (promised, came) = download();
+    assert!(promised == came && promised > 1 << 20, "the control: {came} of {promised}");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let last = bytes.len() - 3;
+    bytes[last] ^= 1;
+    std::fs::remove_file(&path).unwrap();
+    std::fs::write(&path, bytes).unwrap();
+    let (promised, came) = download();
+    assert!(came < promised, "a download that looks whole: {came} of {promised}");
 }
