@@ -20,6 +20,9 @@ mod user;
 
 use clap::{Parser, Subcommand};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The open, self-hosted platform for Microsoft CSP partners. Without a command it serves, with defaults.
 #[derive(Parser)]
 #[command(version, args_conflicts_with_subcommands = true)]
