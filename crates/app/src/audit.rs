@@ -53,7 +53,7 @@ pub(crate) async fn append(
     entry: &Entry,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let lane = tx.lane();
+    let (lane, _turn) = (tx.lane(), tx.turn().await);
     append_to(tx, secrets, call, entry, now, lane).await
 }
 

@@ -3,7 +3,7 @@
 use crate::access::Call;
 use crate::audit::Entry;
 use crate::secrets::hex;
-use crate::{App, Error, audit};
+use crate::{App, Error, Random, SecretKey, audit};
 use domain::PartnerId;
 use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
@@ -103,6 +103,41 @@ impl Drop for Entered<'_> {
     }
 }
 
+/// Something to be made once.
+struct Making<I> {
+    secrets: Arc<SecretKey>,
+    random: Arc<Random>,
+    call: Call,
+    now: Timestamp,
+    input: I,
+    job: Job<I, Created>,
+}
+
+impl<I> Making<I> {
+    async fn run(&self, tx: &mut Tx) -> Result<Created, Error> {
+        let Making { secrets, random, call, now, .. } = self;
+        let partner = call.partner();
+        if let Some(repeatable) = &call.idempotency {
+            match idempotency::enter(tx, partner, &repeatable.key, since(*now)).await? {
+                Found::Answered(stored) => return replay(secrets, partner, repeatable, &stored),
+                Found::Running => return Err(Error::StillRunning),
+                Found::Nothing => {}
+            }
+        }
+        let done = (self.job)(&self.input, tx).await?;
+        if let Some(entry) = &done.entry {
+            audit::append(tx, secrets, call, entry, *now).await?;
+        }
+        if let Some(Idempotency { key, fingerprint }) = &call.idempotency {
+            let json = serde_json::to_string(&done.value).map_err(|e| Error::Internal(e.to_string()))?;
+            let answer = secrets.seal("idempotency", &place(partner, key), &json, random)?;
+            let stored = Stored { fingerprint: fingerprint.clone(), answer };
+            idempotency::keep(tx, partner, key, &stored, *now).await?;
+        }
+        Ok(done.value)
+    }
+}
+
 impl App {
     /// Change something.
     pub(crate) async fn change<I, T>(&self, call: &Call, input: I, job: Job<I, T>) -> Result<T, Error>
@@ -140,34 +175,32 @@ impl App {
     where
         I: Send + Sync + 'static,
     {
-        let Some(repeatable) = call.idempotency.clone() else { return self.change(call, input, job).await };
-        let partner = call.partner();
-        let now = self.clock.now();
-        // Drawn here, because a job has no randomness of its own.
-        let input =
-            (Arc::clone(&self.secrets), Arc::clone(&self.random), call.clone(), repeatable, now, input);
+        if call.idempotency.is_none() {
+            return self.change(call, input, job).await;
+        }
         self.db
-            .write(partner, input, move |(secrets, random, call, repeatable, now, input), tx| {
-                Box::pin(async move {
-                    let (partner, key) = (call.partner(), repeatable.key.as_str());
-                    match idempotency::enter(tx, partner, key, since(*now)).await? {
-                        Found::Answered(stored) => return replay(secrets, partner, repeatable, &stored),
-                        Found::Running => return Err(Error::StillRunning),
-                        Found::Nothing => {}
-                    }
-                    let done = job(input, tx).await?;
-                    if let Some(entry) = &done.entry {
-                        audit::append(tx, secrets, call, entry, *now).await?;
-                    }
-                    let json =
-                        serde_json::to_string(&done.value).map_err(|e| Error::Internal(e.to_string()))?;
-                    let answer = secrets.seal("idempotency", &place(partner, key), &json, random)?;
-                    let stored = Stored { fingerprint: repeatable.fingerprint.clone(), answer };
-                    idempotency::keep(tx, partner, key, &stored, *now).await?;
-                    Ok(done.value)
-                })
-            })
+            .write(call.partner(), self.making(call, input, job), |making, tx| Box::pin(making.run(tx)))
             .await
+    }
+
+    /// The same for what is made often, and is right whatever its neighbours in a transaction do in between
+    /// ([`store::Db::write_together`]).
+    pub(crate) async fn make_together<I>(
+        &self,
+        call: &Call,
+        input: I,
+        job: Job<I, Created>,
+    ) -> Result<Created, Error>
+    where
+        I: Send + Sync + 'static,
+    {
+        let making = self.making(call, input, job);
+        self.db.write_together(call.partner(), making, |making, tx| Box::pin(making.run(tx))).await
+    }
+
+    fn making<I>(&self, call: &Call, input: I, job: Job<I, Created>) -> Making<I> {
+        let (secrets, random) = (Arc::clone(&self.secrets), Arc::clone(&self.random));
+        Making { secrets, random, call: call.clone(), now: self.clock.now(), input, job }
     }
 
     /// The first answer to this request, if it was answered before.
@@ -205,7 +238,7 @@ fn place(partner: PartnerId, key: &str) -> String {
 }
 
 fn replay(
-    secrets: &crate::SecretKey,
+    secrets: &SecretKey,
     partner: PartnerId,
     repeatable: &Idempotency,
     stored: &Stored,

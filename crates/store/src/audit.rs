@@ -1,8 +1,9 @@
 //! The audit trail: rows that only grow, chained by the caller's MAC.
 
 use crate::engine::value::{Arg, Row, args};
+use crate::engine::{Kind, Place};
 use crate::query::Query;
-use crate::{Error, Tx, engine::Kind};
+use crate::{Error, Tx};
 use domain::PartnerId;
 
 /// An event as it is kept.
@@ -72,32 +73,53 @@ const COLUMNS: &str =
     "lane, seq, id, at, user_id, key_id, action, object, before, after, reason, origin, request_id, mac";
 
 /// Where a chain ends now, and the next event's id. The place behind the end is this transaction's: nobody else gets it
-/// until the transaction ends.
+/// until the transaction ends. Whoever shares the transaction has to wait for [`Tx::turn`] first.
 ///
 /// # Errors
 /// [`Error`] of the store.
 pub async fn next_place(tx: &mut Tx, partner: PartnerId, lane: i64) -> Result<(Head, i64), Error> {
-    if let Some(place) = take_place(tx, partner, lane).await? {
-        return Ok(place);
+    let known =
+        tx.notes().heads.get_mut(&(partner, lane)).map(|place| (place.head.clone(), place.ids.pop_front()));
+    if let Some((head, id)) = known {
+        let id = match id {
+            Some(id) => id,
+            None => tx.next_id(Kind::AuditEvent).await?,
+        };
+        return Ok((head, id));
     }
-    let start = "INSERT INTO audit_heads (partner_id, lane, seq, last_mac, mac) VALUES ($1, $2, 0, '', '')
-                 ON CONFLICT DO NOTHING";
-    tx.execute(start, args![partner.0, lane]).await?;
-    take_place(tx, partner, lane).await?.ok_or_else(|| Error::defect("an audit chain has no head"))
+    let mut place = take_place(tx, partner, lane).await?;
+    if place.is_none() {
+        let start =
+            "INSERT INTO audit_heads (partner_id, lane, seq, last_mac, mac) VALUES ($1, $2, 0, '', '')
+                     ON CONFLICT DO NOTHING";
+        tx.execute(start, args![partner.0, lane]).await?;
+        place = take_place(tx, partner, lane).await?;
+    }
+    let mut place = place.ok_or_else(|| Error::defect("an audit chain has no head"))?;
+    let id = place.ids.pop_front().ok_or_else(|| Error::defect("a sequence is missing"))?;
+    let head = place.head.clone();
+    tx.notes().heads.insert((partner, lane), place);
+    Ok((head, id))
 }
 
-async fn take_place(tx: &mut Tx, partner: PartnerId, lane: i64) -> Result<Option<(Head, i64)>, Error> {
-    // The id is drawn behind the lock, so that ids rise along a chain.
-    let (id, for_update) = (tx.next_id_in(Kind::AuditEvent).await?, tx.for_update());
+async fn take_place(tx: &mut Tx, partner: PartnerId, lane: i64) -> Result<Option<Place>, Error> {
+    // Ids are drawn behind the lock, so that they rise along a chain; one for each that shares the transaction, all of
+    // whom asked before.
+    let (id, for_update, times) = (tx.next_id_in(Kind::AuditEvent).await?, tx.for_update(), tx.times());
     let sql = format!(
         "SELECT {id}, seq, last_mac, mac
-         FROM (SELECT seq, last_mac, mac FROM audit_heads WHERE partner_id = $1 AND lane = $2{for_update}) head"
+         FROM (SELECT seq, last_mac, mac FROM audit_heads WHERE partner_id = $1 AND lane = $2{for_update}) head, {times} times"
     );
-    tx.first(&sql, args![partner.0, lane], |row| {
+    let args: [Arg<'_>; 3] = [partner.0.into(), lane.into(), (tx.jobs() as i64).into()];
+    let rows = tx.all(&sql, &args, |row| {
         let id = row.next()?;
         Ok((Head { lane, seq: row.next()?, last_mac: row.next()?, mac: row.next()? }, id))
-    })
-    .await
+    });
+    let rows: Vec<(Head, i64)> = rows.await?;
+    let Some((head, _)) = rows.first().cloned() else { return Ok(None) };
+    let mut ids: Vec<i64> = rows.into_iter().map(|(_, id)| id).collect();
+    ids.sort_unstable();
+    Ok(Some(Place { head, ids: ids.into(), moved: false }))
 }
 
 /// Append an event at the place that [`next_place`] gave, and move the chain's head to it.
@@ -127,8 +149,28 @@ pub async fn append(tx: &mut Tx, partner: PartnerId, event: &Event, head_mac: &s
         (&event.mac).into(),
     ];
     tx.later(sql, &row).await?;
+    let head =
+        Head { lane: event.lane, seq: event.seq, last_mac: event.mac.clone(), mac: head_mac.to_owned() };
+    match tx.notes().heads.get_mut(&(partner, event.lane)) {
+        Some(place) => (place.head, place.moved) = (head, true),
+        None => return Err(Error::defect("an event was appended at a place that nobody gave")),
+    }
+    Ok(())
+}
+
+/// Move the heads to where the chains end.
+pub(crate) async fn settle(tx: &mut Tx) -> Result<(), Error> {
     let sql = "UPDATE audit_heads SET seq = $3, last_mac = $4, mac = $5 WHERE partner_id = $1 AND lane = $2";
-    tx.later(sql, args![partner.0, event.lane, event.seq, &event.mac, head_mac]).await
+    let mut moved = Vec::new();
+    for ((partner, _), place) in &mut tx.notes().heads {
+        if std::mem::take(&mut place.moved) {
+            moved.push((*partner, place.head.clone()));
+        }
+    }
+    for (partner, head) in moved {
+        tx.later(sql, args![partner.0, head.lane, head.seq, &head.last_mac, &head.mac]).await?;
+    }
+    Ok(())
 }
 
 /// Events in the order of their time, and within a second in that of their writing.
@@ -190,6 +232,7 @@ pub async fn chain(
 /// # Errors
 /// [`Error`] of the store.
 pub async fn heads(tx: &mut Tx, partner: PartnerId) -> Result<Vec<Head>, Error> {
+    tx.settle().await?;
     let sql = "SELECT lane, seq, last_mac, mac FROM audit_heads WHERE partner_id = $1 ORDER BY lane";
     tx.all(sql, args![partner.0], |row| {
         Ok(Head { lane: row.next()?, seq: row.next()?, last_mac: row.next()?, mac: row.next()? })

@@ -123,7 +123,7 @@ pub async fn insert(
         return if taken == Taken::default() { Err(tx.overtaken()) } else { Ok(Err(taken)) };
     };
     insert_tags(tx, partner, id, &details.tags).await?;
-    count_block(tx, partner, id, 1).await?;
+    count_block(tx, partner, id, 1);
     Ok(Ok(Customer {
         id,
         details: details.clone(),
@@ -197,7 +197,8 @@ pub async fn delete(
     if tx.execute(sql, args![partner.0, id.0, version]).await? == 0 {
         return Err(tx.overtaken());
     }
-    count_block(tx, partner, id, -1).await
+    count_block(tx, partner, id, -1);
+    Ok(())
 }
 
 /// Which of these values does a customer other than `except` hold?
@@ -288,6 +289,7 @@ fn listing(partner: PartnerId, filter: &Filter, window: Window) -> Query {
 
 /// How long the whole list is, and where the window begins: in which block, and how far in it.
 async fn by_blocks(tx: &mut Tx, partner: PartnerId, window: Window) -> Result<(i64, Window), Error> {
+    tx.settle().await?;
     let sql = "SELECT block, CAST(SUM(customers) AS BIGINT) FROM customer_blocks WHERE partner_id = $1
                GROUP BY block ORDER BY block";
     let blocks: Vec<(i64, i64)> = tx.all(sql, args![partner.0], |row| Ok((row.next()?, row.next()?))).await?;
@@ -455,11 +457,20 @@ async fn insert_tags(tx: &mut Tx, partner: PartnerId, id: CustomerId, tags: &[Ta
 }
 
 /// A customer more or less in its block.
-async fn count_block(tx: &mut Tx, partner: PartnerId, id: CustomerId, more: i64) -> Result<(), Error> {
+fn count_block(tx: &mut Tx, partner: PartnerId, id: CustomerId, more: i64) {
+    *tx.notes().blocks.entry((partner, id.0 / BLOCK)).or_default() += more;
+}
+
+/// Write down how many customers there are more or less.
+pub(crate) async fn settle(tx: &mut Tx) -> Result<(), Error> {
     let sql = "INSERT INTO customer_blocks (partner_id, block, lane, customers) VALUES ($1, $2, $3, $4)
                ON CONFLICT (partner_id, block, lane)
                DO UPDATE SET customers = customer_blocks.customers + excluded.customers";
-    tx.later(sql, args![partner.0, id.0 / BLOCK, tx.lane(), more]).await
+    let (blocks, lane) = (std::mem::take(&mut tx.notes().blocks), tx.lane());
+    for ((partner, block), more) in blocks {
+        tx.later(sql, args![partner.0, block, lane, more]).await?;
+    }
+    Ok(())
 }
 
 async fn with_tags(

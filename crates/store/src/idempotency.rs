@@ -39,6 +39,9 @@ pub async fn enter(tx: &mut Tx, partner: PartnerId, key: &str, since: Timestamp)
          LEFT JOIN idempotency_keys kept ON kept.partner_id = $2 AND kept.key = $3"
     );
     let name = format!("idempotency {partner} {key}");
+    if !tx.take(&name) {
+        return Ok(Found::Running);
+    }
     let read = |row: &mut Row<'_>| Ok((row.next()?, row.next::<Option<i64>>()?, row.next()?, row.next()?));
     match tx.first(&sql, args![&name, partner.0, key], read).await? {
         Some((false, ..)) => Ok(Found::Running),

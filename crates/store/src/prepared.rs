@@ -6,11 +6,12 @@ use crate::engine::tests::support::{Folder, postgres, postgres_is_here};
 use std::path::Path;
 
 /// What the source writes in braces: on SQLite, and on PostgreSQL. A name in capitals is the file's own constant.
-const IN_BRACES: [(&str, &str, &str); 4] = [
+const IN_BRACES: [(&str, &str, &str); 5] = [
     ("{used}", "IS NOT NULL", "IS NULL"),
     ("{id}", "(SELECT value FROM sequences WHERE name = 'customers')", "nextval('customers_id')"),
     ("{hold}", "$1 IS NOT NULL", "pg_try_advisory_xact_lock(hashtextextended($1, 0))"),
     ("{for_update}", "", " FOR UPDATE"),
+    ("{times}", "(SELECT $3)", "generate_series(1::bigint, $3)"),
 ];
 /// How statements go on that the program completes.
 const UNFINISHED: [(&str, &str); 2] = [

@@ -68,7 +68,7 @@ impl App {
         };
         let unverified = matches!(lookup, Lookup::Unverified);
         let input = (partner, details, seen, unverified, self.random.external_id()?, now);
-        self.make(call, input, |(partner, details, seen, unverified, external_id, now), tx| {
+        self.make_together(call, input, |(partner, details, seen, unverified, external_id, now), tx| {
             Box::pin(async move {
                 if let Some(seen) = seen {
                     azure_tenants::note(tx, *partner, seen, *now).await?;

@@ -15,7 +15,7 @@ pub(super) async fn examine(
     report: &mut Report,
 ) -> Result<(), Error> {
     let mut tx = Tx::snapshot(url).await?;
-    let facts = match &mut tx.0 {
+    let facts = match &mut tx.conn {
         Conn::Postgres(client) => client.facts().await?,
         Conn::Sqlite(_) => return Err(Error::defect("not a PostgreSQL database")),
     };

@@ -63,7 +63,7 @@ pub(super) async fn examine(
 }
 
 fn durability(tx: &Tx, report: &mut Report) -> Result<(), Error> {
-    let Conn::Sqlite(conn) = &tx.0 else { return Err(Error::defect("not a SQLite database")) };
+    let Conn::Sqlite(conn) = &tx.conn else { return Err(Error::defect("not a SQLite database")) };
     let durability = Durability::of(conn)?;
     if durability.is_safe() {
         report.fine("durability", durability.to_string());

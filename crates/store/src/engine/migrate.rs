@@ -68,7 +68,7 @@ async fn bring_up(tx: &mut Tx, purpose: Purpose) -> Result<(), Error> {
         ));
     }
     for (version, (name, text)) in (1..).zip(MIGRATIONS).take(wanted).skip(known.len()) {
-        let text_here = match &tx.0 {
+        let text_here = match &tx.conn {
             Conn::Sqlite(_) => sqlite::dialect(text),
             Conn::Postgres(_) => super::postgres::dialect(text),
         };
@@ -80,7 +80,7 @@ async fn bring_up(tx: &mut Tx, purpose: Purpose) -> Result<(), Error> {
 }
 
 async fn batch(tx: &mut Tx, sql: &str) -> Result<(), Error> {
-    match &mut tx.0 {
+    match &mut tx.conn {
         Conn::Sqlite(conn) => Ok(conn.execute_batch(sql)?),
         Conn::Postgres(client) => client.batch(sql).await,
     }
@@ -107,7 +107,7 @@ pub(crate) fn blueprint(version: usize) -> Result<Tx, Error> {
     for (_, text) in MIGRATIONS.iter().take(version) {
         conn.execute_batch(&lines_for("sqlite", text))?;
     }
-    Ok(Tx(Conn::Sqlite(conn)))
+    Ok(Tx::new(Conn::Sqlite(conn)))
 }
 
 async fn applied(tx: &mut Tx) -> Result<Vec<(i64, String)>, Error> {

@@ -7,9 +7,13 @@ pub(crate) mod sqlite;
 pub(crate) mod tests;
 pub(crate) mod value;
 
-use crate::Error;
+use crate::audit::Head;
+use crate::{Error, audit, customers};
 use domain::PartnerId;
 use futures_util::future::BoxFuture;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::OwnedMutexGuard;
 use value::{Arg, Row};
 
 /// A database. Cheap to clone; all clones are one.
@@ -78,7 +82,30 @@ impl<'u> Target<'u> {
 }
 
 /// A transaction under way. Only [`Db::read`] and [`Db::write`] make one, and only they end it.
-pub struct Tx(pub(crate) Conn);
+pub struct Tx {
+    pub(crate) conn: Conn,
+    /// Shared by the jobs that share the transaction.
+    notes: Arc<Mutex<Notes>>,
+}
+
+/// What a transaction keeps in mind and writes at its end, once for all its jobs: the rows that each of them would change.
+#[derive(Clone, Default)]
+pub(crate) struct Notes {
+    /// Where the chains of audit events end, by partner and lane.
+    pub(crate) heads: BTreeMap<(PartnerId, i64), Place>,
+    /// How many customers more or less, by partner and block.
+    pub(crate) blocks: BTreeMap<(PartnerId, i64), i64>,
+}
+
+/// The end of a chain of audit events.
+#[derive(Clone)]
+pub(crate) struct Place {
+    pub(crate) head: Head,
+    /// Ids for the next events.
+    pub(crate) ids: VecDeque<i64>,
+    /// Moved since it was read.
+    pub(crate) moved: bool,
+}
 
 pub(crate) enum Conn {
     Sqlite(rusqlite::Connection),
@@ -155,6 +182,25 @@ impl Db {
         }
     }
 
+    /// As [`Db::write`], for a short change that may be one of several in a transaction. On PostgreSQL their statements
+    /// take turns, so that each has to be right whatever a neighbour does between two of its own; those of a job that
+    /// has changed something and then failed, and of its neighbours, are undone and run again one by one.
+    ///
+    /// # Errors
+    /// As [`Db::write`].
+    pub async fn write_together<I, T, E, F>(&self, scope: impl Into<Scope>, input: I, job: F) -> Result<T, E>
+    where
+        F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        match &self.0 {
+            Engine::Sqlite(db) => db.write(input, job).await, // where all do
+            Engine::Postgres(db) => db.write_together(scope.into(), input, job).await,
+        }
+    }
+
     /// Read data: run `job` on one consistent snapshot.
     ///
     /// # Errors
@@ -211,6 +257,63 @@ impl Db {
 }
 
 impl Tx {
+    pub(crate) fn new(conn: Conn) -> Self {
+        Tx { conn, notes: Arc::default() }
+    }
+
+    pub(crate) fn notes(&self) -> MutexGuard<'_, Notes> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Write down what was kept in mind. Before the commit, and before anything reads these tables in a transaction.
+    pub(crate) async fn settle(&mut self) -> Result<(), Error> {
+        audit::settle(self).await?;
+        customers::settle(self).await
+    }
+
+    /// The same transaction for another job.
+    pub(crate) fn beside(&self) -> Result<Self, Error> {
+        match &self.conn {
+            Conn::Sqlite(_) => Err(Error::defect("jobs on SQLite share a connection one after the other")),
+            Conn::Postgres(client) => {
+                Ok(Tx { conn: Conn::Postgres(Box::new(client.beside())), notes: Arc::clone(&self.notes) })
+            }
+        }
+    }
+
+    /// Keep those out that share the transaction, until the guard is dropped.
+    pub async fn turn(&mut self) -> Option<OwnedMutexGuard<()>> {
+        match &self.conn {
+            Conn::Sqlite(_) => None, // where one runs after the other
+            Conn::Postgres(client) => Some(client.turn().lock_owned().await),
+        }
+    }
+
+    /// How many jobs may share the transaction.
+    pub(crate) fn jobs(&self) -> usize {
+        match &self.conn {
+            Conn::Sqlite(_) => 1, // ids cost no round trip
+            Conn::Postgres(client) => client.jobs(),
+        }
+    }
+
+    /// Whether this name was not taken before by one that shares the transaction, as nobody can be kept out by
+    /// [`Tx::hold`] who does.
+    pub(crate) fn take(&self, name: &str) -> bool {
+        match &self.conn {
+            Conn::Sqlite(_) => true,
+            Conn::Postgres(client) => client.take(name),
+        }
+    }
+
+    /// A table that has as many rows as `$3` says. On SQLite that is one.
+    pub(crate) fn times(&self) -> &'static str {
+        match &self.conn {
+            Conn::Sqlite(_) => "(SELECT $3)",
+            Conn::Postgres(_) => "generate_series(1::bigint, $3)",
+        }
+    }
+
     /// One consistent view of all that a database holds, without changing anything in it. Ended by dropping it.
     pub(crate) async fn snapshot(url: &str) -> Result<Self, Error> {
         match Target::of(url)? {
@@ -221,7 +324,7 @@ impl Tx {
 
     /// Is there such a table?
     pub(crate) async fn has_table(&mut self, name: &str) -> Result<bool, Error> {
-        let sql = match &self.0 {
+        let sql = match &self.conn {
             Conn::Sqlite(_) => "SELECT name FROM sqlite_schema WHERE type = 'table' AND name = $1",
             Conn::Postgres(_) => {
                 "SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema() AND tablename = $1"
@@ -232,7 +335,7 @@ impl Tx {
 
     /// Run a statement; how many rows it changed.
     pub(crate) async fn execute(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<u64, Error> {
-        match &mut self.0 {
+        match &mut self.conn {
             Conn::Sqlite(conn) => sqlite::execute(conn, sql, args),
             Conn::Postgres(client) => postgres::execute(client, sql, args).await,
         }
@@ -241,7 +344,7 @@ impl Tx {
     /// Run a statement whose count nobody asks for. PostgreSQL gets it together with the next one, or with the commit,
     /// and where it fails that one does.
     pub(crate) async fn later(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<(), Error> {
-        match &mut self.0 {
+        match &mut self.conn {
             Conn::Sqlite(conn) => sqlite::execute(conn, sql, args).map(drop),
             Conn::Postgres(client) => {
                 client.later(sql, args);
@@ -257,7 +360,7 @@ impl Tx {
         args: &[Arg<'_>],
         read: impl Fn(&mut Row<'_>) -> Result<T, Error>,
     ) -> Result<Vec<T>, Error> {
-        match &mut self.0 {
+        match &mut self.conn {
             Conn::Sqlite(conn) => sqlite::all(conn, sql, args, read),
             Conn::Postgres(client) => postgres::all(client, sql, args, read).await,
         }
@@ -276,7 +379,7 @@ impl Tx {
     /// Another transaction came first: have this one repeated from its start, where the engine can.
     pub(crate) fn overtaken(&mut self) -> Error {
         let error = Error::Retry("another change came first".into());
-        if let Conn::Postgres(client) = &mut self.0 {
+        if let Conn::Postgres(client) = &mut self.conn {
             client.failure = Some(error.clone());
         }
         error
@@ -284,7 +387,7 @@ impl Tx {
 
     /// Which audit chain this transaction writes to; none that is open at the same time on this server has the same.
     pub fn lane(&self) -> i64 {
-        match &self.0 {
+        match &self.conn {
             Conn::Sqlite(_) => 0, // there is one writer
             Conn::Postgres(client) => client.lane(),
         }
@@ -292,7 +395,7 @@ impl Tx {
 
     /// An expression that holds the name `$1` until this transaction ends, and is false if another transaction holds it.
     pub(crate) fn hold(&self) -> &'static str {
-        match &self.0 {
+        match &self.conn {
             Conn::Sqlite(_) => "$1 IS NOT NULL", // there is one writer
             Conn::Postgres(_) => "pg_try_advisory_xact_lock(hashtextextended($1, 0))",
         }
@@ -300,7 +403,7 @@ impl Tx {
 
     /// What a `SELECT` of rows that this transaction will change ends with, so that nobody else changes them before.
     pub(crate) fn for_update(&self) -> &'static str {
-        match &self.0 {
+        match &self.conn {
             Conn::Sqlite(_) => "", // there is one writer
             Conn::Postgres(_) => " FOR UPDATE",
         }
@@ -316,7 +419,7 @@ impl Tx {
     /// The same as an expression, to be used once, in the next statement.
     pub(crate) async fn next_id_in(&mut self, kind: Kind) -> Result<String, Error> {
         let name = kind.name();
-        match &mut self.0 {
+        match &mut self.conn {
             Conn::Sqlite(conn) => {
                 let sql = "UPDATE sequences SET value = value + 1 WHERE name = $1";
                 sqlite::execute(conn, sql, value::args![name])?;
@@ -334,7 +437,7 @@ impl Tx {
         sql: &str,
         args: &[Arg<'_>],
     ) -> Result<Option<i64>, Error> {
-        if let Conn::Postgres(_) = self.0 {
+        if let Conn::Postgres(_) = self.conn {
             let sql = format!("{} RETURNING id", sql.replace("{id}", &self.next_id_in(kind).await?));
             return self.first(&sql, args, |row| row.next()).await;
         }
@@ -350,7 +453,7 @@ impl Tx {
     /// # Errors
     /// [`Error`] of the store.
     pub async fn continue_customer_ids(&mut self, next: i64) -> Result<(), Error> {
-        let sql = match &self.0 {
+        let sql = match &self.conn {
             Conn::Sqlite(_) => "UPDATE sequences SET value = $1 - 1 WHERE name = 'customers'",
             Conn::Postgres(_) => "SELECT setval('customers_id', $1, false)",
         };

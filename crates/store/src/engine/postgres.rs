@@ -2,6 +2,7 @@
 
 mod connect;
 mod tls;
+mod together;
 
 use super::value::{Arg, Row};
 use super::{Conn, Options, Purpose, Scope, Tx, migrate};
@@ -11,8 +12,9 @@ use deadpool::Runtime;
 use deadpool::managed::{Object, Pool, PoolError};
 use futures_util::future::{BoxFuture, join, join_all, try_join};
 use futures_util::{FutureExt, TryFutureExt};
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_postgres::Statement;
@@ -44,6 +46,8 @@ pub(super) struct Postgres {
     pool: Pool<Cluster>,
     places: Arc<Semaphore>,
     changes: TaskTracker,
+    /// Changes that may share a transaction.
+    waiting: Arc<Mutex<together::Waiting>>,
     lanes: Lanes,
     /// Tools work as the role that signed in and take the time they need.
     as_owner: bool,
@@ -52,10 +56,42 @@ pub(super) struct Postgres {
 /// Numbers that transactions hold while they are open, no two the same.
 type Lanes = Arc<Mutex<Vec<i64>>>;
 
-/// A connection of the pool. One whose transaction was not ended properly is closed, not given back.
-pub(crate) struct Client {
+/// A connection of the pool in a transaction, of one job or of several. One whose transaction was not ended properly is
+/// closed, not given back.
+struct Line {
     object: Option<Object<Cluster>>,
-    in_transaction: bool,
+    in_transaction: AtomicBool,
+    lane: i64,
+    lanes: Lanes,
+    /// How many jobs share the transaction.
+    jobs: usize,
+    /// What jobs hold that share the transaction: PostgreSQL's own locks do not keep them from each other.
+    held: Mutex<HashSet<String>>,
+    turn: Arc<tokio::sync::Mutex<()>>,
+    /// A change's place among the changes under way, for as long as it has a connection.
+    _place: Option<OwnedSemaphorePermit>,
+}
+
+impl Line {
+    fn get(&self) -> Result<&Connection, Error> {
+        self.object.as_deref().ok_or_else(|| Error::defect("a connection was used after its end"))
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        lock(&self.lanes).push(self.lane);
+        if let Some(object) = self.object.take()
+            && self.in_transaction.load(Ordering::SeqCst)
+        {
+            drop(Object::take(object));
+        }
+    }
+}
+
+/// A job's end of a connection.
+pub(crate) struct Client {
+    line: Arc<Line>,
     /// What opens the transaction, until it goes out with the first statement.
     begin: Option<String>,
     /// Statements that go out with the next one.
@@ -63,10 +99,8 @@ pub(crate) struct Client {
     deadline: Duration,
     /// The first statement that failed. The job has it too, but wrapped in an error of its own kind.
     pub(super) failure: Option<Error>,
-    lane: i64,
-    lanes: Lanes,
-    /// A change's place among the changes under way, for as long as it has a connection.
-    _place: Option<OwnedSemaphorePermit>,
+    /// Whether the job has changed anything, or may have.
+    changed: bool,
 }
 
 /// A statement on its way.
@@ -75,11 +109,24 @@ struct Waiting {
     args: Vec<Box<dyn ToSql + Sync + Send>>,
 }
 
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Client {
-    fn get(&mut self) -> Result<&mut Connection, Error> {
-        match &mut self.object {
-            Some(object) => Ok(&mut *object),
-            None => Err(Error::defect("a connection was used after its end")),
+    fn get(&self) -> Result<&Connection, Error> {
+        self.line.get()
+    }
+
+    /// Another job's end of the same connection, in the same transaction.
+    pub(super) fn beside(&self) -> Self {
+        Client {
+            line: Arc::clone(&self.line),
+            begin: None,
+            waiting: Vec::new(),
+            deadline: self.deadline,
+            failure: None,
+            changed: false,
         }
     }
 
@@ -89,6 +136,7 @@ impl Client {
     }
 
     pub(super) fn later(&mut self, sql: &str, args: &[Arg<'_>]) {
+        self.changed = true;
         self.waiting.push(Waiting { sql: sql.to_owned(), args: args.iter().map(Arg::owned).collect() });
     }
 
@@ -103,8 +151,7 @@ impl Client {
         F: Future<Output = Result<T, tokio_postgres::Error>> + 'c,
     {
         let (mut begin, waiting) = (self.begin.take(), std::mem::take(&mut self.waiting));
-        let Connection { client, statements, .. } = self.get()?;
-        let client = &*client;
+        let Connection { client, statements, .. } = self.line.get()?;
         // Were it not opened, what follows would change something outside of a transaction; what only reads may follow.
         if let Some(sql) = begin.take_if(|_| !waiting.is_empty() || !sql.starts_with("SELECT")) {
             open(client, &sql).await?;
@@ -141,18 +188,20 @@ impl Client {
 
 impl Client {
     pub(super) fn lane(&self) -> i64 {
-        self.lane
+        self.line.lane
     }
-}
 
-impl Drop for Client {
-    fn drop(&mut self) {
-        self.lanes.lock().unwrap_or_else(PoisonError::into_inner).push(self.lane);
-        if let Some(object) = self.object.take()
-            && self.in_transaction
-        {
-            drop(Object::take(object));
-        }
+    pub(super) fn jobs(&self) -> usize {
+        self.line.jobs
+    }
+
+    /// Whether nobody in this transaction has taken this name before.
+    pub(super) fn take(&self, name: &str) -> bool {
+        lock(&self.line.held).insert(name.to_owned())
+    }
+
+    pub(super) fn turn(&self) -> Arc<tokio::sync::Mutex<()>> {
+        Arc::clone(&self.line.turn)
     }
 }
 
@@ -186,23 +235,31 @@ impl Postgres {
             .map_err(Error::defect)?;
         let places = Arc::new(Semaphore::new(CHANGES));
         let lanes = Arc::new(Mutex::new((0..CONNECTIONS as i64).collect()));
-        Ok(Postgres { pool, places, changes: TaskTracker::new(), lanes, as_owner })
+        let waiting = Arc::default();
+        Ok(Postgres { pool, places, changes: TaskTracker::new(), waiting, lanes, as_owner })
     }
 
-    async fn client(&self, place: Option<OwnedSemaphorePermit>) -> Result<Client, Error> {
+    async fn client(&self, place: Option<OwnedSemaphorePermit>, jobs: usize) -> Result<Client, Error> {
         let object = self.pool.get().await?;
-        let lane = self.lanes.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let lane = lock(&self.lanes).pop();
         let lane = lane.ok_or_else(|| Error::defect("more connections than lanes"))?;
-        Ok(Client {
+        let line = Line {
             object: Some(object),
-            in_transaction: true,
+            in_transaction: AtomicBool::new(true),
+            lane,
+            lanes: Arc::clone(&self.lanes),
+            jobs,
+            held: Mutex::default(),
+            turn: Arc::default(),
+            _place: place,
+        };
+        Ok(Client {
+            line: Arc::new(line),
             begin: None,
             waiting: Vec::new(),
             deadline: STATEMENT_DEADLINE,
             failure: None,
-            lane,
-            lanes: Arc::clone(&self.lanes),
-            _place: place,
+            changed: false,
         })
     }
 
@@ -211,11 +268,12 @@ impl Postgres {
         begin: &str,
         scope: Scope,
         place: Option<OwnedSemaphorePermit>,
+        jobs: usize,
     ) -> Result<Tx, Error> {
         if self.as_owner {
             return self.begin_as_owner(begin).await;
         }
-        let mut client = self.client(place).await?;
+        let mut client = self.client(place, jobs).await?;
         let partner = match scope {
             Scope::Partner(partner) => partner.0.to_string(),
             Scope::System => "system".into(),
@@ -225,17 +283,17 @@ impl Postgres {
             first = format!("{first}; SET LOCAL ROLE {BOUND_ROLE}");
         }
         client.begin = Some(first);
-        Ok(Tx(Conn::Postgres(Box::new(client))))
+        Ok(Tx::new(Conn::Postgres(Box::new(client))))
     }
 
     /// For the schema and for tools: all rows, any rights, and no hurry.
     pub(super) async fn begin_as_owner(&self, begin: &str) -> Result<Tx, Error> {
-        let mut client = self.client(None).await?;
+        let mut client = self.client(None, 1).await?;
         let unhurried = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '60s'; \
                          SET LOCAL idle_in_transaction_session_timeout = 0";
         client.batch(&format!("{begin}; SET LOCAL tenantry.partner = 'system'; {unhurried}")).await?;
         client.deadline = Duration::from_secs(24 * 3600);
-        Ok(Tx(Conn::Postgres(Box::new(client))))
+        Ok(Tx::new(Conn::Postgres(Box::new(client))))
     }
 
     pub(super) async fn write<I, T, E, F>(&self, scope: Scope, input: I, job: F) -> Result<T, E>
@@ -247,16 +305,23 @@ impl Postgres {
     {
         // Spawned, because a caller that goes away must not leave half a transaction behind.
         let db = self.clone();
-        let change = self.changes.spawn(async move {
-            let mut tries = Tries::new();
-            loop {
-                match db.change(scope, &input, &job).await {
-                    Ok(outcome) => return outcome,
-                    Err(error) => tries.again(&db, error).await?,
-                }
-            }
-        });
+        let change = self.changes.spawn(async move { db.insist(scope, &input, &job).await });
         change.await.unwrap_or_else(|e| Err(Error::defect(format!("a store job panicked: {e}")).into()))
+    }
+
+    /// Change something, again and again while that may succeed.
+    async fn insist<I, T, E, F>(&self, scope: Scope, input: &I, job: &F) -> Result<T, E>
+    where
+        F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>>,
+        E: From<Error>,
+    {
+        let mut tries = Tries::new();
+        loop {
+            match self.change(scope, input, job).await {
+                Ok(outcome) => return outcome,
+                Err(error) => tries.again(self, error).await?,
+            }
+        }
     }
 
     pub(super) async fn look_up<I, T, E, F>(&self, scope: Scope, input: I, job: F) -> Result<T, E>
@@ -305,7 +370,7 @@ impl Postgres {
     where
         F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>>,
     {
-        let mut tx = self.begin(begin, scope, None).await?;
+        let mut tx = self.begin(begin, scope, None, 1).await?;
         let outcome = run(&mut tx, input, job).await?;
         rollback(tx).map(|()| outcome)
     }
@@ -314,13 +379,17 @@ impl Postgres {
     where
         F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>>,
     {
-        let place = tokio::time::timeout(PATIENCE, Arc::clone(&self.places).acquire_owned()).await;
-        let place = place.map_err(|_| Error::Unavailable("too many changes wait for their commit".into()))?;
-        let mut tx = self.begin(CHANGE, scope, place.ok()).await?;
+        let mut tx = self.begin_change(scope, 1).await?;
         match run(&mut tx, input, job).await? {
             Ok(value) => commit(tx).await.map(|()| Ok(value)),
             Err(refusal) => rollback(tx).map(|()| Err(refusal)),
         }
+    }
+
+    async fn begin_change(&self, scope: Scope, jobs: usize) -> Result<Tx, Error> {
+        let place = tokio::time::timeout(PATIENCE, Arc::clone(&self.places).acquire_owned()).await;
+        let place = place.map_err(|_| Error::Unavailable("too many changes wait for their commit".into()))?;
+        self.begin(CHANGE, scope, place.ok(), jobs).await
     }
 
     pub(super) async fn close(&self) {
@@ -379,7 +448,12 @@ fn rollback(mut tx: Tx) -> Result<(), Error> {
     {
         return Err(error.into());
     }
-    client.in_transaction = false;
+    ended(&mut tx)
+}
+
+/// The connection is good for another transaction.
+fn ended(tx: &mut Tx) -> Result<(), Error> {
+    client_of(tx)?.line.in_transaction.store(false, Ordering::SeqCst);
     Ok(())
 }
 
@@ -400,6 +474,7 @@ async fn commit(tx: Tx) -> Result<(), Error> {
 }
 
 async fn confirm(mut tx: Tx) -> Result<(), Error> {
+    tx.settle().await?;
     let client = client_of(&mut tx)?;
     client.get()?.warned.store(false, Ordering::SeqCst);
     // What waits goes out with it. Should any of that fail, PostgreSQL takes the COMMIT for a ROLLBACK.
@@ -417,7 +492,7 @@ async fn confirm(mut tx: Tx) -> Result<(), Error> {
             Err(Error::Unknown("the wait for the standby was cancelled; it may not have the change".into()))
         }
         Ok(_) => {
-            client.in_transaction = false;
+            client.line.in_transaction.store(false, Ordering::SeqCst);
             Ok(())
         }
         Err(error) if unanswered => Err(Error::Unknown(error.to_string())),
@@ -431,7 +506,7 @@ async fn open(client: &tokio_postgres::Client, begin: &str) -> Result<(), Error>
 }
 
 fn client_of(tx: &mut Tx) -> Result<&mut Client, Error> {
-    match &mut tx.0 {
+    match &mut tx.conn {
         Conn::Postgres(client) => Ok(client),
         Conn::Sqlite(_) => Err(Error::defect("not a PostgreSQL transaction")),
     }
@@ -455,6 +530,7 @@ pub(super) async fn execute(client: &mut Client, sql: &str, args: &[Arg<'_>]) ->
     let deadline = client.deadline;
     let asked = client.send(sql, |client, statement| async move { client.execute(&statement, &args).await });
     let answer = in_time(deadline, asked).await;
+    client.changed |= !matches!(answer, Ok(0));
     client.note(answer)
 }
 
@@ -464,7 +540,9 @@ pub(super) async fn all<T>(
     args: &[Arg<'_>],
     read: impl Fn(&mut Row<'_>) -> Result<T, Error>,
 ) -> Result<Vec<T>, Error> {
-    rows(client, sql, args).await?.iter().map(|row| read(&mut Row::postgres(row))).collect()
+    let rows = rows(client, sql, args).await?;
+    client.changed |= !rows.is_empty() && !sql.starts_with("SELECT"); // RETURNING
+    rows.iter().map(|row| read(&mut Row::postgres(row))).collect()
 }
 
 /// Which database a URL means, without how to get in.

@@ -1,7 +1,7 @@
 //! SQLite: one writer that commits many waiting jobs at once, and readers that never wait for it.
 
 use super::value::{Arg, Row};
-use super::{Conn, Options, Purpose, Tx, migrate};
+use super::{Conn, Notes, Options, Purpose, Tx, migrate};
 use crate::Error;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -143,14 +143,14 @@ impl Sqlite {
         let building = matches!(purpose, Purpose::Build(_));
         let access = if building { Access::Build } else { Access::Change(options) };
         let writer = connect(path, access)?;
-        let mut tx = Tx(Conn::Sqlite(writer));
+        let mut tx = Tx::new(Conn::Sqlite(writer));
         migrate::sqlite(&mut tx, purpose)?;
 
         let readers = if in_memory || building {
             None // the first lives in its one connection, and the second would lock others out
         } else {
             let idle = (0..READERS)
-                .map(|_| Ok(Tx(Conn::Sqlite(connect(path, Access::Look)?))))
+                .map(|_| Ok(Tx::new(Conn::Sqlite(connect(path, Access::Look)?))))
                 .collect::<Result<_, Error>>()?;
             Some(Arc::new(Readers { idle: Mutex::new(idle), permits: Arc::new(Semaphore::new(READERS)) }))
         };
@@ -321,7 +321,7 @@ impl std::fmt::Display for Durability {
 
 /// One consistent view of all data, in a database that is left as it is.
 pub(super) fn open_snapshot(path: &str) -> Result<Tx, Error> {
-    let mut tx = Tx(Conn::Sqlite(connect(path, Access::Look)?));
+    let mut tx = Tx::new(Conn::Sqlite(connect(path, Access::Look)?));
     run(&mut tx, "BEGIN")?;
     Ok(tx)
 }
@@ -408,6 +408,7 @@ fn write_loop(mut tx: Tx, mut queue: mpsc::Receiver<Message>, checkpointer: Opti
         let committed = commit_together(&mut tx, &mut batch, &mut careful);
         if let Err(error) = &committed {
             tracing::error!(%error, jobs = batch.len(), "a commit failed");
+            *tx.notes() = Notes::default();
             drop(run(&mut tx, "ROLLBACK")); // may have been rolled back already
             if let (Error::Unknown(_), Err(error)) = (error, overwrite_failed_commit(&mut tx)) {
                 tracing::error!(%error, "until the next commit, a crash may bring the failed one back");
@@ -438,6 +439,7 @@ fn commit_together(tx: &mut Tx, batch: &mut [Box<dyn Job>], careful: &mut u32) -
         if leave_nothing_to_undo(tx, batch)? {
             return commit(tx);
         }
+        *tx.notes() = Notes::default();
         run(tx, "ROLLBACK")?;
         run(tx, "BEGIN IMMEDIATE")?;
         *careful = CAREFUL;
@@ -445,7 +447,9 @@ fn commit_together(tx: &mut Tx, batch: &mut [Box<dyn Job>], careful: &mut u32) -
     *careful -= 1;
     for job in batch {
         run(tx, "SAVEPOINT job")?;
+        let before = tx.notes().clone();
         if !job.run(tx) {
+            *tx.notes() = before;
             // A full disk can end the whole transaction; then this fails, and with it the batch.
             run(tx, "ROLLBACK TO job")?;
         }
@@ -458,6 +462,8 @@ fn commit_together(tx: &mut Tx, batch: &mut [Box<dyn Job>], careful: &mut u32) -
 /// it now, but who recovers the WAL after a crash does. A full disk is found out earlier, in writing.
 fn commit(tx: &mut Tx) -> Result<(), Error> {
     use rusqlite::ErrorCode::{DatabaseCorrupt, OutOfMemory, SystemIoFailure};
+    finish(Box::pin(tx.settle()))?;
+    *tx.notes() = Notes::default();
     let mut statement = sqlite_of(tx)?.prepare_cached("COMMIT")?;
     statement.execute([]).map(drop).map_err(|error| match error.sqlite_error_code() {
         Some(SystemIoFailure | OutOfMemory | DatabaseCorrupt) => Error::Unknown(error.to_string()),
@@ -488,7 +494,7 @@ fn leave_nothing_to_undo(tx: &mut Tx, batch: &mut [Box<dyn Job>]) -> Result<bool
 }
 
 fn sqlite_of(tx: &mut Tx) -> Result<&mut Connection, Error> {
-    match &mut tx.0 {
+    match &mut tx.conn {
         Conn::Sqlite(conn) => Ok(conn),
         Conn::Postgres(_) => Err(Error::defect("not a SQLite transaction")),
     }

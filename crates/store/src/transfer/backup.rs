@@ -109,7 +109,7 @@ async fn open_backup(path: &Path, progress: &mut Progress<'_>) -> Result<(Tx, Pl
     if field(USER_VERSION_AT) != checksum(path)? {
         return Err(said("is damaged: its checksum does not fit. Use another backup"));
     }
-    let mut tx = Tx(Conn::Sqlite(sqlite::connect(text(path)?, Access::Sealed)?));
+    let mut tx = Tx::new(Conn::Sqlite(sqlite::connect(text(path)?, Access::Sealed)?));
     for (check, fine) in [("PRAGMA integrity_check", Some("ok")), ("PRAGMA foreign_key_check", None)] {
         let answer = tx.first(check, args![], |row| row.next::<String>()).await?;
         if answer.as_deref() != fine {

@@ -91,7 +91,7 @@ impl Plan {
     pub(super) async fn read_sequences(&self, tx: &mut Tx) -> Result<Vec<(String, i64)>, Error> {
         let mut last = Vec::new();
         for name in &self.sequences {
-            let sql = match &tx.0 {
+            let sql = match &tx.conn {
                 Conn::Sqlite(_) => format!("SELECT value FROM sequences WHERE name = '{name}'"),
                 Conn::Postgres(_) => format!(
                     "SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM \"{name}_id\""
@@ -107,7 +107,7 @@ impl Plan {
 /// Let ids go on from where they were.
 pub(super) async fn write_sequences(tx: &mut Tx, last: &[(String, i64)]) -> Result<(), Error> {
     for (name, value) in last {
-        match &tx.0 {
+        match &tx.conn {
             Conn::Sqlite(_) => {
                 let sql = "UPDATE sequences SET value = $2 WHERE name = $1";
                 tx.execute(sql, args![name, *value]).await?;

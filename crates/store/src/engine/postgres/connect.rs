@@ -6,8 +6,8 @@ use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::ready;
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -57,22 +57,24 @@ impl Drop for Connection {
 
 /// Prepared statements, by their texts.
 #[derive(Default)]
-pub(super) struct Statements(HashMap<String, Statement>);
+pub(super) struct Statements(Mutex<HashMap<String, Statement>>);
 
 impl Statements {
     pub(super) async fn prepare(
-        &mut self,
+        &self,
         client: &tokio_postgres::Client,
         sql: &str,
     ) -> Result<Statement, tokio_postgres::Error> {
-        if let Some(statement) = self.0.get(sql) {
+        let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(statement) = known().get(sql) {
             return Ok(statement.clone());
         }
         let statement = client.prepare(sql).await?;
-        if self.0.len() >= STATEMENTS {
-            self.0.clear();
+        let mut known = known();
+        if known.len() >= STATEMENTS {
+            known.clear();
         }
-        self.0.insert(sql.to_owned(), statement.clone());
+        known.insert(sql.to_owned(), statement.clone());
         Ok(statement)
     }
 }

@@ -1,0 +1,205 @@
+//! Changes that share a transaction: one commit and one wait for the disk for many, and statements that go out side by
+//! side, of which each alone would wait for its own answers.
+
+use super::{Postgres, client_of, commit, lock, open};
+use crate::{Error, Scope, Tx};
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, join_all};
+use std::collections::VecDeque;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// As many jobs share a transaction.
+const JOBS: usize = 32;
+/// As many crews work at a time: enough to keep several of the server's processors busy, and so few that jobs meet.
+const CREWS: usize = 3;
+/// A crew that takes longer waits for a lock, a disk or a standby, and another one takes its place.
+const SLOW: Duration = Duration::from_millis(100);
+/// As many jobs go alone once a transaction of several had to be undone: others like the culprit may follow.
+const CAREFUL: usize = 16;
+
+/// Jobs that nobody has begun, and who works on them.
+#[derive(Default)]
+pub(super) struct Waiting {
+    jobs: VecDeque<(Scope, Box<dyn Job>)>,
+    crews: usize,
+    careful: usize,
+}
+
+impl Waiting {
+    /// The next jobs, all of one scope: it is the transaction's.
+    fn take(&mut self) -> Option<(Scope, Vec<Box<dyn Job>>)> {
+        let (scope, first) = self.jobs.pop_front()?;
+        let mut taken = vec![first];
+        if self.careful > 0 {
+            self.careful -= 1;
+            return Some((scope, taken));
+        }
+        let (mut kept, mut left) = (VecDeque::new(), std::mem::take(&mut self.jobs));
+        while taken.len() < JOBS
+            && let Some((theirs, job)) = left.pop_front()
+        {
+            if theirs == scope { taken.push(job) } else { kept.push_back((theirs, job)) }
+        }
+        kept.append(&mut left);
+        self.jobs = kept;
+        Some((scope, taken))
+    }
+}
+
+/// A change that waits for its turn, and is answered after the commit.
+trait Job: Send {
+    /// Run in a transaction that it shares: the statements that are still to be sent. An error undoes the transaction.
+    fn run(&mut self, tx: Tx) -> BoxFuture<'_, Result<Vec<super::Waiting>, Error>>;
+    /// Answer, with the commit's outcome.
+    fn answer(self: Box<Self>, committed: Result<(), Error>);
+    /// Run in a transaction of its own, and answer.
+    fn alone(self: Box<Self>, db: Postgres, scope: Scope) -> BoxFuture<'static, ()>;
+}
+
+struct Pending<I, T, E, F> {
+    input: I,
+    job: F,
+    outcome: Option<Result<T, E>>,
+    reply: oneshot::Sender<Result<T, E>>,
+}
+
+impl<I, T, E, F> Job for Pending<I, T, E, F>
+where
+    F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
+    I: Send + Sync + 'static,
+    T: Send + 'static,
+    E: From<Error> + Send + 'static,
+{
+    fn run(&mut self, mut tx: Tx) -> BoxFuture<'_, Result<Vec<super::Waiting>, Error>> {
+        Box::pin(async move {
+            let ran = AssertUnwindSafe((self.job)(&self.input, &mut tx)).catch_unwind().await;
+            let client = client_of(&mut tx)?;
+            let outcome = ran.map_err(|_| Error::defect("a store job panicked"))?;
+            if let Some(error) = client.failure.take() {
+                return Err(error);
+            }
+            if outcome.is_err() && client.changed {
+                return Err(Error::Retry("a job has left something to undo".into()));
+            }
+            self.outcome = Some(outcome);
+            Ok(std::mem::take(&mut client.waiting))
+        })
+    }
+
+    fn answer(self: Box<Self>, committed: Result<(), Error>) {
+        let Pending { outcome, reply, .. } = *self;
+        // A refusal may rest on a neighbour's row, so it falls with the commit too.
+        let outcome = match (committed, outcome) {
+            (Ok(()), Some(outcome)) => outcome,
+            (Ok(()), None) => Err(Error::defect("a job was answered before it ran").into()),
+            (Err(error), _) => Err(error.into()),
+        };
+        drop(reply.send(outcome)); // nobody may be waiting any more
+    }
+
+    fn alone(self: Box<Self>, db: Postgres, scope: Scope) -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            let Pending { input, job, reply, .. } = *self;
+            let ran = AssertUnwindSafe(db.insist(scope, &input, &job)).catch_unwind().await;
+            let outcome = ran.unwrap_or_else(|_| Err(Error::defect("a store job panicked").into()));
+            drop(reply.send(outcome));
+        })
+    }
+}
+
+impl Postgres {
+    pub(in crate::engine) async fn write_together<I, T, E, F>(
+        &self,
+        scope: Scope,
+        input: I,
+        job: F,
+    ) -> Result<T, E>
+    where
+        F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        if self.as_owner {
+            return self.write(scope, input, job).await;
+        }
+        let (reply, answer) = oneshot::channel();
+        let job = Box::new(Pending { input, job, outcome: None, reply });
+        lock(&self.waiting).jobs.push_back((scope, job));
+        self.send_a_crew();
+        answer.await.unwrap_or_else(|_| Err(Error::defect("a job was lost").into()))
+    }
+
+    /// Jobs do not wait for a crew while there is a place for one.
+    fn send_a_crew(&self) {
+        let mut waiting = lock(&self.waiting);
+        if waiting.jobs.is_empty() || waiting.crews == CREWS {
+            return;
+        }
+        waiting.crews += 1;
+        drop(waiting);
+        let db = self.clone();
+        self.changes.spawn(async move { db.work().await });
+    }
+
+    async fn work(&self) {
+        loop {
+            let next = {
+                let mut waiting = lock(&self.waiting);
+                let next = waiting.take();
+                waiting.crews -= usize::from(next.is_none());
+                next
+            };
+            let Some((scope, jobs)) = next else { return };
+            let mut changing = std::pin::pin!(self.change_together(scope, jobs));
+            if tokio::time::timeout(SLOW, &mut changing).await.is_err() {
+                lock(&self.waiting).crews -= 1;
+                self.send_a_crew();
+                return changing.await;
+            }
+        }
+    }
+
+    async fn change_together(&self, scope: Scope, mut jobs: Vec<Box<dyn Job>>) {
+        if jobs.len() > 1 {
+            match self.one_commit(scope, &mut jobs).await {
+                Ok(()) => return jobs.into_iter().for_each(|job| job.answer(Ok(()))),
+                Err(error @ Error::Unknown(_)) => {
+                    return jobs.into_iter().for_each(|job| job.answer(Err(error.clone())));
+                }
+                Err(error) => {
+                    tracing::debug!(%error, jobs = jobs.len(), "changes go one by one");
+                    lock(&self.waiting).careful = CAREFUL;
+                }
+            }
+        }
+        join_all(jobs.into_iter().map(|job| job.alone(self.clone(), scope))).await;
+    }
+
+    async fn one_commit(&self, scope: Scope, jobs: &mut [Box<dyn Job>]) -> Result<(), Error> {
+        let mut tx = self.begin_change(scope, jobs.len()).await?;
+        let client = client_of(&mut tx)?;
+        if let Some(begin) = client.begin.take() {
+            open(&client.get()?.client, &begin).await?;
+        }
+        let mut running = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            running.push(job.run(tx.beside()?));
+        }
+        let ran: Result<Vec<_>, Error> = join_all(running).await.into_iter().collect();
+        match ran {
+            Ok(waiting) => {
+                client_of(&mut tx)?.waiting.extend(waiting.into_iter().flatten());
+                commit(tx).await
+            }
+            Err(error) => {
+                // Answered before the jobs go on: the names that they hold are free then.
+                client_of(&mut tx)?.batch("ROLLBACK").await?;
+                super::ended(&mut tx)?;
+                Err(error)
+            }
+        }
+    }
+}
