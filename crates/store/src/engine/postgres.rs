@@ -16,6 +16,7 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use together::Kind;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_postgres::Statement;
 use tokio_postgres::error::{DbError, Severity};
@@ -46,8 +47,8 @@ pub(super) struct Postgres {
     pool: Pool<Cluster>,
     places: Arc<Semaphore>,
     changes: TaskTracker,
-    /// Changes that may share a transaction.
-    waiting: Arc<Mutex<together::Waiting>>,
+    /// Changes that may share a transaction, and look-ups that may.
+    waiting: Arc<(Mutex<together::Waiting>, Mutex<together::Waiting>)>,
     lanes: Lanes,
     /// Tools work as the role that signed in and take the time they need.
     as_owner: bool,
@@ -324,14 +325,24 @@ impl Postgres {
         }
     }
 
+    pub(super) async fn write_together<I, T, E, F>(&self, scope: Scope, input: I, job: F) -> Result<T, E>
+    where
+        F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        self.together(Kind::Change, scope, input, job).await
+    }
+
     pub(super) async fn look_up<I, T, E, F>(&self, scope: Scope, input: I, job: F) -> Result<T, E>
     where
-        F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync,
-        I: Send + Sync,
-        T: Send,
-        E: From<Error> + Send,
+        F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
     {
-        self.look(LOOK_UP, scope, input, job).await
+        self.together(Kind::LookUp, scope, input, job).await
     }
 
     pub(super) async fn read<I, T, E, F>(&self, scope: Scope, input: I, job: F) -> Result<T, E>
@@ -341,10 +352,10 @@ impl Postgres {
         T: Send,
         E: From<Error> + Send,
     {
-        self.look(READ, scope, input, job).await
+        self.look(READ, scope, &input, &job).await
     }
 
-    async fn look<I, T, E, F>(&self, begin: &str, scope: Scope, input: I, job: F) -> Result<T, E>
+    async fn look<I, T, E, F>(&self, begin: &str, scope: Scope, input: &I, job: &F) -> Result<T, E>
     where
         F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync,
         I: Send + Sync,
@@ -353,7 +364,7 @@ impl Postgres {
     {
         let mut tries = Tries::new();
         loop {
-            match self.look_once(begin, scope, &input, &job).await {
+            match self.look_once(begin, scope, input, job).await {
                 Ok(outcome) => return outcome,
                 Err(error) => tries.again(self, error).await?,
             }

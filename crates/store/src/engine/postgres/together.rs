@@ -1,12 +1,13 @@
-//! Changes that share a transaction: one commit and one wait for the disk for many, and statements that go out side by
-//! side, of which each alone would wait for its own answers.
+//! Changes that share a transaction, and look-ups that share a snapshot: one beginning and end for many, one wait for the
+//! disk, and statements that go out side by side, of which each alone would wait for its own answers.
 
-use super::{Postgres, client_of, commit, lock, open};
+use super::{LOOK_UP, Postgres, client_of, commit, lock, open, rollback};
 use crate::{Error, Scope, Tx};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
 use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
+use std::sync::Mutex;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -19,7 +20,14 @@ const SLOW: Duration = Duration::from_millis(100);
 /// As many jobs go alone once a transaction of several had to be undone: others like the culprit may follow.
 const CAREFUL: usize = 16;
 
-/// Jobs that nobody has begun, and who works on them.
+/// What jobs do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Change,
+    LookUp,
+}
+
+/// Jobs of a kind that nobody has begun, and who works on them.
 #[derive(Default)]
 pub(super) struct Waiting {
     jobs: VecDeque<(Scope, Box<dyn Job>)>,
@@ -48,17 +56,18 @@ impl Waiting {
     }
 }
 
-/// A change that waits for its turn, and is answered after the commit.
+/// A job that waits for its turn, and is answered after the transaction.
 trait Job: Send {
     /// Run in a transaction that it shares: the statements that are still to be sent. An error undoes the transaction.
     fn run(&mut self, tx: Tx) -> BoxFuture<'_, Result<Vec<super::Waiting>, Error>>;
-    /// Answer, with the commit's outcome.
-    fn answer(self: Box<Self>, committed: Result<(), Error>);
+    /// Answer, with the transaction's outcome.
+    fn answer(self: Box<Self>, ended: Result<(), Error>);
     /// Run in a transaction of its own, and answer.
     fn alone(self: Box<Self>, db: Postgres, scope: Scope) -> BoxFuture<'static, ()>;
 }
 
 struct Pending<I, T, E, F> {
+    kind: Kind,
     input: I,
     job: F,
     outcome: Option<Result<T, E>>,
@@ -88,10 +97,10 @@ where
         })
     }
 
-    fn answer(self: Box<Self>, committed: Result<(), Error>) {
+    fn answer(self: Box<Self>, ended: Result<(), Error>) {
         let Pending { outcome, reply, .. } = *self;
         // A refusal may rest on a neighbour's row, so it falls with the commit too.
-        let outcome = match (committed, outcome) {
+        let outcome = match (ended, outcome) {
             (Ok(()), Some(outcome)) => outcome,
             (Ok(()), None) => Err(Error::defect("a job was answered before it ran").into()),
             (Err(error), _) => Err(error.into()),
@@ -101,8 +110,14 @@ where
 
     fn alone(self: Box<Self>, db: Postgres, scope: Scope) -> BoxFuture<'static, ()> {
         Box::pin(async move {
-            let Pending { input, job, reply, .. } = *self;
-            let ran = AssertUnwindSafe(db.insist(scope, &input, &job)).catch_unwind().await;
+            let Pending { kind, input, job, reply, .. } = *self;
+            let ran = async {
+                match kind {
+                    Kind::Change => db.insist(scope, &input, &job).await,
+                    Kind::LookUp => db.look(LOOK_UP, scope, &input, &job).await,
+                }
+            };
+            let ran = AssertUnwindSafe(ran).catch_unwind().await;
             let outcome = ran.unwrap_or_else(|_| Err(Error::defect("a store job panicked").into()));
             drop(reply.send(outcome));
         })
@@ -110,8 +125,9 @@ where
 }
 
 impl Postgres {
-    pub(in crate::engine) async fn write_together<I, T, E, F>(
+    pub(super) async fn together<I, T, E, F>(
         &self,
+        kind: Kind,
         scope: Scope,
         input: I,
         job: F,
@@ -122,64 +138,76 @@ impl Postgres {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        if self.as_owner {
-            return self.write(scope, input, job).await;
-        }
         let (reply, answer) = oneshot::channel();
-        let job = Box::new(Pending { input, job, outcome: None, reply });
-        lock(&self.waiting).jobs.push_back((scope, job));
-        self.send_a_crew();
+        let job = Box::new(Pending { kind, input, job, outcome: None, reply });
+        lock(self.queue(kind)).jobs.push_back((scope, job));
+        self.send_a_crew(kind);
         answer.await.unwrap_or_else(|_| Err(Error::defect("a job was lost").into()))
     }
 
+    fn queue(&self, kind: Kind) -> &Mutex<Waiting> {
+        match kind {
+            Kind::Change => &self.waiting.0,
+            Kind::LookUp => &self.waiting.1,
+        }
+    }
+
     /// Jobs do not wait for a crew while there is a place for one.
-    fn send_a_crew(&self) {
-        let mut waiting = lock(&self.waiting);
+    fn send_a_crew(&self, kind: Kind) {
+        let mut waiting = lock(self.queue(kind));
         if waiting.jobs.is_empty() || waiting.crews == CREWS {
             return;
         }
         waiting.crews += 1;
         drop(waiting);
         let db = self.clone();
-        self.changes.spawn(async move { db.work().await });
+        self.changes.spawn(async move { db.work(kind).await });
     }
 
-    async fn work(&self) {
+    async fn work(&self, kind: Kind) {
         loop {
             let next = {
-                let mut waiting = lock(&self.waiting);
+                let mut waiting = lock(self.queue(kind));
                 let next = waiting.take();
                 waiting.crews -= usize::from(next.is_none());
                 next
             };
             let Some((scope, jobs)) = next else { return };
-            let mut changing = std::pin::pin!(self.change_together(scope, jobs));
-            if tokio::time::timeout(SLOW, &mut changing).await.is_err() {
-                lock(&self.waiting).crews -= 1;
-                self.send_a_crew();
-                return changing.await;
+            let mut working = std::pin::pin!(self.work_on(kind, scope, jobs));
+            if tokio::time::timeout(SLOW, &mut working).await.is_err() {
+                lock(self.queue(kind)).crews -= 1;
+                self.send_a_crew(kind);
+                return working.await;
             }
         }
     }
 
-    async fn change_together(&self, scope: Scope, mut jobs: Vec<Box<dyn Job>>) {
+    async fn work_on(&self, kind: Kind, scope: Scope, mut jobs: Vec<Box<dyn Job>>) {
         if jobs.len() > 1 {
-            match self.one_commit(scope, &mut jobs).await {
+            match self.one_transaction(kind, scope, &mut jobs).await {
                 Ok(()) => return jobs.into_iter().for_each(|job| job.answer(Ok(()))),
                 Err(error @ Error::Unknown(_)) => {
                     return jobs.into_iter().for_each(|job| job.answer(Err(error.clone())));
                 }
                 Err(error) => {
-                    tracing::debug!(%error, jobs = jobs.len(), "changes go one by one");
-                    lock(&self.waiting).careful = CAREFUL;
+                    tracing::debug!(%error, jobs = jobs.len(), "jobs go one by one");
+                    lock(self.queue(kind)).careful = CAREFUL;
                 }
             }
         }
         join_all(jobs.into_iter().map(|job| job.alone(self.clone(), scope))).await;
     }
 
-    async fn one_commit(&self, scope: Scope, jobs: &mut [Box<dyn Job>]) -> Result<(), Error> {
-        let mut tx = self.begin_change(scope, jobs.len()).await?;
+    async fn one_transaction(
+        &self,
+        kind: Kind,
+        scope: Scope,
+        jobs: &mut [Box<dyn Job>],
+    ) -> Result<(), Error> {
+        let mut tx = match kind {
+            Kind::Change => self.begin_change(scope, jobs.len()).await?,
+            Kind::LookUp => self.begin(LOOK_UP, scope, None, jobs.len()).await?,
+        };
         let client = client_of(&mut tx)?;
         if let Some(begin) = client.begin.take() {
             open(&client.get()?.client, &begin).await?;
@@ -189,12 +217,13 @@ impl Postgres {
             running.push(job.run(tx.beside()?));
         }
         let ran: Result<Vec<_>, Error> = join_all(running).await.into_iter().collect();
-        match ran {
-            Ok(waiting) => {
+        match (ran, kind) {
+            (Ok(waiting), Kind::Change) => {
                 client_of(&mut tx)?.waiting.extend(waiting.into_iter().flatten());
                 commit(tx).await
             }
-            Err(error) => {
+            (Ok(_), Kind::LookUp) => rollback(tx),
+            (Err(error), _) => {
                 // Answered before the jobs go on: the names that they hold are free then.
                 client_of(&mut tx)?.batch("ROLLBACK").await?;
                 super::ended(&mut tx)?;
