@@ -318,3 +318,44 @@ async fn a_failing_job_harms_no_neighbour() {
     }
     assert_eq!(numbers(&db, Scope::System, "SELECT n FROM kept ORDER BY n").await.unwrap(), expected);
 }
+
+/// The same on PostgreSQL, where they take turns in a transaction.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failing_job_harms_no_neighbour_in_a_shared_transaction() {
+    if !postgres_is_here() {
+        return;
+    }
+    let db = Db::open(&postgres().await).await.unwrap();
+    let fails_late = |n: i64| n % 7 == 3;
+    let fails_early = |n: i64| n % 7 == 5;
+    let mut expected = Vec::new();
+    for round in 0..9 {
+        let jobs = (round * 64..(round + 1) * 64).map(|n| {
+            db.write_together(Scope::System, n, move |&n, tx| {
+                Box::pin(async move {
+                    if fails_early(n) {
+                        return Err(Error::defect("early"));
+                    }
+                    let name = format!("partner {n}");
+                    let sql = "INSERT INTO partners (id, name, name_key, suspended, created_at)
+                               VALUES ($1, $2, $3, FALSE, $1)";
+                    let row = args![n, &name, &name];
+                    if n % 2 == 0 {
+                        tx.later(sql, row).await?
+                    } else {
+                        tx.execute(sql, row).await.map(drop)?
+                    }
+                    if fails_late(n) && round % 3 == 0 { Err(Error::defect("late")) } else { Ok(n) }
+                })
+            })
+        });
+        for (n, outcome) in (round * 64..).zip(join_all(jobs).await) {
+            let stays = !fails_early(n) && (!fails_late(n) || round % 3 != 0);
+            assert_eq!(outcome.ok(), stays.then_some(n), "{n}");
+            expected.extend(stays.then_some(n));
+        }
+    }
+    assert_eq!(numbers(&db, Scope::System, "SELECT id FROM partners ORDER BY id").await.unwrap(), expected);
+    let shared = "SELECT COUNT(*) - COUNT(DISTINCT xmin::text) FROM partners";
+    assert!(numbers(&db, Scope::System, shared).await.unwrap()[0] > 0, "no job shared a transaction");
+}

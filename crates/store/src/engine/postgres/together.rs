@@ -6,6 +6,7 @@ use crate::{Error, Scope, Tx};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
 use std::collections::VecDeque;
+use std::fmt::Write;
 use std::panic::AssertUnwindSafe;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -219,7 +220,7 @@ impl Postgres {
         let ran: Result<Vec<_>, Error> = join_all(running).await.into_iter().collect();
         match (ran, kind) {
             (Ok(waiting), Kind::Change) => {
-                client_of(&mut tx)?.waiting.extend(waiting.into_iter().flatten());
+                client_of(&mut tx)?.waiting = gather(waiting.into_iter().flatten().collect());
                 commit(tx).await
             }
             (Ok(_), Kind::LookUp) => rollback(tx),
@@ -231,4 +232,46 @@ impl Postgres {
             }
         }
     }
+}
+
+/// Rows for the same table go out in one statement. What is no such row goes first: it makes room for them, if anything.
+fn gather(waiting: Vec<super::Waiting>) -> Vec<super::Waiting> {
+    let (mut rows, mut gathered): (Vec<Vec<super::Waiting>>, Vec<super::Waiting>) = Default::default();
+    for statement in waiting {
+        let is_row = statement.sql.starts_with("INSERT INTO") && !statement.sql.contains("ON CONFLICT");
+        match rows.iter_mut().find(|rows| rows[0].sql == statement.sql) {
+            _ if !is_row => gathered.push(statement),
+            Some(rows) => rows.push(statement),
+            None => rows.push(vec![statement]),
+        }
+    }
+    for mut rows in rows {
+        while !rows.is_empty() {
+            // Powers of two, so that there are few texts to prepare.
+            let left = rows.split_off(1 << rows.len().ilog2());
+            gathered.push(in_one(std::mem::replace(&mut rows, left)));
+        }
+    }
+    gathered
+}
+
+/// One `INSERT` for several that have the same text.
+fn in_one(rows: Vec<super::Waiting>) -> super::Waiting {
+    let mut sql = rows[0].sql.clone();
+    let values = sql.rfind("VALUES ").map_or(String::new(), |at| sql[at + "VALUES ".len()..].to_owned());
+    let mut args = Vec::new();
+    for row in rows {
+        if !args.is_empty() {
+            sql.push_str(", ");
+            let mut pieces = values.split('$');
+            sql.push_str(pieces.next().unwrap_or_default());
+            for piece in pieces {
+                let digits = piece.find(|c: char| !c.is_ascii_digit()).unwrap_or(piece.len());
+                let number = piece[..digits].parse::<usize>().unwrap_or_default() + args.len();
+                let _ = write!(sql, "${number}{}", &piece[digits..]);
+            }
+        }
+        args.extend(row.args);
+    }
+    super::Waiting { sql, args }
 }
