@@ -78,8 +78,12 @@ const COLUMNS: &str =
 /// # Errors
 /// [`Error`] of the store.
 pub async fn next_place(tx: &mut Tx, partner: PartnerId, lane: i64) -> Result<(Head, i64), Error> {
-    let known =
-        tx.notes().heads.get_mut(&(partner, lane)).map(|place| (place.head.clone(), place.ids.pop_front()));
+    let known = tx.notes().heads.get_mut(&(partner, lane)).map(|place| {
+        if place.head.seq == 0 {
+            place.ids.clear(); // asked again, for an id behind that of the event that tells of this chain
+        }
+        (place.head.clone(), place.ids.pop_front())
+    });
     if let Some((head, id)) = known {
         let id = match id {
             Some(id) => id,
