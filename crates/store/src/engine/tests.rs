@@ -341,9 +341,9 @@ async fn a_failing_job_harms_no_neighbour_in_a_shared_transaction() {
                                VALUES ($1, $2, $3, FALSE, $1)";
                     let row = args![n, &name, &name];
                     if n % 2 == 0 {
-                        tx.later(sql, row).await?
+                        tx.later(sql, row).await?;
                     } else {
-                        tx.execute(sql, row).await.map(drop)?
+                        tx.execute(sql, row).await?;
                     }
                     if fails_late(n) && round % 3 == 0 { Err(Error::defect("late")) } else { Ok(n) }
                 })
