@@ -110,8 +110,8 @@ impl From<Violations> for Problem {
 impl From<app::Error> for Problem {
     fn from(error: app::Error) -> Self {
         use app::Error::{
-            Assignments, Billing, BillsUnavailable, Conflict, Directory, DirectoryUnavailable, Forbidden,
-            Internal, Invalid, KeyReused, LastAdmin, NotFound, OutcomeUnknown, Parameters,
+            Assignments, BillDamaged, Billing, BillsUnavailable, Conflict, Directory, DirectoryUnavailable,
+            Forbidden, Internal, Invalid, KeyReused, LastAdmin, NotFound, OutcomeUnknown, Parameters,
             PreconditionFailed, StillRunning, Unauthorized, Unavailable,
         };
         match error {
@@ -128,6 +128,12 @@ impl From<app::Error> for Problem {
                 tracing::error!(%error, "answered 503");
                 let said = "the object store of bills cannot be reached just now; repeat the request";
                 Problem::new(StatusCode::SERVICE_UNAVAILABLE, said)
+            }
+            BillDamaged(_) => {
+                tracing::error!(%error, "answered 500");
+                let said =
+                    "this file is not the one that was published; whoever runs this server can put that back";
+                Problem::new(StatusCode::INTERNAL_SERVER_ERROR, said)
             }
             PreconditionFailed => Problem::new(StatusCode::PRECONDITION_FAILED, error.to_string()),
             Invalid(violations) => violations.into(),

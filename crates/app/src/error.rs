@@ -37,6 +37,9 @@ pub enum Error {
     /// The object store that bills are in cannot be asked just now. The text is for the log only.
     #[error("the object store of bills is not available: {0}")]
     BillsUnavailable(String),
+    /// A bill is not what was published. The text is for the log only.
+    #[error("a bill is not what was published: {0}")]
+    BillDamaged(String),
     /// The directory of Azure tenants cannot be asked just now. Nothing was written.
     #[error(
         "the directory of Azure tenants cannot be reached just now; nothing was written, repeat the request"

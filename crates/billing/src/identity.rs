@@ -43,23 +43,45 @@ pub(crate) fn tag_of(key: &[u8; KEY]) -> [u8; TAG] {
     [key[TAG_AT], key[TAG_AT + 1], key[TAG_AT + 2], key[TAG_AT + 3]]
 }
 
+/// What tells invoices apart, nearly always; all zeros for none.
+pub(crate) type Invoice = [u8; 2];
+/// Where in a key it is.
+const INVOICE_AT: usize = TAG_AT + TAG;
+
+/// That of an invoice's number, in any case.
+pub(crate) fn invoice(number: &[u8]) -> Invoice {
+    match number.trim_ascii().to_ascii_lowercase() {
+        none if none.is_empty() => Invoice::default(),
+        number => {
+            let digest = twox_hash::XxHash3_128::oneshot(&number).to_be_bytes();
+            [digest[0], digest[1] | 1]
+        }
+    }
+}
+
+/// That in a key.
+pub(crate) fn invoice_of(key: &[u8; KEY]) -> Invoice {
+    [key[INVOICE_AT], key[INVOICE_AT + 1]]
+}
+
 /// What is kept from one line to the next, to be quicker with it.
 #[derive(Default)]
 pub(crate) struct Scratch {
     text: Vec<u8>,
     /// The first and last day of the charge as the last line had them: mostly those of the next.
     days: [(Vec<u8>, u32); 2],
+    invoice: (Vec<u8>, Invoice),
 }
 
-/// The key of a line: day, subscription, meter or product, by which a bill is ordered; the tenant's tag; and a digest of
-/// all that the line is known by.
+/// The key of a line: day, subscription, meter or product, by which a bill is ordered; the tenant's tag, the invoice's; and
+/// a digest of all that the line is known by.
 pub(crate) fn key(
     line: &Line<'_>,
     values: &Values,
     (tenant, tag): (&str, [u8; TAG]),
     scratch: &mut Scratch,
 ) -> [u8; KEY] {
-    let Scratch { text: scratch, days } = scratch;
+    let Scratch { text: scratch, days, invoice: (last_number, last_invoice) } = scratch;
     scratch.clear();
     scratch.extend_from_slice(tenant.as_bytes());
     scratch.extend_from_slice(&[0, line.layout.kind as u8]);
@@ -81,7 +103,14 @@ pub(crate) fn key(
         let length = text.len().min(8);
         key[at..at + length].copy_from_slice(&text[..length]);
     }
-    key[TAG_AT..TAG_AT + TAG].copy_from_slice(&tag);
+    key[TAG_AT..INVOICE_AT].copy_from_slice(&tag);
+    let number = line.get(Role::Invoice);
+    if last_number != number {
+        number.clone_into(last_number);
+        *last_invoice = invoice(number);
+    }
+    let digest_at = INVOICE_AT + last_invoice.len();
+    key[INVOICE_AT..digest_at].copy_from_slice(last_invoice);
 
     scratch.extend_from_slice(&values.day.to_le_bytes());
     for ((text, last), role) in days.iter_mut().zip([Role::ChargeStart, Role::ChargeEnd]) {
@@ -99,6 +128,6 @@ pub(crate) fn key(
     }
     scratch.extend_from_slice(values.currency.code().as_bytes());
     let digest = twox_hash::XxHash3_128::oneshot(scratch).to_be_bytes();
-    key[TAG_AT + TAG..].copy_from_slice(&digest[..KEY - TAG_AT - TAG]);
+    key[digest_at..].copy_from_slice(&digest[..KEY - digest_at]);
     key
 }

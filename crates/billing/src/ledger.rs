@@ -2,13 +2,13 @@
 
 use crate::amount::Amount;
 use crate::failure::Failure;
-use crate::identity::{TAG, tag, tag_of, tenant_id};
+use crate::identity::{Invoice, TAG, invoice, invoice_of, tag, tag_of, tenant_id};
 use crate::job::{FinalBill, Job};
 use crate::price::{NO_RULE, Prices};
 use crate::render::push_text;
 use crate::row::{KEY, Row};
 use crate::source::fault;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write as _};
 use std::path::Path;
@@ -62,6 +62,11 @@ pub(crate) fn push_own(what: &str, charge: Amount, currency: &str, out: &mut Vec
     let _ = writeln!(out, ",0,{currency},{charge},{currency},,,{what}");
 }
 
+/// Lines by their invoice.
+pub(crate) type Counts = BTreeMap<Invoice, u64>;
+/// Of lines that had none when they were billed.
+pub(crate) const NO_INVOICE: Invoice = [0; 2];
+
 /// The final bills of a month: their lines are billed already, whoever has their tenants now.
 pub(crate) struct Finals<'a> {
     bills: Vec<Final<'a>>,
@@ -73,18 +78,23 @@ pub(crate) struct Finals<'a> {
 
 struct Final<'a> {
     bill: &'a FinalBill,
-    /// Lines by tenant.
-    lines: HashMap<[u8; TAG], u64>,
+    /// Lines by tenant and invoice.
+    lines: HashMap<([u8; TAG], Invoice), u64>,
 }
 
 impl<'a> Finals<'a> {
     /// Looks through the ledgers of a job. `billed`: the tags of the tenants that somebody is billed for.
     pub(crate) fn of(job: &'a Job, billed: &HashSet<[u8; TAG]>) -> Result<Finals<'a>, Failure> {
         let mut finals = Finals { bills: Vec::new(), unbilled: HashMap::new(), found: AtomicU64::new(0) };
+        let wanted = job.invoice_id.as_ref().map(|number| invoice(number.as_bytes()));
         for bill in &job.final_bills {
             let (mut ledger, mut lines) = (Ledger::open(&bill.ledger)?, HashMap::new());
             while let Some(key) = ledger.next {
-                *lines.entry(tag_of(&key)).or_default() += 1;
+                let of = invoice_of(&key);
+                // Nobody looks for those of other invoices.
+                if wanted.is_none_or(|wanted| of == wanted || of == NO_INVOICE) {
+                    *lines.entry((tag_of(&key), of)).or_default() += 1;
+                }
                 if !billed.contains(&tag_of(&key)) {
                     *finals.unbilled.entry(key).or_default().get_mut() += 1;
                 }
@@ -100,18 +110,21 @@ impl<'a> Finals<'a> {
         !self.bills.is_empty()
     }
 
-    /// The lines of these tenants that are final, of which there are so many.
-    pub(crate) fn of_tenants(&self, tenants: &[String]) -> Result<(FinalLines<'_>, u64), Failure> {
-        let (mut ledgers, mut count) = (Vec::new(), 0);
+    /// The lines of these tenants that are final, and how many of each invoice there are.
+    pub(crate) fn of_tenants(&self, tenants: &[String]) -> Result<(FinalLines<'_>, Counts), Failure> {
+        let tags: HashSet<[u8; TAG]> = tenants.iter().map(|tenant| tag(&tenant_id(tenant))).collect();
+        let (mut ledgers, mut counts) = (Vec::new(), Counts::new());
         for Final { bill, lines } in &self.bills {
-            let of = |tenant: &String| lines.get(&tag(&tenant_id(tenant)));
-            let here: u64 = tenants.iter().filter_map(of).sum();
-            if here > 0 {
+            let mut has_some = false;
+            for ((_, invoice), count) in lines.iter().filter(|((tag, _), _)| tags.contains(tag)) {
+                *counts.entry(*invoice).or_default() += count;
+                has_some = true;
+            }
+            if has_some {
                 ledgers.push(Ledger::open(&bill.ledger)?);
-                count += here;
             }
         }
-        Ok((FinalLines { ledgers, found: &self.found }, count))
+        Ok((FinalLines { ledgers, found: &self.found }, counts))
     }
 
     /// Whether a line that nobody is billed for any more is billed already; it then counts no more.

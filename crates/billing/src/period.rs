@@ -29,6 +29,11 @@ impl BillingPeriod {
         date(self.year, self.month, 1)
     }
 
+    /// As `yyyymm`.
+    pub(crate) fn number(self) -> u32 {
+        self.year.unsigned_abs() as u32 * 100 + u32::from(self.month.unsigned_abs())
+    }
+
     /// The day after its last: the first day of the next month.
     pub fn end(self) -> Date {
         self.next().first_day()

@@ -26,6 +26,8 @@ pub(crate) struct Reading<'a> {
     pub(crate) job: &'a Job,
     pub(crate) prices: &'a Prices<'a>,
     finals: &'a Finals<'a>,
+    /// The month that is billed, as `yyyymm`.
+    month: u32,
     /// Each tenant's customer, by its id in lower case.
     tenants: HashMap<String, usize>,
     progress: &'a dyn Progress,
@@ -56,6 +58,8 @@ pub(crate) struct Worker<'a> {
     ids: HashMap<Box<[u8]>, usize>,
     tenants: Vec<Tenant>,
     pub(crate) totals: BTreeMap<Currency, Read>,
+    /// Lines of a day in the month that is billed.
+    pub(crate) in_period: u64,
     pub(crate) formula_mismatches: u64,
     pub(crate) total_mismatches: u64,
     /// Lines by invoice: those that count if it is the run's, or if that has none.
@@ -146,6 +150,7 @@ impl<'a> Reading<'a> {
             job,
             prices,
             finals,
+            month: job.period.number(),
             tenants,
             progress,
             bytes_read: Arc::default(),
@@ -345,6 +350,7 @@ impl<'a> Worker<'a> {
             ids: HashMap::new(),
             tenants: Vec::new(),
             totals: BTreeMap::new(),
+            in_period: 0,
             formula_mismatches: 0,
             total_mismatches: 0,
             invoices: BTreeMap::new(),
@@ -512,6 +518,7 @@ impl<'a> Worker<'a> {
         if values.tax.mantissa != 0 {
             total.tax += values.tax.into();
         }
+        self.in_period += u64::from(values.day / 100 == self.shared.month);
         self.formula_mismatches += u64::from(values.formula_mismatch);
         self.total_mismatches += u64::from(values.total_mismatch);
 
@@ -567,7 +574,9 @@ impl<'a> Worker<'a> {
             _ => [service, subscription, name],
         };
         let kind = line.layout.kind;
-        let head = Head { key, cost, currency: values.currency, priced, kind, day: values.day, names };
+        let member = u16::try_from(reader.member).unwrap_or(u16::MAX);
+        let head =
+            Head { key, cost, currency: values.currency, priced, kind, day: values.day, names, member };
         head.write(&mut rows[begin..]);
         self.spool.push(bill, begin, &key)
     }

@@ -23,7 +23,9 @@ pub(crate) const KEY: usize = 36;
 /// | 84–88 | day |
 /// | 88–112 | where in the cells the service, the subscription's id and its name begin, and their lengths |
 /// | 112–115 | the currency of the cost |
-pub(crate) const HEAD: usize = 115;
+/// | 115–117 | which file it is from; has no influence on the output |
+pub(crate) const HEAD: usize = MEMBER_AT + 2;
+const MEMBER_AT: usize = 115;
 
 /// A row as it was spooled.
 #[derive(Clone, Copy)]
@@ -39,6 +41,8 @@ pub(crate) struct Head {
     pub(crate) day: u32,
     /// Service, subscription's id, subscription's name: begin and length in the cells.
     pub(crate) names: [(u32, u32); 3],
+    /// The number of its file; of those beyond, the last that there can be.
+    pub(crate) member: u16,
 }
 
 impl Head {
@@ -55,7 +59,8 @@ impl Head {
         row[82] = self.priced.basis as u8;
         row[83] = u8::from(self.kind == Kind::Usage);
         row[84..88].copy_from_slice(&self.day.to_le_bytes());
-        row[112..115].copy_from_slice(self.currency.code().as_bytes());
+        row[112..MEMBER_AT].copy_from_slice(self.currency.code().as_bytes());
+        row[MEMBER_AT..HEAD].copy_from_slice(&self.member.to_le_bytes());
         for (i, (begin, length)) in self.names.iter().enumerate() {
             row[88 + 8 * i..92 + 8 * i].copy_from_slice(&begin.to_le_bytes());
             row[92 + 8 * i..96 + 8 * i].copy_from_slice(&length.to_le_bytes());
@@ -82,8 +87,12 @@ impl<'a> Row<'a> {
 
     /// What it is ordered by: the key, and where two are alike, the rest. Rows that are alike in that too make the same
     /// bytes.
-    pub(crate) fn order(self) -> (&'a [u8], &'a [u8]) {
-        (&self.0[4..4 + KEY], &self.0[4 + KEY..])
+    pub(crate) fn order(self) -> (&'a [u8], &'a [u8], &'a [u8]) {
+        (&self.0[4..4 + KEY], &self.0[4 + KEY..MEMBER_AT], self.cells())
+    }
+
+    pub(crate) fn member(self) -> u16 {
+        u16::from_le_bytes(self.take(MEMBER_AT))
     }
 
     pub(crate) fn key(self) -> [u8; KEY] {

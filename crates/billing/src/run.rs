@@ -2,14 +2,14 @@
 
 use crate::amount::Amount;
 use crate::currency::Currency;
-use crate::failure::Failure;
+use crate::failure::{Failure, Fault};
 use crate::identity::{tag, tenant_id};
 use crate::job::{Job, Progress};
 use crate::ledger::Finals;
 use crate::price::Prices;
 use crate::reading::{Left, Read, Reading, Worker};
 use crate::report::{Checks, Done, OtherInvoice, RunReport, Total, Unassigned};
-use crate::source::{fault, members};
+use crate::source::{Member, fault, members};
 use crate::writing::{Billed, Writing};
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -66,10 +66,13 @@ fn staged(job: &Job, progress: &dyn Progress, whole: bool) -> Result<RunReport, 
         let shown = invoice_ids.iter().take(5).map(String::as_str).collect::<Vec<_>>().join(", ");
         let more = if invoice_ids.len() > 5 { ", …" } else { "" };
         let message = format!(
-            "the lines are of {} invoices ({shown}{more}), so that no statement has an invoice_id: give the run one to \
-             bill it alone",
+            "the lines are of {} invoices ({shown}{more}): they are billed together, and no statement has an invoice_id",
             invoice_ids.len()
         );
+        warnings.push(fault("", message));
+    }
+    if workers.iter().all(|worker| worker.in_period == 0) {
+        let message = format!("no line is of a day in {}: is that the month of these files?", job.period);
         warnings.push(fault("", message));
     }
     let (bytes, lines) = (reading.bytes_total, reading.lines.load(Ordering::Relaxed));
@@ -86,6 +89,7 @@ fn staged(job: &Job, progress: &dyn Progress, whole: bool) -> Result<RunReport, 
     }
     .run()?;
 
+    warnings.extend(twice(&bills, &members));
     let mut left = Left::new();
     workers.iter().for_each(|worker| worker.add_unassigned(&mut left));
     let totals = totals(&workers, &bills, &left)?;
@@ -121,6 +125,23 @@ fn staged(job: &Job, progress: &dyn Progress, whole: bool) -> Result<RunReport, 
         files: reading.files(&members),
         warnings,
     })
+}
+
+/// Lines that are in more than one file: a file that was saved anew looks like another one.
+fn twice(bills: &[Billed], members: &[Member]) -> Vec<Fault> {
+    let mut counts: BTreeMap<(u16, u16), u64> = BTreeMap::new();
+    for (pair, count) in bills.iter().flat_map(|billed| &billed.twice) {
+        *counts.entry(*pair).or_default() += count;
+    }
+    let name = |member: u16| members.get(usize::from(member)).map_or("", |member| &member.name);
+    let said = counts.into_iter().take(Failure::LIMIT).map(|((first, second), count)| {
+        let message = format!(
+            "has {count} lines that are in {} too: if they are the same, they are billed twice",
+            name(first)
+        );
+        fault(name(second), message)
+    });
+    said.collect()
 }
 
 /// The run's invoices, and the lines of others.
@@ -163,7 +184,7 @@ fn totals(workers: &[Worker<'_>], bills: &[Billed], left: &Left) -> Result<Vec<T
         total.cost += *cost;
         total.tax += *tax;
     }
-    for Billed { bill, costs } in bills {
+    for Billed { bill, costs, .. } in bills {
         for (currency, cost) in costs {
             totals.entry(*currency).or_insert_with(|| nothing(*currency)).billed_cost += *cost;
         }

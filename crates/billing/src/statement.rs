@@ -167,6 +167,8 @@ pub(crate) struct Made<'a> {
     pub(crate) rounding: Amount,
     pub(crate) lines: u64,
     pub(crate) corrections: &'a [&'a Correction],
+    /// Whether it adds to a final one, and so is final itself.
+    pub(crate) is_correction: bool,
     pub(crate) subtotals: &'a Subtotals,
 }
 
@@ -196,7 +198,7 @@ impl Statement {
             cloud: "Azure",
             billing_period: job.period.to_string(),
             total_amount: number(made.total.fixed(places)),
-            status: if job.finalize { "Final" } else { "Estimated" },
+            status: if job.finalize || made.is_correction { "Final" } else { "Estimated" },
             detailed_billing_records_generation_time: time.clone(),
             statement_generation_time: time.clone(),
             statement_summary_generation_time: time,

@@ -5,14 +5,15 @@ use crate::columns::{CHARGE, CHARGE_CURRENCY, Kind};
 use crate::currency::Currency;
 use crate::failure::Failure;
 use crate::focus;
+use crate::identity::{Invoice, invoice_of};
 use crate::job::{BilledCustomer, Correction, Job, Progress};
-use crate::ledger::{self, Finals};
+use crate::ledger::{self, Counts, Finals, NO_INVOICE};
 use crate::parquet;
 use crate::price::{CHARGE_PLACES, Prices, exchanged};
 use crate::reading::{Worker, each};
 use crate::render::push_text;
 use crate::report::{BilledBefore, CustomerBill};
-use crate::row::Row;
+use crate::row::{KEY, Row};
 use crate::scan::Scan;
 use crate::spool::{Buffers, Merge, Run, Spool};
 use crate::statement::{Made, Statement, Subtotals};
@@ -40,6 +41,11 @@ pub(crate) struct Writing<'a> {
 pub(crate) struct Billed {
     pub(crate) bill: CustomerBill,
     pub(crate) costs: BTreeMap<Currency, Amount>,
+    /// Lines that are in two files, by these.
+    pub(crate) twice: BTreeMap<(u16, u16), u64>,
+    /// Where the month is final for somebody: the invoices of new lines, and of how many lines that are billed already.
+    new: BTreeSet<Invoice>,
+    found: Counts,
 }
 
 /// A thread's own.
@@ -122,7 +128,7 @@ impl<'a> Writing<'a> {
             bills.push(self.bill(i, *currency, several, &folder, pen)?);
         }
         if !customer.released
-            && let Some(why) = changed(&bills, self.finals.of_tenants(&customer.tenants)?.1)
+            && let Some(why) = changed(&bills, &self.finals.of_tenants(&customer.tenants)?.1)
         {
             bills.iter_mut().for_each(|billed| billed.bill.held_back.insert(0, why.clone()));
         }
@@ -203,17 +209,32 @@ impl<'a> Writing<'a> {
         }
 
         let mut sums = Sums::default();
+        let (mut twice, mut new, mut found) = (BTreeMap::new(), BTreeSet::new(), Counts::new());
+        let mut first: Option<([u8; KEY], u16)> = None;
         let mut subtotals = Subtotals::default();
         let period = job.period.to_string();
         let (mut scan, mut charge) = (Scan::default(), Vec::new());
         let mut merge =
             Merge::of(self.runs(i, currency).map(|(spool, run, _)| (spool, run)), &mut pen.buffers)?;
         merge.each(|row| {
+            let key = row.key();
+            match first {
+                Some((like, member)) if like == key => {
+                    if row.member() != member {
+                        *twice.entry((member.min(row.member()), member.max(row.member()))).or_default() += 1;
+                    }
+                }
+                _ => first = Some((key, row.member())),
+            }
             let cost = sums.costs.entry(row.currency()).or_default();
-            if finals.take(&row.key())? {
-                cost.0 += row.cost();
-                sums.before += 1;
-                return Ok(());
+            if self.finals.are_any() {
+                if finals.take(&key)? {
+                    cost.0 += row.cost();
+                    sums.before += 1;
+                    *found.entry(invoice_of(&key)).or_default() += 1;
+                    return Ok(());
+                }
+                new.insert(invoice_of(&key));
             }
             cost.1 += row.cost();
             sums.lines += 1;
@@ -313,6 +334,7 @@ impl<'a> Writing<'a> {
                         rounding,
                         lines: sums.lines,
                         corrections: &corrections,
+                        is_correction,
                         subtotals: &subtotals,
                     },
                 );
@@ -321,7 +343,7 @@ impl<'a> Writing<'a> {
                 bill.ledger = Some(ledger);
             }
         }
-        Ok(Billed { bill, costs })
+        Ok(Billed { bill, costs, twice, new, found })
     }
 }
 
@@ -335,20 +357,27 @@ struct Sums {
     costs: BTreeMap<[u8; 3], (Amount, Amount)>,
 }
 
-/// Why a customer's bills must be looked at: the month is final, and not all of the `finals` lines that its tenants have
-/// on final bills are among the lines of before. What was changed would be billed twice.
-fn changed(bills: &[Billed], finals: u64) -> Option<String> {
-    let new: u64 = bills.iter().map(|billed| billed.bill.lines).sum();
-    let found: u64 = bills.iter().map(|billed| billed.bill.billed_before.lines).sum();
-    match finals - found {
-        0 => None,
-        // Another invoice of the same month.
-        _ if new == 0 || found == 0 && new < finals => None,
-        missing => Some(format!(
-            "{missing} of the {finals} lines that are final already are not among these, and {new} are new: were lines changed \
-             that are billed, or are files missing?"
-        )),
+/// Why a customer's bills must be looked at: the month is final, and of an invoice that has new lines some are gone that
+/// its tenants have on final bills. What was changed would be billed twice. `finals`: how many there are.
+fn changed(bills: &[Billed], finals: &Counts) -> Option<String> {
+    let new: BTreeSet<Invoice> = bills.iter().flat_map(|billed| billed.new.iter().copied()).collect();
+    // Before there is an invoice, lines have none.
+    let may_be = |invoice: &Invoice| {
+        new.contains(invoice) || *invoice == NO_INVOICE && !new.is_empty() || new.contains(&NO_INVOICE)
+    };
+    let (mut all, mut missing) = (0, 0);
+    for (invoice, count) in finals.iter().filter(|(invoice, _)| may_be(invoice)) {
+        let found: u64 = bills.iter().filter_map(|billed| billed.found.get(invoice)).sum();
+        all += count;
+        missing += count - found;
     }
+    let lines: u64 = bills.iter().map(|billed| billed.bill.lines).sum();
+    (missing > 0).then(|| {
+        format!(
+            "{missing} of the {all} lines that are final already are not among these, and {lines} are new: were lines changed \
+             that are billed, or are files missing?"
+        )
+    })
 }
 
 /// Why a bill is beyond the bounds, in words.

@@ -14,7 +14,7 @@ pub struct ManifestHead {
     pub generated_at: i64,
     /// Microsoft's invoice.
     pub invoice_id: Option<String>,
-    /// The final version to which this one only adds lines.
+    /// The last of the final versions to which this one only adds lines, wherever they are; its own number is higher.
     pub corrects: Option<u32>,
     /// Whether it is what is owed, and its statements say so.
     pub is_final: bool,

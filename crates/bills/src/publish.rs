@@ -36,7 +36,8 @@ impl Store {
         let folder = staged.to_owned();
         let files = tokio::task::spawn_blocking(move || stage::read(&folder)).await.expect("no panic")?;
         let versions = self.versions(bill).await?;
-        if let Some(latest) = complete(&versions) {
+        // What is corrected may lie in another folder, or have been lost: its number stays its own.
+        if let Some(latest) = complete(&versions).filter(|latest| Some(*latest) > head.corrects) {
             let manifest = self.manifest(bill, latest).await?;
             if manifest.bills_the_same(&files) && manifest.is_final == head.is_final {
                 self.check(bill, &manifest).await?;
@@ -101,7 +102,8 @@ impl Store {
         head: &ManifestHead,
         files: Vec<FileEntry>,
     ) -> Result<Manifest, Error> {
-        let mut manifest = Manifest::new(bill, complete(versions).unwrap_or(0) + 1, head, files)?;
+        let mut manifest =
+            Manifest::new(bill, complete(versions).max(head.corrects).unwrap_or(0) + 1, head, files)?;
         while !self.is_ours(bill, &manifest, versions.get(&manifest.version)).await? {
             manifest.version += 1;
         }

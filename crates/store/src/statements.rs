@@ -6,6 +6,7 @@ use crate::query::Query;
 use crate::{Error, Tx};
 use domain::{CustomerId, PartnerId};
 use jiff::Timestamp;
+use std::collections::BTreeMap;
 
 /// Whether a statement may still change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -238,7 +239,7 @@ pub async fn correct(tx: &mut Tx, partner: PartnerId, bill: &Bill) -> Result<(),
     let sql =
         "INSERT INTO corrections (partner_id, customer_id, billing_period, version, currency, amount, run_id,
             folder, ledger)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING";
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     let row = args![
         partner.0,
         bill.customer.0,
@@ -271,6 +272,26 @@ pub async fn corrections(
     query.sql.push_str(" ORDER BY customer_id, billing_period, version, currency");
     tx.all(&query.sql, &query.args(), |row| Ok(Correction { bill: read_bill(row)?, carried_by: row.next()? }))
         .await
+}
+
+/// The last final version of a month's bill, corrections included, by customer.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn final_versions(
+    tx: &mut Tx,
+    partner: PartnerId,
+    period: &str,
+) -> Result<BTreeMap<CustomerId, i64>, Error> {
+    let sql = "SELECT customer_id, MAX(version) FROM (
+            SELECT customer_id, version FROM statements
+            WHERE partner_id = $1 AND billing_period = $2 AND status = 'Final'
+            UNION ALL
+            SELECT customer_id, version FROM corrections WHERE partner_id = $1 AND billing_period = $2
+        ) finals GROUP BY customer_id";
+    let rows =
+        tx.all(sql, args![partner.0, period], |row| Ok((CustomerId(row.next()?), row.next()?))).await?;
+    Ok(rows.into_iter().collect())
 }
 
 /// Say which period's statement has a correction.

@@ -109,7 +109,11 @@ async fn make(args: RunArgs) -> anyhow::Result<()> {
     } else {
         print_report(&report);
     }
-    let unwritten: Vec<String> = report["errors"].as_array().into_iter().flatten().map(sentence).collect();
+    let mut unwritten: Vec<String> =
+        report["errors"].as_array().into_iter().flatten().map(sentence).collect();
+    let bills = report["customers"].as_array().into_iter().flatten();
+    let held = bills.filter(|bill| bill["held_back"].as_array().is_some_and(|why| !why.is_empty()));
+    unwritten.extend(held.map(|bill| format!("the bill of customer {} is held back", bill["customer_id"])));
     match report["state"].as_str() {
         Some("succeeded") if unwritten.is_empty() => Ok(()),
         Some("succeeded") => bail!("not every bill could be written: {}", unwritten.join("; ")),

@@ -164,6 +164,7 @@ impl App {
 fn of_store(error: &bills::Error) -> Error {
     match error {
         bills::Error::NotFound(_) => Error::NotFound,
+        bills::Error::Corrupt(why) => Error::BillDamaged(why.clone()),
         _ => Error::BillsUnavailable(error.to_string()),
     }
 }

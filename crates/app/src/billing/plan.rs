@@ -1,11 +1,12 @@
 //! What a run works with: customers and rules as they are when its work begins. Noted with the run, so that whoever
 //! repeats it makes the same bytes, whatever has changed since.
 
+use super::BillingSetup;
 use super::request::RunRequest;
 use super::rules;
 use super::runs::internal;
 use crate::{App, Error};
-use ::billing::{BilledCustomer, BillingPeriod, Correction, PriceRule, Rate};
+use ::billing::{BilledCustomer, BillingPeriod, Bounds, Correction, EarnedCredit, PriceRule, Rate};
 use domain::{CustomerId, Margin, PartnerId};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +23,39 @@ pub(super) struct Plan {
     pub(super) pending: Vec<Pending>,
     /// Id, position, and what else the rule says.
     rules: Vec<(i64, i64, String)>,
+    options: Options,
+}
+
+/// What the operator has decided of bills.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Options {
+    earned_credit: String,
+    max_lines: Option<u64>,
+    max_amount: Option<String>,
+    max_change_percent: Option<u32>,
+    pub(super) parquet: bool,
+}
+
+impl Options {
+    pub(super) fn of(setup: &BillingSetup) -> Self {
+        let Bounds { max_lines, max_amount, max_change_percent } = setup.bounds;
+        Options {
+            earned_credit: setup.earned_credit.name().to_owned(),
+            max_lines,
+            max_amount: max_amount.map(|amount| amount.to_string()),
+            max_change_percent,
+            parquet: setup.parquet,
+        }
+    }
+
+    pub(super) fn earned_credit(&self) -> EarnedCredit {
+        EarnedCredit::of(&self.earned_credit).unwrap_or_default()
+    }
+
+    pub(super) fn bounds(&self) -> Result<Bounds, Error> {
+        let max_amount = self.max_amount.as_deref().map(parsed).transpose()?;
+        Ok(Bounds { max_lines: self.max_lines, max_amount, max_change_percent: self.max_change_percent })
+    }
 }
 
 /// A customer that lines can belong to.
@@ -65,7 +99,12 @@ impl Pending {
 
 impl Plan {
     /// As things are now.
-    pub(super) async fn make(tx: &mut Tx, partner: PartnerId, request: &RunRequest) -> Result<Self, Error> {
+    pub(super) async fn make(
+        tx: &mut Tx,
+        partner: PartnerId,
+        request: &RunRequest,
+        options: &Options,
+    ) -> Result<Self, Error> {
         let period: BillingPeriod = parsed(&request.billing_period)?;
         let issuer = partners::get(tx, partner).await?.ok_or(Error::NotFound)?.name;
         let before = statements::Filter {
@@ -125,7 +164,7 @@ impl Plan {
         }
         let rules = price_rules::list(tx, partner, 0, i64::MAX).await?.0;
         let rules = rules.into_iter().map(|row| (row.id, row.position, row.rule)).collect();
-        Ok(Plan { issuer, customers, pending, rules })
+        Ok(Plan { issuer, customers, pending, rules, options: options.clone() })
     }
 
     /// The engine's customers.
@@ -157,6 +196,10 @@ impl Plan {
         customers.collect()
     }
 
+    pub(super) fn options(&self) -> &Options {
+        &self.options
+    }
+
     pub(super) fn price_rules(&self) -> Result<Vec<PriceRule>, Error> {
         let row = |(id, position, rule): &(i64, i64, String)| PriceRuleRow {
             id: *id,
@@ -178,13 +221,14 @@ impl App {
         id: i64,
         request: &RunRequest,
     ) -> Result<Plan, Error> {
+        let input = (partner, id, request.clone(), Options::of(&self.billing()?.setup));
         self.db
-            .write(partner, (partner, id, request.clone()), |(partner, id, request), tx| {
+            .write(partner, input, |(partner, id, request, options), tx| {
                 Box::pin(async move {
                     if let Some(noted) = bill_runs::plan(tx, *partner, *id).await? {
                         return serde_json::from_str(&noted).map_err(internal);
                     }
-                    let plan = Plan::make(tx, *partner, request).await?;
+                    let plan = Plan::make(tx, *partner, request, options).await?;
                     let text = serde_json::to_string(&plan).map_err(internal)?;
                     bill_runs::set_plan(tx, *partner, *id, &text).await?;
                     Ok(plan)

@@ -8,11 +8,13 @@ use crate::{App, Error};
 use ::billing::RunReport;
 use ::billing::report::CustomerBill;
 use bills::{BillPrefix, ManifestHead};
+use domain::CustomerId;
 use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use store::bill_runs::BillRun;
+use store::statements;
 
 /// How many bills are published at the same time.
 pub(super) const PUBLISHED_AT_ONCE: usize = 8;
@@ -41,14 +43,25 @@ impl App {
             corrects: None,
             is_final: request.finalize,
         };
+        let finals: BTreeMap<CustomerId, i64> = self
+            .db
+            .read(run.partner, (run.partner, run.billing_period.clone()), |(partner, period), tx| {
+                Box::pin(
+                    async move { Ok::<_, Error>(statements::final_versions(tx, *partner, period).await?) },
+                )
+            })
+            .await?;
         let mut publications = Vec::with_capacity(staged.len());
         for (customer, bills) in staged {
-            let (folder, head) = (folders.get(&customer).copied().unwrap_or_default(), &head);
+            let folder = folders.get(&customer).copied().unwrap_or_default();
+            let corrects = finals.get(&CustomerId(customer)).and_then(|version| u32::try_from(*version).ok());
+            let head =
+                ManifestHead { corrects, is_final: head.is_final || corrects.is_some(), ..head.clone() };
             let publication = async move {
                 if watch.is_given_up() {
                     return Err(Ended::GivenUp);
                 }
-                match self.publish_one(run, head, folder, customer, &bills).await {
+                match self.publish_one(run, &head, folder, customer, &bills).await {
                     Ok(published) => Ok(Ok(published)),
                     // One customer's folder is no reason to keep the others waiting.
                     Err(error) => Ok(Err((customer, format!("its bill cannot be written: {error}")))),
@@ -99,7 +112,7 @@ impl App {
                 store.put_private(&key, ledger).await?;
             }
             published.push(Published {
-                customer: domain::CustomerId(customer),
+                customer: CustomerId(customer),
                 currency,
                 total: bill.charge.to_string(),
                 folder: folder.to_owned(),

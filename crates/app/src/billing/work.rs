@@ -3,7 +3,7 @@
 //! Everything up to the publishing of bills leaves nothing behind; publishing is repeatable, because the same bytes are
 //! published once; and what the store learns of it, it learns in one transaction at the end.
 
-use super::plan::{Plan, rates};
+use super::plan::{Options, Plan, rates};
 use super::request::RunRequest;
 use super::runs::{begin, internal, released, report, view, without_customers};
 use super::settle::{Outcome, Settlement};
@@ -238,10 +238,11 @@ impl App {
         watch: &Arc<Watch>,
     ) -> Result<Value, Error> {
         let now = self.clock.now();
+        let options = Options::of(&self.billing()?.setup);
         let plan = self
             .db
-            .read(partner, (partner, request.clone()), |(partner, request), tx| {
-                Box::pin(Plan::make(tx, *partner, request))
+            .read(partner, (partner, request.clone(), options), |(partner, request, options), tx| {
+                Box::pin(Plan::make(tx, *partner, request, options))
             })
             .await?;
         let run = BillRun {
@@ -462,9 +463,9 @@ impl App {
             final_bills,
             rules: plan.price_rules()?,
             currency_rates: rates(request)?,
-            earned_credit: billing.setup.earned_credit,
-            bounds: billing.setup.bounds,
-            parquet: billing.setup.parquet,
+            earned_credit: plan.options().earned_credit(),
+            bounds: plan.options().bounds()?,
+            parquet: plan.options().parquet,
             threads: billing.setup.threads,
             out: scratch.path().join("out"),
             dry_run,

@@ -36,9 +36,14 @@ fn only_new_lines_of_a_final_month_are_billed() {
         (vec!["8", "8", "4"], 3, vec![]),
         (vec!["4", "8", "8", "8"], 3, vec!["10"]),
         (vec!["8", "8", "4", "-4.004"], 3, vec!["-5.005", "0.005"]),
-        (vec!["16"], 0, vec!["20"]),
+        // A credit note, say: an invoice of its own, whose lines alone are given.
+        (vec!["16 of G2"], 0, vec!["20"]),
     ] {
-        let report = again(&mut bench, &costs.iter().map(|cost| usage(cost)).collect::<Vec<_>>());
+        let line = |cost: &&str| match cost.split_once(" of ") {
+            Some((cost, invoice)) => with(usage(cost), &[("InvoiceNumber", invoice)]),
+            None => usage(cost),
+        };
+        let report = again(&mut bench, &costs.iter().map(line).collect::<Vec<_>>());
         let bill = &report.customers[0];
         assert_eq!(bill.billed_before.lines, billed_before, "{costs:?}");
         assert_eq!(report.checks.final_lines_missing, 3 - billed_before, "{costs:?}");
@@ -220,25 +225,93 @@ fn rate() -> Rate {
 
 #[test]
 fn a_final_month_whose_lines_have_changed_is_held_back() {
-    for (costs, why) in [
-        (vec!["8", "4"], ""),
-        (vec!["4"], ""),
-        (vec!["8.0", "4", "1"], ""),
-        // Of another invoice, perhaps.
-        (vec!["7"], ""),
-        (vec!["7", "3"], "2 of the 2 lines that are final already are not among these, and 2 are new"),
-        (vec!["8", "3"], "1 of the 2 lines that are final already are not among these, and 1 are new"),
+    let of = |cost: &str, invoice: &str| with(usage(cost), &[("InvoiceNumber", invoice)]);
+    for (finals, lines, only, why) in [
+        ("8 4", "8 4", None, ""),
+        ("8 4", "4", None, ""),
+        ("8 4", "8.0 4 1", None, ""),
+        ("8 4", "7", None, "2 of the 2 lines that are final already are not among these, and 1 are new"),
+        ("8 4", "7 3", None, "2 of the 2 lines that are final already are not among these, and 2 are new"),
+        ("8 4", "8 3", None, "1 of the 2 lines that are final already are not among these, and 1 are new"),
+        // Another invoice has lines of its own, alone or beside all those of the first one.
+        ("8 4", "8:G2 4:G2", None, ""),
+        ("8 4", "8 4 8:G2 -8:G2", None, ""),
+        ("8 4", "8 4 8:G2", Some("G2"), ""),
+        (
+            "8 4 5:G2",
+            "8 4 6:G2",
+            None,
+            "1 of the 1 lines that are final already are not among these, and 1 are new",
+        ),
+        (
+            "8 4 5:G2",
+            "8 4 6:G2",
+            Some("G2"),
+            "1 of the 1 lines that are final already are not among these, and 1 are new",
+        ),
+        // Before there is an invoice, lines have none.
+        ("8: 4:", "8 4", None, "2 of the 2 lines that are final already are not among these, and 2 are new"),
+        ("8 4", "8: 4:", None, "2 of the 2 lines that are final already are not among these, and 2 are new"),
     ] {
+        let read = |texts: &str| -> Vec<Line> {
+            let line = |text: &str| match text.split_once(':') {
+                Some((cost, invoice)) => of(cost, invoice),
+                None => of(text, "G1"),
+            };
+            texts.split(' ').map(line).collect()
+        };
         let mut bench = Bench::new();
-        finalized(&mut bench, &["8", "4"]);
-        let lines: Vec<_> = costs.iter().map(|cost| usage(cost)).collect();
-        let report = again(&mut bench, &lines);
+        bench.file("f", &csv_of(USAGE, &read(finals)));
+        finalize(&mut bench);
+        bench.job.invoice_id = only.map(str::to_owned);
+        let report = again(&mut bench, &read(lines));
         let bill = &report.customers[0];
-        assert!(bill.held_back.len() == usize::from(!why.is_empty()), "{costs:?}: {:?}", bill.held_back);
-        assert!(bill.held_back.iter().all(|said| said.starts_with(why)), "{costs:?}: {:?}", bill.held_back);
+        assert!(
+            bill.held_back.len() == usize::from(!why.is_empty()),
+            "{finals} {lines}: {:?}",
+            bill.held_back
+        );
+        assert!(
+            bill.held_back.iter().all(|said| said.starts_with(why)),
+            "{finals} {lines}: {:?}",
+            bill.held_back
+        );
         assert!(why.is_empty() || bill.staged.is_none());
         bench.job.customers[0].released = true;
-        assert!(again(&mut bench, &lines).customers[0].held_back.is_empty());
+        assert!(again(&mut bench, &read(lines)).customers[0].held_back.is_empty());
+    }
+}
+
+#[test]
+fn what_is_probably_a_mistake_is_told() {
+    let crlf =
+        |lines: &[Line]| String::from_utf8(csv_of(USAGE, lines)).unwrap().replace('\n', "\r\n").into_bytes();
+    let (a, b) = ([usage("8"), usage("4")], [usage("4"), usage("1")]);
+    for (period, files, said) in [
+        ("2026-10", vec![csv_of(USAGE, &a), csv_of(USAGE, &[usage("1"), usage("1")])], vec![]),
+        (
+            "2026-10",
+            vec![csv_of(USAGE, &a), crlf(&a)],
+            vec!["f1: has 2 lines that are in f0 too: if they are the same, they are billed twice"],
+        ),
+        (
+            "2026-10",
+            vec![csv_of(USAGE, &a), csv_of(USAGE, &b)],
+            vec!["f1: has 1 lines that are in f0 too: if they are the same, they are billed twice"],
+        ),
+        (
+            "2026-11",
+            vec![csv_of(USAGE, &a)],
+            vec!["no line is of a day in 2026-11: is that the month of these files?"],
+        ),
+    ] {
+        let mut bench = Bench::new();
+        bench.job.period = period.parse().unwrap();
+        for (i, file) in files.iter().enumerate() {
+            bench.file(&format!("f{i}"), file);
+        }
+        let warnings: Vec<String> = bench.run().unwrap().warnings.iter().map(ToString::to_string).collect();
+        assert_eq!(warnings, said);
     }
 }
 

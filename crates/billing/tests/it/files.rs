@@ -301,7 +301,7 @@ fn invoices() {
         assert_eq!(report.invoice_id.as_deref(), invoice);
         assert_eq!(report.totals[0].cost.to_string(), cost);
         assert_eq!(report.other_invoices.len(), others);
-        let several = "the lines are of 2 invoices (G1, G2), so that no statement has an invoice_id";
+        let several = "the lines are of 2 invoices (G1, G2): they are billed together";
         let warned: Vec<_> = report.warnings.iter().map(ToString::to_string).collect();
         assert_eq!(warned.iter().any(|warning| warning.starts_with(several)), wanted.is_none(), "{warned:?}");
         assert_eq!(report.invoice_ids, if wanted.is_none() { vec!["G1", "G2"] } else { vec![] });

@@ -76,7 +76,9 @@ async fn take_over(how: &str, limit: Duration, fail: impl FnOnce(&Cluster)) {
     for one in several {
         assert!(one.await.unwrap().unwrap());
     }
-    while names(&second.url()).await != names(&first.url()).await {
+    let end = value(&first.url(), "SELECT pg_current_wal_lsn()").await;
+    let is_there = format!("SELECT pg_last_wal_replay_lsn() >= '{end}'::pg_lsn");
+    while value(&second.url(), &is_there).await != "true" {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 

@@ -185,7 +185,7 @@ fn a_file_that_was_changed_is_noticed(engine: Engine) {
         assert_ne!(bytes, whole);
         std::fs::remove_file(&path).unwrap();
         std::fs::write(&path, bytes).unwrap();
-        assert_eq!(download(), 503);
+        assert_eq!(download(), 500);
         let run = scene.run("2026-10", &[&source], &json!({}));
         assert_eq!(run["state"], "failed", "{run}");
         assert!(
