@@ -8,6 +8,7 @@ on_both_engines!(
     a_final_month_is_corrected_on_the_next_statement,
     what_is_final_is_billed_to_nobody_else,
     a_correction_waits_for_somebody_to_bill,
+    an_exchanged_folder_loses_no_correction,
     only_the_last_run_of_a_month_is_finalised
 );
 
@@ -187,6 +188,34 @@ fn a_correction_waits_for_somebody_to_bill(engine: Engine) {
     let gone = |id: i64, amount: &str| (json!(id), json!(amount), json!("no customer"));
     assert_eq!(pending(&run), [gone(acme, "5"), gone(beta, "6")], "{run}");
     assert!(scene.api.get("/v1/bill_runs").json()["bill_runs"][0]["pending_corrections"].is_null());
+}
+
+fn an_exchanged_folder_loses_no_correction(engine: Engine) {
+    let scene = Scene::new(engine);
+    let beta = scene.billed("Beta", "beta", 0.0);
+    let mut lines = vec![line("beta", "a", "20")];
+    let mut month = |more: Option<&'static str>, request: &Value| {
+        lines.extend(more.map(|total| line("beta", "more", total)));
+        let source = scene.invoice("october.csv", &lines);
+        let run = scene.run("2026-10", &[&source], request);
+        run["customers"][0]["prefix"].as_str().map(str::to_owned)
+    };
+    let move_to = |folder: &str| {
+        let billing = json!({"partner_billing_configuration": {"enabled": true, "folder": folder}});
+        assert_eq!(scene.api.put(&format!("/v2/customers/{beta}"), &billing).status, 200);
+    };
+    let place = |folder: &str, version: u32| Some(format!("{folder}/2026-10/{beta}/v{version}/"));
+    assert_eq!(month(None, &json!({"finalize": true})), place("bills/beta", 1));
+    assert_eq!(month(Some("1"), &json!({})), place("bills/beta", 2));
+    move_to("moved");
+    assert_eq!(month(Some("2"), &json!({})), place("moved", 3));
+    assert_eq!(month(Some("4"), &json!({})), place("moved", 4));
+    move_to("bills/beta");
+    assert_eq!(month(Some("8"), &json!({})), place("bills/beta", 5));
+    assert_eq!(month(None, &json!({})), None, "all is billed");
+    let november = scene.invoice("november.csv", &[Usage { day: "2026-11-03", ..line("beta", "a", "100") }]);
+    scene.run("2026-11", &[&november], &json!({}));
+    assert_eq!(shown(&scene, "2026-11"), ["Estimated 115.00"]);
 }
 
 fn only_the_last_run_of_a_month_is_finalised(engine: Engine) {

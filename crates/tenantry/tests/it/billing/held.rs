@@ -7,6 +7,7 @@ use serde_json::json;
 on_both_engines!(
     a_bill_beyond_the_bounds_is_held_back_and_released,
     what_is_released_is_what_was_held_back,
+    a_release_goes_by_what_held_it_back,
     a_leap_against_last_month_is_held_back
 );
 
@@ -114,6 +115,37 @@ fn what_is_released_is_what_was_held_back(engine: Engine) {
     scene.invoice("october.csv", &held);
     assert_eq!(again(dear)["errors"], json!([]));
     assert_eq!(billed(), [(small, "1.00".into()), (dear, "200.00".into())]);
+}
+
+fn a_release_goes_by_what_held_it_back(engine: Engine) {
+    let scene = Scene::with(engine, &["--bill-max-amount", "100", "--earned-credit", "passed_on"]);
+    let [dear, dearer] = ["dear", "dearer"].map(|name| scene.billed(name, name, 0.0));
+    let text = super::usage(&[line("dear", "a", "170"), line("dearer", "a", "340")]);
+    // All of these lines have an earned credit of 15 %.
+    let text = text.replace(",0,,,,,", ",15,,,,,");
+    let source = scene.write("october.csv", text.as_bytes());
+    let run = scene.run("2026-10", &[&source], &json!({}));
+    let charge = |run: &serde_json::Value, i: usize| run["customers"][i]["charge"].clone();
+    assert_eq!([charge(&run, 0), charge(&run, 1)], ["170", "340"], "{run}");
+    drop(scene.server);
+
+    // Another server has no bounds, and keeps the credit: 200 and 400.
+    let server = crate::support::Server::start(&scene.database, &["--sandbox", "--at", super::NOW]);
+    let api = server.admin();
+    let release = format!("/v1/bill_runs/{}/release", run["id"]);
+    let released = api.post(&release, &json!({"customer_ids": [dearer]}));
+    let again = super::end_of(&api, released.header("location"));
+    assert_eq!([charge(&again, 0), charge(&again, 1)], ["170", "340"], "{again}");
+    let billed = super::statements(&api, "");
+    assert_eq!(
+        billed.iter().map(|s| s["customer_id"].clone()).collect::<Vec<_>>(),
+        [json!(dearer)],
+        "not {dear}"
+    );
+    // The control: a run of its own goes by its options.
+    let asked = api.post("/v1/bill_runs", &json!({"billing_period": "2026-09", "sources": [source]}));
+    let new = super::end_of(&api, asked.header("location"));
+    assert_eq!([charge(&new, 0), charge(&new, 1)], ["200", "400"], "{new}");
 }
 
 fn a_leap_against_last_month_is_held_back(engine: Engine) {

@@ -184,7 +184,11 @@ pub(crate) fn tree(folder: &Path) -> Files {
                 folders.push(path);
             } else {
                 let name = path.strip_prefix(folder).unwrap().display().to_string();
-                files.insert(name, std::fs::read(&path).unwrap());
+                // Somebody may be at work there.
+                match std::fs::read(&path) {
+                    Err(gone) if gone.kind() == std::io::ErrorKind::NotFound => {}
+                    read => drop(files.insert(name, read.unwrap())),
+                }
             }
         }
     }
