@@ -35,7 +35,7 @@ fn two_thousand_tenants_are_walked(engine: Engine) {
     // Tokens that end in the middle, and far fewer answers than are asked for; one directory a test is walked whole.
     let all = engine == Engine::Sqlite;
     let behaviour = json!({
-        "throttle_after": if all { 600 } else { 150 }, "window_seconds": 1, "token_calls": 150,
+        "throttle_after": if all { 200 } else { 150 }, "window_seconds": 1, "token_calls": 150,
         "duplicates": true, "nobody": true, "no_billing_every": 10, "no_organization_every": 20,
     });
     place.center.behave(behaviour);
