@@ -124,7 +124,14 @@ impl<I> Making<I> {
                 Found::Nothing => {}
             }
         }
-        let done = (self.job)(&self.input, tx).await?;
+        let done = match ((self.job)(&self.input, tx).await, &call.idempotency) {
+            (Ok(done), _) => done,
+            (Err(refused @ Error::Invalid(_)), Some(Idempotency { key, .. })) => {
+                idempotency::reconsider(tx, partner, key, since(*now)).await?;
+                return Err(refused);
+            }
+            (Err(error), _) => return Err(error),
+        };
         if let Some(entry) = &done.entry {
             audit::append(tx, secrets, call, entry, *now).await?;
         }

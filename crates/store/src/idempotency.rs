@@ -75,6 +75,18 @@ pub async fn find(
     .await
 }
 
+/// To be asked before a refusal under a key that this transaction has taken with [`enter`]: where another one has made it
+/// meanwhile, the refusal rests on that, and this transaction starts again.
+///
+/// # Errors
+/// [`Error::Retry`] then; else [`Error`] of the store.
+pub async fn reconsider(tx: &mut Tx, partner: PartnerId, key: &str, since: Timestamp) -> Result<(), Error> {
+    match find(tx, partner, key, since).await? {
+        Some(_) => Err(tx.overtaken()),
+        None => Ok(()),
+    }
+}
+
 /// Keep an answer under a key that this transaction has taken with [`enter`]. Another one there makes it start again.
 ///
 /// # Errors
