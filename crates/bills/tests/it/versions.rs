@@ -84,11 +84,11 @@ async fn the_manifest_is_the_same_at_every_repetition() {
         std::fs::write(staged.file("statement.html"), "").unwrap();
         let correction = ManifestHead { corrects: Some(1), ..head() };
         bills.publish(&october(), staged.path(), &correction).await.unwrap();
-        let text = String::from_utf8(tree(&place).remove("v1/manifest.json").unwrap()).unwrap();
+        let text = String::from_utf8(tree(&place).remove("v2/manifest.json").unwrap()).unwrap();
         let expected = r#"{
   "billing_period": "2026-10",
   "customer_id": 3947,
-  "version": 1,
+  "version": 2,
   "corrects": 1,
   "invoice_id": "G012345678",
   "generated_at": "2026-10-26 07:33:20",
