@@ -23,7 +23,7 @@ pub(super) struct Plan {
     pub(super) pending: Vec<Pending>,
     /// Id, position, and what else the rule says.
     rules: Vec<(i64, i64, String)>,
-    options: Options,
+    pub(super) options: Options,
 }
 
 /// What the operator has decided of bills.
@@ -194,10 +194,6 @@ impl Plan {
             })
         });
         customers.collect()
-    }
-
-    pub(super) fn options(&self) -> &Options {
-        &self.options
     }
 
     pub(super) fn price_rules(&self) -> Result<Vec<PriceRule>, Error> {

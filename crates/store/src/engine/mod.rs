@@ -11,6 +11,7 @@ use crate::audit::Head;
 use crate::{Error, audit, customers};
 use domain::PartnerId;
 use futures_util::future::BoxFuture;
+use postgres::Together;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::OwnedMutexGuard;
@@ -197,7 +198,7 @@ impl Db {
     {
         match &self.0 {
             Engine::Sqlite(db) => db.write(input, job).await, // where all do
-            Engine::Postgres(db) => db.write_together(scope.into(), input, job).await,
+            Engine::Postgres(db) => db.together(Together::Change, scope.into(), input, job).await,
         }
     }
 
@@ -232,7 +233,7 @@ impl Db {
     {
         match &self.0 {
             Engine::Sqlite(db) => db.look_up(input, job).await,
-            Engine::Postgres(db) => db.look_up(scope.into(), input, job).await,
+            Engine::Postgres(db) => db.together(Together::LookUp, scope.into(), input, job).await,
         }
     }
 

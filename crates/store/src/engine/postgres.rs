@@ -4,6 +4,8 @@ mod connect;
 mod tls;
 mod together;
 
+pub(super) use together::Kind as Together;
+
 use super::value::{Arg, Row};
 use super::{Conn, Options, Purpose, Scope, Tx, migrate};
 use crate::Error;
@@ -16,7 +18,6 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use together::Kind;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_postgres::Statement;
 use tokio_postgres::error::{DbError, Severity};
@@ -323,26 +324,6 @@ impl Postgres {
                 Err(error) => tries.again(self, error).await?,
             }
         }
-    }
-
-    pub(super) async fn write_together<I, T, E, F>(&self, scope: Scope, input: I, job: F) -> Result<T, E>
-    where
-        F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
-        I: Send + Sync + 'static,
-        T: Send + 'static,
-        E: From<Error> + Send + 'static,
-    {
-        self.together(Kind::Change, scope, input, job).await
-    }
-
-    pub(super) async fn look_up<I, T, E, F>(&self, scope: Scope, input: I, job: F) -> Result<T, E>
-    where
-        F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
-        I: Send + Sync + 'static,
-        T: Send + 'static,
-        E: From<Error> + Send + 'static,
-    {
-        self.together(Kind::LookUp, scope, input, job).await
     }
 
     pub(super) async fn read<I, T, E, F>(&self, scope: Scope, input: I, job: F) -> Result<T, E>

@@ -23,7 +23,7 @@ const CAREFUL: usize = 16;
 
 /// What jobs do.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in crate::engine) enum Kind {
     Change,
     LookUp,
 }
@@ -126,7 +126,7 @@ where
 }
 
 impl Postgres {
-    pub(super) async fn together<I, T, E, F>(
+    pub(in crate::engine) async fn together<I, T, E, F>(
         &self,
         kind: Kind,
         scope: Scope,

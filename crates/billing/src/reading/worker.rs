@@ -1,0 +1,372 @@
+//! One thread's part of the reading: lines priced and spooled, or summed up where nobody is billed for them.
+
+use super::{Misread, Reader, Reading, STRAY};
+use crate::amount::Amount;
+use crate::columns::Role;
+use crate::currency::Currency;
+use crate::failure::Failure;
+use crate::identity::{self, TAG, tenant_id};
+use crate::jsonl;
+use crate::line::{LastCurrency, Line};
+use crate::render::text;
+use crate::report::Reason;
+use crate::row::{HEAD, Head};
+use crate::scan::Scan;
+use crate::source::Block;
+use crate::spool::Spool;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+
+/// What one thread has read.
+pub(crate) struct Worker<'a> {
+    shared: &'a Reading<'a>,
+    pub(crate) spool: Spool,
+    /// The number of a customer's bill in a currency, in this thread's spool.
+    pub(crate) bills: HashMap<(usize, Currency), u32>,
+    /// For each, which kinds of lines it has: bit 0 for reconciliation, bit 1 for usage.
+    pub(crate) kinds: Vec<u8>,
+    /// Tenants by the cell that names them.
+    ids: HashMap<Box<[u8]>, usize>,
+    tenants: Vec<Tenant>,
+    pub(crate) totals: BTreeMap<Currency, Read>,
+    /// Lines of a day in the month that is billed.
+    pub(crate) in_period: u64,
+    pub(crate) formula_mismatches: u64,
+    pub(crate) total_mismatches: u64,
+    /// Lines by invoice: those that count if it is the run's, or if that has none.
+    pub(crate) invoices: BTreeMap<Vec<u8>, u64>,
+    last_invoice: (Vec<u8>, u64),
+    last_currency: LastCurrency,
+    pub(super) faults: Vec<Misread>,
+    scan: Scan,
+    csv: Vec<u8>,
+    scratch: identity::Scratch,
+}
+
+/// The sums of the lines that were read.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Read {
+    pub(crate) lines: u64,
+    pub(crate) cost: Amount,
+    pub(crate) tax: Amount,
+}
+
+struct Tenant {
+    id: String,
+    tag: [u8; TAG],
+    customer: Option<usize>,
+    reason: Option<Reason>,
+    name: Option<String>,
+    unassigned: BTreeMap<(Reason, Currency), (u64, Amount)>,
+    /// The bill of its last line.
+    bill: Option<(Currency, u32)>,
+}
+
+impl Tenant {
+    /// Counts a line that nobody is billed for.
+    fn leave(&mut self, reason: Reason, name: String, currency: Currency, cost: Amount) {
+        if self.name.as_ref().is_none_or(|known| name < *known) && !name.is_empty() {
+            self.name = Some(name);
+        }
+        let (lines, sum) = self.unassigned.entry((reason, currency)).or_default();
+        *lines += 1;
+        *sum += cost;
+    }
+}
+
+/// Lines that nobody is billed for, by tenant, reason and currency: name, count and cost.
+pub(crate) type Left = BTreeMap<(String, Reason, Currency), (Option<String>, u64, Amount)>;
+
+impl<'a> Worker<'a> {
+    pub(super) fn new(shared: &'a Reading<'a>, thread: usize) -> Result<Self, Failure> {
+        Ok(Worker {
+            shared,
+            spool: Spool::create(&shared.job.out, thread)?,
+            bills: HashMap::new(),
+            kinds: Vec::new(),
+            ids: HashMap::new(),
+            tenants: Vec::new(),
+            totals: BTreeMap::new(),
+            in_period: 0,
+            formula_mismatches: 0,
+            total_mismatches: 0,
+            invoices: BTreeMap::new(),
+            last_invoice: (Vec::new(), 0),
+            last_currency: None,
+            faults: Vec::new(),
+            scan: Scan::default(),
+            csv: Vec::new(),
+            scratch: identity::Scratch::default(),
+        })
+    }
+
+    /// Takes blocks of a file until there are no more.
+    pub(super) fn read(&mut self, reader: &Reader<'_>) -> Result<(), Failure> {
+        let mut block = Block::default();
+        let mut names = jsonl::Names::default();
+        let mut offsets = Vec::new();
+        while !self.shared.stop.load(Ordering::Relaxed) {
+            match reader.blocks.lock().unwrap_or_else(PoisonError::into_inner).next(&mut block) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err((offset, message)) => {
+                    self.refuse(reader, offset, None, message);
+                    break;
+                }
+            }
+            if reader.json {
+                let mut csv = std::mem::take(&mut self.csv);
+                self.convert(reader, &block, &mut names, &mut csv, &mut offsets);
+                self.take(reader, &csv, |record, _| offsets[record])?;
+                self.csv = csv;
+            } else {
+                let offset = block.offset;
+                self.take(reader, &block.bytes, |_, begin| offset + begin as u64)?;
+            }
+            self.shared.tell();
+            if self.shared.progress.cancelled() {
+                self.shared.stop.store(true, Ordering::Relaxed);
+            }
+        }
+        let (last, count) = std::mem::take(&mut self.last_invoice);
+        if count > 0 {
+            *self.invoices.entry(last).or_default() += count;
+        }
+        Ok(())
+    }
+
+    /// JSON Lines as CSV, and where in the file each record comes from.
+    fn convert(
+        &mut self,
+        reader: &Reader<'_>,
+        block: &Block,
+        names: &mut jsonl::Names,
+        csv: &mut Vec<u8>,
+        offsets: &mut Vec<u64>,
+    ) {
+        csv.clear();
+        offsets.clear();
+        let mut offset = block.offset;
+        for line in block.bytes.split_inclusive(|b| *b == b'\n') {
+            let trimmed = line.trim_ascii();
+            let length = csv.len();
+            if !trimmed.is_empty() {
+                match jsonl::to_csv(trimmed, reader.layout.kind, names, csv) {
+                    Ok(()) => offsets.push(offset),
+                    Err((character, message)) => {
+                        csv.truncate(length);
+                        let column = character.map(|character| format!("character {character}"));
+                        self.refuse(reader, offset, column, message);
+                    }
+                }
+            }
+            offset += line.len() as u64;
+        }
+    }
+
+    /// Prices all records of a block.
+    fn take(
+        &mut self,
+        reader: &Reader<'_>,
+        block: &[u8],
+        offset: impl Fn(usize, usize) -> u64,
+    ) -> Result<(), Failure> {
+        let mut scan = std::mem::take(&mut self.scan);
+        scan.read(block);
+        let careful = memchr::memchr(b'\r', block).is_some();
+        let not_utf8 = std::str::from_utf8(block).err().map(|e| e.valid_up_to());
+        let (mut begin, mut first, mut lines) = (0, 0, 0);
+        let mut wrong = Vec::new();
+        for (record, &last) in scan.records.iter().enumerate() {
+            let line = Line {
+                layout: &reader.layout,
+                block,
+                scan: &scan,
+                start: begin,
+                ends: &scan.ends[first..=last as usize],
+            };
+            let end = scan.ends[last as usize] as usize;
+            if scan.stray.is_some_and(|stray| stray <= end) {
+                self.refuse(reader, offset(record, begin), None, STRAY.to_owned());
+                self.shared.stop.store(true, Ordering::Relaxed);
+                break;
+            }
+            let wanted = reader.layout.names.len();
+            if let Some(bad) = not_utf8.filter(|bad| (begin..end).contains(bad)) {
+                let place = line.ends.iter().take_while(|end| (**end as usize) < bad).count();
+                let column = reader.layout.names.get(place).cloned();
+                self.refuse(
+                    reader,
+                    offset(record, begin),
+                    column,
+                    "is not UTF-8: save the file as UTF-8".to_owned(),
+                );
+            } else if line.ends.len() == wanted {
+                lines += 1;
+                self.line(reader, &line, careful, &mut wrong)?;
+                for (place, message) in wrong.drain(..) {
+                    let column = place.map(|place| reader.layout.names[place].clone());
+                    self.refuse(reader, offset(record, begin), column, message);
+                }
+            } else if !block[begin..end].trim_ascii().is_empty() {
+                let message = format!("has {} cells, where the header has {wanted}", line.ends.len());
+                self.refuse(reader, offset(record, begin), None, message);
+            }
+            if self.faults.len() >= Failure::LIMIT {
+                self.shared.stop.store(true, Ordering::Relaxed);
+                break;
+            }
+            (begin, first) = (end + 1, last as usize + 1);
+        }
+        self.shared.lines.fetch_add(lines, Ordering::Relaxed);
+        reader.lines.fetch_add(lines, Ordering::Relaxed);
+        self.scan = scan;
+        Ok(())
+    }
+
+    fn refuse(&mut self, reader: &Reader<'_>, offset: u64, column: Option<String>, message: String) {
+        self.faults.push(Misread { member: reader.member, offset, column, message });
+    }
+
+    /// Prices one line.
+    fn line(
+        &mut self,
+        reader: &Reader<'_>,
+        line: &Line<'_>,
+        careful: bool,
+        wrong: &mut Vec<(Option<usize>, String)>,
+    ) -> Result<(), Failure> {
+        let invoice = line.get(Role::Invoice);
+        self.count_invoice(invoice);
+        if self
+            .shared
+            .job
+            .invoice_id
+            .as_ref()
+            .is_some_and(|wanted| !invoice.eq_ignore_ascii_case(wanted.as_bytes()))
+        {
+            return Ok(());
+        }
+        let Some(values) = line.values(&mut self.last_currency, wrong) else { return Ok(()) };
+        let cost = Amount::from(values.cost);
+        let total = self.totals.entry(values.currency).or_default();
+        total.lines += 1;
+        total.cost += cost;
+        if values.tax.mantissa != 0 {
+            total.tax += values.tax.into();
+        }
+        self.in_period += u64::from(values.day / 100 == self.shared.month);
+        self.formula_mismatches += u64::from(values.formula_mismatch);
+        self.total_mismatches += u64::from(values.total_mismatch);
+
+        let tenant = self.tenant(line.get(Role::CustomerId));
+        let (customer, of) = match &mut self.tenants[tenant] {
+            Tenant { customer: Some(customer), reason: None, id, tag, .. } => {
+                (*customer, (id.as_str(), *tag))
+            }
+            left => {
+                let mut why = left.reason.unwrap_or(Reason::NoCustomer);
+                if self.shared.finals.are_any() {
+                    let key = identity::key(line, &values, (&left.id, left.tag), &mut self.scratch);
+                    if self.shared.finals.take_unbilled(&key) {
+                        why = Reason::BilledBefore;
+                    }
+                }
+                left.leave(why, text(line.get(Role::CustomerName)), values.currency, cost);
+                return Ok(());
+            }
+        };
+        let key = identity::key(line, &values, of, &mut self.scratch);
+        let Some(bill_currency) = self.shared.prices.bill_currency(values.currency) else {
+            let to = self.shared.prices.single.map_or("", Currency::code);
+            let message = format!("{0}: the run was given no rate from {0} to {to}", values.currency);
+            wrong.push((line.layout.role(Role::Currency), message));
+            return Ok(());
+        };
+        let priced = match self.shared.prices.price(customer, line, &values, bill_currency) {
+            Ok(priced) => priced,
+            Err(why) => {
+                wrong.push(why);
+                return Ok(());
+            }
+        };
+        let bill = match self.tenants[tenant].bill {
+            Some((currency, bill)) if currency == bill_currency.0 => bill,
+            _ => {
+                let next = self.bills.len() as u32;
+                let bill = *self.bills.entry((customer, bill_currency.0)).or_insert(next);
+                self.tenants[tenant].bill = Some((bill_currency.0, bill));
+                self.kinds.resize(self.bills.len(), 0);
+                bill
+            }
+        };
+        self.kinds[bill as usize] |= 1 << line.layout.kind as u8;
+
+        let rows = &mut self.spool.rows;
+        let begin = rows.len();
+        rows.resize(begin + HEAD, 0);
+        let [service, subscription, name, plan, plan_name] = reader.shown.write(line, careful, rows);
+        let names = match subscription {
+            (_, 0) => [service, plan, plan_name],
+            _ => [service, subscription, name],
+        };
+        let kind = line.layout.kind;
+        let member = u16::try_from(reader.member).unwrap_or(u16::MAX);
+        let head =
+            Head { key, cost, currency: values.currency, priced, kind, day: values.day, names, member };
+        head.write(&mut rows[begin..]);
+        self.spool.push(bill, begin, &key)
+    }
+
+    /// Invoices come in long rows, so only the change from one to another costs something.
+    fn count_invoice(&mut self, invoice: &[u8]) {
+        if self.last_invoice.0 != invoice || self.last_invoice.1 == 0 {
+            let (last, count) = std::mem::replace(&mut self.last_invoice, (invoice.to_owned(), 0));
+            if count > 0 {
+                *self.invoices.entry(last).or_default() += count;
+            }
+        }
+        self.last_invoice.1 += 1;
+    }
+
+    /// The tenant that a cell names, with or without `org:`.
+    fn tenant(&mut self, cell: &[u8]) -> usize {
+        if let Some(known) = self.ids.get(cell) {
+            return *known;
+        }
+        let id = tenant_id(&text(cell));
+        let customer = self.shared.tenants.get(&id).copied();
+        let reason = match customer {
+            None => Some(Reason::NoCustomer),
+            Some(customer) if !self.shared.job.customers[customer].billing_enabled => {
+                Some(Reason::BillingOff)
+            }
+            Some(_) => None,
+        };
+        let tenant = self.tenants.iter().position(|known| known.id == id).unwrap_or_else(|| {
+            let unassigned = BTreeMap::new();
+            let tag = identity::tag(&id);
+            self.tenants.push(Tenant { id, tag, customer, reason, name: None, unassigned, bill: None });
+            self.tenants.len() - 1
+        });
+        self.ids.insert(cell.into(), tenant);
+        tenant
+    }
+
+    /// Adds what nobody is billed for to what other threads have found.
+    pub(crate) fn add_unassigned(&self, left: &mut Left) {
+        for tenant in &self.tenants {
+            for ((reason, currency), (lines, cost)) in &tenant.unassigned {
+                let (name, all_lines, sum) = left.entry((tenant.id.clone(), *reason, *currency)).or_default();
+                if let Some(here) = &tenant.name
+                    && name.as_ref().is_none_or(|known| here < known)
+                {
+                    *name = Some(here.clone());
+                }
+                *all_lines += lines;
+                *sum += *cost;
+            }
+        }
+    }
+}
