@@ -81,10 +81,6 @@ impl<'a> Row<'a> {
         taken
     }
 
-    pub(crate) fn bytes(self) -> &'a [u8] {
-        self.0
-    }
-
     /// What it is ordered by: the key, and where two are alike, the rest. Rows that are alike in that too make the same
     /// bytes.
     pub(crate) fn order(self) -> (&'a [u8], &'a [u8], &'a [u8]) {

@@ -16,14 +16,24 @@ const ARENA: usize = 48 << 20;
 /// bills, and not with lines.
 const LINK: usize = 12;
 
-/// A row in a file: its head, then how many bytes of the cells are those of the row before it (4 bytes), then the other cells.
-/// The lines of a customer have much in common, and what is not written need not be read.
+/// A row, in memory and in a file: its head, then how many bytes of the cells are those of the bill's first row here (4
+/// bytes), then the other cells. The lines of a customer have much in common, and what is not kept need not be sorted,
+/// written and read.
 const PREFIX: usize = HEAD + 4;
+
+/// Of a bill's first row so many bytes are kept, at most.
+const MOST_SHARED: usize = 512;
 
 /// How many bytes both begin with.
 fn common(a: &[u8], b: &[u8]) -> usize {
-    let blocks = a.chunks_exact(16).zip(b.chunks_exact(16)).take_while(|(a, b)| a == b).count() * 16;
+    let (a_blocks, b_blocks) = (a.as_chunks::<16>().0, b.as_chunks::<16>().0);
+    let blocks = a_blocks.iter().zip(b_blocks).take_while(|(a, b)| a == b).count() * 16;
     blocks + a[blocks..].iter().zip(&b[blocks..]).take_while(|(a, b)| a == b).count()
+}
+
+/// The number that these bytes begin with.
+fn number(bytes: &[u8]) -> usize {
+    bytes.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes) as usize)
 }
 
 /// A run in a spool file.
@@ -39,12 +49,33 @@ pub(crate) struct Spool {
     file: File,
     path: String,
     written: u64,
-    pub(crate) rows: Vec<u8>,
-    /// For each row the bill and most of its key, so that rows are seldom looked at in sorting; then where it begins.
-    index: Vec<([u64; 3], u32)>,
-    /// The last run of every bill, and the bytes of all its runs.
-    pub(crate) last: Vec<(Run, u64)>,
+    rows: Vec<u8>,
+    index: Vec<Place>,
+    bills: Vec<Bill>,
     out: Vec<u8>,
+}
+
+/// Where a row is.
+struct Place {
+    /// Its bill and most of its key, so that rows are seldom looked at in sorting.
+    order: [u64; 3],
+    begin: u32,
+    length: u32,
+}
+
+impl Place {
+    fn bill(&self) -> usize {
+        (self.order[0] >> 32) as usize
+    }
+}
+
+/// What a spool has of a bill.
+struct Bill {
+    /// What the cells of its first row begin with.
+    first: Vec<u8>,
+    last: Run,
+    /// Of all its runs.
+    bytes: u64,
 }
 
 impl Spool {
@@ -60,48 +91,61 @@ impl Spool {
             written: 0,
             rows: Vec::with_capacity(ARENA + (1 << 20)),
             index: Vec::new(),
-            last: Vec::new(),
+            bills: Vec::new(),
             out: Vec::new(),
         })
     }
 
-    /// Takes the row that begins here in `rows` and is complete, for a bill.
-    pub(crate) fn push(&mut self, bill: u32, begin: usize, key: &[u8; KEY]) -> Result<(), Failure> {
+    /// Takes a row for a bill: one that it has rows of, or the next.
+    pub(crate) fn push(&mut self, bill: u32, row: &[u8], key: &[u8; KEY]) -> Result<(), Failure> {
+        let (head, cells) = row.split_at(HEAD);
+        if self.bills.len() == bill as usize {
+            let first = cells[..cells.len().min(MOST_SHARED)].to_owned();
+            self.bills.push(Bill { first, last: Run::default(), bytes: 0 });
+        }
+        let shared = common(&self.bills[bill as usize].first, cells);
         let part = |at: usize| key[at..].first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
-        let day = part(0) >> 32;
-        self.index.push(([u64::from(bill) << 32 | day, part(4), part(12)], begin as u32));
+        let order = [u64::from(bill) << 32 | part(0) >> 32, part(4), part(12)];
+        let length = PREFIX + cells.len() - shared;
+        self.index.push(Place { order, begin: self.rows.len() as u32, length: length as u32 });
+        self.rows.extend_from_slice(head);
+        self.rows.extend_from_slice(&(shared as u32).to_le_bytes());
+        self.rows.extend_from_slice(&cells[shared..]);
         if self.rows.len() >= ARENA { self.flush() } else { Ok(()) }
+    }
+
+    /// How many bytes of a bill are in the file.
+    pub(crate) fn bytes(&self, bill: u32) -> u64 {
+        self.bills.get(bill as usize).map_or(0, |bill| bill.bytes)
     }
 
     /// Writes all rows as runs.
     pub(crate) fn flush(&mut self) -> Result<(), Failure> {
         let rows = &self.rows;
-        let order = |begin: u32| Row::first(&rows[begin as usize..]).map(Row::order);
-        self.index.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| order(a.1).cmp(&order(b.1))));
-        for of_bill in self.index.chunk_by(|a, b| a.0[0] >> 32 == b.0[0] >> 32) {
-            let bill = (of_bill[0].0[0] >> 32) as usize;
-            if self.last.len() <= bill {
-                self.last.resize(bill + 1, (Run::default(), 0));
-            }
-            let (last, bytes) = self.last[bill];
-            self.out.extend_from_slice(&last.offset.to_le_bytes());
-            self.out.extend_from_slice(&last.length.to_le_bytes());
+        let row = |place: &Place| &rows[place.begin as usize..][..place.length as usize];
+        let bills = &self.bills;
+        self.index.sort_unstable_by(|a, b| {
+            let whole = |place: &Place| restored(row(place), &bills[place.bill()].first);
+            a.order.cmp(&b.order).then_with(|| {
+                let (a, b) = (whole(a), whole(b));
+                Row::first(&a).map(Row::order).cmp(&Row::first(&b).map(Row::order))
+            })
+        });
+        for of_bill in self.index.chunk_by(|a, b| a.bill() == b.bill()) {
+            let bill = &mut self.bills[of_bill[0].bill()];
+            self.out.extend_from_slice(&bill.last.offset.to_le_bytes());
+            self.out.extend_from_slice(&bill.last.length.to_le_bytes());
             let offset = self.written + self.out.len() as u64;
-            let (mut length, mut before): (usize, &[u8]) = (0, &[]);
-            for (_, begin) in of_bill {
-                let Some(row) = rows.get(*begin as usize..).and_then(Row::first) else { continue };
-                let (head, cells) = row.bytes().split_at(HEAD);
-                let shared = common(before, cells);
-                self.out.extend_from_slice(head);
-                self.out.extend_from_slice(&(shared as u32).to_le_bytes());
-                self.out.extend_from_slice(&cells[shared..]);
-                length += PREFIX + cells.len() - shared;
-                before = cells;
+            let mut length = 0;
+            for place in of_bill {
+                self.out.extend_from_slice(row(place));
+                length += place.length;
                 if self.out.len() >= 1 << 20 {
                     write(&self.file, &self.path, &mut self.out, &mut self.written)?;
                 }
             }
-            self.last[bill] = (Run { offset, length: length as u32 }, bytes + length as u64);
+            bill.last = Run { offset, length };
+            bill.bytes += u64::from(length);
         }
         write(&self.file, &self.path, &mut self.out, &mut self.written)?;
         self.index.clear();
@@ -123,6 +167,13 @@ impl Spool {
     }
 }
 
+/// A row as it was before it was spooled. `first`: what its bill's first row begins with.
+fn restored(kept: &[u8], first: &[u8]) -> Vec<u8> {
+    let (head, rest) = kept.split_at(HEAD);
+    let (shared, cells) = rest.split_at(PREFIX - HEAD);
+    [head, &first[..number(shared)], cells].concat()
+}
+
 fn write(file: &File, path: &str, out: &mut Vec<u8>, written: &mut u64) -> Result<(), Failure> {
     file.write_all_at(out, *written).map_err(|e| Failure::Io(format!("cannot write {path}"), e))?;
     *written += out.len() as u64;
@@ -140,6 +191,8 @@ pub(crate) struct Merge<'a> {
 
 struct Reader<'a> {
     spool: &'a Spool,
+    /// What the bill's first row begins with.
+    first: &'a [u8],
     /// What is still to be read from the file.
     left: Run,
     buffers: Pair,
@@ -154,15 +207,15 @@ struct Reader<'a> {
 pub(crate) struct Pair {
     read: Vec<u8>,
     row: Vec<u8>,
+    /// How many bytes of the row's cells are the bill's first row's.
+    shared: usize,
 }
 
 impl Reader<'_> {
     /// How long the next row is in the file, if that is known already.
     fn length(&self) -> Option<usize> {
         let head = self.buffers.read[self.at..self.to].first_chunk::<PREFIX>()?;
-        let number =
-            |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]) as usize;
-        Some(PREFIX + (number(0) - HEAD) - number(HEAD))
+        Some(PREFIX + (number(head) - HEAD) - number(&head[HEAD..]))
     }
 
     /// Goes to the next row; false if there is none.
@@ -174,13 +227,15 @@ impl Reader<'_> {
                 _ => self.fill()?,
             }
         };
-        let Pair { read, row } = &mut self.buffers;
+        let Pair { read, row, shared: known } = &mut self.buffers;
         let (head, rest) = read[self.at..self.at + length].split_at(HEAD);
         let (shared, cells) = rest.split_at(PREFIX - HEAD);
-        let shared = shared.iter().rev().fold(0, |number, byte| number << 8 | usize::from(*byte));
-        // What is shared with the row before is there already.
-        row.resize(HEAD + shared, 0);
+        let shared = number(shared);
+        // What this row and the one before it share with the first is there already.
+        let known = std::mem::replace(known, shared).min(shared);
+        row.resize(HEAD + known, 0);
         row[..HEAD].copy_from_slice(head);
+        row.extend_from_slice(&self.first[known..shared]);
         row.extend_from_slice(cells);
         self.at += length;
         Ok(true)
@@ -213,15 +268,17 @@ const READING: usize = 24 << 20;
 const STEPS: (usize, usize) = (16 << 10, 128 << 10);
 
 impl<'a> Merge<'a> {
-    /// Of a bill, whose last run in each spool is given.
+    /// Of a bill, whose number in each spool is given.
     pub(crate) fn of(
-        last: impl Iterator<Item = (&'a Spool, Run)>,
+        bill: impl Iterator<Item = (&'a Spool, u32)>,
         buffers: &mut Buffers,
     ) -> Result<Merge<'a>, Failure> {
         let mut found = Vec::new();
-        for (spool, mut run) in last {
+        for (spool, bill) in bill {
+            let Some(Bill { first, last, .. }) = spool.bills.get(bill as usize) else { continue };
+            let mut run = *last;
             while run.length > 0 {
-                found.push((spool, run));
+                found.push((spool, first, run));
                 let mut link = [0; LINK];
                 spool.read(&mut link, run.offset - LINK as u64)?;
                 let (offset, length) = link.split_at(8);
@@ -233,9 +290,9 @@ impl<'a> Merge<'a> {
         }
         let step = (READING / found.len().max(1)).clamp(STEPS.0, STEPS.1);
         let mut merge = Merge { runs: Vec::with_capacity(found.len()), heap: BinaryHeap::new() };
-        for (spool, left) in found {
-            let buffers = buffers.pop().unwrap_or_default();
-            let mut reader = Reader { spool, left, buffers, at: 0, to: 0, step };
+        for (spool, first, left) in found {
+            let buffers = Pair { shared: 0, ..buffers.pop().unwrap_or_default() };
+            let mut reader = Reader { spool, first, left, buffers, at: 0, to: 0, step };
             if reader.advance()?
                 && let Some(row) = reader.row()
             {

@@ -15,7 +15,7 @@ use crate::render::push_text;
 use crate::report::{BilledBefore, CustomerBill};
 use crate::row::{KEY, Row};
 use crate::scan::Scan;
-use crate::spool::{Buffers, Merge, Run, Spool};
+use crate::spool::{Buffers, Merge, Spool};
 use crate::statement::{Made, Statement, Subtotals};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -83,8 +83,9 @@ impl<'a> Writing<'a> {
             .map(|(customer, currencies)| (customer, currencies.into_iter().collect()))
             .collect();
         work.sort_by_cached_key(|(customer, currencies)| {
-            let bytes =
-                |currency: &Currency| self.runs(*customer, *currency).map(|(.., bytes)| bytes).sum::<u64>();
+            let bytes = |currency: &Currency| {
+                self.spools(*customer, *currency).map(|(spool, bill)| spool.bytes(bill)).sum::<u64>()
+            };
             std::cmp::Reverse(currencies.iter().map(bytes).sum::<u64>())
         });
 
@@ -107,13 +108,11 @@ impl<'a> Writing<'a> {
         Ok(done)
     }
 
-    /// Where a bill's rows are: for each thread that read some, its spool, its last run, and the bytes of all.
-    fn runs(&self, customer: usize, currency: Currency) -> impl Iterator<Item = (&'a Spool, Run, u64)> {
-        self.workers.iter().filter_map(move |worker| {
-            let bill = *worker.bills.get(&(customer, currency))? as usize;
-            let (last, bytes) = *worker.spool.last.get(bill)?;
-            Some((&worker.spool, last, bytes))
-        })
+    /// Where a bill's rows are: for each thread that read some, its spool, and the bill's number there.
+    fn spools(&self, customer: usize, currency: Currency) -> impl Iterator<Item = (&'a Spool, u32)> {
+        self.workers
+            .iter()
+            .filter_map(move |worker| Some((&worker.spool, *worker.bills.get(&(customer, currency))?)))
     }
 
     fn customer(&self, i: usize, currencies: &[Currency], pen: &mut Pen) -> Result<(), Failure> {
@@ -214,8 +213,7 @@ impl<'a> Writing<'a> {
         let mut subtotals = Subtotals::default();
         let period = job.period.to_string();
         let (mut scan, mut charge) = (Scan::default(), Vec::new());
-        let mut merge =
-            Merge::of(self.runs(i, currency).map(|(spool, run, _)| (spool, run)), &mut pen.buffers)?;
+        let mut merge = Merge::of(self.spools(i, currency), &mut pen.buffers)?;
         merge.each(|row| {
             let key = row.key();
             match first {

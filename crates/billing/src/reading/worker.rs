@@ -41,6 +41,8 @@ pub(crate) struct Worker<'a> {
     pub(super) faults: Vec<Misread>,
     scan: Scan,
     csv: Vec<u8>,
+    /// The row of the line that is being priced.
+    row: Vec<u8>,
     scratch: identity::Scratch,
 }
 
@@ -97,6 +99,7 @@ impl<'a> Worker<'a> {
             faults: Vec::new(),
             scan: Scan::default(),
             csv: Vec::new(),
+            row: Vec::new(),
             scratch: identity::Scratch::default(),
         })
     }
@@ -303,10 +306,9 @@ impl<'a> Worker<'a> {
         };
         self.kinds[bill as usize] |= 1 << line.layout.kind as u8;
 
-        let rows = &mut self.spool.rows;
-        let begin = rows.len();
-        rows.resize(begin + HEAD, 0);
-        let [service, subscription, name, plan, plan_name] = reader.shown.write(line, careful, rows);
+        let row = &mut self.row;
+        row.resize(HEAD, 0);
+        let [service, subscription, name, plan, plan_name] = reader.shown.write(line, careful, row);
         let names = match subscription {
             (_, 0) => [service, plan, plan_name],
             _ => [service, subscription, name],
@@ -315,8 +317,8 @@ impl<'a> Worker<'a> {
         let member = u16::try_from(reader.member).unwrap_or(u16::MAX);
         let head =
             Head { key, cost, currency: values.currency, priced, kind, day: values.day, names, member };
-        head.write(&mut rows[begin..]);
-        self.spool.push(bill, begin, &key)
+        head.write(row);
+        self.spool.push(bill, row, &key)
     }
 
     /// Invoices come in long rows, so only the change from one to another costs something.
