@@ -83,8 +83,13 @@ impl<'a> Row<'a> {
 
     /// What it is ordered by: the key, and where two are alike, the rest. Rows that are alike in that too make the same
     /// bytes.
-    pub(crate) fn order(self) -> (&'a [u8], &'a [u8], &'a [u8]) {
-        (&self.0[4..4 + KEY], &self.0[4 + KEY..MEMBER_AT], self.cells())
+    pub(crate) fn order(self) -> (&'a [u8], &'a [u8]) {
+        (Row::order_of_head(self.0), self.cells())
+    }
+
+    /// The first part of that, of bytes that begin with a head.
+    pub(crate) fn order_of_head(bytes: &[u8]) -> &[u8] {
+        &bytes[4..MEMBER_AT]
     }
 
     pub(crate) fn member(self) -> u16 {

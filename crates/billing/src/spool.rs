@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::row::{HEAD, KEY, Row};
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
 use std::fs::File;
@@ -50,22 +50,21 @@ pub(crate) struct Spool {
     path: String,
     written: u64,
     rows: Vec<u8>,
-    index: Vec<Place>,
     bills: Vec<Bill>,
     out: Vec<u8>,
 }
 
 /// Where a row is.
 struct Place {
-    /// Its bill and most of its key, so that rows are seldom looked at in sorting.
-    order: [u64; 3],
+    /// What its key begins with, so that rows are seldom looked at in sorting.
+    order: u128,
     begin: u32,
     length: u32,
 }
 
 impl Place {
-    fn bill(&self) -> usize {
-        (self.order[0] >> 32) as usize
+    fn row<'a>(&self, rows: &'a [u8]) -> &'a [u8] {
+        &rows[self.begin as usize..][..self.length as usize]
     }
 }
 
@@ -73,6 +72,8 @@ impl Place {
 struct Bill {
     /// What the cells of its first row begin with.
     first: Vec<u8>,
+    /// Its rows in memory.
+    places: Vec<Place>,
     last: Run,
     /// Of all its runs.
     bytes: u64,
@@ -90,7 +91,6 @@ impl Spool {
             path: path.display().to_string(),
             written: 0,
             rows: Vec::with_capacity(ARENA + (1 << 20)),
-            index: Vec::new(),
             bills: Vec::new(),
             out: Vec::new(),
         })
@@ -101,13 +101,13 @@ impl Spool {
         let (head, cells) = row.split_at(HEAD);
         if self.bills.len() == bill as usize {
             let first = cells[..cells.len().min(MOST_SHARED)].to_owned();
-            self.bills.push(Bill { first, last: Run::default(), bytes: 0 });
+            self.bills.push(Bill { first, places: Vec::new(), last: Run::default(), bytes: 0 });
         }
-        let shared = common(&self.bills[bill as usize].first, cells);
-        let part = |at: usize| key[at..].first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
-        let order = [u64::from(bill) << 32 | part(0) >> 32, part(4), part(12)];
+        let bill = &mut self.bills[bill as usize];
+        let shared = common(&bill.first, cells);
+        let order = key.first_chunk().map_or(0, |bytes| u128::from_be_bytes(*bytes));
         let length = PREFIX + cells.len() - shared;
-        self.index.push(Place { order, begin: self.rows.len() as u32, length: length as u32 });
+        bill.places.push(Place { order, begin: self.rows.len() as u32, length: length as u32 });
         self.rows.extend_from_slice(head);
         self.rows.extend_from_slice(&(shared as u32).to_le_bytes());
         self.rows.extend_from_slice(&cells[shared..]);
@@ -122,33 +122,25 @@ impl Spool {
     /// Writes all rows as runs.
     pub(crate) fn flush(&mut self) -> Result<(), Failure> {
         let rows = &self.rows;
-        let row = |place: &Place| &rows[place.begin as usize..][..place.length as usize];
-        let bills = &self.bills;
-        self.index.sort_unstable_by(|a, b| {
-            let whole = |place: &Place| restored(row(place), &bills[place.bill()].first);
-            a.order.cmp(&b.order).then_with(|| {
-                let (a, b) = (whole(a), whole(b));
-                Row::first(&a).map(Row::order).cmp(&Row::first(&b).map(Row::order))
-            })
-        });
-        for of_bill in self.index.chunk_by(|a, b| a.bill() == b.bill()) {
-            let bill = &mut self.bills[of_bill[0].bill()];
-            self.out.extend_from_slice(&bill.last.offset.to_le_bytes());
-            self.out.extend_from_slice(&bill.last.length.to_le_bytes());
-            let offset = self.written + self.out.len() as u64;
-            let mut length = 0;
-            for place in of_bill {
-                self.out.extend_from_slice(row(place));
-                length += place.length;
+        for Bill { first, places, last, bytes } in
+            self.bills.iter_mut().filter(|bill| !bill.places.is_empty())
+        {
+            places.sort_unstable_by(|a, b| {
+                a.order.cmp(&b.order).then_with(|| compare(a.row(rows), b.row(rows), first))
+            });
+            self.out.extend_from_slice(&last.offset.to_le_bytes());
+            self.out.extend_from_slice(&last.length.to_le_bytes());
+            *last = Run { offset: self.written + self.out.len() as u64, length: 0 };
+            for place in places.drain(..) {
+                self.out.extend_from_slice(place.row(rows));
+                last.length += place.length;
                 if self.out.len() >= 1 << 20 {
                     write(&self.file, &self.path, &mut self.out, &mut self.written)?;
                 }
             }
-            bill.last = Run { offset, length };
-            bill.bytes += u64::from(length);
+            *bytes += u64::from(last.length);
         }
         write(&self.file, &self.path, &mut self.out, &mut self.written)?;
-        self.index.clear();
         self.rows.clear();
         Ok(())
     }
@@ -156,7 +148,8 @@ impl Spool {
     /// Gives the memory back, when all is written.
     pub(crate) fn finish(&mut self) -> Result<(), Failure> {
         self.flush()?;
-        (self.rows, self.index, self.out) = (Vec::new(), Vec::new(), Vec::new());
+        (self.rows, self.out) = (Vec::new(), Vec::new());
+        self.bills.iter_mut().for_each(|bill| bill.places = Vec::new());
         Ok(())
     }
 
@@ -167,11 +160,10 @@ impl Spool {
     }
 }
 
-/// A row as it was before it was spooled. `first`: what its bill's first row begins with.
-fn restored(kept: &[u8], first: &[u8]) -> Vec<u8> {
-    let (head, rest) = kept.split_at(HEAD);
-    let (shared, cells) = rest.split_at(PREFIX - HEAD);
-    [head, &first[..number(shared)], cells].concat()
+/// Which of two spooled rows of a bill comes first, as [`Row::order`] has it.
+fn compare(a: &[u8], b: &[u8], first: &[u8]) -> Ordering {
+    let cells = |row: &[u8]| [&first[..number(&row[HEAD..])], &row[PREFIX..]].concat();
+    Row::order_of_head(a).cmp(Row::order_of_head(b)).then_with(|| cells(a).cmp(&cells(b)))
 }
 
 fn write(file: &File, path: &str, out: &mut Vec<u8>, written: &mut u64) -> Result<(), Failure> {
