@@ -233,20 +233,22 @@ impl Decimal {
             Some((b'+', rest)) => (false, rest),
             _ => (false, text),
         };
-        let (mut small, mut at, mut point) = (0_u64, 0, None);
         // Nineteen digits fit into 64 bits, and most numbers have fewer.
-        while let Some(&byte) = digits.get(at) {
+        if digits.len() > 19 {
+            return Self::parse_long(negative, digits);
+        }
+        let (mut small, mut point) = (0_u64, None);
+        for (at, &byte) in digits.iter().enumerate() {
             match byte {
-                b'0'..=b'9' if at < 19 => small = small * 10 + u64::from(byte - b'0'),
-                b'.' if point.is_none() && at < 19 => point = Some(at),
+                b'0'..=b'9' => small = small * 10 + u64::from(byte - b'0'),
+                b'.' if point.is_none() => point = Some(at),
                 _ => return Self::parse_long(negative, digits),
             }
-            at += 1;
         }
-        if at == usize::from(point.is_some()) {
+        if digits.len() == usize::from(point.is_some()) {
             return Err(NotDecimal::NotANumber);
         }
-        let places = point.map_or(0, |point| at - point - 1) as u8;
+        let places = point.map_or(0, |point| digits.len() - point - 1) as u8;
         let mantissa = i128::from(small);
         Ok(Decimal { mantissa: if negative { -mantissa } else { mantissa }, places })
     }
@@ -291,8 +293,18 @@ impl Decimal {
 
 /// 10^`exponent`, which is at most 38.
 pub(crate) const fn power(exponent: u8) -> i128 {
-    10_i128.pow(exponent as u32)
+    POWERS[exponent as usize]
 }
+
+const POWERS: [i128; 39] = {
+    let mut powers = [1; 39];
+    let mut i = 1;
+    while i < powers.len() {
+        powers[i] = powers[i - 1] * 10;
+        i += 1;
+    }
+    powers
+};
 
 #[cfg(test)]
 mod tests {
