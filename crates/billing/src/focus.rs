@@ -7,6 +7,7 @@
 //! not differ from each other therefore.
 
 use crate::amount::{Amount, Decimal};
+use crate::cells::Cells;
 use crate::columns::Kind;
 use crate::render::{push_text, text};
 use crate::row::Row;
@@ -16,7 +17,6 @@ use jiff::ToSpan;
 use jiff::civil::{Date, date};
 use memchr::memmem::Finder;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
-use std::collections::HashMap;
 use std::fmt;
 
 /// The columns, in the order of the file.
@@ -130,8 +130,9 @@ pub(crate) struct Writer {
     end: Date,
     /// Where the bill's columns are, by kind.
     places: [Places; 2],
-    categories: HashMap<Vec<u8>, (&'static str, &'static str)>,
-    days: HashMap<(u32, u32), [Vec<u8>; 2]>,
+    categories: Cells<(&'static str, &'static str)>,
+    /// First and last day of the line before, and how they are written: lines come in the order of their days.
+    days: ((u32, u32), [Vec<u8>; 2]),
     scan: Scan,
     scratch: Vec<u8>,
     object: Vec<u8>,
@@ -225,8 +226,8 @@ impl Writer {
             first_day: bill.first_day,
             end: bill.end,
             places: [Places::of(Kind::Reconciliation), Places::of(Kind::Usage)],
-            categories: HashMap::new(),
-            days: HashMap::new(),
+            categories: Cells::default(),
+            days: Default::default(),
             scan: Scan::default(),
             scratch: Vec::new(),
             object: Vec::new(),
@@ -307,7 +308,7 @@ impl Writer {
                     Kind::Usage => category_of(service),
                     Kind::Reconciliation => ("Business Applications", "Other (Business Applications)"),
                 };
-                self.categories.insert(service.to_vec(), known);
+                self.categories.insert(service.into(), known);
                 known
             }
         };
@@ -319,10 +320,12 @@ impl Writer {
             Kind::Usage => 0,
             Kind::Reconciliation => crate::line::day(&text(cell(at.end)).into_bytes()).unwrap_or(0),
         };
-        let [start, until] = self.days.entry((row.day(), end)).or_insert_with(|| {
+        let (days, shown) = &mut self.days;
+        if *days != (row.day(), end) || shown[0].is_empty() {
             let (from, to) = period(row.day(), end, kind, (self.first_day, self.end));
-            [instant(from), instant(to)]
-        });
+            (*days, *shown) = ((row.day(), end), [instant(from), instant(to)]);
+        }
+        let [start, until] = shown;
         set(Column::ChargePeriodStart, Cell::Is(start));
         set(Column::ChargePeriodEnd, Cell::Is(until));
 

@@ -28,6 +28,7 @@ pub mod period;
 pub mod report;
 pub mod rule;
 
+mod cells;
 mod columns;
 mod focus;
 mod identity;

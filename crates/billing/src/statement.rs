@@ -1,6 +1,7 @@
 //! The statement of a bill: its total, and what that is made of.
 
 use crate::amount::Amount;
+use crate::cells::Cells;
 use crate::currency::Currency;
 use crate::job::{Correction, Job};
 use crate::price::CHARGE_PLACES;
@@ -9,12 +10,11 @@ use crate::row::Row;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use std::collections::HashMap;
 
 /// Sums by a cell of the lines.
 #[derive(Default)]
 struct Tally {
-    places: HashMap<Box<[u8]>, usize>,
+    places: Cells<usize>,
     sums: Vec<(Box<[u8]>, Sums)>,
     /// Lines come in their order: most are of what the line before was of.
     last: usize,

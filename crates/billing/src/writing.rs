@@ -237,7 +237,6 @@ impl<'a> Writing<'a> {
             cost.1 += row.cost();
             sums.lines += 1;
             sums.charge += row.charge();
-            subtotals.add(row, &period);
             let Some(files) = &mut out else { return Ok(()) };
             charge.clear();
             Amount::of(row.charge(), CHARGE_PLACES).push(&mut charge);
@@ -250,6 +249,7 @@ impl<'a> Writing<'a> {
             if !files.whole {
                 return files.flush();
             }
+            subtotals.add(row, &period);
             ledger::push(row, &charge, code, self.prices, &mut files.ledger.buffer);
             let begin = files.focus.buffer.len();
             files.focus_rows.line(row, &charge, &mut files.focus.buffer);

@@ -2,6 +2,7 @@
 
 use super::{Misread, Reader, Reading, STRAY};
 use crate::amount::Amount;
+use crate::cells::Cells;
 use crate::columns::Role;
 use crate::currency::Currency;
 use crate::failure::Failure;
@@ -27,7 +28,7 @@ pub(crate) struct Worker<'a> {
     /// For each, which kinds of lines it has: bit 0 for reconciliation, bit 1 for usage.
     pub(crate) kinds: Vec<u8>,
     /// Tenants by the cell that names them.
-    ids: HashMap<Box<[u8]>, usize>,
+    ids: Cells<usize>,
     tenants: Vec<Tenant>,
     pub(crate) totals: BTreeMap<Currency, Read>,
     /// Lines of a day in the month that is billed.
@@ -87,7 +88,7 @@ impl<'a> Worker<'a> {
             spool: Spool::create(&shared.job.out, thread)?,
             bills: HashMap::new(),
             kinds: Vec::new(),
-            ids: HashMap::new(),
+            ids: Cells::default(),
             tenants: Vec::new(),
             totals: BTreeMap::new(),
             in_period: 0,
