@@ -245,9 +245,8 @@ impl Writer {
     pub(crate) fn line(&mut self, row: Row<'_>, charge: &[u8], out: &mut Vec<u8>) {
         let kind = row.kind();
         let bytes = row.cells();
-        self.scan.read(bytes);
-        self.scan.ends.push(bytes.len() as u32);
-        let ends = &self.scan.ends;
+        self.scan.read_record(bytes);
+        let ends = self.scan.ends();
         let cell = |place: usize| -> &[u8] {
             let Some(end) = ends.get(place) else { return &[] };
             let begin = if place == 0 { 0 } else { ends[place - 1] as usize + 1 };

@@ -98,7 +98,7 @@ impl Writer {
     pub(crate) fn push(&mut self, csv: &[u8]) -> Result<(), Failure> {
         self.scan.read(csv);
         let mut begin = 0;
-        for (i, end) in self.scan.ends.iter().enumerate() {
+        for (i, end) in self.scan.ends().iter().enumerate() {
             let cell = &csv[std::mem::replace(&mut begin, *end as usize + 1)..*end as usize];
             let (kind, values) = &mut self.columns[i % COLUMNS.len()];
             values.push(*kind, cell);

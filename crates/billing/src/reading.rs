@@ -226,7 +226,7 @@ impl<'a> Reading<'a> {
                     return Err(vec![(at as u64, STRAY.to_owned())]);
                 }
                 let mut begin = 0;
-                let names = scan.ends.iter().map(|end| {
+                let names = scan.ends().iter().map(|end| {
                     let cell = &header[std::mem::replace(&mut begin, *end as usize + 1)..*end as usize];
                     text(cell.trim_ascii()).trim().to_owned()
                 });

@@ -6,8 +6,9 @@ use wide::u8x64;
 /// The ends of the cells of a block of whole records.
 #[derive(Default)]
 pub(crate) struct Scan {
-    /// Where every comma and line feed outside of quotes is.
-    pub(crate) ends: Vec<u32>,
+    /// Where every comma and line feed outside of quotes is: the first `count`, and room for more.
+    ends: Vec<u32>,
+    count: usize,
     /// For every record, the place in `ends` of its line feed.
     pub(crate) records: Vec<u32>,
     /// For every 64 bytes, the bits of those that a cell can only have within quotes: quotes themselves, and commas and
@@ -20,7 +21,7 @@ pub(crate) struct Scan {
 impl Scan {
     /// Scans a block that begins with a record and ends with a line feed. A carriage return counts as part of a cell.
     pub(crate) fn read(&mut self, block: &[u8]) {
-        self.ends.clear();
+        self.count = 0;
         self.records.clear();
         self.special.clear();
         self.stray = None;
@@ -41,43 +42,66 @@ impl Scan {
             let quotes = mask(bytes, b'"');
             let feeds = mask(bytes, b'\n');
             let separators = mask(bytes, b',') | feeds;
-            let mut inside = quotes;
-            for shift in [1, 2, 4, 8, 16, 32] {
-                inside ^= inside << shift;
+            let mut inside = within;
+            // Most have none.
+            if quotes | after_closing != 0 {
+                let mut odd = quotes;
+                for shift in [1, 2, 4, 8, 16, 32] {
+                    odd ^= odd << shift;
+                }
+                inside ^= odd;
+                within = ((inside as i64) >> 63) as u64;
+
+                // An opening quote begins a cell, or doubles a closing one; what follows a closing quote is an end, or a
+                // quote that doubles it. A carriage return may stand before a line feed, so it is looked at below.
+                let ends = separators & !inside;
+                let (opening, closing) = (quotes & inside, quotes & !inside);
+                let begins = (ends << 1) | after_end | (closing << 1) | after_closing;
+                let follows = (closing << 1) | after_closing;
+                let wrong = (opening & !begins) | (follows & !(ends | quotes));
+                if wrong != 0 && self.stray.is_none() {
+                    self.stray = first_stray(block, at, wrong & follows, wrong & opening);
+                }
+                after_closing = closing >> 63;
             }
-            inside ^= within;
-            within = ((inside as i64) >> 63) as u64;
             let ends = separators & !inside;
             self.special.push(quotes | (separators & inside));
-
-            // An opening quote begins a cell, or doubles a closing one; what follows a closing quote is an end, or a
-            // quote that doubles it. A carriage return may stand before a line feed, so it is looked at below.
-            let (opening, closing) = (quotes & inside, quotes & !inside);
-            let begins = (ends << 1) | after_end | (closing << 1) | after_closing;
-            let follows = (closing << 1) | after_closing;
-            let wrong = (opening & !begins) | (follows & !(ends | quotes));
-            if wrong != 0 && self.stray.is_none() {
-                self.stray = first_stray(block, at, wrong & follows, wrong & opening);
-            }
             after_end = ends >> 63;
-            after_closing = closing >> 63;
 
             let mut record_ends = feeds & ends;
             while record_ends != 0 {
                 let bit = record_ends & record_ends.wrapping_neg();
                 let before = (ends & (bit - 1)).count_ones();
-                self.records.push((self.ends.len() as u32) + before);
+                self.records.push((self.count as u32) + before);
                 record_ends ^= bit;
             }
-            let mut left = ends;
-            let more = std::iter::repeat_with(|| {
-                let bit = left.trailing_zeros();
-                left &= left.wrapping_sub(1);
-                at as u32 + bit
-            });
-            self.ends.extend(more.take(ends.count_ones() as usize));
+            if self.ends.len() < self.count + 64 {
+                self.ends.resize(2 * self.ends.len() + 64, 0);
+            }
+            if let Some(room) = self.ends[self.count..].first_chunk_mut::<64>() {
+                let (mut left, mut count) = (ends, 0);
+                while left != 0 {
+                    room[count % 64] = at as u32 + left.trailing_zeros();
+                    left &= left - 1;
+                    count += 1;
+                }
+                self.count += count;
+            }
             at += 64;
         }
+    }
+
+    /// Where every comma and line feed outside of quotes is.
+    pub(crate) fn ends(&self) -> &[u32] {
+        &self.ends[..self.count]
+    }
+
+    /// Scans a record that ends without a line feed: its last cell ends with it.
+    pub(crate) fn read_record(&mut self, record: &[u8]) {
+        self.read(record);
+        self.ends.resize(self.ends.len().max(self.count + 1), 0);
+        self.ends[self.count] = record.len() as u32;
+        self.count += 1;
     }
 
     /// Whether what lies between these places of the block must be quoted as a CSV cell, by its commas, quotes and line
@@ -125,9 +149,9 @@ mod tests {
         scan.read(block);
         assert_eq!(scan.stray, None);
         let (mut records, mut start, mut next) = (Vec::new(), 0, 0);
-        for last in scan.records {
-            let ends = &scan.ends[next..=last as usize];
-            next = last as usize + 1;
+        for last in &scan.records {
+            let ends = &scan.ends()[next..=*last as usize];
+            next = *last as usize + 1;
             records.push(
                 ends.iter()
                     .map(|end| &block[std::mem::replace(&mut start, *end as usize + 1)..*end as usize])

@@ -515,15 +515,15 @@ impl Table {
             out.extend_from_slice(cells);
             return;
         };
-        scan.read(cells);
-        scan.ends.push(cells.len() as u32);
+        scan.read_record(cells);
+        let ends = scan.ends();
         for (i, places) in places.iter().enumerate() {
             if i > 0 {
                 out.push(b',');
             }
             if let Some(place) = places[row.kind() as usize] {
-                let begin = if place == 0 { 0 } else { scan.ends[place - 1] as usize + 1 };
-                out.extend_from_slice(&cells[begin..scan.ends[place] as usize]);
+                let begin = if place == 0 { 0 } else { ends[place - 1] as usize + 1 };
+                out.extend_from_slice(&cells[begin..ends[place] as usize]);
             }
         }
     }

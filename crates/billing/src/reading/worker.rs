@@ -179,7 +179,8 @@ impl<'a> Worker<'a> {
         let mut scan = std::mem::take(&mut self.scan);
         scan.read(block);
         let careful = memchr::memchr(b'\r', block).is_some();
-        let not_utf8 = std::str::from_utf8(block).err().map(|e| e.valid_up_to());
+        let not_utf8 =
+            if block.is_ascii() { None } else { std::str::from_utf8(block).err().map(|e| e.valid_up_to()) };
         let (mut begin, mut first, mut lines) = (0, 0, 0);
         let mut wrong = Vec::new();
         for (record, &last) in scan.records.iter().enumerate() {
@@ -188,9 +189,9 @@ impl<'a> Worker<'a> {
                 block,
                 scan: &scan,
                 start: begin,
-                ends: &scan.ends[first..=last as usize],
+                ends: &scan.ends()[first..=last as usize],
             };
-            let end = scan.ends[last as usize] as usize;
+            let end = scan.ends()[last as usize] as usize;
             if scan.stray.is_some_and(|stray| stray <= end) {
                 self.refuse(reader, offset(record, begin), None, STRAY.to_owned());
                 self.shared.stop.store(true, Ordering::Relaxed);
