@@ -43,7 +43,12 @@ impl<'a> Line<'a> {
 
     /// The cell of a role, trimmed; empty where the file has no such column.
     pub(crate) fn get(&self, role: Role) -> &'a [u8] {
-        self.layout.role(role).map_or(&[][..], |place| self.cell(place).trim_ascii())
+        let Some(place) = self.layout.role(role) else { return &[] };
+        match self.cell(place) {
+            // Nothing to trim, mostly.
+            cell @ [b'!'..=u8::MAX, .., b'!'..=u8::MAX] => cell,
+            cell => cell.trim_ascii(),
+        }
     }
 
     /// The number of a role; `None` where the cell is empty.

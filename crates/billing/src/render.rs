@@ -6,21 +6,20 @@ use crate::line::Line;
 /// How to write the shown columns of a file's lines, in the kind's own order.
 pub(crate) struct Plan {
     segments: Vec<Segment>,
-    /// The columns whose place in the output is asked for: which segment they are in, and where in the file.
-    marked: [Option<(usize, usize)>; MARKS],
 }
 
 /// How many columns are looked at while a bill is written.
 pub(crate) const MARKS: usize = 5;
 
 /// Columns that follow each other in the file as they do in the output.
-#[derive(Clone, Copy, PartialEq)]
 struct Segment {
     /// Where the file has the first; `None` where it has none of them.
     first: Option<usize>,
     count: usize,
     /// Whether they hold numbers.
     number: bool,
+    /// Those whose place in the output is asked for: which of the asked it is, and where in the file.
+    marked: Vec<(usize, usize)>,
 }
 
 /// What a cell may begin with that makes a spreadsheet take it for a formula (OWASP, "CSV Injection"); full-width forms of
@@ -56,15 +55,17 @@ impl Plan {
                 {
                     last.count += 1;
                 }
-                _ => segments.push(Segment { first: place, count: 1, number }),
+                _ => segments.push(Segment { first: place, count: 1, number, marked: Vec::new() }),
             }
         }
-        let marked = marked.map(|place| {
-            let place = place?;
-            let has = |s: &Segment| s.first.is_some_and(|first| (first..first + s.count).contains(&place));
-            Some((segments.iter().position(has)?, place))
-        });
-        Plan { segments, marked }
+        for (mark, place) in marked.into_iter().enumerate().filter_map(|(mark, place)| Some((mark, place?))) {
+            let has =
+                |s: &&mut Segment| s.first.is_some_and(|first| (first..first + s.count).contains(&place));
+            if let Some(segment) = segments.iter_mut().find(has) {
+                segment.marked.push((mark, place));
+            }
+        }
+        Plan { segments }
     }
 
     /// Writes the cells with commas between them, and tells where the marked ones are: begin and length after `out`'s
@@ -85,11 +86,9 @@ impl Plan {
             let written = out.len();
             if !careful && segment.is_fit(line, begin, first) {
                 out.extend_from_slice(&line.block[begin..end]);
-                for (name, marked) in names.iter_mut().zip(self.marked) {
-                    if let Some((_, place)) = marked.filter(|(segment, _)| *segment == i) {
-                        let (from, to) = line.range(place);
-                        *name = ((written - base + from - begin) as u32, (to - from) as u32);
-                    }
+                for (mark, place) in &segment.marked {
+                    let (from, to) = line.range(*place);
+                    names[*mark] = ((written - base + from - begin) as u32, (to - from) as u32);
                 }
                 continue;
             }
@@ -105,10 +104,8 @@ impl Plan {
                 } else {
                     write_cell(line, begin, cell, segment.number, careful, out);
                 }
-                for (name, marked) in names.iter_mut().zip(self.marked) {
-                    if marked == Some((i, place)) {
-                        *name = ((at - base) as u32, (out.len() - at) as u32);
-                    }
+                for (mark, _) in segment.marked.iter().filter(|(_, marked)| *marked == place) {
+                    names[*mark] = ((at - base) as u32, (out.len() - at) as u32);
                 }
             }
         }
