@@ -1,7 +1,7 @@
 //! The audit trail: every change, and every refusal to a live key, chained so that tampering shows.
 
 use crate::access::Call;
-use crate::secrets::hex;
+use crate::secrets::{Purpose, hex};
 use crate::{App, Error, SecretKey};
 use domain::PartnerId;
 use jiff::Timestamp;
@@ -134,13 +134,13 @@ fn event_mac(secrets: &SecretKey, partner: PartnerId, event: &Event, mac_before:
     let id = (event.id != 0).then_some(&id[..]);
     let parts: Vec<&[u8]> =
         numbers.iter().map(|n| &n[..]).chain(texts.iter().map(|text| text.as_bytes())).chain(id).collect();
-    hex(&secrets.mac("audit event", &parts))
+    hex(&secrets.mac(Purpose::AuditEvent, &parts))
 }
 
 fn head_mac(secrets: &SecretKey, partner: PartnerId, head: &Head) -> String {
     let numbers = [partner.0, head.lane, head.seq].map(i64::to_be_bytes);
     let parts: Vec<&[u8]> = numbers.iter().map(|n| &n[..]).chain([head.last_mac.as_bytes()]).collect();
-    hex(&secrets.mac("audit head", &parts))
+    hex(&secrets.mac(Purpose::AuditHead, &parts))
 }
 
 /// What verifying a partner's audit trail found.

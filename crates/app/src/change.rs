@@ -2,7 +2,7 @@
 
 use crate::access::Call;
 use crate::audit::Entry;
-use crate::secrets::hex;
+use crate::secrets::{Purpose, hex};
 use crate::{App, Error, Random, SecretKey, audit};
 use domain::PartnerId;
 use futures_util::future::BoxFuture;
@@ -39,6 +39,7 @@ impl Idempotency {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Created {
     /// The answer's body.
+    #[serde(default, skip_serializing)]
     pub json: String,
     /// Where the new thing is.
     pub href: Option<String>,
@@ -47,6 +48,22 @@ pub struct Created {
     /// Whether this is a repetition of the first answer.
     #[serde(skip)]
     pub replayed: bool,
+}
+
+impl Created {
+    /// As it is kept: what goes into headers, in a line of its own, and the body as it is.
+    fn to_kept(&self) -> Result<String, Error> {
+        let head = serde_json::to_string(self).map_err(|e| Error::Internal(e.to_string()))?;
+        Ok(format!("{head}\n{}", self.json))
+    }
+
+    fn of_kept(kept: &str) -> Result<Self, Error> {
+        // Up to version 0.1 the body stood among the rest.
+        let (head, json) = kept.split_once('\n').unwrap_or((kept, ""));
+        let mut created: Created = serde_json::from_str(head).map_err(|e| Error::Internal(e.to_string()))?;
+        created.json.push_str(json);
+        Ok(created)
+    }
 }
 
 /// What the caller last saw of an object, for a change that must not undo somebody else's (RFC 9110, If-Match).
@@ -136,8 +153,8 @@ impl<I> Making<I> {
             audit::append(tx, secrets, call, entry, *now).await?;
         }
         if let Some(Idempotency { key, fingerprint }) = &call.idempotency {
-            let json = serde_json::to_string(&done.value).map_err(|e| Error::Internal(e.to_string()))?;
-            let answer = secrets.seal("idempotency", &place(partner, key), &json, random)?;
+            let kept = done.value.to_kept()?;
+            let answer = secrets.seal(Purpose::Idempotency, &place(partner, key), &kept, random)?;
             let stored = Stored { fingerprint: fingerprint.clone(), answer };
             idempotency::keep(tx, partner, key, &stored, *now).await?;
         }
@@ -253,7 +270,26 @@ fn replay(
     if stored.fingerprint != repeatable.fingerprint {
         return Err(Error::KeyReused);
     }
-    let json = secrets.open("idempotency", &place(partner, &repeatable.key), &stored.answer)?;
-    let created: Created = serde_json::from_str(&json).map_err(|e| Error::Internal(e.to_string()))?;
-    Ok(Created { replayed: true, ..created })
+    let kept = secrets.open(Purpose::Idempotency, &place(partner, &repeatable.key), &stored.answer)?;
+    Ok(Created { replayed: true, ..Created::of_kept(&kept)? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kept_answer_is_read_as_it_was_also_one_of_before() {
+        let created = Created {
+            json: r#"{"name":"a\"b"}"#.into(),
+            href: Some("/v1/customers/7".into()),
+            version: Some("7-1".into()),
+            replayed: false,
+        };
+        let before = r#"{"json":"{\"name\":\"a\\\"b\"}","href":"/v1/customers/7","version":"7-1"}"#;
+        for kept in [created.to_kept().unwrap(), before.to_owned()] {
+            assert_eq!(Created::of_kept(&kept).unwrap(), created, "{kept}");
+        }
+        assert!(Created::of_kept("{").is_err());
+    }
 }

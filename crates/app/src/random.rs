@@ -4,10 +4,21 @@ use crate::Error;
 use domain::ExternalId;
 use std::sync::{Mutex, PoisonError};
 
-/// The operating system's cryptographic randomness; a sandbox can say which external id comes next.
-#[derive(Debug, Default)]
+/// As many bytes are asked for at a time.
+const POOL: usize = 1024;
+
+/// The operating system's cryptographic randomness, asked for in bulk; a sandbox can say which external id comes next.
+#[derive(Default)]
 pub struct Random {
+    /// Bytes that nobody has had.
+    pool: Mutex<Vec<u8>>,
     next_external_id: Mutex<Option<ExternalId>>,
+}
+
+impl std::fmt::Debug for Random {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Random(…)")
+    }
 }
 
 impl Random {
@@ -16,9 +27,18 @@ impl Random {
     /// # Errors
     /// [`Error::Internal`] if the operating system has none to give.
     pub fn bytes<const N: usize>(&self) -> Result<[u8; N], Error> {
+        let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
+        if pool.len() < N {
+            let mut fresh = vec![0; POOL.max(N)];
+            #[expect(clippy::disallowed_methods, reason = "the one place that asks the system")]
+            getrandom::fill(&mut fresh).map_err(|e| Error::Internal(format!("no randomness: {e}")))?;
+            *pool = fresh;
+        }
         let mut bytes = [0; N];
-        #[expect(clippy::disallowed_methods, reason = "the one place that asks the system")]
-        getrandom::fill(&mut bytes).map_err(|e| Error::Internal(format!("no randomness: {e}")))?;
+        let rest = pool.len() - N;
+        bytes.copy_from_slice(&pool[rest..]);
+        pool[rest..].fill(0);
+        pool.truncate(rest);
         Ok(bytes)
     }
 
@@ -36,5 +56,21 @@ impl Random {
 
     pub(crate) fn tell_external_id(&self, id: ExternalId) {
         *self.next_external_id.lock().unwrap_or_else(PoisonError::into_inner) = Some(id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_bytes_are_given_twice() {
+        let random = Random::default();
+        let mut seen = std::collections::HashSet::new();
+        for _ in 0..1000 {
+            assert!(seen.insert(random.bytes::<12>().unwrap()));
+        }
+        assert_eq!(random.bytes::<{ POOL + 1 }>().unwrap().len(), POOL + 1);
+        assert!(!format!("{random:?}").contains(char::is_numeric));
     }
 }

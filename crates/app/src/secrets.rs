@@ -10,9 +10,43 @@ use sha2::Sha256;
 
 const NONCE: usize = 12;
 
+/// What the secret key is used for. Each use has a key of its own, derived from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Fingerprint,
+    AuditEvent,
+    AuditHead,
+    Idempotency,
+    Directory,
+}
+
+impl Purpose {
+    const ALL: [Purpose; 5] = [
+        Purpose::Fingerprint,
+        Purpose::AuditEvent,
+        Purpose::AuditHead,
+        Purpose::Idempotency,
+        Purpose::Directory,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Purpose::Fingerprint => "fingerprint",
+            Purpose::AuditEvent => "audit event",
+            Purpose::AuditHead => "audit head",
+            Purpose::Idempotency => "idempotency",
+            Purpose::Directory => "directory credentials",
+        }
+    }
+}
+
 /// The secret key, 256 bits. Its `Debug` shows nothing of it.
 #[derive(Clone)]
-pub struct SecretKey([u8; 32]);
+pub struct SecretKey {
+    key: [u8; 32],
+    /// The keys of the purposes, in their order, and what an HMAC under each begins with.
+    derived: [([u8; 32], Hmac<Sha256>); Purpose::ALL.len()],
+}
 
 impl std::fmt::Debug for SecretKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -26,7 +60,7 @@ impl SecretKey {
     /// # Errors
     /// [`Error::Internal`] if the operating system has no randomness.
     pub fn generate() -> Result<Self, Error> {
-        Ok(SecretKey(Random::default().bytes()?))
+        Ok(SecretKey::of(Random::default().bytes()?))
     }
 
     /// A key written as 64 hex digits, white space around them ignored.
@@ -44,30 +78,41 @@ impl SecretKey {
         for (byte, pair) in key.iter_mut().zip(text.chunks(2)) {
             *byte = (digit(pair[0]).ok_or_else(wrong)? << 4) | digit(pair[1]).ok_or_else(wrong)?;
         }
-        Ok(SecretKey(key))
+        Ok(SecretKey::of(key))
+    }
+
+    fn of(key: [u8; 32]) -> Self {
+        let derived = Purpose::ALL.map(|purpose| {
+            let own = finish(keyed(&key).chain_update(purpose.name()));
+            (own, keyed(&own))
+        });
+        SecretKey { key, derived }
     }
 
     /// As [`SecretKey::parse`] reads it.
     pub fn reveal(&self) -> String {
-        hex(&self.0)
+        hex(&self.key)
     }
 
     /// Recognises the key, and gives nothing of it away.
     pub fn fingerprint(&self) -> String {
-        hex(&self.mac("fingerprint", &[]))[..32].to_owned()
+        hex(&self.mac(Purpose::Fingerprint, &[]))[..32].to_owned()
     }
 
-    /// HMAC-SHA-256 over parts, each with its length before it, under a key of its own for each purpose.
-    pub(crate) fn mac(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
-        let lengths: Vec<[u8; 8]> = parts.iter().map(|part| (part.len() as u64).to_be_bytes()).collect();
-        let framed = lengths.iter().zip(parts).flat_map(|(length, part)| [&length[..], part]);
-        hmac(&hmac(&self.0, [purpose.as_bytes()]), framed)
+    /// HMAC-SHA-256 over parts, each with its length before it, under the purpose's key.
+    pub(crate) fn mac(&self, purpose: Purpose, parts: &[&[u8]]) -> [u8; 32] {
+        let mut mac = self.derived[purpose as usize].1.clone();
+        for part in parts {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part);
+        }
+        finish(mac)
     }
 
     /// Encrypt and authenticate a text, bound to what it belongs to (ChaCha20-Poly1305, RFC 8439).
     pub(crate) fn seal(
         &self,
-        purpose: &str,
+        purpose: Purpose,
         belongs_to: &str,
         text: &str,
         random: &Random,
@@ -80,8 +125,8 @@ impl SecretKey {
     }
 
     /// The text that was sealed; an error if it was altered, moved, or sealed with another key.
-    pub(crate) fn open(&self, purpose: &str, belongs_to: &str, sealed: &str) -> Result<String, Error> {
-        let wrong = || Error::Internal(format!("a sealed text ({purpose}) cannot be opened"));
+    pub(crate) fn open(&self, purpose: Purpose, belongs_to: &str, sealed: &str) -> Result<String, Error> {
+        let wrong = || Error::Internal(format!("a sealed text ({}) cannot be opened", purpose.name()));
         let bytes = STANDARD_NO_PAD.decode(sealed).map_err(|_| wrong())?;
         let (nonce, sealed) = bytes.split_first_chunk::<NONCE>().ok_or_else(wrong)?;
         let payload = Payload { msg: sealed, aad: belongs_to.as_bytes() };
@@ -89,22 +134,27 @@ impl SecretKey {
         String::from_utf8(text).map_err(|_| wrong())
     }
 
-    fn cipher(&self, purpose: &str) -> ChaCha20Poly1305 {
-        ChaCha20Poly1305::new(&Key::from(hmac(&self.0, [purpose.as_bytes()])))
+    fn cipher(&self, purpose: Purpose) -> ChaCha20Poly1305 {
+        ChaCha20Poly1305::new(&Key::from(self.derived[purpose as usize].0))
     }
 }
 
-fn hmac<'a>(key: &[u8; 32], parts: impl IntoIterator<Item = &'a [u8]>) -> [u8; 32] {
-    let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(key).expect("HMAC takes keys of any length");
-    parts.into_iter().for_each(|part| mac.update(part));
-    let mut digest = [0; 32];
-    digest.copy_from_slice(&mac.finalize().into_bytes());
-    digest
+fn keyed(key: &[u8; 32]) -> Hmac<Sha256> {
+    <Hmac<Sha256> as KeyInit>::new_from_slice(key).expect("HMAC takes keys of any length")
+}
+
+fn finish(mac: Hmac<Sha256>) -> [u8; 32] {
+    mac.finalize().into_bytes().into()
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
     let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value & 0xf)]);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        text.push(digit(byte >> 4));
+        text.push(digit(*byte));
+    }
+    text
 }
 
 #[cfg(test)]
@@ -113,28 +163,48 @@ mod tests {
 
     #[test]
     fn only_the_right_key_purpose_and_place_open_what_was_sealed() {
-        let (key, other) = (SecretKey([7; 32]), SecretKey([8; 32]));
-        let sealed = key.seal("p", "row 1", "text", &Random::default()).unwrap();
-        assert_eq!(key.open("p", "row 1", &sealed).unwrap(), "text");
+        let (key, other) = (SecretKey::of([7; 32]), SecretKey::of([8; 32]));
+        let sealed = key.seal(Purpose::Idempotency, "row 1", "text", &Random::default()).unwrap();
+        assert_eq!(key.open(Purpose::Idempotency, "row 1", &sealed).unwrap(), "text");
         let mut altered = sealed.clone();
         altered.replace_range(20..21, if &sealed[20..21] == "A" { "B" } else { "A" });
         let cases = [
-            (&other, "p", "row 1", &sealed),
-            (&key, "q", "row 1", &sealed),
-            (&key, "p", "row 2", &sealed),
-            (&key, "p", "row 1", &altered),
+            (&other, Purpose::Idempotency, "row 1", &sealed),
+            (&key, Purpose::Directory, "row 1", &sealed),
+            (&key, Purpose::Idempotency, "row 2", &sealed),
+            (&key, Purpose::Idempotency, "row 1", &altered),
         ];
         for (key, purpose, place, sealed) in cases {
-            assert!(key.open(purpose, place, sealed).is_err(), "{purpose} {place}");
+            assert!(key.open(purpose, place, sealed).is_err(), "{purpose:?} {place}");
         }
         assert!(!sealed.contains("text"));
     }
 
     #[test]
+    fn purposes_are_in_their_places() {
+        for (place, purpose) in Purpose::ALL.into_iter().enumerate() {
+            assert_eq!(purpose as usize, place);
+        }
+    }
+
+    #[test]
+    fn what_was_written_by_earlier_versions_is_still_known() {
+        let key = SecretKey::of([7; 32]);
+        assert_eq!(key.fingerprint(), "994f0e9265abb3560b79e36807589641");
+        assert_eq!(
+            hex(&key.mac(Purpose::AuditHead, &[b"ab", b"c"])),
+            "d275f6ba713704f4360bd7d425ad33b43154cf94c50dab0962878c62cac4ffd9"
+        );
+    }
+
+    #[test]
     fn parts_are_framed() {
-        let key = SecretKey([7; 32]);
-        assert_ne!(key.mac("p", &[b"ab", b"c"]), key.mac("p", &[b"a", b"bc"]));
-        assert_ne!(key.mac("p", &[b"a"]), key.mac("q", &[b"a"]));
+        let key = SecretKey::of([7; 32]);
+        assert_ne!(
+            key.mac(Purpose::Idempotency, &[b"ab", b"c"]),
+            key.mac(Purpose::Idempotency, &[b"a", b"bc"])
+        );
+        assert_ne!(key.mac(Purpose::Idempotency, &[b"a"]), key.mac(Purpose::Directory, &[b"a"]));
         assert_eq!(SecretKey::parse(&key.reveal()).unwrap().fingerprint(), key.fingerprint());
         assert!(SecretKey::parse("07").is_err() && SecretKey::parse(&"x".repeat(64)).is_err());
     }

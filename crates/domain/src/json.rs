@@ -128,10 +128,7 @@ fn note_duplicates(json: &Json, pointer: &mut String, violations: &mut Violation
             }
         }
         Json::Object(fields) => {
-            let mut seen = HashSet::new();
-            let twice: BTreeSet<&str> =
-                fields.iter().map(|(key, _)| key.as_str()).filter(|key| !seen.insert(*key)).collect();
-            for key in twice {
+            for key in given_twice(fields) {
                 let pointer = format!("{pointer}{}", segment(key));
                 violations.push(Violation::new(pointer, code::DUPLICATE, "is given more than once"));
             }
@@ -143,6 +140,17 @@ fn note_duplicates(json: &Json, pointer: &mut String, violations: &mut Violation
         }
         _ => {}
     }
+}
+
+fn given_twice(fields: &[(String, Json)]) -> BTreeSet<&str> {
+    if fields.len() <= 16 {
+        // Of so few, looking at each is quicker than hashing it.
+        let again =
+            fields.iter().enumerate().filter(|(i, (key, _))| fields[..*i].iter().any(|(k, _)| k == key));
+        return again.map(|(_, (key, _))| key.as_str()).collect();
+    }
+    let mut seen = HashSet::new();
+    fields.iter().map(|(key, _)| key.as_str()).filter(|key| !seen.insert(*key)).collect()
 }
 
 impl<'de> Deserialize<'de> for Json {
@@ -236,6 +244,10 @@ mod tests {
         assert_eq!(fields.iter().map(|(key, _)| key.as_str()).collect::<Vec<_>>(), ["b", "a"]);
     }
 
+    fn many(fields: usize) -> String {
+        (0..fields).map(|number| format!("\"{number}\": 0, ")).collect()
+    }
+
     #[test]
     fn keys_given_twice() {
         for (body, pointers) in [
@@ -243,6 +255,7 @@ mod tests {
             (r#"{"a": 1, "a": 1, "a": 1, "": 0, "": 0}"#, vec!["/", "/a"]),
             (r#"[{"x/y": {"m~n": 0, "m~n": 0}}, {"z": 0, "z": 1}]"#, vec!["/0/x~1y/m~0n", "/1/z"]),
             (r#"{"a": 1, "\u0061": 1}"#, vec!["/a"]),
+            (&format!("{{{}\"b\": 0, \"17\": 0}}", many(30)), vec!["/17"]),
         ] {
             let violations = Json::parse(body.as_bytes()).unwrap_err();
             assert_eq!(violations.iter().map(|v| v.pointer.as_str()).collect::<Vec<_>>(), pointers, "{body}");

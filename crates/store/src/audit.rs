@@ -78,38 +78,35 @@ const COLUMNS: &str =
 /// # Errors
 /// [`Error`] of the store.
 pub async fn next_place(tx: &mut Tx, partner: PartnerId, lane: i64) -> Result<(Head, i64), Error> {
-    let known = tx.notes().heads.get_mut(&(partner, lane)).map(|place| {
-        if place.head.seq == 0 {
-            place.ids.clear(); // asked again, for an id behind that of the event that tells of this chain
+    if !tx.notes().heads.contains_key(&(partner, lane)) {
+        let mut place = take_place(tx, partner, lane).await?;
+        if place.is_none() {
+            let start =
+                "INSERT INTO audit_heads (partner_id, lane, seq, last_mac, mac) VALUES ($1, $2, 0, '', '')
+                 ON CONFLICT DO NOTHING";
+            tx.execute(start, args![partner.0, lane]).await?;
+            place = take_place(tx, partner, lane).await?;
         }
-        (place.head.clone(), place.ids.pop_front())
-    });
-    if let Some((head, id)) = known {
-        let id = match id {
-            Some(id) => id,
-            None => tx.next_id(Kind::AuditEvent).await?,
-        };
-        return Ok((head, id));
+        let place = place.ok_or_else(|| Error::defect("an audit chain has no head"))?;
+        tx.notes().heads.insert((partner, lane), place);
+    } else if let Some(place) = tx.notes().heads.get_mut(&(partner, lane))
+        && place.head.seq == 0
+    {
+        place.ids.clear(); // asked again, for an id behind that of the event that tells of this chain
     }
-    let mut place = take_place(tx, partner, lane).await?;
-    if place.is_none() {
-        let start =
-            "INSERT INTO audit_heads (partner_id, lane, seq, last_mac, mac) VALUES ($1, $2, 0, '', '')
-                     ON CONFLICT DO NOTHING";
-        tx.execute(start, args![partner.0, lane]).await?;
-        place = take_place(tx, partner, lane).await?;
+    let known =
+        tx.notes().heads.get_mut(&(partner, lane)).map(|place| (place.head.clone(), place.ids.pop_front()));
+    match known {
+        Some((head, Some(id))) => Ok((head, id)),
+        Some((head, None)) => Ok((head, tx.next_id(Kind::AuditEvent).await?)),
+        None => Err(Error::defect("an audit chain has no head")),
     }
-    let mut place = place.ok_or_else(|| Error::defect("an audit chain has no head"))?;
-    let id = place.ids.pop_front().ok_or_else(|| Error::defect("a sequence is missing"))?;
-    let head = place.head.clone();
-    tx.notes().heads.insert((partner, lane), place);
-    Ok((head, id))
 }
 
 async fn take_place(tx: &mut Tx, partner: PartnerId, lane: i64) -> Result<Option<Place>, Error> {
     // Ids are drawn behind the lock, so that they rise along a chain; one for each that shares the transaction, all of
     // whom asked before.
-    let (id, for_update, times) = (tx.next_id_in(Kind::AuditEvent).await?, tx.for_update(), tx.times());
+    let (id, for_update, times) = (tx.next_id_in(Kind::AuditEvent), tx.for_update(), tx.times());
     let sql = format!(
         "SELECT {id}, seq, last_mac, mac
          FROM (SELECT seq, last_mac, mac FROM audit_heads WHERE partner_id = $1 AND lane = $2{for_update}) head, {times} times"
@@ -119,9 +116,9 @@ async fn take_place(tx: &mut Tx, partner: PartnerId, lane: i64) -> Result<Option
         let id = row.next()?;
         Ok((Head { lane, seq: row.next()?, last_mac: row.next()?, mac: row.next()? }, id))
     });
-    let rows: Vec<(Head, i64)> = rows.await?;
+    let rows: Vec<(Head, Option<i64>)> = rows.await?;
     let Some((head, _)) = rows.first().cloned() else { return Ok(None) };
-    let mut ids: Vec<i64> = rows.into_iter().map(|(_, id)| id).collect();
+    let mut ids: Vec<i64> = rows.into_iter().filter_map(|(_, id)| id).collect();
     ids.sort_unstable();
     Ok(Some(Place { head, ids: ids.into(), moved: false }))
 }

@@ -24,11 +24,7 @@ pub async fn of(
     partner: PartnerId,
     customers: &[CustomerId],
 ) -> Result<Option<HashMap<CustomerId, Health>>, Error> {
-    // One that is worked on once more has succeeded before.
-    let sql = "SELECT id FROM bill_runs
-               WHERE partner_id = $1 AND (state = 'succeeded' OR state IN ('queued', 'running') AND summary IS NOT NULL)
-               LIMIT 1";
-    if tx.first(sql, args![partner.0], |row| row.next::<i64>()).await?.is_none() {
+    if !has_had_bills(tx, partner).await? {
         return Ok(None);
     }
     let mut found: HashMap<_, _> = customers.iter().map(|id| (*id, Health::default())).collect();
@@ -54,6 +50,19 @@ pub async fn of(
         found.entry(id).or_default().fault = Some(reason);
     }
     Ok(Some(found))
+}
+
+async fn has_had_bills(tx: &mut Tx, partner: PartnerId) -> Result<bool, Error> {
+    if let Some(known) = tx.notes().billed.get(&partner) {
+        return Ok(*known);
+    }
+    // One that is worked on once more has succeeded before.
+    let sql = "SELECT id FROM bill_runs
+               WHERE partner_id = $1 AND (state = 'succeeded' OR state IN ('queued', 'running') AND summary IS NOT NULL)
+               LIMIT 1";
+    let found = tx.first(sql, args![partner.0], |row| row.next::<i64>()).await?.is_some();
+    tx.notes().billed.insert(partner, found);
+    Ok(found)
 }
 
 /// Note what a run had against customers' bills, in the place of what the one before had.

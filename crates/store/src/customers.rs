@@ -9,7 +9,6 @@ use domain::{
     NewCustomer, PartnerBilling, PartnerId, Tag, TrialExpiration,
 };
 use jiff::Timestamp;
-use std::fmt::Write;
 
 const COLUMNS: &str = "id, name, azure_customer_id, street1, street2, city, state, zipcode, country, classification,
     trial_expiration_date, billing_contact, margin_percentage, billing_enabled, billing_folder, generated_external_id,
@@ -105,7 +104,7 @@ pub async fn insert(
             name, name_key, azure_customer_id, azure_customer_key, street1, street2, city, state, zipcode, country,
             classification, trial_expiration_date, billing_contact, margin_percentage, billing_enabled, billing_folder,
             directory_address)
-        VALUES ($1, {id}, $2, $3, $3, 1, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
+        VALUES ($1, $21, $2, $3, $3, 1, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
         ON CONFLICT DO NOTHING";
     let keys = Keys::of(details);
     let mut row = vec![partner.0.into(), external_id.as_str().into(), now.as_second().into()];
@@ -442,18 +441,12 @@ pub async fn directory_address(tx: &mut Tx, partner: PartnerId, id: CustomerId) 
 }
 
 async fn insert_tags(tx: &mut Tx, partner: PartnerId, id: CustomerId, tags: &[Tag]) -> Result<(), Error> {
-    if tags.is_empty() {
-        return Ok(());
+    // A row each: for several in one statement, SQLite keeps a copy of every page that they change.
+    let sql = "INSERT INTO customer_tags (partner_id, customer_id, position, key, value) VALUES ($1, $2, $3, $4, $5)";
+    for (position, tag) in (0..).zip(tags) {
+        tx.later(sql, args![partner.0, id.0, position, &tag.key, &tag.value]).await?;
     }
-    let mut sql =
-        "INSERT INTO customer_tags (partner_id, customer_id, position, key, value) VALUES ".to_owned();
-    let mut row: Vec<Arg<'_>> = vec![partner.0.into(), id.0.into()];
-    for (position, tag) in tags.iter().enumerate() {
-        let comma = if position == 0 { "" } else { ", " };
-        let _ = write!(sql, "{comma}($1, $2, {position}, ${}, ${})", row.len() + 1, row.len() + 2);
-        row.extend([Arg::from(&tag.key), Arg::from(&tag.value)]);
-    }
-    tx.later(&sql, &row).await
+    Ok(())
 }
 
 /// A customer more or less in its block.

@@ -8,16 +8,14 @@ use std::path::Path;
 /// What the source writes in braces: on SQLite, and on PostgreSQL. A name in capitals is the file's own constant.
 const IN_BRACES: [(&str, &str, &str); 5] = [
     ("{used}", "IS NOT NULL", "IS NULL"),
-    ("{id}", "(SELECT value FROM sequences WHERE name = 'customers')", "nextval('customers_id')"),
+    ("{id}", "NULL", "nextval('customers_id')"),
     ("{hold}", "$1 IS NOT NULL", "pg_try_advisory_xact_lock(hashtextextended($1, 0))"),
     ("{for_update}", "", " FOR UPDATE"),
     ("{times}", "(SELECT $3)", "generate_series(1::bigint, $3)"),
 ];
 /// How statements go on that the program completes.
-const UNFINISHED: [(&str, &str); 2] = [
-    (" VALUES ", "($1, $2, 0, $3, $4)"),
-    (" AND id IN (SELECT c.id FROM customers c WHERE c.partner_id = $1", ")"),
-];
+const UNFINISHED: [(&str, &str); 1] =
+    [(" AND id IN (SELECT c.id FROM customers c WHERE c.partner_id = $1", ")")];
 
 struct Statement {
     at: String,

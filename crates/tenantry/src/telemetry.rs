@@ -2,10 +2,11 @@
 
 use anyhow::Context;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use std::io::{BufWriter, stderr};
+use std::io::stderr;
 use std::time::Duration;
-use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
+
+mod lines;
 
 /// Seconds: from a read out of memory to a request that is about to be given up.
 const DURATIONS: [f64; 14] =
@@ -15,12 +16,11 @@ const SUM_UP: Duration = Duration::from_secs(5);
 
 /// `TENANTRY_LOG` filters (`info` by default, `off` for none); `TENANTRY_LOG_FORMAT=json` is for machines.
 /// They are written until the guard is dropped, which waits for the last of them.
-pub(crate) fn start() -> WorkerGuard {
+pub(crate) fn start() -> lines::Guard {
     let filter = EnvFilter::try_from_env("TENANTRY_LOG")
         .unwrap_or_else(|_| EnvFilter::new("info,tokio_postgres=warn"));
-    // Many lines to a write where there are many; none is dropped.
-    let (writer, guard) = NonBlockingBuilder::default().lossy(false).finish(BufWriter::new(stderr()));
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
+    let (writer, guard) = lines::to(stderr());
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(move || writer.clone());
     if std::env::var("TENANTRY_LOG_FORMAT").is_ok_and(|format| format == "json") {
         logs.json().init();
     } else {

@@ -80,9 +80,16 @@ impl App {
                 if let (true, Some(azure)) = (unverified, &details.azure_customer_id) {
                     azure_tenants::ask_again(tx, *partner, azure).await?;
                 }
-                let entry = Entry::new("customer.create", object(customer.id)).after(&customer);
+                let written = |customer: &Customer| {
+                    serde_json::to_string(customer).map_err(|e| Error::Internal(e.to_string()))
+                };
+                let mut json = written(&customer)?;
+                let entry = Entry::new("customer.create", object(customer.id));
+                let entry = Entry { after: Some(json.clone()), ..entry };
                 health::tell(tx, *partner, std::slice::from_mut(&mut customer)).await?;
-                let json = serde_json::to_string(&customer).map_err(|e| Error::Internal(e.to_string()))?;
+                if customer.billing_configuration.is_some() {
+                    json = written(&customer)?;
+                }
                 let href = Some(format!("/v1/customers/{}", customer.id));
                 let created = Created { json, href, version: Some(version(&customer)), replayed: false };
                 Ok(Done { value: created, entry: Some(entry) })

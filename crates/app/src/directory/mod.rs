@@ -7,6 +7,7 @@ pub use sync::DirectoryHealth;
 use crate::access::Call;
 use crate::audit::Entry;
 use crate::change::Done;
+use crate::secrets::Purpose;
 use crate::{App, Error};
 use ::directory::partner_center::{Credentials, Settings};
 use ::directory::{
@@ -23,9 +24,6 @@ use std::time::Duration;
 use store::azure_tenants::Sighting;
 use store::directories::{self, DirectoryRow};
 use tokio_util::task::TaskTracker;
-
-/// What the seal of a directory's credentials is bound to, beside the partner.
-const PURPOSE: &str = "directory credentials";
 
 /// How a partner's directory is reached. Without secrets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -195,7 +193,8 @@ impl App {
         let Some((directory, when_unreachable)) = self.directory(partner).await? else {
             return Ok(Lookup::TakenAsGiven);
         };
-        match directory.find(azure).await {
+        // On the heap: most requests carry this future about and never ask a directory.
+        match Box::pin(directory.find(azure)).await {
             Ok(Some(tenant)) => Ok(Lookup::Found(Box::new(tenant))),
             Ok(None) => Ok(Lookup::Missing),
             Err(error) => {
@@ -312,7 +311,7 @@ impl App {
     }
 
     fn open_credentials(&self, partner: PartnerId, sealed: &str) -> Result<DirectorySecret, Error> {
-        let json = self.secrets.open(PURPOSE, &partner.to_string(), sealed)?;
+        let json = self.secrets.open(Purpose::Directory, &partner.to_string(), sealed)?;
         let sealed: Sealed =
             serde_json::from_str(&json).map_err(|_| Error::Internal("sealed credentials".into()))?;
         Ok(DirectorySecret {
@@ -360,7 +359,7 @@ fn seal(
         refresh_token: secret.refresh_token.as_ref().map(|token| token.expose_secret().to_owned()),
     };
     let json = serde_json::to_string(&sealed).map_err(|e| Error::Internal(e.to_string()))?;
-    secrets.seal(PURPOSE, &partner.to_string(), &json, random)
+    secrets.seal(Purpose::Directory, &partner.to_string(), &json, random)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "map_err hands it over")]

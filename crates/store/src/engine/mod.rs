@@ -96,6 +96,10 @@ pub(crate) struct Notes {
     pub(crate) heads: BTreeMap<(PartnerId, i64), Place>,
     /// How many customers more or less, by partner and block.
     pub(crate) blocks: BTreeMap<(PartnerId, i64), i64>,
+    /// Whether a partner has had bills. As it was when first asked: a run that ends beside this job comes after it.
+    pub(crate) billed: BTreeMap<PartnerId, bool>,
+    /// The last id of a kind, and whether it was given here. On SQLite, where there is one writer.
+    ids: BTreeMap<&'static str, (i64, bool)>,
 }
 
 /// The end of a chain of audit events.
@@ -269,7 +273,8 @@ impl Tx {
     /// Write down what was kept in mind. Before the commit, and before anything reads these tables in a transaction.
     pub(crate) async fn settle(&mut self) -> Result<(), Error> {
         audit::settle(self).await?;
-        customers::settle(self).await
+        customers::settle(self).await?;
+        self.settle_ids().await
     }
 
     /// The same transaction for another job.
@@ -412,26 +417,48 @@ impl Tx {
 
     /// The next id of a kind: rising, and never given twice, even if this transaction fails on PostgreSQL.
     pub(crate) async fn next_id(&mut self, kind: Kind) -> Result<i64, Error> {
-        let sql = format!("SELECT {}", self.next_id_in(kind).await?);
-        let id = self.first(&sql, &[], |row| row.next::<i64>()).await?;
-        id.ok_or_else(|| Error::defect("a sequence is missing"))
+        let name = kind.name();
+        if let Conn::Postgres(_) = self.conn {
+            let sql = format!("SELECT {}", self.next_id_in(kind));
+            let id = self.first(&sql, &[], |row| row.next::<i64>()).await?;
+            return id.ok_or_else(|| Error::defect("a sequence is missing"));
+        }
+        if !self.notes().ids.contains_key(name) {
+            let sql = "SELECT value FROM sequences WHERE name = $1";
+            let last = self.first(sql, value::args![name], |row| row.next::<i64>()).await?;
+            let last = last.ok_or_else(|| Error::defect("a sequence is missing"))?;
+            self.notes().ids.insert(name, (last, false));
+        }
+        let mut notes = self.notes();
+        let (last, given) = notes.ids.entry(name).or_default();
+        (*last, *given) = (*last + 1, true);
+        Ok(*last)
     }
 
-    /// The same as an expression, to be used once, in the next statement.
-    pub(crate) async fn next_id_in(&mut self, kind: Kind) -> Result<String, Error> {
-        let name = kind.name();
-        match &mut self.conn {
-            Conn::Sqlite(conn) => {
-                let sql = "UPDATE sequences SET value = value + 1 WHERE name = $1";
-                sqlite::execute(conn, sql, value::args![name])?;
-                Ok(format!("(SELECT value FROM sequences WHERE name = '{name}')"))
-            }
-            Conn::Postgres(_) => Ok(format!("nextval('{name}_id')")),
+    /// An expression that draws the next id of a kind in a statement; `NULL` on SQLite, where [`Tx::next_id`] costs none.
+    pub(crate) fn next_id_in(&self, kind: Kind) -> String {
+        match &self.conn {
+            Conn::Sqlite(_) => "NULL".to_owned(),
+            Conn::Postgres(_) => format!("nextval('{}_id')", kind.name()),
         }
     }
 
-    /// Run an `INSERT` that writes the next id of a kind where it says `{id}`; the id, or `None` where a conflict kept the
-    /// row out.
+    /// Write down which ids were given.
+    async fn settle_ids(&mut self) -> Result<(), Error> {
+        let mut given = Vec::new();
+        for (name, (last, is_new)) in &mut self.notes().ids {
+            if std::mem::take(is_new) {
+                given.push((*name, *last));
+            }
+        }
+        for (name, last) in given {
+            self.later("UPDATE sequences SET value = $2 WHERE name = $1", value::args![name, last]).await?;
+        }
+        Ok(())
+    }
+
+    /// Run an `INSERT` whose last value, `$N` behind those of `args`, is the next id of a kind; the id, or `None` where a
+    /// conflict kept the row out.
     pub(crate) async fn insert(
         &mut self,
         kind: Kind,
@@ -439,14 +466,14 @@ impl Tx {
         args: &[Arg<'_>],
     ) -> Result<Option<i64>, Error> {
         if let Conn::Postgres(_) = self.conn {
-            let sql = format!("{} RETURNING id", sql.replace("{id}", &self.next_id_in(kind).await?));
+            let draw = self.next_id_in(kind);
+            let sql = format!("{} RETURNING id", sql.replace(&format!("${}", args.len() + 1), &draw));
             return self.first(&sql, args, |row| row.next()).await;
         }
         // Not RETURNING: SQLite would make a table for the answer.
         let id = self.next_id(kind).await?;
-        let sql =
-            sql.replace("{id}", &format!("(SELECT value FROM sequences WHERE name = '{}')", kind.name()));
-        Ok((self.execute(&sql, args).await? == 1).then_some(id))
+        let args: Vec<Arg<'_>> = args.iter().copied().chain([id.into()]).collect();
+        Ok((self.execute(sql, &args).await? == 1).then_some(id))
     }
 
     /// Let ids of customers go on from `next`. For the sandbox, where a documented example is replayed.
@@ -454,11 +481,14 @@ impl Tx {
     /// # Errors
     /// [`Error`] of the store.
     pub async fn continue_customer_ids(&mut self, next: i64) -> Result<(), Error> {
-        let sql = match &self.conn {
-            Conn::Sqlite(_) => "UPDATE sequences SET value = $1 - 1 WHERE name = 'customers'",
-            Conn::Postgres(_) => "SELECT setval('customers_id', $1, false)",
-        };
-        self.execute(sql, value::args![next]).await.map(drop)
+        if let Conn::Postgres(_) = self.conn {
+            return self
+                .execute("SELECT setval('customers_id', $1, false)", value::args![next])
+                .await
+                .map(drop);
+        }
+        self.notes().ids.insert(Kind::Customer.name(), (next - 1, true));
+        Ok(())
     }
 }
 

@@ -21,8 +21,9 @@ const CAREFUL: u32 = 16;
 /// Waiting jobs beyond this make their callers wait to be queued.
 const QUEUE: usize = 1024;
 const READERS: usize = 8;
-/// As many pages in the log are brought into the database file in the background.
-pub(super) const CHECKPOINT: i64 = 1000;
+/// As many pages in the log are brought into the database file in the background. The longer that waits, the more of them
+/// are the same page again, which is then written once.
+pub(super) const CHECKPOINT: i64 = 4000;
 /// `application_id` of backups: "TNTY".
 pub(crate) const BACKUP: u32 = 0x544e_5459;
 /// Versions before it can lose commits when two connections write and checkpoint at once.
@@ -69,6 +70,7 @@ impl Reader {
         run(tx, "BEGIN")?;
         let outcome = catch_unwind(AssertUnwindSafe(|| finish(job(input, tx))))
             .unwrap_or_else(|_| Err(Error::defect("a reading job panicked").into()));
+        *tx.notes() = Notes::default(); // the next snapshot is another one
         run(tx, "ROLLBACK")?;
         outcome
     }
