@@ -35,6 +35,7 @@ mod jsonl;
 mod layout;
 mod ledger;
 mod line;
+mod overlap;
 mod parquet;
 mod price;
 mod reading;

@@ -2,14 +2,14 @@
 
 use crate::amount::Amount;
 use crate::currency::Currency;
-use crate::failure::{Failure, Fault};
+use crate::failure::Failure;
 use crate::identity::{tag, tenant_id};
 use crate::job::{Job, Progress};
 use crate::ledger::Finals;
 use crate::price::Prices;
 use crate::reading::{Left, Read, Reading, Worker};
 use crate::report::{Checks, Done, OtherInvoice, RunReport, Total, Unassigned};
-use crate::source::{Member, fault, members};
+use crate::source::{fault, members};
 use crate::writing::{Billed, Writing};
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -81,15 +81,15 @@ fn staged(job: &Job, progress: &dyn Progress, whole: bool) -> Result<RunReport, 
         prices: &prices,
         workers: &workers,
         finals: &finals,
+        members: &members,
         invoice_id: invoice_id.clone(),
         progress,
         bytes,
         lines,
         whole,
     }
-    .run()?;
+    .run(&mut warnings)?;
 
-    warnings.extend(twice(&bills, &members));
     let mut left = Left::new();
     workers.iter().for_each(|worker| worker.add_unassigned(&mut left));
     let totals = totals(&workers, &bills, &left)?;
@@ -125,23 +125,6 @@ fn staged(job: &Job, progress: &dyn Progress, whole: bool) -> Result<RunReport, 
         files: reading.files(&members),
         warnings,
     })
-}
-
-/// Lines that are in more than one file: a file that was saved anew looks like another one.
-fn twice(bills: &[Billed], members: &[Member]) -> Vec<Fault> {
-    let mut counts: BTreeMap<(u16, u16), u64> = BTreeMap::new();
-    for (pair, count) in bills.iter().flat_map(|billed| &billed.twice) {
-        *counts.entry(*pair).or_default() += count;
-    }
-    let name = |member: u16| members.get(usize::from(member)).map_or("", |member| &member.name);
-    let said = counts.into_iter().take(Failure::LIMIT).map(|((first, second), count)| {
-        let message = format!(
-            "has {count} lines that are in {} too: if they are the same, they are billed twice",
-            name(first)
-        );
-        fault(name(second), message)
-    });
-    said.collect()
 }
 
 /// The run's invoices, and the lines of others.

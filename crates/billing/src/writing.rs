@@ -3,18 +3,20 @@
 use crate::amount::{Amount, Decimal};
 use crate::columns::{CHARGE, CHARGE_CURRENCY, Kind};
 use crate::currency::Currency;
-use crate::failure::Failure;
+use crate::failure::{Failure, Fault};
 use crate::focus;
 use crate::identity::{Invoice, invoice_of};
 use crate::job::{BilledCustomer, Correction, Job, Progress};
 use crate::ledger::{self, Counts, Finals, NO_INVOICE};
+use crate::overlap::Overlap;
 use crate::parquet;
 use crate::price::{CHARGE_PLACES, Prices, exchanged};
 use crate::reading::{Worker, each};
 use crate::render::push_text;
 use crate::report::{BilledBefore, CustomerBill};
-use crate::row::{KEY, Row};
+use crate::row::Row;
 use crate::scan::Scan;
+use crate::source::Member;
 use crate::spool::{Buffers, Merge, Run, Spool};
 use crate::statement::{Made, Statement, Subtotals};
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +31,7 @@ pub(crate) struct Writing<'a> {
     pub(crate) prices: &'a Prices<'a>,
     pub(crate) workers: &'a [Worker<'a>],
     pub(crate) finals: &'a Finals<'a>,
+    pub(crate) members: &'a [Member],
     pub(crate) invoice_id: Option<String>,
     pub(crate) progress: &'a dyn Progress,
     pub(crate) bytes: u64,
@@ -41,25 +44,33 @@ pub(crate) struct Writing<'a> {
 pub(crate) struct Billed {
     pub(crate) bill: CustomerBill,
     pub(crate) costs: BTreeMap<Currency, Amount>,
-    /// Lines that are in two files, by these.
-    pub(crate) twice: BTreeMap<(u16, u16), u64>,
     /// Where the month is final for somebody: the invoices of new lines, and of how many lines that are billed already.
     new: BTreeSet<Invoice>,
     found: Counts,
 }
 
 /// A thread's own.
-#[derive(Default)]
-struct Pen {
+struct Pen<'a> {
     buffers: Buffers,
     /// Of files, for the next.
     outputs: Vec<Vec<u8>>,
+    overlap: Overlap<'a>,
     done: Vec<Billed>,
 }
 
+impl<'a> Pen<'a> {
+    fn of(members: &'a [Member]) -> Self {
+        Pen { buffers: Buffers::new(), outputs: Vec::new(), overlap: Overlap::of(members), done: Vec::new() }
+    }
+}
+
 impl<'a> Writing<'a> {
-    /// Writes the bills of all customers that have lines or corrections.
-    pub(crate) fn run(&self) -> Result<Vec<Billed>, Failure> {
+    /// Writes the bills of all customers that have lines or corrections. What is to be said of lines that are in two files
+    /// goes to the warnings.
+    ///
+    /// # Errors
+    /// Files whose lines would be billed twice; what the disk says.
+    pub(crate) fn run(&self, warnings: &mut Vec<Fault>) -> Result<Vec<Billed>, Failure> {
         let mut bills: BTreeMap<usize, BTreeSet<Currency>> = BTreeMap::new();
         for worker in self.workers {
             for (customer, currency) in worker.bills.keys() {
@@ -90,7 +101,7 @@ impl<'a> Writing<'a> {
 
         let next = AtomicUsize::new(0);
         let written = AtomicUsize::new(0);
-        let mut pens: Vec<Pen> = (0..self.job.threads.max(1)).map(|_| Pen::default()).collect();
+        let mut pens: Vec<Pen<'_>> = (0..self.job.threads.max(1)).map(|_| Pen::of(self.members)).collect();
         each(&mut pens, |pen| {
             while let Some((customer, currencies)) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
                 if self.progress.cancelled() {
@@ -102,7 +113,9 @@ impl<'a> Writing<'a> {
             }
             Ok(())
         })?;
-        let mut done: Vec<Billed> = pens.into_iter().flat_map(|pen| pen.done).collect();
+        let mut done: Vec<Billed> = pens.iter_mut().flat_map(|pen| std::mem::take(&mut pen.done)).collect();
+        let seen = pens.into_iter().map(|pen| pen.overlap);
+        warnings.extend(Overlap::judge(self.members, &self.job.inputs, seen)?);
         done.sort_by_key(|billed| (billed.bill.customer_id, billed.bill.currency));
         Ok(done)
     }
@@ -116,7 +129,7 @@ impl<'a> Writing<'a> {
         })
     }
 
-    fn customer(&self, i: usize, currencies: &[Currency], pen: &mut Pen) -> Result<(), Failure> {
+    fn customer(&self, i: usize, currencies: &[Currency], pen: &mut Pen<'_>) -> Result<(), Failure> {
         let customer = &self.job.customers[i];
         let folder = self.job.out.join(customer.id.to_string());
         if !self.job.dry_run {
@@ -157,7 +170,7 @@ impl<'a> Writing<'a> {
         currency: Currency,
         several: Option<&str>,
         folder: &Path,
-        pen: &mut Pen,
+        pen: &mut Pen<'_>,
     ) -> Result<Billed, Failure> {
         let (job, customer) = (self.job, &self.job.customers[i]);
         let code = currency.code();
@@ -209,8 +222,7 @@ impl<'a> Writing<'a> {
         }
 
         let mut sums = Sums::default();
-        let (mut twice, mut new, mut found) = (BTreeMap::new(), BTreeSet::new(), Counts::new());
-        let mut first: Option<([u8; KEY], u16)> = None;
+        let (mut new, mut found) = (BTreeSet::new(), Counts::new());
         let mut subtotals = Subtotals::default();
         let period = job.period.to_string();
         let (mut scan, mut charge) = (Scan::default(), Vec::new());
@@ -218,14 +230,7 @@ impl<'a> Writing<'a> {
             Merge::of(self.runs(i, currency).map(|(spool, run, _)| (spool, run)), &mut pen.buffers)?;
         merge.each(|row| {
             let key = row.key();
-            match first {
-                Some((like, member)) if like == key => {
-                    if row.member() != member {
-                        *twice.entry((member.min(row.member()), member.max(row.member()))).or_default() += 1;
-                    }
-                }
-                _ => first = Some((key, row.member())),
-            }
+            pen.overlap.see(key, row.member());
             let cost = sums.costs.entry(row.currency()).or_default();
             if self.finals.are_any() {
                 if finals.take(&key)? {
@@ -343,7 +348,7 @@ impl<'a> Writing<'a> {
                 bill.ledger = Some(ledger);
             }
         }
-        Ok(Billed { bill, costs, twice, new, found })
+        Ok(Billed { bill, costs, new, found })
     }
 }
 
@@ -434,7 +439,7 @@ impl Files {
         Ok(())
     }
 
-    fn finish(self, pen: &mut Pen) -> Result<(), Failure> {
+    fn finish(self, pen: &mut Pen<'_>) -> Result<(), Failure> {
         for mut output in [self.bill, self.focus, self.ledger] {
             output.flush()?;
             pen.outputs.push(output.buffer);
@@ -451,7 +456,7 @@ struct Output {
 }
 
 impl Output {
-    fn create(path: PathBuf, wanted: bool, pen: &mut Pen) -> Result<Output, Failure> {
+    fn create(path: PathBuf, wanted: bool, pen: &mut Pen<'_>) -> Result<Output, Failure> {
         let file = match wanted {
             true => Some(File::create_new(&path).map_err(Failure::io("cannot create", &path))?),
             false => None,

@@ -284,16 +284,10 @@ fn a_final_month_whose_lines_have_changed_is_held_back() {
 
 #[test]
 fn what_is_probably_a_mistake_is_told() {
-    let crlf =
-        |lines: &[Line]| String::from_utf8(csv_of(USAGE, lines)).unwrap().replace('\n', "\r\n").into_bytes();
     let (a, b) = ([usage("8"), usage("4")], [usage("4"), usage("1")]);
     for (period, files, said) in [
         ("2026-10", vec![csv_of(USAGE, &a), csv_of(USAGE, &[usage("1"), usage("1")])], vec![]),
-        (
-            "2026-10",
-            vec![csv_of(USAGE, &a), crlf(&a)],
-            vec!["f1: has 2 lines that are in f0 too: if they are the same, they are billed twice"],
-        ),
+        ("2026-10", vec![csv_of(USAGE, &[&a[..], &a[..]].concat())], vec![]),
         (
             "2026-10",
             vec![csv_of(USAGE, &a), csv_of(USAGE, &b)],
