@@ -1,6 +1,6 @@
 //! What a run is told: all of it, so that the same job gives the same bytes.
 
-use crate::amount::Amount;
+use crate::amount::{Amount, Decimal};
 use crate::currency::Currency;
 use crate::period::BillingPeriod;
 use crate::rule::{EarnedCredit, PriceRule};
@@ -109,6 +109,28 @@ pub struct Rate {
     pub to: Currency,
     /// More than 0 and less than 10^9, with at most 12 decimal places.
     pub rate: Amount,
+}
+
+/// What is wrong with rates: with which, with which of its fields, and why.
+pub fn wrong_rates(rates: &[Rate]) -> Vec<(usize, &'static str, String)> {
+    let mut wrong = Vec::new();
+    for (i, Rate { from, to, rate }) in rates.iter().enumerate() {
+        let places = Decimal::parse(rate.to_string().as_bytes()).map_or(u8::MAX, |exact| exact.places);
+        if *rate <= Amount::ZERO || *rate >= Amount::of(1_000_000_000, 0) || places > 12 {
+            let bounds = "must be more than 0 and less than 10^9 with at most 12 decimal places";
+            wrong.push((i, "rate", format!("{bounds}, not {rate}")));
+        }
+        if from == to {
+            wrong.push((i, "from", "must be another currency than to".to_owned()));
+        }
+        if rates[..i].iter().any(|known| known.from == *from) {
+            wrong.push((i, "from", "must be given once".to_owned()));
+        }
+        if *to != rates[0].to {
+            wrong.push((i, "to", format!("must be {}, for all rates lead to one currency", rates[0].to)));
+        }
+    }
+    wrong
 }
 
 /// What a bill may be without anybody looking at it; `None` is no bound. A bill beyond one of them is held back.

@@ -35,12 +35,17 @@ fn a_command_says_what_is_wrong(engine: Engine) {
         (
             vec!["october.csv"],
             vec!["--rate", "EUR/USD=1", "--rate", "EUR/USD=2"],
-            "currency_rates[1].from must be another currency than to, and have one rate",
+            "currency_rates[1].from must be given once",
+        ),
+        (
+            vec!["october.csv"],
+            vec!["--rate", "EUR/USD=1", "--rate", "GBP/CHF=2"],
+            "currency_rates[1].to must be USD, for all rates lead to one currency",
         ),
         (
             vec!["october.csv"],
             vec!["--rate", "EUR/USD=0.1234567890123"],
-            "the rate from EUR to USD must be more than 0",
+            "currency_rates[0].rate must be more than 0",
         ),
     ] {
         let (code, said) = run(&files, &more);
