@@ -27,6 +27,10 @@ pub struct Job {
     /// The bills of this month that are final, of any customer, those that are there no more too. Their lines are billed
     /// already, whoever has their tenants now; what is left for a customer that has such a bill is a correction.
     pub final_bills: Vec<FinalBill>,
+    /// Final lines of this month that somebody knows to be missing: what reports of before had as `acknowledged`.
+    pub acknowledged: Vec<u64>,
+    /// The invoices that final bills of other months are made of. A line of one of them ends the run.
+    pub billed_invoices: Vec<BilledInvoice>,
     /// The price rules, in any order.
     pub rules: Vec<PriceRule>,
     /// None: a bill for each currency of a customer's lines. Some, all to the same currency: bills are in that one, and
@@ -85,6 +89,23 @@ pub struct FinalBill {
     pub customer_id: i64,
     /// Its ledger.
     pub ledger: PathBuf,
+}
+
+/// An invoice that is billed, and final.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BilledInvoice {
+    /// Its number, in any case.
+    pub number: String,
+    /// The month that it belongs to.
+    pub period: BillingPeriod,
+}
+
+impl BilledInvoice {
+    /// Why no other month can bill it, in words.
+    pub fn refusal(&self) -> String {
+        let Self { number, period } = self;
+        format!("the invoice {number} is billed and final in {period}: run its files as that month")
+    }
 }
 
 /// New lines of a month that was final already.

@@ -2,9 +2,9 @@
 
 use crate::amount::Amount;
 use crate::currency::Currency;
-use crate::failure::Failure;
+use crate::failure::{Failure, Fault};
 use crate::identity::{tag, tenant_id};
-use crate::job::{Job, Progress};
+use crate::job::{BilledInvoice, Job, Progress};
 use crate::ledger::Finals;
 use crate::price::Prices;
 use crate::reading::{Left, Read, Reading, Worker};
@@ -57,6 +57,7 @@ fn staged(job: &Job, progress: &dyn Progress, whole: bool) -> Result<RunReport, 
     let reading = Reading::of(job, &prices, &finals, &members, progress)?;
     let workers = reading.run(&members)?;
     let (invoice_ids, other_invoices) = invoices(job, &workers)?;
+    of_this_month(job, &invoice_ids)?;
     let mut warnings = reading.warnings(&members);
     let invoice_id = match invoice_ids.as_slice() {
         [invoice] => Some(invoice.clone()),
@@ -99,6 +100,10 @@ fn staged(job: &Job, progress: &dyn Progress, whole: bool) -> Result<RunReport, 
         total_mismatches: workers.iter().map(|worker| worker.total_mismatches).sum(),
         final_lines_missing: finals.missing(),
     };
+    let mut acknowledged: BTreeMap<i64, Vec<u64>> = BTreeMap::new();
+    for billed in bills.iter().filter(|billed| !billed.acknowledged.is_empty()) {
+        acknowledged.entry(billed.bill.customer_id).or_default().extend(&billed.acknowledged);
+    }
     let mut customers: Vec<i64> = bills.iter().map(|billed| billed.bill.customer_id).collect();
     customers.dedup();
     let customers = customers.len() as u64;
@@ -124,7 +129,17 @@ fn staged(job: &Job, progress: &dyn Progress, whole: bool) -> Result<RunReport, 
         other_invoices,
         files: reading.files(&members),
         warnings,
+        acknowledged,
     })
+}
+
+/// Refuses invoices that are final in another month: an invoice belongs to one.
+fn of_this_month(job: &Job, invoice_ids: &[String]) -> Result<(), Failure> {
+    let is_ours =
+        |billed: &&BilledInvoice| invoice_ids.iter().any(|id| id.eq_ignore_ascii_case(&billed.number));
+    let billed = job.billed_invoices.iter().filter(is_ours).take(Failure::LIMIT);
+    let faults: Vec<Fault> = billed.map(|billed| fault("", billed.refusal())).collect();
+    if faults.is_empty() { Ok(()) } else { Err(Failure::Faults(faults)) }
 }
 
 /// The run's invoices, and the lines of others.

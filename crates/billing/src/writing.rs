@@ -14,7 +14,7 @@ use crate::price::{CHARGE_PLACES, Prices, exchanged};
 use crate::reading::{Worker, each};
 use crate::render::push_text;
 use crate::report::{BilledBefore, CustomerBill};
-use crate::row::Row;
+use crate::row::{KEY, Row};
 use crate::scan::Scan;
 use crate::source::Member;
 use crate::spool::{Buffers, Merge, Run, Spool};
@@ -47,6 +47,8 @@ pub(crate) struct Billed {
     /// Where the month is final for somebody: the invoices of new lines, and of how many lines that are billed already.
     new: BTreeSet<Invoice>,
     found: Counts,
+    /// Final lines that are missing, by their digest: whoever released the customer's bills has seen that.
+    pub(crate) acknowledged: Vec<u64>,
 }
 
 /// A thread's own.
@@ -140,10 +142,12 @@ impl<'a> Writing<'a> {
             let several = (currencies.len() > 1).then_some(currency.code());
             bills.push(self.bill(i, *currency, several, &folder, pen)?);
         }
-        if !customer.released
-            && let Some(why) = changed(&bills, &self.finals.of_tenants(&customer.tenants)?.1)
-        {
-            bills.iter_mut().for_each(|billed| billed.bill.held_back.insert(0, why.clone()));
+        if let Some((why, missing)) = self.changed(i, currencies, &bills, pen)? {
+            if !customer.released {
+                bills.iter_mut().for_each(|billed| billed.bill.held_back.insert(0, why.clone()));
+            } else if let Some(billed) = bills.first_mut() {
+                billed.acknowledged = missing;
+            }
         }
         // A bill that is held back holds back the customer's others: they are published together.
         let held = bills.iter().any(|billed| !billed.bill.held_back.is_empty());
@@ -161,6 +165,50 @@ impl<'a> Writing<'a> {
             pen.done.push(billed);
         }
         Ok(())
+    }
+
+    /// Why a customer's bills must be looked at, and the final lines that nobody knows to be missing: the month is final,
+    /// and of an invoice that has new lines some are gone that its tenants have on final bills. What was changed would be
+    /// billed twice.
+    fn changed(
+        &self,
+        i: usize,
+        currencies: &[Currency],
+        bills: &[Billed],
+        pen: &mut Pen<'_>,
+    ) -> Result<Option<(String, Vec<u64>)>, Failure> {
+        if !self.finals.are_any() {
+            return Ok(None);
+        }
+        let (mut finals, mut counts) = self.finals.of_tenants(&self.job.customers[i].tenants)?;
+        let new: BTreeSet<Invoice> = bills.iter().flat_map(|billed| billed.new.iter().copied()).collect();
+        // Before there is an invoice, lines have none.
+        counts.retain(|invoice, _| {
+            new.contains(invoice) || *invoice == NO_INVOICE && !new.is_empty() || new.contains(&NO_INVOICE)
+        });
+        let found = bills.iter().flat_map(|billed| &billed.found);
+        let found: u64 =
+            found.filter(|(invoice, _)| counts.contains_key(*invoice)).map(|(_, count)| count).sum();
+        let all: u64 = counts.values().sum();
+        if all == found {
+            return Ok(None);
+        }
+        // Seldom, so it may take one more look at the customer's lines to know which.
+        let mut missing = Vec::new();
+        let runs = currencies.iter().flat_map(|currency| self.runs(i, *currency));
+        let mut merge = Merge::of(runs.map(|(spool, run, _)| (spool, run)), &mut pen.buffers)?;
+        merge.each(|row| finals.pass(&row.key(), &mut missing))?;
+        merge.finish(&mut pen.buffers);
+        finals.pass(&[u8::MAX; KEY], &mut missing)?;
+        missing.retain(|key| counts.contains_key(&invoice_of(key)));
+        let unlooked = self.finals.unlooked(&missing);
+        let lines: u64 = bills.iter().map(|billed| billed.bill.lines).sum();
+        let why = format!(
+            "{} of the {all} lines that are final already are not among these, and {lines} are new: were lines changed \
+             that are billed, or are files missing?",
+            unlooked.len()
+        );
+        Ok((!unlooked.is_empty()).then_some((why, unlooked)))
     }
 
     /// Writes the bill of a customer in a currency. `several`: what tells its files from those of its other bills.
@@ -348,7 +396,7 @@ impl<'a> Writing<'a> {
                 bill.ledger = Some(ledger);
             }
         }
-        Ok(Billed { bill, costs, new, found })
+        Ok(Billed { bill, costs, new, found, acknowledged: Vec::new() })
     }
 }
 
@@ -360,29 +408,6 @@ struct Sums {
     charge: i128,
     /// By currency: of lines that were billed before, and of new ones.
     costs: BTreeMap<[u8; 3], (Amount, Amount)>,
-}
-
-/// Why a customer's bills must be looked at: the month is final, and of an invoice that has new lines some are gone that
-/// its tenants have on final bills. What was changed would be billed twice. `finals`: how many there are.
-fn changed(bills: &[Billed], finals: &Counts) -> Option<String> {
-    let new: BTreeSet<Invoice> = bills.iter().flat_map(|billed| billed.new.iter().copied()).collect();
-    // Before there is an invoice, lines have none.
-    let may_be = |invoice: &Invoice| {
-        new.contains(invoice) || *invoice == NO_INVOICE && !new.is_empty() || new.contains(&NO_INVOICE)
-    };
-    let (mut all, mut missing) = (0, 0);
-    for (invoice, count) in finals.iter().filter(|(invoice, _)| may_be(invoice)) {
-        let found: u64 = bills.iter().filter_map(|billed| billed.found.get(invoice)).sum();
-        all += count;
-        missing += count - found;
-    }
-    let lines: u64 = bills.iter().map(|billed| billed.bill.lines).sum();
-    (missing > 0).then(|| {
-        format!(
-            "{missing} of the {all} lines that are final already are not among these, and {lines} are new: were lines changed \
-             that are billed, or are files missing?"
-        )
-    })
 }
 
 /// Why a bill is beyond the bounds, in words.

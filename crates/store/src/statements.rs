@@ -294,6 +294,33 @@ pub async fn final_versions(
     Ok(rows.into_iter().collect())
 }
 
+/// The final lines of a month that are known to be missing, as they were noted.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn acknowledged(tx: &mut Tx, partner: PartnerId, period: &str) -> Result<Vec<String>, Error> {
+    let sql = "SELECT lines FROM acknowledged_lines WHERE partner_id = $1 AND billing_period = $2";
+    tx.all(sql, args![partner.0, period], |row| row.next()).await
+}
+
+/// Note final lines of a month that are known to be missing, since a customer's bills without them were released.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn acknowledge(
+    tx: &mut Tx,
+    partner: PartnerId,
+    period: &str,
+    customer: CustomerId,
+    lines: &str,
+) -> Result<(), Error> {
+    let sql = "INSERT INTO acknowledged_lines (partner_id, billing_period, customer_id, lines)
+               VALUES ($1, $2, $3, $4)
+               ON CONFLICT (partner_id, billing_period, customer_id)
+               DO UPDATE SET lines = acknowledged_lines.lines || excluded.lines";
+    tx.execute(sql, args![partner.0, period, customer.0, lines]).await.map(drop)
+}
+
 /// Say which period's statement has a correction.
 ///
 /// # Errors

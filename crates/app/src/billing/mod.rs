@@ -5,6 +5,7 @@
 
 mod finalize;
 pub(crate) mod health;
+mod invoices;
 mod lines;
 mod plan;
 mod publish;

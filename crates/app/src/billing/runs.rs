@@ -1,5 +1,6 @@
 //! Runs as a partner asks for them, follows them, stops them, and says that they are final.
 
+use super::invoices;
 use super::request::RunRequest;
 use crate::access::{Act, Call};
 use crate::audit::Entry;
@@ -151,6 +152,11 @@ impl App {
                     let estimates = estimates(&run);
                     if statements::list(tx, *partner, &estimates, 0, 1).await?.1 == 0 {
                         return answered(&run, "bill_run.finalize");
+                    }
+                    let refusals =
+                        invoices::refusals(tx, *partner, &run.billing_period, &report(&run)).await?;
+                    if !refusals.is_empty() {
+                        return Err(Error::Conflict(refusals.join("; ")));
                     }
                     let run = once_more(tx, &run, Some(now.as_second()), &run.released, *now).await?;
                     answered(&run, "bill_run.finalize")

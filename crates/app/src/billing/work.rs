@@ -7,10 +7,10 @@ use super::plan::{Options, Plan, rates};
 use super::request::RunRequest;
 use super::runs::{begin, internal, released, report, view, without_customers};
 use super::settle::{Outcome, Settlement};
-use super::{Scratch, plan};
+use super::{Scratch, invoices, plan};
 use crate::access::Call;
 use crate::{App, Error};
-use ::billing::{Failure, FinalBill, Input, Job, RunReport};
+use ::billing::{BilledInvoice, Failure, FinalBill, Input, Job, RunReport};
 use domain::PartnerId;
 use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
@@ -422,7 +422,12 @@ impl App {
             state: Some(State::Succeeded),
             report: json,
             invoice_id: report.invoice_id.clone(),
-            settlement: Some(Settlement { published, faults, carried: carried.chain(pending).collect() }),
+            settlement: Some(Settlement {
+                published,
+                faults,
+                carried: carried.chain(pending).collect(),
+                acknowledged: report.acknowledged,
+            }),
             ..Outcome::default()
         })
     }
@@ -451,7 +456,7 @@ impl App {
             before += spooled.bytes;
             inputs.push(Input { name: spooled.name, path: spooled.path });
         }
-        let final_bills = self.final_bills(run, &scratch.path().join("final")).await?;
+        let before = self.before(run, &scratch.path().join("final")).await?;
         let job = Job {
             period: plan::parsed(&request.billing_period)?,
             invoice_id: request.invoice_id.clone(),
@@ -460,7 +465,9 @@ impl App {
             finalize: request.finalize,
             inputs,
             customers: plan.billed_customers(&released(run))?,
-            final_bills,
+            final_bills: before.bills,
+            acknowledged: before.acknowledged,
+            billed_invoices: before.invoices,
             rules: plan.price_rules()?,
             currency_rates: rates(request)?,
             earned_credit: plan.options.earned_credit(),
@@ -481,10 +488,10 @@ impl App {
         Ok((report, scratch))
     }
 
-    /// What is final already in this month, its ledgers fetched: their lines are billed.
-    async fn final_bills(&self, run: &BillRun, to: &Path) -> Result<Vec<FinalBill>, Ended> {
+    /// What is final already, in this month its ledgers fetched: their lines are billed.
+    async fn before(&self, run: &BillRun, to: &Path) -> Result<Before, Ended> {
         let period = run.billing_period.clone();
-        let keys: Vec<(i64, String)> = self
+        let (keys, acknowledged, invoices): (Vec<(i64, String)>, Vec<String>, _) = self
             .db
             .read(run.partner, (run.partner, period), |(partner, period), tx| {
                 Box::pin(async move {
@@ -497,7 +504,10 @@ impl App {
                     let corrections = statements::corrections(tx, *partner, Some(period)).await?;
                     let bills =
                         finals.into_iter().map(|s| s.bill).chain(corrections.into_iter().map(|c| c.bill));
-                    Ok::<_, Error>(bills.map(|bill| (bill.customer.0, bill.ledger)).collect())
+                    let keys = bills.map(|bill| (bill.customer.0, bill.ledger)).collect();
+                    let acknowledged = statements::acknowledged(tx, *partner, period).await?;
+                    let invoices = invoices::of_other_months(tx, *partner, period).await?;
+                    Ok::<_, Error>((keys, acknowledged, invoices))
                 })
             })
             .await?;
@@ -510,8 +520,24 @@ impl App {
             }
             .boxed()
         });
-        stream::iter(fetched).buffered(FETCHED_AT_ONCE).try_collect().await
+        let bills = stream::iter(fetched).buffered(FETCHED_AT_ONCE).try_collect().await?;
+        Ok(Before { bills, acknowledged: lines(&acknowledged)?, invoices })
     }
+}
+
+/// What is final when a run begins.
+struct Before {
+    bills: Vec<FinalBill>,
+    acknowledged: Vec<u64>,
+    invoices: Vec<BilledInvoice>,
+}
+
+/// The lines of notes that have 16 hexadecimal digits for each.
+fn lines(notes: &[String]) -> Result<Vec<u64>, Error> {
+    let digits = notes.iter().flat_map(|note| note.as_bytes().chunks(16));
+    let line = |digits| u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok();
+    let lines: Option<_> = digits.map(line).collect();
+    lines.ok_or_else(|| Error::Internal("missing lines are noted that are none".into()))
 }
 
 /// Whether a run that is done once more has read what it read before: who releases a bill has seen that one.
@@ -530,7 +556,7 @@ fn unchanged(run: &BillRun, now: &RunReport) -> Result<(), Ended> {
 }
 
 /// A run that changes nothing. One that has succeeded before still has its bills, whatever came of its repetition.
-fn without_bills(run: &BillRun, state: State, errors: Vec<Value>) -> Outcome {
+pub(super) fn without_bills(run: &BillRun, state: State, errors: Vec<Value>) -> Outcome {
     let mut report = report(run);
     let state = if report.is_null() { state } else { State::Succeeded };
     if report.is_null() || !errors.is_empty() {

@@ -5,6 +5,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::json;
 use std::io::{Cursor, Write};
+use tenantry_billing::BilledInvoice;
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
@@ -305,6 +306,26 @@ fn invoices() {
         let warned: Vec<_> = report.warnings.iter().map(ToString::to_string).collect();
         assert_eq!(warned.iter().any(|warning| warning.starts_with(several)), wanted.is_none(), "{warned:?}");
         assert_eq!(report.invoice_ids, if wanted.is_none() { vec!["G1", "G2"] } else { vec![] });
+    }
+    // One that is final in another month; lines without a number are not asked.
+    for (wanted, billed, refused) in [
+        (None, vec!["G8"], vec![]),
+        (None, vec!["g2", "G1"], vec!["g2", "G1"]),
+        (Some("G2"), vec!["G1"], vec![]),
+        (Some("g1"), vec!["G1"], vec!["G1"]),
+        (None, vec![""], vec![]),
+    ] {
+        let mut bench = Bench::new();
+        bench.file("f", &file);
+        bench.job.invoice_id = wanted.map(str::to_owned);
+        let of =
+            |number: &&str| BilledInvoice { number: (*number).into(), period: "2026-09".parse().unwrap() };
+        bench.job.billed_invoices = billed.iter().map(of).collect();
+        let said: Vec<_> = refused
+            .iter()
+            .map(|id| format!("the invoice {id} is billed and final in 2026-09: run its files as that month"))
+            .collect();
+        if said.is_empty() { drop(bench.run().unwrap()) } else { assert_eq!(bench.refused(), said) }
     }
     let mut bench = Bench::new();
     bench.file("f", &file);

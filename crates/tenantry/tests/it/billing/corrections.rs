@@ -9,7 +9,9 @@ on_both_engines!(
     what_is_final_is_billed_to_nobody_else,
     a_correction_waits_for_somebody_to_bill,
     an_exchanged_folder_loses_no_correction,
-    only_the_last_run_of_a_month_is_finalised
+    only_the_last_run_of_a_month_is_finalised,
+    an_invoice_belongs_to_one_month,
+    what_was_released_once_is_not_asked_again,
 );
 
 fn november(total: &'static str) -> Usage<'static> {
@@ -232,4 +234,84 @@ fn only_the_last_run_of_a_month_is_finalised(engine: Engine) {
     assert_eq!(finalize(&json!({"id": 999})).status, 404);
     assert_eq!(scene.finalize(&last)["state"], "succeeded");
     assert_eq!(shown(&scene, "2026-10"), ["Final 10.00"]);
+}
+
+fn an_invoice_belongs_to_one_month(engine: Engine) {
+    let scene = Scene::new(engine);
+    scene.billed("Acme", "acme", 0.0);
+    let month = |day: &'static str| Usage { day, ..line("acme", "a", "10") };
+    let (october, november) = (month("2026-10-07"), month("2026-11-07"));
+    let source = |name: &str, lines: &[Usage<'_>]| scene.invoice(name, lines);
+    let [first, other] = [("october.csv", october), ("november.csv", november)].map(|(n, l)| source(n, &[l]));
+    let both = source("both.csv", &[october, november]);
+    let said = |run: &Value| run["errors"][0]["message"].as_str().unwrap_or_default().to_owned();
+    let refused = "the invoice G012345678 is billed and final in 2026-10: run its files as that month";
+
+    // As long as nothing is final, an estimate may be one of the wrong month.
+    let mistaken = scene.run("2026-11", &[&first], &json!({}));
+    let right = scene.run("2026-10", &[&first], &json!({}));
+    assert_eq!((&mistaken["state"], &right["state"]), (&json!("succeeded"), &json!("succeeded")));
+    scene.finalize(&right);
+    let frozen = (tree(&scene.bills()), scene.statements(""));
+    let finalize = format!("/v1/bill_runs/{}/finalize", mistaken["id"]);
+    let answer = scene.api.call("POST", &finalize).send();
+    assert!(answer.status == 409 && answer.text().contains(refused), "{}", answer.text());
+
+    for (period, source, invoice, expected) in [
+        ("2026-11", &first, None, refused),
+        ("2026-11", &both, None, refused),
+        ("2026-11", &both, Some("g012345678"), refused),
+        ("2026-12", &first, None, refused),
+        ("2026-10", &first, None, ""),
+    ] {
+        let run = scene.run(period, &[source], &json!({ "invoice_id": invoice }));
+        assert_eq!(said(&run), expected, "{period} {source} {invoice:?}: {run}");
+        assert_eq!(frozen, (tree(&scene.bills()), scene.statements("")), "{period} {source} {invoice:?}");
+    }
+    // The other invoice of the same files may be billed, and its own month.
+    let run = scene.run("2026-11", &[&both], &json!({"invoice_id": "G02026-11", "finalize": true}));
+    assert_eq!(shown(&scene, "2026-11"), ["Final 10.00"], "{run}");
+    assert_eq!(said(&scene.run("2026-11", &[&other], &json!({}))), "");
+    let run = scene.run("2026-10", &[&both], &json!({}));
+    assert_eq!(
+        said(&run),
+        "the invoice G02026-11 is billed and final in 2026-11: run its files as that month"
+    );
+    // What came in late belongs to the month whose correction it is.
+    let note = super::usage(&[month("2026-10-08")]).replace("G012345678", "G0-note");
+    let note = scene.write("note.csv", note.as_bytes());
+    let run = scene.run("2026-10", &[&note], &json!({}));
+    assert_eq!((&run["customers"][0]["lines"], said(&run)), (&json!(1), String::new()), "{run}");
+    let refused = "the invoice G0-note is billed and final in 2026-10: run its files as that month";
+    assert_eq!(said(&scene.run("2026-12", &[&note], &json!({}))), refused);
+    // Without a number nobody can tell.
+    let nameless = super::usage(&[october]).replace("G012345678", "");
+    let nameless = scene.write("nameless.csv", nameless.as_bytes());
+    let run = scene.run("2026-12", &[&nameless], &json!({}));
+    assert_eq!((&run["state"], said(&run)), (&json!("succeeded"), String::new()), "{run}");
+}
+
+fn what_was_released_once_is_not_asked_again(engine: Engine) {
+    let scene = Scene::new(engine);
+    let acme = scene.billed("Acme", "acme", 0.0);
+    let run = |costs: &[&str], more: &Value| {
+        let lines: Vec<_> = costs.iter().map(|cost| line("acme", "a", cost)).collect();
+        let source = scene.invoice("october.csv", &lines);
+        scene.run("2026-10", &[&source], more)
+    };
+    let bill = |run: &Value| {
+        let bill = &run["customers"][0];
+        (bill["held_back"].as_array().unwrap().len(), bill["charge"].as_str().unwrap().to_owned())
+    };
+    let mut bills = vec![bill(&run(&["8", "4", "2"], &json!({"finalize": true})))];
+    let held = run(&["8", "5", "2"], &json!({}));
+    bills.push(bill(&held));
+    let release = format!("/v1/bill_runs/{}/release", held["id"]);
+    let released = scene.api.post(&release, &json!({"customer_ids": [acme]}));
+    bills.push(bill(&scene.end_of(released.header("location"))));
+    for costs in ["8 5 2 1", "8 5 1 3", "8 5 4 1 3", "8 4 2 7", "8 5 4 2 1 7"] {
+        bills.push(bill(&run(&costs.split(' ').collect::<Vec<_>>(), &json!({}))));
+    }
+    let expected = [(0, "14"), (1, "5"), (0, "5"), (0, "1"), (1, "3"), (1, "3"), (1, "7"), (0, "7")];
+    assert_eq!(bills, expected.map(|(held, charge)| (held, charge.to_owned())));
 }
