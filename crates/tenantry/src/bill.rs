@@ -18,7 +18,7 @@ use std::sync::Arc;
 #[derive(Subcommand)]
 pub(crate) enum BillCommand {
     Run(Box<RunArgs>),
-    /// Check every bill below a folder: manifests, digests and sums. Exit status 1 if something is wrong.
+    /// Check every bill below a folder: manifests, digests and sums; of all bills their ledgers too. Exit status 1 if something is wrong.
     Verify {
         /// A folder below the root of bills; or a root itself, as a path or a URL [default: all bills]
         #[arg(value_name = "FOLDER", default_value = "")]
@@ -224,9 +224,13 @@ async fn verify(folder: &str, root: &str, json: bool) -> anyhow::Result<()> {
         }
         report.unfinished.iter().for_each(|place| println!("{place}  has no manifest: it is no bill"));
         println!("{} bills", report.bills.len());
+        let bills::VerifiedLedgers { good, unknown, faults } = &report.ledgers;
+        faults.iter().for_each(|fault| println!("{fault}"));
+        unknown.iter().for_each(|place| println!("{place}  is of an earlier version, and has no digest"));
+        println!("{} ledgers", good + unknown.len() + faults.len());
     }
     if !report.is_good() {
-        bail!("something is wrong with these bills");
+        bail!("something is wrong with these bills or ledgers");
     }
     if report.bills.is_empty() {
         bail!("there are no bills below {root}/{folder}; is that where they are?");

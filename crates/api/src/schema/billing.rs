@@ -251,6 +251,8 @@ pub(crate) struct RunCustomer {
     held_back: Vec<String>,
     /// Where its files are below the root of the object store; `null` if there are none.
     prefix: Option<String>,
+    /// Where the record is of how its lines were priced; `null` if there is none. It is the partner's alone.
+    ledger: Option<String>,
     /// Where they are as those of a final bill, where it was finalised later.
     #[schema(nullable = false)]
     final_prefix: Option<String>,

@@ -6,7 +6,7 @@
 use super::plan::{Options, Plan, rates};
 use super::request::RunRequest;
 use super::runs::{begin, internal, released, report, view, without_customers};
-use super::settle::{Outcome, Settlement};
+use super::settle::{Outcome, Published, Settlement};
 use super::{Scratch, invoices, plan};
 use crate::access::Call;
 use crate::{App, Error};
@@ -17,7 +17,6 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use metrics::{counter, gauge};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -262,10 +261,9 @@ impl App {
             updated_at: now,
         };
         let made = match self.stage(&run, &request, &plan, watch, true).await {
-            Ok((report, _scratch)) => Outcome {
-                report: report_json(&report, &plan, &BTreeMap::new(), Vec::new()),
-                ..Outcome::default()
-            },
+            Ok((report, _scratch)) => {
+                Outcome { report: report_json(&report, &plan, &[], Vec::new()), ..Outcome::default() }
+            }
             Err(Ended::Failed(errors)) => {
                 Outcome { report: json!({ "errors": errors }), ..Outcome::default() }
             }
@@ -406,8 +404,7 @@ impl App {
         drop(scratch);
         let errors =
             faults.iter().map(|(customer, why)| json!({"customer_id": customer, "message": why})).collect();
-        let prefixes = published.iter().map(|bill| (bill.customer.0, bill.prefix.clone())).collect();
-        let json = report_json(&report, &plan, &prefixes, errors);
+        let json = report_json(&report, &plan, &published, errors);
         for bill in report.customers.iter().filter(|bill| !bill.held_back.is_empty()) {
             let why = format!("the last run held its bill back: {}", bill.held_back.join("; "));
             faults.push((bill.customer_id, why));
@@ -565,17 +562,16 @@ pub(super) fn without_bills(run: &BillRun, state: State, errors: Vec<Value>) -> 
     Outcome { state: Some(state), report, ..Outcome::default() }
 }
 
-/// The engine's report, with where each bill is, and the corrections that are on none.
-fn report_json(
-    report: &RunReport,
-    plan: &Plan,
-    prefixes: &BTreeMap<i64, String>,
-    errors: Vec<Value>,
-) -> Value {
+/// The engine's report, with where each bill and its ledger are, and the corrections that are on none.
+fn report_json(report: &RunReport, plan: &Plan, published: &[Published], errors: Vec<Value>) -> Value {
     let mut json = serde_json::to_value(report).unwrap_or_default();
     for (bill, shown) in report.customers.iter().zip(json["customers"].as_array_mut().into_iter().flatten()) {
-        let prefix = prefixes.get(&bill.customer_id).filter(|_| bill.staged.is_some());
-        shown["prefix"] = json!(prefix);
+        let is_it = |published: &&Published| {
+            published.customer.0 == bill.customer_id && published.currency == bill.currency.code()
+        };
+        let place = published.iter().find(is_it).filter(|_| bill.staged.is_some());
+        shown["prefix"] = json!(place.map(|published| &published.prefix));
+        shown["ledger"] = json!(place.map(|published| format!("{}/{}", bills::PRIVATE, published.ledger)));
     }
     json["pending_corrections"] = json!(plan.pending);
     json["errors"] = errors.into();

@@ -12,6 +12,7 @@ on_both_engines!(
     only_the_last_run_of_a_month_is_finalised,
     an_invoice_belongs_to_one_month,
     what_was_released_once_is_not_asked_again,
+    a_ledger_that_was_cut_short_is_not_trusted,
 );
 
 fn november(total: &'static str) -> Usage<'static> {
@@ -314,4 +315,43 @@ fn what_was_released_once_is_not_asked_again(engine: Engine) {
     }
     let expected = [(0, "14"), (1, "5"), (0, "5"), (0, "1"), (1, "3"), (1, "3"), (1, "7"), (0, "7")];
     assert_eq!(bills, expected.map(|(held, charge)| (held, charge.to_owned())));
+}
+
+fn a_ledger_that_was_cut_short_is_not_trusted(engine: Engine) {
+    let scene = Scene::new(engine);
+    let acme = scene.billed("Acme", "acme", 0.0);
+    let october = [line("acme", "a", "10"), line("acme", "b", "5")];
+    let first = scene.invoice("october.csv", &october);
+    let run = scene.run("2026-10", &[&first], &json!({"finalize": true}));
+    let ledger = run["customers"][0]["ledger"].as_str().unwrap().to_owned();
+    let (place, published) = (scene.bills().join(&ledger), tree(&scene.bills()));
+    let whole = std::fs::read(&place).unwrap();
+    let verify = || {
+        let ran = scene.server.run_without_database(&["bill", "verify"]);
+        (ran.status.success(), String::from_utf8(ran.stdout).unwrap())
+    };
+    let explained = format!("/v1/bill_runs/{}/customers/{acme}/lines?explain=true", run["id"]);
+    assert_eq!((verify().0, scene.api.get(&explained).status), (true, 200));
+    let second = whole.iter().enumerate().filter(|(_, byte)| **byte == b'\n').nth(1).unwrap().0 + 1;
+    for bytes in [&whole[..second], &[&whole[..whole.len() - 2], &b"X\n"[..]].concat()] {
+        std::fs::write(&place, bytes).unwrap();
+        let (good, said) = verify();
+        assert!(!good && said.contains(&format!("{ledger}: is not what its name says")), "{said}");
+        let failed = scene.run("2026-10", &[&first], &json!({}));
+        let why = failed["errors"][0]["message"].as_str().unwrap();
+        assert!(failed["state"] == "failed" && why.contains(&ledger), "{failed}");
+    }
+    std::fs::remove_file(&place).unwrap();
+    assert_eq!(scene.run("2026-10", &[&first], &json!({}))["state"], "failed");
+    std::fs::write(&place, &whole).unwrap();
+    assert_eq!(tree(&scene.bills()), published, "nothing has changed");
+    assert_eq!(scene.run("2026-10", &[&first], &json!({}))["customers"][0]["lines"], 0);
+
+    // One of an earlier version has no digest: it is told of, and used.
+    let old = format!("{}/ledgers/{acme}-USD-v1.csv", run["id"]);
+    std::fs::rename(&place, scene.bills().join("_runs").join(&old)).unwrap();
+    scene.database.execute(&format!("UPDATE statements SET ledger = '{old}'"));
+    let (good, said) = verify();
+    assert!(good && said.contains(&format!("_runs/{old}  is of an earlier version")), "{said}");
+    assert_eq!(scene.run("2026-10", &[&first], &json!({}))["customers"][0]["lines"], 0);
 }
