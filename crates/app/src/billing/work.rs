@@ -5,7 +5,7 @@
 
 use super::plan::{Options, Plan, rates};
 use super::request::RunRequest;
-use super::runs::{begin, internal, released, report, view, without_customers};
+use super::runs::{Again, begin, internal, released, report, view, without_customers};
 use super::settle::{Outcome, Published, Settlement};
 use super::{Scratch, invoices, plan};
 use crate::access::Call;
@@ -224,6 +224,30 @@ impl App {
             .await?;
         self.work_on(partner, run.id, true, watch).await?;
         self.bill_run(&call, run.id).await
+    }
+
+    /// Work once more, here and now, on a run that has succeeded; the run as it is then.
+    ///
+    /// # Errors
+    /// Those of [`App::bill_run_again`].
+    pub async fn run_bills_again(
+        self: &Arc<Self>,
+        partner: PartnerId,
+        id: i64,
+        again: Again,
+        watch: &Arc<Watch>,
+    ) -> Result<Value, Error> {
+        let call = Call::of_operator(partner, "bill run");
+        self.end_what_was_left_behind().await?;
+        self.change(&call, (partner, id, again, self.clock.now()), |(partner, id, again, now), tx| {
+            Box::pin(async move {
+                let (_, entry) = again.begin(tx, *partner, *id, true, *now).await?;
+                Ok(crate::change::Done { value: (), entry: Some(entry) })
+            })
+        })
+        .await?;
+        self.work_on(partner, id, true, watch).await?;
+        self.bill_run(&call, id).await
     }
 
     /// What a run would do: its report. Nothing is kept.
