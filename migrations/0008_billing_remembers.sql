@@ -9,3 +9,10 @@ CREATE TABLE acknowledged_lines (
     lines          TEXT NOT NULL,
     PRIMARY KEY (partner_id, billing_period, customer_id)
 );
+
+-- The run whose bills could not be made final; none where a run could not bill at all.
+ALTER TABLE billing_faults ADD COLUMN run_id BIGINT;
+
+-- Of a month, whether its last run has failed.
+CREATE INDEX bill_runs_failed ON bill_runs (partner_id, billing_period, id) WHERE state = 'failed';
+CREATE INDEX bill_runs_period ON bill_runs (partner_id, billing_period, id);

@@ -28,6 +28,8 @@ pub(super) struct Outcome {
     pub(super) settlement: Option<Settlement>,
     /// The statements that are final by now.
     pub(super) finalized: Vec<Finalized>,
+    /// The customers whose bills could not be made final.
+    pub(super) unfinalized: Vec<i64>,
 }
 
 /// A statement whose bill is in the object store as a final one.
@@ -99,6 +101,12 @@ impl App {
                     for Finalized { statement, version, files, since, .. } in &outcome.finalized {
                         let files = serde_json::to_string(files).map_err(internal)?;
                         statements::freeze(tx, taken.partner, *statement, *version, &files, *since).await?;
+                    }
+                    if request.finalizing.is_some() && refused.is_none() {
+                        let why = format!("its final bill of {} could not be written", run.billing_period);
+                        let faults: Vec<_> =
+                            outcome.unfinalized.iter().map(|id| (CustomerId(*id), why.clone())).collect();
+                        billing::replace_unfinalized(tx, taken.partner, taken.id, &faults).await?;
                     }
                     let has_changed = outcome.settlement.is_some() || !outcome.finalized.is_empty();
                     let entry = Entry {
