@@ -13,6 +13,9 @@ CREATE TABLE acknowledged_lines (
 -- The run whose bills could not be made final; none where a run could not bill at all.
 ALTER TABLE billing_faults ADD COLUMN run_id BIGINT;
 
+-- The names of a correction's files: JSON. Empty for those of earlier versions.
+ALTER TABLE corrections ADD COLUMN files TEXT NOT NULL DEFAULT '[]';
+
 -- Of a month, whether its last run has failed.
 CREATE INDEX bill_runs_failed ON bill_runs (partner_id, billing_period, id) WHERE state = 'failed';
 CREATE INDEX bill_runs_period ON bill_runs (partner_id, billing_period, id);

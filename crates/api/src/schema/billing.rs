@@ -426,6 +426,25 @@ pub(crate) struct Statement {
     invoice_date: String,
     /// The names of its bill's files, for `/v1/customer_statements/{id}/files/{name}`.
     files: Vec<String>,
+    /// What came in for months that were final, and is part of the total.
+    #[schema(nullable = false)]
+    corrections: Option<Vec<Correction>>,
+}
+
+/// What came in for a month that was final, on the statement that has it.
+#[derive(ToSchema)]
+pub(crate) struct Correction {
+    /// The month that was final.
+    #[schema(example = "2026-09")]
+    billing_period: String,
+    /// The version of that month's bill that lists its lines.
+    version: i64,
+    /// With the exact decimal digits.
+    #[schema(example = 12.34)]
+    amount: f64,
+    /// The names of its files, for `/v1/customer_statements/{id}/corrections/{billing_period}/{version}/files/{name}`. Empty
+    /// of those that earlier versions made; they have the same as a bill.
+    files: Vec<String>,
 }
 
 /// A page of statements.
@@ -461,6 +480,19 @@ pub(crate) struct BillRunId {
 pub(crate) struct RunCustomerId {
     /// The customer's id.
     customer_id: i64,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct CorrectionFile {
+    /// The id of the statement that has the correction.
+    id: i64,
+    /// The month that was final.
+    billing_period: String,
+    /// The version of that month's bill.
+    version: i64,
+    /// The file's name, such as `bill.csv`.
+    name: String,
 }
 
 #[derive(IntoParams)]

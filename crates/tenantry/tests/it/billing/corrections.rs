@@ -12,6 +12,7 @@ on_both_engines!(
     only_the_last_run_of_a_month_is_finalised,
     an_invoice_belongs_to_one_month,
     what_was_released_once_is_not_asked_again,
+    a_correction_can_be_downloaded,
     a_ledger_that_was_cut_short_is_not_trusted,
 );
 
@@ -315,6 +316,55 @@ fn what_was_released_once_is_not_asked_again(engine: Engine) {
     }
     let expected = [(0, "14"), (1, "5"), (0, "5"), (0, "1"), (1, "3"), (1, "3"), (1, "7"), (0, "7")];
     assert_eq!(bills, expected.map(|(held, charge)| (held, charge.to_owned())));
+}
+
+fn a_correction_can_be_downloaded(engine: Engine) {
+    let scene = Scene::new(engine);
+    let [acme, beta] = ["acme", "beta"].map(|name| scene.billed(name, name, 30.0));
+    let october = [line("acme", "a", "7"), line("beta", "a", "7")];
+    let first = scene.invoice("october.csv", &october);
+    scene.run("2026-10", &[&first], &json!({"finalize": true}));
+    let late = scene.invoice("late.csv", &[&october[..], &[line("acme", "late", "1.4")]].concat());
+    scene.run("2026-10", &[&late], &json!({}));
+    let shown = |api: &crate::support::Api| super::statements(api, &format!("client_api_id={acme}"));
+    assert!(shown(&scene.api).iter().all(|statement| statement["corrections"].is_null()), "on none yet");
+    let next = scene.invoice("november.csv", &[november("70"), Usage { tenant: "beta", ..november("7") }]);
+    scene.run("2026-11", &[&next], &json!({}));
+    let [own, other] = [acme, beta].map(|id| scene.api.user_of(id).1);
+    let statements = shown(&own);
+    let carrier = statements.iter().find(|s| s["billing_period"] == "2026-11").unwrap();
+    let names = ["bill.csv", "bill.focus.csv", "statement.html", "statement.json"];
+    assert_eq!(
+        carrier["corrections"],
+        json!([{"billing_period": "2026-10", "version": 2, "amount": 2.00, "files": names}]),
+        "{carrier}"
+    );
+    let place = |statement: &Value, period: &str, version: u32, name: &str| {
+        format!("/v1/customer_statements/{}/corrections/{period}/{version}/files/{name}", statement["id"])
+    };
+    for name in names {
+        let path = place(carrier, "2026-10", 2, name);
+        let [partner, own, other] = [&scene.api, &own, &other].map(|api| api.get(&path));
+        assert_eq!([partner.status, own.status, other.status], [200, 200, 404], "{name}");
+        assert_eq!(partner.text(), own.text());
+        assert!(!own.text().contains("1.4"), "{name} gives the cost away: {}", own.text());
+        assert!(name != "bill.csv" || own.text().contains("late"), "{}", own.text());
+    }
+    let of_october = statements.iter().find(|s| s["billing_period"] == "2026-10").unwrap();
+    for path in [
+        place(carrier, "2026-10", 1, "bill.csv"),
+        place(carrier, "2026-10", 3, "bill.csv"),
+        place(carrier, "2026-11", 1, "bill.csv"),
+        place(of_october, "2026-10", 2, "bill.csv"),
+        place(carrier, "2026-10", 2, "ledger.csv"),
+        place(carrier, "2026-10", 2, "..%2Fv1%2Fbill.csv"),
+        place(carrier, "2026-10", 2, "..%2F..%2F..%2F..%2F_runs"),
+        place(&json!({"id": 999}), "2026-10", 2, "bill.csv"),
+    ] {
+        for api in [&scene.api, &own] {
+            assert_eq!(api.get(&path).status, 404, "{path}");
+        }
+    }
 }
 
 fn a_ledger_that_was_cut_short_is_not_trusted(engine: Engine) {
