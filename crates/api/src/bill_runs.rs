@@ -4,7 +4,7 @@ use crate::created::Created;
 use crate::extract::{Caller, Ids, Parameters, Posted, Preference};
 use crate::problem::Problem;
 use crate::{Shared, paging, schema};
-use app::billing::{LineSearch, RunSearch};
+use app::billing::{Again, LineSearch, RunSearch};
 use axum::Json;
 use axum::extract::{OriginalUri, State};
 use axum::response::{IntoResponse, Response};
@@ -133,7 +133,7 @@ async fn finalize_bill_run(
     Ids(id): Ids<i64>,
     Posted(call, _): Posted,
 ) -> Result<Created, Problem> {
-    Ok(Created(StatusCode::ACCEPTED, shared.app.finalize_bill_run(&call, id).await?))
+    Ok(Created(StatusCode::ACCEPTED, shared.app.bill_run_again(&call, id, Again::Finalize).await?))
 }
 
 /// Release bills that a run has held back
@@ -155,7 +155,7 @@ async fn release_bills(
     Ids(id): Ids<i64>,
     Posted(call, body): Posted,
 ) -> Result<Created, Problem> {
-    Ok(Created(StatusCode::ACCEPTED, shared.app.release_bills(&call, id, &body).await?))
+    Ok(Created(StatusCode::ACCEPTED, shared.app.bill_run_again(&call, id, Again::Release(body)).await?))
 }
 
 /// List the lines of a customer's bill

@@ -3,7 +3,7 @@
 use crate::extract::{Caller, Ids, Parameters};
 use crate::problem::Problem;
 use crate::{Shared, paging, schema};
-use app::billing::{StatementSearch, StatementView};
+use app::billing::{BillFile, StatementSearch, StatementView};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{OriginalUri, State};
@@ -14,7 +14,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(crate) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(list_statements)).routes(routes!(download_file))
+    OpenApiRouter::new()
+        .routes(routes!(list_statements))
+        .routes(routes!(download_file))
+        .routes(routes!(download_correction_file))
 }
 
 #[derive(Serialize)]
@@ -68,7 +71,32 @@ async fn download_file(
     Ids((id, name)): Ids<(i64, String)>,
     Caller(call): Caller,
 ) -> Result<Response, Problem> {
-    let opened = shared.app.statement_file(&call, id, &name).await?;
+    Ok(download(&name, shared.app.statement_file(&call, id, None, &name).await?))
+}
+
+/// Download a file of a correction
+///
+/// What came in for a month that was final, on the statement that has it: its lines, and the same files as a bill's.
+#[utoipa::path(
+    get, path = "/customer_statements/{id}/corrections/{billing_period}/{version}/files/{name}", tag = "billing",
+    params(schema::CorrectionFile),
+    responses(
+        (status = 200, description = "The file", body = Vec<u8>, content_type = "application/octet-stream",
+         headers(("ETag" = String, description = "Only of what the manifest names: its SHA-256"))),
+        (status = 404, description = "There is none, or it is another's", body = schema::Error),
+        schema::Refusals,
+    )
+)]
+async fn download_correction_file(
+    State(shared): State<Shared>,
+    Ids((id, billing_period, version, name)): Ids<(i64, String, i64, String)>,
+    Caller(call): Caller,
+) -> Result<Response, Problem> {
+    let correction = Some((billing_period, version));
+    Ok(download(&name, shared.app.statement_file(&call, id, correction, &name).await?))
+}
+
+fn download(name: &str, opened: BillFile) -> Response {
     let headers = [
         (header::CONTENT_TYPE, opened.media_type.to_owned()),
         (header::CONTENT_LENGTH, opened.file.size.to_string()),
@@ -76,5 +104,5 @@ async fn download_file(
         (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
     ];
     let etag = opened.file.sha256.map(|digest| [(header::ETAG, format!("\"{digest}\""))]);
-    Ok((headers, etag, Body::from_stream(opened.file.stream)).into_response())
+    (headers, etag, Body::from_stream(opened.file.stream)).into_response()
 }

@@ -33,6 +33,8 @@ fn main() {
         inputs: vec![Input { name: file.clone(), path: PathBuf::from(file) }],
         customers: customers.collect(),
         final_bills: Vec::new(),
+        acknowledged: Vec::new(),
+        billed_invoices: Vec::new(),
         rules: Vec::new(),
         currency_rates: Vec::new(),
         earned_credit: EarnedCredit::Kept,

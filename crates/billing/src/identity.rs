@@ -64,6 +64,11 @@ pub(crate) fn invoice_of(key: &[u8; KEY]) -> Invoice {
     [key[INVOICE_AT], key[INVOICE_AT + 1]]
 }
 
+/// Most of a key's digest, which tells lines apart by itself.
+pub(crate) fn digest_of(key: &[u8; KEY]) -> u64 {
+    key.last_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes))
+}
+
 /// What is kept from one line to the next, to be quicker with it.
 #[derive(Default)]
 pub(crate) struct Scratch {

@@ -1,6 +1,6 @@
 //! What a run is told: all of it, so that the same job gives the same bytes.
 
-use crate::amount::Amount;
+use crate::amount::{Amount, Decimal};
 use crate::currency::Currency;
 use crate::period::BillingPeriod;
 use crate::rule::{EarnedCredit, PriceRule};
@@ -27,6 +27,10 @@ pub struct Job {
     /// The bills of this month that are final, of any customer, those that are there no more too. Their lines are billed
     /// already, whoever has their tenants now; what is left for a customer that has such a bill is a correction.
     pub final_bills: Vec<FinalBill>,
+    /// Final lines of this month that somebody knows to be missing: what reports of before had as `acknowledged`.
+    pub acknowledged: Vec<u64>,
+    /// The invoices that final bills of other months are made of. A line of one of them ends the run.
+    pub billed_invoices: Vec<BilledInvoice>,
     /// The price rules, in any order.
     pub rules: Vec<PriceRule>,
     /// None: a bill for each currency of a customer's lines. Some, all to the same currency: bills are in that one, and
@@ -87,6 +91,23 @@ pub struct FinalBill {
     pub ledger: PathBuf,
 }
 
+/// An invoice that is billed, and final.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BilledInvoice {
+    /// Its number, in any case.
+    pub number: String,
+    /// The month that it belongs to.
+    pub period: BillingPeriod,
+}
+
+impl BilledInvoice {
+    /// Why no other month can bill it, in words.
+    pub fn refusal(&self) -> String {
+        let Self { number, period } = self;
+        format!("the invoice {number} is billed and final in {period}: run its files as that month")
+    }
+}
+
 /// New lines of a month that was final already.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Correction {
@@ -109,6 +130,28 @@ pub struct Rate {
     pub to: Currency,
     /// More than 0 and less than 10^9, with at most 12 decimal places.
     pub rate: Amount,
+}
+
+/// What is wrong with rates: with which, with which of its fields, and why.
+pub fn wrong_rates(rates: &[Rate]) -> Vec<(usize, &'static str, String)> {
+    let mut wrong = Vec::new();
+    for (i, Rate { from, to, rate }) in rates.iter().enumerate() {
+        let places = Decimal::parse(rate.to_string().as_bytes()).map_or(u8::MAX, |exact| exact.places);
+        if *rate <= Amount::ZERO || *rate >= Amount::of(1_000_000_000, 0) || places > 12 {
+            let bounds = "must be more than 0 and less than 10^9 with at most 12 decimal places";
+            wrong.push((i, "rate", format!("{bounds}, not {rate}")));
+        }
+        if from == to {
+            wrong.push((i, "from", "must be another currency than to".to_owned()));
+        }
+        if rates[..i].iter().any(|known| known.from == *from) {
+            wrong.push((i, "from", "must be given once".to_owned()));
+        }
+        if *to != rates[0].to {
+            wrong.push((i, "to", format!("must be {}, for all rates lead to one currency", rates[0].to)));
+        }
+    }
+    wrong
 }
 
 /// What a bill may be without anybody looking at it; `None` is no bound. A bill beyond one of them is held back.

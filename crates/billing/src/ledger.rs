@@ -2,7 +2,7 @@
 
 use crate::amount::Amount;
 use crate::failure::Failure;
-use crate::identity::{Invoice, TAG, invoice, invoice_of, tag, tag_of, tenant_id};
+use crate::identity::{Invoice, TAG, digest_of, invoice, invoice_of, tag, tag_of, tenant_id};
 use crate::job::{FinalBill, Job};
 use crate::price::{NO_RULE, Prices};
 use crate::render::push_text;
@@ -74,6 +74,8 @@ pub(crate) struct Finals<'a> {
     unbilled: HashMap<[u8; KEY], AtomicU64>,
     /// How many lines were found again.
     found: AtomicU64,
+    /// Lines that are known to be missing, by their digest, and how many of each.
+    acknowledged: HashMap<u64, u64>,
 }
 
 struct Final<'a> {
@@ -85,7 +87,15 @@ struct Final<'a> {
 impl<'a> Finals<'a> {
     /// Looks through the ledgers of a job. `billed`: the tags of the tenants that somebody is billed for.
     pub(crate) fn of(job: &'a Job, billed: &HashSet<[u8; TAG]>) -> Result<Finals<'a>, Failure> {
-        let mut finals = Finals { bills: Vec::new(), unbilled: HashMap::new(), found: AtomicU64::new(0) };
+        let mut finals = Finals {
+            bills: Vec::new(),
+            unbilled: HashMap::new(),
+            found: AtomicU64::new(0),
+            acknowledged: HashMap::new(),
+        };
+        for line in &job.acknowledged {
+            *finals.acknowledged.entry(*line).or_default() += 1;
+        }
         let wanted = job.invoice_id.as_ref().map(|number| invoice(number.as_bytes()));
         for bill in &job.final_bills {
             let (mut ledger, mut lines) = (Ledger::open(&bill.ledger)?, HashMap::new());
@@ -124,7 +134,7 @@ impl<'a> Finals<'a> {
                 ledgers.push(Ledger::open(&bill.ledger)?);
             }
         }
-        Ok((FinalLines { ledgers, found: &self.found }, counts))
+        Ok((FinalLines { ledgers, tags, found: &self.found }, counts))
     }
 
     /// Whether a line that nobody is billed for any more is billed already; it then counts no more.
@@ -134,6 +144,20 @@ impl<'a> Finals<'a> {
         let taken = count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok();
         self.found.fetch_add(taken.into(), Ordering::Relaxed);
         taken
+    }
+
+    /// Of these missing lines, those that nobody is known to have looked at, by their digest.
+    pub(crate) fn unlooked(&self, missing: &[[u8; KEY]]) -> Vec<u64> {
+        let mut known = self.acknowledged.clone();
+        let mut unlooked: Vec<u64> = missing.iter().map(digest_of).collect();
+        unlooked.retain(|line| match known.get_mut(line) {
+            Some(count) if *count > 0 => {
+                *count -= 1;
+                false
+            }
+            _ => true,
+        });
+        unlooked
     }
 
     /// How many final lines were not found again, when all lines have been asked for.
@@ -146,19 +170,35 @@ impl<'a> Finals<'a> {
 /// The final lines of a customer's tenants, to be told from new ones.
 pub(crate) struct FinalLines<'a> {
     ledgers: Vec<Ledger<'a>>,
+    tags: HashSet<[u8; TAG]>,
     found: &'a AtomicU64,
 }
 
 impl FinalLines<'_> {
     /// Whether a line is billed already; it then counts no more. To be asked in the lines' order.
     pub(crate) fn take(&mut self, key: &[u8; KEY]) -> Result<bool, Failure> {
+        let found = self.find(key, |_| ())?;
+        self.found.fetch_add(found.into(), Ordering::Relaxed);
+        Ok(found)
+    }
+
+    /// The same, for whoever wants to know what is not asked for; it counts as found by nobody.
+    pub(crate) fn pass(&mut self, key: &[u8; KEY], missing: &mut Vec<[u8; KEY]>) -> Result<(), Failure> {
+        let tags = std::mem::take(&mut self.tags);
+        let missed = |key| missing.extend(Some(key).filter(|key| tags.contains(&tag_of(key))));
+        let passed = self.find(key, missed);
+        self.tags = tags;
+        passed.map(drop)
+    }
+
+    fn find(&mut self, key: &[u8; KEY], mut missed: impl FnMut([u8; KEY])) -> Result<bool, Failure> {
         for ledger in &mut self.ledgers {
-            while ledger.next.is_some_and(|next| next < *key) {
+            while let Some(next) = ledger.next.filter(|next| next < key) {
+                missed(next);
                 ledger.advance()?;
             }
             if ledger.next == Some(*key) {
                 ledger.advance()?;
-                self.found.fetch_add(1, Ordering::Relaxed);
                 return Ok(true);
             }
         }

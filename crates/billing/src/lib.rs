@@ -36,6 +36,7 @@ mod jsonl;
 mod layout;
 mod ledger;
 mod line;
+mod overlap;
 mod parquet;
 mod price;
 mod reading;
@@ -53,7 +54,9 @@ mod writing;
 pub use amount::Amount;
 pub use currency::Currency;
 pub use failure::{Failure, Fault};
-pub use job::{BilledCustomer, Bounds, Correction, FinalBill, Input, Job, Progress, Rate};
+pub use job::{
+    BilledCustomer, BilledInvoice, Bounds, Correction, FinalBill, Input, Job, Progress, Rate, wrong_rates,
+};
 pub use period::BillingPeriod;
 pub use report::RunReport;
 pub use rule::{EarnedCredit, NewPriceRule, Percent, PriceRule, RuleKind};

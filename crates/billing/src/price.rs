@@ -4,7 +4,7 @@ use crate::amount::{Amount, Decimal, power};
 use crate::columns::Role;
 use crate::currency::Currency;
 use crate::failure::{Failure, Fault};
-use crate::job::Job;
+use crate::job::{Job, Rate, wrong_rates};
 use crate::line::{Line, ONE, Values, Wrong};
 use crate::rule::{EarnedCredit, NewPriceRule, Percent, PriceRule, RuleKind, WHOLE};
 use jiff::civil::Date;
@@ -82,23 +82,13 @@ impl<'a> Prices<'a> {
         }
         let single = job.currency_rates.first().map(|rate| rate.to);
         let mut rates = HashMap::new();
+        for (i, field, why) in wrong_rates(&job.currency_rates) {
+            let Rate { from, to, .. } = job.currency_rates[i];
+            refuse(format!("the rate from {from} to {to}: {field} {why}"));
+        }
         for rate in &job.currency_rates {
             let exact = Decimal::parse(rate.rate.to_string().as_bytes()).unwrap_or_default();
-            if Some(rate.to) != single {
-                refuse(format!("the rates must all lead to one currency, not to {} and others", rate.to));
-            }
-            let legal = exact.mantissa > 0 && exact.places <= 12 && rate.rate < Amount::of(1_000_000_000, 0);
-            if !legal || rate.from == rate.to && rate.rate != Amount::of(1, 0) {
-                let (from, to) = (rate.from, rate.to);
-                refuse(format!(
-                    "the rate from {from} to {to} must be more than 0 and less than 10^9 with at most 12 decimal \
-                     places, not {}",
-                    rate.rate
-                ));
-            }
-            if rates.insert(rate.from, (rate.to, exact)).is_some() {
-                refuse(format!("the rate from {} is given twice", rate.from));
-            }
+            rates.insert(rate.from, (rate.to, exact));
         }
         if !faults.is_empty() {
             return Err(Failure::Faults(faults));

@@ -5,6 +5,7 @@ use crate::currency::Currency;
 use crate::failure::Fault;
 use crate::period::BillingPeriod;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// A run's report. Serialises to what `GET /v1/bill_runs/:id` shows, without `id`, `state` and `errors`, which the caller
@@ -36,6 +37,10 @@ pub struct RunReport {
     /// What somebody should look at, though there are bills.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Fault>,
+    /// The final lines that were missing from staged bills of customers that are released, and not known to be: by
+    /// customer, as [`Job::acknowledged`](crate::Job::acknowledged) wants to be told of them from now on.
+    #[serde(skip)]
+    pub acknowledged: BTreeMap<i64, Vec<u64>>,
 }
 
 /// What was worked on.

@@ -4,12 +4,12 @@ use crate::amount::Amount;
 use crate::currency::Currency;
 use crate::failure::{Failure, Fault};
 use crate::identity::{tag, tenant_id};
-use crate::job::{Job, Progress};
+use crate::job::{BilledInvoice, Job, Progress};
 use crate::ledger::Finals;
 use crate::price::Prices;
 use crate::reading::{Left, Read, Reading, Worker};
 use crate::report::{Checks, Done, OtherInvoice, RunReport, Total, Unassigned};
-use crate::source::{Member, fault, members};
+use crate::source::{fault, members};
 use crate::writing::{Billed, Writing};
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -57,6 +57,7 @@ fn staged(job: &Job, progress: &dyn Progress, whole: bool) -> Result<RunReport, 
     let reading = Reading::of(job, &prices, &finals, &members, progress)?;
     let workers = reading.run(&members)?;
     let (invoice_ids, other_invoices) = invoices(job, &workers)?;
+    of_this_month(job, &invoice_ids)?;
     let mut warnings = reading.warnings(&members);
     let invoice_id = match invoice_ids.as_slice() {
         [invoice] => Some(invoice.clone()),
@@ -81,15 +82,15 @@ fn staged(job: &Job, progress: &dyn Progress, whole: bool) -> Result<RunReport, 
         prices: &prices,
         workers: &workers,
         finals: &finals,
+        members: &members,
         invoice_id: invoice_id.clone(),
         progress,
         bytes,
         lines,
         whole,
     }
-    .run()?;
+    .run(&mut warnings)?;
 
-    warnings.extend(twice(&bills, &members));
     let mut left = Left::new();
     workers.iter().for_each(|worker| worker.add_unassigned(&mut left));
     let totals = totals(&workers, &bills, &left)?;
@@ -99,6 +100,10 @@ fn staged(job: &Job, progress: &dyn Progress, whole: bool) -> Result<RunReport, 
         total_mismatches: workers.iter().map(|worker| worker.total_mismatches).sum(),
         final_lines_missing: finals.missing(),
     };
+    let mut acknowledged: BTreeMap<i64, Vec<u64>> = BTreeMap::new();
+    for billed in bills.iter().filter(|billed| !billed.acknowledged.is_empty()) {
+        acknowledged.entry(billed.bill.customer_id).or_default().extend(&billed.acknowledged);
+    }
     let mut customers: Vec<i64> = bills.iter().map(|billed| billed.bill.customer_id).collect();
     customers.dedup();
     let customers = customers.len() as u64;
@@ -124,24 +129,17 @@ fn staged(job: &Job, progress: &dyn Progress, whole: bool) -> Result<RunReport, 
         other_invoices,
         files: reading.files(&members),
         warnings,
+        acknowledged,
     })
 }
 
-/// Lines that are in more than one file: a file that was saved anew looks like another one.
-fn twice(bills: &[Billed], members: &[Member]) -> Vec<Fault> {
-    let mut counts: BTreeMap<(u16, u16), u64> = BTreeMap::new();
-    for (pair, count) in bills.iter().flat_map(|billed| &billed.twice) {
-        *counts.entry(*pair).or_default() += count;
-    }
-    let name = |member: u16| members.get(usize::from(member)).map_or("", |member| &member.name);
-    let said = counts.into_iter().take(Failure::LIMIT).map(|((first, second), count)| {
-        let message = format!(
-            "has {count} lines that are in {} too: if they are the same, they are billed twice",
-            name(first)
-        );
-        fault(name(second), message)
-    });
-    said.collect()
+/// Refuses invoices that are final in another month: an invoice belongs to one.
+fn of_this_month(job: &Job, invoice_ids: &[String]) -> Result<(), Failure> {
+    let is_ours =
+        |billed: &&BilledInvoice| invoice_ids.iter().any(|id| id.eq_ignore_ascii_case(&billed.number));
+    let billed = job.billed_invoices.iter().filter(is_ours).take(Failure::LIMIT);
+    let faults: Vec<Fault> = billed.map(|billed| fault("", billed.refusal())).collect();
+    if faults.is_empty() { Ok(()) } else { Err(Failure::Faults(faults)) }
 }
 
 /// The run's invoices, and the lines of others.

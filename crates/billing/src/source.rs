@@ -26,6 +26,10 @@ pub(crate) struct Member {
     packing: Packing,
     /// Bytes on disk.
     pub(crate) size: u64,
+    /// The number of the input that it is, or is in.
+    pub(crate) source: usize,
+    /// Whether it is a part of an export.
+    pub(crate) is_part: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -47,10 +51,11 @@ pub(crate) fn fault(name: &str, message: impl Into<String>) -> Fault {
 /// Inputs that are not there, are no archives though they look like it, or are exports with parts missing.
 pub(crate) fn members(inputs: &[Input]) -> Result<Vec<Member>, Failure> {
     let (mut members, mut faults) = (Vec::new(), Vec::new());
-    for input in inputs {
-        let found = if input.path.is_dir() { export(input) } else { file(&input.name, &input.path) };
+    for (source, input) in inputs.iter().enumerate() {
+        let is_part = input.path.is_dir();
+        let found = if is_part { export(input) } else { file(&input.name, &input.path) };
         match found {
-            Ok(found) => members.extend(found),
+            Ok(found) => members.extend(found.into_iter().map(|member| Member { source, is_part, ..member })),
             Err(found) => faults.push(found),
         }
     }
@@ -75,7 +80,14 @@ fn file(name: &str, path: &Path) -> Result<Vec<Member>, Fault> {
     let size = file.metadata().map_err(unreadable)?.len();
     let mut magic = [0; 4];
     let read = read_up_to(&mut file, &mut magic).map_err(unreadable)?;
-    let member = |packing| Member { name: name.to_owned(), path: path.to_owned(), packing, size };
+    let member = |packing| Member {
+        name: name.to_owned(),
+        path: path.to_owned(),
+        packing,
+        size,
+        source: 0,
+        is_part: false,
+    };
     match &magic[..read] {
         [0x1f, 0x8b, ..] => Ok(vec![member(Packing::Gzip)]),
         [b'P', b'K', ..] => {

@@ -3,11 +3,12 @@
 use crate::amount::{Amount, Decimal};
 use crate::columns::{CHARGE, CHARGE_CURRENCY, Kind};
 use crate::currency::Currency;
-use crate::failure::Failure;
+use crate::failure::{Failure, Fault};
 use crate::focus;
 use crate::identity::{Invoice, invoice_of};
 use crate::job::{BilledCustomer, Correction, Job, Progress};
 use crate::ledger::{self, Counts, Finals, NO_INVOICE};
+use crate::overlap::Overlap;
 use crate::parquet;
 use crate::price::{CHARGE_PLACES, Prices, exchanged};
 use crate::reading::{Worker, each};
@@ -15,6 +16,7 @@ use crate::render::push_text;
 use crate::report::{BilledBefore, CustomerBill};
 use crate::row::{KEY, Row};
 use crate::scan::Scan;
+use crate::source::Member;
 use crate::spool::{Buffers, Merge, Spool};
 use crate::statement::{Made, Statement, Subtotals};
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +31,7 @@ pub(crate) struct Writing<'a> {
     pub(crate) prices: &'a Prices<'a>,
     pub(crate) workers: &'a [Worker<'a>],
     pub(crate) finals: &'a Finals<'a>,
+    pub(crate) members: &'a [Member],
     pub(crate) invoice_id: Option<String>,
     pub(crate) progress: &'a dyn Progress,
     pub(crate) bytes: u64,
@@ -41,25 +44,35 @@ pub(crate) struct Writing<'a> {
 pub(crate) struct Billed {
     pub(crate) bill: CustomerBill,
     pub(crate) costs: BTreeMap<Currency, Amount>,
-    /// Lines that are in two files, by these.
-    pub(crate) twice: BTreeMap<(u16, u16), u64>,
     /// Where the month is final for somebody: the invoices of new lines, and of how many lines that are billed already.
     new: BTreeSet<Invoice>,
     found: Counts,
+    /// Final lines that are missing, by their digest: whoever released the customer's bills has seen that.
+    pub(crate) acknowledged: Vec<u64>,
 }
 
 /// A thread's own.
-#[derive(Default)]
-struct Pen {
+struct Pen<'a> {
     buffers: Buffers,
     /// Of files, for the next.
     outputs: Vec<Vec<u8>>,
+    overlap: Overlap<'a>,
     done: Vec<Billed>,
 }
 
+impl<'a> Pen<'a> {
+    fn of(members: &'a [Member]) -> Self {
+        Pen { buffers: Buffers::new(), outputs: Vec::new(), overlap: Overlap::of(members), done: Vec::new() }
+    }
+}
+
 impl<'a> Writing<'a> {
-    /// Writes the bills of all customers that have lines or corrections.
-    pub(crate) fn run(&self) -> Result<Vec<Billed>, Failure> {
+    /// Writes the bills of all customers that have lines or corrections. What is to be said of lines that are in two files
+    /// goes to the warnings.
+    ///
+    /// # Errors
+    /// Files whose lines would be billed twice; what the disk says.
+    pub(crate) fn run(&self, warnings: &mut Vec<Fault>) -> Result<Vec<Billed>, Failure> {
         let mut bills: BTreeMap<usize, BTreeSet<Currency>> = BTreeMap::new();
         for worker in self.workers {
             for (customer, currency) in worker.bills.keys() {
@@ -91,7 +104,7 @@ impl<'a> Writing<'a> {
 
         let next = AtomicUsize::new(0);
         let written = AtomicUsize::new(0);
-        let mut pens: Vec<Pen> = (0..self.job.threads.max(1)).map(|_| Pen::default()).collect();
+        let mut pens: Vec<Pen<'_>> = (0..self.job.threads.max(1)).map(|_| Pen::of(self.members)).collect();
         each(&mut pens, |pen| {
             while let Some((customer, currencies)) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
                 if self.progress.cancelled() {
@@ -103,7 +116,9 @@ impl<'a> Writing<'a> {
             }
             Ok(())
         })?;
-        let mut done: Vec<Billed> = pens.into_iter().flat_map(|pen| pen.done).collect();
+        let mut done: Vec<Billed> = pens.iter_mut().flat_map(|pen| std::mem::take(&mut pen.done)).collect();
+        let seen = pens.into_iter().map(|pen| pen.overlap);
+        warnings.extend(Overlap::judge(self.members, &self.job.inputs, seen)?);
         done.sort_by_key(|billed| (billed.bill.customer_id, billed.bill.currency));
         Ok(done)
     }
@@ -115,7 +130,7 @@ impl<'a> Writing<'a> {
             .filter_map(move |worker| Some((&worker.spool, *worker.bills.get(&(customer, currency))?)))
     }
 
-    fn customer(&self, i: usize, currencies: &[Currency], pen: &mut Pen) -> Result<(), Failure> {
+    fn customer(&self, i: usize, currencies: &[Currency], pen: &mut Pen<'_>) -> Result<(), Failure> {
         let customer = &self.job.customers[i];
         let folder = self.job.out.join(customer.id.to_string());
         if !self.job.dry_run {
@@ -126,10 +141,12 @@ impl<'a> Writing<'a> {
             let several = (currencies.len() > 1).then_some(currency.code());
             bills.push(self.bill(i, *currency, several, &folder, pen)?);
         }
-        if !customer.released
-            && let Some(why) = changed(&bills, &self.finals.of_tenants(&customer.tenants)?.1)
-        {
-            bills.iter_mut().for_each(|billed| billed.bill.held_back.insert(0, why.clone()));
+        if let Some((why, missing)) = self.changed(i, currencies, &bills, pen)? {
+            if !customer.released {
+                bills.iter_mut().for_each(|billed| billed.bill.held_back.insert(0, why.clone()));
+            } else if let Some(billed) = bills.first_mut() {
+                billed.acknowledged = missing;
+            }
         }
         // A bill that is held back holds back the customer's others: they are published together.
         let held = bills.iter().any(|billed| !billed.bill.held_back.is_empty());
@@ -149,6 +166,50 @@ impl<'a> Writing<'a> {
         Ok(())
     }
 
+    /// Why a customer's bills must be looked at, and the final lines that nobody knows to be missing: the month is final,
+    /// and of an invoice that has new lines some are gone that its tenants have on final bills. What was changed would be
+    /// billed twice.
+    fn changed(
+        &self,
+        i: usize,
+        currencies: &[Currency],
+        bills: &[Billed],
+        pen: &mut Pen<'_>,
+    ) -> Result<Option<(String, Vec<u64>)>, Failure> {
+        if !self.finals.are_any() {
+            return Ok(None);
+        }
+        let (mut finals, mut counts) = self.finals.of_tenants(&self.job.customers[i].tenants)?;
+        let new: BTreeSet<Invoice> = bills.iter().flat_map(|billed| billed.new.iter().copied()).collect();
+        // Before there is an invoice, lines have none.
+        counts.retain(|invoice, _| {
+            new.contains(invoice) || *invoice == NO_INVOICE && !new.is_empty() || new.contains(&NO_INVOICE)
+        });
+        let found = bills.iter().flat_map(|billed| &billed.found);
+        let found: u64 =
+            found.filter(|(invoice, _)| counts.contains_key(*invoice)).map(|(_, count)| count).sum();
+        let all: u64 = counts.values().sum();
+        if all == found {
+            return Ok(None);
+        }
+        // Seldom, so it may take one more look at the customer's lines to know which.
+        let mut missing = Vec::new();
+        let spools = currencies.iter().flat_map(|currency| self.spools(i, *currency));
+        let mut merge = Merge::of(spools, &mut pen.buffers)?;
+        merge.each(|row| finals.pass(&row.key(), &mut missing))?;
+        merge.finish(&mut pen.buffers);
+        finals.pass(&[u8::MAX; KEY], &mut missing)?;
+        missing.retain(|key| counts.contains_key(&invoice_of(key)));
+        let unlooked = self.finals.unlooked(&missing);
+        let lines: u64 = bills.iter().map(|billed| billed.bill.lines).sum();
+        let why = format!(
+            "{} of the {all} lines that are final already are not among these, and {lines} are new: were lines changed \
+             that are billed, or are files missing?",
+            unlooked.len()
+        );
+        Ok((!unlooked.is_empty()).then_some((why, unlooked)))
+    }
+
     /// Writes the bill of a customer in a currency. `several`: what tells its files from those of its other bills.
     fn bill(
         &self,
@@ -156,7 +217,7 @@ impl<'a> Writing<'a> {
         currency: Currency,
         several: Option<&str>,
         folder: &Path,
-        pen: &mut Pen,
+        pen: &mut Pen<'_>,
     ) -> Result<Billed, Failure> {
         let (job, customer) = (self.job, &self.job.customers[i]);
         let code = currency.code();
@@ -208,22 +269,14 @@ impl<'a> Writing<'a> {
         }
 
         let mut sums = Sums::default();
-        let (mut twice, mut new, mut found) = (BTreeMap::new(), BTreeSet::new(), Counts::new());
-        let mut first: Option<([u8; KEY], u16)> = None;
+        let (mut new, mut found) = (BTreeSet::new(), Counts::new());
         let mut subtotals = Subtotals::default();
         let period = job.period.to_string();
         let (mut scan, mut charge) = (Scan::default(), Vec::new());
         let mut merge = Merge::of(self.spools(i, currency), &mut pen.buffers)?;
         merge.each(|row| {
             let key = row.key();
-            match first {
-                Some((like, member)) if like == key => {
-                    if row.member() != member {
-                        *twice.entry((member.min(row.member()), member.max(row.member()))).or_default() += 1;
-                    }
-                }
-                _ => first = Some((key, row.member())),
-            }
+            pen.overlap.see(key, row.member());
             let cost = sums.costs.entry(row.currency()).or_default();
             if self.finals.are_any() {
                 if finals.take(&key)? {
@@ -341,7 +394,7 @@ impl<'a> Writing<'a> {
                 bill.ledger = Some(ledger);
             }
         }
-        Ok(Billed { bill, costs, twice, new, found })
+        Ok(Billed { bill, costs, new, found, acknowledged: Vec::new() })
     }
 }
 
@@ -353,29 +406,6 @@ struct Sums {
     charge: i128,
     /// By currency: of lines that were billed before, and of new ones.
     costs: BTreeMap<[u8; 3], (Amount, Amount)>,
-}
-
-/// Why a customer's bills must be looked at: the month is final, and of an invoice that has new lines some are gone that
-/// its tenants have on final bills. What was changed would be billed twice. `finals`: how many there are.
-fn changed(bills: &[Billed], finals: &Counts) -> Option<String> {
-    let new: BTreeSet<Invoice> = bills.iter().flat_map(|billed| billed.new.iter().copied()).collect();
-    // Before there is an invoice, lines have none.
-    let may_be = |invoice: &Invoice| {
-        new.contains(invoice) || *invoice == NO_INVOICE && !new.is_empty() || new.contains(&NO_INVOICE)
-    };
-    let (mut all, mut missing) = (0, 0);
-    for (invoice, count) in finals.iter().filter(|(invoice, _)| may_be(invoice)) {
-        let found: u64 = bills.iter().filter_map(|billed| billed.found.get(invoice)).sum();
-        all += count;
-        missing += count - found;
-    }
-    let lines: u64 = bills.iter().map(|billed| billed.bill.lines).sum();
-    (missing > 0).then(|| {
-        format!(
-            "{missing} of the {all} lines that are final already are not among these, and {lines} are new: were lines changed \
-             that are billed, or are files missing?"
-        )
-    })
 }
 
 /// Why a bill is beyond the bounds, in words.
@@ -432,7 +462,7 @@ impl Files {
         Ok(())
     }
 
-    fn finish(self, pen: &mut Pen) -> Result<(), Failure> {
+    fn finish(self, pen: &mut Pen<'_>) -> Result<(), Failure> {
         for mut output in [self.bill, self.focus, self.ledger] {
             output.flush()?;
             pen.outputs.push(output.buffer);
@@ -449,7 +479,7 @@ struct Output {
 }
 
 impl Output {
-    fn create(path: PathBuf, wanted: bool, pen: &mut Pen) -> Result<Output, Failure> {
+    fn create(path: PathBuf, wanted: bool, pen: &mut Pen<'_>) -> Result<Output, Failure> {
         let file = match wanted {
             true => Some(File::create_new(&path).map_err(Failure::io("cannot create", &path))?),
             false => None,

@@ -3,7 +3,7 @@
 use crate::Error;
 
 /// What is not for customers: below it, and never below a customer's folder.
-pub(crate) const PRIVATE: &str = "_runs";
+pub const PRIVATE: &str = "_runs";
 
 /// One customer's bills of one month, in all their versions.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! {root}/{folder}/{billing_period}/{customer_id}/v{n}/     one bill: its files, and manifest.json, written last
-//! {root}/_runs/…                                           the partner's alone
+//! {root}/_runs/…                                           the partner's alone: ledgers, whose names have their digests
 //! ```
 //!
 //! Whatever happens in between, a bill is there as a whole or not at all, and once:
@@ -33,13 +33,13 @@ mod store;
 mod verify;
 
 pub use error::Error;
-pub use key::BillPrefix;
+pub use key::{BillPrefix, PRIVATE};
 pub use manifest::{FileEntry, Manifest, ManifestHead, NAME as MANIFEST};
 pub use publish::Published;
 pub use read::OpenFile;
 pub use settings::Settings;
 pub use spool::{Allowed, Spooled, spool};
-pub use verify::{Total, VerifiedBill, VerifyReport};
+pub use verify::{Total, VerifiedBill, VerifiedLedgers, VerifyReport};
 
 use std::path::Path;
 
@@ -106,26 +106,28 @@ impl Bills {
         self.0.fetch(bill, version, to).await
     }
 
-    /// Keeps a file under the partner's own key (`7/ledgers/3947.csv`), in place of what was there.
+    /// Keeps a file under the partner's own key, with its length and SHA-256 in it: `7/ledgers/3947.csv` becomes
+    /// `7/ledgers/3947.1024-9f86….csv`, which is given back. So whoever knows the key knows what was kept.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a key that will not do; else what the store says.
-    pub async fn put_private(&self, key: &str, file: &Path) -> Result<(), Error> {
+    pub async fn put_private(&self, key: &str, file: &Path) -> Result<String, Error> {
         self.0.put_private(key, file).await
     }
 
     /// Copies what is kept under the partner's own key to a local file.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if there is nothing.
+    /// [`Error::NotFound`] if there is nothing; [`Error::Corrupt`] if it is not what the key says, as far as it does.
     pub async fn fetch_private(&self, key: &str, to: &Path) -> Result<(), Error> {
         self.0.fetch_private(key, to).await
     }
 
-    /// Reads what is kept under the partner's own key.
+    /// Reads what is kept under the partner's own key. In place of the last bytes comes an error, if they are not what the
+    /// key says.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if there is nothing.
+    /// [`Error::NotFound`] if there is nothing; [`Error::Corrupt`] if it has another length than the key says.
     pub async fn open_private(&self, key: &str) -> Result<OpenFile, Error> {
         self.0.open_private(key).await
     }
@@ -140,7 +142,7 @@ impl Bills {
 
     /// Checks every bill below a folder (empty: the root; a single bill's own folder too): that its files are those of
     /// its manifest, byte for byte, and that Σ `Charge` of `bill.csv` = the statement's total = Σ `BilledCost` of
-    /// `bill.focus.csv`, exactly.
+    /// `bill.focus.csv`, exactly. Of the root, ledgers too: that each is what its name says.
     ///
     /// # Errors
     /// If the store cannot be read; what is wrong with bills is in the report.

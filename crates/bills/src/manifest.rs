@@ -98,6 +98,12 @@ impl Manifest {
     }
 }
 
+/// Whether a bill's file can be called so.
+pub(crate) fn is_name(name: &str) -> bool {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+    !name.is_empty() && !name.starts_with('.') && name.bytes().all(legal) && name != NAME
+}
+
 /// Whether this is a file of lines, in the input's columns or FOCUS's.
 pub(crate) fn is_lines(name: &str) -> bool {
     name.starts_with("bill.") && name.ends_with(".csv")

@@ -1,7 +1,7 @@
 //! What is there is read again; and what is the partner's alone.
 
 use crate::key::{PRIVATE, check_folder, check_segments};
-use crate::manifest::{Manifest, NAME};
+use crate::manifest::{Manifest, NAME, is_name};
 use crate::put::{Outcome, Source};
 use crate::store::{Content, Store, checked};
 use crate::{BillPrefix, Error, FileEntry, local, stage};
@@ -46,7 +46,12 @@ impl Store {
             all.extend_from_slice(&bytes);
             Ok(all)
         });
-        serde_json::from_slice(&bytes.await?).map_err(|e| unfit(e.to_string()))
+        let manifest: Manifest = serde_json::from_slice(&bytes.await?).map_err(|e| unfit(e.to_string()))?;
+        // Who follows a path here reads or writes what is none of the bill's.
+        match manifest.files.iter().find(|file| !is_name(&file.name)) {
+            Some(file) => Err(unfit(format!("names {:?}, which is no name of a bill's file", file.name))),
+            None => Ok(manifest),
+        }
     }
 
     pub(crate) async fn open_file(
@@ -88,31 +93,41 @@ impl Store {
         Ok(manifest)
     }
 
-    pub(crate) async fn put_private(&self, key: &str, file: &Path) -> Result<(), Error> {
-        let place = private(key)?;
-        let source = file.to_owned();
-        if let Some(target) = self.path(&place)? {
-            let done = tokio::task::spawn_blocking(move || local::replace(&source, &target));
-            return done.await.expect("no panic").map_err(|e| Error::file(file, &e));
-        }
-        let name = place.rsplit('/').next().unwrap_or_default().to_owned();
+    pub(crate) async fn put_private(&self, key: &str, file: &Path) -> Result<String, Error> {
+        private(key)?;
+        let (name, source) = (key.rsplit('/').next().unwrap_or_default().to_owned(), file.to_owned());
         let expected = tokio::task::spawn_blocking(move || stage::entry(name, &source));
         let expected = expected.await.expect("no panic")?;
-        let source = Source::File(file.to_owned());
+        let key = described(key, &expected);
+        let (place, source) = (private(&key)?, file.to_owned());
+        if let Some(target) = self.path(&place)? {
+            let done = tokio::task::spawn_blocking(move || local::replace(&source, &target));
+            return done.await.expect("no panic").map(|()| key).map_err(|e| Error::file(file, &e));
+        }
+        let source = Source::File(source);
         if self.put(&place, &source, &expected).await? == Outcome::Theirs {
-            // An earlier run's.
+            // It is not what its name says.
             self.remove(&place).await?;
             if self.put(&place, &source, &expected).await? == Outcome::Theirs {
                 let text = format!("{}: somebody else is writing this just now", self.name(&place));
                 return Err(Error::Contended(text));
             }
         }
-        Ok(())
+        Ok(key)
     }
 
     pub(crate) async fn open_private(&self, key: &str) -> Result<OpenFile, Error> {
-        let Content { size, stream } = self.read(&private(key)?, None).await?;
-        Ok(OpenFile { size, sha256: None, stream })
+        let place = private(key)?;
+        let Content { size, stream } = self.read(&place, None).await?;
+        let Some((length, sha256)) = description(key) else {
+            return Ok(OpenFile { size, sha256: None, stream });
+        };
+        let place = self.name(&place);
+        if size != length {
+            return Err(Error::Corrupt(format!("{place}: has {size} bytes, where {length} were kept")));
+        }
+        let stream = checked(stream, place, size, Some(sha256.clone()));
+        Ok(OpenFile { size, sha256: Some(sha256), stream })
     }
 
     pub(crate) async fn fetch_private(&self, key: &str, to: &Path) -> Result<(), Error> {
@@ -160,6 +175,23 @@ fn private(key: &str) -> Result<String, Error> {
         return Err(Error::Invalid("a key must have a name".into()));
     }
     Ok(format!("{PRIVATE}/{key}"))
+}
+
+/// A key with what is kept under it: `7/ledgers/3947.1024-9f86….csv`.
+fn described(key: &str, FileEntry { size, sha256, .. }: &FileEntry) -> String {
+    match key.rsplit_once('.').filter(|(_, extension)| !extension.contains('/')) {
+        Some((stem, extension)) => format!("{stem}.{size}-{sha256}.{extension}"),
+        None => format!("{key}.{size}-{sha256}"),
+    }
+}
+
+/// The length and SHA-256 that a key has; `None` for those of earlier versions.
+pub(crate) fn description(key: &str) -> Option<(u64, String)> {
+    let name = key.rsplit('/').next()?;
+    let (size, sha256) =
+        name.split('.').find_map(|part| part.split_once('-').filter(|(_, s)| s.len() == 64))?;
+    let legal = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    sha256.bytes().all(legal).then_some((size.parse().ok()?, sha256.to_owned()))
 }
 
 /// Writes a stream to a file, and tells after each piece how long it is.

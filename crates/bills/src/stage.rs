@@ -1,6 +1,6 @@
 //! What the engine left to be published.
 
-use crate::manifest::{self, is_lines};
+use crate::manifest::{is_lines, is_name};
 use crate::store::hex;
 use crate::{Error, FileEntry};
 use sha2::{Digest, Sha256};
@@ -16,8 +16,7 @@ pub(crate) fn read(folder: &Path) -> Result<Vec<FileEntry>, Error> {
         let entry = entry.map_err(failed)?;
         let no_bill = |why: &str| Error::Invalid(format!("{}: {why}", entry.path().display()));
         let name = entry.file_name().into_string().map_err(|_| no_bill("not a name for a bill's file"))?;
-        let legal = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
-        if name.starts_with('.') || !name.bytes().all(legal) || name == manifest::NAME {
+        if !is_name(&name) {
             return Err(no_bill("not a name for a bill's file"));
         }
         if !entry.file_type().map_err(failed)?.is_file() {

@@ -219,7 +219,7 @@ pub(crate) fn checked(
         if let Some(expected) = &expected {
             bytes.iter().for_each(|bytes| sha256.update(bytes));
             if seen == size && hex(&sha256.clone().finalize()) != *expected {
-                return Err(Error::Corrupt(format!("{place}: not what its manifest says (SHA-256)")));
+                return Err(Error::Corrupt(format!("{place}: not what was published (SHA-256)")));
             }
         }
         Ok(bytes.map(|bytes| (bytes, (stream, sha256, seen, place, expected))))

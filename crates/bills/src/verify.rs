@@ -3,6 +3,7 @@
 use crate::exact::Exact;
 use crate::key::{PRIVATE, check_segments};
 use crate::manifest::{Manifest, NAME, is_lines};
+use crate::read::description;
 use crate::store::{Store, hex};
 use crate::{Error, FileEntry};
 use futures_util::{StreamExt, TryStreamExt};
@@ -23,6 +24,19 @@ pub struct VerifyReport {
     pub bills: Vec<VerifiedBill>,
     /// Folders of bills without a manifest: no bills. A run that died left them, or one is writing.
     pub unfinished: Vec<String>,
+    /// The partner's records of how lines were priced, by which final lines are known again.
+    pub ledgers: VerifiedLedgers,
+}
+
+/// Ledgers; those below the folder that was asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct VerifiedLedgers {
+    /// How many are what their names say.
+    pub good: usize,
+    /// Those of earlier versions, whose names say nothing: they are used as they are.
+    pub unknown: Vec<String>,
+    /// What is wrong with others.
+    pub faults: Vec<String>,
 }
 
 /// One bill.
@@ -50,9 +64,9 @@ pub struct Total {
 }
 
 impl VerifyReport {
-    /// Whether nothing is wrong with any bill.
+    /// Whether nothing is wrong with any bill or ledger.
     pub fn is_good(&self) -> bool {
-        self.bills.iter().all(|bill| bill.faults.is_empty())
+        self.ledgers.faults.is_empty() && self.bills.iter().all(|bill| bill.faults.is_empty())
     }
 }
 
@@ -71,10 +85,13 @@ impl Store {
     pub(crate) async fn verify(&self, folder: &str) -> Result<VerifyReport, Error> {
         check_segments("folder", folder)?;
         let mut folders = BTreeMap::<String, BTreeSet<String>>::new();
+        let mut ledgers = Vec::new();
         for (name, _) in self.list(folder).await? {
             let (folder, file) = name.rsplit_once('/').unwrap_or(("", &name));
             if name.split('/').next() != Some(PRIVATE) {
                 folders.entry(folder.to_owned()).or_default().insert(file.to_owned());
+            } else if folder.ends_with("/ledgers") {
+                ledgers.push(name);
             }
         }
         let (bills, others): (Vec<_>, Vec<_>) =
@@ -84,7 +101,25 @@ impl Store {
         Ok(VerifyReport {
             bills: futures_util::stream::iter(bills).buffered(AT_ONCE).try_collect().await?,
             unfinished: unfinished.map(|(folder, _)| format!("{folder}/")).collect(),
+            ledgers: self.verify_ledgers(ledgers).await?,
         })
+    }
+
+    async fn verify_ledgers(&self, names: Vec<String>) -> Result<VerifiedLedgers, Error> {
+        let mut found = VerifiedLedgers::default();
+        let read = names.into_iter().map(async |name| match description(&name) {
+            None => Ok((name, None)),
+            Some(described) => self.digest(&name).await.map(|digest| (name, Some(digest == Some(described)))),
+        });
+        let read: Vec<_> = futures_util::stream::iter(read).buffered(AT_ONCE).try_collect().await?;
+        for (name, is_good) in read {
+            match is_good {
+                None => found.unknown.push(name),
+                Some(true) => found.good += 1,
+                Some(false) => found.faults.push(format!("{name}: is not what its name says (SHA-256)")),
+            }
+        }
+        Ok(found)
     }
 
     async fn verify_bill(&self, folder: String, listed: BTreeSet<String>) -> Result<VerifiedBill, Error> {
@@ -105,10 +140,7 @@ impl Store {
         for file in &manifest.files {
             bill.files += 1;
             bill.bytes += file.size;
-            if check_segments("name", &file.name).is_err()
-                || file.name.contains('/')
-                || !listed.contains(&file.name)
-            {
+            if !listed.contains(&file.name) {
                 bill.faults.push(format!("{} is not there", file.name));
                 continue;
             }

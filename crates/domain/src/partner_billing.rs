@@ -50,14 +50,19 @@ pub struct BillingConfiguration {
 }
 
 impl BillingConfiguration {
-    /// Judges by the configuration, by whether an Azure tenant is assigned, and by what the last run had against the
-    /// bill.
-    pub fn judge(configured: &PartnerBilling, has_tenant: bool, fault: Option<String>) -> Self {
+    /// Judges by the configuration, by whether an Azure tenant is assigned, by what the last run had against the bill,
+    /// and by whether it failed for everybody.
+    pub fn judge(
+        configured: &PartnerBilling,
+        has_tenant: bool,
+        fault: Option<String>,
+        failed: Option<String>,
+    ) -> Self {
         let reason = match fault {
             _ if !configured.enabled => None,
             Some(fault) => Some(fault),
             None if !has_tenant => Some("no Azure tenant is assigned to this customer".to_owned()),
-            None => None,
+            None => failed,
         };
         let status = if reason.is_some() { "Not Healthy" } else { "Healthy" };
         BillingConfiguration { status, reason: reason.unwrap_or_default() }
@@ -103,16 +108,24 @@ mod tests {
     #[test]
     fn health() {
         let no_tenant = "no Azure tenant is assigned to this customer";
-        for (enabled, has_tenant, fault, expected) in [
-            (true, true, None, ("Healthy", "")),
-            (true, false, None, ("Not Healthy", no_tenant)),
-            (true, true, Some("the folder"), ("Not Healthy", "the folder")),
-            (true, false, Some("the folder"), ("Not Healthy", "the folder")),
-            (false, false, Some("the folder"), ("Healthy", "")),
+        for (enabled, has_tenant, fault, failed, expected) in [
+            (true, true, None, None, ("Healthy", "")),
+            (true, false, None, None, ("Not Healthy", no_tenant)),
+            (true, true, Some("the folder"), None, ("Not Healthy", "the folder")),
+            (true, false, Some("the folder"), Some("the run"), ("Not Healthy", "the folder")),
+            (true, false, None, Some("the run"), ("Not Healthy", no_tenant)),
+            (true, true, None, Some("the run"), ("Not Healthy", "the run")),
+            (false, false, Some("the folder"), Some("the run"), ("Healthy", "")),
         ] {
             let configured = PartnerBilling { enabled, folder: String::new() };
-            let judged = BillingConfiguration::judge(&configured, has_tenant, fault.map(Into::into));
-            assert_eq!((judged.status, judged.reason.as_str()), expected, "{enabled} {has_tenant} {fault:?}");
+            let judged = BillingConfiguration::judge(
+                &configured,
+                has_tenant,
+                fault.map(Into::into),
+                failed.map(Into::into),
+            );
+            let case = format!("{enabled} {has_tenant} {fault:?} {failed:?}");
+            assert_eq!((judged.status, judged.reason.as_str()), expected, "{case}");
         }
     }
 

@@ -188,6 +188,31 @@ pub async fn newest(tx: &mut Tx, partner: PartnerId, period: &str) -> Result<Opt
     Ok(newest.flatten())
 }
 
+/// The months and reports, without customers, of the runs that have final bills.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn with_final_bills(tx: &mut Tx, partner: PartnerId) -> Result<Vec<(String, String)>, Error> {
+    let sql = "SELECT r.billing_period, r.summary FROM bill_runs r
+               WHERE r.partner_id = $1 AND r.summary IS NOT NULL AND (
+                   r.id IN (SELECT run_id FROM corrections WHERE partner_id = $1)
+                   OR EXISTS (SELECT 1 FROM statements s WHERE s.partner_id = r.partner_id
+                       AND s.billing_period = r.billing_period AND s.run_id = r.id AND s.status = 'Final'))
+               ORDER BY r.id";
+    tx.all(sql, args![partner.0], |row| Ok((row.next()?, row.next()?))).await
+}
+
+/// Have no other run of the partner end before this transaction has.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn one_after_the_other(tx: &mut Tx, partner: PartnerId) -> Result<(), Error> {
+    // The row of the first run is the lock.
+    let sql = "UPDATE bill_runs SET cancelling = cancelling
+               WHERE partner_id = $1 AND id = (SELECT MIN(id) FROM bill_runs WHERE partner_id = $1)";
+    tx.execute(sql, args![partner.0]).await.map(drop)
+}
+
 /// The runs of all partners that a server may take now, the oldest first.
 ///
 /// # Errors

@@ -15,7 +15,16 @@ pub struct Health {
     pub fault: Option<String>,
 }
 
-/// How these customers' billing stands; `None` as long as the partner has had no bills.
+/// How billing stands, of a partner and of some of its customers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// The customers.
+    pub customers: HashMap<CustomerId, Health>,
+    /// The newest month whose last run has failed, and that run: nobody has bills of its lines.
+    pub failed: Option<(String, i64)>,
+}
+
+/// How these customers' billing stands; `None` as long as no run of the partner has come to its end.
 ///
 /// # Errors
 /// [`Error`] of the store.
@@ -23,14 +32,20 @@ pub async fn of(
     tx: &mut Tx,
     partner: PartnerId,
     customers: &[CustomerId],
-) -> Result<Option<HashMap<CustomerId, Health>>, Error> {
-    if !has_had_bills(tx, partner).await? {
+) -> Result<Option<Standing>, Error> {
+    if !has_had_runs(tx, partner).await? {
         return Ok(None);
     }
     let mut found: HashMap<_, _> = customers.iter().map(|id| (*id, Health::default())).collect();
     if customers.is_empty() {
-        return Ok(Some(found));
+        return Ok(Some(Standing::default()));
     }
+    let sql = "SELECT f.billing_period, f.id FROM bill_runs f
+               WHERE f.partner_id = $1 AND f.state = 'failed' AND NOT EXISTS (SELECT 1 FROM bill_runs s
+                   WHERE s.partner_id = f.partner_id AND s.billing_period = f.billing_period AND s.id > f.id
+                   AND s.summary IS NOT NULL AND s.state <> 'cancelled')
+               ORDER BY f.billing_period DESC LIMIT 1";
+    let failed = tx.first(sql, args![partner.0], |row| Ok((row.next()?, row.next()?))).await?;
     let among = |sql: &str| {
         let mut query = Query::new(sql.to_owned(), partner);
         for (i, id) in customers.iter().enumerate() {
@@ -49,17 +64,16 @@ pub async fn of(
     {
         found.entry(id).or_default().fault = Some(reason);
     }
-    Ok(Some(found))
+    Ok(Some(Standing { customers: found, failed }))
 }
 
-async fn has_had_bills(tx: &mut Tx, partner: PartnerId) -> Result<bool, Error> {
+/// Whether a run of the partner's has ended, well or badly.
+async fn has_had_runs(tx: &mut Tx, partner: PartnerId) -> Result<bool, Error> {
     if let Some(known) = tx.notes().billed.get(&partner) {
         return Ok(*known);
     }
-    // One that is worked on once more has succeeded before.
-    let sql = "SELECT id FROM bill_runs
-               WHERE partner_id = $1 AND (state = 'succeeded' OR state IN ('queued', 'running') AND summary IS NOT NULL)
-               LIMIT 1";
+    // One that is worked on once more has a report, and has succeeded before.
+    let sql = "SELECT id FROM bill_runs WHERE partner_id = $1 AND summary IS NOT NULL AND state <> 'cancelled' LIMIT 1";
     let found = tx.first(sql, args![partner.0], |row| row.next::<i64>()).await?.is_some();
     tx.notes().billed.insert(partner, found);
     Ok(found)
@@ -79,6 +93,27 @@ pub async fn replace_faults(
         let sql = "INSERT INTO billing_faults (partner_id, customer_id, reason) VALUES ($1, $2, $3)
                    ON CONFLICT DO NOTHING";
         tx.execute(sql, args![partner.0, customer.0, reason]).await?;
+    }
+    Ok(())
+}
+
+/// Note whose bills of a run could not be made final, and why, in the place of whom that was said of before.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn replace_unfinalized(
+    tx: &mut Tx,
+    partner: PartnerId,
+    run: i64,
+    faults: &[(CustomerId, String)],
+) -> Result<(), Error> {
+    let sql = "DELETE FROM billing_faults WHERE partner_id = $1 AND run_id = $2";
+    tx.execute(sql, args![partner.0, run]).await?;
+    for (customer, reason) in faults {
+        let sql =
+            "INSERT INTO billing_faults (partner_id, customer_id, reason, run_id) VALUES ($1, $2, $3, $4)
+                   ON CONFLICT DO NOTHING";
+        tx.execute(sql, args![partner.0, customer.0, reason, run]).await?;
     }
     Ok(())
 }

@@ -99,6 +99,8 @@ pub struct Filter {
 }
 
 const BILL: &str = "customer_id, billing_period, currency, total, run_id, folder, version, files, ledger";
+const CORRECTION: &str =
+    "customer_id, billing_period, currency, amount, run_id, folder, version, files, ledger, carried_by";
 const OTHERS: &str = "id, status, generated_at, stated_at, invoice_id";
 
 /// Put a bill in the place of the estimated one of its customer, month and currency, or beside all others. `false`
@@ -238,8 +240,8 @@ fn narrow(query: &mut Query, filter: &Filter) {
 pub async fn correct(tx: &mut Tx, partner: PartnerId, bill: &Bill) -> Result<(), Error> {
     let sql =
         "INSERT INTO corrections (partner_id, customer_id, billing_period, version, currency, amount, run_id,
-            folder, ledger)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+            folder, ledger, files)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     let row = args![
         partner.0,
         bill.customer.0,
@@ -249,7 +251,8 @@ pub async fn correct(tx: &mut Tx, partner: PartnerId, bill: &Bill) -> Result<(),
         &bill.total,
         bill.run,
         &bill.folder,
-        &bill.ledger
+        &bill.ledger,
+        &bill.files
     ];
     tx.execute(sql, row).await.map(drop)
 }
@@ -263,15 +266,35 @@ pub async fn corrections(
     partner: PartnerId,
     period: Option<&str>,
 ) -> Result<Vec<Correction>, Error> {
-    let sql = "SELECT customer_id, billing_period, currency, amount, run_id, folder, version, '[]', ledger, carried_by
-               FROM corrections WHERE partner_id = $1";
-    let mut query = Query::new(sql.to_owned(), partner);
+    let mut query =
+        Query::new(format!("SELECT {CORRECTION} FROM corrections WHERE partner_id = $1"), partner);
     if let Some(period) = period {
         query.and("billing_period = ", period);
     }
     query.sql.push_str(" ORDER BY customer_id, billing_period, version, currency");
-    tx.all(&query.sql, &query.args(), |row| Ok(Correction { bill: read_bill(row)?, carried_by: row.next()? }))
-        .await
+    tx.all(&query.sql, &query.args(), read_correction).await
+}
+
+/// The corrections of these customers that statements have.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn carried(
+    tx: &mut Tx,
+    partner: PartnerId,
+    customers: &[CustomerId],
+) -> Result<Vec<Correction>, Error> {
+    if customers.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql =
+        format!("SELECT {CORRECTION} FROM corrections WHERE partner_id = $1 AND carried_by IS NOT NULL");
+    let mut query = Query::new(sql, partner);
+    for (i, id) in customers.iter().enumerate() {
+        query.push(if i == 0 { " AND customer_id IN (" } else { ", " }, id.0);
+    }
+    query.sql.push_str(") ORDER BY customer_id, billing_period, version, currency");
+    tx.all(&query.sql, &query.args(), read_correction).await
 }
 
 /// The last final version of a month's bill, corrections included, by customer.
@@ -292,6 +315,33 @@ pub async fn final_versions(
     let rows =
         tx.all(sql, args![partner.0, period], |row| Ok((CustomerId(row.next()?), row.next()?))).await?;
     Ok(rows.into_iter().collect())
+}
+
+/// The final lines of a month that are known to be missing, as they were noted.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn acknowledged(tx: &mut Tx, partner: PartnerId, period: &str) -> Result<Vec<String>, Error> {
+    let sql = "SELECT lines FROM acknowledged_lines WHERE partner_id = $1 AND billing_period = $2";
+    tx.all(sql, args![partner.0, period], |row| row.next()).await
+}
+
+/// Note final lines of a month that are known to be missing, since a customer's bills without them were released.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn acknowledge(
+    tx: &mut Tx,
+    partner: PartnerId,
+    period: &str,
+    customer: CustomerId,
+    lines: &str,
+) -> Result<(), Error> {
+    let sql = "INSERT INTO acknowledged_lines (partner_id, billing_period, customer_id, lines)
+               VALUES ($1, $2, $3, $4)
+               ON CONFLICT (partner_id, billing_period, customer_id)
+               DO UPDATE SET lines = acknowledged_lines.lines || excluded.lines";
+    tx.execute(sql, args![partner.0, period, customer.0, lines]).await.map(drop)
 }
 
 /// Say which period's statement has a correction.
@@ -323,6 +373,10 @@ fn read_bill(row: &mut Row<'_>) -> Result<Bill, Error> {
         files: row.next()?,
         ledger: row.next()?,
     })
+}
+
+fn read_correction(row: &mut Row<'_>) -> Result<Correction, Error> {
+    Ok(Correction { bill: read_bill(row)?, carried_by: row.next()? })
 }
 
 fn read(row: &mut Row<'_>) -> Result<Statement, Error> {

@@ -5,11 +5,11 @@ use crate::partner::partner_named;
 use crate::platform::Platform;
 use crate::progress::RunBar;
 use anyhow::{Context, bail};
-use app::Clock;
-use app::billing::{RunRequest, Watch};
+use app::billing::{Again, RunRequest, Watch};
+use app::{App, Clock};
 use clap::{Args, Subcommand};
-use domain::Handling;
 use domain::json::Json;
+use domain::{Handling, PartnerId};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
@@ -18,7 +18,9 @@ use std::sync::Arc;
 #[derive(Subcommand)]
 pub(crate) enum BillCommand {
     Run(Box<RunArgs>),
-    /// Check every bill below a folder: manifests, digests and sums. Exit status 1 if something is wrong.
+    Release(Box<ReleaseArgs>),
+    Finalize(Box<AgainArgs>),
+    /// Check every bill below a folder: manifests, digests and sums; of all bills their ledgers too. Exit status 1 if something is wrong.
     Verify {
         /// A folder below the root of bills; or a root itself, as a path or a URL [default: all bills]
         #[arg(value_name = "FOLDER", default_value = "")]
@@ -67,9 +69,44 @@ pub(crate) struct RunArgs {
     platform: Platform,
 }
 
+/// Publish bills that a run has held back: its work is done once more, here and now, with the bounds lifted for these
+/// customers. Its files must be what they were.
+#[derive(Args)]
+pub(crate) struct ReleaseArgs {
+    /// Whose bills are released: customers' ids.
+    #[arg(long, required = true, num_args = 1.., value_name = "ID")]
+    customer: Vec<i64>,
+    #[command(flatten)]
+    again: AgainArgs,
+}
+
+/// Freeze the statements that a month's last run made, here and now: each is published once more, as a final one.
+#[derive(Args)]
+pub(crate) struct AgainArgs {
+    /// The run's id.
+    #[arg(value_name = "RUN")]
+    run: i64,
+    /// The partner's name.
+    #[arg(long, default_value = "default")]
+    partner: String,
+    /// Print the report as JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    billing: BillingArgs,
+    #[command(flatten)]
+    platform: Platform,
+}
+
 pub(crate) async fn run(command: BillCommand) -> anyhow::Result<()> {
     match command {
         BillCommand::Run(args) => make(*args).await,
+        BillCommand::Finalize(args) => once_more(*args, Again::Finalize, &[]).await,
+        BillCommand::Release(args) => {
+            let ReleaseArgs { customer, again } = *args;
+            let body = Json::from(&json!({ "customer_ids": customer }));
+            once_more(again, Again::Release(body), &customer).await
+        }
         BillCommand::Verify { folder, bills, json } => verify(&folder, &bills, json).await,
     }
 }
@@ -84,8 +121,39 @@ async fn make(args: RunArgs) -> anyhow::Result<()> {
         "finalize": finalize,
     });
     let request = RunRequest::parse(&Json::from(&body), Handling::Strict).map_err(|e| of_files(e, &files))?;
+    let report = worked(&platform, billing, &partner, json, async |app, partner, watch| match dry_run {
+        true => app.dry_run_bills(partner, request, watch).await,
+        false => app.run_bills(partner, request, watch).await,
+    })
+    .await?;
+    match (report["state"].as_str(), unwritten(&report, |_| true)) {
+        (Some("succeeded"), unwritten) => all_written(&unwritten),
+        _ if dry_run => bail!("this would fail"),
+        (state, _) => bail!("the run is {}; no bill was changed", state.unwrap_or("lost")),
+    }
+}
+
+/// `released`: the customers for whose bills this is done.
+async fn once_more(args: AgainArgs, again: Again, released: &[i64]) -> anyhow::Result<()> {
+    let AgainArgs { run, partner, json, billing, platform } = args;
+    let report = worked(&platform, billing, &partner, json, async |app, partner, watch| {
+        app.run_bills_again(partner, run, again, watch).await
+    })
+    .await?;
+    // What others have been held back for is no news.
+    all_written(&unwritten(&report, |customer| released.contains(&customer)))
+}
+
+/// Has work done on a run, with a progress bar, until somebody interrupts it; prints the report.
+async fn worked(
+    platform: &Platform,
+    billing: BillingArgs,
+    partner: &str,
+    json: bool,
+    work: impl AsyncFnOnce(&Arc<App>, PartnerId, &Arc<Watch>) -> Result<Value, app::Error>,
+) -> anyhow::Result<Value> {
     let app = Arc::new(platform.open(Clock::System).await?.with_billing(billing.setup(1))?);
-    let partner = partner_named(&app, &partner).await?.id;
+    let partner = partner_named(&app, partner).await?.id;
     let watch = Arc::new(Watch::default());
     let bar = RunBar::start(&watch);
     let interrupted = tokio::spawn({
@@ -96,10 +164,7 @@ async fn make(args: RunArgs) -> anyhow::Result<()> {
             }
         }
     });
-    let ran = match dry_run {
-        true => app.dry_run_bills(partner, request, &watch).await,
-        false => app.run_bills(partner, request, &watch).await,
-    };
+    let ran = work(&app, partner, &watch).await;
     interrupted.abort();
     bar.end();
     app.close().await;
@@ -109,16 +174,25 @@ async fn make(args: RunArgs) -> anyhow::Result<()> {
     } else {
         print_report(&report);
     }
-    let mut unwritten: Vec<String> =
-        report["errors"].as_array().into_iter().flatten().map(sentence).collect();
+    Ok(report)
+}
+
+/// What is wrong with a run, and which bills it has held back of customers that count.
+fn unwritten(report: &Value, counts: impl Fn(i64) -> bool) -> Vec<String> {
+    let errors = report["errors"].as_array().into_iter().flatten().map(sentence);
     let bills = report["customers"].as_array().into_iter().flatten();
     let held = bills.filter(|bill| bill["held_back"].as_array().is_some_and(|why| !why.is_empty()));
-    unwritten.extend(held.map(|bill| format!("the bill of customer {} is held back", bill["customer_id"])));
-    match report["state"].as_str() {
-        Some("succeeded") if unwritten.is_empty() => Ok(()),
-        Some("succeeded") => bail!("not every bill could be written: {}", unwritten.join("; ")),
-        _ if dry_run => bail!("this would fail"),
-        state => bail!("the run is {}; no bill was changed", state.unwrap_or("lost")),
+    let held = held.filter(|bill| bill["customer_id"].as_i64().is_some_and(&counts));
+    errors
+        .chain(held.map(|bill| format!("the bill of customer {} is held back", bill["customer_id"])))
+        .collect()
+}
+
+fn all_written(unwritten: &[String]) -> anyhow::Result<()> {
+    if unwritten.is_empty() {
+        Ok(())
+    } else {
+        bail!("not every bill could be written: {}", unwritten.join("; "))
     }
 }
 
@@ -224,9 +298,13 @@ async fn verify(folder: &str, root: &str, json: bool) -> anyhow::Result<()> {
         }
         report.unfinished.iter().for_each(|place| println!("{place}  has no manifest: it is no bill"));
         println!("{} bills", report.bills.len());
+        let bills::VerifiedLedgers { good, unknown, faults } = &report.ledgers;
+        faults.iter().for_each(|fault| println!("{fault}"));
+        unknown.iter().for_each(|place| println!("{place}  is of an earlier version, and has no digest"));
+        println!("{} ledgers", good + unknown.len() + faults.len());
     }
     if !report.is_good() {
-        bail!("something is wrong with these bills");
+        bail!("something is wrong with these bills or ledgers");
     }
     if report.bills.is_empty() {
         bail!("there are no bills below {root}/{folder}; is that where they are?");

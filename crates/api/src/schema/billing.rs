@@ -251,6 +251,8 @@ pub(crate) struct RunCustomer {
     held_back: Vec<String>,
     /// Where its files are below the root of the object store; `null` if there are none.
     prefix: Option<String>,
+    /// Where the record is of how its lines were priced; `null` if there is none. It is the partner's alone.
+    ledger: Option<String>,
     /// Where they are as those of a final bill, where it was finalised later.
     #[schema(nullable = false)]
     final_prefix: Option<String>,
@@ -424,6 +426,25 @@ pub(crate) struct Statement {
     invoice_date: String,
     /// The names of its bill's files, for `/v1/customer_statements/{id}/files/{name}`.
     files: Vec<String>,
+    /// What came in for months that were final, and is part of the total.
+    #[schema(nullable = false)]
+    corrections: Option<Vec<Correction>>,
+}
+
+/// What came in for a month that was final, on the statement that has it.
+#[derive(ToSchema)]
+pub(crate) struct Correction {
+    /// The month that was final.
+    #[schema(example = "2026-09")]
+    billing_period: String,
+    /// The version of that month's bill that lists its lines.
+    version: i64,
+    /// With the exact decimal digits.
+    #[schema(example = 12.34)]
+    amount: f64,
+    /// The names of its files, for `/v1/customer_statements/{id}/corrections/{billing_period}/{version}/files/{name}`. Empty
+    /// of those that earlier versions made; they have the same as a bill.
+    files: Vec<String>,
 }
 
 /// A page of statements.
@@ -459,6 +480,19 @@ pub(crate) struct BillRunId {
 pub(crate) struct RunCustomerId {
     /// The customer's id.
     customer_id: i64,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct CorrectionFile {
+    /// The id of the statement that has the correction.
+    id: i64,
+    /// The month that was final.
+    billing_period: String,
+    /// The version of that month's bill.
+    version: i64,
+    /// The file's name, such as `bill.csv`.
+    name: String,
 }
 
 #[derive(IntoParams)]

@@ -83,12 +83,13 @@ impl App {
                 Err(fault) => drop(faults.insert(fault)),
             }
         }
+        let unfinalized = faults.iter().map(|(id, _)| *id).collect();
         let faults = faults.into_iter().map(|(id, why)| json!({"customer_id": id, "message": why}));
         match report["errors"].as_array_mut() {
             Some(errors) => errors.extend(faults),
             None => report["errors"] = faults.collect(),
         }
-        Ok(Outcome { state: Some(State::Succeeded), report, finalized, ..Outcome::default() })
+        Ok(Outcome { state: Some(State::Succeeded), report, finalized, unfinalized, ..Outcome::default() })
     }
 
     /// Publish one customer's bills of a month as final ones: they are in one folder.

@@ -62,6 +62,8 @@ struct Place {
     prefix: BillPrefix,
     version: u32,
     currency: String,
+    /// The key of its ledger.
+    ledger: String,
     lines: i64,
 }
 
@@ -74,12 +76,19 @@ impl Place {
                 && bill["prefix"].is_string()
                 && currency.is_none_or(|currency| bill["currency"] == currency)
         })?;
-        let (bills, version) = bill["prefix"].as_str()?.trim_end_matches('/').rsplit_once("/v")?;
-        let folder = bills.strip_suffix(&format!("{}/{customer}", run.billing_period))?;
+        let (place, version) = bill["prefix"].as_str()?.trim_end_matches('/').rsplit_once("/v")?;
+        let folder = place.strip_suffix(&format!("{}/{customer}", run.billing_period))?;
+        let (version, currency) = (version.parse().ok()?, bill["currency"].as_str()?.to_owned());
+        // Reports of earlier versions do not say.
+        let ledger =
+            bill["ledger"].as_str().and_then(|place| place.strip_prefix(bills::PRIVATE)?.strip_prefix('/'));
+        let ledger = ledger
+            .map_or_else(|| ledger_key(run.id, customer.0, &currency, i64::from(version)), str::to_owned);
         Some(Place {
             prefix: BillPrefix::new(folder.trim_end_matches('/'), &run.billing_period, customer.0).ok()?,
-            version: version.parse().ok()?,
-            currency: bill["currency"].as_str()?.to_owned(),
+            version,
+            currency,
+            ledger,
             lines: bill["lines"].as_i64()?,
         })
     }
@@ -118,8 +127,7 @@ impl App {
         let ledger = match search.explain {
             false => None,
             true => {
-                let key = ledger_key(run.id, customer.0, &place.currency, i64::from(place.version));
-                let opened = billing.bills.open_private(&key).await;
+                let opened = billing.bills.open_private(&place.ledger).await;
                 let stream = opened.map_err(|error| of_store(&error))?.stream.map_err(std::io::Error::other);
                 Some(SyncIoBridge::new(StreamReader::new(stream)))
             }

@@ -5,6 +5,7 @@
 
 mod finalize;
 pub(crate) mod health;
+mod invoices;
 mod lines;
 mod plan;
 mod publish;
@@ -19,7 +20,7 @@ mod work;
 pub use lines::LineSearch;
 pub use request::{CurrencyRate, RunRequest};
 pub use rules::RuleView;
-pub use runs::RunSearch;
+pub use runs::{Again, RunSearch};
 pub use statements::{BillFile, StatementSearch, StatementView};
 pub use work::Watch;
 

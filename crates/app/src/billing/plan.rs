@@ -2,7 +2,7 @@
 //! repeats it makes the same bytes, whatever has changed since.
 
 use super::BillingSetup;
-use super::request::RunRequest;
+use super::request::{CurrencyRate, RunRequest};
 use super::rules;
 use super::runs::internal;
 use crate::{App, Error};
@@ -236,11 +236,8 @@ impl App {
 
 /// The engine's rates.
 pub(super) fn rates(request: &RunRequest) -> Result<Vec<Rate>, Error> {
-    let rates = request
-        .currency_rates
-        .iter()
-        .map(|rate| Ok(Rate { from: parsed(&rate.from)?, to: parsed(&rate.to)?, rate: parsed(&rate.rate)? }));
-    rates.collect()
+    let rates: Option<_> = request.currency_rates.iter().map(CurrencyRate::read).collect();
+    rates.ok_or_else(|| Error::Internal("a run has impossible rates".into()))
 }
 
 /// What was checked before it was kept.

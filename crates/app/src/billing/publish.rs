@@ -107,9 +107,9 @@ impl App {
         let mut published = Vec::with_capacity(staged.len());
         for bill in staged {
             let currency = bill.currency.to_string();
-            let key = ledger_key(run.id, customer, &currency, i64::from(version));
+            let mut key = ledger_key(run.id, customer, &currency, i64::from(version));
             if let Some(ledger) = &bill.ledger {
-                store.put_private(&key, ledger).await?;
+                key = store.put_private(&key, ledger).await?;
             }
             published.push(Published {
                 customer: CustomerId(customer),

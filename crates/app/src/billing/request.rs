@@ -1,7 +1,7 @@
 //! What a run is asked to do.
 
 use crate::Error;
-use billing::{Amount, BillingPeriod, Currency};
+use billing::{Amount, BillingPeriod, Currency, Rate, wrong_rates};
 use domain::fields::Fields;
 use domain::json::Json;
 use domain::text::{filled_line, invalid, string, wrong_type};
@@ -45,6 +45,14 @@ pub struct CurrencyRate {
     pub to: String,
     /// Exact decimal digits.
     pub rate: String,
+}
+
+impl CurrencyRate {
+    /// The engine's; `None` if it is none, which no request keeps.
+    pub(super) fn read(&self) -> Option<Rate> {
+        let (from, to) = (self.from.parse().ok()?, self.to.parse().ok()?);
+        Some(Rate { from, to, rate: self.rate.parse().ok()? })
+    }
 }
 
 impl RunRequest {
@@ -126,32 +134,37 @@ fn read_sources(json: &Json) -> Result<Vec<String>, Violations> {
 
 fn read_rates(json: &Json) -> Result<Vec<CurrencyRate>, Violations> {
     const WHAT: &str = "an object such as {\"from\": \"EUR\", \"to\": \"USD\", \"rate\": \"1.0821\"}";
-    let mut violations = Violations::default();
-    let mut rates: Vec<CurrencyRate> = Vec::new();
-    for (i, rate) in elements(json, &format!("an array with {WHAT}"), MOST_RATES)?.iter().enumerate() {
-        let read = Fields::of(rate, WHAT).map_err(Violations::from).and_then(|mut fields| {
-            let from = fields.required("from", read_currency);
-            let to = fields.required("to", read_currency);
-            let rate = fields.required("rate", read_rate);
-            if from.is_some() && (from == to || rates.iter().any(|known| Some(&known.from) == from.as_ref()))
-            {
-                let said = "must be another currency than to, and have one rate";
-                fields.refuse("from", Violation::new("", code::CONFLICT, said));
-            }
-            match (from, to, rate) {
-                (Some(from), Some(to), Some(rate)) if fields.violations.is_empty() => {
-                    Ok(CurrencyRate { from, to, rate })
-                }
-                _ => Err(fields.violations),
-            }
-        });
+    let given = elements(json, &format!("an array with {WHAT}"), MOST_RATES)?;
+    let read: Vec<Result<CurrencyRate, Violations>> =
+        given.iter().map(|rate| read_rate(rate, WHAT)).collect();
+    // Those that can be read are looked at together.
+    let (places, rates): (Vec<usize>, Vec<Rate>) =
+        read.iter().enumerate().filter_map(|(i, rate)| Some((i, rate.as_ref().ok()?.read()?))).unzip();
+    let wrong = wrong_rates(&rates);
+    let (mut good, mut violations) = (Vec::new(), Violations::default());
+    for (i, read) in read.into_iter().enumerate() {
         match read {
-            Ok(rate) => rates.push(rate),
+            Ok(rate) => good.push(rate),
             Err(wrong) => violations
                 .extend(wrong.into_iter().map(|v| Violation { pointer: format!("/{i}{}", v.pointer), ..v })),
         }
+        for (_, field, why) in wrong.iter().filter(|(place, ..)| places[*place] == i) {
+            let code = if *field == "rate" { code::INVALID } else { code::CONFLICT };
+            violations.push(Violation::new(format!("/{i}/{field}"), code, why.as_str()));
+        }
     }
-    if violations.is_empty() { Ok(rates) } else { Err(violations) }
+    if violations.is_empty() { Ok(good) } else { Err(violations) }
+}
+
+fn read_rate(json: &Json, what: &str) -> Result<CurrencyRate, Violations> {
+    let mut fields = Fields::of(json, what)?;
+    let from = fields.required("from", read_currency);
+    let to = fields.required("to", read_currency);
+    let rate = fields.required("rate", read_decimal);
+    match (from, to, rate) {
+        (Some(from), Some(to), Some(rate)) => Ok(CurrencyRate { from, to, rate }),
+        _ => Err(fields.violations),
+    }
 }
 
 fn read_currency(json: &Json) -> Result<String, Violation> {
@@ -162,13 +175,13 @@ fn read_currency(json: &Json) -> Result<String, Violation> {
 }
 
 /// A string, or a number: with more digits than a double has it must be a string.
-fn read_rate(json: &Json) -> Result<String, Violation> {
+fn read_decimal(json: &Json) -> Result<String, Violation> {
     let text = match json {
         Json::Number(number) => number.to_string(),
         other => string(other)?.to_owned(),
     };
     match text.parse::<Amount>() {
-        Ok(rate) if rate > Amount::ZERO => Ok(text),
-        _ => Err(invalid("must be a decimal number greater than 0 such as \"1.0821\"")),
+        Ok(_) => Ok(text),
+        Err(_) => Err(invalid("must be a decimal number greater than 0 such as \"1.0821\"")),
     }
 }

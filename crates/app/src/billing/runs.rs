@@ -1,5 +1,6 @@
 //! Runs as a partner asks for them, follows them, stops them, and says that they are final.
 
+use super::invoices;
 use super::request::RunRequest;
 use crate::access::{Act, Call};
 use crate::audit::Entry;
@@ -75,7 +76,8 @@ impl App {
             .make(call, (call.partner(), request, self.clock.now()), |(partner, request, now), tx| {
                 Box::pin(async move {
                     let run = begin(tx, *partner, request, false, *now).await?;
-                    answered(&run, "bill_run.create")
+                    let entry = Entry::new("bill_run.create", object(run.id)).after(&short_view(&run));
+                    answered(&run, entry)
                 })
             })
             .await?;
@@ -135,59 +137,77 @@ impl App {
         .await
     }
 
-    /// Freeze the statements that a run made: they are what is owed. Each is published once more, as a final one, by
-    /// whoever works on runs. Once more it changes nothing.
-    ///
-    /// # Errors
-    /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::Conflict`] if the run has not succeeded, or is not the
-    /// period's last; [`Error::KeyReused`], [`Error::StillRunning`]; [`Error`] of the store.
-    pub async fn finalize_bill_run(&self, call: &Call, id: i64) -> Result<Created, Error> {
-        self.allow(call, Act::ChangeBilling).await?;
-        let _entered = self.enter(call)?;
-        let finalized = self
-            .make(call, (call.partner(), id, self.clock.now()), |(partner, id, now), tx| {
-                Box::pin(async move {
-                    let run = last_of_its_period(tx, *partner, *id).await?;
-                    let estimates = estimates(&run);
-                    if statements::list(tx, *partner, &estimates, 0, 1).await?.1 == 0 {
-                        return answered(&run, "bill_run.finalize");
-                    }
-                    let run = once_more(tx, &run, Some(now.as_second()), &run.released, *now).await?;
-                    answered(&run, "bill_run.finalize")
-                })
-            })
-            .await?;
-        self.billing()?.wake.notify_one();
-        Ok(finalized)
-    }
-
-    /// Have bills of these customers published that a run held back; its work is done once more, with their bounds
-    /// lifted.
+    /// Have a run that has succeeded worked on once more.
     ///
     /// # Errors
     /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::Invalid`] with every customer whose bill was not held back;
-    /// [`Error::Conflict`] as for [`App::finalize_bill_run`]; [`Error::KeyReused`], [`Error::StillRunning`];
-    /// [`Error`] of the store.
-    pub async fn release_bills(&self, call: &Call, id: i64, body: &Json) -> Result<Created, Error> {
+    /// [`Error::Conflict`] if the run has not succeeded, or is not the period's last, or would make bills final of an
+    /// invoice that is final in another month; [`Error::KeyReused`], [`Error::StillRunning`]; [`Error`] of the store.
+    pub async fn bill_run_again(&self, call: &Call, id: i64, again: Again) -> Result<Created, Error> {
         self.allow(call, Act::ChangeBilling).await?;
         let _entered = self.enter(call)?;
-        let input = (call.partner(), id, body.clone(), self.clock.now());
         let created = self
-            .make(call, input, |(partner, id, body, now), tx| {
+            .make(call, (call.partner(), id, again, self.clock.now()), |(partner, id, again, now), tx| {
                 Box::pin(async move {
-                    let run = last_of_its_period(tx, *partner, *id).await?;
-                    let mut released = released(&run);
-                    released.extend(customers_to_release(&run, body)?);
-                    let ids = serde_json::to_string(&released).map_err(internal)?;
-                    let run = once_more(tx, &run, None, &ids, *now).await?;
-                    let mut done = answered(&run, "bill_run.release")?;
-                    done.entry = done.entry.map(|entry| entry.after(&json!({ "released": released })));
-                    Ok(done)
+                    let (run, entry) = again.begin(tx, *partner, *id, false, *now).await?;
+                    answered(&run, entry)
                 })
             })
             .await?;
         self.billing()?.wake.notify_one();
         Ok(created)
+    }
+}
+
+/// What is done with a run that has succeeded.
+#[derive(Clone, Debug)]
+pub enum Again {
+    /// Its statements are frozen: they are what is owed. Each is published once more, as a final one. Once more it changes
+    /// nothing.
+    Finalize,
+    /// The bills that it held back of these customers (`{"customer_ids": […]}`) are published: its work is done once more,
+    /// with their bounds lifted.
+    Release(Json),
+}
+
+impl Again {
+    /// The run as it waits to be worked on, if there is anything to do, and what the trail says.
+    pub(super) async fn begin(
+        &self,
+        tx: &mut Tx,
+        partner: PartnerId,
+        id: i64,
+        by_command: bool,
+        now: Timestamp,
+    ) -> Result<(BillRun, Entry), Error> {
+        let run = last_of_its_period(tx, partner, id).await?;
+        match self {
+            Again::Finalize => {
+                let entry =
+                    |run: &BillRun| Entry::new("bill_run.finalize", object(id)).after(&short_view(run));
+                if statements::list(tx, partner, &estimates(&run), 0, 1).await?.1 == 0 {
+                    let entry = entry(&run);
+                    return Ok((run, entry));
+                }
+                let refusals = invoices::refusals(tx, partner, &run.billing_period, &report(&run)).await?;
+                if !refusals.is_empty() {
+                    return Err(Error::Conflict(refusals.join("; ")));
+                }
+                let finalizing = Some(now.as_second());
+                let run = once_more(tx, &run, finalizing, &run.released, by_command, now).await?;
+                let entry = entry(&run);
+                Ok((run, entry))
+            }
+            Again::Release(body) => {
+                let mut released = released(&run);
+                released.extend(customers_to_release(&run, body)?);
+                let ids = serde_json::to_string(&released).map_err(internal)?;
+                let run = once_more(tx, &run, None, &ids, by_command, now).await?;
+                let entry =
+                    Entry::new("bill_run.release", object(id)).after(&json!({ "released": released }));
+                Ok((run, entry))
+            }
+        }
     }
 }
 
@@ -207,11 +227,12 @@ async fn once_more(
     run: &BillRun,
     finalizing: Option<i64>,
     released: &str,
+    by_command: bool,
     now: Timestamp,
 ) -> Result<BillRun, Error> {
     let request: RunRequest = serde_json::from_str(&run.request).map_err(internal)?;
     let request = serde_json::to_string(&RunRequest { finalizing, ..request }).map_err(internal)?;
-    bill_runs::repeat(tx, run.partner, run.id, &request, released, false, now).await?;
+    bill_runs::repeat(tx, run.partner, run.id, &request, released, by_command, now).await?;
     bill_runs::get(tx, run.partner, run.id).await?.ok_or(Error::NotFound)
 }
 
@@ -275,9 +296,12 @@ fn customers_to_release(run: &BillRun, body: &Json) -> Result<Vec<i64>, Error> {
     };
     let report = report(run);
     let customers = report["customers"].as_array().map_or(&[][..], Vec::as_slice);
+    let (released, errors) = (released(run), report["errors"].as_array().map_or(&[][..], Vec::as_slice));
     let is_held_back = |id: i64| {
         let held = |bill: &Value| bill["held_back"].as_array().is_some_and(|why| !why.is_empty());
         customers.iter().any(|bill| bill["customer_id"] == id && held(bill))
+            // Released before, and then it could not be written.
+            || released.contains(&id) && errors.iter().any(|error| error["customer_id"] == id)
     };
     let (mut ids, mut violations) = (Vec::new(), Violations::default());
     for (i, id) in named.iter().enumerate() {
@@ -298,9 +322,8 @@ pub(super) fn released(run: &BillRun) -> BTreeSet<i64> {
     serde_json::from_str(&run.released).unwrap_or_default()
 }
 
-fn answered(run: &BillRun, action: &'static str) -> Result<Done<Created>, Error> {
+fn answered(run: &BillRun, entry: Entry) -> Result<Done<Created>, Error> {
     let json = serde_json::to_string(&view(run)).map_err(internal)?;
-    let entry = Entry::new(action, object(run.id)).after(&short_view(run));
     let href = Some(format!("/v1/{}", object(run.id)));
     Ok(Done { value: Created { json, href, version: None, replayed: false }, entry: Some(entry) })
 }

@@ -1,16 +1,17 @@
 //! The end of a run: what the store learns of it, in one transaction.
 
+use super::invoices;
 use super::plan::PlannedCorrection;
 use super::request::RunRequest;
 use super::runs::{internal, object};
-use super::work::summary;
+use super::work::{summary, without_bills};
 use crate::access::Call;
 use crate::audit::{self, Entry};
 use crate::{App, Error};
 use domain::{CustomerId, PartnerId};
 use jiff::Timestamp;
-use serde_json::Value;
-use std::collections::BTreeSet;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use store::bill_runs::{self, BillRun, State, Taken};
 use store::statements::{self, Bill, Filter, Status};
@@ -27,6 +28,8 @@ pub(super) struct Outcome {
     pub(super) settlement: Option<Settlement>,
     /// The statements that are final by now.
     pub(super) finalized: Vec<Finalized>,
+    /// The customers whose bills could not be made final.
+    pub(super) unfinalized: Vec<i64>,
 }
 
 /// A statement whose bill is in the object store as a final one.
@@ -46,6 +49,8 @@ pub(super) struct Settlement {
     pub(super) faults: Vec<(i64, String)>,
     /// The corrections that were on the way to a bill of this month.
     pub(super) carried: Vec<(i64, PlannedCorrection)>,
+    /// Final lines that are missing, by whose bills were released without them.
+    pub(super) acknowledged: BTreeMap<i64, Vec<u64>>,
 }
 
 /// A bill that is in the object store.
@@ -77,6 +82,8 @@ impl App {
         self.db
             .write(taken.partner, input, |(secrets, taken, request, run, progress, outcome, now), tx| {
                 Box::pin(async move {
+                    let refused = refused(tx, request, run, outcome).await?;
+                    let outcome = refused.as_ref().unwrap_or(outcome);
                     let state = outcome.state.unwrap_or(State::Failed);
                     let (report, short) = (outcome.report.to_string(), summary(&outcome.report));
                     if !bill_runs::end(tx, *taken, state, progress, &report, &short, *now).await? {
@@ -94,6 +101,12 @@ impl App {
                     for Finalized { statement, version, files, since, .. } in &outcome.finalized {
                         let files = serde_json::to_string(files).map_err(internal)?;
                         statements::freeze(tx, taken.partner, *statement, *version, &files, *since).await?;
+                    }
+                    if request.finalizing.is_some() && refused.is_none() {
+                        let why = format!("its final bill of {} could not be written", run.billing_period);
+                        let faults: Vec<_> =
+                            outcome.unfinalized.iter().map(|id| (CustomerId(*id), why.clone())).collect();
+                        billing::replace_unfinalized(tx, taken.partner, taken.id, &faults).await?;
                     }
                     let has_changed = outcome.settlement.is_some() || !outcome.finalized.is_empty();
                     let entry = Entry {
@@ -114,6 +127,25 @@ impl App {
     }
 }
 
+/// What becomes of a run whose bills would be final, if an invoice of theirs has become final in another month since they
+/// were begun with.
+async fn refused(
+    tx: &mut Tx,
+    request: &RunRequest,
+    run: &BillRun,
+    outcome: &Outcome,
+) -> Result<Option<Outcome>, Error> {
+    let mut published = outcome.settlement.iter().flat_map(|settlement| &settlement.published);
+    let is_final = published.any(|bill| bill.is_correction || request.finalize);
+    if !is_final && outcome.finalized.is_empty() {
+        return Ok(None);
+    }
+    bill_runs::one_after_the_other(tx, run.partner).await?;
+    let said = invoices::refusals(tx, run.partner, &run.billing_period, &outcome.report).await?;
+    let errors = said.iter().map(|said| json!({ "message": said })).collect();
+    Ok((!said.is_empty()).then(|| without_bills(run, State::Failed, errors)))
+}
+
 fn action(state: State, has_changed_anything: bool) -> &'static str {
     match state {
         _ if has_changed_anything => "bill_run.succeed",
@@ -131,7 +163,7 @@ async fn succeed(
     settlement: &Settlement,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let Settlement { published, faults, carried } = settlement;
+    let Settlement { published, faults, carried, acknowledged } = settlement;
     let period = &run.billing_period;
     for bill in published {
         let kept = Bill {
@@ -153,6 +185,11 @@ async fn succeed(
         }
     }
     withdraw_others(tx, partner, run, settlement).await?;
+    let are_published: BTreeSet<i64> = published.iter().map(|bill| bill.customer.0).collect();
+    for (customer, lines) in acknowledged.iter().filter(|(customer, _)| are_published.contains(customer)) {
+        let lines: String = lines.iter().map(|line| format!("{line:016x}")).collect();
+        statements::acknowledge(tx, partner, period, CustomerId(*customer), &lines).await?;
+    }
     let billed: BTreeSet<i64> = published.iter().filter(|b| !b.is_correction).map(|b| b.customer.0).collect();
     for (customer, correction) in carried {
         let is_on_it = billed.contains(customer);

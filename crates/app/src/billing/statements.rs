@@ -7,11 +7,13 @@ use crate::paging::{self, Paging};
 use crate::{App, Error};
 use ::billing::Currency;
 use bills::{BillPrefix, OpenFile};
-use domain::CustomerId;
+use domain::{CustomerId, PartnerId};
 use serde::Serialize;
 use serde::ser::Serializer;
 use serde_json::value::RawValue;
-use store::statements::{self, Filter, Statement, Status};
+use std::collections::BTreeSet;
+use store::Tx;
+use store::statements::{self, Bill, Correction, Filter, Statement, Status};
 
 /// A list of statements that was asked for.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +39,18 @@ pub struct StatementView {
     currency: CurrencyView,
     invoice_id: Option<String>,
     invoice_date: String,
+    files: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    corrections: Vec<CorrectionView>,
+}
+
+/// What came in for a month that was final, and is on this statement.
+#[derive(Clone, Debug, Serialize)]
+struct CorrectionView {
+    billing_period: String,
+    version: i64,
+    #[serde(serialize_with = "exactly")]
+    amount: String,
     files: Vec<String>,
 }
 
@@ -91,10 +105,15 @@ fn exactly<S: Serializer>(amount: &str, serializer: S) -> Result<S::Ok, S::Error
 }
 
 impl StatementView {
-    fn of(statement: Statement) -> Result<Self, Error> {
+    fn of((statement, corrections): (Statement, Vec<Correction>)) -> Result<Self, Error> {
         let time = |time: jiff::Timestamp| time.strftime("%Y-%m-%d %H:%M:%S").to_string();
         let bill = statement.bill;
         let currency: Currency = parsed(&bill.currency)?;
+        let corrections = corrections.into_iter().map(|Correction { bill, .. }| {
+            let amount = padded(&bill.total, currency.minor_unit().into());
+            let files = serde_json::from_str(&bill.files).map_err(runs::internal)?;
+            Ok(CorrectionView { billing_period: bill.billing_period, version: bill.version, amount, files })
+        });
         Ok(StatementView {
             id: statement.id,
             customer_id: bill.customer,
@@ -109,8 +128,31 @@ impl StatementView {
             invoice_id: statement.invoice_id,
             invoice_date: statement.generated_at.strftime("%Y-%m-%d").to_string(),
             files: serde_json::from_str(&bill.files).map_err(runs::internal)?,
+            corrections: corrections.collect::<Result<_, Error>>()?,
         })
     }
+}
+
+/// Each of these statements with the corrections that it has.
+async fn with_corrections(
+    tx: &mut Tx,
+    partner: PartnerId,
+    found: Vec<Statement>,
+) -> Result<Vec<(Statement, Vec<Correction>)>, Error> {
+    let customers: BTreeSet<CustomerId> = found.iter().map(|statement| statement.bill.customer).collect();
+    let customers: Vec<CustomerId> = customers.into_iter().collect();
+    let carried = statements::carried(tx, partner, &customers).await?;
+    let with = |statement: Statement| {
+        let bill = &statement.bill;
+        let has = |correction: &&Correction| {
+            let of = &correction.bill;
+            correction.carried_by.as_ref() == Some(&bill.billing_period)
+                && (of.customer, &of.currency) == (bill.customer, &bill.currency)
+        };
+        let its = carried.iter().filter(has).cloned().collect();
+        (statement, its)
+    };
+    Ok(found.into_iter().map(with).collect())
 }
 
 impl App {
@@ -128,41 +170,52 @@ impl App {
             Some(own) => filter.of_user = Some(own),
             None => self.allow(call, Act::ReadBilling).await?,
         }
-        let (found, total): (Vec<Statement>, i64) = self
+        let (found, total): (Vec<(Statement, Vec<Correction>)>, i64) = self
             .db
             .read(call.partner(), (call.partner(), filter, search.paging), |(partner, filter, paging), tx| {
                 Box::pin(async move {
                     let (skip, limit) = (paging.skip(), paging.per_page);
-                    Ok::<_, Error>(statements::list(tx, *partner, filter, skip, limit).await?)
+                    let (statements, total) = statements::list(tx, *partner, filter, skip, limit).await?;
+                    Ok::<_, Error>((with_corrections(tx, *partner, statements).await?, total))
                 })
             })
             .await?;
         Ok((found.into_iter().map(StatementView::of).collect::<Result<_, _>>()?, total))
     }
 
-    /// Open a file of a statement's bill, one that the customer may have too; for a customer's user of its own bill.
+    /// Open a file of a statement's bill, or of a correction that it has (the month that was final, and the version of that
+    /// month's bill); for a customer's user of its own.
     ///
     /// # Errors
     /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::BillsUnavailable`]; [`Error`] of the store.
-    pub async fn statement_file(&self, call: &Call, id: i64, name: &str) -> Result<BillFile, Error> {
+    pub async fn statement_file(
+        &self,
+        call: &Call,
+        id: i64,
+        correction: Option<(String, i64)>,
+        name: &str,
+    ) -> Result<BillFile, Error> {
         if call.customer().is_none() {
             self.allow(call, Act::ReadBilling).await?;
         }
-        let found: Option<Statement> = self
+        let found: Option<Bill> = self
             .db
-            .read(call.partner(), (call.partner(), id), |(partner, id), tx| {
-                Box::pin(async move { Ok::<_, Error>(statements::get(tx, *partner, *id).await?) })
+            .read(call.partner(), (call.partner(), id, correction), |(partner, id, correction), tx| {
+                Box::pin(async move {
+                    let Some(statement) = statements::get(tx, *partner, *id).await? else { return Ok(None) };
+                    let Some((period, version)) = correction else { return Ok(Some(statement.bill)) };
+                    let found = with_corrections(tx, *partner, vec![statement]).await?;
+                    let mut corrections = found.into_iter().flat_map(|(_, has)| has).map(|found| found.bill);
+                    let is_it = |bill: &Bill| bill.billing_period == *period && bill.version == *version;
+                    Ok::<_, Error>(corrections.find(is_it))
+                })
             })
             .await?;
-        let statement = found.ok_or(Error::NotFound)?;
-        let bill = statement.bill;
+        let bill = found.ok_or(Error::NotFound)?;
         if call.customer().is_some_and(|own| own != bill.customer) {
             return Err(Error::NotFound);
         }
-        let names: Vec<String> = serde_json::from_str(&bill.files).map_err(runs::internal)?;
-        if name != bills::MANIFEST && !names.iter().any(|known| known == name) {
-            return Err(Error::NotFound);
-        }
+        // Nothing is opened that the bill's manifest does not name.
         let prefix = prefix(&bill)?;
         let opened = self.billing()?.bills.open_file(&prefix, bill.version as u32, name).await;
         let file = opened.map_err(|error| of_store(&error))?;
@@ -171,7 +224,7 @@ impl App {
 }
 
 /// Where a bill is.
-pub(super) fn prefix(bill: &statements::Bill) -> Result<BillPrefix, Error> {
+pub(super) fn prefix(bill: &Bill) -> Result<BillPrefix, Error> {
     let prefix = BillPrefix::new(&bill.folder, &bill.billing_period, bill.customer.0);
     prefix.map_err(|error| Error::Internal(error.to_string()))
 }

@@ -5,19 +5,18 @@
 
 use super::plan::{Options, Plan, rates};
 use super::request::RunRequest;
-use super::runs::{begin, internal, released, report, view, without_customers};
-use super::settle::{Outcome, Settlement};
-use super::{Scratch, plan};
+use super::runs::{Again, begin, internal, released, report, view, without_customers};
+use super::settle::{Outcome, Published, Settlement};
+use super::{Scratch, invoices, plan};
 use crate::access::Call;
 use crate::{App, Error};
-use ::billing::{Failure, FinalBill, Input, Job, RunReport};
+use ::billing::{BilledInvoice, Failure, FinalBill, Input, Job, RunReport};
 use domain::PartnerId;
 use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use metrics::{counter, gauge};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -227,6 +226,30 @@ impl App {
         self.bill_run(&call, run.id).await
     }
 
+    /// Work once more, here and now, on a run that has succeeded; the run as it is then.
+    ///
+    /// # Errors
+    /// Those of [`App::bill_run_again`].
+    pub async fn run_bills_again(
+        self: &Arc<Self>,
+        partner: PartnerId,
+        id: i64,
+        again: Again,
+        watch: &Arc<Watch>,
+    ) -> Result<Value, Error> {
+        let call = Call::of_operator(partner, "bill run");
+        self.end_what_was_left_behind().await?;
+        self.change(&call, (partner, id, again, self.clock.now()), |(partner, id, again, now), tx| {
+            Box::pin(async move {
+                let (_, entry) = again.begin(tx, *partner, *id, true, *now).await?;
+                Ok(crate::change::Done { value: (), entry: Some(entry) })
+            })
+        })
+        .await?;
+        self.work_on(partner, id, true, watch).await?;
+        self.bill_run(&call, id).await
+    }
+
     /// What a run would do: its report. Nothing is kept.
     ///
     /// # Errors
@@ -262,10 +285,9 @@ impl App {
             updated_at: now,
         };
         let made = match self.stage(&run, &request, &plan, watch, true).await {
-            Ok((report, _scratch)) => Outcome {
-                report: report_json(&report, &plan, &BTreeMap::new(), Vec::new()),
-                ..Outcome::default()
-            },
+            Ok((report, _scratch)) => {
+                Outcome { report: report_json(&report, &plan, &[], Vec::new()), ..Outcome::default() }
+            }
             Err(Ended::Failed(errors)) => {
                 Outcome { report: json!({ "errors": errors }), ..Outcome::default() }
             }
@@ -406,8 +428,7 @@ impl App {
         drop(scratch);
         let errors =
             faults.iter().map(|(customer, why)| json!({"customer_id": customer, "message": why})).collect();
-        let prefixes = published.iter().map(|bill| (bill.customer.0, bill.prefix.clone())).collect();
-        let json = report_json(&report, &plan, &prefixes, errors);
+        let json = report_json(&report, &plan, &published, errors);
         for bill in report.customers.iter().filter(|bill| !bill.held_back.is_empty()) {
             let why = format!("the last run held its bill back: {}", bill.held_back.join("; "));
             faults.push((bill.customer_id, why));
@@ -422,7 +443,12 @@ impl App {
             state: Some(State::Succeeded),
             report: json,
             invoice_id: report.invoice_id.clone(),
-            settlement: Some(Settlement { published, faults, carried: carried.chain(pending).collect() }),
+            settlement: Some(Settlement {
+                published,
+                faults,
+                carried: carried.chain(pending).collect(),
+                acknowledged: report.acknowledged,
+            }),
             ..Outcome::default()
         })
     }
@@ -451,7 +477,7 @@ impl App {
             before += spooled.bytes;
             inputs.push(Input { name: spooled.name, path: spooled.path });
         }
-        let final_bills = self.final_bills(run, &scratch.path().join("final")).await?;
+        let before = self.before(run, &scratch.path().join("final")).await?;
         let job = Job {
             period: plan::parsed(&request.billing_period)?,
             invoice_id: request.invoice_id.clone(),
@@ -460,7 +486,9 @@ impl App {
             finalize: request.finalize,
             inputs,
             customers: plan.billed_customers(&released(run))?,
-            final_bills,
+            final_bills: before.bills,
+            acknowledged: before.acknowledged,
+            billed_invoices: before.invoices,
             rules: plan.price_rules()?,
             currency_rates: rates(request)?,
             earned_credit: plan.options.earned_credit(),
@@ -481,10 +509,10 @@ impl App {
         Ok((report, scratch))
     }
 
-    /// What is final already in this month, its ledgers fetched: their lines are billed.
-    async fn final_bills(&self, run: &BillRun, to: &Path) -> Result<Vec<FinalBill>, Ended> {
+    /// What is final already, in this month its ledgers fetched: their lines are billed.
+    async fn before(&self, run: &BillRun, to: &Path) -> Result<Before, Ended> {
         let period = run.billing_period.clone();
-        let keys: Vec<(i64, String)> = self
+        let (keys, acknowledged, invoices): (Vec<(i64, String)>, Vec<String>, _) = self
             .db
             .read(run.partner, (run.partner, period), |(partner, period), tx| {
                 Box::pin(async move {
@@ -497,7 +525,10 @@ impl App {
                     let corrections = statements::corrections(tx, *partner, Some(period)).await?;
                     let bills =
                         finals.into_iter().map(|s| s.bill).chain(corrections.into_iter().map(|c| c.bill));
-                    Ok::<_, Error>(bills.map(|bill| (bill.customer.0, bill.ledger)).collect())
+                    let keys = bills.map(|bill| (bill.customer.0, bill.ledger)).collect();
+                    let acknowledged = statements::acknowledged(tx, *partner, period).await?;
+                    let invoices = invoices::of_other_months(tx, *partner, period).await?;
+                    Ok::<_, Error>((keys, acknowledged, invoices))
                 })
             })
             .await?;
@@ -510,8 +541,24 @@ impl App {
             }
             .boxed()
         });
-        stream::iter(fetched).buffered(FETCHED_AT_ONCE).try_collect().await
+        let bills = stream::iter(fetched).buffered(FETCHED_AT_ONCE).try_collect().await?;
+        Ok(Before { bills, acknowledged: lines(&acknowledged)?, invoices })
     }
+}
+
+/// What is final when a run begins.
+struct Before {
+    bills: Vec<FinalBill>,
+    acknowledged: Vec<u64>,
+    invoices: Vec<BilledInvoice>,
+}
+
+/// The lines of notes that have 16 hexadecimal digits for each.
+fn lines(notes: &[String]) -> Result<Vec<u64>, Error> {
+    let digits = notes.iter().flat_map(|note| note.as_bytes().chunks(16));
+    let line = |digits| u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok();
+    let lines: Option<_> = digits.map(line).collect();
+    lines.ok_or_else(|| Error::Internal("missing lines are noted that are none".into()))
 }
 
 /// Whether a run that is done once more has read what it read before: who releases a bill has seen that one.
@@ -530,7 +577,7 @@ fn unchanged(run: &BillRun, now: &RunReport) -> Result<(), Ended> {
 }
 
 /// A run that changes nothing. One that has succeeded before still has its bills, whatever came of its repetition.
-fn without_bills(run: &BillRun, state: State, errors: Vec<Value>) -> Outcome {
+pub(super) fn without_bills(run: &BillRun, state: State, errors: Vec<Value>) -> Outcome {
     let mut report = report(run);
     let state = if report.is_null() { state } else { State::Succeeded };
     if report.is_null() || !errors.is_empty() {
@@ -539,17 +586,16 @@ fn without_bills(run: &BillRun, state: State, errors: Vec<Value>) -> Outcome {
     Outcome { state: Some(state), report, ..Outcome::default() }
 }
 
-/// The engine's report, with where each bill is, and the corrections that are on none.
-fn report_json(
-    report: &RunReport,
-    plan: &Plan,
-    prefixes: &BTreeMap<i64, String>,
-    errors: Vec<Value>,
-) -> Value {
+/// The engine's report, with where each bill and its ledger are, and the corrections that are on none.
+fn report_json(report: &RunReport, plan: &Plan, published: &[Published], errors: Vec<Value>) -> Value {
     let mut json = serde_json::to_value(report).unwrap_or_default();
     for (bill, shown) in report.customers.iter().zip(json["customers"].as_array_mut().into_iter().flatten()) {
-        let prefix = prefixes.get(&bill.customer_id).filter(|_| bill.staged.is_some());
-        shown["prefix"] = json!(prefix);
+        let is_it = |published: &&Published| {
+            published.customer.0 == bill.customer_id && published.currency == bill.currency.code()
+        };
+        let place = published.iter().find(is_it).filter(|_| bill.staged.is_some());
+        shown["prefix"] = json!(place.map(|published| &published.prefix));
+        shown["ledger"] = json!(place.map(|published| format!("{}/{}", bills::PRIVATE, published.ledger)));
     }
     json["pending_corrections"] = json!(plan.pending);
     json["errors"] = errors.into();

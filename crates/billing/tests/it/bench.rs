@@ -128,6 +128,8 @@ impl Bench {
             inputs: Vec::new(),
             customers: vec![customer(1, "a", "20"), customer(2, "b", "0"), off],
             final_bills: Vec::new(),
+            acknowledged: Vec::new(),
+            billed_invoices: Vec::new(),
             rules: Vec::new(),
             currency_rates: Vec::new(),
             earned_credit: EarnedCredit::Kept,

@@ -5,6 +5,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::json;
 use std::io::{Cursor, Write};
+use tenantry_billing::BilledInvoice;
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
@@ -306,6 +307,26 @@ fn invoices() {
         assert_eq!(warned.iter().any(|warning| warning.starts_with(several)), wanted.is_none(), "{warned:?}");
         assert_eq!(report.invoice_ids, if wanted.is_none() { vec!["G1", "G2"] } else { vec![] });
     }
+    // One that is final in another month; lines without a number are not asked.
+    for (wanted, billed, refused) in [
+        (None, vec!["G8"], vec![]),
+        (None, vec!["g2", "G1"], vec!["g2", "G1"]),
+        (Some("G2"), vec!["G1"], vec![]),
+        (Some("g1"), vec!["G1"], vec!["G1"]),
+        (None, vec![""], vec![]),
+    ] {
+        let mut bench = Bench::new();
+        bench.file("f", &file);
+        bench.job.invoice_id = wanted.map(str::to_owned);
+        let of =
+            |number: &&str| BilledInvoice { number: (*number).into(), period: "2026-09".parse().unwrap() };
+        bench.job.billed_invoices = billed.iter().map(of).collect();
+        let said: Vec<_> = refused
+            .iter()
+            .map(|id| format!("the invoice {id} is billed and final in 2026-09: run its files as that month"))
+            .collect();
+        if said.is_empty() { drop(bench.run().unwrap()) } else { assert_eq!(bench.refused(), said) }
+    }
     let mut bench = Bench::new();
     bench.file("f", &file);
     bench.job.invoice_id = Some("G9".to_owned());
@@ -425,6 +446,86 @@ fn the_same_lines_under_another_name_are_refused() {
                 assert_eq!(bench.run().unwrap().totals[0].cost.to_string(), "7");
             } else {
                 assert_eq!(bench.refused(), expected);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_same_lines_in_a_file_that_was_saved_anew_are_refused() {
+    let lines = [usage("1"), usage("1"), usage("2")];
+    let csv = |lines: &[Line]| csv_of(USAGE, lines);
+    let (plain, one) = (csv(&lines), usage("1"));
+    let windows = String::from_utf8(plain.clone()).unwrap().replace('\n', "\r\n").into_bytes();
+    let json = |lines: &[Line]| lines.iter().map(json_line).collect::<String>().into_bytes();
+    // Who is not billed is not billed twice.
+    let left = with(usage("8"), &[("CustomerId", "c")]);
+    let export = |cut: usize| {
+        let [first, second] = [&lines[..cut], &lines[cut..]].map(|lines| gzip(&json(lines)));
+        vec![("part-0.json.gz", first), ("part-1.json.gz", second)]
+    };
+    let file = |name: &'static str, bytes: Vec<u8>| (name, vec![("", bytes)]);
+    let (a, more) = (file("a", plain.clone()), csv(&[one.clone(), usage("4")]));
+    let twice = |count: u64, within: &str, other: &str| {
+        format!(
+            "{within}: all its {count} lines that are billed are in {other} too, and would be billed twice: leave one of the \
+             two out; if Microsoft charges both, put the lines into one file"
+        )
+    };
+    for (files, refused, warned) in [
+        (vec![a.clone(), file("b", windows.clone())], vec![twice(3, "b", "a")], None),
+        (vec![a.clone(), file("b", csv_of(&reversed(USAGE), &lines))], vec![twice(3, "b", "a")], None),
+        (vec![a.clone(), file("b", json(&lines))], vec![twice(3, "b", "a")], None),
+        (vec![a.clone(), file("b", csv(&lines[1..]))], vec![twice(2, "b", "a")], None),
+        (vec![file("b", csv(&lines[..1])), a.clone()], vec![twice(1, "b", "a")], None),
+        (vec![a.clone(), file("b", csv(&[one.clone(), left.clone()]))], vec![twice(1, "b", "a")], None),
+        (vec![a.clone(), ("b", export(1))], vec![twice(3, "b", "a")], None),
+        (vec![("a", export(2)), ("b", export(1))], vec![twice(3, "b", "a")], None),
+        (
+            vec![file("a", archive(&[("x", &plain), ("y", &csv(&lines[2..]))])), file("b", more.clone())],
+            vec![twice(1, "a/y", "a/x")],
+            None,
+        ),
+        (
+            vec![file("a", archive(&[("x", &plain), ("y", &more)])), file("b", windows)],
+            vec![twice(3, "b", "a")],
+            None,
+        ),
+        // The parts of an export are Microsoft's own, and so are lines that are alike in one file.
+        (
+            vec![("a", export(1))],
+            vec![],
+            Some("a/part-1.json.gz: has 1 lines that are in a/part-0.json.gz too"),
+        ),
+        (vec![file("a", csv(&[&lines[..], &lines[..]].concat()))], vec![], None),
+        (vec![a.clone(), file("b", more)], vec![], Some("b: has 1 lines that are in a too")),
+        (vec![a.clone(), file("b", csv(&vec![one; 3]))], vec![], Some("b: has 2 lines that are in a too")),
+        (vec![a, file("b", csv(&[left]))], vec![], None),
+    ] {
+        for threads in [1, 3] {
+            let mut bench = Bench::new();
+            bench.job.threads = threads;
+            for (name, parts) in &files {
+                if let [("", bytes)] = parts.as_slice() {
+                    bench.file(name, bytes);
+                    continue;
+                }
+                let blobs: Vec<_> = parts.iter().map(|(part, _)| json!({"name": part})).collect();
+                bench.file(&format!("{name}/manifest.json"), json!({"blobs": blobs}).to_string().as_bytes());
+                for (part, bytes) in parts {
+                    bench.file(&format!("{name}/{part}"), bytes);
+                    bench.job.inputs.pop();
+                }
+                let folder = bench.job.inputs.last_mut().unwrap();
+                (folder.name, _) = ((*name).to_owned(), folder.path.pop());
+            }
+            if refused.is_empty() {
+                let warnings = bench.run().unwrap().warnings;
+                let said = warnings.iter().map(ToString::to_string).collect::<Vec<_>>();
+                assert_eq!(said.len(), usize::from(warned.is_some()), "{said:?}");
+                assert!(said.iter().all(|said| said.starts_with(warned.unwrap())), "{said:?}");
+            } else {
+                assert_eq!(bench.refused(), refused);
             }
         }
     }

@@ -264,12 +264,12 @@ fn currencies_are_never_added() {
     for (rates, why) in [
         (
             vec![rate("USD", "0")],
-            "the rate from USD to EUR must be more than 0 and less than 10^9 with at most 12 decimal places, not 0",
+            "the rate from USD to EUR: rate must be more than 0 and less than 10^9 with at most 12 decimal places, not 0",
         ),
-        (vec![rate("USD", "1"), rate("USD", "2")], "the rate from USD is given twice"),
+        (vec![rate("USD", "1"), rate("USD", "2")], "the rate from USD to EUR: from must be given once"),
         (
             vec![rate("USD", "1"), Rate { to: "CHF".parse().unwrap(), ..rate("JPY", "1") }],
-            "the rates must all lead to one currency, not to CHF and others",
+            "the rate from JPY to CHF: to must be EUR, for all rates lead to one currency",
         ),
     ] {
         bench.job.currency_rates = rates;

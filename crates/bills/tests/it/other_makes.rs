@@ -48,8 +48,8 @@ async fn a_store_of_another_make() {
     let disk = tempfile::tempdir().unwrap();
     let staged = Staged::new(LARGE);
     for file in ["bill.csv", "statement.json", "bill.csv"] {
-        bills.put_private("1/ledgers/1.csv", &staged.file(file)).await.unwrap();
-        bills.fetch_private("1/ledgers/1.csv", &disk.path().join("ledger")).await.unwrap();
+        let key = bills.put_private("1/ledgers/1.csv", &staged.file(file)).await.unwrap();
+        bills.fetch_private(&key, &disk.path().join("ledger")).await.unwrap();
         assert!(std::fs::read(disk.path().join("ledger")).unwrap() == files(LARGE)[file], "{file}");
     }
     let allowed = Allowed { folder: None, max_bytes: 1 << 30, settings };

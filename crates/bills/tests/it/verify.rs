@@ -87,6 +87,40 @@ async fn a_currency_of_its_own_has_files_of_its_own() {
     assert_eq!(faults(both).await, ["bill.csv, bill.focus.csv and statement.json in EUR are not all there"]);
 }
 
+/// A manifest names files, and leads nowhere else: not in verifying, and not in fetching, which writes what it reads.
+#[tokio::test]
+async fn a_manifest_leads_out_of_no_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let bills = open(folder.path());
+    bills.publish(&october(), Staged::new(SMALL).path(), &head()).await.unwrap();
+    let manifest = folder.path().join("acme/2026-10/3947/v1/manifest.json");
+    let text = fs::read_to_string(&manifest).unwrap();
+    fs::write(folder.path().join("acme/2026-10/3947/statement.html"), "x").unwrap();
+    for name in [
+        "../statement.html",
+        "/etc/hostname",
+        "a/../statement.html",
+        "..",
+        "",
+        "a\\b",
+        ".hidden",
+        "manifest.json",
+    ] {
+        let changed = text.replace("\"statement.html\"", &serde_json::to_string(name).unwrap());
+        assert_ne!(changed, text);
+        fs::write(&manifest, changed).unwrap();
+        let report = bills.verify("").await.unwrap();
+        let says = format!("names {name:?}, which is no name of a bill's file");
+        assert!(report.bills[0].faults[0].contains(&says), "{report:?}");
+        let to = tempfile::tempdir().unwrap();
+        let error = bills.fetch(&october(), 1, &to.path().join("in")).await.unwrap_err();
+        assert!(error.to_string().contains(&says), "{error}");
+        assert_eq!(fs::read_dir(to.path()).unwrap().count(), 0);
+    }
+    fs::write(&manifest, text).unwrap();
+    assert!(bills.verify("").await.unwrap().is_good());
+}
+
 /// Published in a folder and in an S3, then changed behind everybody's back.
 #[tokio::test]
 async fn what_was_changed_is_found() {

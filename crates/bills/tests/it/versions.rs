@@ -252,15 +252,39 @@ async fn what_is_the_partners_alone_lies_beside_the_bills() {
         let root = place.ancestors().nth(3).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+        let mut keys = Vec::new();
         for bytes in [vec![1; 100], vec![2; 9 << 20], vec![3; 50]] {
             std::fs::write(&from, &bytes).unwrap();
-            for _ in 0..2 {
-                bills.put_private("7/ledgers/3947.csv", &from).await.unwrap();
+            let key = bills.put_private("7/ledgers/3947.csv", &from).await.unwrap();
+            let kept = root.join("_runs").join(&key);
+            // Once more, and over what is not what it should be.
+            for damaged in [None, Some(vec![9; bytes.len()]), Some(bytes[1..].to_vec())] {
+                if let Some(damaged) = damaged {
+                    std::fs::remove_file(&kept).unwrap();
+                    std::fs::write(&kept, damaged).unwrap();
+                    let error = bills.fetch_private(&key, &to).await.unwrap_err();
+                    assert!(kind(&error) == "Corrupt" && error.to_string().contains(&key), "{error}");
+                    let faults = bills.verify("").await.unwrap().ledgers.faults;
+                    assert_eq!(faults, [format!("_runs/{key}: is not what its name says (SHA-256)")]);
+                }
+                assert_eq!(bills.put_private("7/ledgers/3947.csv", &from).await.unwrap(), key);
+                bills.fetch_private(&key, &to).await.unwrap();
+                assert!(std::fs::read(&to).unwrap() == bytes);
             }
-            bills.fetch_private("7/ledgers/3947.csv", &to).await.unwrap();
-            assert!(std::fs::read(&to).unwrap() == bytes);
+            keys.push(format!("_runs/{key}"));
         }
-        assert_eq!(tree(root).into_keys().collect::<Vec<_>>(), ["_runs/7/ledgers/3947.csv"]);
+        keys.sort();
+        assert!(
+            keys.iter().all(|key| key.starts_with("_runs/7/ledgers/3947.") && key.ends_with(".csv")),
+            "{keys:?}"
+        );
+        assert_eq!(tree(root).into_keys().collect::<Vec<_>>(), keys);
+        // One of an earlier version.
+        std::fs::write(root.join("_runs/7/ledgers/3947-USD-v1.csv"), "old").unwrap();
+        bills.fetch_private("7/ledgers/3947-USD-v1.csv", &to).await.unwrap();
+        let report = bills.verify("").await.unwrap();
+        assert_eq!((report.ledgers.good, report.is_good()), (3, true));
+        assert_eq!(report.ledgers.unknown, ["_runs/7/ledgers/3947-USD-v1.csv"]);
         for key in ["../acme/x", "", "/x", "a//b", "a/./b"] {
             assert_eq!(kind(&bills.put_private(key, &from).await.unwrap_err()), "Invalid", "{key:?}");
             assert_eq!(kind(&bills.fetch_private(key, &to).await.unwrap_err()), "Invalid", "{key:?}");

@@ -96,7 +96,7 @@ pub(crate) struct Notes {
     pub(crate) heads: BTreeMap<(PartnerId, i64), Place>,
     /// How many customers more or less, by partner and block.
     pub(crate) blocks: BTreeMap<(PartnerId, i64), i64>,
-    /// Whether a partner has had bills. As it was when first asked: a run that ends beside this job comes after it.
+    /// Whether a run of bills has ended. As it was when first asked: one that ends beside this job comes after it.
     pub(crate) billed: BTreeMap<PartnerId, bool>,
     /// The last id of a kind, and whether it was given here. On SQLite, where there is one writer.
     ids: BTreeMap<&'static str, (i64, bool)>,

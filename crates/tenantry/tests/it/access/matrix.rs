@@ -106,6 +106,9 @@ const ROWS: &[Row] = &[
     Row("GET /v1/bill_runs/{id}/customers/{customer_id}/lines", Nothing, [401, 401, 200, 200, 200, 403, 403, 403, 403, 404]),
     Row("GET /v1/customer_statements",          Nothing,        [401, 401, 200, 200, 200, 200, 403, 403, 403, 200]),
     Row("GET /v1/customer_statements/{id}/files/{name}",        Nothing, [401, 401, 200, 200, 200, 200, 403, 403, 403, 404]),
+    // There are no corrections here.
+    Row("GET /v1/customer_statements/{id}/corrections/{billing_period}/{version}/files/{name}", Nothing,
+        [401, 401, 404, 404, 404, 404, 403, 403, 403, 404]),
 ];
 
 const TRIAL: &str = "2016-09-15T19:00:00Z";
@@ -239,6 +242,7 @@ impl Scene {
             let statements = billing::statements(&self.admin, "");
             let theirs = |statement: &&Value| own.is_none_or(|own| statement["customer_id"] == own);
             let id = statements.iter().find(theirs).unwrap()["id"].to_string();
+            let path = path.replace("{billing_period}", "2026-10").replace("{version}", "1");
             return path.replace("{id}", &id).replace("{name}", "bill.csv");
         }
         path = path.replace("{client_api_id}", "{id}");

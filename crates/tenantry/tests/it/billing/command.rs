@@ -6,7 +6,11 @@ use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Output, Stdio};
 
-on_both_engines!(a_command_says_what_is_wrong, a_command_that_was_killed_leaves_no_work_to_people);
+on_both_engines!(
+    a_command_says_what_is_wrong,
+    a_command_releases_and_finalises,
+    a_command_that_was_killed_leaves_no_work_to_people,
+);
 
 fn said(ran: &Output) -> (Option<i32>, String) {
     (ran.status.code(), String::from_utf8_lossy(&ran.stderr).into_owned())
@@ -35,12 +39,17 @@ fn a_command_says_what_is_wrong(engine: Engine) {
         (
             vec!["october.csv"],
             vec!["--rate", "EUR/USD=1", "--rate", "EUR/USD=2"],
-            "currency_rates[1].from must be another currency than to, and have one rate",
+            "currency_rates[1].from must be given once",
+        ),
+        (
+            vec!["october.csv"],
+            vec!["--rate", "EUR/USD=1", "--rate", "GBP/CHF=2"],
+            "currency_rates[1].to must be USD, for all rates lead to one currency",
         ),
         (
             vec!["october.csv"],
             vec!["--rate", "EUR/USD=0.1234567890123"],
-            "the rate from EUR to USD must be more than 0",
+            "currency_rates[0].rate must be more than 0",
         ),
     ] {
         let (code, said) = run(&files, &more);
@@ -70,6 +79,69 @@ fn a_command_says_what_is_wrong(engine: Engine) {
     );
     assert!(!said.lines().any(|line| line.starts_with(':')), "{said}");
     assert_eq!(super::total(&scene.statements("client_api_id=1")[0]), "3.00", "the other one is");
+}
+
+fn a_command_releases_and_finalises(engine: Engine) {
+    let scene = Scene::new(engine);
+    let [acme, dear, dearer] = ["acme", "dear", "dearer"].map(|name| scene.billed(name, name, 0.0));
+    // A folder that the server may read nothing from.
+    let place = scene.database.folder().join("own/october.csv");
+    std::fs::create_dir_all(place.parent().unwrap()).unwrap();
+    let lines = [line("acme", "a", "1"), line("dear", "a", "200"), line("dearer", "a", "300")];
+    std::fs::write(&place, super::usage(&lines)).unwrap();
+    let run = |args: &[&str]| said(&scene.server.run(args));
+    let (code, text) =
+        run(&["bill", "run", "--period", "2026-10", "--bill-max-amount", "100", "own/october.csv"]);
+    assert!(code == Some(1) && text.contains(&format!("customer {dear} is held back")), "{text}");
+    let shown = || -> Vec<_> {
+        let of = |s: &Value| (s["customer_id"].as_i64().unwrap(), s["status"].as_str().unwrap().to_owned());
+        scene.statements("").iter().map(of).collect()
+    };
+    let [estimated, as_final] = ["Estimated", "Final"].map(|status| move |id: i64| (id, status.to_owned()));
+    assert_eq!(shown(), [estimated(acme)]);
+
+    // The server would have to read the command's file: it says that it may not, and changes nothing.
+    let asked = scene.api.post("/v1/bill_runs/1/release", &json!({"customer_ids": [dear]}));
+    let failed = scene.end_of(asked.header("location"));
+    assert!(failed["errors"][0]["message"].as_str().unwrap().contains("october.csv"), "{failed}");
+    assert_eq!((failed["state"].as_str(), shown()), (Some("succeeded"), vec![estimated(acme)]));
+
+    let [dear_id, acme_id] = [dear, acme].map(|id| id.to_string());
+    for (args, expected) in [
+        (vec!["release", "1"], "--customer"),
+        (
+            vec!["release", "1", "--customer", &acme_id],
+            "customer_ids[0] must be the id of a customer whose bill",
+        ),
+        (vec!["release", "9", "--customer", &dear_id], "not found"),
+        (vec!["finalize", "9"], "not found"),
+    ] {
+        let (code, text) = run(&[&["bill"], &args[..]].concat());
+        assert!(code != Some(0) && text.to_lowercase().contains(expected), "{args:?}: {text}");
+    }
+    // One bill that cannot be written, and one that can.
+    let folder = scene.bills().join("bills/dear");
+    std::fs::write(&folder, "").unwrap();
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o400)).unwrap();
+    let (code, text) = run(&["bill", "release", "1", "--customer", &dear_id]);
+    assert!(code == Some(1) && text.contains("its bill cannot be written"), "{text}");
+    std::fs::remove_file(&folder).unwrap();
+    let (code, text) = run(&["bill", "release", "1", "--customer", &dear_id]);
+    assert_eq!((code, shown()), (Some(0), vec![estimated(acme), estimated(dear)]), "{text}");
+    let (code, text) = run(&["bill", "finalize", "1"]);
+    assert_eq!((code, shown()), (Some(0), vec![as_final(acme), as_final(dear)]), "{text}");
+    let (code, text) = run(&["bill", "finalize", "1"]);
+    assert_eq!(code, Some(0), "once more changes nothing: {text}");
+    let told: Vec<_> = scene.api.trail("action=bill_run.").iter().map(|e| e["action"].clone()).collect();
+    assert!(
+        told.contains(&json!("bill_run.release")) && told.contains(&json!("bill_run.finalize")),
+        "{told:?}"
+    );
+
+    // What has changed meanwhile is not released.
+    std::fs::write(&place, super::usage(&lines[..2])).unwrap();
+    let (code, text) = run(&["bill", "release", "1", "--customer", &dearer.to_string()]);
+    assert!(code == Some(1) && text.contains("is not what it was when this run was made"), "{text}");
 }
 
 fn a_command_that_was_killed_leaves_no_work_to_people(engine: Engine) {

@@ -9,7 +9,11 @@ on_both_engines!(
     what_is_final_is_billed_to_nobody_else,
     a_correction_waits_for_somebody_to_bill,
     an_exchanged_folder_loses_no_correction,
-    only_the_last_run_of_a_month_is_finalised
+    only_the_last_run_of_a_month_is_finalised,
+    an_invoice_belongs_to_one_month,
+    what_was_released_once_is_not_asked_again,
+    a_correction_can_be_downloaded,
+    a_ledger_that_was_cut_short_is_not_trusted,
 );
 
 fn november(total: &'static str) -> Usage<'static> {
@@ -232,4 +236,172 @@ fn only_the_last_run_of_a_month_is_finalised(engine: Engine) {
     assert_eq!(finalize(&json!({"id": 999})).status, 404);
     assert_eq!(scene.finalize(&last)["state"], "succeeded");
     assert_eq!(shown(&scene, "2026-10"), ["Final 10.00"]);
+}
+
+fn an_invoice_belongs_to_one_month(engine: Engine) {
+    let scene = Scene::new(engine);
+    scene.billed("Acme", "acme", 0.0);
+    let month = |day: &'static str| Usage { day, ..line("acme", "a", "10") };
+    let (october, november) = (month("2026-10-07"), month("2026-11-07"));
+    let source = |name: &str, lines: &[Usage<'_>]| scene.invoice(name, lines);
+    let [first, other] = [("october.csv", october), ("november.csv", november)].map(|(n, l)| source(n, &[l]));
+    let both = source("both.csv", &[october, november]);
+    let said = |run: &Value| run["errors"][0]["message"].as_str().unwrap_or_default().to_owned();
+    let refused = "the invoice G012345678 is billed and final in 2026-10: run its files as that month";
+
+    // As long as nothing is final, an estimate may be one of the wrong month.
+    let mistaken = scene.run("2026-11", &[&first], &json!({}));
+    let right = scene.run("2026-10", &[&first], &json!({}));
+    assert_eq!((&mistaken["state"], &right["state"]), (&json!("succeeded"), &json!("succeeded")));
+    scene.finalize(&right);
+    let frozen = (tree(&scene.bills()), scene.statements(""));
+    let finalize = format!("/v1/bill_runs/{}/finalize", mistaken["id"]);
+    let answer = scene.api.call("POST", &finalize).send();
+    assert!(answer.status == 409 && answer.text().contains(refused), "{}", answer.text());
+
+    for (period, source, invoice, expected) in [
+        ("2026-11", &first, None, refused),
+        ("2026-11", &both, None, refused),
+        ("2026-11", &both, Some("g012345678"), refused),
+        ("2026-12", &first, None, refused),
+        ("2026-10", &first, None, ""),
+    ] {
+        let run = scene.run(period, &[source], &json!({ "invoice_id": invoice }));
+        assert_eq!(said(&run), expected, "{period} {source} {invoice:?}: {run}");
+        assert_eq!(frozen, (tree(&scene.bills()), scene.statements("")), "{period} {source} {invoice:?}");
+    }
+    // The other invoice of the same files may be billed, and its own month.
+    let run = scene.run("2026-11", &[&both], &json!({"invoice_id": "G02026-11", "finalize": true}));
+    assert_eq!(shown(&scene, "2026-11"), ["Final 10.00"], "{run}");
+    assert_eq!(said(&scene.run("2026-11", &[&other], &json!({}))), "");
+    let run = scene.run("2026-10", &[&both], &json!({}));
+    assert_eq!(
+        said(&run),
+        "the invoice G02026-11 is billed and final in 2026-11: run its files as that month"
+    );
+    // What came in late belongs to the month whose correction it is.
+    let note = super::usage(&[month("2026-10-08")]).replace("G012345678", "G0-note");
+    let note = scene.write("note.csv", note.as_bytes());
+    let run = scene.run("2026-10", &[&note], &json!({}));
+    assert_eq!((&run["customers"][0]["lines"], said(&run)), (&json!(1), String::new()), "{run}");
+    let refused = "the invoice G0-note is billed and final in 2026-10: run its files as that month";
+    assert_eq!(said(&scene.run("2026-12", &[&note], &json!({}))), refused);
+    // Without a number nobody can tell.
+    let nameless = super::usage(&[october]).replace("G012345678", "");
+    let nameless = scene.write("nameless.csv", nameless.as_bytes());
+    let run = scene.run("2026-12", &[&nameless], &json!({}));
+    assert_eq!((&run["state"], said(&run)), (&json!("succeeded"), String::new()), "{run}");
+}
+
+fn what_was_released_once_is_not_asked_again(engine: Engine) {
+    let scene = Scene::new(engine);
+    let acme = scene.billed("Acme", "acme", 0.0);
+    let run = |costs: &[&str], more: &Value| {
+        let lines: Vec<_> = costs.iter().map(|cost| line("acme", "a", cost)).collect();
+        let source = scene.invoice("october.csv", &lines);
+        scene.run("2026-10", &[&source], more)
+    };
+    let bill = |run: &Value| {
+        let bill = &run["customers"][0];
+        (bill["held_back"].as_array().unwrap().len(), bill["charge"].as_str().unwrap().to_owned())
+    };
+    let mut bills = vec![bill(&run(&["8", "4", "2"], &json!({"finalize": true})))];
+    let held = run(&["8", "5", "2"], &json!({}));
+    bills.push(bill(&held));
+    let release = format!("/v1/bill_runs/{}/release", held["id"]);
+    let released = scene.api.post(&release, &json!({"customer_ids": [acme]}));
+    bills.push(bill(&scene.end_of(released.header("location"))));
+    for costs in ["8 5 2 1", "8 5 1 3", "8 5 4 1 3", "8 4 2 7", "8 5 4 2 1 7"] {
+        bills.push(bill(&run(&costs.split(' ').collect::<Vec<_>>(), &json!({}))));
+    }
+    let expected = [(0, "14"), (1, "5"), (0, "5"), (0, "1"), (1, "3"), (1, "3"), (1, "7"), (0, "7")];
+    assert_eq!(bills, expected.map(|(held, charge)| (held, charge.to_owned())));
+}
+
+fn a_correction_can_be_downloaded(engine: Engine) {
+    let scene = Scene::new(engine);
+    let [acme, beta] = ["acme", "beta"].map(|name| scene.billed(name, name, 30.0));
+    let october = [line("acme", "a", "7"), line("beta", "a", "7")];
+    let first = scene.invoice("october.csv", &october);
+    scene.run("2026-10", &[&first], &json!({"finalize": true}));
+    let late = scene.invoice("late.csv", &[&october[..], &[line("acme", "late", "1.4")]].concat());
+    scene.run("2026-10", &[&late], &json!({}));
+    let shown = |api: &crate::support::Api| super::statements(api, &format!("client_api_id={acme}"));
+    assert!(shown(&scene.api).iter().all(|statement| statement["corrections"].is_null()), "on none yet");
+    let next = scene.invoice("november.csv", &[november("70"), Usage { tenant: "beta", ..november("7") }]);
+    scene.run("2026-11", &[&next], &json!({}));
+    let [own, other] = [acme, beta].map(|id| scene.api.user_of(id).1);
+    let statements = shown(&own);
+    let carrier = statements.iter().find(|s| s["billing_period"] == "2026-11").unwrap();
+    let names = ["bill.csv", "bill.focus.csv", "statement.html", "statement.json"];
+    assert_eq!(
+        carrier["corrections"],
+        json!([{"billing_period": "2026-10", "version": 2, "amount": 2.00, "files": names}]),
+        "{carrier}"
+    );
+    let place = |statement: &Value, period: &str, version: u32, name: &str| {
+        format!("/v1/customer_statements/{}/corrections/{period}/{version}/files/{name}", statement["id"])
+    };
+    for name in names {
+        let path = place(carrier, "2026-10", 2, name);
+        let [partner, own, other] = [&scene.api, &own, &other].map(|api| api.get(&path));
+        assert_eq!([partner.status, own.status, other.status], [200, 200, 404], "{name}");
+        assert_eq!(partner.text(), own.text());
+        assert!(!own.text().contains("1.4"), "{name} gives the cost away: {}", own.text());
+        assert!(name != "bill.csv" || own.text().contains("late"), "{}", own.text());
+    }
+    let of_october = statements.iter().find(|s| s["billing_period"] == "2026-10").unwrap();
+    for path in [
+        place(carrier, "2026-10", 1, "bill.csv"),
+        place(carrier, "2026-10", 3, "bill.csv"),
+        place(carrier, "2026-11", 1, "bill.csv"),
+        place(of_october, "2026-10", 2, "bill.csv"),
+        place(carrier, "2026-10", 2, "ledger.csv"),
+        place(carrier, "2026-10", 2, "..%2Fv1%2Fbill.csv"),
+        place(carrier, "2026-10", 2, "..%2F..%2F..%2F..%2F_runs"),
+        place(&json!({"id": 999}), "2026-10", 2, "bill.csv"),
+    ] {
+        for api in [&scene.api, &own] {
+            assert_eq!(api.get(&path).status, 404, "{path}");
+        }
+    }
+}
+
+fn a_ledger_that_was_cut_short_is_not_trusted(engine: Engine) {
+    let scene = Scene::new(engine);
+    let acme = scene.billed("Acme", "acme", 0.0);
+    let october = [line("acme", "a", "10"), line("acme", "b", "5")];
+    let first = scene.invoice("october.csv", &october);
+    let run = scene.run("2026-10", &[&first], &json!({"finalize": true}));
+    let ledger = run["customers"][0]["ledger"].as_str().unwrap().to_owned();
+    let (place, published) = (scene.bills().join(&ledger), tree(&scene.bills()));
+    let whole = std::fs::read(&place).unwrap();
+    let verify = || {
+        let ran = scene.server.run_without_database(&["bill", "verify"]);
+        (ran.status.success(), String::from_utf8(ran.stdout).unwrap())
+    };
+    let explained = format!("/v1/bill_runs/{}/customers/{acme}/lines?explain=true", run["id"]);
+    assert_eq!((verify().0, scene.api.get(&explained).status), (true, 200));
+    let second = whole.iter().enumerate().filter(|(_, byte)| **byte == b'\n').nth(1).unwrap().0 + 1;
+    for bytes in [&whole[..second], &[&whole[..whole.len() - 2], &b"X\n"[..]].concat()] {
+        std::fs::write(&place, bytes).unwrap();
+        let (good, said) = verify();
+        assert!(!good && said.contains(&format!("{ledger}: is not what its name says")), "{said}");
+        let failed = scene.run("2026-10", &[&first], &json!({}));
+        let why = failed["errors"][0]["message"].as_str().unwrap();
+        assert!(failed["state"] == "failed" && why.contains(&ledger), "{failed}");
+    }
+    std::fs::remove_file(&place).unwrap();
+    assert_eq!(scene.run("2026-10", &[&first], &json!({}))["state"], "failed");
+    std::fs::write(&place, &whole).unwrap();
+    assert_eq!(tree(&scene.bills()), published, "nothing has changed");
+    assert_eq!(scene.run("2026-10", &[&first], &json!({}))["customers"][0]["lines"], 0);
+
+    // One of an earlier version has no digest: it is told of, and used.
+    let old = format!("{}/ledgers/{acme}-USD-v1.csv", run["id"]);
+    std::fs::rename(&place, scene.bills().join("_runs").join(&old)).unwrap();
+    scene.database.execute(&format!("UPDATE statements SET ledger = '{old}'"));
+    let (good, said) = verify();
+    assert!(good && said.contains(&format!("_runs/{old}  is of an earlier version")), "{said}");
+    assert_eq!(scene.run("2026-10", &[&first], &json!({}))["customers"][0]["lines"], 0);
 }

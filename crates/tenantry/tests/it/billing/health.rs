@@ -5,7 +5,7 @@ use crate::support::{ABSENT, Engine, customer, on_both_engines};
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
 
-on_both_engines!(customers_tell_how_their_billing_stands);
+on_both_engines!(customers_tell_how_their_billing_stands, what_was_left_out_is_told_until_it_is_billed);
 
 fn customers_tell_how_their_billing_stands(engine: Engine) {
     let scene = Scene::new(engine);
@@ -69,4 +69,51 @@ fn customers_tell_how_their_billing_stands(engine: Engine) {
     scene.run("2026-10", &[&source], &json!({}));
     assert_eq!([told(blocked), told(idle)], [healthy.clone(), healthy]);
     assert_eq!(scene.statements("").len(), 2);
+}
+
+fn what_was_left_out_is_told_until_it_is_billed(engine: Engine) {
+    let scene = Scene::new(engine);
+    let [acme, beta] = ["acme", "beta"].map(|name| scene.billed(name, name, 0.0));
+    let off = scene.api.create(&customer(&json!({"name": "off"})))["id"].as_i64().unwrap();
+    let reasons = || {
+        [acme, beta, off].map(|id| {
+            let told = scene.api.get(&format!("/v2/customers/{id}")).json()["billing_configuration"].clone();
+            assert_eq!(told["status"] == "Healthy", told["reason"] == "", "{told}");
+            told["reason"].as_str().unwrap_or("none").to_owned()
+        })
+    };
+    let all_well = ["", "", ""].map(str::to_owned);
+    let failed = |period: &str, run: &Value| {
+        let why = format!("the last run of {period} failed (run {})", run["id"]);
+        [why.clone(), why, String::new()]
+    };
+    assert_eq!(reasons(), ["none", "none", "none"]);
+
+    // A file that is none, in the first month there is, and in the next; until a run of that month succeeds.
+    let broken = scene.write("broken.csv", b"Name,Age\n");
+    let good = scene.invoice("october.csv", &[line("acme", "a", "1"), line("beta", "a", "2")]);
+    let october = scene.run("2026-10", &[&broken], &json!({}));
+    assert_eq!(reasons(), failed("2026-10", &october));
+    let november = scene.run("2026-11", &[&broken], &json!({}));
+    assert_eq!(reasons(), failed("2026-11", &november));
+    let billed = scene.run("2026-10", &[&good], &json!({}));
+    assert_eq!(reasons(), failed("2026-11", &november));
+    scene.run("2026-11", &[&good], &json!({}));
+    assert_eq!(reasons(), all_well);
+    let again = scene.run("2026-10", &[&broken], &json!({}));
+    assert_eq!(reasons(), failed("2026-10", &again));
+    let billed_again = scene.run("2026-10", &[&good], &json!({}));
+    assert_eq!((reasons(), &billed_again["totals"]), (all_well.clone(), &billed["totals"]));
+
+    // One of two that cannot be made final.
+    let path = scene.bills().join(format!("bills/beta/2026-10/{beta}/v1/bill.csv"));
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    scene.finalize(&billed_again);
+    assert_eq!(reasons(), ["", "its final bill of 2026-10 could not be written", ""].map(str::to_owned));
+    let (_, user) = scene.api.user_of(beta);
+    assert!(!user.get(&format!("/v2/customers/{beta}")).text().contains("/v1/bill.csv"));
+    std::fs::write(&path, bytes).unwrap();
+    scene.finalize(&billed_again);
+    assert_eq!(reasons(), all_well);
 }

@@ -149,7 +149,9 @@ pub(crate) fn usage(lines: &[Usage<'_>]) -> String {
         let value = |column: &str| match column {
             "CustomerId" => (*tenant).to_owned(),
             "CustomerName" => format!("Tenant {tenant}"),
-            "InvoiceNumber" => "G012345678".to_owned(),
+            // An invoice belongs to one month.
+            "InvoiceNumber" if day.starts_with("2026-10") => "G012345678".to_owned(),
+            "InvoiceNumber" => format!("G0{}", &day[..7]),
             "PartnerName" => "Contoso Partners".to_owned(),
             "SubscriptionId" => format!("sub-{tenant}"),
             "UsageDate" | "ChargeStartDate" | "ChargeEndDate" | "PCToBCExchangeRateDate" => (*day).to_owned(),

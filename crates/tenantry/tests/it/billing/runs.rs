@@ -159,6 +159,14 @@ fn everything_wrong_with_a_request_is_answered_at_once(engine: Engine) {
             "/currency_rates/0/rate invalid, /currency_rates/0/from conflict, /currency_rates/1/from invalid, \
           /currency_rates/1/to required, /currency_rates/1/rate required, /currency_rates/2 wrong_type",
         ),
+        (
+            json!({"currency_rates": [
+                {"from": "EUR", "to": "USD", "rate": "1.1"}, {"from": "EUR", "to": "USD", "rate": "1.2"},
+                {"from": "JPY", "to": "CHF", "rate": "0.1234567890123"}, {"from": "GBP", "to": "USD", "rate": 1e9},
+            ]}),
+            "/currency_rates/1/from conflict, /currency_rates/2/rate invalid, /currency_rates/2/to conflict, \
+          /currency_rates/3/rate invalid",
+        ),
     ] {
         let mut body = good.clone();
         crate::support::patched(&mut body, &change);
@@ -169,7 +177,7 @@ fn everything_wrong_with_a_request_is_answered_at_once(engine: Engine) {
             if said == (422, expected.to_owned()) { Ok(()) } else { Err(format!("{said:?}")) },
         );
     }
-    failures.done(8);
+    failures.done(9);
     let mut unknown = good;
     unknown["source"] = json!([]);
     let strict =

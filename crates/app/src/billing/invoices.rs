@@ -1,0 +1,52 @@
+//! Which month an invoice belongs to: the one in which it is billed and final. Known from the reports of the runs that have
+//! final bills: a run that was told an invoice has billed that one alone.
+
+use super::plan::parsed;
+use crate::Error;
+use ::billing::BilledInvoice;
+use domain::PartnerId;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use store::{Tx, bill_runs};
+
+/// The invoices that a run's report has.
+fn numbers(report: &Value) -> impl Iterator<Item = &str> {
+    let several = report["invoice_ids"].as_array().into_iter().flatten();
+    several.chain([&report["invoice_id"]]).filter_map(Value::as_str)
+}
+
+/// The invoices that final bills of other months are made of, and none of this one.
+pub(super) async fn of_other_months(
+    tx: &mut Tx,
+    partner: PartnerId,
+    period: &str,
+) -> Result<Vec<BilledInvoice>, Error> {
+    let mut found: BTreeMap<String, BilledInvoice> = BTreeMap::new();
+    let mut ours = Vec::new();
+    for (month, summary) in bill_runs::with_final_bills(tx, partner).await? {
+        let report: Value = serde_json::from_str(&summary).unwrap_or_default();
+        for number in numbers(&report) {
+            if month == period {
+                ours.push(number.to_ascii_lowercase());
+            } else {
+                let invoice = BilledInvoice { number: number.to_owned(), period: parsed(&month)? };
+                found.insert(number.to_ascii_lowercase(), invoice);
+            }
+        }
+    }
+    found.retain(|number, _| !ours.contains(number));
+    Ok(found.into_values().collect())
+}
+
+/// What speaks against making bills of this report final in this month.
+pub(super) async fn refusals(
+    tx: &mut Tx,
+    partner: PartnerId,
+    period: &str,
+    report: &Value,
+) -> Result<Vec<String>, Error> {
+    let others = of_other_months(tx, partner, period).await?;
+    let is_its =
+        |invoice: &&BilledInvoice| numbers(report).any(|id| id.eq_ignore_ascii_case(&invoice.number));
+    Ok(others.iter().filter(is_its).map(BilledInvoice::refusal).collect())
+}

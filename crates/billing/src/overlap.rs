@@ -1,0 +1,145 @@
+//! Lines that are in more than one file. A file that was saved anew, with other line ends, in another order of columns or as
+//! JSON, looks like another one; its lines say who they are.
+
+use crate::failure::{Failure, Fault};
+use crate::job::Input;
+use crate::row::KEY;
+use crate::source::{Member, fault};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How many lines each two have in common, by their numbers.
+type Common = BTreeMap<(usize, usize), u64>;
+
+/// What one thread has seen of the lines that are billed. Those that are alike are seen by one thread, one after the other.
+pub(crate) struct Overlap<'a> {
+    /// Empty where there is nothing to compare.
+    members: &'a [Member],
+    last: [u8; KEY],
+    /// How often the last line is in each member.
+    alike: Vec<(usize, u64)>,
+    /// Lines of each member.
+    lines: Vec<u64>,
+    of_members: Common,
+    of_sources: Common,
+}
+
+impl<'a> Overlap<'a> {
+    pub(crate) fn of(members: &'a [Member]) -> Self {
+        // A row has no room for more numbers.
+        let can_tell = members.len() > 1 && members.len() <= usize::from(u16::MAX);
+        Overlap {
+            members: if can_tell { members } else { &[] },
+            last: [0; KEY],
+            alike: Vec::new(),
+            lines: vec![0; members.len()],
+            of_members: Common::new(),
+            of_sources: Common::new(),
+        }
+    }
+
+    /// Takes note of a line of a member.
+    pub(crate) fn see(&mut self, key: [u8; KEY], member: u16) {
+        let member = usize::from(member);
+        if self.members.is_empty() {
+            return;
+        }
+        self.lines[member] += 1;
+        if self.last != key {
+            self.count();
+            self.last = key;
+        }
+        match self.alike.iter_mut().find(|(known, _)| *known == member) {
+            Some((_, count)) => *count += 1,
+            None => self.alike.push((member, 1)),
+        }
+    }
+
+    /// Adds up what was alike.
+    fn count(&mut self) {
+        if self.alike.len() > 1 {
+            count(&self.alike, &mut self.of_members);
+            let mut of_sources: BTreeMap<usize, u64> = BTreeMap::new();
+            for (member, count) in &self.alike {
+                *of_sources.entry(self.members[*member].source).or_default() += count;
+            }
+            count(&of_sources.into_iter().collect::<Vec<_>>(), &mut self.of_sources);
+        }
+        self.alike.clear();
+    }
+
+    /// What is to be said of lines that are in two files, when all threads have seen theirs.
+    ///
+    /// # Errors
+    /// Sources all of whose lines are in another one too, and files of archives likewise. The parts of an export are as
+    /// Microsoft cut it, and are not compared.
+    pub(crate) fn judge(
+        members: &'a [Member],
+        inputs: &[Input],
+        threads: impl Iterator<Item = Overlap<'a>>,
+    ) -> Result<Vec<Fault>, Failure> {
+        let mut all = Overlap::of(members);
+        for mut thread in threads {
+            thread.count();
+            all.lines.iter_mut().zip(&thread.lines).for_each(|(sum, lines)| *sum += lines);
+            for (sum, common) in
+                [(&mut all.of_members, thread.of_members), (&mut all.of_sources, thread.of_sources)]
+            {
+                common.into_iter().for_each(|(pair, lines)| *sum.entry(pair).or_default() += lines);
+            }
+        }
+        let mut of_sources = vec![0; inputs.len()];
+        members.iter().zip(&all.lines).for_each(|(member, lines)| of_sources[member.source] += lines);
+
+        let (mut warnings, mut refused, mut compared) = (Vec::new(), Vec::new(), BTreeSet::new());
+        let mut refuse = |within: &str, other: &str, lines: u64| {
+            let message = format!(
+                "all its {lines} lines that are billed are in {other} too, and would be billed twice: leave one of the \
+                 two out; if Microsoft charges both, put the lines into one file"
+            );
+            refused.push(fault(within, message));
+        };
+        for (pair, common) in &all.of_sources {
+            if let Some((within, other)) = within(&of_sources, *pair, *common) {
+                refuse(&inputs[within].name, &inputs[other].name, *common);
+                compared.insert(*pair);
+            }
+        }
+        for (pair, common) in &all.of_members {
+            let (first, second) = (&members[pair.0], &members[pair.1]);
+            match within(&all.lines, *pair, *common) {
+                _ if compared.contains(&(first.source, second.source)) => {}
+                Some((within, other)) if !first.is_part && !second.is_part => {
+                    refuse(&members[within].name, &members[other].name, *common);
+                }
+                _ => {
+                    let message = format!(
+                        "has {common} lines that are in {} too: if they are the same, they are billed twice",
+                        first.name
+                    );
+                    warnings.push(fault(&second.name, message));
+                }
+            }
+        }
+        refused.truncate(Failure::LIMIT);
+        warnings.truncate(Failure::LIMIT);
+        if refused.is_empty() { Ok(warnings) } else { Err(Failure::Faults(refused)) }
+    }
+}
+
+/// Adds what each two have in common of lines that are alike.
+fn count(alike: &[(usize, u64)], common: &mut Common) {
+    for (i, (one, count)) in alike.iter().enumerate() {
+        for (other, others) in &alike[..i] {
+            *common.entry((*one.min(other), *one.max(other))).or_default() += count.min(others);
+        }
+    }
+}
+
+/// Of two, the one that has no line of its own, and the other.
+fn within(lines: &[u64], (first, second): (usize, usize), common: u64) -> Option<(usize, usize)> {
+    match common {
+        all if all == lines[second] => Some((second, first)),
+        all if all == lines[first] => Some((first, second)),
+        _ => None,
+    }
+}
