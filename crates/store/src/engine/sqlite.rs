@@ -23,7 +23,7 @@ const QUEUE: usize = 1024;
 const READERS: usize = 8;
 /// As many pages in the log are brought into the database file in the background. The longer that waits, the more of them
 /// are the same page again, which is then written once.
-pub(super) const CHECKPOINT: i64 = 4000;
+pub(super) const CHECKPOINT: i64 = 3000;
 /// `application_id` of backups: "TNTY".
 pub(crate) const BACKUP: u32 = 0x544e_5459;
 /// Versions before it can lose commits when two connections write and checkpoint at once.
@@ -281,9 +281,10 @@ pub(crate) fn connect(path: &str, access: Access) -> Result<Connection, Error> {
             conn.execute_batch(
                 "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864;",
             )?;
-            // The log is measured in pages. As a rule the checkpointer has emptied it long before; where it cannot keep up,
-            // the writer does it. The cache (64 MB at most) is for the indexes in no order: names, external ids, keys.
-            conn.execute_batch("PRAGMA wal_autocheckpoint = 8000; PRAGMA cache_size = -64000")?;
+            // The log is measured in pages. As a rule the checkpointer has emptied it long before; under load, where there is
+            // always one more, the writer does the rest when 48 MB are full, and begins anew. Callers wait for that, so it is
+            // seldom. The cache (64 MB at most) is for the indexes in no order: names, external ids, keys.
+            conn.execute_batch("PRAGMA wal_autocheckpoint = 12000; PRAGMA cache_size = -64000")?;
             let durability = Durability::of(&conn)?;
             if !durability.is_safe() && !options.allow_unsafe {
                 return Err(Error::Unfit(format!(
