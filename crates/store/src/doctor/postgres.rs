@@ -140,7 +140,7 @@ async fn wall(tx: &mut Tx, facts: &Facts, report: &mut Report) -> Result<(), Err
                    AND (c.relname = 'partners' OR EXISTS (SELECT FROM pg_attribute a
                        WHERE a.attrelid = c.oid AND a.attname = 'partner_id' AND NOT a.attisdropped))
                    AND NOT (c.relrowsecurity AND c.relforcerowsecurity
-                       AND EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'one_partner'))";
+                       AND EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'own_partner'))";
     let open = tx.all(sql, args![], |row| row.next::<String>()).await?;
     let name = "row level security";
     if !open.is_empty() {

@@ -123,7 +123,7 @@ async fn every_table_that_has_a_partner_is_behind_the_wall() {
     Db::open(&url).await.unwrap();
     let mut tx = Tx::snapshot(&url).await.unwrap();
     let open = "SELECT tablename::text FROM pg_tables t WHERE schemaname = 'public' AND NOT EXISTS (
-                    SELECT FROM pg_policies p WHERE p.tablename = t.tablename AND p.policyname = 'one_partner')
+                    SELECT FROM pg_policies p WHERE p.tablename = t.tablename AND p.policyname = 'own_partner')
                 ORDER BY tablename";
     assert_eq!(texts(&mut tx, open).await, ["schema_migrations", "secret_check"]);
     let unforced =

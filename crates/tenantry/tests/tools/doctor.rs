@@ -113,7 +113,7 @@ fn each_fault_has_its_check_and_its_exit_status() {
         (
             "a policy gone",
             Engine::Postgres,
-            |d| sql(&d.url, "DROP POLICY one_partner ON users"),
+            |d| sql(&d.url, "DROP POLICY own_partner ON users"),
             "row level security",
             "problem",
             "users",
