@@ -167,6 +167,32 @@ impl Plan {
         Ok(Plan { issuer, customers, pending, rules, options: options.clone() })
     }
 
+    /// Leave out corrections that a statement has got since the plan was noted: one of another month, or a final one of this.
+    async fn without_carried(mut self, tx: &mut Tx, partner: PartnerId, period: &str) -> Result<Self, Error> {
+        let finals = statements::Filter {
+            billing_period: Some(period.to_owned()),
+            status: Some(statements::Status::Final),
+            ..statements::Filter::default()
+        };
+        let finals = statements::list(tx, partner, &finals, 0, i64::MAX).await?.0;
+        let finals: BTreeSet<i64> = finals.iter().map(|statement| statement.bill.customer.0).collect();
+        let elsewhere: BTreeSet<(i64, String, i64, String)> = statements::corrections(tx, partner, None)
+            .await?
+            .into_iter()
+            .filter(|correction| correction.carried_by.as_ref().is_some_and(|carrier| carrier != period))
+            .map(|statements::Correction { bill, .. }| {
+                (bill.customer.0, bill.billing_period, bill.version, bill.currency)
+            })
+            .collect();
+        for Planned { id, corrections, .. } in &mut self.customers {
+            corrections.retain(|one| {
+                let place = (*id, one.billing_period.clone(), one.version, one.currency.clone());
+                !finals.contains(id) && !elsewhere.contains(&place)
+            });
+        }
+        Ok(self)
+    }
+
     /// The engine's customers.
     pub(super) fn billed_customers(&self, released: &BTreeSet<i64>) -> Result<Vec<BilledCustomer>, Error> {
         let customers = self.customers.iter().map(|planned| {
@@ -222,7 +248,8 @@ impl App {
             .write(partner, input, |(partner, id, request, options), tx| {
                 Box::pin(async move {
                     if let Some(noted) = bill_runs::plan(tx, *partner, *id).await? {
-                        return serde_json::from_str(&noted).map_err(internal);
+                        let plan: Plan = serde_json::from_str(&noted).map_err(internal)?;
+                        return plan.without_carried(tx, *partner, &request.billing_period).await;
                     }
                     let plan = Plan::make(tx, *partner, request, options).await?;
                     let text = serde_json::to_string(&plan).map_err(internal)?;

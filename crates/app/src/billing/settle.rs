@@ -191,8 +191,14 @@ async fn succeed(
         statements::acknowledge(tx, partner, period, CustomerId(*customer), &lines).await?;
     }
     let billed: BTreeSet<i64> = published.iter().filter(|b| !b.is_correction).map(|b| b.customer.0).collect();
+    let of_month = Filter { billing_period: Some(period.clone()), ..Filter::default() };
+    let standing = statements::list(tx, partner, &of_month, 0, i64::MAX).await?.0;
+    let standing: BTreeSet<i64> = standing.iter().map(|statement| statement.bill.customer.0).collect();
     for (customer, correction) in carried {
         let is_on_it = billed.contains(customer);
+        if !is_on_it && standing.contains(customer) {
+            continue; // a statement of before stays, and with it what it carries
+        }
         let place = Bill {
             customer: CustomerId(*customer),
             billing_period: correction.billing_period.clone(),

@@ -12,6 +12,8 @@ on_both_engines!(
     only_the_last_run_of_a_month_is_finalised,
     an_invoice_belongs_to_one_month,
     what_was_released_once_is_not_asked_again,
+    a_release_bills_no_correction_again,
+    a_bill_that_is_held_back_keeps_its_correction,
     a_correction_can_be_downloaded,
     a_ledger_that_was_cut_short_is_not_trusted,
 );
@@ -316,6 +318,63 @@ fn what_was_released_once_is_not_asked_again(engine: Engine) {
     }
     let expected = [(0, "14"), (1, "5"), (0, "5"), (0, "1"), (1, "3"), (1, "3"), (1, "7"), (0, "7")];
     assert_eq!(bills, expected.map(|(held, charge)| (held, charge.to_owned())));
+}
+
+/// Acme's October is final with 100, and was corrected by 20.
+fn corrected(engine: Engine) -> (Scene, i64) {
+    let scene = Scene::with(engine, &["--bill-max-amount", "1000"]);
+    let acme = scene.billed("Acme", "acme", 0.0);
+    let october = [line("acme", "a", "100")];
+    scene.run("2026-10", &[&scene.invoice("october.csv", &october)], &json!({"finalize": true}));
+    let late = [&october[..], &[line("acme", "late", "20")]].concat();
+    scene.run("2026-10", &[&scene.invoice("late.csv", &late)], &json!({}));
+    (scene, acme)
+}
+
+fn release(scene: &Scene, run: &Value, customer: i64) -> Value {
+    let path = format!("/v1/bill_runs/{}/release", run["id"]);
+    let released = scene.api.post(&path, &json!({"customer_ids": [customer]}));
+    assert_eq!(released.status, 202, "{}", released.text());
+    scene.end_of(released.header("location"))
+}
+
+fn december(scene: &Scene, total: &'static str) -> Value {
+    let lines = [Usage { day: "2026-12-01", ..november(total) }];
+    scene.run("2026-12", &[&scene.invoice("december.csv", &lines)], &json!({"finalize": true}))
+}
+
+fn a_release_bills_no_correction_again(engine: Engine) {
+    let (scene, acme) = corrected(engine);
+    let beta = scene.billed("Beta", "beta", 0.0);
+    let lines = [november("10"), Usage { tenant: "beta", ..november("2000") }];
+    let run = scene.run("2026-11", &[&scene.invoice("november.csv", &lines)], &json!({}));
+    assert_eq!(scene.finalize(&run)["state"], "succeeded");
+    assert_eq!(shown(&scene, "2026-11"), ["Final 30.00"]);
+    let of_acme = || scene.statements(&format!("client_api_id={acme}"));
+    let (before, files) = (of_acme(), tree(&scene.bills().join("bills/acme")));
+    assert!(before.iter().any(|statement| statement["corrections"].is_array()), "{before:?}");
+    release(&scene, &run, beta);
+    assert_eq!(shown(&scene, "2026-11"), ["Final 30.00", "Estimated 2000.00"]);
+    assert_eq!((of_acme(), tree(&scene.bills().join("bills/acme"))), (before, files));
+    december(&scene, "7");
+    assert_eq!(shown(&scene, "2026-12"), ["Final 7.00"]);
+}
+
+fn a_bill_that_is_held_back_keeps_its_correction(engine: Engine) {
+    let (scene, acme) = corrected(engine);
+    let mut lines = vec![november("10")];
+    scene.run("2026-11", &[&scene.invoice("november.csv", &lines)], &json!({}));
+    let estimate = scene.statements("billing_period=2026-11");
+    lines.push(Usage { meter: "large", ..november("5000") });
+    let held = scene.run("2026-11", &[&scene.invoice("november.csv", &lines)], &json!({}));
+    assert_eq!(scene.statements("billing_period=2026-11"), estimate, "it stays, and says what it carries");
+    december(&scene, "7");
+    assert_eq!(shown(&scene, "2026-12"), ["Final 7.00"]);
+    let released = release(&scene, &held, acme);
+    assert_eq!(scene.finalize(&released)["state"], "succeeded");
+    assert_eq!(shown(&scene, "2026-11"), ["Final 5030.00"]);
+    let carriers = scene.statements("").into_iter().filter(|s| s["corrections"].is_array());
+    assert_eq!(carriers.map(|s| s["billing_period"].clone()).collect::<Vec<_>>(), ["2026-11"]);
 }
 
 fn a_correction_can_be_downloaded(engine: Engine) {
