@@ -344,21 +344,71 @@ pub async fn acknowledge(
     tx.execute(sql, args![partner.0, period, customer.0, lines]).await.map(drop)
 }
 
-/// Say which period's statement has a correction.
+/// Which correction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CorrectionKey<'a> {
+    /// Whose.
+    pub customer: CustomerId,
+    /// The month that it corrects.
+    pub billing_period: &'a str,
+    /// Which version of that month's bill it is.
+    pub version: i64,
+    /// ISO 4217.
+    pub currency: &'a str,
+}
+
+/// Take a correction for the bills of a month, which a run has begun to make: `false` if another month's statement has it,
+/// or another month's run that is under way, or if the customer's month is final.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn take(
+    tx: &mut Tx,
+    partner: PartnerId,
+    correction: CorrectionKey<'_>,
+    period: &str,
+) -> Result<bool, Error> {
+    let sql = "UPDATE corrections SET taken_by = $6
+               WHERE partner_id = $1 AND customer_id = $2 AND billing_period = $3 AND version = $4 AND currency = $5
+               AND (carried_by IS NULL OR carried_by = $6)
+               AND (taken_by IS NULL OR taken_by = $6 OR NOT EXISTS (SELECT 1 FROM bill_runs r
+                   WHERE r.partner_id = corrections.partner_id AND r.billing_period = corrections.taken_by
+                   AND r.state IN ('queued', 'running')))
+               AND NOT EXISTS (SELECT 1 FROM statements s
+                   WHERE s.partner_id = corrections.partner_id AND s.customer_id = corrections.customer_id
+                   AND s.billing_period = $6 AND s.status = 'Final')";
+    let CorrectionKey { customer, billing_period, version, currency } = correction;
+    let row = args![partner.0, customer.0, billing_period, version, currency, period];
+    Ok(tx.execute(sql, row).await? == 1)
+}
+
+/// Say that a month's statement has a correction.
 ///
 /// # Errors
 /// [`Error`] of the store.
 pub async fn carry(
     tx: &mut Tx,
     partner: PartnerId,
-    correction: &Bill,
-    carried_by: Option<&str>,
+    correction: CorrectionKey<'_>,
+    period: &str,
 ) -> Result<(), Error> {
     let sql = "UPDATE corrections SET carried_by = $6
                WHERE partner_id = $1 AND customer_id = $2 AND billing_period = $3 AND version = $4 AND currency = $5";
-    let (customer, period) = (correction.customer.0, &correction.billing_period);
-    let row = args![partner.0, customer, period, correction.version, &correction.currency, carried_by];
+    let CorrectionKey { customer, billing_period, version, currency } = correction;
+    let row = args![partner.0, customer.0, billing_period, version, currency, period];
     tx.execute(sql, row).await.map(drop)
+}
+
+/// Let go of the corrections that a month's statements had which are withdrawn.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn let_go(tx: &mut Tx, partner: PartnerId, period: &str) -> Result<(), Error> {
+    let sql = "UPDATE corrections SET carried_by = NULL
+               WHERE partner_id = $1 AND carried_by = $2 AND NOT EXISTS (SELECT 1 FROM statements s
+                   WHERE s.partner_id = corrections.partner_id AND s.customer_id = corrections.customer_id
+                   AND s.billing_period = $2)";
+    tx.execute(sql, args![partner.0, period]).await.map(drop)
 }
 
 fn read_bill(row: &mut Row<'_>) -> Result<Bill, Error> {

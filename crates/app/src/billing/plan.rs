@@ -11,6 +11,7 @@ use domain::{CustomerId, Margin, PartnerId};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use store::price_rules::PriceRuleRow;
+use store::statements::CorrectionKey;
 use store::{Tx, bill_runs, billing, partners, price_rules, statements};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -76,19 +77,26 @@ pub(super) struct Planned {
 /// An amount that came in for a final month, to be put on this bill.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct PlannedCorrection {
-    pub(super) billing_period: String,
-    pub(super) version: i64,
-    pub(super) currency: String,
+    billing_period: String,
+    version: i64,
+    currency: String,
     amount: String,
 }
 
 /// A correction that can be put on no bill; as the report shows it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Pending {
-    pub(super) customer_id: i64,
+    customer_id: i64,
     #[serde(flatten)]
-    pub(super) correction: PlannedCorrection,
+    correction: PlannedCorrection,
     reason: String,
+}
+
+impl PlannedCorrection {
+    pub(super) fn key(&self, customer: i64) -> CorrectionKey<'_> {
+        let PlannedCorrection { billing_period, version, currency, .. } = self;
+        CorrectionKey { customer: CustomerId(customer), billing_period, version: *version, currency }
+    }
 }
 
 impl Pending {
@@ -167,30 +175,18 @@ impl Plan {
         Ok(Plan { issuer, customers, pending, rules, options: options.clone() })
     }
 
-    /// Leave out corrections that a statement has got since the plan was noted: one of another month, or a final one of this.
-    async fn without_carried(mut self, tx: &mut Tx, partner: PartnerId, period: &str) -> Result<Self, Error> {
-        let finals = statements::Filter {
-            billing_period: Some(period.to_owned()),
-            status: Some(statements::Status::Final),
-            ..statements::Filter::default()
-        };
-        let finals = statements::list(tx, partner, &finals, 0, i64::MAX).await?.0;
-        let finals: BTreeSet<i64> = finals.iter().map(|statement| statement.bill.customer.0).collect();
-        let elsewhere: BTreeSet<(i64, String, i64, String)> = statements::corrections(tx, partner, None)
-            .await?
-            .into_iter()
-            .filter(|correction| correction.carried_by.as_ref().is_some_and(|carrier| carrier != period))
-            .map(|statements::Correction { bill, .. }| {
-                (bill.customer.0, bill.billing_period, bill.version, bill.currency)
-            })
-            .collect();
+    /// Take the corrections for this month's bills, and leave out those that it cannot have (any more).
+    async fn take_corrections(&mut self, tx: &mut Tx, partner: PartnerId, period: &str) -> Result<(), Error> {
         for Planned { id, corrections, .. } in &mut self.customers {
-            corrections.retain(|one| {
-                let place = (*id, one.billing_period.clone(), one.version, one.currency.clone());
-                !finals.contains(id) && !elsewhere.contains(&place)
-            });
+            let mut taken = Vec::with_capacity(corrections.len());
+            for correction in corrections.drain(..) {
+                if statements::take(tx, partner, correction.key(*id), period).await? {
+                    taken.push(correction);
+                }
+            }
+            *corrections = taken;
         }
-        Ok(self)
+        Ok(())
     }
 
     /// The engine's customers.
@@ -247,13 +243,16 @@ impl App {
         self.db
             .write(partner, input, |(partner, id, request, options), tx| {
                 Box::pin(async move {
-                    if let Some(noted) = bill_runs::plan(tx, *partner, *id).await? {
-                        let plan: Plan = serde_json::from_str(&noted).map_err(internal)?;
-                        return plan.without_carried(tx, *partner, &request.billing_period).await;
+                    let noted = bill_runs::plan(tx, *partner, *id).await?;
+                    let mut plan: Plan = match &noted {
+                        Some(noted) => serde_json::from_str(noted).map_err(internal)?,
+                        None => Plan::make(tx, *partner, request, options).await?,
+                    };
+                    plan.take_corrections(tx, *partner, &request.billing_period).await?;
+                    if noted.is_none() {
+                        let text = serde_json::to_string(&plan).map_err(internal)?;
+                        bill_runs::set_plan(tx, *partner, *id, &text).await?;
                     }
-                    let plan = Plan::make(tx, *partner, request, options).await?;
-                    let text = serde_json::to_string(&plan).map_err(internal)?;
-                    bill_runs::set_plan(tx, *partner, *id, &text).await?;
                     Ok(plan)
                 })
             })

@@ -47,7 +47,7 @@ pub(super) struct Settlement {
     pub(super) published: Vec<Published>,
     /// What there is against customers' bills.
     pub(super) faults: Vec<(i64, String)>,
-    /// The corrections that were on the way to a bill of this month.
+    /// The corrections that this month has taken.
     pub(super) carried: Vec<(i64, PlannedCorrection)>,
     /// Final lines that are missing, by whose bills were released without them.
     pub(super) acknowledged: BTreeMap<i64, Vec<u64>>,
@@ -191,27 +191,10 @@ async fn succeed(
         statements::acknowledge(tx, partner, period, CustomerId(*customer), &lines).await?;
     }
     let billed: BTreeSet<i64> = published.iter().filter(|b| !b.is_correction).map(|b| b.customer.0).collect();
-    let of_month = Filter { billing_period: Some(period.clone()), ..Filter::default() };
-    let standing = statements::list(tx, partner, &of_month, 0, i64::MAX).await?.0;
-    let standing: BTreeSet<i64> = standing.iter().map(|statement| statement.bill.customer.0).collect();
-    for (customer, correction) in carried {
-        let is_on_it = billed.contains(customer);
-        if !is_on_it && standing.contains(customer) {
-            continue; // a statement of before stays, and with it what it carries
-        }
-        let place = Bill {
-            customer: CustomerId(*customer),
-            billing_period: correction.billing_period.clone(),
-            currency: correction.currency.clone(),
-            version: correction.version,
-            total: String::new(),
-            run: run.id,
-            folder: String::new(),
-            files: String::new(),
-            ledger: String::new(),
-        };
-        statements::carry(tx, partner, &place, is_on_it.then_some(period.as_str())).await?;
+    for (customer, correction) in carried.iter().filter(|(customer, _)| billed.contains(customer)) {
+        statements::carry(tx, partner, correction.key(*customer), period).await?;
     }
+    statements::let_go(tx, partner, period).await?;
     if request.finalize {
         statements::finalize(tx, partner, period, run.id, now).await?;
     }

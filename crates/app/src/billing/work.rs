@@ -434,7 +434,6 @@ impl App {
             faults.push((bill.customer_id, why));
         }
         faults.extend(self.unwritable(&plan, &published).await?);
-        let pending = plan.pending.into_iter().map(|pending| (pending.customer_id, pending.correction));
         let carried = plan.customers.into_iter().flat_map(|planned| {
             let customer = planned.id;
             planned.corrections.into_iter().map(move |correction| (customer, correction))
@@ -446,7 +445,7 @@ impl App {
             settlement: Some(Settlement {
                 published,
                 faults,
-                carried: carried.chain(pending).collect(),
+                carried: carried.collect(),
                 acknowledged: report.acknowledged,
             }),
             ..Outcome::default()

@@ -16,6 +16,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0006_lists", include_str!("../../../../migrations/0006_lists.sql")),
     ("0007_billing", include_str!("../../../../migrations/0007_billing.sql")),
     ("0008_billing_remembers", include_str!("../../../../migrations/0008_billing_remembers.sql")),
+    ("0009_corrections_taken", include_str!("../../../../migrations/0009_corrections_taken.sql")),
 ];
 
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (

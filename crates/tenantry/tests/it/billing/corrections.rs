@@ -1,7 +1,7 @@
 //! Final months: frozen, and what comes in later is a correction on the next statement.
 
 use super::{Scene, Usage, line, tree};
-use crate::support::{Engine, on_both_engines};
+use crate::support::{Engine, Server, on_both_engines};
 use serde_json::{Value, json};
 
 on_both_engines!(
@@ -14,6 +14,7 @@ on_both_engines!(
     what_was_released_once_is_not_asked_again,
     a_release_bills_no_correction_again,
     a_bill_that_is_held_back_keeps_its_correction,
+    months_under_way_at_once_bill_a_correction_once,
     a_correction_can_be_downloaded,
     a_ledger_that_was_cut_short_is_not_trusted,
 );
@@ -375,6 +376,25 @@ fn a_bill_that_is_held_back_keeps_its_correction(engine: Engine) {
     assert_eq!(shown(&scene, "2026-11"), ["Final 5030.00"]);
     let carriers = scene.statements("").into_iter().filter(|s| s["corrections"].is_array());
     assert_eq!(carriers.map(|s| s["billing_period"].clone()).collect::<Vec<_>>(), ["2026-11"]);
+}
+
+fn months_under_way_at_once_bill_a_correction_once(engine: Engine) {
+    let (mut scene, _) = corrected(engine);
+    let lines = vec![november("0.01"); 40_000];
+    let asked = json!({"billing_period": "2026-11", "sources": [scene.invoice("november.csv", &lines)]});
+    let asked = scene.api.post("/v1/bill_runs", &asked);
+    let planned = "SELECT COUNT(*) FROM bill_runs WHERE billing_period = '2026-11' AND plan IS NOT NULL";
+    while scene.database.value(planned) == "0" {}
+    scene.server.kill();
+    // Its lease still holds: November is under way, while another server makes December's bills.
+    scene.server = Server::start(&scene.database, &["--sandbox", "--at", super::NOW]);
+    scene.api = scene.api.on(scene.server.address);
+    december(&scene, "7");
+    assert_eq!(shown(&scene, "2026-12"), ["Final 7.00"]);
+    assert_eq!(shown(&scene, "2026-11"), [""; 0], "it was not under way");
+    scene.api.set_clock("2026-11-02T08:05:00Z");
+    assert_eq!(scene.end_of(asked.header("location"))["state"], "succeeded");
+    assert_eq!(shown(&scene, "2026-11"), ["Estimated 420.00"]);
 }
 
 fn a_correction_can_be_downloaded(engine: Engine) {
