@@ -95,11 +95,12 @@ async fn show_bill_run(
 
 /// Cancel a bill run
 ///
-/// It stops as soon as it can, unless its bills are being published already.
+/// It stops as soon as it can, unless its bills are being published already. One that has failed is cancelled too: no
+/// customer is `Not Healthy` for it any more.
 #[utoipa::path(
     delete, path = "/bill_runs/{id}", tag = "billing", params(schema::BillRunId),
     responses(
-        (status = 204, description = "It stops"),
+        (status = 204, description = "It stops, or counts no more"),
         (status = 404, description = "There is none, or it is another partner's", body = schema::Error),
         schema::Refusals, schema::RunRefusals,
     )

@@ -41,6 +41,7 @@ impl From<Fault> for Failure {
 pub struct Fault {
     /// The file, as [`Input`](crate::Input) names it, and the member of an archive or of an export. Empty where the fault
     /// is in no single file.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub file: String,
     /// The line in the uncompressed file, from 1: the one on which the record begins.
     #[serde(skip_serializing_if = "Option::is_none")]

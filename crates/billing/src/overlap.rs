@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// How many lines each two have in common, by their numbers.
 type Common = BTreeMap<(usize, usize), u64>;
 
-/// What one thread has seen of the lines that are billed. Those that are alike are seen by one thread, one after the other.
+/// What one thread has seen of the lines, billed or left over. Those that are alike are seen by one thread, one after the other.
 pub(crate) struct Overlap<'a> {
     /// Empty where there is nothing to compare.
     members: &'a [Member],
@@ -25,16 +25,19 @@ pub(crate) struct Overlap<'a> {
 
 impl<'a> Overlap<'a> {
     pub(crate) fn of(members: &'a [Member]) -> Self {
-        // A row has no room for more numbers.
-        let can_tell = members.len() > 1 && members.len() <= usize::from(u16::MAX);
         Overlap {
-            members: if can_tell { members } else { &[] },
+            members: if Overlap::can_tell(members) { members } else { &[] },
             last: [0; KEY],
             alike: Vec::new(),
             lines: vec![0; members.len()],
             of_members: Common::new(),
             of_sources: Common::new(),
         }
+    }
+
+    /// Whether there are files to compare, and not more than a row has room for.
+    pub(crate) fn can_tell(members: &[Member]) -> bool {
+        members.len() > 1 && members.len() <= usize::from(u16::MAX)
     }
 
     /// Takes note of a line of a member.
@@ -93,8 +96,8 @@ impl<'a> Overlap<'a> {
         let (mut warnings, mut refused, mut compared) = (Vec::new(), Vec::new(), BTreeSet::new());
         let mut refuse = |within: &str, other: &str, lines: u64| {
             let message = format!(
-                "all its {lines} lines that are billed are in {other} too, and would be billed twice: leave one of the \
-                 two out; if Microsoft charges both, put the lines into one file"
+                "all its {lines} lines that count are in {other} too, and would count twice: leave one of the two out; if \
+                 Microsoft charges both, put the lines into one file"
             );
             refused.push(fault(within, message));
         };
@@ -113,7 +116,7 @@ impl<'a> Overlap<'a> {
                 }
                 _ => {
                     let message = format!(
-                        "has {common} lines that are in {} too: if they are the same, they are billed twice",
+                        "has {common} lines that are in {} too: if they are the same, they count twice",
                         first.name
                     );
                     warnings.push(fault(&second.name, message));

@@ -11,6 +11,7 @@ use crate::job::{Job, Progress};
 use crate::jsonl;
 use crate::layout::Layout;
 use crate::ledger::Finals;
+use crate::overlap::Overlap;
 use crate::price::Prices;
 use crate::render::{MARKS, Plan, text};
 use crate::report::FileRead;
@@ -25,6 +26,8 @@ pub(crate) struct Reading<'a> {
     pub(crate) job: &'a Job,
     pub(crate) prices: &'a Prices<'a>,
     finals: &'a Finals<'a>,
+    /// Whether lines of several files are compared.
+    compares: bool,
     /// The month that is billed, as `yyyymm`.
     month: u32,
     /// Each tenant's customer, by its id in lower case.
@@ -89,6 +92,7 @@ impl<'a> Reading<'a> {
             job,
             prices,
             finals,
+            compares: Overlap::can_tell(members),
             month: job.period.number(),
             tenants,
             progress,
@@ -116,7 +120,7 @@ impl<'a> Reading<'a> {
             let same = *first.entry(*digest).or_insert(*i);
             if same != *i {
                 let message =
-                    format!("has the same lines as {}: they would be billed twice", members[same].name);
+                    format!("has the same lines as {}: leave one of the two out", members[same].name);
                 faults.push(fault(&members[*i].name, message));
             }
         }

@@ -41,7 +41,7 @@ pub(crate) struct Head {
     pub(crate) day: u32,
     /// Service, subscription's id, subscription's name: begin and length in the cells.
     pub(crate) names: [(u32, u32); 3],
-    /// The number of its file; of those beyond, the last that there can be.
+    /// The [`member_number`] of its file.
     pub(crate) member: u16,
 }
 
@@ -66,6 +66,20 @@ impl Head {
             row[92 + 8 * i..96 + 8 * i].copy_from_slice(&length.to_le_bytes());
         }
     }
+}
+
+/// The number of a file in rows; of those beyond, the last that there can be.
+pub(crate) fn member_number(member: usize) -> u16 {
+    u16::try_from(member).unwrap_or(u16::MAX)
+}
+
+/// The row of a line that nobody is billed for: only which it is, and where from.
+pub(crate) fn unpriced(key: &[u8; KEY], member: u16) -> [u8; HEAD] {
+    let mut row = [0; HEAD];
+    row[0..4].copy_from_slice(&(HEAD as u32).to_le_bytes());
+    row[4..40].copy_from_slice(key);
+    row[MEMBER_AT..].copy_from_slice(&member.to_le_bytes());
+    row
 }
 
 impl<'a> Row<'a> {

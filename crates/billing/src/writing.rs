@@ -106,7 +106,13 @@ impl<'a> Writing<'a> {
         let written = AtomicUsize::new(0);
         let mut pens: Vec<Pen<'_>> = (0..self.job.threads.max(1)).map(|_| Pen::of(self.members)).collect();
         each(&mut pens, |pen| {
-            while let Some((customer, currencies)) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
+            loop {
+                let next = next.fetch_add(1, Ordering::Relaxed);
+                if next == 0 {
+                    self.compare_unbilled(pen)?;
+                    continue;
+                }
+                let Some((customer, currencies)) = work.get(next - 1) else { return Ok(()) };
                 if self.progress.cancelled() {
                     return Err(Failure::Cancelled);
                 }
@@ -114,13 +120,24 @@ impl<'a> Writing<'a> {
                 let customers = written.fetch_add(1, Ordering::Relaxed) as u64 + 1;
                 self.progress.at(self.bytes, self.bytes, self.lines, customers);
             }
-            Ok(())
         })?;
         let mut done: Vec<Billed> = pens.iter_mut().flat_map(|pen| std::mem::take(&mut pen.done)).collect();
         let seen = pens.into_iter().map(|pen| pen.overlap);
         warnings.extend(Overlap::judge(self.members, &self.job.inputs, seen)?);
         done.sort_by_key(|billed| (billed.bill.customer_id, billed.bill.currency));
         Ok(done)
+    }
+
+    /// Looks which lines that nobody is billed for are in several files.
+    fn compare_unbilled(&self, pen: &mut Pen<'_>) -> Result<(), Failure> {
+        let spools = self.workers.iter().filter_map(|worker| Some((&worker.spool, worker.unbilled?)));
+        let mut merge = Merge::of(spools, &mut pen.buffers)?;
+        merge.each(|row| {
+            pen.overlap.see(row.key(), row.member());
+            Ok(())
+        })?;
+        merge.finish(&mut pen.buffers);
+        Ok(())
     }
 
     /// Where a bill's rows are: for each thread that read some, its spool, and the bill's number there.

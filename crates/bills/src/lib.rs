@@ -149,4 +149,12 @@ impl Bills {
     pub async fn verify(&self, folder: &str) -> Result<VerifyReport, Error> {
         self.0.verify(folder).await
     }
+
+    /// Of these names of files below the root, those that lie below a folder (empty: all) and are not there.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn missing(&self, folder: &str, names: Vec<String>) -> Result<Vec<String>, Error> {
+        self.0.missing(folder, names).await
+    }
 }

@@ -105,6 +105,16 @@ impl Store {
         })
     }
 
+    pub(crate) async fn missing(&self, folder: &str, mut names: Vec<String>) -> Result<Vec<String>, Error> {
+        check_segments("folder", folder)?;
+        let there: BTreeSet<String> = self.list(folder).await?.into_iter().map(|(name, _)| name).collect();
+        let is_below = |name: &str| {
+            folder.is_empty() || name.strip_prefix(folder).is_some_and(|below| below.starts_with('/'))
+        };
+        names.retain(|name| is_below(name) && !there.contains(name));
+        Ok(names)
+    }
+
     async fn verify_ledgers(&self, names: Vec<String>) -> Result<VerifiedLedgers, Error> {
         let mut found = VerifiedLedgers::default();
         let read = names.into_iter().map(async |name| match description(&name) {

@@ -6,7 +6,7 @@ use crate::platform::Platform;
 use crate::progress::RunBar;
 use anyhow::{Context, bail};
 use app::billing::{Again, RunRequest, Watch};
-use app::{App, Clock};
+use app::{App, Call, Clock};
 use clap::{Args, Subcommand};
 use domain::json::Json;
 use domain::{Handling, PartnerId};
@@ -20,6 +20,18 @@ pub(crate) enum BillCommand {
     Run(Box<RunArgs>),
     Release(Box<ReleaseArgs>),
     Finalize(Box<AgainArgs>),
+    /// Cancel a run: one that waits, or has not published anything yet; or one that has failed, and whose month nobody
+    /// wants any more: no customer is "Not Healthy" for it then.
+    Cancel {
+        /// The run's id.
+        #[arg(value_name = "RUN")]
+        run: i64,
+        /// The partner's name.
+        #[arg(long, default_value = "default")]
+        partner: String,
+        #[command(flatten)]
+        platform: Platform,
+    },
     /// Check every bill below a folder: manifests, digests and sums; of all bills their ledgers too. Exit status 1 if something is wrong.
     Verify {
         /// A folder below the root of bills; or a root itself, as a path or a URL [default: all bills]
@@ -28,9 +40,14 @@ pub(crate) enum BillCommand {
         /// The root that bills are below.
         #[arg(long, env = "TENANTRY_BILLS", value_name = "URL", default_value = "file:data/bills")]
         bills: String,
+        /// Look too for bills and ledgers that the database knows of, of any partner, and that are not there.
+        #[arg(long)]
+        complete: bool,
         /// Print the findings as JSON.
         #[arg(long)]
         json: bool,
+        #[command(flatten)]
+        platform: Box<Platform>,
     },
 }
 
@@ -107,7 +124,10 @@ pub(crate) async fn run(command: BillCommand) -> anyhow::Result<()> {
             let body = Json::from(&json!({ "customer_ids": customer }));
             once_more(again, Again::Release(body), &customer).await
         }
-        BillCommand::Verify { folder, bills, json } => verify(&folder, &bills, json).await,
+        BillCommand::Cancel { run, partner, platform } => cancel(run, &partner, &platform).await,
+        BillCommand::Verify { folder, bills, complete, json, platform } => {
+            verify(&folder, &bills, complete.then_some(*platform), json).await
+        }
     }
 }
 
@@ -120,7 +140,10 @@ async fn make(args: RunArgs) -> anyhow::Result<()> {
         "billing_period": period, "sources": sources, "invoice_id": invoice_id, "currency_rates": rates,
         "finalize": finalize,
     });
-    let request = RunRequest::parse(&Json::from(&body), Handling::Strict).map_err(|e| of_files(e, &files))?;
+    let request = RunRequest::parse(&Json::from(&body), Handling::Strict).map_err(|error| match error {
+        app::Error::Invalid(violations) => in_own_words(violations, "/sources/", "", &files),
+        other => other.into(),
+    })?;
     let report = worked(&platform, billing, &partner, json, async |app, partner, watch| match dry_run {
         true => app.dry_run_bills(partner, request, watch).await,
         false => app.run_bills(partner, request, watch).await,
@@ -139,7 +162,8 @@ async fn once_more(args: AgainArgs, again: Again, released: &[i64]) -> anyhow::R
     let report = worked(&platform, billing, &partner, json, async |app, partner, watch| {
         app.run_bills_again(partner, run, again, watch).await
     })
-    .await?;
+    .await
+    .map_err(|error| of_run(error, run, &partner, released))?;
     // What others have been held back for is no news.
     all_written(&unwritten(&report, |customer| released.contains(&customer)))
 }
@@ -177,6 +201,45 @@ async fn worked(
     Ok(report)
 }
 
+async fn cancel(run: i64, partner: &str, platform: &Platform) -> anyhow::Result<()> {
+    let app = platform.open(Clock::System).await?;
+    let call = Call::of_operator(partner_named(&app, partner).await?.id, "bill cancel");
+    let cancelled = app.cancel_bill_run(&call, run).await;
+    app.close().await;
+    cancelled.map_err(|error| of_run(error.into(), run, partner, &[]))?;
+    println!("bill run {run} is cancelled, or will be as soon as whoever works on it hears of it");
+    Ok(())
+}
+
+/// What is wrong with what was asked of a run, in a command's words.
+fn of_run(error: anyhow::Error, run: i64, partner: &str, released: &[i64]) -> anyhow::Error {
+    match error.downcast::<app::Error>() {
+        Ok(app::Error::NotFound) => anyhow::anyhow!("the partner {partner} has no bill run {run}"),
+        Ok(app::Error::Invalid(violations)) => {
+            in_own_words(violations, "/customer_ids/", "--customer ", released)
+        }
+        Ok(other) => other.into(),
+        Err(other) => other,
+    }
+}
+
+/// Violations, with the parts of this list called as they were given to the command.
+fn in_own_words<T: std::fmt::Display>(
+    violations: domain::Violations,
+    list: &str,
+    before: &str,
+    given: &[T],
+) -> anyhow::Error {
+    let said = violations.into_iter().map(|violation| {
+        let place = violation.pointer.strip_prefix(list).and_then(|place| place.parse::<usize>().ok());
+        match place.and_then(|place| given.get(place)) {
+            Some(given) => format!("{before}{given} {}", violation.message),
+            None => violation.sentence(),
+        }
+    });
+    anyhow::anyhow!(said.collect::<Vec<_>>().join("; "))
+}
+
 /// What is wrong with a run, and which bills it has held back of customers that count.
 fn unwritten(report: &Value, counts: impl Fn(i64) -> bool) -> Vec<String> {
     let errors = report["errors"].as_array().into_iter().flatten().map(sentence);
@@ -194,19 +257,6 @@ fn all_written(unwritten: &[String]) -> anyhow::Result<()> {
     } else {
         bail!("not every bill could be written: {}", unwritten.join("; "))
     }
-}
-
-/// What is wrong with a request, its sources called as they were given.
-fn of_files(error: app::Error, files: &[String]) -> anyhow::Error {
-    let app::Error::Invalid(violations) = error else { return error.into() };
-    let said = violations.into_iter().map(|violation| {
-        let place = violation.pointer.strip_prefix("/sources/").and_then(|place| place.parse::<usize>().ok());
-        match place.and_then(|place| files.get(place)) {
-            Some(file) => format!("{file} {}", violation.message),
-            None => violation.sentence(),
-        }
-    });
-    anyhow::anyhow!(said.collect::<Vec<_>>().join("; "))
 }
 
 /// A file of this machine by its whole path; what has a scheme, as it is.
@@ -279,16 +329,29 @@ fn sentence(error: &Value) -> String {
     format!("{}{colon}{}", place.join(", "), text(&error["message"]))
 }
 
-async fn verify(folder: &str, root: &str, json: bool) -> anyhow::Result<()> {
+/// `known`: where the database is that knows what must be there.
+async fn verify(folder: &str, root: &str, known: Option<Platform>, json: bool) -> anyhow::Result<()> {
     let is_url = ["s3://", "az://", "file:"].iter().any(|scheme| folder.starts_with(scheme));
     let (root, folder) = match folder {
         root if is_url => (root.to_owned(), ""),
         path if !path.is_empty() && Path::new(path).is_dir() => (format!("file:{path}"), ""),
         folder => (root.to_owned(), folder.trim_end_matches('/')),
     };
-    let report = bills::Bills::open(&root, &bills::Settings::from_env())?.verify(folder).await?;
+    let bills = bills::Bills::open(&root, &bills::Settings::from_env())?;
+    let mut missing = Vec::new();
+    if let Some(platform) = known {
+        let app = platform.open(Clock::System).await?;
+        let known = app.known_bill_files().await;
+        app.close().await;
+        missing = bills.missing(folder, known?).await?;
+    }
+    let report = bills.verify(folder).await?;
+    let bills::VerifiedLedgers { good, unknown, faults } = &report.ledgers;
+    let ledgers = good + unknown.len() + faults.len();
     if json {
-        println!("{:#}", serde_json::to_value(&report)?);
+        let mut report = serde_json::to_value(&report)?;
+        report["missing"] = json!(missing);
+        println!("{report:#}");
     } else {
         for bill in &report.bills {
             let totals: Vec<String> =
@@ -298,15 +361,18 @@ async fn verify(folder: &str, root: &str, json: bool) -> anyhow::Result<()> {
         }
         report.unfinished.iter().for_each(|place| println!("{place}  has no manifest: it is no bill"));
         println!("{} bills", report.bills.len());
-        let bills::VerifiedLedgers { good, unknown, faults } = &report.ledgers;
         faults.iter().for_each(|fault| println!("{fault}"));
         unknown.iter().for_each(|place| println!("{place}  is of an earlier version, and has no digest"));
-        println!("{} ledgers", good + unknown.len() + faults.len());
+        match ledgers {
+            0 => println!("no ledgers: these lie in _runs, below the root of all bills"),
+            ledgers => println!("{ledgers} ledgers"),
+        }
+        missing.iter().for_each(|name| println!("{name}  is not there, and the database knows of it"));
     }
-    if !report.is_good() {
+    if !report.is_good() || !missing.is_empty() {
         bail!("something is wrong with these bills or ledgers");
     }
-    if report.bills.is_empty() {
+    if report.bills.is_empty() && ledgers == 0 {
         bail!("there are no bills below {root}/{folder}; is that where they are?");
     }
     Ok(())

@@ -126,16 +126,15 @@ impl App {
         Ok(published)
     }
 
-    /// Of the customers that got no bill, those whose folder could not take one.
+    /// Of the customers that had no bill to be written, those whose folder could not take one, and why.
     pub(super) async fn unwritable(
         &self,
         plan: &Plan,
-        published: &[Published],
+        had_one: &BTreeSet<i64>,
     ) -> Result<Vec<(i64, String)>, Error> {
-        let has_one: BTreeSet<i64> = published.iter().map(|bill| bill.customer.0).collect();
         let mut folders: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
         for customer in
-            plan.customers.iter().filter(|planned| planned.billed && !has_one.contains(&planned.id))
+            plan.customers.iter().filter(|planned| planned.billed && !had_one.contains(&planned.id))
         {
             folders.entry(&customer.folder).or_default().push(customer.id);
         }

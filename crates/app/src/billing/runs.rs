@@ -117,16 +117,17 @@ impl App {
             .await
     }
 
-    /// Stop a run that has not published anything yet.
+    /// Stop a run that has not published anything yet. One that has failed counts no more: nobody waits for its month.
     ///
     /// # Errors
-    /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::Conflict`] if it has ended; [`Error`] of the store.
+    /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::Conflict`] if it has succeeded, or was cancelled before;
+    /// [`Error`] of the store.
     pub async fn cancel_bill_run(&self, call: &Call, id: i64) -> Result<(), Error> {
         self.allow(call, Act::ChangeBilling).await?;
         self.change(call, (call.partner(), id, self.clock.now()), |(partner, id, now), tx| {
             Box::pin(async move {
                 let run = bill_runs::get(tx, *partner, *id).await?.ok_or(Error::NotFound)?;
-                if !run.state.is_under_way() {
+                if !run.state.is_under_way() && run.state != State::Failed {
                     let said = format!("this run has ended already: it is {}", run.state.as_str());
                     return Err(Error::Conflict(said));
                 }

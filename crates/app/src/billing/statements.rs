@@ -223,6 +223,37 @@ impl App {
     }
 }
 
+impl App {
+    /// The files below the root of bills that must be there for what the partners' statements and corrections say: each
+    /// bill's manifest and its ledger.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    pub async fn known_bill_files(&self) -> Result<Vec<String>, Error> {
+        let mut names = BTreeSet::new();
+        for partner in self.partners().await? {
+            let bills: Vec<Bill> = self
+                .db
+                .read(partner.id, partner.id, |partner, tx| {
+                    Box::pin(async move {
+                        let statements =
+                            statements::list(tx, *partner, &Filter::default(), 0, i64::MAX).await?.0;
+                        let corrections = statements::corrections(tx, *partner, None).await?;
+                        let statements = statements.into_iter().map(|statement| statement.bill);
+                        let corrections = corrections.into_iter().map(|correction| correction.bill);
+                        Ok::<_, Error>(statements.chain(corrections).collect())
+                    })
+                })
+                .await?;
+            for bill in bills {
+                names.insert(prefix(&bill)?.of_version(bill.version as u32) + bills::MANIFEST);
+                names.insert(format!("{}/{}", bills::PRIVATE, bill.ledger));
+            }
+        }
+        Ok(names.into_iter().collect())
+    }
+}
+
 /// Where a bill is.
 pub(super) fn prefix(bill: &Bill) -> Result<BillPrefix, Error> {
     let prefix = BillPrefix::new(&bill.folder, &bill.billing_period, bill.customer.0);

@@ -286,7 +286,7 @@ impl App {
         };
         let made = match self.stage(&run, &request, &plan, watch, true).await {
             Ok((report, _scratch)) => {
-                Outcome { report: report_json(&report, &plan, &[], Vec::new()), ..Outcome::default() }
+                Outcome { report: report_json(&report, &plan, &[], &[], &[]), ..Outcome::default() }
             }
             Err(Ended::Failed(errors)) => {
                 Outcome { report: json!({ "errors": errors }), ..Outcome::default() }
@@ -424,16 +424,20 @@ impl App {
     ) -> Result<Outcome, Ended> {
         let plan = self.plan_of(run.partner, run.id, request).await?;
         let (report, scratch) = self.stage(run, request, &plan, watch, false).await?;
-        let (published, mut faults) = self.publish(run, request, &report, &plan, watch).await?;
+        let (published, unwritten) = self.publish(run, request, &report, &plan, watch).await?;
         drop(scratch);
-        let errors =
-            faults.iter().map(|(customer, why)| json!({"customer_id": customer, "message": why})).collect();
-        let json = report_json(&report, &plan, &published, errors);
-        for bill in report.customers.iter().filter(|bill| !bill.held_back.is_empty()) {
-            let why = format!("the last run held its bill back: {}", bill.held_back.join("; "));
-            faults.push((bill.customer_id, why));
-        }
-        faults.extend(self.unwritable(&plan, &published).await?);
+        let had_one = published.iter().map(|bill| bill.customer.0).chain(unwritten.iter().map(|(id, _)| *id));
+        let unwritable = self.unwritable(&plan, &had_one.collect()).await?;
+        // The customers' own users read what is noted of them: no more of the run than its number. The report has the rest.
+        let held_back = report.customers.iter().filter(|bill| !bill.held_back.is_empty());
+        let held_back = held_back.map(|bill| (bill.customer_id, "was held back"));
+        let unwritten_too = unwritten.iter().map(|(id, _)| (*id, "could not be written"));
+        let of_bill =
+            |(id, what)| (id, format!("its bill of {} {what} (run {})", run.billing_period, run.id));
+        let of_folder = |(id, _): &(i64, String)| (*id, "its folder cannot be written".to_owned());
+        let faults = unwritten_too.chain(held_back).map(of_bill);
+        let faults = faults.chain(unwritable.iter().map(of_folder)).collect();
+        let json = report_json(&report, &plan, &published, &unwritten, &unwritable);
         let carried = plan.customers.into_iter().flat_map(|planned| {
             let customer = planned.id;
             planned.corrections.into_iter().map(move |correction| (customer, correction))
@@ -585,8 +589,15 @@ pub(super) fn without_bills(run: &BillRun, state: State, errors: Vec<Value>) -> 
     Outcome { state: Some(state), report, ..Outcome::default() }
 }
 
-/// The engine's report, with where each bill and its ledger are, and the corrections that are on none.
-fn report_json(report: &RunReport, plan: &Plan, published: &[Published], errors: Vec<Value>) -> Value {
+/// The engine's report, with where each bill and its ledger are; the corrections that are on none; whose bills could not be
+/// written and why, and of those that had none, whose could not be either.
+fn report_json(
+    report: &RunReport,
+    plan: &Plan,
+    published: &[Published],
+    unwritten: &[(i64, String)],
+    unwritable: &[(i64, String)],
+) -> Value {
     let mut json = serde_json::to_value(report).unwrap_or_default();
     for (bill, shown) in report.customers.iter().zip(json["customers"].as_array_mut().into_iter().flatten()) {
         let is_it = |published: &&Published| {
@@ -597,7 +608,10 @@ fn report_json(report: &RunReport, plan: &Plan, published: &[Published], errors:
         shown["ledger"] = json!(place.map(|published| format!("{}/{}", bills::PRIVATE, published.ledger)));
     }
     json["pending_corrections"] = json!(plan.pending);
-    json["errors"] = errors.into();
+    let told = |(customer, why): &(i64, String)| json!({"customer_id": customer, "message": why});
+    json["errors"] = unwritten.iter().map(told).collect();
+    let warnings = report.warnings.iter().map(|warning| json!(warning));
+    json["warnings"] = warnings.chain(unwritable.iter().map(told)).collect();
     json
 }
 

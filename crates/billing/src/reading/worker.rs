@@ -11,7 +11,7 @@ use crate::jsonl;
 use crate::line::{LastCurrency, Line};
 use crate::render::text;
 use crate::report::Reason;
-use crate::row::{HEAD, Head};
+use crate::row::{HEAD, Head, member_number, unpriced};
 use crate::scan::Scan;
 use crate::source::Block;
 use crate::spool::Spool;
@@ -25,7 +25,9 @@ pub(crate) struct Worker<'a> {
     pub(crate) spool: Spool,
     /// The number of a customer's bill in a currency, in this thread's spool.
     pub(crate) bills: HashMap<(usize, Currency), u32>,
-    /// For each, which kinds of lines it has: bit 0 for reconciliation, bit 1 for usage.
+    /// The number under which lines are that nobody is billed for, where they are to be compared.
+    pub(crate) unbilled: Option<u32>,
+    /// For each number, which kinds of lines it has: bit 0 for reconciliation, bit 1 for usage.
     pub(crate) kinds: Vec<u8>,
     /// Tenants by the cell that names them.
     ids: Cells<usize>,
@@ -78,6 +80,12 @@ impl Tenant {
     }
 }
 
+/// The next number of what is in the spool.
+fn next(kinds: &mut Vec<u8>) -> u32 {
+    kinds.push(0);
+    kinds.len() as u32 - 1
+}
+
 /// Lines that nobody is billed for, by tenant, reason and currency: name, count and cost.
 pub(crate) type Left = BTreeMap<(String, Reason, Currency), (Option<String>, u64, Amount)>;
 
@@ -87,6 +95,7 @@ impl<'a> Worker<'a> {
             shared,
             spool: Spool::create(&shared.job.out, thread)?,
             bills: HashMap::new(),
+            unbilled: None,
             kinds: Vec::new(),
             ids: Cells::default(),
             tenants: Vec::new(),
@@ -272,14 +281,16 @@ impl<'a> Worker<'a> {
             }
             left => {
                 let mut why = left.reason.unwrap_or(Reason::NoCustomer);
-                if self.shared.finals.are_any() {
-                    let key = identity::key(line, &values, (&left.id, left.tag), &mut self.scratch);
-                    if self.shared.finals.take_unbilled(&key) {
-                        why = Reason::BilledBefore;
-                    }
+                let key = (self.shared.compares || self.shared.finals.are_any())
+                    .then(|| identity::key(line, &values, (&left.id, left.tag), &mut self.scratch));
+                if key.is_some_and(|key| self.shared.finals.take_unbilled(&key)) {
+                    why = Reason::BilledBefore;
                 }
                 left.leave(why, text(line.get(Role::CustomerName)), values.currency, cost);
-                return Ok(());
+                let Some(key) = key.filter(|_| self.shared.compares) else { return Ok(()) };
+                let kinds = &mut self.kinds;
+                let unbilled = *self.unbilled.get_or_insert_with(|| next(kinds));
+                return self.spool.push(unbilled, &unpriced(&key, member_number(reader.member)), &key);
             }
         };
         let key = identity::key(line, &values, of, &mut self.scratch);
@@ -299,10 +310,9 @@ impl<'a> Worker<'a> {
         let bill = match self.tenants[tenant].bill {
             Some((currency, bill)) if currency == bill_currency.0 => bill,
             _ => {
-                let next = self.bills.len() as u32;
-                let bill = *self.bills.entry((customer, bill_currency.0)).or_insert(next);
+                let kinds = &mut self.kinds;
+                let bill = *self.bills.entry((customer, bill_currency.0)).or_insert_with(|| next(kinds));
                 self.tenants[tenant].bill = Some((bill_currency.0, bill));
-                self.kinds.resize(self.bills.len(), 0);
                 bill
             }
         };
@@ -316,7 +326,7 @@ impl<'a> Worker<'a> {
             _ => [service, subscription, name],
         };
         let kind = line.layout.kind;
-        let member = u16::try_from(reader.member).unwrap_or(u16::MAX);
+        let member = member_number(reader.member);
         let head =
             Head { key, cost, currency: values.currency, priced, kind, day: values.day, names, member };
         head.write(row);

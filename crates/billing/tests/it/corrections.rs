@@ -341,7 +341,7 @@ fn what_is_probably_a_mistake_is_told() {
         (
             "2026-10",
             vec![csv_of(USAGE, &a), csv_of(USAGE, &b)],
-            vec!["f1: has 1 lines that are in f0 too: if they are the same, they are billed twice"],
+            vec!["f1: has 1 lines that are in f0 too: if they are the same, they count twice"],
         ),
         (
             "2026-11",

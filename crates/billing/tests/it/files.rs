@@ -412,26 +412,26 @@ fn the_same_lines_under_another_name_are_refused() {
     for (files, expected) in [
         (
             vec![("a", plain.clone()), ("b", plain.clone())],
-            vec!["b: has the same lines as a: they would be billed twice"],
+            vec!["b: has the same lines as a: leave one of the two out"],
         ),
         (
             vec![("a", plain.clone()), ("b", gzip(&plain))],
-            vec!["b: has the same lines as a: they would be billed twice"],
+            vec!["b: has the same lines as a: leave one of the two out"],
         ),
         (
             vec![("a", zip("x.csv")), ("b", gzip(&plain)), ("c", other.clone())],
-            vec!["b: has the same lines as a/x.csv: they would be billed twice"],
+            vec!["b: has the same lines as a/x.csv: leave one of the two out"],
         ),
         (
             vec![("a", other.clone()), ("b", plain.clone()), ("c", plain.clone()), ("d", gzip(&other))],
             vec![
-                "c: has the same lines as b: they would be billed twice",
-                "d: has the same lines as a: they would be billed twice",
+                "c: has the same lines as b: leave one of the two out",
+                "d: has the same lines as a: leave one of the two out",
             ],
         ),
         (
             vec![("a", archive(&[("x.csv", &plain), ("y.csv", &plain)]))],
-            vec!["a/y.csv: has the same lines as a/x.csv: they would be billed twice"],
+            vec!["a/y.csv: has the same lines as a/x.csv: leave one of the two out"],
         ),
         // The control: files that differ in a digit.
         (vec![("a", plain.clone()), ("b", gzip(&other))], vec![]),
@@ -458,8 +458,10 @@ fn the_same_lines_in_a_file_that_was_saved_anew_are_refused() {
     let (plain, one) = (csv(&lines), usage("1"));
     let windows = String::from_utf8(plain.clone()).unwrap().replace('\n', "\r\n").into_bytes();
     let json = |lines: &[Line]| lines.iter().map(json_line).collect::<String>().into_bytes();
-    // Who is not billed is not billed twice.
-    let left = with(usage("8"), &[("CustomerId", "c")]);
+    // Of tenants that nobody is billed for.
+    let left = ["8", "9"].map(|cost| with(usage(cost), &[("CustomerId", "c")]));
+    let [eight, nine] = left.clone();
+    let mixed = csv(&[&lines[..], &left[..]].concat());
     let export = |cut: usize| {
         let [first, second] = [&lines[..cut], &lines[cut..]].map(|lines| gzip(&json(lines)));
         vec![("part-0.json.gz", first), ("part-1.json.gz", second)]
@@ -468,8 +470,8 @@ fn the_same_lines_in_a_file_that_was_saved_anew_are_refused() {
     let (a, more) = (file("a", plain.clone()), csv(&[one.clone(), usage("4")]));
     let twice = |count: u64, within: &str, other: &str| {
         format!(
-            "{within}: all its {count} lines that are billed are in {other} too, and would be billed twice: leave one of the \
-             two out; if Microsoft charges both, put the lines into one file"
+            "{within}: all its {count} lines that count are in {other} too, and would count twice: leave one of the two out; \
+             if Microsoft charges both, put the lines into one file"
         )
     };
     for (files, refused, warned) in [
@@ -478,7 +480,13 @@ fn the_same_lines_in_a_file_that_was_saved_anew_are_refused() {
         (vec![a.clone(), file("b", json(&lines))], vec![twice(3, "b", "a")], None),
         (vec![a.clone(), file("b", csv(&lines[1..]))], vec![twice(2, "b", "a")], None),
         (vec![file("b", csv(&lines[..1])), a.clone()], vec![twice(1, "b", "a")], None),
-        (vec![a.clone(), file("b", csv(&[one.clone(), left.clone()]))], vec![twice(1, "b", "a")], None),
+        (
+            vec![file("a", mixed.clone()), file("b", csv(&[one.clone(), nine.clone()]))],
+            vec![twice(2, "b", "a")],
+            None,
+        ),
+        (vec![file("a", mixed), file("b", csv_of(&reversed(USAGE), &left))], vec![twice(2, "b", "a")], None),
+        (vec![file("a", csv(&left)), file("b", json(&left))], vec![twice(2, "b", "a")], None),
         (vec![a.clone(), ("b", export(1))], vec![twice(3, "b", "a")], None),
         (vec![("a", export(2)), ("b", export(1))], vec![twice(3, "b", "a")], None),
         (
@@ -499,8 +507,23 @@ fn the_same_lines_in_a_file_that_was_saved_anew_are_refused() {
         ),
         (vec![file("a", csv(&[&lines[..], &lines[..]].concat()))], vec![], None),
         (vec![a.clone(), file("b", more)], vec![], Some("b: has 1 lines that are in a too")),
-        (vec![a.clone(), file("b", csv(&vec![one; 3]))], vec![], Some("b: has 2 lines that are in a too")),
-        (vec![a, file("b", csv(&[left]))], vec![], None),
+        (
+            vec![a.clone(), file("b", csv(&vec![one.clone(); 3]))],
+            vec![],
+            Some("b: has 2 lines that are in a too"),
+        ),
+        // One of its own is enough, whoever's it is.
+        (
+            vec![a.clone(), file("b", csv(&[one, eight.clone()]))],
+            vec![],
+            Some("b: has 1 lines that are in a too"),
+        ),
+        (
+            vec![file("a", csv(&left)), file("b", csv(&[nine, lines[2].clone()]))],
+            vec![],
+            Some("b: has 1 lines that are in a too"),
+        ),
+        (vec![a, file("b", csv(&[eight]))], vec![], None),
     ] {
         for threads in [1, 3] {
             let mut bench = Bench::new();

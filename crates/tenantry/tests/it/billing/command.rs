@@ -10,6 +10,7 @@ on_both_engines!(
     a_command_says_what_is_wrong,
     a_command_releases_and_finalises,
     a_command_that_was_killed_leaves_no_work_to_people,
+    a_command_misses_what_was_removed_whole,
 );
 
 fn said(ran: &Output) -> (Option<i32>, String) {
@@ -111,10 +112,12 @@ fn a_command_releases_and_finalises(engine: Engine) {
         (vec!["release", "1"], "--customer"),
         (
             vec!["release", "1", "--customer", &acme_id],
-            "customer_ids[0] must be the id of a customer whose bill",
+            "--customer 1 must be the id of a customer whose bill",
         ),
-        (vec!["release", "9", "--customer", &dear_id], "not found"),
-        (vec!["finalize", "9"], "not found"),
+        (vec!["release", "9", "--customer", &dear_id], "the partner default has no bill run 9"),
+        (vec!["finalize", "9"], "the partner default has no bill run 9"),
+        (vec!["cancel", "9"], "the partner default has no bill run 9"),
+        (vec!["cancel", "1"], "this run has ended already: it is succeeded"),
     ] {
         let (code, text) = run(&[&["bill"], &args[..]].concat());
         assert!(code != Some(0) && text.to_lowercase().contains(expected), "{args:?}: {text}");
@@ -142,6 +145,39 @@ fn a_command_releases_and_finalises(engine: Engine) {
     std::fs::write(&place, super::usage(&lines[..2])).unwrap();
     let (code, text) = run(&["bill", "release", "1", "--customer", &dearer.to_string()]);
     assert!(code == Some(1) && text.contains("is not what it was when this run was made"), "{text}");
+}
+
+fn a_command_misses_what_was_removed_whole(engine: Engine) {
+    let scene = Scene::new(engine);
+    let [acme, beta] = ["acme", "beta"].map(|name| scene.billed(name, name, 0.0));
+    let lines = [line("acme", "a", "1"), line("beta", "a", "2")];
+    let run = scene.run("2026-10", &[&scene.invoice("october.csv", &lines)], &json!({"finalize": true}));
+    let verify = |more: &[&str]| {
+        let ran = scene.server.run(&[&["bill", "verify"], more].concat());
+        (ran.status.success(), String::from_utf8(ran.stdout).unwrap())
+    };
+    assert!(verify(&["--complete"]).0);
+    let bill = |customer: i64, name: &str| format!("bills/{name}/2026-10/{customer}/v1");
+    let ledger = run["customers"][0]["ledger"].as_str().unwrap();
+    std::fs::remove_file(scene.bills().join(ledger)).unwrap();
+    std::fs::remove_dir_all(scene.bills().join(bill(beta, "beta"))).unwrap();
+    assert!(verify(&[]).0, "without the database nobody knows of them");
+    let missing = |name: &str| format!("{name}  is not there, and the database knows of it");
+    let (good, said) = verify(&["--complete"]);
+    for name in [ledger, &format!("{}/manifest.json", bill(beta, "beta"))] {
+        assert!(!good && said.contains(&missing(name)), "{said}");
+    }
+    assert_eq!(said.matches("is not there").count(), 2, "{said}");
+    let (good, said) = verify(&["--complete", "--json", "bills/beta"]);
+    let report: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(
+        (good, &report["missing"]),
+        (false, &json!([format!("{}/manifest.json", bill(beta, "beta"))]))
+    );
+    let (good, said) = verify(&["--complete", &bill(acme, "acme")]);
+    assert!(good && said.contains("1 bills\nno ledgers: these lie in _runs"), "{said}");
+    let (good, said) = verify(&["_runs"]);
+    assert!(good && said.contains("0 bills\n1 ledgers"), "{said}");
 }
 
 fn a_command_that_was_killed_leaves_no_work_to_people(engine: Engine) {

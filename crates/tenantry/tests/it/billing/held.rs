@@ -38,7 +38,7 @@ fn a_bill_beyond_the_bounds_is_held_back_and_released(engine: Engine) {
         |id: i64| scene.api.get(&format!("/v1/customers/{id}")).json()["billing_configuration"].clone();
     assert_eq!(health(small)["status"], "Healthy");
     assert!(
-        health(long)["reason"].as_str().unwrap().starts_with("the last run held its bill back: "),
+        health(long)["reason"].as_str().unwrap().starts_with("its bill of 2026-10 was held back (run "),
         "{}",
         health(long)
     );
