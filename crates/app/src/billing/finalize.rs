@@ -8,7 +8,7 @@ use super::publish::PUBLISHED_AT_ONCE;
 use super::runs::{estimates, report};
 use super::settle::{Finalized, Outcome};
 use super::statements::prefix;
-use super::work::{Ended, Watch};
+use super::watch::{Ended, Watch};
 use crate::{App, Error};
 use bills::ManifestHead;
 use futures_util::FutureExt;

@@ -1,7 +1,8 @@
 //! Billing: from an invoice to every customer's bill.
 //!
 //! A run is asked for (`runs`), taken by one server or command that holds its lease (`work`), made by the engine from
-//! what is noted at its beginning (`plan`), and put into the store in one transaction at its end (`settle`).
+//! what is noted at its beginning (`plan`, `stage`), published (`publish`), and put into the store in one transaction at its
+//! end (`settle`).
 
 mod finalize;
 pub(crate) mod health;
@@ -14,7 +15,9 @@ mod rules;
 mod runs;
 mod scratch;
 mod settle;
+mod stage;
 mod statements;
+mod watch;
 mod work;
 
 pub use lines::LineSearch;
@@ -22,7 +25,7 @@ pub use request::{CurrencyRate, RunRequest};
 pub use rules::RuleView;
 pub use runs::{Again, RunSearch};
 pub use statements::{BillFile, StatementSearch, StatementView};
-pub use work::Watch;
+pub use watch::Watch;
 
 use scratch::Scratch;
 

@@ -3,7 +3,7 @@
 use super::plan::Plan;
 use super::request::RunRequest;
 use super::settle::Published;
-use super::work::{Ended, Watch};
+use super::watch::{Ended, Watch};
 use crate::{App, Error};
 use ::billing::RunReport;
 use ::billing::report::CustomerBill;

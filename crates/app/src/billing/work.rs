@@ -3,130 +3,28 @@
 //! Everything up to the publishing of bills leaves nothing behind; publishing is repeatable, because the same bytes are
 //! published once; and what the store learns of it, it learns in one transaction at the end.
 
-use super::plan::{Options, Plan, rates};
+use super::plan::{Options, Plan};
 use super::request::RunRequest;
-use super::runs::{Again, begin, internal, released, report, view, without_customers};
-use super::settle::{Outcome, Published, Settlement};
-use super::{Scratch, invoices, plan};
+use super::runs::{Again, begin, internal, report, view, without_customers};
+use super::scratch::Scratch;
+use super::settle::Outcome;
+use super::stage::report_json;
+use super::watch::{Ended, Watch};
 use crate::access::Call;
 use crate::{App, Error};
-use ::billing::{BilledInvoice, Failure, FinalBill, Input, Job, RunReport};
 use domain::PartnerId;
-use futures_util::FutureExt;
-use futures_util::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
-use metrics::{counter, gauge};
 use serde_json::{Value, json};
-use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use store::bill_runs::{self, BillRun, State, Taken};
-use store::statements::{self, Filter};
 use tokio::sync::oneshot;
 
 /// How often a lease is renewed, and progress noted.
 const BEAT: Duration = Duration::from_secs(1);
 /// What a run says that a command began and nobody can end.
 const LEFT_BEHIND: &str = "the command that worked on this run ended before it was done; run it again";
-
-/// How many ledgers are fetched at the same time.
-const FETCHED_AT_ONCE: usize = 8;
-
-/// How far a run is, and whether it is to stop.
-#[derive(Debug, Default)]
-pub struct Watch {
-    bytes_read: AtomicU64,
-    bytes_total: AtomicU64,
-    lines: AtomicU64,
-    customers: AtomicU64,
-    /// Somebody has cancelled it.
-    cancelled: AtomicBool,
-    /// It is somebody else's by now.
-    lost: AtomicBool,
-    closing: Arc<AtomicBool>,
-}
-
-impl Watch {
-    /// Bytes read, bytes in all, lines, customers.
-    pub fn numbers(&self) -> [u64; 4] {
-        [&self.bytes_read, &self.bytes_total, &self.lines, &self.customers].map(|n| n.load(Ordering::Relaxed))
-    }
-
-    /// Have the run stop, unless its bills are being published already.
-    pub fn cancel(&self) {
-        self.cancelled.store(true, Ordering::Relaxed);
-    }
-
-    /// What the work before has come to, where only what follows it is left to be done.
-    fn go_on_from(&self, run: &BillRun) {
-        let progress = run.progress.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok());
-        let number = |name| progress.as_ref().and_then(|progress| progress[name].as_u64()).unwrap_or(0);
-        let [read, total, lines, customers] = ["bytes_read", "bytes_total", "lines", "customers"].map(number);
-        ::billing::Progress::at(self, read, total, lines, customers);
-    }
-
-    fn json(&self) -> Value {
-        let [bytes_read, bytes_total, lines, customers] = self.numbers();
-        json!({"bytes_read": bytes_read, "bytes_total": bytes_total, "lines": lines, "customers": customers})
-    }
-
-    /// Whether somebody else has to go on, or nobody.
-    pub(super) fn is_given_up(&self) -> bool {
-        self.lost.load(Ordering::Relaxed) || self.closing.load(Ordering::Relaxed)
-    }
-}
-
-impl ::billing::Progress for Watch {
-    fn at(&self, bytes_read: u64, bytes_total: u64, lines: u64, customers: u64) {
-        self.bytes_read.store(bytes_read, Ordering::Relaxed);
-        self.bytes_total.store(bytes_total, Ordering::Relaxed);
-        self.lines.store(lines, Ordering::Relaxed);
-        self.customers.store(customers, Ordering::Relaxed);
-    }
-
-    fn cancelled(&self) -> bool {
-        self.cancelled.load(Ordering::Relaxed) || self.is_given_up()
-    }
-}
-
-/// Why there are no bills.
-pub(super) enum Ended {
-    /// What is wrong with the input, or with where bills go.
-    Failed(Vec<Value>),
-    Cancelled,
-    /// Somebody else goes on.
-    GivenUp,
-    Error(Error),
-}
-
-impl From<Error> for Ended {
-    fn from(error: Error) -> Self {
-        Ended::Error(error)
-    }
-}
-
-impl From<bills::Error> for Ended {
-    fn from(error: bills::Error) -> Self {
-        match error {
-            bills::Error::Cancelled => Ended::Cancelled,
-            other => Ended::Failed(vec![json!({"message": other.to_string()})]),
-        }
-    }
-}
-
-impl From<Failure> for Ended {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Faults(faults) => {
-                let fault = |fault: &::billing::Fault| serde_json::to_value(fault).unwrap_or_default();
-                Ended::Failed(faults.iter().map(fault).collect())
-            }
-            Failure::Cancelled => Ended::Cancelled,
-            Failure::Io(..) => Ended::Failed(vec![json!({"message": failure.to_string()})]),
-        }
-    }
-}
 
 impl App {
     /// Work on the runs that wait, one after the other, until there is none or this server closes.
@@ -149,7 +47,7 @@ impl App {
             if billing.closing.load(Ordering::Relaxed) {
                 return;
             }
-            let watch = Watch { closing: Arc::clone(&billing.closing), ..Watch::default() };
+            let watch = Watch::until(&billing.closing);
             if let Err(error) = self.work_on(partner, id, false, &Arc::new(watch)).await {
                 tracing::error!(partner = partner.0, run = id, %error, "a bill run could not be worked on");
             }
@@ -401,182 +299,6 @@ impl App {
             })
             .await
     }
-
-    /// All of a run but what the store learns of it.
-    async fn produce(
-        self: &Arc<Self>,
-        run: &BillRun,
-        request: &RunRequest,
-        watch: &Arc<Watch>,
-    ) -> Result<Outcome, Ended> {
-        let began = tokio::time::Instant::now();
-        let made = self.stage_and_publish(run, request, watch).await;
-        gauge!("tenantry_bill_run_last_seconds").set(began.elapsed());
-        counter!("tenantry_bill_run_lines_total").increment(watch.lines.load(Ordering::Relaxed));
-        made
-    }
-
-    async fn stage_and_publish(
-        self: &Arc<Self>,
-        run: &BillRun,
-        request: &RunRequest,
-        watch: &Arc<Watch>,
-    ) -> Result<Outcome, Ended> {
-        let plan = self.plan_of(run.partner, run.id, request).await?;
-        let (report, scratch) = self.stage(run, request, &plan, watch, false).await?;
-        let (published, unwritten) = self.publish(run, request, &report, &plan, watch).await?;
-        drop(scratch);
-        let had_one = published.iter().map(|bill| bill.customer.0).chain(unwritten.iter().map(|(id, _)| *id));
-        let unwritable = self.unwritable(&plan, &had_one.collect()).await?;
-        // The customers' own users read what is noted of them: no more of the run than its number. The report has the rest.
-        let held_back = report.customers.iter().filter(|bill| !bill.held_back.is_empty());
-        let held_back = held_back.map(|bill| (bill.customer_id, "was held back"));
-        let unwritten_too = unwritten.iter().map(|(id, _)| (*id, "could not be written"));
-        let of_bill =
-            |(id, what)| (id, format!("its bill of {} {what} (run {})", run.billing_period, run.id));
-        let of_folder = |(id, _): &(i64, String)| (*id, "its folder cannot be written".to_owned());
-        let faults = unwritten_too.chain(held_back).map(of_bill);
-        let faults = faults.chain(unwritable.iter().map(of_folder)).collect();
-        let json = report_json(&report, &plan, &published, &unwritten, &unwritable);
-        let carried = plan.customers.into_iter().flat_map(|planned| {
-            let customer = planned.id;
-            planned.corrections.into_iter().map(move |correction| (customer, correction))
-        });
-        Ok(Outcome {
-            state: Some(State::Succeeded),
-            report: json,
-            invoice_id: report.invoice_id.clone(),
-            settlement: Some(Settlement {
-                published,
-                faults,
-                carried: carried.collect(),
-                acknowledged: report.acknowledged,
-            }),
-            ..Outcome::default()
-        })
-    }
-
-    /// Read the files, price their lines, and stage the bills in a folder that is gone with the answer.
-    async fn stage(
-        self: &Arc<Self>,
-        run: &BillRun,
-        request: &RunRequest,
-        plan: &Plan,
-        watch: &Arc<Watch>,
-        dry_run: bool,
-    ) -> Result<(RunReport, Scratch), Ended> {
-        let billing = self.billing()?;
-        let scratch = Scratch::of_run(&billing.setup.work, run)?;
-        let allowed = billing.allowed((!run.by_command).then_some(run.partner));
-        let (mut inputs, mut before) = (Vec::with_capacity(request.sources.len()), 0);
-        for (i, source) in request.sources.iter().enumerate() {
-            let to = scratch.path().join("in").join(i.to_string());
-            let watching = Arc::clone(watch);
-            let go_on = move |here, all| {
-                ::billing::Progress::at(&*watching, before + here, before + all, 0, 0);
-                !::billing::Progress::cancelled(&*watching)
-            };
-            let spooled = bills::spool(source, &allowed, &to, &go_on).await?;
-            before += spooled.bytes;
-            inputs.push(Input { name: spooled.name, path: spooled.path });
-        }
-        let before = self.before(run, &scratch.path().join("final")).await?;
-        let job = Job {
-            period: plan::parsed(&request.billing_period)?,
-            invoice_id: request.invoice_id.clone(),
-            issuer: plan.issuer.clone(),
-            generated_at: run.created_at.as_second(),
-            finalize: request.finalize,
-            inputs,
-            customers: plan.billed_customers(&released(run))?,
-            final_bills: before.bills,
-            acknowledged: before.acknowledged,
-            billed_invoices: before.invoices,
-            rules: plan.price_rules()?,
-            currency_rates: rates(request)?,
-            earned_credit: plan.options.earned_credit(),
-            bounds: plan.options.bounds()?,
-            parquet: plan.options.parquet,
-            threads: billing.setup.threads,
-            out: scratch.path().join("out"),
-            dry_run,
-        };
-        // The engine has threads of its own; those that answer requests go on.
-        let watching = Arc::clone(watch);
-        let ran = tokio::task::spawn_blocking(move || ::billing::run(&job, &*watching)).await;
-        let report = ran.map_err(|e| Error::Internal(format!("the engine stopped: {e}")))??;
-        if !report.checks.ties {
-            return Err(Error::Internal("a run's sums do not tie".into()).into());
-        }
-        unchanged(run, &report)?;
-        Ok((report, scratch))
-    }
-
-    /// What is final already, in this month its ledgers fetched: their lines are billed.
-    async fn before(&self, run: &BillRun, to: &Path) -> Result<Before, Ended> {
-        let period = run.billing_period.clone();
-        let (keys, acknowledged, invoices): (Vec<(i64, String)>, Vec<String>, _) = self
-            .db
-            .read(run.partner, (run.partner, period), |(partner, period), tx| {
-                Box::pin(async move {
-                    let finals = Filter {
-                        status: Some(statements::Status::Final),
-                        billing_period: Some(period.clone()),
-                        ..Filter::default()
-                    };
-                    let finals = statements::list(tx, *partner, &finals, 0, i64::MAX).await?.0;
-                    let corrections = statements::corrections(tx, *partner, Some(period)).await?;
-                    let bills =
-                        finals.into_iter().map(|s| s.bill).chain(corrections.into_iter().map(|c| c.bill));
-                    let keys = bills.map(|bill| (bill.customer.0, bill.ledger)).collect();
-                    let acknowledged = statements::acknowledged(tx, *partner, period).await?;
-                    let invoices = invoices::of_other_months(tx, *partner, period).await?;
-                    Ok::<_, Error>((keys, acknowledged, invoices))
-                })
-            })
-            .await?;
-        let bills = &self.billing()?.bills;
-        let fetched = keys.into_iter().enumerate().map(|(i, (customer_id, key))| {
-            let ledger = to.join(format!("{i}.csv"));
-            async move {
-                bills.fetch_private(&key, &ledger).await?;
-                Ok::<_, Ended>(FinalBill { customer_id, ledger })
-            }
-            .boxed()
-        });
-        let bills = stream::iter(fetched).buffered(FETCHED_AT_ONCE).try_collect().await?;
-        Ok(Before { bills, acknowledged: lines(&acknowledged)?, invoices })
-    }
-}
-
-/// What is final when a run begins.
-struct Before {
-    bills: Vec<FinalBill>,
-    acknowledged: Vec<u64>,
-    invoices: Vec<BilledInvoice>,
-}
-
-/// The lines of notes that have 16 hexadecimal digits for each.
-fn lines(notes: &[String]) -> Result<Vec<u64>, Error> {
-    let digits = notes.iter().flat_map(|note| note.as_bytes().chunks(16));
-    let line = |digits| u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok();
-    let lines: Option<_> = digits.map(line).collect();
-    lines.ok_or_else(|| Error::Internal("missing lines are noted that are none".into()))
-}
-
-/// Whether a run that is done once more has read what it read before: who releases a bill has seen that one.
-fn unchanged(run: &BillRun, now: &RunReport) -> Result<(), Ended> {
-    let before = self::report(run);
-    let Some(before) = before["files"].as_array() else { return Ok(()) };
-    let now: Vec<Value> = now.files.iter().map(|file| json!(file)).collect();
-    let other = |a: &[Value], b: &[Value]| -> Vec<Value> {
-        a.iter().filter(|file| !b.contains(file)).map(|file| file["file"].clone()).collect()
-    };
-    let (mut changed, gone) = (other(&now, before), other(before, &now));
-    changed.extend(gone.into_iter().filter(|file| !changed.contains(file)).collect::<Vec<_>>());
-    let said = "is not what it was when this run was made: to bill what it is now, ask for a new run";
-    let errors: Vec<Value> = changed.iter().map(|file| json!({"file": file, "message": said})).collect();
-    if errors.is_empty() { Ok(()) } else { Err(Ended::Failed(errors)) }
 }
 
 /// A run that changes nothing. One that has succeeded before still has its bills, whatever came of its repetition.
@@ -587,32 +309,6 @@ pub(super) fn without_bills(run: &BillRun, state: State, errors: Vec<Value>) -> 
         report["errors"] = errors.into();
     }
     Outcome { state: Some(state), report, ..Outcome::default() }
-}
-
-/// The engine's report, with where each bill and its ledger are; the corrections that are on none; whose bills could not be
-/// written and why, and of those that had none, whose could not be either.
-fn report_json(
-    report: &RunReport,
-    plan: &Plan,
-    published: &[Published],
-    unwritten: &[(i64, String)],
-    unwritable: &[(i64, String)],
-) -> Value {
-    let mut json = serde_json::to_value(report).unwrap_or_default();
-    for (bill, shown) in report.customers.iter().zip(json["customers"].as_array_mut().into_iter().flatten()) {
-        let is_it = |published: &&Published| {
-            published.customer.0 == bill.customer_id && published.currency == bill.currency.code()
-        };
-        let place = published.iter().find(is_it).filter(|_| bill.staged.is_some());
-        shown["prefix"] = json!(place.map(|published| &published.prefix));
-        shown["ledger"] = json!(place.map(|published| format!("{}/{}", bills::PRIVATE, published.ledger)));
-    }
-    json["pending_corrections"] = json!(plan.pending);
-    let told = |(customer, why): &(i64, String)| json!({"customer_id": customer, "message": why});
-    json["errors"] = unwritten.iter().map(told).collect();
-    let warnings = report.warnings.iter().map(|warning| json!(warning));
-    json["warnings"] = warnings.chain(unwritable.iter().map(told)).collect();
-    json
 }
 
 /// The report as it is kept for lists.

@@ -1,0 +1,108 @@
+//! How far a run is, and why it can end without bills.
+
+use crate::Error;
+use ::billing::Failure;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use store::bill_runs::BillRun;
+
+/// How far a run is, and whether it is to stop.
+#[derive(Debug, Default)]
+pub struct Watch {
+    bytes_read: AtomicU64,
+    bytes_total: AtomicU64,
+    pub(super) lines: AtomicU64,
+    customers: AtomicU64,
+    /// Somebody has cancelled it.
+    pub(super) cancelled: AtomicBool,
+    /// It is somebody else's by now.
+    pub(super) lost: AtomicBool,
+    closing: Arc<AtomicBool>,
+}
+
+impl Watch {
+    /// Of a run on a server that may close.
+    pub(super) fn until(closing: &Arc<AtomicBool>) -> Self {
+        Watch { closing: Arc::clone(closing), ..Watch::default() }
+    }
+
+    /// Bytes read, bytes in all, lines, customers.
+    pub fn numbers(&self) -> [u64; 4] {
+        [&self.bytes_read, &self.bytes_total, &self.lines, &self.customers].map(|n| n.load(Ordering::Relaxed))
+    }
+
+    /// Have the run stop, unless its bills are being published already.
+    pub fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Relaxed);
+    }
+
+    /// What the work before has come to, where only what follows it is left to be done.
+    pub(super) fn go_on_from(&self, run: &BillRun) {
+        let progress = run.progress.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok());
+        let number = |name| progress.as_ref().and_then(|progress| progress[name].as_u64()).unwrap_or(0);
+        let [read, total, lines, customers] = ["bytes_read", "bytes_total", "lines", "customers"].map(number);
+        ::billing::Progress::at(self, read, total, lines, customers);
+    }
+
+    pub(super) fn json(&self) -> Value {
+        let [bytes_read, bytes_total, lines, customers] = self.numbers();
+        json!({"bytes_read": bytes_read, "bytes_total": bytes_total, "lines": lines, "customers": customers})
+    }
+
+    /// Whether somebody else has to go on, or nobody.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.lost.load(Ordering::Relaxed) || self.closing.load(Ordering::Relaxed)
+    }
+}
+
+impl ::billing::Progress for Watch {
+    fn at(&self, bytes_read: u64, bytes_total: u64, lines: u64, customers: u64) {
+        self.bytes_read.store(bytes_read, Ordering::Relaxed);
+        self.bytes_total.store(bytes_total, Ordering::Relaxed);
+        self.lines.store(lines, Ordering::Relaxed);
+        self.customers.store(customers, Ordering::Relaxed);
+    }
+
+    fn cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed) || self.is_given_up()
+    }
+}
+
+/// Why there are no bills.
+pub(super) enum Ended {
+    /// What is wrong with the input, or with where bills go.
+    Failed(Vec<Value>),
+    Cancelled,
+    /// Somebody else goes on.
+    GivenUp,
+    Error(Error),
+}
+
+impl From<Error> for Ended {
+    fn from(error: Error) -> Self {
+        Ended::Error(error)
+    }
+}
+
+impl From<bills::Error> for Ended {
+    fn from(error: bills::Error) -> Self {
+        match error {
+            bills::Error::Cancelled => Ended::Cancelled,
+            other => Ended::Failed(vec![json!({"message": other.to_string()})]),
+        }
+    }
+}
+
+impl From<Failure> for Ended {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Faults(faults) => {
+                let fault = |fault: &::billing::Fault| serde_json::to_value(fault).unwrap_or_default();
+                Ended::Failed(faults.iter().map(fault).collect())
+            }
+            Failure::Cancelled => Ended::Cancelled,
+            Failure::Io(..) => Ended::Failed(vec![json!({"message": failure.to_string()})]),
+        }
+    }
+}
