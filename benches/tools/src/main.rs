@@ -139,12 +139,13 @@ fn paced(address: &str, rate: f64, seconds: f64) -> Outcome<()> {
                         r#"{{"name":"Customer {unique}","address":{{"street1":"{made} Main St","city":"Springfield","state":"MA","zipcode":"01234","country":"US"}},"classification":"managed_with_access","billing_contact":"billing@example.com","tags":[{{"key":"env","value":"bench"}},{{"key":"run","value":"{run}"}},{{"key":"tier","value":"{}"}}]}}"#,
                         made % 10
                     );
-                    write!(
-                        requests,
+                    // In one piece: each write is a packet, and wakes the server.
+                    let request = format!(
                         "POST /v2/customers HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {key}\r\nIdempotency-Key: {unique}\r\n\
                          Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
                         body.len()
-                    )?;
+                    );
+                    requests.write_all(request.as_bytes())?;
                     wrong += u32::from(!answer(&mut answers)?.contains(" 201 "));
                     took.push(due.elapsed());
                     due += each;

@@ -283,8 +283,9 @@ pub(crate) fn connect(path: &str, access: Access) -> Result<Connection, Error> {
             )?;
             // The log is measured in pages. As a rule the checkpointer has emptied it long before; under load, where there is
             // always one more, the writer does the rest when 48 MB are full, and begins anew. Callers wait for that, so it is
-            // seldom. The cache (64 MB at most) is for the indexes in no order: names, external ids, keys.
-            conn.execute_batch("PRAGMA wal_autocheckpoint = 12000; PRAGMA cache_size = -64000")?;
+            // seldom. The cache stays at 16 MB: at each commit that has split pages SQLite goes through all of it (it gives a
+            // page the number of the locking page for a moment, and then looks for pages beyond the end).
+            conn.execute_batch("PRAGMA wal_autocheckpoint = 12000")?;
             let durability = Durability::of(&conn)?;
             if !durability.is_safe() && !options.allow_unsafe {
                 return Err(Error::Unfit(format!(
