@@ -95,12 +95,13 @@ async fn show_bill_run(
 
 /// Cancel a bill run
 ///
-/// It stops as soon as it can, unless its bills are being published already. One that has failed is cancelled too: no
-/// customer is `Not Healthy` for it any more.
+/// It stops as soon as it can, unless its bills are being published already: its state says what has become of it. One that
+/// has failed is cancelled too: no customer is `Not Healthy` for it any more. So is the last one of a month that is not final:
+/// its statements are taken back, and corrections on them wait for another month.
 #[utoipa::path(
     delete, path = "/bill_runs/{id}", tag = "billing", params(schema::BillRunId),
     responses(
-        (status = 204, description = "It stops, or counts no more"),
+        (status = 204, description = "It stops if it still can, or counts no more"),
         (status = 404, description = "There is none, or it is another partner's", body = schema::Error),
         schema::Refusals, schema::RunRefusals,
     )

@@ -22,6 +22,7 @@
 
 pub mod amount;
 pub mod currency;
+mod detail;
 pub mod failure;
 pub mod job;
 pub mod period;

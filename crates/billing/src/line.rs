@@ -109,8 +109,8 @@ impl<'a> Line<'a> {
         let exchange = self.number(Role::ExchangeRate, wrong).unwrap_or(ONE);
         let credit = self.number(Role::EarnedCredit, wrong).unwrap_or_default();
         let credit = self.fraction(credit);
-        if credit.mantissa < 0 {
-            self.refuse::<()>(Role::EarnedCredit, "is less than nothing", wrong);
+        if credit.mantissa < 0 || credit.mantissa > power(credit.places) {
+            self.refuse::<()>(Role::EarnedCredit, "is not between 0 and 100 %", wrong);
         }
         let mut day = self.day(Role::UsageDate, wrong);
         if day == 0 {

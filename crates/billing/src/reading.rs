@@ -5,6 +5,7 @@ mod worker;
 pub(crate) use worker::{Left, Read, Worker};
 
 use crate::columns::{Kind, Role};
+use crate::detail::Details;
 use crate::failure::{Failure, Fault};
 use crate::identity::tenant_id;
 use crate::job::{Job, Progress};
@@ -28,6 +29,8 @@ pub(crate) struct Reading<'a> {
     finals: &'a Finals<'a>,
     /// Whether lines of several files are compared.
     compares: bool,
+    /// Whether there can be sums and details of the same usage.
+    details: bool,
     /// The month that is billed, as `yyyymm`.
     month: u32,
     /// Each tenant's customer, by its id in lower case.
@@ -93,6 +96,7 @@ impl<'a> Reading<'a> {
             prices,
             finals,
             compares: Overlap::can_tell(members),
+            details: Details::can_tell(members),
             month: job.period.number(),
             tenants,
             progress,
@@ -181,6 +185,8 @@ impl<'a> Reading<'a> {
             return Err(Failure::Faults(located(misread, members)));
         }
         self.check(members)?;
+        Details::judge(members, &workers.iter().map(|worker| &worker.details).collect::<Vec<_>>())?;
+        workers.iter_mut().for_each(|worker| worker.details = Details::default());
         each(&mut workers, |worker| worker.spool.finish())?;
         Ok(workers)
     }

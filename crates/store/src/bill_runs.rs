@@ -336,15 +336,15 @@ pub async fn give_back(tx: &mut Tx, taken: Taken) -> Result<(), Error> {
 }
 
 /// Stop a run: at once if nobody works on it, else as soon as whoever does hears of it. One that is under way once more
-/// has still succeeded; one that has failed is cancelled too.
+/// has still succeeded; one that has ended, well or badly, is cancelled too.
 ///
 /// # Errors
 /// [`Error`] of the store.
 pub async fn cancel(tx: &mut Tx, partner: PartnerId, id: i64, now: Timestamp) -> Result<(), Error> {
     let sql = "UPDATE bill_runs
         SET cancelling = TRUE, updated_at = $3, state = CASE WHEN leased_until > $3 THEN state
-            WHEN summary IS NULL OR state = 'failed' THEN 'cancelled' ELSE 'succeeded' END
-        WHERE partner_id = $1 AND id = $2 AND state IN ('queued', 'running', 'failed')";
+            WHEN summary IS NULL OR state IN ('failed', 'succeeded') THEN 'cancelled' ELSE 'succeeded' END
+        WHERE partner_id = $1 AND id = $2 AND state <> 'cancelled'";
     tx.execute(sql, args![partner.0, id, now.as_second()]).await.map(drop)
 }
 

@@ -20,8 +20,8 @@ pub(crate) enum BillCommand {
     Run(Box<RunArgs>),
     Release(Box<ReleaseArgs>),
     Finalize(Box<AgainArgs>),
-    /// Cancel a run: one that waits, or has not published anything yet; or one that has failed, and whose month nobody
-    /// wants any more: no customer is "Not Healthy" for it then.
+    /// Cancel a run: one that waits, or has not published anything yet; one that has failed, and no customer is "Not
+    /// Healthy" for it any more; or the last one of a month that is not final, whose statements are taken back.
     Cancel {
         /// The run's id.
         #[arg(value_name = "RUN")]
@@ -205,9 +205,15 @@ async fn cancel(run: i64, partner: &str, platform: &Platform) -> anyhow::Result<
     let app = platform.open(Clock::System).await?;
     let call = Call::of_operator(partner_named(&app, partner).await?.id, "bill cancel");
     let cancelled = app.cancel_bill_run(&call, run).await;
-    app.close().await;
     cancelled.map_err(|error| of_run(error.into(), run, partner, &[]))?;
-    println!("bill run {run} is cancelled, or will be as soon as whoever works on it hears of it");
+    let state = app.bill_run(&call, run).await?["state"].clone();
+    app.close().await;
+    match state.as_str() {
+        Some("cancelled") => println!("bill run {run} is cancelled"),
+        _ => println!(
+            "bill run {run} stops as soon as whoever works on it hears of it, unless bills are published by then"
+        ),
+    }
     Ok(())
 }
 
@@ -364,7 +370,9 @@ async fn verify(folder: &str, root: &str, known: Option<Platform>, json: bool) -
         faults.iter().for_each(|fault| println!("{fault}"));
         unknown.iter().for_each(|place| println!("{place}  is of an earlier version, and has no digest"));
         match ledgers {
-            0 => println!("no ledgers: these lie in _runs, below the root of all bills"),
+            0 if !folder.is_empty() => {
+                println!("no ledgers: these lie in _runs, below the root of all bills")
+            }
             ledgers => println!("{ledgers} ledgers"),
         }
         missing.iter().for_each(|name| println!("{name}  is not there, and the database knows of it"));

@@ -184,7 +184,7 @@ pub(crate) struct NewBillRun {
     /// Microsoft's invoice. Given, only its lines count.
     #[schema(max_length = 64, nullable, example = "G012345678")]
     invoice_id: Option<String>,
-    /// Given, all bills are in the currency that these lead to.
+    /// Given, the lines of all bills are in the currency that these lead to; corrections of final months stay in theirs.
     #[schema(max_items = 200, nullable)]
     currency_rates: Option<Vec<CurrencyRate>>,
     /// Whether the bills are final at once.

@@ -51,9 +51,10 @@ impl App {
         let scratch = Scratch::of_run(&self.billing()?.setup.work, run)?;
         let mut report = report(run);
         if let Some(errors) = report["errors"].as_array_mut() {
-            let is_ours =
-                |error: &Value| error["customer_id"].as_i64().is_some_and(|id| customers.contains_key(&id));
-            errors.retain(|error| !is_ours(error));
+            // What was said of these customers, and of the work as a whole when it was not done, is void.
+            let is_anothers =
+                |error: &Value| error["customer_id"].as_i64().is_some_and(|id| !customers.contains_key(&id));
+            errors.retain(is_anothers);
         }
         let work = customers.into_iter().map(|(customer, statements)| {
             let folder = scratch.path().join("out").join(customer.to_string());

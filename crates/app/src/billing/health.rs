@@ -9,7 +9,6 @@ use store::billing::{self, Health};
 pub(crate) async fn tell(tx: &mut Tx, partner: PartnerId, customers: &mut [Customer]) -> Result<(), Error> {
     let ids: Vec<CustomerId> = customers.iter().map(|customer| customer.id).collect();
     let Some(mut standing) = billing::of(tx, partner, &ids).await? else { return Ok(()) };
-    // The customer's own users read this: no more of the run than its number.
     let failed = standing.failed.map(|(period, run)| format!("the last run of {period} failed (run {run})"));
     for customer in customers {
         let Health { has_tenant, fault } = standing.customers.remove(&customer.id).unwrap_or_default();

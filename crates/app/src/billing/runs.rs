@@ -117,19 +117,21 @@ impl App {
             .await
     }
 
-    /// Stop a run that has not published anything yet. One that has failed counts no more: nobody waits for its month.
+    /// Stop a run, if its bills are not being published yet. One that has failed counts no more: nobody waits for its month.
+    /// Of the last one of an open month the statements are taken back, and the corrections on them can be on others.
     ///
     /// # Errors
-    /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::Conflict`] if it has succeeded, or was cancelled before;
-    /// [`Error`] of the store.
+    /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::Conflict`] if its month is final, if it has succeeded and is not
+    /// the last of it, or was cancelled before; [`Error`] of the store.
     pub async fn cancel_bill_run(&self, call: &Call, id: i64) -> Result<(), Error> {
         self.allow(call, Act::ChangeBilling).await?;
         self.change(call, (call.partner(), id, self.clock.now()), |(partner, id, now), tx| {
             Box::pin(async move {
                 let run = bill_runs::get(tx, *partner, *id).await?.ok_or(Error::NotFound)?;
-                if !run.state.is_under_way() && run.state != State::Failed {
-                    let said = format!("this run has ended already: it is {}", run.state.as_str());
-                    return Err(Error::Conflict(said));
+                match run.state {
+                    State::Queued | State::Running | State::Failed => {}
+                    State::Succeeded => take_back(tx, &run).await?,
+                    State::Cancelled => return Err(Error::Conflict("this run is cancelled already".into())),
                 }
                 bill_runs::cancel(tx, *partner, *id, *now).await?;
                 Ok(Done { value: (), entry: Some(Entry::new("bill_run.cancel", object(*id))) })
@@ -282,6 +284,20 @@ async fn last_of_its_period(tx: &mut Tx, partner: PartnerId, id: i64) -> Result<
         ))),
         None => Ok(run),
     }
+}
+
+/// Withdraw all statements of an open month: a run's, and what it left of those before.
+async fn take_back(tx: &mut Tx, run: &BillRun) -> Result<(), Error> {
+    let BillRun { partner, billing_period, .. } = last_of_its_period(tx, run.partner, run.id).await?;
+    let of_month =
+        statements::Filter { billing_period: Some(billing_period.clone()), ..statements::Filter::default() };
+    for statement in statements::list(tx, partner, &of_month, 0, i64::MAX).await?.0 {
+        if statement.status == statements::Status::Final {
+            return Err(Error::Conflict(format!("{billing_period} is final: its statements stay")));
+        }
+        statements::withdraw(tx, partner, statement.id).await?;
+    }
+    Ok(statements::let_go(tx, partner, &billing_period).await?)
 }
 
 /// `{"customer_ids": […]}`, each of a customer whose bill the run held back.

@@ -48,7 +48,7 @@ impl App {
         drop(scratch);
         let had_one = published.iter().map(|bill| bill.customer.0).chain(unwritten.iter().map(|(id, _)| *id));
         let unwritable = self.unwritable(&plan, &had_one.collect()).await?;
-        // The customers' own users read what is noted of them: no more of the run than its number. The report has the rest.
+        // On the customers there is no more than the run's number: what the store said is in its report.
         let held_back = report.customers.iter().filter(|bill| !bill.held_back.is_empty());
         let held_back = held_back.map(|bill| (bill.customer_id, "was held back"));
         let unwritten_too = unwritten.iter().map(|(id, _)| (*id, "could not be written"));

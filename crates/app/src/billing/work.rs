@@ -219,9 +219,6 @@ impl App {
         let Some(run) = run else { return Ok(()) };
         tracing::info!(partner = partner.0, run = id, attempt = run.attempt, "a bill run begins");
         let taken = Taken { partner, id, attempt: run.attempt };
-        if run.cancelling {
-            watch.cancelled.store(true, Ordering::Relaxed);
-        }
         let request: RunRequest = serde_json::from_str(&run.request).map_err(internal)?;
         if request.finalizing.is_some() {
             watch.go_on_from(&run);
@@ -232,6 +229,7 @@ impl App {
             async move { app.keep(taken, &watch, is_done).await }
         });
         let made = match request.finalizing {
+            _ if run.cancelling => Err(Ended::Cancelled),
             _ if run.by_command && !by_command => Err(Ended::Failed(vec![json!({"message": LEFT_BEHIND})])),
             Some(since) => self.finalize_statements(&run, since, watch).await,
             None => self.produce(&run, &request, watch).await,

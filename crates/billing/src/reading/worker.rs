@@ -5,6 +5,7 @@ use crate::amount::Amount;
 use crate::cells::Cells;
 use crate::columns::Role;
 use crate::currency::Currency;
+use crate::detail::Details;
 use crate::failure::Failure;
 use crate::identity::{self, TAG, tenant_id};
 use crate::jsonl;
@@ -39,6 +40,7 @@ pub(crate) struct Worker<'a> {
     pub(crate) total_mismatches: u64,
     /// Lines by invoice: those that count if it is the run's, or if that has none.
     pub(crate) invoices: BTreeMap<Vec<u8>, u64>,
+    pub(super) details: Details,
     last_invoice: (Vec<u8>, u64),
     last_currency: LastCurrency,
     pub(super) faults: Vec<Misread>,
@@ -104,6 +106,7 @@ impl<'a> Worker<'a> {
             formula_mismatches: 0,
             total_mismatches: 0,
             invoices: BTreeMap::new(),
+            details: Details::default(),
             last_invoice: (Vec::new(), 0),
             last_currency: None,
             faults: Vec::new(),
@@ -275,6 +278,9 @@ impl<'a> Worker<'a> {
         self.total_mismatches += u64::from(values.total_mismatch);
 
         let tenant = self.tenant(line.get(Role::CustomerId));
+        if self.shared.details {
+            self.details.see(line, &self.tenants[tenant].id, reader.member);
+        }
         let (customer, of) = match &mut self.tenants[tenant] {
             Tenant { customer: Some(customer), reason: None, id, tag, .. } => {
                 (*customer, (id.as_str(), *tag))

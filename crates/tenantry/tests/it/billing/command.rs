@@ -1,6 +1,6 @@
 //! `tenantry bill run`, and what it leaves to whoever comes after it.
 
-use super::{Scene, line, tree};
+use super::{Scene, Usage, line, tree};
 use crate::support::{Engine, command, on_both_engines};
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
@@ -11,6 +11,7 @@ on_both_engines!(
     a_command_releases_and_finalises,
     a_command_that_was_killed_leaves_no_work_to_people,
     a_command_misses_what_was_removed_whole,
+    a_command_that_was_killed_in_finalising_is_repeated,
 );
 
 fn said(ran: &Output) -> (Option<i32>, String) {
@@ -117,7 +118,6 @@ fn a_command_releases_and_finalises(engine: Engine) {
         (vec!["release", "9", "--customer", &dear_id], "the partner default has no bill run 9"),
         (vec!["finalize", "9"], "the partner default has no bill run 9"),
         (vec!["cancel", "9"], "the partner default has no bill run 9"),
-        (vec!["cancel", "1"], "this run has ended already: it is succeeded"),
     ] {
         let (code, text) = run(&[&["bill"], &args[..]].concat());
         assert!(code != Some(0) && text.to_lowercase().contains(expected), "{args:?}: {text}");
@@ -180,6 +180,39 @@ fn a_command_misses_what_was_removed_whole(engine: Engine) {
     assert!(good && said.contains("0 bills\n1 ledgers"), "{said}");
 }
 
+fn a_command_that_was_killed_in_finalising_is_repeated(engine: Engine) {
+    let scene = Scene::new(engine);
+    let names: Vec<String> = (0..24).map(|i| format!("tenant-{i}")).collect();
+    for name in &names {
+        scene.billed(name, name, 0.0);
+    }
+    let lines: Vec<_> = names.iter().map(|name| line(name, "a", "1")).collect();
+    let run = scene.run("2026-10", &[&scene.invoice("october.csv", &lines)], &json!({}));
+    let id = run["id"].to_string();
+    let mut command = command(scene.database.folder(), &["bill", "finalize", &id]);
+    command.args(["--database", &scene.database.url]).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    while !tree(&scene.bills()).keys().any(|name| name.contains("/v2/")) {
+        assert!(child.try_wait().unwrap().is_none(), "it has ended before it could be killed");
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    scene.database.execute("UPDATE bill_runs SET leased_until = 0, updated_at = 0 WHERE state = 'running'");
+    // The next one says what has become of it, and then nothing is left to be said.
+    let small = scene.invoice("september.csv", &[Usage { day: "2026-09-01", ..line("tenant-0", "a", "1") }]);
+    scene.run("2026-09", &[&small], &json!({}));
+    let shown = || scene.api.get(&format!("/v1/bill_runs/{id}")).json();
+    assert!(
+        shown()["errors"][0]["message"].as_str().unwrap().contains("ended before it was done"),
+        "{}",
+        shown()
+    );
+    let (code, text) = said(&scene.server.run(&["bill", "finalize", &id]));
+    assert_eq!((code, &shown()["errors"]), (Some(0), &json!([])), "{text}");
+    let finals = scene.statements("billing_period=2026-10&status=Final&per_page=100");
+    assert_eq!(finals.len(), names.len());
+}
+
 fn a_command_that_was_killed_leaves_no_work_to_people(engine: Engine) {
     let scene = Scene::new(engine);
     scene.billed("Acme", "acme", 0.0);
@@ -229,6 +262,19 @@ fn a_command_that_was_killed_leaves_no_work_to_people(engine: Engine) {
     find(&mut run);
     assert_eq!(run["state"], "failed", "{run}");
     assert!(run["errors"][0]["message"].as_str().unwrap().contains("ended before it was done"), "{run}");
+
+    // One that somebody has cancelled meanwhile has not failed.
+    killed();
+    let cancelled = scene.api.get("/v1/bill_runs?state=running").json()["bill_runs"][0]["id"].clone();
+    let ran = scene.server.run(&["bill", "cancel", &cancelled.to_string()]);
+    let told = String::from_utf8_lossy(&ran.stdout).into_owned();
+    assert!(
+        ran.status.success() && told.contains("stops as soon as whoever works on it hears of it"),
+        "{told}"
+    );
+    scene.database.execute("UPDATE bill_runs SET leased_until = 0, updated_at = 0 WHERE state = 'running'");
+    scene.run("2026-07", &[&small], &json!({}));
+    assert_eq!(scene.api.get(&format!("/v1/bill_runs/{cancelled}")).json()["state"], "cancelled");
 
     // A command does the same for one that came before it.
     killed();

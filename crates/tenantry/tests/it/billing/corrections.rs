@@ -15,6 +15,7 @@ on_both_engines!(
     a_release_bills_no_correction_again,
     a_bill_that_is_held_back_keeps_its_correction,
     months_under_way_at_once_bill_a_correction_once,
+    a_month_that_was_a_mistake_is_taken_back,
     a_correction_can_be_downloaded,
     a_ledger_that_was_cut_short_is_not_trusted,
 );
@@ -395,6 +396,35 @@ fn months_under_way_at_once_bill_a_correction_once(engine: Engine) {
     scene.api.set_clock("2026-11-02T08:05:00Z");
     assert_eq!(scene.end_of(asked.header("location"))["state"], "succeeded");
     assert_eq!(shown(&scene, "2026-11"), ["Estimated 420.00"]);
+}
+
+fn a_month_that_was_a_mistake_is_taken_back(engine: Engine) {
+    let (scene, acme) = corrected(engine);
+    let lines = [november("7")];
+    let source = scene.invoice("november.csv", &lines);
+    let cancel = |run: &Value| {
+        let answer = scene.api.call("DELETE", &format!("/v1/bill_runs/{}", run["id"])).send();
+        (answer.status, answer.text())
+    };
+    let first = scene.run("2028-01", &[&source], &json!({}));
+    let last = scene.run("2028-01", &[&source], &json!({}));
+    assert_eq!(shown(&scene, "2028-01"), ["Estimated 27.00"], "with the correction");
+    let (status, said) = cancel(&first);
+    assert!(status == 409 && said.contains("this run is not the last of 2028-01"), "{said}");
+    assert_eq!(cancel(&last).0, 204);
+    assert_eq!(shown(&scene, "2028-01"), [""; 0]);
+    let (status, said) = cancel(&last);
+    assert!(status == 409 && said.contains("this run is cancelled already"), "{said}");
+
+    // The correction waits for the right month, whose statement stays once it is final.
+    let right = scene.run("2026-11", &[&source], &json!({}));
+    assert_eq!(scene.finalize(&right)["state"], "succeeded");
+    assert_eq!(shown(&scene, "2026-11"), ["Final 27.00"]);
+    let (status, said) = cancel(&right);
+    assert!(status == 409 && said.contains("2026-11 is final: its statements stay"), "{said}");
+    assert_eq!(shown(&scene, "2026-11"), ["Final 27.00"]);
+    let health = scene.api.get(&format!("/v2/customers/{acme}")).json()["billing_configuration"].clone();
+    assert_eq!(health["status"], "Healthy");
 }
 
 fn a_correction_can_be_downloaded(engine: Engine) {

@@ -31,7 +31,7 @@ fn customers_tell_how_their_billing_stands(engine: Engine) {
     let source = scene.invoice("october.csv", &lines);
     let run = scene.run("2026-10", &[&source], &json!({}));
     assert_eq!(run["state"], "succeeded", "one customer's folder keeps no other waiting: {run}");
-    // The run tells what the store said; the customers, whose users read it too, only that.
+    // The run tells what the store said; the customers only that it is so.
     let about = |list: &str| run[list].as_array().unwrap().iter().map(|e| e["customer_id"].clone()).collect();
     let [errors, warnings]: [Vec<Value>; 2] = ["errors", "warnings"].map(about);
     assert_eq!((errors, warnings), (vec![json!(blocked)], vec![json!(idle)]), "{run}");
