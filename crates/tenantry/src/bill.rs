@@ -371,7 +371,7 @@ async fn verify(folder: &str, root: &str, known: Option<Platform>, json: bool) -
         unknown.iter().for_each(|place| println!("{place}  is of an earlier version, and has no digest"));
         match ledgers {
             0 if !folder.is_empty() => {
-                println!("no ledgers: these lie in _runs, below the root of all bills")
+                println!("no ledgers: these lie in _runs, below the root of all bills");
             }
             ledgers => println!("{ledgers} ledgers"),
         }
