@@ -20,6 +20,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(show_bill_run, cancel_bill_run))
         .routes(routes!(finalize_bill_run))
         .routes(routes!(release_bills))
+        .routes(routes!(withdraw_statements))
         .routes(routes!(list_lines))
 }
 
@@ -96,8 +97,7 @@ async fn show_bill_run(
 /// Cancel a bill run
 ///
 /// It stops as soon as it can, unless its bills are being published already: its state says what has become of it. One that
-/// has failed is cancelled too: no customer is `Not Healthy` for it any more. So is the last one of a month that is not final:
-/// its statements are taken back, and corrections on them wait for another month.
+/// has failed is cancelled too, with all of its month that have: no customer is `Not Healthy` for them any more.
 #[utoipa::path(
     delete, path = "/bill_runs/{id}", tag = "billing", params(schema::BillRunId),
     responses(
@@ -136,6 +136,27 @@ async fn finalize_bill_run(
     Posted(call, _): Posted,
 ) -> Result<Created, Problem> {
     Ok(Created(StatusCode::ACCEPTED, shared.app.bill_run_again(&call, id, Again::Finalize).await?))
+}
+
+/// Withdraw a month's statements
+///
+/// Of a month that is not final, and that was a mistake: its last run is named, all runs of it are `cancelled` then, and no
+/// statement is left. Corrections on them wait for another month.
+#[utoipa::path(
+    delete, path = "/bill_runs/{id}/statements", tag = "billing", params(schema::BillRunId),
+    responses(
+        (status = 204, description = "The statements are withdrawn"),
+        (status = 404, description = "There is none, or it is another partner's", body = schema::Error),
+        schema::Refusals, schema::RunRefusals,
+    )
+)]
+async fn withdraw_statements(
+    State(shared): State<Shared>,
+    Ids(id): Ids<i64>,
+    Caller(call): Caller,
+) -> Result<StatusCode, Problem> {
+    shared.app.withdraw_bill_run(&call, id).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Release bills that a run has held back

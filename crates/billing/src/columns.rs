@@ -6,7 +6,7 @@
 /// What a file lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
-    /// New commerce: licences, one-time purchases, reservations.
+    /// All of new commerce: licences, one-time purchases, reservations; usage in sums.
     Reconciliation,
     /// Azure plan: daily rated usage.
     Usage,

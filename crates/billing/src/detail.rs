@@ -17,8 +17,8 @@ type Product = u64;
 pub(crate) struct Details {
     /// Those of usage.
     by_day: HashSet<Product>,
-    /// Those of reconciliations, which are few: in which file, under which name, in how many lines.
-    in_sum: HashMap<Product, (usize, String, u64)>,
+    /// Those of reconciliations, by file: under which name, in how many lines. There they are few.
+    in_sum: HashMap<(Product, usize), (String, u64)>,
     text: Vec<u8>,
     /// The last that usage had: those of a tenant often follow each other.
     last: Product,
@@ -53,7 +53,7 @@ impl Details {
             }
             Kind::Reconciliation => {
                 let name = || format!("{} (SKU {}) on invoice {}", text(product), text(sku), text(invoice));
-                self.in_sum.entry(seen).or_insert_with(|| (member, name(), 0)).2 += 1;
+                self.in_sum.entry((seen, member)).or_insert_with(|| (name(), 0)).1 += 1;
             }
         }
     }
@@ -64,7 +64,7 @@ impl Details {
     /// The products of reconciliations that the usage has too.
     pub(crate) fn judge(members: &[Member], threads: &[&Details]) -> Result<(), Failure> {
         let mut found: BTreeMap<(usize, &str), u64> = BTreeMap::new();
-        for (product, (member, name, lines)) in threads.iter().flat_map(|details| &details.in_sum) {
+        for ((product, member), (name, lines)) in threads.iter().flat_map(|details| &details.in_sum) {
             if threads.iter().any(|details| details.by_day.contains(product)) {
                 *found.entry((*member, name)).or_default() += lines;
             }

@@ -18,7 +18,7 @@ pub enum State {
     Succeeded,
     /// It changed nothing.
     Failed,
-    /// Somebody stopped it before it changed anything.
+    /// Somebody stopped it before it changed anything, or took back what it had changed.
     Cancelled,
 }
 
@@ -175,6 +175,15 @@ pub async fn list(
     query.push(" ORDER BY id LIMIT ", limit);
     query.push(" OFFSET ", skip);
     Ok((tx.all(&query.sql, &query.args(), read).await?, total))
+}
+
+/// The last run of all periods that succeeded.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn newest_of_all(tx: &mut Tx, partner: PartnerId) -> Result<Option<i64>, Error> {
+    let sql = "SELECT MAX(id) FROM bill_runs WHERE partner_id = $1 AND state = 'succeeded'";
+    Ok(tx.first(sql, args![partner.0], |row| row.next::<Option<i64>>()).await?.flatten())
 }
 
 /// The last run of a period that succeeded.
@@ -336,23 +345,44 @@ pub async fn give_back(tx: &mut Tx, taken: Taken) -> Result<(), Error> {
 }
 
 /// Stop a run: at once if nobody works on it, else as soon as whoever does hears of it. One that is under way once more
-/// has still succeeded; one that has ended, well or badly, is cancelled too.
+/// has still succeeded.
 ///
 /// # Errors
-/// [`Error`] of the store.
+/// [`Error`] of the store; [`Error::Retry`] if it has just ended.
 pub async fn cancel(tx: &mut Tx, partner: PartnerId, id: i64, now: Timestamp) -> Result<(), Error> {
     let sql = "UPDATE bill_runs
         SET cancelling = TRUE, updated_at = $3, state = CASE WHEN leased_until > $3 THEN state
-            WHEN summary IS NULL OR state IN ('failed', 'succeeded') THEN 'cancelled' ELSE 'succeeded' END
-        WHERE partner_id = $1 AND id = $2 AND state <> 'cancelled'";
-    tx.execute(sql, args![partner.0, id, now.as_second()]).await.map(drop)
+            WHEN summary IS NULL THEN 'cancelled' ELSE 'succeeded' END
+        WHERE partner_id = $1 AND id = $2 AND state IN ('queued', 'running')";
+    if tx.execute(sql, args![partner.0, id, now.as_second()]).await? == 0 {
+        Err(tx.overtaken())
+    } else {
+        Ok(())
+    }
+}
+
+/// Have a month's runs that ended in this state count no more, this one among them.
+///
+/// # Errors
+/// [`Error`] of the store; [`Error::Retry`] if this one is in another state by now.
+pub async fn void(tx: &mut Tx, run: &BillRun, state: State, now: Timestamp) -> Result<(), Error> {
+    let sql = "UPDATE bill_runs SET state = 'cancelled', updated_at = $5
+               WHERE partner_id = $1 AND billing_period = $2 AND state = $4 AND id = $3";
+    let row = args![run.partner.0, &run.billing_period, run.id, state.as_str(), now.as_second()];
+    if tx.execute(sql, row).await? == 0 {
+        return Err(tx.overtaken());
+    }
+    let sql = "UPDATE bill_runs SET state = 'cancelled', updated_at = $4
+               WHERE partner_id = $1 AND billing_period = $2 AND state IN ($3, 'failed')";
+    let row = args![run.partner.0, &run.billing_period, state.as_str(), now.as_second()];
+    tx.execute(sql, row).await.map(drop)
 }
 
 /// Have a run that succeeded worked on once more: on this request, with these customers' bounds lifted. It must have
 /// been looked up that none of the period is [`under_way`].
 ///
 /// # Errors
-/// [`Error`] of the store.
+/// [`Error`] of the store; [`Error::Retry`] if it has just been withdrawn.
 pub async fn repeat(
     tx: &mut Tx,
     partner: PartnerId,
@@ -365,7 +395,8 @@ pub async fn repeat(
     let sql = "UPDATE bill_runs SET state = 'queued', released = $3, by_command = $4, cancelling = FALSE,
             leased_until = 0, updated_at = $5, request = $6
         WHERE partner_id = $1 AND id = $2 AND state = 'succeeded'";
-    tx.execute(sql, args![partner.0, id, released, by_command, now.as_second(), request]).await.map(drop)
+    let row = args![partner.0, id, released, by_command, now.as_second(), request];
+    if tx.execute(sql, row).await? == 0 { Err(tx.overtaken()) } else { Ok(()) }
 }
 
 fn read(row: &mut Row<'_>) -> Result<BillRun, Error> {

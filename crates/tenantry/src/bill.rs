@@ -20,18 +20,11 @@ pub(crate) enum BillCommand {
     Run(Box<RunArgs>),
     Release(Box<ReleaseArgs>),
     Finalize(Box<AgainArgs>),
-    /// Cancel a run: one that waits, or has not published anything yet; one that has failed, and no customer is "Not
-    /// Healthy" for it any more; or the last one of a month that is not final, whose statements are taken back.
-    Cancel {
-        /// The run's id.
-        #[arg(value_name = "RUN")]
-        run: i64,
-        /// The partner's name.
-        #[arg(long, default_value = "default")]
-        partner: String,
-        #[command(flatten)]
-        platform: Platform,
-    },
+    /// Cancel a run: one that waits, or has not published anything yet; or one that has failed, and no customer is "Not
+    /// Healthy" for it any more.
+    Cancel(Box<RunOfPartner>),
+    /// Take back all statements of a month that is not final, because it was a mistake.
+    Withdraw(Box<RunOfPartner>),
     /// Check every bill below a folder: manifests, digests and sums; of all bills their ledgers too. Exit status 1 if something is wrong.
     Verify {
         /// A folder below the root of bills; or a root itself, as a path or a URL [default: all bills]
@@ -115,6 +108,18 @@ pub(crate) struct AgainArgs {
     platform: Platform,
 }
 
+#[derive(Args)]
+pub(crate) struct RunOfPartner {
+    /// The run's id; of a month, the last one's.
+    #[arg(value_name = "RUN")]
+    run: i64,
+    /// The partner's name.
+    #[arg(long, default_value = "default")]
+    partner: String,
+    #[command(flatten)]
+    platform: Platform,
+}
+
 pub(crate) async fn run(command: BillCommand) -> anyhow::Result<()> {
     match command {
         BillCommand::Run(args) => make(*args).await,
@@ -124,7 +129,18 @@ pub(crate) async fn run(command: BillCommand) -> anyhow::Result<()> {
             let body = Json::from(&json!({ "customer_ids": customer }));
             once_more(again, Again::Release(body), &customer).await
         }
-        BillCommand::Cancel { run, partner, platform } => cancel(run, &partner, &platform).await,
+        BillCommand::Cancel(of) => {
+            let work = async |app: &App, call: &Call, run| app.cancel_bill_run(call, run).await;
+            let run = of.run;
+            println!("bill run {run}: {}", end(*of, "bill cancel", work).await?);
+            Ok(())
+        }
+        BillCommand::Withdraw(of) => {
+            let work = async |app: &App, call: &Call, run| app.withdraw_bill_run(call, run).await;
+            end(*of, "bill withdraw", work).await?;
+            println!("the month's statements are withdrawn");
+            Ok(())
+        }
         BillCommand::Verify { folder, bills, complete, json, platform } => {
             verify(&folder, &bills, complete.then_some(*platform), json).await
         }
@@ -201,20 +217,25 @@ async fn worked(
     Ok(report)
 }
 
-async fn cancel(run: i64, partner: &str, platform: &Platform) -> anyhow::Result<()> {
+/// Ends a run, and says how it is then.
+async fn end(
+    of: RunOfPartner,
+    operation: &str,
+    work: impl AsyncFnOnce(&App, &Call, i64) -> Result<(), app::Error>,
+) -> anyhow::Result<&'static str> {
+    let RunOfPartner { run, partner, platform } = of;
     let app = platform.open(Clock::System).await?;
-    let call = Call::of_operator(partner_named(&app, partner).await?.id, "bill cancel");
-    let cancelled = app.cancel_bill_run(&call, run).await;
-    cancelled.map_err(|error| of_run(error.into(), run, partner, &[]))?;
+    let call = Call::of_operator(partner_named(&app, &partner).await?.id, operation);
+    work(&app, &call, run).await.map_err(|error| of_run(error.into(), run, &partner, &[]))?;
     let state = app.bill_run(&call, run).await?["state"].clone();
     app.close().await;
-    match state.as_str() {
-        Some("cancelled") => println!("bill run {run} is cancelled"),
-        _ => println!(
-            "bill run {run} stops as soon as whoever works on it hears of it, unless bills are published by then"
-        ),
-    }
-    Ok(())
+    Ok(match state.as_str() {
+        Some("cancelled") => "it is cancelled",
+        Some("succeeded") => "its repetition is cancelled; what it had published stays",
+        _ => {
+            "it stops as soon as whoever works on it hears of it, unless its bills are being published by then"
+        }
+    })
 }
 
 /// What is wrong with what was asked of a run, in a command's words.
@@ -346,10 +367,18 @@ async fn verify(folder: &str, root: &str, known: Option<Platform>, json: bool) -
     let bills = bills::Bills::open(&root, &bills::Settings::from_env())?;
     let mut missing = Vec::new();
     if let Some(platform) = known {
+        let file = platform.database.url().strip_prefix("sqlite:");
+        if let Some(file) = file.filter(|file| !Path::new(file).exists()) {
+            bail!("there is no database {file}: say with --database where it is");
+        }
         let app = platform.open(Clock::System).await?;
         let known = app.known_bill_files().await;
         app.close().await;
-        missing = bills.missing(folder, known?).await?;
+        let known = known?;
+        if known.is_empty() {
+            bail!("{} knows of no bill: is it the right database?", file.unwrap_or("the database"));
+        }
+        missing = bills.missing(folder, known).await?;
     }
     let report = bills.verify(folder).await?;
     let bills::VerifiedLedgers { good, unknown, faults } = &report.ledgers;

@@ -7,7 +7,7 @@ use crate::audit::Entry;
 use crate::change::{Created, Done};
 use crate::paging::{self, Paging};
 use crate::{App, Error};
-use billing::BillingPeriod;
+use ::billing::BillingPeriod;
 use domain::json::Json;
 use domain::violation::code;
 use domain::{Handling, PartnerId, Violation, Violations};
@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use store::bill_runs::{self, BillRun, Filter, State};
-use store::{Tx, statements};
+use store::{Tx, billing, statements};
 
 /// A list of runs that was asked for.
 #[derive(Clone, Debug, Default)]
@@ -117,24 +117,62 @@ impl App {
             .await
     }
 
-    /// Stop a run, if its bills are not being published yet. One that has failed counts no more: nobody waits for its month.
-    /// Of the last one of an open month the statements are taken back, and the corrections on them can be on others.
+    /// Stop a run, if its bills are not being published yet. Those of a month that have failed count no more, if one of them is
+    /// named: nobody waits for that month.
     ///
     /// # Errors
-    /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::Conflict`] if its month is final, if it has succeeded and is not
-    /// the last of it, or was cancelled before; [`Error`] of the store.
+    /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::Conflict`] if it has succeeded, or was cancelled before; [`Error`]
+    /// of the store.
     pub async fn cancel_bill_run(&self, call: &Call, id: i64) -> Result<(), Error> {
         self.allow(call, Act::ChangeBilling).await?;
         self.change(call, (call.partner(), id, self.clock.now()), |(partner, id, now), tx| {
             Box::pin(async move {
                 let run = bill_runs::get(tx, *partner, *id).await?.ok_or(Error::NotFound)?;
                 match run.state {
-                    State::Queued | State::Running | State::Failed => {}
-                    State::Succeeded => take_back(tx, &run).await?,
-                    State::Cancelled => return Err(Error::Conflict("this run is cancelled already".into())),
+                    State::Queued | State::Running => bill_runs::cancel(tx, *partner, *id, *now).await?,
+                    State::Failed => bill_runs::void(tx, &run, State::Failed, *now).await?,
+                    State::Succeeded | State::Cancelled => {
+                        let said = format!("this run has ended already: it is {}", run.state.as_str());
+                        return Err(Error::Conflict(said));
+                    }
                 }
-                bill_runs::cancel(tx, *partner, *id, *now).await?;
                 Ok(Done { value: (), entry: Some(Entry::new("bill_run.cancel", object(*id))) })
+            })
+        })
+        .await
+    }
+
+    /// Take back all statements of a month that is not final, of which this is the last run: the month was a mistake. The
+    /// corrections on them can be on others.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::Conflict`] if the month is final, or if this run has not succeeded
+    /// or is not the last of it; [`Error`] of the store.
+    pub async fn withdraw_bill_run(&self, call: &Call, id: i64) -> Result<(), Error> {
+        self.allow(call, Act::ChangeBilling).await?;
+        self.change(call, (call.partner(), id, self.clock.now()), |(partner, id, now), tx| {
+            Box::pin(async move {
+                let run = last_of_its_period(tx, *partner, *id).await?;
+                let was_newest = bill_runs::newest_of_all(tx, *partner).await? == Some(*id);
+                // First, so that nobody else works on it from here on.
+                bill_runs::void(tx, &run, State::Succeeded, *now).await?;
+                let mut withdrawn = Vec::new();
+                for statement in statements::list(tx, *partner, &of_month(&run), 0, i64::MAX).await?.0 {
+                    if statement.status == statements::Status::Final {
+                        let said = format!("{} is final: its statements stay", run.billing_period);
+                        return Err(Error::Conflict(said));
+                    }
+                    statements::withdraw(tx, *partner, statement.id).await?;
+                    let statements::Bill { customer, currency, total, .. } = statement.bill;
+                    withdrawn.push(json!({"customer_id": customer, "currency": currency, "total": total}));
+                }
+                statements::let_go(tx, *partner, &run.billing_period).await?;
+                if was_newest {
+                    billing::replace_faults(tx, *partner, &[]).await?;
+                }
+                let entry = Entry::new("bill_run.withdraw", object(*id));
+                let entry = entry.after(&json!({ "withdrawn": withdrawn }));
+                Ok(Done { value: (), entry: Some(entry) })
             })
         })
         .await
@@ -286,18 +324,9 @@ async fn last_of_its_period(tx: &mut Tx, partner: PartnerId, id: i64) -> Result<
     }
 }
 
-/// Withdraw all statements of an open month: a run's, and what it left of those before.
-async fn take_back(tx: &mut Tx, run: &BillRun) -> Result<(), Error> {
-    let BillRun { partner, billing_period, .. } = last_of_its_period(tx, run.partner, run.id).await?;
-    let of_month =
-        statements::Filter { billing_period: Some(billing_period.clone()), ..statements::Filter::default() };
-    for statement in statements::list(tx, partner, &of_month, 0, i64::MAX).await?.0 {
-        if statement.status == statements::Status::Final {
-            return Err(Error::Conflict(format!("{billing_period} is final: its statements stay")));
-        }
-        statements::withdraw(tx, partner, statement.id).await?;
-    }
-    Ok(statements::let_go(tx, partner, &billing_period).await?)
+/// All statements of its month.
+fn of_month(run: &BillRun) -> statements::Filter {
+    statements::Filter { billing_period: Some(run.billing_period.clone()), ..statements::Filter::default() }
 }
 
 /// `{"customer_ids": […]}`, each of a customer whose bill the run held back.

@@ -101,6 +101,7 @@ const ROWS: &[Row] = &[
     Row("GET /v1/bill_runs",                    Nothing,        [401, 401, 200, 200, 200, 403, 403, 403, 403, 200]),
     Row("GET /v1/bill_runs/{id}",               Nothing,        [401, 401, 200, 200, 200, 403, 403, 403, 403, 404]),
     Row("DELETE /v1/bill_runs/{id}",            Nothing,        [401, 401, 204, 204, 403, 403, 403, 403, 403, 404]),
+    Row("DELETE /v1/bill_runs/{id}/statements", Nothing,        [401, 401, 204, 204, 403, 403, 403, 403, 403, 404]),
     Row("POST /v1/bill_runs/{id}/finalize",     Nothing,        [401, 401, 202, 202, 403, 403, 403, 403, 403, 404]),
     Row("POST /v1/bill_runs/{id}/release",      Release,        [401, 401, 202, 202, 403, 403, 403, 403, 403, 404]),
     Row("GET /v1/bill_runs/{id}/customers/{customer_id}/lines", Nothing, [401, 401, 200, 200, 200, 403, 403, 403, 403, 404]),

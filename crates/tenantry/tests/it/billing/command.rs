@@ -118,6 +118,8 @@ fn a_command_releases_and_finalises(engine: Engine) {
         (vec!["release", "9", "--customer", &dear_id], "the partner default has no bill run 9"),
         (vec!["finalize", "9"], "the partner default has no bill run 9"),
         (vec!["cancel", "9"], "the partner default has no bill run 9"),
+        (vec!["withdraw", "9"], "the partner default has no bill run 9"),
+        (vec!["cancel", "1"], "this run has ended already: it is succeeded"),
     ] {
         let (code, text) = run(&[&["bill"], &args[..]].concat());
         assert!(code != Some(0) && text.to_lowercase().contains(expected), "{args:?}: {text}");
@@ -178,6 +180,11 @@ fn a_command_misses_what_was_removed_whole(engine: Engine) {
     assert!(good && said.contains("1 bills\nno ledgers: these lie in _runs"), "{said}");
     let (good, said) = verify(&["_runs"]);
     assert!(good && said.contains("0 bills\n1 ledgers"), "{said}");
+    // A database that knows nothing is the wrong one.
+    let other = ["bill", "verify", "--complete", "--database", "sqlite:nowhere.db"];
+    let (code, text) = self::said(&scene.server.run_without_database(&other));
+    assert!(code == Some(1) && text.contains("there is no database nowhere.db"), "{text}");
+    assert!(!scene.database.folder().join("nowhere.db").exists());
 }
 
 fn a_command_that_was_killed_in_finalising_is_repeated(engine: Engine) {
@@ -269,7 +276,7 @@ fn a_command_that_was_killed_leaves_no_work_to_people(engine: Engine) {
     let ran = scene.server.run(&["bill", "cancel", &cancelled.to_string()]);
     let told = String::from_utf8_lossy(&ran.stdout).into_owned();
     assert!(
-        ran.status.success() && told.contains("stops as soon as whoever works on it hears of it"),
+        ran.status.success() && told.contains("it stops as soon as whoever works on it hears of it"),
         "{told}"
     );
     scene.database.execute("UPDATE bill_runs SET leased_until = 0, updated_at = 0 WHERE state = 'running'");

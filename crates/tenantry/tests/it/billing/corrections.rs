@@ -402,29 +402,48 @@ fn a_month_that_was_a_mistake_is_taken_back(engine: Engine) {
     let (scene, acme) = corrected(engine);
     let lines = [november("7")];
     let source = scene.invoice("november.csv", &lines);
-    let cancel = |run: &Value| {
-        let answer = scene.api.call("DELETE", &format!("/v1/bill_runs/{}", run["id"])).send();
+    let withdraw = |run: &Value| {
+        let answer = scene.api.call("DELETE", &format!("/v1/bill_runs/{}/statements", run["id"])).send();
         (answer.status, answer.text())
     };
+    let health =
+        || scene.api.get(&format!("/v2/customers/{acme}")).json()["billing_configuration"]["reason"].clone();
+    let failed = scene.run("2028-01", &[&scene.write("broken.csv", b"Name,Age\n")], &json!({}));
+    assert_eq!(health(), format!("the last run of 2028-01 failed (run {})", failed["id"]));
     let first = scene.run("2028-01", &[&source], &json!({}));
     let last = scene.run("2028-01", &[&source], &json!({}));
     assert_eq!(shown(&scene, "2028-01"), ["Estimated 27.00"], "with the correction");
-    let (status, said) = cancel(&first);
+    let cancelled = scene.api.call("DELETE", &format!("/v1/bill_runs/{}", last["id"])).send();
+    assert_eq!(
+        cancelled.status,
+        409,
+        "a run that was to be stopped takes nothing back: {}",
+        cancelled.text()
+    );
+    let (status, said) = withdraw(&first);
     assert!(status == 409 && said.contains("this run is not the last of 2028-01"), "{said}");
-    assert_eq!(cancel(&last).0, 204);
-    assert_eq!(shown(&scene, "2028-01"), [""; 0]);
-    let (status, said) = cancel(&last);
-    assert!(status == 409 && said.contains("this run is cancelled already"), "{said}");
+    let large = scene.invoice("large.csv", &[november("5000")]);
+    let last = scene.run("2028-01", &[&large], &json!({}));
+    assert_eq!(health(), format!("its bill of 2028-01 was held back (run {})", last["id"]));
+    assert_eq!(withdraw(&last).0, 204);
+    assert_eq!((shown(&scene, "2028-01"), health()), (vec![], json!("")), "and nobody is Not Healthy for it");
+    for run in [&failed, &first, &last] {
+        assert_eq!(scene.end_of(&format!("/v1/bill_runs/{}", run["id"]))["state"], "cancelled");
+        let (status, said) = withdraw(run);
+        assert!(status == 409 && said.contains("it is cancelled"), "{said}");
+    }
 
     // The correction waits for the right month, whose statement stays once it is final.
     let right = scene.run("2026-11", &[&source], &json!({}));
     assert_eq!(scene.finalize(&right)["state"], "succeeded");
     assert_eq!(shown(&scene, "2026-11"), ["Final 27.00"]);
-    let (status, said) = cancel(&right);
+    let (status, said) = withdraw(&right);
     assert!(status == 409 && said.contains("2026-11 is final: its statements stay"), "{said}");
     assert_eq!(shown(&scene, "2026-11"), ["Final 27.00"]);
-    let health = scene.api.get(&format!("/v2/customers/{acme}")).json()["billing_configuration"].clone();
-    assert_eq!(health["status"], "Healthy");
+    let told: Vec<_> =
+        scene.api.trail("action=bill_run.withdraw").iter().map(|e| e["after"].clone()).collect();
+    let expected = json!({"withdrawn": [{"customer_id": acme, "currency": "USD", "total": "27"}]});
+    assert_eq!(told, [expected]);
 }
 
 fn a_correction_can_be_downloaded(engine: Engine) {

@@ -338,7 +338,7 @@ fn a_run_that_nobody_works_on_is_cancelled(engine: Engine) {
     assert_eq!(scene.api.get(place).json()["state"], "cancelled");
     let again = scene.api.delete(place);
     assert_eq!(again.status, 409);
-    assert!(again.text().contains("this run is cancelled already"), "{}", again.text());
+    assert!(again.text().contains("has ended already: it is cancelled"), "{}", again.text());
     assert_eq!(scene.api.delete("/v1/bill_runs/999").status, 404);
     assert_eq!(scene.api.post(&format!("{place}/finalize"), &json!({})).status, 409);
     // One that a command has left behind keeps nobody from the month.
