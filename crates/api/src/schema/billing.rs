@@ -302,7 +302,7 @@ pub(crate) struct PendingCorrection {
     version: i64,
     currency: String,
     amount: String,
-    /// `no customer` or `billing off`.
+    /// `no customer`, `billing off`, or `another run or a final statement has it`.
     reason: String,
 }
 

@@ -175,16 +175,17 @@ impl Plan {
         Ok(Plan { issuer, customers, pending, rules, options: options.clone() })
     }
 
-    /// Take the corrections for this month's bills, and leave out those that it cannot have (any more).
+    /// Take the corrections for this month's bills. Those that it cannot have (any more) are pending.
     async fn take_corrections(&mut self, tx: &mut Tx, partner: PartnerId, period: &str) -> Result<(), Error> {
         for Planned { id, corrections, .. } in &mut self.customers {
-            let mut taken = Vec::with_capacity(corrections.len());
-            for correction in corrections.drain(..) {
+            for correction in std::mem::take(corrections) {
                 if statements::take(tx, partner, correction.key(*id), period).await? {
-                    taken.push(correction);
+                    corrections.push(correction);
+                } else {
+                    let reason = "another run or a final statement has it";
+                    self.pending.push(Pending::new(CustomerId(*id), correction, reason));
                 }
             }
-            *corrections = taken;
         }
         Ok(())
     }

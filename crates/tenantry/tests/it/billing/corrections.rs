@@ -390,9 +390,11 @@ fn months_under_way_at_once_bill_a_correction_once(engine: Engine) {
     // Its lease still holds: November is under way, while another server makes December's bills.
     scene.server = Server::start(&scene.database, &["--sandbox", "--at", super::NOW]);
     scene.api = scene.api.on(scene.server.address);
-    december(&scene, "7");
+    let other = december(&scene, "7");
     assert_eq!(shown(&scene, "2026-12"), ["Final 7.00"]);
     assert_eq!(shown(&scene, "2026-11"), [""; 0], "it was not under way");
+    let pending = &other["pending_corrections"][0];
+    assert_eq!([&pending["billing_period"], &pending["amount"]], ["2026-10", "20"], "{other}");
     scene.api.set_clock("2026-11-02T08:05:00Z");
     assert_eq!(scene.end_of(asked.header("location"))["state"], "succeeded");
     assert_eq!(shown(&scene, "2026-11"), ["Estimated 420.00"]);
