@@ -221,9 +221,7 @@ impl App {
         let file = opened.map_err(|error| of_store(&error))?;
         Ok(BillFile { file, media_type: media_type(name) })
     }
-}
 
-impl App {
     /// The files below the root of bills that must be there for what the partners' statements and corrections say: each
     /// bill's manifest and its ledger.
     ///
