@@ -175,19 +175,25 @@ impl Plan {
         Ok(Plan { issuer, customers, pending, rules, options: options.clone() })
     }
 
-    /// Take the corrections for this month's bills. Those that it cannot have (any more) are pending.
-    async fn take_corrections(&mut self, tx: &mut Tx, partner: PartnerId, period: &str) -> Result<(), Error> {
+    /// Take the corrections for this month's bills, and give back those that it cannot have (any more).
+    async fn take_corrections(
+        &mut self,
+        tx: &mut Tx,
+        partner: PartnerId,
+        period: &str,
+    ) -> Result<Vec<Pending>, Error> {
+        let mut refused = Vec::new();
         for Planned { id, corrections, .. } in &mut self.customers {
             for correction in std::mem::take(corrections) {
                 if statements::take(tx, partner, correction.key(*id), period).await? {
                     corrections.push(correction);
                 } else {
                     let reason = "another run or a final statement has it";
-                    self.pending.push(Pending::new(CustomerId(*id), correction, reason));
+                    refused.push(Pending::new(CustomerId(*id), correction, reason));
                 }
             }
         }
-        Ok(())
+        Ok(refused)
     }
 
     /// The engine's customers.
@@ -249,8 +255,10 @@ impl App {
                         Some(noted) => serde_json::from_str(noted).map_err(internal)?,
                         None => Plan::make(tx, *partner, request, options).await?,
                     };
-                    plan.take_corrections(tx, *partner, &request.billing_period).await?;
+                    let refused = plan.take_corrections(tx, *partner, &request.billing_period).await?;
+                    // In a repetition these are on its own final statements, as a rule: pending they are not.
                     if noted.is_none() {
+                        plan.pending.extend(refused);
                         let text = serde_json::to_string(&plan).map_err(internal)?;
                         bill_runs::set_plan(tx, *partner, *id, &text).await?;
                     }

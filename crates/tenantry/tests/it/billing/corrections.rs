@@ -355,7 +355,8 @@ fn a_release_bills_no_correction_again(engine: Engine) {
     let of_acme = || scene.statements(&format!("client_api_id={acme}"));
     let (before, files) = (of_acme(), tree(&scene.bills().join("bills/acme")));
     assert!(before.iter().any(|statement| statement["corrections"].is_array()), "{before:?}");
-    release(&scene, &run, beta);
+    let released = release(&scene, &run, beta);
+    assert_eq!(released["pending_corrections"], json!([]), "it is on a statement");
     assert_eq!(shown(&scene, "2026-11"), ["Final 30.00", "Estimated 2000.00"]);
     assert_eq!((of_acme(), tree(&scene.bills().join("bills/acme"))), (before, files));
     december(&scene, "7");
