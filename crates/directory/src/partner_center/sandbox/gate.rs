@@ -124,6 +124,7 @@ impl Sandbox {
             return Some(Stopped::With((StatusCode::TOO_MANY_REQUESTS, headers, body).into_response()));
         }
         if let Some(fault) = state.behaviour.next.pop_front() {
+            state.counts.throttled += u64::from(matches!(fault, Fault::Status { status: 429, .. }));
             return Some(Stopped::By(fault));
         }
         if !state.is_known(request.headers()) {

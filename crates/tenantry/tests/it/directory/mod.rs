@@ -13,6 +13,7 @@ mod tenants;
 use crate::support::{ABSENT, Api, Database, Engine, Guard, Server, command, customer};
 use directory::partner_center::sandbox::{CLIENT_ID, CLIENT_SECRET, made_up_id};
 use serde_json::{Value, json};
+use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
@@ -68,11 +69,13 @@ impl PartnerCenter {
         self.api.get("/sandbox").json()["counts"][what].as_u64().unwrap()
     }
 
-    /// The paths it was asked for, of which `part` is one.
+    /// How often it was asked for a path that contains `part`; a request that was sent again has its first one's ids, and
+    /// counts once.
     pub(crate) fn asked(&self, part: &str) -> usize {
         let status = self.api.get("/sandbox").json();
-        let paths = status["asked"].as_array().unwrap().iter().map(|asked| asked["path"].as_str().unwrap());
-        paths.filter(|path| path.contains(part)).count()
+        let asked = status["asked"].as_array().unwrap().iter();
+        let of_part = asked.filter(|asked| asked["path"].as_str().unwrap().contains(part));
+        of_part.map(|asked| asked["request_id"].as_str().unwrap()).collect::<HashSet<_>>().len()
     }
 
     pub(crate) fn stop(&self) {
