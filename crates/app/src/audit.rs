@@ -45,14 +45,14 @@ impl Entry {
     }
 }
 
-/// Write an event into the transaction of what it tells of.
+/// Write an event into the transaction of what it tells of; its lane and place.
 pub(crate) async fn append(
     tx: &mut Tx,
     secrets: &SecretKey,
     call: &Call,
     entry: &Entry,
     now: Timestamp,
-) -> Result<(), Error> {
+) -> Result<(i64, i64), Error> {
     let (lane, _turn) = (tx.lane(), tx.turn().await);
     append_to(tx, secrets, call, entry, now, lane).await
 }
@@ -64,7 +64,7 @@ async fn append_to(
     entry: &Entry,
     now: Timestamp,
     lane: i64,
-) -> Result<(), Error> {
+) -> Result<(i64, i64), Error> {
     let partner = call.partner();
     let mut place = audit::next_place(tx, partner, lane).await?;
     let before = &place.0;
@@ -87,7 +87,7 @@ async fn write(
     entry: &Entry,
     now: Timestamp,
     (before, id): &(Head, i64),
-) -> Result<(), Error> {
+) -> Result<(i64, i64), Error> {
     let partner = call.partner();
     let mut event = Event {
         lane: before.lane,
@@ -108,7 +108,8 @@ async fn write(
     event.mac = event_mac(secrets, partner, &event, &before.last_mac);
     let head = Head { lane: event.lane, seq: event.seq, last_mac: event.mac.clone(), mac: String::new() };
     let head_mac = head_mac(secrets, partner, &head);
-    Ok(audit::append(tx, partner, &event, &head_mac).await?)
+    audit::append(tx, partner, &event, &head_mac).await?;
+    Ok((event.lane, event.seq))
 }
 
 fn event_mac(secrets: &SecretKey, partner: PartnerId, event: &Event, mac_before: &str) -> String {

@@ -36,33 +36,44 @@ impl Idempotency {
 }
 
 /// What a request that makes something is answered with, the first time and every time after.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Created {
     /// The answer's body.
-    #[serde(default, skip_serializing)]
     pub json: String,
     /// Where the new thing is.
     pub href: Option<String>,
     /// Its version, as `If-Match` names it.
     pub version: Option<String>,
     /// Whether this is a repetition of the first answer.
-    #[serde(skip)]
     pub replayed: bool,
 }
 
-impl Created {
-    /// As it is kept: what goes into headers, in a line of its own, and the body as it is.
-    fn to_kept(&self) -> Result<String, Error> {
-        let head = serde_json::to_string(self).map_err(|e| Error::Internal(e.to_string()))?;
-        Ok(format!("{head}\n{}", self.json))
+/// A first answer as it is kept: this in a line of its own, and behind it the body, if no event has it.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    href: Option<String>,
+    version: Option<String>,
+    /// The audit event, by lane and place, of which `after` is the body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    event: Option<(i64, i64)>,
+    /// The body, up to version 0.1.
+    #[serde(default, skip_serializing)]
+    json: String,
+}
+
+impl Kept {
+    fn write(created: &Created, event: Option<(i64, i64)>) -> Result<String, Error> {
+        let (href, version) = (created.href.clone(), created.version.clone());
+        let kept = Kept { href, version, event, json: String::new() };
+        let head = serde_json::to_string(&kept).map_err(|e| Error::Internal(e.to_string()))?;
+        Ok(format!("{head}\n{}", if event.is_some() { "" } else { &created.json }))
     }
 
-    fn of_kept(kept: &str) -> Result<Self, Error> {
-        // Up to version 0.1 the body stood among the rest.
-        let (head, json) = kept.split_once('\n').unwrap_or((kept, ""));
-        let mut created: Created = serde_json::from_str(head).map_err(|e| Error::Internal(e.to_string()))?;
-        created.json.push_str(json);
-        Ok(created)
+    fn read(text: &str) -> Result<Self, Error> {
+        let (head, body) = text.split_once('\n').unwrap_or((text, ""));
+        let mut kept: Kept = serde_json::from_str(head).map_err(|e| Error::Internal(e.to_string()))?;
+        kept.json.push_str(body);
+        Ok(kept)
     }
 }
 
@@ -136,7 +147,7 @@ impl<I> Making<I> {
         let partner = call.partner();
         if let Some(repeatable) = &call.idempotency {
             match idempotency::enter(tx, partner, &repeatable.key, since(*now)).await? {
-                Found::Answered(stored) => return replay(secrets, partner, repeatable, &stored),
+                Found::Answered(stored) => return replay(tx, secrets, partner, repeatable, &stored).await,
                 Found::Running => return Err(Error::StillRunning),
                 Found::Nothing => {}
             }
@@ -149,11 +160,13 @@ impl<I> Making<I> {
             }
             (Err(error), _) => return Err(error),
         };
+        let mut event = None;
         if let Some(entry) = &done.entry {
-            audit::append(tx, secrets, call, entry, *now).await?;
+            let place = audit::append(tx, secrets, call, entry, *now).await?;
+            event = (entry.after.as_ref() == Some(&done.value.json)).then_some(place);
         }
         if let Some(Idempotency { key, fingerprint }) = &call.idempotency {
-            let kept = done.value.to_kept()?;
+            let kept = Kept::write(&done.value, event)?;
             let answer = secrets.seal(Purpose::Idempotency, &place(partner, key), &kept, random)?;
             let stored = Stored { fingerprint: fingerprint.clone(), answer };
             idempotency::keep(tx, partner, key, &stored, *now).await?;
@@ -230,15 +243,17 @@ impl App {
     /// The first answer to this request, if it was answered before.
     pub(crate) async fn first_answer(&self, call: &Call) -> Result<Option<Created>, Error> {
         let Some(repeatable) = call.idempotency.clone() else { return Ok(None) };
-        let partner = call.partner();
-        let input = (partner, repeatable.key.clone(), since(self.clock.now()));
-        let stored: Option<Stored> = self
-            .db
-            .look_up(partner, input, |(partner, key, since), tx| {
-                Box::pin(async move { Ok::<_, Error>(idempotency::find(tx, *partner, key, *since).await?) })
+        let input = (Arc::clone(&self.secrets), call.partner(), repeatable, since(self.clock.now()));
+        self.db
+            .look_up(call.partner(), input, |(secrets, partner, repeatable, since), tx| {
+                Box::pin(async move {
+                    match idempotency::find(tx, *partner, &repeatable.key, *since).await? {
+                        Some(stored) => replay(tx, secrets, *partner, repeatable, &stored).await.map(Some),
+                        None => Ok(None),
+                    }
+                })
             })
-            .await?;
-        stored.map(|stored| replay(&self.secrets, partner, &repeatable, &stored)).transpose()
+            .await
     }
 
     /// Forget first answers that are too old to be given again.
@@ -261,7 +276,8 @@ fn place(partner: PartnerId, key: &str) -> String {
     format!("{partner} {key}")
 }
 
-fn replay(
+async fn replay(
+    tx: &mut Tx,
     secrets: &SecretKey,
     partner: PartnerId,
     repeatable: &Idempotency,
@@ -271,7 +287,12 @@ fn replay(
         return Err(Error::KeyReused);
     }
     let kept = secrets.open(Purpose::Idempotency, &place(partner, &repeatable.key), &stored.answer)?;
-    Ok(Created { replayed: true, ..Created::of_kept(&kept)? })
+    let Kept { href, version, event, mut json } = Kept::read(&kept)?;
+    if let Some((lane, seq)) = event {
+        let after = store::audit::after(tx, partner, lane, seq).await?;
+        json = after.ok_or_else(|| Error::Internal("the audit event with a first answer is gone".into()))?;
+    }
+    Ok(Created { json, href, version, replayed: true })
 }
 
 #[cfg(test)]
@@ -280,16 +301,21 @@ mod tests {
 
     #[test]
     fn a_kept_answer_is_read_as_it_was_also_one_of_before() {
+        let json = r#"{"name":"a\"b"}"#;
         let created = Created {
-            json: r#"{"name":"a\"b"}"#.into(),
+            json: json.into(),
             href: Some("/v1/customers/7".into()),
             version: Some("7-1".into()),
             replayed: false,
         };
         let before = r#"{"json":"{\"name\":\"a\\\"b\"}","href":"/v1/customers/7","version":"7-1"}"#;
-        for kept in [created.to_kept().unwrap(), before.to_owned()] {
-            assert_eq!(Created::of_kept(&kept).unwrap(), created, "{kept}");
+        let (whole, told) =
+            (Kept::write(&created, None).unwrap(), Kept::write(&created, Some((3, 4))).unwrap());
+        for (kept, event, body) in [(&*whole, None, json), (before, None, json), (&*told, Some((3, 4)), "")] {
+            let read = Kept::read(kept).unwrap();
+            assert_eq!((read.href, read.version), (created.href.clone(), created.version.clone()), "{kept}");
+            assert_eq!((read.event, &*read.json), (event, body), "{kept}");
         }
-        assert!(Created::of_kept("{").is_err());
+        assert!(Kept::read("{").is_err());
     }
 }

@@ -228,6 +228,16 @@ pub async fn chain(
     tx.all(&sql, args![partner.0, after.0, after.1, limit], read).await
 }
 
+/// What an event says that its object was after it, by the event's lane and place.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn after(tx: &mut Tx, partner: PartnerId, lane: i64, seq: i64) -> Result<Option<String>, Error> {
+    let sql = "SELECT after FROM audit_events WHERE partner_id = $1 AND lane = $2 AND seq = $3";
+    let found = tx.first(sql, args![partner.0, lane, seq], |row| row.next::<Option<String>>()).await?;
+    Ok(found.flatten())
+}
+
 /// Where a partner's chains end, by lane.
 ///
 /// # Errors

@@ -9,6 +9,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -24,6 +25,9 @@ const READERS: usize = 8;
 /// As many pages in the log are brought into the database file in the background. The longer that waits, the more of them
 /// are the same page again, which is then written once.
 pub(super) const CHECKPOINT: i64 = 3000;
+/// A log of as many pages (48 MB) is to begin anew. Only the writer can see to that: between two of its commits all of the
+/// log has to be in the file.
+pub(super) const LONG: i64 = 12_000;
 /// `application_id` of backups: "TNTY".
 pub(crate) const BACKUP: u32 = 0x544e_5459;
 /// Versions before it can lose commits when two connections write and checkpoint at once.
@@ -281,11 +285,10 @@ pub(crate) fn connect(path: &str, access: Access) -> Result<Connection, Error> {
             conn.execute_batch(
                 "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864;",
             )?;
-            // The log is measured in pages. As a rule the checkpointer has emptied it long before; under load, where there is
-            // always one more, the writer does the rest when 48 MB are full, and begins anew. Callers wait for that, so it is
-            // seldom. The cache stays at 16 MB: at each commit that has split pages SQLite goes through all of it (it gives a
-            // page the number of the locking page for a moment, and then looks for pages beyond the end).
-            conn.execute_batch("PRAGMA wal_autocheckpoint = 12000")?;
+            // In pages of the log: where the checkpointer does not keep up, the writer itself brings 60 MB into the file. The
+            // cache stays at 16 MB: at each commit that has split pages SQLite goes through all of it (it gives a page the
+            // number of the locking page for a moment, and then looks for pages beyond the end).
+            conn.execute_batch("PRAGMA wal_autocheckpoint = 15000")?;
             let durability = Durability::of(&conn)?;
             if !durability.is_safe() && !options.allow_unsafe {
                 return Err(Error::Unfit(format!(
@@ -354,6 +357,8 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
 struct Checkpointer {
     /// Holds one word: that something was written.
     news: SyncSender<()>,
+    /// Little of a long log is not in the file.
+    nearly_done: Arc<AtomicBool>,
     thread: JoinHandle<()>,
 }
 
@@ -361,18 +366,30 @@ impl Checkpointer {
     fn start(path: &str) -> Result<Self, Error> {
         let conn = connect(path, Access::Checkpoint)?;
         let (news, heard) = sync_channel(1);
+        let nearly_done = Arc::new(AtomicBool::new(false));
+        let tell = Arc::clone(&nearly_done);
         let thread = spawn("sqlite-checkpointer", move || {
             while heard.recv().is_ok() {
-                if let Err(error) = checkpoint(&conn) {
-                    tracing::warn!(%error, "a checkpoint failed; the next one makes up for it");
+                if tell.load(Ordering::Relaxed) {
+                    continue; // the writer is next, and two cannot do it at once
+                }
+                match checkpoint(&conn) {
+                    Ok(is_nearly_done) => tell.store(is_nearly_done, Ordering::Relaxed),
+                    Err(error) => warn_of(&error),
                 }
             }
         })?;
-        Ok(Checkpointer { news, thread })
+        Ok(Checkpointer { news, nearly_done, thread })
     }
 
-    fn notify(&self) {
-        let _ = self.news.try_send(()); // a full channel says it already
+    /// To be called by the writer after each commit: begin the log anew if it is time, and have the checkpointer look.
+    fn committed(&self, writer: &mut Tx) {
+        if self.nearly_done.load(Ordering::Relaxed) {
+            run(writer, PASSIVE).unwrap_or_else(|error| warn_of(&error));
+            self.nearly_done.store(false, Ordering::Relaxed);
+        } else {
+            let _ = self.news.try_send(()); // a full channel says it already
+        }
     }
 
     fn stop(self) {
@@ -381,16 +398,34 @@ impl Checkpointer {
     }
 }
 
-fn checkpoint(conn: &Connection) -> rusqlite::Result<()> {
+fn warn_of(error: &dyn std::fmt::Display) {
+    tracing::warn!(%error, "a checkpoint failed; the next one makes up for it");
+}
+
+/// Brings as much of the log into the file as readers let it, and waits for nobody.
+const PASSIVE: &str = "PRAGMA wal_checkpoint(PASSIVE)";
+
+/// Bring the log into the file, if there is enough of it; whether it is long, and the rest is for the writer to do.
+fn checkpoint(conn: &Connection) -> rusqlite::Result<bool> {
     let pages = |sql| {
         let mut statement = conn.prepare_cached(sql)?;
         statement.query_row([], |row| Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?)))
     };
-    let (logged, done) = pages("PRAGMA wal_checkpoint(NOOP)")?;
-    if logged - done >= CHECKPOINT {
-        pages("PRAGMA wal_checkpoint(PASSIVE)")?;
+    let look = || pages("PRAGMA wal_checkpoint(NOOP)");
+    let (logged, done) = look()?;
+    if logged - done < CHECKPOINT && logged < LONG {
+        return Ok(false);
     }
-    Ok(())
+    pages(PASSIVE)?;
+    let (logged, _) = look()?;
+    if logged >= LONG {
+        // The writer went on meanwhile, and SQLite syncs the file only if nothing has come after what it brought there. So
+        // again, with less each time, until that is likely: the writer is not to wait for it.
+        for _ in 0..4 {
+            pages(PASSIVE)?;
+        }
+    }
+    Ok(logged >= LONG)
 }
 
 fn write_loop(mut tx: Tx, mut queue: mpsc::Receiver<Message>, checkpointer: Option<Checkpointer>) {
@@ -422,7 +457,7 @@ fn write_loop(mut tx: Tx, mut queue: mpsc::Receiver<Message>, checkpointer: Opti
             job.answer(committed.as_ref().copied());
         }
         if let (Ok(()), Some(checkpointer)) = (&committed, &checkpointer) {
-            checkpointer.notify();
+            checkpointer.committed(&mut tx);
         }
     }
     if let Some(checkpointer) = checkpointer {

@@ -250,21 +250,26 @@ fn a_password_is_in_no_message() {
     }
 }
 
+const PAGE: u64 = 4096;
+
+async fn fill(db: &Db, bytes: u64) {
+    let filled: Result<u64, Error> = db
+        .write(Scope::System, bytes as i64, |bytes, tx| {
+            Box::pin(async move { tx.execute("INSERT INTO filler SELECT zeroblob($1)", args![*bytes]).await })
+        })
+        .await;
+    filled.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_log_is_brought_into_the_file_in_the_background() {
-    const PAGE: u64 = 4096;
     let written = PAGE * (sqlite::CHECKPOINT as u64 + 100); // less than the writer would bring there itself
     let folder = Folder::new();
     let db = Db::open(&folder.sqlite("t.db")).await.unwrap();
     let size = || std::fs::metadata(folder.file("t.db")).unwrap().len();
     let before = size();
     changed(&db, Scope::System, "CREATE TABLE filler (bytes BLOB)").await.unwrap();
-    let filled: Result<u64, Error> = db
-        .write(Scope::System, written as i64, |bytes, tx| {
-            Box::pin(async move { tx.execute("INSERT INTO filler SELECT zeroblob($1)", args![*bytes]).await })
-        })
-        .await;
-    filled.unwrap();
+    fill(&db, written).await;
     for _ in 0..500 {
         if size() >= before + written {
             break;
@@ -276,6 +281,33 @@ async fn the_log_is_brought_into_the_file_in_the_background() {
     let left: Vec<_> =
         std::fs::read_dir(folder.0.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
     assert_eq!(left, ["t.db"], "whoever closes last takes the log away");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_log_begins_anew() {
+    let folder = Folder::new();
+    let db = Db::open(&folder.sqlite("t.db")).await.unwrap();
+    changed(&db, Scope::System, "CREATE TABLE filler (bytes BLOB)").await.unwrap();
+    let beside = rusqlite::Connection::open(folder.file("t.db")).unwrap();
+    let logged = || beside.query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| row.get::<_, i64>(1)).unwrap();
+    fill(&db, PAGE * (sqlite::LONG as u64 - 1000)).await;
+    for _ in 0..20 {
+        fill(&db, 1).await;
+    }
+    assert!(
+        logged() > sqlite::LONG - 1000,
+        "{}: too early, the file is written more often than it need be",
+        logged()
+    );
+    fill(&db, PAGE * 1000).await; // still less than the writer would bring into the file unasked
+    for _ in 0..500 {
+        if logged() < 100 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        fill(&db, 1).await;
+    }
+    assert!(logged() < 100, "{} pages", logged());
 }
 
 /// Jobs that share a commit: what failing ones did is undone, and what all others did stays.
