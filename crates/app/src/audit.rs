@@ -9,7 +9,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use store::Tx;
-use store::audit::{self, Event, Head};
+use store::audit::{self, Event, Head, Next, Sign};
 
 #[cfg(test)]
 mod tests;
@@ -48,9 +48,9 @@ impl Entry {
 /// Write an event into the transaction of what it tells of; its lane and place.
 pub(crate) async fn append(
     tx: &mut Tx,
-    secrets: &SecretKey,
+    secrets: &Arc<SecretKey>,
     call: &Call,
-    entry: &Entry,
+    entry: Entry,
     now: Timestamp,
 ) -> Result<(i64, i64), Error> {
     let (lane, _turn) = (tx.lane(), tx.turn().await);
@@ -59,34 +59,34 @@ pub(crate) async fn append(
 
 async fn append_to(
     tx: &mut Tx,
-    secrets: &SecretKey,
+    secrets: &Arc<SecretKey>,
     call: &Call,
-    entry: &Entry,
+    entry: Entry,
     now: Timestamp,
     lane: i64,
 ) -> Result<(i64, i64), Error> {
     let partner = call.partner();
-    let mut place = audit::next_place(tx, partner, lane).await?;
-    let before = &place.0;
+    let mut next = audit::next_place(tx, partner, lane).await?;
+    let before = &next.head;
     if before.seq == 0 && lane != 0 {
         // Lane 0 knows of every other lane, so that none can vanish whole.
         let start = Entry::new(LANE, format!("lanes/{lane}"));
         let zero = audit::next_place(tx, partner, 0).await?;
-        write(tx, secrets, call, &start, now, &zero).await?;
-        place = audit::next_place(tx, partner, lane).await?; // with an id behind that one's
-    } else if before.seq > 0 && before.mac != head_mac(secrets, partner, before) {
+        write(tx, secrets, call, start, now, &zero).await?;
+        next = audit::next_place(tx, partner, lane).await?; // with an id behind that one's
+    } else if before.seq > 0 && !next.moved && before.mac != head_mac(secrets, partner, before) {
         tracing::error!(partner = partner.0, lane, "the audit trail's head has been tampered with");
     }
-    write(tx, secrets, call, entry, now, &place).await
+    write(tx, secrets, call, entry, now, &next).await
 }
 
 async fn write(
     tx: &mut Tx,
-    secrets: &SecretKey,
+    secrets: &Arc<SecretKey>,
     call: &Call,
-    entry: &Entry,
+    entry: Entry,
     now: Timestamp,
-    (before, id): &(Head, i64),
+    Next { head: before, id, .. }: &Next,
 ) -> Result<(i64, i64), Error> {
     let partner = call.partner();
     let mut event = Event {
@@ -97,18 +97,18 @@ async fn write(
         user: call.actor.as_ref().map(|actor| actor.user.0),
         key_id: call.actor.as_ref().map(|actor| actor.key_id.clone()),
         action: entry.action.to_owned(),
-        object: entry.object.clone(),
-        before: entry.before.clone(),
-        after: entry.after.clone(),
-        reason: entry.reason.clone(),
+        object: entry.object,
+        before: entry.before,
+        after: entry.after,
+        reason: entry.reason,
         origin: call.origin.clone(),
         request_id: call.request_id.clone(),
         mac: String::new(),
     };
     event.mac = event_mac(secrets, partner, &event, &before.last_mac);
-    let head = Head { lane: event.lane, seq: event.seq, last_mac: event.mac.clone(), mac: String::new() };
-    let head_mac = head_mac(secrets, partner, &head);
-    audit::append(tx, partner, &event, &head_mac).await?;
+    let secrets = Arc::clone(secrets);
+    let sign: Sign = Arc::new(move |partner, head| head_mac(&secrets, partner, head));
+    audit::append(tx, partner, &event, sign).await?;
     Ok((event.lane, event.seq))
 }
 

@@ -125,7 +125,7 @@ impl App {
 
 async fn found(
     tx: &mut Tx,
-    secrets: &SecretKey,
+    secrets: &Arc<SecretKey>,
     name: &CustomerName,
     email: &Email,
     key: &ApiKey,
@@ -142,7 +142,7 @@ async fn found(
     let partners = Entry::new("partner.create", format!("partners/{}", partner.id)).after(&partner.name);
     let users = Entry::new("user.create", format!("users/{}", user.id)).after(&user);
     for entry in [partners, users] {
-        audit::append(tx, secrets, &call, &entry, now).await?;
+        audit::append(tx, secrets, &call, entry, now).await?;
     }
     Ok(Founded { partner, user: user.id, email: email.clone(), key: key.clone() })
 }

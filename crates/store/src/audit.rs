@@ -5,6 +5,7 @@ use crate::engine::{Kind, Place};
 use crate::query::Query;
 use crate::{Error, Tx};
 use domain::PartnerId;
+use std::sync::Arc;
 
 /// An event as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +53,20 @@ pub struct Head {
     pub mac: String,
 }
 
+/// Gives an end's [`Head::mac`]. Asked once for all events of a transaction, at its end.
+pub type Sign = Arc<dyn Fn(PartnerId, &Head) -> String + Send + Sync>;
+
+/// Where the next event of a chain goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Next {
+    /// Where the chain ends now.
+    pub head: Head,
+    /// Whether this transaction has moved the end already; its MAC is then still that of the end before.
+    pub moved: bool,
+    /// The event's id.
+    pub id: i64,
+}
+
 /// What events of a list have in common; an empty filter lets all through.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
@@ -72,12 +87,12 @@ pub struct Filter {
 const COLUMNS: &str =
     "lane, seq, id, at, user_id, key_id, action, object, before, after, reason, origin, request_id, mac";
 
-/// Where a chain ends now, and the next event's id. The place behind the end is this transaction's: nobody else gets it
+/// Where the next event of a chain goes. The place behind the end is this transaction's: nobody else gets it
 /// until the transaction ends. Whoever shares the transaction has to wait for [`Tx::turn`] first.
 ///
 /// # Errors
 /// [`Error`] of the store.
-pub async fn next_place(tx: &mut Tx, partner: PartnerId, lane: i64) -> Result<(Head, i64), Error> {
+pub async fn next_place(tx: &mut Tx, partner: PartnerId, lane: i64) -> Result<Next, Error> {
     if !tx.notes().heads.contains_key(&(partner, lane)) {
         let mut place = take_place(tx, partner, lane).await?;
         if place.is_none() {
@@ -94,13 +109,14 @@ pub async fn next_place(tx: &mut Tx, partner: PartnerId, lane: i64) -> Result<(H
     {
         place.ids.clear(); // asked again, for an id behind that of the event that tells of this chain
     }
-    let known =
-        tx.notes().heads.get_mut(&(partner, lane)).map(|place| (place.head.clone(), place.ids.pop_front()));
-    match known {
-        Some((head, Some(id))) => Ok((head, id)),
-        Some((head, None)) => Ok((head, tx.next_id(Kind::AuditEvent).await?)),
-        None => Err(Error::defect("an audit chain has no head")),
-    }
+    let next = |place: &mut Place| (place.head.clone(), place.moved.is_some(), place.ids.pop_front());
+    let known = tx.notes().heads.get_mut(&(partner, lane)).map(next);
+    let (head, moved, id) = known.ok_or_else(|| Error::defect("an audit chain has no head"))?;
+    let id = match id {
+        Some(id) => id,
+        None => tx.next_id(Kind::AuditEvent).await?,
+    };
+    Ok(Next { head, moved, id })
 }
 
 async fn take_place(tx: &mut Tx, partner: PartnerId, lane: i64) -> Result<Option<Place>, Error> {
@@ -120,14 +136,15 @@ async fn take_place(tx: &mut Tx, partner: PartnerId, lane: i64) -> Result<Option
     let Some((head, _)) = rows.first().cloned() else { return Ok(None) };
     let mut ids: Vec<i64> = rows.into_iter().filter_map(|(_, id)| id).collect();
     ids.sort_unstable();
-    Ok(Some(Place { head, ids: ids.into(), moved: false }))
+    Ok(Some(Place { head, ids: ids.into(), moved: None }))
 }
 
-/// Append an event at the place that [`next_place`] gave, and move the chain's head to it.
+/// Append an event at the place that [`next_place`] gave, and move the chain's end to it, which is signed at the end of the
+/// transaction.
 ///
 /// # Errors
 /// [`Error`] of the store.
-pub async fn append(tx: &mut Tx, partner: PartnerId, event: &Event, head_mac: &str) -> Result<(), Error> {
+pub async fn append(tx: &mut Tx, partner: PartnerId, event: &Event, sign: Sign) -> Result<(), Error> {
     let sql =
         "INSERT INTO audit_events (partner_id, lane, seq, id, at, user_id, key_id, action, object, before, after,
                                          reason, origin, request_id, mac)
@@ -150,21 +167,21 @@ pub async fn append(tx: &mut Tx, partner: PartnerId, event: &Event, head_mac: &s
         (&event.mac).into(),
     ];
     tx.later(sql, &row).await?;
-    let head =
-        Head { lane: event.lane, seq: event.seq, last_mac: event.mac.clone(), mac: head_mac.to_owned() };
-    match tx.notes().heads.get_mut(&(partner, event.lane)) {
-        Some(place) => (place.head, place.moved) = (head, true),
-        None => return Err(Error::defect("an event was appended at a place that nobody gave")),
-    }
+    let mut notes = tx.notes();
+    let place = notes.heads.get_mut(&(partner, event.lane));
+    let place = place.ok_or_else(|| Error::defect("an event was appended at a place that nobody gave"))?;
+    (place.head.seq, place.moved) = (event.seq, Some(sign));
+    place.head.last_mac.clone_from(&event.mac);
     Ok(())
 }
 
-/// Move the heads to where the chains end.
+/// Sign where the chains end, and move the heads there.
 pub(crate) async fn settle(tx: &mut Tx) -> Result<(), Error> {
     let sql = "UPDATE audit_heads SET seq = $3, last_mac = $4, mac = $5 WHERE partner_id = $1 AND lane = $2";
     let mut moved = Vec::new();
     for ((partner, _), place) in &mut tx.notes().heads {
-        if std::mem::take(&mut place.moved) {
+        if let Some(sign) = place.moved.take() {
+            place.head.mac = sign(*partner, &place.head);
             moved.push((*partner, place.head.clone()));
         }
     }

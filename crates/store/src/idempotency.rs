@@ -10,7 +10,7 @@ use jiff::Timestamp;
 pub struct Stored {
     /// Of the request that it answers.
     pub fingerprint: String,
-    /// The answer, sealed.
+    /// The answer, in whatever form the caller keeps it.
     pub answer: String,
 }
 

@@ -61,7 +61,7 @@ impl Trail {
                     entry.after = number.is_multiple_of(3).then(String::new);
                     entry.reason = number.is_multiple_of(5).then(|| "why not".into());
                     let call = Call::of_operator(*partner, "test");
-                    append_to(tx, secrets, &call, &entry, *now, *lane).await
+                    append_to(tx, secrets, &call, entry, *now, *lane).await
                 })
             });
             written.await.map_err(|error: Error| error.to_string()).unwrap();

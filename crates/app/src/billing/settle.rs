@@ -113,7 +113,7 @@ impl App {
                         after: Some(short),
                         ..Entry::new(action(state, has_changed), object(taken.id))
                     };
-                    audit::append(tx, secrets, &Call::of_billing(taken.partner), &entry, *now).await?;
+                    audit::append(tx, secrets, &Call::of_billing(taken.partner), entry, *now).await?;
                     tracing::info!(
                         partner = taken.partner.0,
                         run = taken.id,

@@ -275,7 +275,7 @@ impl App {
                         {
                             let object = format!("customers/{}", before.id);
                             let entry = Entry::new("customer.update", object).before(&before).after(&after);
-                            audit::append(tx, secrets, call, &entry, *now).await?;
+                            audit::append(tx, secrets, call, entry, *now).await?;
                         }
                     }
                     Ok(())

@@ -7,7 +7,7 @@ pub(crate) mod sqlite;
 pub(crate) mod tests;
 pub(crate) mod value;
 
-use crate::audit::Head;
+use crate::audit::{Head, Sign};
 use crate::{Error, audit, customers};
 use domain::PartnerId;
 use futures_util::future::BoxFuture;
@@ -108,8 +108,8 @@ pub(crate) struct Place {
     pub(crate) head: Head,
     /// Ids for the next events.
     pub(crate) ids: VecDeque<i64>,
-    /// Moved since it was read.
-    pub(crate) moved: bool,
+    /// Who signs it, where it has moved since it was read or signed.
+    pub(crate) moved: Option<Sign>,
 }
 
 pub(crate) enum Conn {
