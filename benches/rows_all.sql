@@ -24,5 +24,5 @@ INSERT INTO audit_events (partner_id, lane, seq, id, at, user_id, key_id, action
     repeat('x', 580), NULL, '127.0.0.1', repeat('0', 32), repeat('0', 64)
   FROM audit_heads WHERE partner_id = 1 AND lane = 1000 + :client_id;
 INSERT INTO idempotency_keys (partner_id, key, fingerprint, answer, created_at)
-  VALUES (1, 'key ' || :name, repeat('0', 64), repeat('x', 130), 1700000000);
+  VALUES (1, 'key ' || :name, repeat('0', 64), repeat('x', 70), 1700000000);
 COMMIT;

@@ -48,7 +48,8 @@ pub struct Created {
     pub replayed: bool,
 }
 
-/// A first answer as it is kept: this in a line of its own, and behind it the body, if no event has it.
+/// A first answer as it is kept: this in a line of its own, and behind it the body, if no event has it. A body may hold a
+/// new key, so it is kept sealed; what only says where the audit trail has it has no secret in it, and is not.
 #[derive(Serialize, Deserialize)]
 struct Kept {
     href: Option<String>,
@@ -67,6 +68,18 @@ impl Kept {
         let kept = Kept { href, version, event, json: String::new() };
         let head = serde_json::to_string(&kept).map_err(|e| Error::Internal(e.to_string()))?;
         Ok(format!("{head}\n{}", if event.is_some() { "" } else { &created.json }))
+    }
+
+    /// `belongs_to` is what a sealed one is bound to.
+    fn open(kept: &str, secrets: &SecretKey, belongs_to: &str) -> Result<Self, Error> {
+        if !kept.starts_with('{') {
+            return Kept::read(&secrets.open(Purpose::Idempotency, belongs_to, kept)?); // Base64 has no brace
+        }
+        let plain = Kept::read(kept)?;
+        match plain.event {
+            Some(_) => Ok(Kept { json: String::new(), ..plain }),
+            None => Err(Error::Internal("a first answer that was to be sealed is not".into())),
+        }
     }
 
     fn read(text: &str) -> Result<Self, Error> {
@@ -161,13 +174,16 @@ impl<I> Making<I> {
             (Err(error), _) => return Err(error),
         };
         let mut event = None;
-        if let Some(entry) = &done.entry {
+        if let Some(entry) = done.entry {
+            let has_body = entry.after.as_ref() == Some(&done.value.json);
             let place = audit::append(tx, secrets, call, entry, *now).await?;
-            event = (entry.after.as_ref() == Some(&done.value.json)).then_some(place);
+            event = has_body.then_some(place);
         }
         if let Some(Idempotency { key, fingerprint }) = &call.idempotency {
-            let kept = Kept::write(&done.value, event)?;
-            let answer = secrets.seal(Purpose::Idempotency, &place(partner, key), &kept, random)?;
+            let mut answer = Kept::write(&done.value, event)?;
+            if event.is_none() {
+                answer = secrets.seal(Purpose::Idempotency, &place(partner, key), &answer, random)?;
+            }
             let stored = Stored { fingerprint: fingerprint.clone(), answer };
             idempotency::keep(tx, partner, key, &stored, *now).await?;
         }
@@ -187,7 +203,7 @@ impl App {
             .write(call.partner(), input, move |(secrets, call, now, input), tx| {
                 Box::pin(async move {
                     let done = job(input, tx).await?;
-                    if let Some(entry) = &done.entry {
+                    if let Some(entry) = done.entry {
                         audit::append(tx, secrets, call, entry, *now).await?;
                     }
                     Ok(done.value)
@@ -286,8 +302,8 @@ async fn replay(
     if stored.fingerprint != repeatable.fingerprint {
         return Err(Error::KeyReused);
     }
-    let kept = secrets.open(Purpose::Idempotency, &place(partner, &repeatable.key), &stored.answer)?;
-    let Kept { href, version, event, mut json } = Kept::read(&kept)?;
+    let place = place(partner, &repeatable.key);
+    let Kept { href, version, event, mut json } = Kept::open(&stored.answer, secrets, &place)?;
     if let Some((lane, seq)) = event {
         let after = store::audit::after(tx, partner, lane, seq).await?;
         json = after.ok_or_else(|| Error::Internal("the audit event with a first answer is gone".into()))?;
@@ -311,11 +327,23 @@ mod tests {
         let before = r#"{"json":"{\"name\":\"a\\\"b\"}","href":"/v1/customers/7","version":"7-1"}"#;
         let (whole, told) =
             (Kept::write(&created, None).unwrap(), Kept::write(&created, Some((3, 4))).unwrap());
-        for (kept, event, body) in [(&*whole, None, json), (before, None, json), (&*told, Some((3, 4)), "")] {
-            let read = Kept::read(kept).unwrap();
+        let secrets = SecretKey::generate().unwrap();
+        let sealed =
+            |text: &str| secrets.seal(Purpose::Idempotency, "1 k", text, &Random::default()).unwrap();
+        for (kept, event, body) in [
+            (sealed(&whole), None, json),
+            (sealed(before), None, json),
+            (sealed(&told), Some((3, 4)), ""),
+            (told, Some((3, 4)), ""),
+        ] {
+            let read = Kept::open(&kept, &secrets, "1 k").unwrap();
             assert_eq!((read.href, read.version), (created.href.clone(), created.version.clone()), "{kept}");
             assert_eq!((read.event, &*read.json), (event, body), "{kept}");
         }
-        assert!(Kept::read("{").is_err());
+        // A body that nobody has sealed is not ours.
+        for kept in [&whole, before, "{", "{}", &sealed(&whole)[1..]] {
+            assert!(Kept::open(kept, &secrets, "1 k").is_err(), "{kept}");
+        }
+        assert!(Kept::open(&sealed(&whole), &secrets, "1 l").is_err());
     }
 }

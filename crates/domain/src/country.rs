@@ -18,6 +18,10 @@ impl Country {
     /// violation's pointer is `""`, and its message names the closest countries.
     pub fn parse(text: &str) -> Result<Country, Violation> {
         let text = filled_line(text, 255)?;
+        // Most send a code or a plain name, which is its own skeleton.
+        if let Some(country) = NAMES.get(&text.to_ascii_lowercase()) {
+            return Ok(*country);
+        }
         let wanted = without_the(skeleton(&text.replace('&', " and ")));
         if let Some(country) = NAMES.get(&wanted) {
             return Ok(*country);

@@ -40,7 +40,8 @@ pub struct ExternalId(String);
 impl ExternalId {
     /// The id that is these six bytes, most significant first.
     pub fn from_bytes(bytes: [u8; 6]) -> ExternalId {
-        ExternalId(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+        let [a, b, c, d, e, f] = bytes;
+        ExternalId(format!("{:012x}", u64::from_be_bytes([0, 0, a, b, c, d, e, f])))
     }
 
     /// The id as it is written; `None` unless it is exactly twelve digits of `0–9 a–f`.

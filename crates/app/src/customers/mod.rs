@@ -44,7 +44,8 @@ impl App {
             return Ok(created);
         }
         let lookup = match &azure {
-            Some(azure) => self.look_up(partner, azure).await?,
+            // On the heap, as all that few requests come to: the others would carry its 16 KB about.
+            Some(azure) => Box::pin(self.look_up(partner, azure)).await?,
             None => Lookup::TakenAsGiven,
         };
         let (mut details, violation) = match (parsed, violation_of(&lookup)) {
