@@ -1,5 +1,6 @@
 //! `tenantry doctor`: what is wrong, what to do, and an exit status for scripts.
 
+use crate::raw::cluster::Cluster;
 use crate::support::{Database, Engine, Failures};
 use crate::{done, printed, run, run_with, sql};
 use serde_json::Value;
@@ -36,9 +37,10 @@ fn asked(url: &str, check: &str) -> (Option<(String, String)>, Option<i32>) {
 #[test]
 fn each_fault_has_its_check_and_its_exit_status() {
     type Breaking = fn(&Database);
-    let cases: [(&str, Engine, Breaking, &str, &str, &str); 15] = [
+    let cases: [(&str, Engine, Breaking, &str, &str, &str); 16] = [
         ("nothing", Engine::Sqlite, |_| {}, "integrity", "fine", "whole"),
         ("nothing", Engine::Postgres, |_| {}, "row level security", "fine", "effective"),
+        ("nothing", Engine::Postgres, |_| {}, "statistics", "fine", "collected"),
         (
             "no file",
             Engine::Sqlite,
@@ -147,7 +149,7 @@ fn each_fault_has_its_check_and_its_exit_status() {
             right.then_some(()).ok_or(format!("{said:?}, exit {status:?}")),
         );
     }
-    failures.done(15);
+    failures.done(16);
 }
 
 fn newer(database: &Database) {
@@ -170,6 +172,16 @@ fn damage(database: &Database) {
          PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = 'CREATE INDEX customers_updated ON customers
          (partner_id, updated_at, id)' WHERE name = 'customers_updated'",
     );
+}
+
+/// A setting of the whole cluster, so in one of its own.
+#[test]
+fn a_cluster_that_collects_no_statistics_is_warned_of() {
+    let Some(cluster) = Cluster::start(&["autovacuum=off"]) else { return };
+    let url = cluster.url();
+    done(&["partner", "create", "Contoso", "--admin", "a@example.com", "--database", &url]);
+    let warned = Some(("warning".to_owned(), "autovacuum is off".to_owned()));
+    assert_eq!(asked(&url, "statistics"), (warned, Some(0)));
 }
 
 #[test]
