@@ -2,11 +2,14 @@
 //!
 //! ```text
 //! commits FILE ROWS SECONDS    customers with their tags, ROWS to a commit: customers per second
+//! trial FILE PORT              the same behind HTTP, 64 to a commit at most, until it is stopped
 //! fill FILE CUSTOMERS          that many customers with their tags, at once
 //! fsync FILE SECONDS           append 4 KiB and fsync, a hundred times a second at most: p50 and p99 in microseconds
 //! paced ADDR RATE SECONDS      create customers at this rate, whatever the answers do: rate, p50, p99 in microseconds,
 //!                              answers that were not 201; the key comes from TENANTRY_BENCH_KEY
 //! ```
+
+mod trial;
 
 use rusqlite::{Connection, params};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -20,10 +23,11 @@ fn main() -> Outcome<()> {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args[..] {
         ["commits", file, rows, seconds] => commits(file, rows.parse()?, seconds.parse()?),
+        ["trial", file, port] => trial::serve(file, port.parse()?),
         ["fill", file, customers] => fill(file, customers.parse()?),
         ["fsync", file, seconds] => fsync(file, seconds.parse()?),
         ["paced", address, rate, seconds] => paced(address, rate.parse()?, seconds.parse()?),
-        _ => Err("usage: commits | fill | fsync | paced, see the source".into()),
+        _ => Err("usage: commits | trial | fill | fsync | paced, see the source".into()),
     }
 }
 
