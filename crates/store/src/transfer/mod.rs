@@ -140,6 +140,7 @@ async fn fill_open(
             Ok(poured) => {
                 let arrived = Tally::of(&mut Tx::snapshot(to).await?, plan, progress).await?;
                 if arrived == poured {
+                    plan::analyze(target, &poured).await?;
                     return unmark(target).await.map(|()| Filled::Now(poured));
                 }
                 poured.differences(&arrived)

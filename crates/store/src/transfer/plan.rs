@@ -1,6 +1,6 @@
 //! What a database of a schema version consists of, told by the migrations themselves, so that no list has to be kept.
 
-use super::tally::Value;
+use super::tally::{Tally, Value};
 use crate::engine::migrate::{self, blueprint};
 use crate::engine::value::{Arg, Row, args};
 use crate::engine::{Conn, Tx};
@@ -102,6 +102,23 @@ impl Plan {
         }
         Ok(last)
     }
+}
+
+/// Have PostgreSQL look at large tables now rather than a minute later: until then it reads all of them for a page of a
+/// list. Small ones it has to know nothing of: what it knows to be empty it searches row by row, also once it is not.
+pub(super) async fn analyze(target: &Db, written: &Tally) -> Result<(), Error> {
+    let large = written.tables.iter().filter(|table| table.rows > PAGE as u64);
+    let large: Vec<String> = large.map(|table| table.table.clone()).collect();
+    target
+        .write(Scope::System, large.join(", "), |large, tx| {
+            Box::pin(async move {
+                if matches!(tx.conn, Conn::Postgres(_)) && !large.is_empty() {
+                    tx.execute(&format!("ANALYZE {large}"), args![]).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
 }
 
 /// Let ids go on from where they were.
