@@ -77,7 +77,7 @@ impl Kept {
         }
         let plain = Kept::read(kept)?;
         match plain.event {
-            Some(_) => Ok(Kept { json: String::new(), ..plain }),
+            Some(_) => Ok(plain),
             None => Err(Error::Internal("a first answer that was to be sealed is not".into())),
         }
     }

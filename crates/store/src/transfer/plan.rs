@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 /// As many rows are read at a time, and written in one transaction.
 const PAGE: usize = 1000;
+/// A table of more rows is large: PostgreSQL's planner is to know it.
+const LARGE: u64 = 1000;
 /// SQLite allows 32,766 values in a statement.
 const VALUES: usize = 16_000;
 /// Tables that are no data: the engine makes the first, and the second is what PostgreSQL has sequences for.
@@ -107,7 +109,7 @@ impl Plan {
 /// Have PostgreSQL look at large tables now rather than a minute later: until then it reads all of them for a page of a
 /// list. Small ones it has to know nothing of: what it knows to be empty it searches row by row, also once it is not.
 pub(super) async fn analyze(target: &Db, written: &Tally) -> Result<(), Error> {
-    let large = written.tables.iter().filter(|table| table.rows > PAGE as u64);
+    let large = written.tables.iter().filter(|table| table.rows > LARGE);
     let large: Vec<String> = large.map(|table| table.table.clone()).collect();
     target
         .write(Scope::System, large.join(", "), |large, tx| {
