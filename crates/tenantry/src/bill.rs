@@ -364,7 +364,7 @@ async fn verify(folder: &str, root: &str, known: Option<Platform>, json: bool) -
         path if !path.is_empty() && Path::new(path).is_dir() => (format!("file:{path}"), ""),
         folder => (root.to_owned(), folder.trim_end_matches('/')),
     };
-    let bills = bills::Bills::open(&root, &bills::Settings::from_env())?;
+    let bills = bill_storage::Bills::open(&root, &bill_storage::Settings::from_env())?;
     let mut missing = Vec::new();
     if let Some(platform) = known {
         let file = platform.database.url().strip_prefix("sqlite:");
@@ -381,7 +381,7 @@ async fn verify(folder: &str, root: &str, known: Option<Platform>, json: bool) -
         missing = bills.missing(folder, known).await?;
     }
     let report = bills.verify(folder).await?;
-    let bills::VerifiedLedgers { good, unknown, faults } = &report.ledgers;
+    let bill_storage::VerifiedLedgers { good, unknown, faults } = &report.ledgers;
     let ledgers = good + unknown.len() + faults.len();
     if json {
         let mut report = serde_json::to_value(&report)?;

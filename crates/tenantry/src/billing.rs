@@ -1,8 +1,8 @@
 //! Where bills and invoices are, and what a bill may be: what everything that runs bills is told.
 
 use app::billing::BillingSetup;
-use billing::{Amount, Bounds, EarnedCredit};
 use clap::{Args, ValueEnum};
+use rating::{Amount, Bounds, EarnedCredit};
 use std::path::PathBuf;
 
 /// Where bills and invoices are, and what a bill may be.
@@ -70,7 +70,7 @@ impl BillingArgs {
             remote_sources: self.bill_remote_sources.clone(),
             work: self.bill_work.clone(),
             max_source_bytes: self.bill_max_source,
-            settings: bills::Settings::from_env(),
+            settings: bill_storage::Settings::from_env(),
             bounds: Bounds {
                 max_lines: self.bill_max_lines,
                 max_amount: self.bill_max_amount,

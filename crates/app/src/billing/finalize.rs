@@ -10,7 +10,7 @@ use super::settle::{Finalized, Outcome};
 use super::statements::prefix;
 use super::watch::{Ended, Watch};
 use crate::{App, Error};
-use bills::ManifestHead;
+use bill_storage::ManifestHead;
 use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
@@ -33,7 +33,7 @@ impl App {
         since: i64,
         watch: &Watch,
     ) -> Result<Outcome, Ended> {
-        if ::billing::Progress::cancelled(watch) {
+        if rating::Progress::cancelled(watch) {
             return Err(Ended::Cancelled);
         }
         let found: Vec<Statement> = self
@@ -99,10 +99,11 @@ impl App {
         statements: &[Statement],
         since: i64,
         folder: &Path,
-    ) -> Result<(Vec<Finalized>, String), bills::Error> {
-        let defect = |error: Error| bills::Error::Invalid(error.to_string());
-        let failed =
-            |error: std::io::Error| bills::Error::Unavailable(format!("{}: {error}", folder.display()));
+    ) -> Result<(Vec<Finalized>, String), bill_storage::Error> {
+        let defect = |error: Error| bill_storage::Error::Invalid(error.to_string());
+        let failed = |error: std::io::Error| {
+            bill_storage::Error::Unavailable(format!("{}: {error}", folder.display()))
+        };
         let Some(Statement { bill, generated_at, invoice_id, .. }) = statements.first() else {
             return Ok((Vec::new(), String::new()));
         };
@@ -114,7 +115,7 @@ impl App {
             let path = folder.join(&file.name);
             if file.name.starts_with("statement.") {
                 let bytes = tokio::fs::read(&path).await.map_err(failed)?;
-                if let Some(bytes) = ::billing::finalized(&file.name, &bytes, since) {
+                if let Some(bytes) = rating::finalized(&file.name, &bytes, since) {
                     tokio::fs::write(&path, bytes).await.map_err(failed)?;
                 }
             }

@@ -3,8 +3,8 @@
 
 use super::plan::parsed;
 use crate::Error;
-use ::billing::BilledInvoice;
 use domain::PartnerId;
+use rating::BilledInvoice;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use store::{Tx, bill_runs};

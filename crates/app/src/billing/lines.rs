@@ -6,7 +6,7 @@ use super::runs::report;
 use crate::access::{Act, Call};
 use crate::paging::{self, Paging};
 use crate::{App, Error};
-use bills::BillPrefix;
+use bill_storage::BillPrefix;
 use domain::CustomerId;
 use futures_util::TryStreamExt;
 use serde_json::{Map, Value};
@@ -46,7 +46,7 @@ impl LineSearch {
                 _ if search.paging.take(name, value)? => {}
                 "explain" => search.explain = value.parse().map_err(|_| "must be true or false")?,
                 "currency" => {
-                    let currency = value.parse::<::billing::Currency>().map_err(|e| e.to_string())?;
+                    let currency = value.parse::<rating::Currency>().map_err(|e| e.to_string())?;
                     search.currency = Some(currency.to_string());
                 }
                 _ => {}
@@ -80,8 +80,9 @@ impl Place {
         let folder = place.strip_suffix(&format!("{}/{customer}", run.billing_period))?;
         let (version, currency) = (version.parse().ok()?, bill["currency"].as_str()?.to_owned());
         // Reports of earlier versions do not say.
-        let ledger =
-            bill["ledger"].as_str().and_then(|place| place.strip_prefix(bills::PRIVATE)?.strip_prefix('/'));
+        let ledger = bill["ledger"]
+            .as_str()
+            .and_then(|place| place.strip_prefix(bill_storage::PRIVATE)?.strip_prefix('/'));
         let ledger = ledger
             .map_or_else(|| ledger_key(run.id, customer.0, &currency, i64::from(version)), str::to_owned);
         Some(Place {

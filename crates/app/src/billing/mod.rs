@@ -30,10 +30,10 @@ pub use watch::Watch;
 use scratch::Scratch;
 
 use crate::{App, Error};
-use ::billing::{Bounds, EarnedCredit};
-use bills::{Allowed, Bills, Settings};
+use bill_storage::{Allowed, Bills, Settings};
 use domain::{PartnerId, Violation, Violations};
 use jiff::SignedDuration;
+use rating::{Bounds, EarnedCredit};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -131,7 +131,7 @@ impl Billing {
                 );
             } else if source.starts_with("file:") {
                 // A file is read in place: nothing is written into the folder.
-                let found = bills::spool(source, &allowed, &self.setup.work, &|_, _| true).await;
+                let found = bill_storage::spool(source, &allowed, &self.setup.work, &|_, _| true).await;
                 checked = found.map(drop).map_err(|wrong| format!("will not do: {wrong}"));
             }
             if let Err(wrong) = checked {
@@ -165,10 +165,10 @@ impl App {
 }
 
 /// What the object store said against it.
-fn of_store(error: &bills::Error) -> Error {
+fn of_store(error: &bill_storage::Error) -> Error {
     match error {
-        bills::Error::NotFound(_) => Error::NotFound,
-        bills::Error::Corrupt(why) => Error::BillDamaged(why.clone()),
+        bill_storage::Error::NotFound(_) => Error::NotFound,
+        bill_storage::Error::Corrupt(why) => Error::BillDamaged(why.clone()),
         _ => Error::BillsUnavailable(error.to_string()),
     }
 }

@@ -5,12 +5,12 @@ use super::request::RunRequest;
 use super::settle::Published;
 use super::watch::{Ended, Watch};
 use crate::{App, Error};
-use ::billing::RunReport;
-use ::billing::report::CustomerBill;
-use bills::{BillPrefix, ManifestHead};
+use bill_storage::{BillPrefix, ManifestHead};
 use domain::CustomerId;
 use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
+use rating::RunReport;
+use rating::report::CustomerBill;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use store::bill_runs::BillRun;
@@ -29,7 +29,7 @@ impl App {
         plan: &Plan,
         watch: &Watch,
     ) -> Result<(Vec<Published>, Vec<(i64, String)>), Ended> {
-        if ::billing::Progress::cancelled(watch) {
+        if rating::Progress::cancelled(watch) {
             return Err(Ended::Cancelled);
         }
         let mut staged: BTreeMap<i64, Vec<&CustomerBill>> = BTreeMap::new();
@@ -95,8 +95,8 @@ impl App {
         folder: &str,
         customer: i64,
         staged: &[&CustomerBill],
-    ) -> Result<Vec<Published>, bills::Error> {
-        let no_billing = |error: Error| bills::Error::Invalid(error.to_string());
+    ) -> Result<Vec<Published>, bill_storage::Error> {
+        let no_billing = |error: Error| bill_storage::Error::Invalid(error.to_string());
         let store = &self.billing().map_err(no_billing)?.bills;
         let prefix = BillPrefix::new(folder, &run.billing_period, customer)?;
         let Some(place) = staged.iter().find_map(|bill| bill.staged.as_deref()) else {
@@ -143,10 +143,10 @@ impl App {
         for (folder, customers) in folders {
             trials.push(async move { (customers, bills.writable(folder).await) }.boxed());
         }
-        let tried: Vec<(Vec<i64>, Result<(), bills::Error>)> =
+        let tried: Vec<(Vec<i64>, Result<(), bill_storage::Error>)> =
             stream::iter(trials).buffer_unordered(PUBLISHED_AT_ONCE).collect().await;
         let faults = tried.into_iter().filter_map(|(customers, tried)| Some((customers, tried.err()?)));
-        let said = |why: &bills::Error| format!("its folder cannot be written: {why}");
+        let said = |why: &bill_storage::Error| format!("its folder cannot be written: {why}");
         Ok(faults.flat_map(|(ids, why)| ids.into_iter().map(move |id| (id, said(&why)))).collect())
     }
 }

@@ -1,12 +1,12 @@
 //! What a run is asked to do.
 
 use crate::Error;
-use billing::{Amount, BillingPeriod, Currency, Rate, wrong_rates};
 use domain::fields::Fields;
 use domain::json::Json;
 use domain::text::{filled_line, invalid, string, wrong_type};
 use domain::violation::code;
 use domain::{Handling, Violation, Violations};
+use rating::{Amount, BillingPeriod, Currency, Rate, wrong_rates};
 use serde::{Deserialize, Serialize};
 
 /// The most files of one run.

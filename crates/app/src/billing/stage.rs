@@ -7,10 +7,10 @@ use super::settle::{Outcome, Published, Settlement};
 use super::watch::{Ended, Watch};
 use super::{Scratch, invoices};
 use crate::{App, Error};
-use ::billing::{BilledInvoice, FinalBill, Input, Job, RunReport};
 use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use metrics::{counter, gauge};
+use rating::{BilledInvoice, FinalBill, Input, Job, RunReport};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
@@ -93,10 +93,10 @@ impl App {
             let to = scratch.path().join("in").join(i.to_string());
             let watching = Arc::clone(watch);
             let go_on = move |here, all| {
-                ::billing::Progress::at(&*watching, before + here, before + all, 0, 0);
-                !::billing::Progress::cancelled(&*watching)
+                rating::Progress::at(&*watching, before + here, before + all, 0, 0);
+                !rating::Progress::cancelled(&*watching)
             };
-            let spooled = bills::spool(source, &allowed, &to, &go_on).await?;
+            let spooled = bill_storage::spool(source, &allowed, &to, &go_on).await?;
             before += spooled.bytes;
             inputs.push(Input { name: spooled.name, path: spooled.path });
         }
@@ -123,7 +123,7 @@ impl App {
         };
         // The engine has threads of its own; those that answer requests go on.
         let watching = Arc::clone(watch);
-        let ran = tokio::task::spawn_blocking(move || ::billing::run(&job, &*watching)).await;
+        let ran = tokio::task::spawn_blocking(move || rating::run(&job, &*watching)).await;
         let report = ran.map_err(|e| Error::Internal(format!("the engine stopped: {e}")))??;
         if !report.checks.ties {
             return Err(Error::Internal("a run's sums do not tie".into()).into());
@@ -215,7 +215,8 @@ pub(super) fn report_json(
         };
         let place = published.iter().find(is_it).filter(|_| bill.staged.is_some());
         shown["prefix"] = json!(place.map(|published| &published.prefix));
-        shown["ledger"] = json!(place.map(|published| format!("{}/{}", bills::PRIVATE, published.ledger)));
+        shown["ledger"] =
+            json!(place.map(|published| format!("{}/{}", bill_storage::PRIVATE, published.ledger)));
     }
     json["pending_corrections"] = json!(plan.pending);
     let told = |(customer, why): &(i64, String)| json!({"customer_id": customer, "message": why});

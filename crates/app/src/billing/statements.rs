@@ -5,9 +5,9 @@ use super::{of_store, runs};
 use crate::access::{Act, Call};
 use crate::paging::{self, Paging};
 use crate::{App, Error};
-use ::billing::Currency;
-use bills::{BillPrefix, OpenFile};
+use bill_storage::{BillPrefix, OpenFile};
 use domain::{CustomerId, PartnerId};
+use rating::Currency;
 use serde::Serialize;
 use serde::ser::Serializer;
 use serde_json::value::RawValue;
@@ -244,8 +244,8 @@ impl App {
                 })
                 .await?;
             for bill in bills {
-                names.insert(prefix(&bill)?.of_version(bill.version as u32) + bills::MANIFEST);
-                names.insert(format!("{}/{}", bills::PRIVATE, bill.ledger));
+                names.insert(prefix(&bill)?.of_version(bill.version as u32) + bill_storage::MANIFEST);
+                names.insert(format!("{}/{}", bill_storage::PRIVATE, bill.ledger));
             }
         }
         Ok(names.into_iter().collect())

@@ -1,7 +1,7 @@
 //! How far a run is, and why it can end without bills.
 
 use crate::Error;
-use ::billing::Failure;
+use rating::Failure;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -42,7 +42,7 @@ impl Watch {
         let progress = run.progress.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok());
         let number = |name| progress.as_ref().and_then(|progress| progress[name].as_u64()).unwrap_or(0);
         let [read, total, lines, customers] = ["bytes_read", "bytes_total", "lines", "customers"].map(number);
-        ::billing::Progress::at(self, read, total, lines, customers);
+        rating::Progress::at(self, read, total, lines, customers);
     }
 
     pub(super) fn json(&self) -> Value {
@@ -56,7 +56,7 @@ impl Watch {
     }
 }
 
-impl ::billing::Progress for Watch {
+impl rating::Progress for Watch {
     fn at(&self, bytes_read: u64, bytes_total: u64, lines: u64, customers: u64) {
         self.bytes_read.store(bytes_read, Ordering::Relaxed);
         self.bytes_total.store(bytes_total, Ordering::Relaxed);
@@ -85,10 +85,10 @@ impl From<Error> for Ended {
     }
 }
 
-impl From<bills::Error> for Ended {
-    fn from(error: bills::Error) -> Self {
+impl From<bill_storage::Error> for Ended {
+    fn from(error: bill_storage::Error) -> Self {
         match error {
-            bills::Error::Cancelled => Ended::Cancelled,
+            bill_storage::Error::Cancelled => Ended::Cancelled,
             other => Ended::Failed(vec![json!({"message": other.to_string()})]),
         }
     }
@@ -98,7 +98,7 @@ impl From<Failure> for Ended {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Faults(faults) => {
-                let fault = |fault: &::billing::Fault| serde_json::to_value(fault).unwrap_or_default();
+                let fault = |fault: &rating::Fault| serde_json::to_value(fault).unwrap_or_default();
                 Ended::Failed(faults.iter().map(fault).collect())
             }
             Failure::Cancelled => Ended::Cancelled,

@@ -1,7 +1,7 @@
 //! Writes a daily rated usage file as Microsoft's are, for the benches: 55 columns, some 870 bytes a line, lines of all
 //! customers mixed, quotes where real files have them. Beside it FILE.tenants, a tenant a line.
 //!
-//!     cargo run --release -p tenantry-billing --example generate -- LINES CUSTOMERS FILE
+//!     cargo run --release -p tenantry-rating --example generate -- LINES CUSTOMERS FILE
 
 use std::fs::File;
 use std::io::{BufWriter, Write};

@@ -6,7 +6,7 @@ use http::{Method, header};
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tenantry_bills::{Allowed, Error, Settings, Spooled, spool};
+use tenantry_bill_storage::{Allowed, Error, Settings, Spooled, spool};
 
 fn allowed(folder: &Path) -> Allowed {
     Allowed { folder: Some(folder.to_owned()), max_bytes: 1 << 30, settings: Settings::default() }

@@ -3,7 +3,7 @@
 
 use crate::common::{LARGE, Made, OTHER, SMALL, Staged, files, head, kind, october, publish};
 use futures_util::TryStreamExt;
-use tenantry_bills::{Allowed, BillPrefix, Bills, Settings, spool};
+use tenantry_bill_storage::{Allowed, BillPrefix, Bills, Settings, spool};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs a store of another make: scripts/object-stores"]

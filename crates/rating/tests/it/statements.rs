@@ -1,7 +1,7 @@
 //! What a statement shows its customer.
 
 use crate::bench::{Bench, RECONCILIATION, USAGE, csv_of, licence, usage, with};
-use tenantry_billing::{Correction, finalized};
+use tenantry_rating::{Correction, finalized};
 
 /// The rows of a page's tables, cell by cell, without their tags.
 fn rows(page: &str) -> Vec<Vec<String>> {

@@ -2,7 +2,7 @@
 
 use crate::bench::{Bench, RECONCILIATION, USAGE, csv_of, licence, usage, with};
 use serde_json::{Value, json};
-use tenantry_billing::{Amount, Bounds, EarnedCredit, Rate};
+use tenantry_rating::{Amount, Bounds, EarnedCredit, Rate};
 
 #[test]
 fn rules() {
@@ -383,7 +383,7 @@ fn formulas_are_checked_and_never_used() {
 fn a_dry_run_computes_the_same_and_keeps_nothing() {
     let mut bench = Bench::new();
     bench.file("f", &csv_of(USAGE, &[usage("15"), with(usage("5"), &[("CustomerId", "x")])]));
-    let shown = |report: &tenantry_billing::RunReport| serde_json::to_string(report).unwrap();
+    let shown = |report: &tenantry_rating::RunReport| serde_json::to_string(report).unwrap();
     let wet = shown(&bench.run().unwrap());
     bench.job.dry_run = true;
     assert_eq!(shown(&bench.run().unwrap()), wet);

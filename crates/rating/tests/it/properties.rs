@@ -5,7 +5,7 @@ use num_bigint::BigInt;
 use num_rational::BigRational;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
-use tenantry_billing::EarnedCredit;
+use tenantry_rating::EarnedCredit;
 
 fn fraction(text: &str) -> BigRational {
     let (decimal, exponent) = text.split_once('E').unwrap_or((text, "0"));

@@ -12,7 +12,7 @@ use s3s::service::{S3Service, S3ServiceBuilder};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
-use tenantry_bills::{Bills, Settings};
+use tenantry_bill_storage::{Bills, Settings};
 use tokio::sync::Notify;
 
 /// What becomes of a request.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
-use tenantry_billing::{
+use tenantry_rating::{
     BilledCustomer, Bounds, EarnedCredit, Failure, Input, Job, NewPriceRule, PriceRule, RunReport, run,
 };
 

@@ -3,7 +3,7 @@
 use crate::common::{LARGE, SMALL, Staged, head, kind, october, tree, wrong};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
-use tenantry_bills::{Bills, Settings};
+use tenantry_bill_storage::{Bills, Settings};
 
 pub(crate) fn open(folder: &Path) -> Bills {
     Bills::open(&format!("file:{}", folder.display()), &Settings::default()).unwrap()

@@ -4,7 +4,7 @@ use crate::bench::{Bench, RECONCILIATION, USAGE, csv_of, licence, usage, with};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 use std::collections::BTreeMap;
-use tenantry_billing::{Amount, Correction};
+use tenantry_rating::{Amount, Correction};
 
 type Row = BTreeMap<String, String>;
 

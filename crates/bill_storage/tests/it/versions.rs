@@ -4,7 +4,7 @@ use crate::common::{LARGE, Made, OTHER, SMALL, Staged, files, head, kind, octobe
 use crate::s3::{Fate, Server};
 use futures_util::TryStreamExt;
 use std::path::PathBuf;
-use tenantry_bills::{Bills, ManifestHead, Settings};
+use tenantry_bill_storage::{Bills, ManifestHead, Settings};
 
 /// A store, and where October's bills are on the disk.
 async fn both() -> Vec<(Bills, PathBuf, Box<dyn std::any::Any>)> {
@@ -335,7 +335,7 @@ async fn names_that_stores_might_stumble_over() {
     for (bills, place, _kept) in both().await {
         let root = place.ancestors().nth(3).unwrap();
         for folder in ["", "Ünï/☃", "100%/%41/a#1?", "a b/+&=", "2026-10", "~x{}[]^`|\"<>*"] {
-            let bill = tenantry_bills::BillPrefix::new(folder, "2026-10", 1).unwrap();
+            let bill = tenantry_bill_storage::BillPrefix::new(folder, "2026-10", 1).unwrap();
             let staged = Staged::new(SMALL);
             let published = bills.publish(&bill, staged.path(), &head()).await.unwrap();
             assert_eq!(published.prefix, format!("{bill}v1/"));

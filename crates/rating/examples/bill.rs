@@ -1,10 +1,10 @@
 //! Bills a file that `generate` made, every customer at a margin of 15 %, and says how long it took.
 //!
-//!     cargo run --release -p tenantry-billing --example bill -- FILE OUT [THREADS] [dry | split]
+//!     cargo run --release -p tenantry-rating --example bill -- FILE OUT [THREADS] [dry | split]
 
 use std::path::PathBuf;
 use std::time::Instant;
-use tenantry_billing::{BilledCustomer, Bounds, EarnedCredit, Input, Job, run, split};
+use tenantry_rating::{BilledCustomer, Bounds, EarnedCredit, Input, Job, run, split};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -2,8 +2,8 @@
 
 use crate::bench::{Bench, Line, RECONCILIATION, USAGE, csv_of, licence, usage, with};
 use serde_json::json;
-use tenantry_billing::report::CustomerBill;
-use tenantry_billing::{Correction, FinalBill, Job, Rate, RunReport};
+use tenantry_rating::report::CustomerBill;
+use tenantry_rating::{Correction, FinalBill, Job, Rate, RunReport};
 
 /// A run over these costs, its ledger kept as that of a final bill.
 fn finalized(bench: &mut Bench, costs: &[&str]) {

@@ -3,7 +3,7 @@
 use crate::common::{SMALL, Staged, head, kind, october};
 use crate::s3::{BUCKET, Server};
 use std::sync::Arc;
-use tenantry_bills::{BillPrefix, Bills, Settings};
+use tenantry_bill_storage::{BillPrefix, Bills, Settings};
 use tokio::io::AsyncWriteExt;
 
 fn settings(variables: &[(&str, &str)]) -> Settings {

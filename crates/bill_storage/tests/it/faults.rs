@@ -11,7 +11,7 @@ use hyper_util::rt::TokioExecutor;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use tenantry_bills::{BillPrefix, Bills, Error, Published};
+use tenantry_bill_storage::{BillPrefix, Bills, Error, Published};
 
 /// The bill of one of many customers; every twentieth goes up in parts.
 fn made(customer: i64) -> Made {

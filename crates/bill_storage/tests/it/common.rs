@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
-use tenantry_bills::{BillPrefix, Bills, Error, ManifestHead};
+use tenantry_bill_storage::{BillPrefix, Bills, Error, ManifestHead};
 
 /// October's bills of customer 3947, in the folder `acme`.
 pub(crate) fn october() -> BillPrefix {

@@ -5,7 +5,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::json;
 use std::io::{Cursor, Write};
-use tenantry_billing::BilledInvoice;
+use tenantry_rating::BilledInvoice;
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
@@ -247,7 +247,7 @@ fn refusals_say_where() {
 fn faults_are_bounded() {
     let mut bench = Bench::new();
     bench.file("f", &csv_of(USAGE, &vec![usage("none"); 5000]));
-    assert_eq!(bench.refused().len(), tenantry_billing::Failure::LIMIT);
+    assert_eq!(bench.refused().len(), tenantry_rating::Failure::LIMIT);
 }
 
 #[test]

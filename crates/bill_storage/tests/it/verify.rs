@@ -6,7 +6,7 @@ use crate::s3::Server;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use tenantry_bills::{BillPrefix, Bills, Total};
+use tenantry_bill_storage::{BillPrefix, Bills, Total};
 
 /// Publishes these files, and gives what is wrong with them.
 async fn faults(files: BTreeMap<String, Vec<u8>>) -> Vec<String> {

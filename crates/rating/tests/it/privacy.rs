@@ -72,7 +72,7 @@ fn nothing_gives_away_cost_margin_or_credit() {
         bench.file(name, &csv_of(&columns.join(","), &lines));
     }
     // The bills are in another currency, so that even the name of the cost's says nothing.
-    bench.job.currency_rates = vec![tenantry_billing::Rate {
+    bench.job.currency_rates = vec![tenantry_rating::Rate {
         from: "BWP".parse().unwrap(),
         to: "EUR".parse().unwrap(),
         rate: "0.0712345678".parse().unwrap(),
