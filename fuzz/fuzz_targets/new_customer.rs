@@ -6,7 +6,8 @@ use domain::{Customer, CustomerId, ExternalId, Handling, Json, NewCustomer};
 use jiff::Timestamp;
 use libfuzzer_sys::fuzz_target;
 
-const KNOWN: &[u8] = br#"{"name": "Acme", "address": {"street1": "1 Main St", "city": "Sydney", "state": "New South Wales",
+const KNOWN: &[u8] =
+    br#"{"name": "Acme", "address": {"street1": "1 Main St", "city": "Sydney", "state": "New South Wales",
     "zipcode": 2000, "country": "AU"}, "trial_expiration_date": "2020-01-01", "billing_contact": "a@b.c"}"#;
 
 fuzz_target!(|body: &[u8]| {
@@ -27,6 +28,7 @@ fuzz_target!(|body: &[u8]| {
 
     let known = Json::parse(KNOWN).expect("JSON");
     let before = Customer {
+        billing_configuration: None,
         id: CustomerId(1),
         details: NewCustomer::parse(&known, now, Handling::Strict).expect("a customer"),
         generated_external_id: ExternalId::from_bytes([0; 6]),

@@ -1,6 +1,6 @@
 //! The partner billing engine: from Microsoft's line items to every customer's bill, to the cent.
 //!
-//! [`run`] reads the files of a [`Job`] and stages bills in a folder; nothing here knows a clock, a database, a network or
+//! [`run()`] reads the files of a [`Job`] and stages bills in a folder; nothing here knows a clock, a database, a network or
 //! where bills are published. The same job gives the same bytes: in any order of lines, at any number of threads, in any split
 //! into files.
 //!
