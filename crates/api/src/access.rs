@@ -1,11 +1,12 @@
 //! `/v2/me`, and `/v2/audit_events`.
 
+use crate::base_url::ListUrl;
 use crate::extract::{Caller, Parameters};
 use crate::problem::Problem;
 use crate::{Shared, schema};
 use app::events::EventSearch;
 use axum::Json;
-use axum::extract::{OriginalUri, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header;
 use serde_json::{Value, json};
@@ -41,7 +42,7 @@ async fn me(State(shared): State<Shared>, Caller(call): Caller) -> Result<Json<V
 async fn audit_events(
     State(shared): State<Shared>,
     Caller(call): Caller,
-    OriginalUri(uri): OriginalUri,
+    ListUrl(url): ListUrl,
     Parameters(parameters): Parameters,
 ) -> Result<Response, Problem> {
     let search = EventSearch::parse(&parameters)?;
@@ -52,7 +53,7 @@ async fn audit_events(
         query
             .extend_pairs(parameters.iter().filter(|(name, _)| name != "cursor"))
             .append_pair("cursor", &next);
-        let link = format!("<{}?{}>; rel=\"next\"", uri.path(), query.finish());
+        let link = format!("<{url}?{}>; rel=\"next\"", query.finish());
         if let Ok(link) = link.try_into() {
             response.headers_mut().insert(header::LINK, link);
         }

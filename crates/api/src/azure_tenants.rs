@@ -1,12 +1,13 @@
 //! `/v1/azure_partner_customers`, the directory's tenants, and `/v1/azure_partner_customer_accounts/…`, which customer
 //! holds which.
 
+use crate::base_url::ListUrl;
 use crate::extract::{Caller, Ids, JsonBody, Parameters};
 use crate::problem::Problem;
 use crate::{Shared, paging, schema};
 use app::assignments::{Assigned, Change, Outcome, TenantSearch};
 use axum::Json;
-use axum::extract::{OriginalUri, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use domain::CustomerId;
 use http::StatusCode;
@@ -39,14 +40,14 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 async fn list_azure_tenants(
     State(shared): State<Shared>,
     Caller(call): Caller,
-    OriginalUri(uri): OriginalUri,
+    ListUrl(url): ListUrl,
     Parameters(parameters): Parameters,
 ) -> Result<Response, Problem> {
     let search = TenantSearch::parse(&parameters)?;
     let paging = search.paging;
     let (tenants, total) = shared.app.azure_tenants(&call, search).await?;
     let more = paging.page * paging.per_page < total;
-    let headers = paging::headers(uri.path(), &parameters, paging, total, more, None);
+    let headers = paging::headers(&url, &parameters, paging, total, more, None);
     let tenants: Vec<Value> = tenants.iter().map(view).collect();
     Ok((headers, Json(json!({ "azure_partner_customers": tenants }))).into_response())
 }
@@ -80,10 +81,10 @@ async fn show_azure_tenant(
 async fn list_assignments(
     State(shared): State<Shared>,
     Caller(call): Caller,
-    OriginalUri(uri): OriginalUri,
+    ListUrl(url): ListUrl,
     Parameters(parameters): Parameters,
 ) -> Result<Response, Problem> {
-    assignments(&shared, &call, None, &uri, &parameters).await
+    assignments(&shared, &call, None, &url, &parameters).await
 }
 
 /// List the Azure tenants that are assigned to a customer
@@ -101,24 +102,24 @@ async fn list_customer_assignments(
     State(shared): State<Shared>,
     Ids(id): Ids<i64>,
     Caller(call): Caller,
-    OriginalUri(uri): OriginalUri,
+    ListUrl(url): ListUrl,
     Parameters(parameters): Parameters,
 ) -> Result<Response, Problem> {
-    assignments(&shared, &call, Some(CustomerId(id)), &uri, &parameters).await
+    assignments(&shared, &call, Some(CustomerId(id)), &url, &parameters).await
 }
 
 async fn assignments(
     shared: &Shared,
     call: &app::Call,
     customer: Option<CustomerId>,
-    uri: &http::Uri,
+    url: &str,
     parameters: &[(String, String)],
 ) -> Result<Response, Problem> {
     let search = TenantSearch::parse(parameters)?;
     let paging = search.paging;
     let (assigned, total) = shared.app.assignments(call, customer, search).await?;
     let more = paging.page * paging.per_page < total;
-    let headers = paging::headers(uri.path(), parameters, paging, total, more, None);
+    let headers = paging::headers(url, parameters, paging, total, more, None);
     let accounts: Vec<Value> = assigned.iter().map(account).collect();
     Ok((headers, Json(json!({ "azure_partner_customer_accounts": accounts }))).into_response())
 }

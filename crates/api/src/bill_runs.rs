@@ -1,12 +1,13 @@
 //! `/v1/bill_runs`.
 
+use crate::base_url::ListUrl;
 use crate::created::Created;
 use crate::extract::{Caller, Ids, Parameters, Posted, Preference};
 use crate::problem::Problem;
 use crate::{Shared, paging, schema};
 use app::billing::{Again, LineSearch, RunSearch};
 use axum::Json;
-use axum::extract::{OriginalUri, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use domain::CustomerId;
 use http::StatusCode;
@@ -64,14 +65,14 @@ async fn create_bill_run(
 async fn list_bill_runs(
     State(shared): State<Shared>,
     Caller(call): Caller,
-    OriginalUri(uri): OriginalUri,
+    ListUrl(url): ListUrl,
     Parameters(parameters): Parameters,
 ) -> Result<Response, Problem> {
     let search = RunSearch::parse(&parameters)?;
     let paging = search.paging;
     let (runs, total) = shared.app.bill_runs(&call, search).await?;
     let more = paging.page * paging.per_page < total;
-    let headers = paging::headers(uri.path(), &parameters, paging, total, more, None);
+    let headers = paging::headers(&url, &parameters, paging, total, more, None);
     Ok((headers, Json(json!({ "bill_runs": runs }))).into_response())
 }
 
@@ -201,13 +202,13 @@ async fn list_lines(
     State(shared): State<Shared>,
     Ids((id, customer)): Ids<(i64, i64)>,
     Caller(call): Caller,
-    OriginalUri(uri): OriginalUri,
+    ListUrl(url): ListUrl,
     Parameters(parameters): Parameters,
 ) -> Result<Response, Problem> {
     let search = LineSearch::parse(&parameters)?;
     let paging = search.paging;
     let (lines, total) = shared.app.bill_lines(&call, id, CustomerId(customer), search).await?;
     let more = paging.page * paging.per_page < total;
-    let headers = paging::headers(uri.path(), &parameters, paging, total, more, None);
+    let headers = paging::headers(&url, &parameters, paging, total, more, None);
     Ok((headers, Json(json!({ "lines": lines }))).into_response())
 }

@@ -1,12 +1,13 @@
 //! `/v2/customers`, and the same under `/v1`.
 
+use crate::base_url::ListUrl;
 use crate::created::Created;
 use crate::extract::{Caller, Ids, JsonBody, Parameters, Posted, Precondition, Preference, list};
 use crate::problem::Problem;
 use crate::{Shared, paging, schema};
 use app::customers::{Search, cursor, version};
 use axum::Json;
-use axum::extract::{OriginalUri, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use domain::{Customer, CustomerId, Handling};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -70,14 +71,14 @@ async fn list_customers(
     State(shared): State<Shared>,
     Caller(call): Caller,
     Preference(handling): Preference,
-    OriginalUri(uri): OriginalUri,
+    ListUrl(url): ListUrl,
     Parameters(parameters): Parameters,
 ) -> Result<Response, Problem> {
     let search = Search::parse(&parameters, shared.app.now(), handling)?;
     let paging = search.paging;
     let page = shared.app.customers(&call, search).await?;
     let next = page.customers.last().map(|last| cursor(last.id));
-    let headers = paging::headers(uri.path(), &parameters, paging, page.total, page.more, next);
+    let headers = paging::headers(&url, &parameters, paging, page.total, page.more, next);
     Ok((headers, Json(List { customers: page.customers })).into_response())
 }
 

@@ -1,7 +1,8 @@
 //! What handlers ask of a request.
 
 use crate::Shared;
-use crate::frame::{Peer, PresentedKey, RequestId, too_large};
+use crate::client_address::ClientAddress;
+use crate::frame::{PresentedKey, RequestId, too_large};
 use crate::problem::Problem;
 use app::{Call, Idempotency, IfMatch, Origin};
 use axum::extract::{FromRequest, FromRequestParts, OriginalUri, Path, Request};
@@ -27,7 +28,10 @@ impl FromRequestParts<Shared> for Caller {
             return Err(app::Error::Unauthorized.into());
         };
         let origin = Origin {
-            address: parts.extensions.get::<Peer>().map_or(String::new(), |peer| peer.0.ip().to_string()),
+            address: parts
+                .extensions
+                .get::<ClientAddress>()
+                .map_or(String::new(), |client| client.ip.to_string()),
             request_id: parts.extensions.get::<RequestId>().map_or(String::new(), |id| id.0.clone()),
             operation: format!("{} {}", parts.method, asked_for(parts).path()),
         };

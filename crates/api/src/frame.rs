@@ -3,7 +3,7 @@
 
 use crate::metrics;
 use crate::problem::Problem;
-use crate::{BODY_LIMIT, URI_LIMIT};
+use crate::{BODY_LIMIT, Config, URI_LIMIT};
 use app::App;
 use axum::body::Body;
 use axum::middleware::Next;
@@ -35,21 +35,18 @@ pub(crate) struct PresentedKey(pub(crate) String);
 #[derive(Clone)]
 pub(crate) struct RequestId(pub(crate) String);
 
-/// The other end of the connection.
-#[derive(Clone, Copy)]
-pub(crate) struct Peer(pub(crate) SocketAddr);
-
 /// Wraps the router.
 #[derive(Clone)]
 pub struct Frame<S> {
     inner: S,
     app: Arc<App>,
-    peer: Option<Peer>,
+    config: Arc<Config>,
+    peer: Option<SocketAddr>,
 }
 
 impl<S> Frame<S> {
-    pub(crate) fn new(inner: S, app: Arc<App>) -> Self {
-        Frame { inner, app, peer: None }
+    pub(crate) fn new(inner: S, app: Arc<App>, config: Arc<Config>) -> Self {
+        Frame { inner, app, config, peer: None }
     }
 }
 
@@ -57,7 +54,7 @@ impl<S: Clone> Frame<S> {
     /// For one connection, whose other end is `peer`.
     #[must_use]
     pub fn for_peer(&self, peer: SocketAddr) -> Self {
-        Frame { peer: Some(Peer(peer)), ..self.clone() }
+        Frame { peer: Some(peer), ..self.clone() }
     }
 }
 
@@ -82,11 +79,12 @@ where
         let span =
             tracing::info_span!("request", id, method = %request.method(), path = request.uri().path());
         let method = request.method().clone();
-        let (inner, sandbox, peer) = (self.inner.clone(), self.app.is_sandbox(), self.peer);
+        let (inner, sandbox) = (self.inner.clone(), self.app.is_sandbox());
+        let client = self.peer.map(|peer| self.config.trusted_proxies.client(peer, request.headers()));
         let answer = async move {
             let mut request = admit(request);
             request.extensions_mut().insert(RequestId(id.clone()));
-            peer.map(|peer| request.extensions_mut().insert(peer));
+            client.map(|client| request.extensions_mut().insert(client));
             let mut response = match inner.oneshot(request).await {
                 Ok(response) => response,
                 Err(never) => match never {},

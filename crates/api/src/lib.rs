@@ -2,7 +2,9 @@
 
 mod access;
 mod azure_tenants;
+mod base_url;
 mod bill_runs;
+mod client_address;
 mod created;
 mod customers;
 mod extract;
@@ -19,6 +21,8 @@ mod schema;
 mod statements;
 mod users;
 
+pub use base_url::PublicUrl;
+pub use client_address::{ClientAddress, TrustedProxies, network_of};
 pub use frame::{Frame, REQUEST_ID};
 pub use openapi::document;
 pub use router::service;
@@ -36,6 +40,10 @@ pub struct Config {
     pub cors_origins: Vec<HeaderValue>,
     /// How long a request's body may take to arrive.
     pub body_timeout: Duration,
+    /// Proxies whose word on the client's address counts.
+    pub trusted_proxies: TrustedProxies,
+    /// Where links lead to; by default where the request says that it came to.
+    pub public_url: Option<PublicUrl>,
     /// What `/metrics` tells.
     pub metrics: PrometheusHandle,
 }

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue, header};
 /// `Link` (RFC 8288), `X-Total` and `X-Per-Page`. What else was asked for goes along in the links; the caller's key is
 /// no longer among it. `next` is the cursor of the next page, if there is one.
 pub(crate) fn headers(
-    path: &str,
+    url: &str,
     parameters: &[(String, String)],
     paging: Paging,
     total: i64,
@@ -23,7 +23,7 @@ pub(crate) fn headers(
         if let Some(cursor) = cursor {
             query.append_pair("cursor", &cursor);
         }
-        format!("<{path}?{}>; rel=\"{relation}\"", query.finish())
+        format!("<{url}?{}>; rel=\"{relation}\"", query.finish())
     };
     let mut links = vec![link("first", 1, None)];
     if paging.page > 1 {

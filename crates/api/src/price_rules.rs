@@ -1,5 +1,6 @@
 //! `/v1/price_rules`.
 
+use crate::base_url::ListUrl;
 use crate::created::Created;
 use crate::extract::{Caller, Ids, JsonBody, Parameters, Posted, Precondition, Preference};
 use crate::problem::Problem;
@@ -7,7 +8,7 @@ use crate::{Shared, paging, schema};
 use app::Paging;
 use app::billing::RuleView;
 use axum::Json;
-use axum::extract::{OriginalUri, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 use serde_json::json;
@@ -62,13 +63,13 @@ async fn create_price_rule(
 async fn list_price_rules(
     State(shared): State<Shared>,
     Caller(call): Caller,
-    OriginalUri(uri): OriginalUri,
+    ListUrl(url): ListUrl,
     Parameters(parameters): Parameters,
 ) -> Result<Response, Problem> {
     let paging = Paging::parse(&parameters)?;
     let (rules, total) = shared.app.price_rules(&call, paging).await?;
     let more = paging.page * paging.per_page < total;
-    let headers = paging::headers(uri.path(), &parameters, paging, total, more, None);
+    let headers = paging::headers(&url, &parameters, paging, total, more, None);
     Ok((headers, Json(json!({ "price_rules": rules }))).into_response())
 }
 

@@ -32,7 +32,8 @@ fn billing() -> OpenApiRouter<Shared> {
 /// Everything that is served, framed.
 pub fn service(app: Arc<App>, config: Config) -> Frame<Router> {
     let cors = (!config.cors_origins.is_empty()).then(|| cors(&config));
-    let shared = Shared { app: Arc::clone(&app), config: Arc::new(config) };
+    let config = Arc::new(config);
+    let shared = Shared { app: Arc::clone(&app), config: Arc::clone(&config) };
     let (mut router, document) = documented().split_for_parts();
     let document = openapi::finished(document);
     router = router.route("/openapi.json", get(move || std::future::ready(axum::Json(document.clone()))));
@@ -50,7 +51,7 @@ pub fn service(app: Arc<App>, config: Config) -> Frame<Router> {
     if let Some(cors) = cors {
         router = router.layer(cors);
     }
-    Frame::new(router, app)
+    Frame::new(router, app, config)
 }
 
 fn cors(config: &Config) -> CorsLayer {

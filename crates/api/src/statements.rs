@@ -1,12 +1,13 @@
 //! `/v1/customer_statements`.
 
+use crate::base_url::ListUrl;
 use crate::extract::{Caller, Ids, Parameters};
 use crate::problem::Problem;
 use crate::{Shared, paging, schema};
 use app::billing::{BillFile, StatementSearch, StatementView};
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{OriginalUri, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header;
 use serde::Serialize;
@@ -42,14 +43,14 @@ struct List {
 async fn list_statements(
     State(shared): State<Shared>,
     Caller(call): Caller,
-    OriginalUri(uri): OriginalUri,
+    ListUrl(url): ListUrl,
     Parameters(parameters): Parameters,
 ) -> Result<Response, Problem> {
     let search = StatementSearch::parse(&parameters)?;
     let paging = search.paging;
     let (billing_artifacts, total) = shared.app.statements(&call, search).await?;
     let more = paging.page * paging.per_page < total;
-    let headers = paging::headers(uri.path(), &parameters, paging, total, more, None);
+    let headers = paging::headers(&url, &parameters, paging, total, more, None);
     Ok((headers, Json(List { billing_artifacts })).into_response())
 }
 

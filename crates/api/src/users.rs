@@ -1,12 +1,13 @@
 //! `/v2/users`, a partner's own users, and `/v2/customers/:id/users`, a customer's: one set of handlers.
 
+use crate::base_url::ListUrl;
 use crate::created::Created;
 use crate::extract::{Caller, Ids, JsonBody, Parameters, Posted, Preference};
 use crate::problem::Problem;
 use crate::{Shared, paging, schema};
 use app::{Paging, Tenant};
 use axum::Json;
-use axum::extract::{OriginalUri, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use domain::{CustomerId, User, UserId};
 use http::StatusCode;
@@ -76,13 +77,13 @@ async fn list_users(
     State(shared): State<Shared>,
     Ids(place): Ids<Place>,
     Caller(call): Caller,
-    OriginalUri(uri): OriginalUri,
+    ListUrl(url): ListUrl,
     Parameters(parameters): Parameters,
 ) -> Result<Response, Problem> {
     let paging = Paging::parse(&parameters)?;
     let (users, total) = shared.app.users(&call, place.tenant(), paging).await?;
     let more = paging.page * paging.per_page < total;
-    let headers = paging::headers(uri.path(), &parameters, paging, total, more, None);
+    let headers = paging::headers(&url, &parameters, paging, total, more, None);
     Ok((headers, Json(json!({ "users": users }))).into_response())
 }
 

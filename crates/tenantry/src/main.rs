@@ -9,6 +9,7 @@ mod copy;
 mod directory;
 mod doctor;
 mod lingering;
+mod network;
 mod partner;
 mod platform;
 mod price_rule;

@@ -2,6 +2,7 @@
 
 use crate::billing::BillingArgs;
 use crate::connections;
+use crate::network::NetworkArgs;
 use crate::platform::Platform;
 use crate::telemetry;
 use anyhow::{Context, anyhow};
@@ -33,6 +34,8 @@ pub(crate) struct ServeArgs {
     platform: Platform,
     #[command(flatten)]
     billing: BillingArgs,
+    #[command(flatten)]
+    network: NetworkArgs,
     /// Try integrations out: a clock that stands still until `PUT /sandbox/clock` moves it, and a database in memory
     /// unless --database names one.
     #[arg(long)]
@@ -80,8 +83,13 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let listener = TcpListener::bind(args.listen)
         .await
         .with_context(|| format!("cannot listen on {}; choose another address with --listen", args.listen))?;
-    let config =
-        api::Config { cors_origins: args.cors_origin, body_timeout: timeout, metrics: telemetry::count()? };
+    let config = api::Config {
+        cors_origins: args.cors_origin,
+        body_timeout: timeout,
+        trusted_proxies: args.network.trusted_proxies,
+        public_url: args.network.public_url,
+        metrics: telemetry::count()?,
+    };
     let service = api::service(Arc::clone(&app), config);
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     greet(listener.local_addr()?, args.sandbox, founded.as_ref(), was_chosen);

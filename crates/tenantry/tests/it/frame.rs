@@ -39,7 +39,7 @@ fn the_versions_are_one(engine: Engine) {
     let lists = ["v1", "v2"].map(|version| api.get(&format!("/{version}/customers?q=o&per_page=1")));
     assert_eq!(lists[0].text(), lists[1].text());
     assert_eq!(lists[0].header("link").replace("/v1/", "/v2/"), lists[1].header("link"));
-    assert!(lists[0].header("link").contains("</v1/customers?"), "{}", lists[0].header("link"));
+    assert!(lists[0].header("link").contains("/v1/customers?"), "{}", lists[0].header("link"));
 }
 
 /// Asked under either version, with the same answer to the byte.

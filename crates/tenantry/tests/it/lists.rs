@@ -14,11 +14,12 @@ on_both_engines!(
     an_empty_list_is_one_too,
 );
 
-/// Where the `Link` header leads, by relation.
+/// Where the `Link` header leads on this server, by relation. Links are absolute.
 pub(crate) fn links(answer: &Answer) -> BTreeMap<String, String> {
     let link = |part: &str| {
         let (target, relation) = part.trim().split_once(">; rel=\"").unwrap();
-        (relation.trim_end_matches('"').to_owned(), target.trim_start_matches('<').to_owned())
+        let (_, path) = target.strip_prefix("<http://127.0.0.1:").unwrap().split_once('/').unwrap();
+        (relation.trim_end_matches('"').to_owned(), format!("/{path}"))
     };
     answer.header("link").split(',').map(link).collect()
 }

@@ -20,6 +20,7 @@ mod idempotency;
 mod keys;
 mod lists;
 mod metrics;
+mod network;
 mod openapi;
 mod races;
 mod sandbox;

@@ -121,7 +121,9 @@ impl Api {
             assert_eq!(page.status, 200, "{}", page.text());
             events.extend(page.json()["audit_events"].as_array().unwrap().iter().cloned());
             match page.header("link").strip_prefix('<').and_then(|link| link.split_once('>')) {
-                Some((next, "; rel=\"next\"")) => path = next.to_owned(),
+                Some((next, "; rel=\"next\"")) => {
+                    path = next.strip_prefix(&format!("http://{}", self.address)).unwrap().to_owned();
+                }
                 Some(other) => panic!("{other:?}"),
                 None => break,
             }
