@@ -39,6 +39,7 @@ fn main() {
         currency_rates: Vec::new(),
         earned_credit: EarnedCredit::Kept,
         bounds: Bounds::default(),
+        accept: Vec::new(),
         parquet: false,
         threads: more.first().and_then(|threads| threads.parse().ok()).unwrap_or(2),
         out: PathBuf::from(out),

@@ -4,8 +4,16 @@ use crate::amount::{Amount, Decimal};
 use crate::currency::Currency;
 use crate::period::BillingPeriod;
 use crate::rule::{EarnedCredit, PriceRule};
+use crate::warning::WarningCode;
 use domain::Margin;
 use std::path::PathBuf;
+
+impl Job {
+    /// Whether warnings of this code are accepted.
+    pub(crate) fn accepts(&self, code: WarningCode) -> bool {
+        code.is_acceptable() && self.accept.contains(&code)
+    }
+}
 
 /// One processing of an invoice.
 #[derive(Clone, Debug)]
@@ -40,6 +48,8 @@ pub struct Job {
     pub earned_credit: EarnedCredit,
     /// Beyond these a bill is held back.
     pub bounds: Bounds,
+    /// The warnings that are accepted: they block nothing, and what they would refuse or hold back goes on.
+    pub accept: Vec<WarningCode>,
     /// Whether the FOCUS rows are written as Parquet too.
     pub parquet: bool,
     /// How many threads work; 0 counts as 1. Has no influence on the output.

@@ -44,6 +44,13 @@ impl Layout {
             ]);
         }
         let has = |name: &str| names.iter().any(|given| folded(given) == folded(name));
+        if has("PriceBenefits") || has("PartnerPrice") {
+            return Err(vec![
+                "is Microsoft's usage-aggregated reconciliation, which repeats lines of the reconciliation to explain their \
+                 prices: leave it out, and bill the reconciliation or the daily rated usage"
+                    .to_owned(),
+            ]);
+        }
         let kind = if has("BillingPreTaxTotal") || has("UsageDate") {
             Kind::Usage
         } else if has("Subtotal") || has("TermAndBillingCycle") || has("TotalForCustomer") {

@@ -28,9 +28,11 @@ pub mod job;
 pub mod period;
 pub mod report;
 pub mod rule;
+pub mod warning;
 
 mod cells;
 mod columns;
+mod coverage;
 mod focus;
 mod identity;
 mod jsonl;
@@ -63,3 +65,4 @@ pub use report::RunReport;
 pub use rule::{EarnedCredit, NewPriceRule, Percent, PriceRule, RuleKind};
 pub use run::{run, split};
 pub use statement::finalized;
+pub use warning::{Blocks, Warning, WarningCode};

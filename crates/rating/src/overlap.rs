@@ -1,10 +1,11 @@
 //! Lines that are in more than one file. A file that was saved anew, with other line ends, in another order of columns or as
 //! JSON, looks like another one; its lines say who they are.
 
-use crate::failure::{Failure, Fault};
+use crate::failure::Failure;
 use crate::job::Input;
 use crate::row::KEY;
 use crate::source::{Member, fault};
+use crate::warning::{Warning, WarningCode};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many lines each two have in common, by their numbers.
@@ -21,6 +22,8 @@ pub(crate) struct Overlap<'a> {
     lines: Vec<u64>,
     of_members: Common,
     of_sources: Common,
+    /// Lines that are in more than one file, parts of one export not counted.
+    repeated: u64,
 }
 
 impl<'a> Overlap<'a> {
@@ -32,6 +35,7 @@ impl<'a> Overlap<'a> {
             lines: vec![0; members.len()],
             of_members: Common::new(),
             of_sources: Common::new(),
+            repeated: 0,
         }
     }
 
@@ -57,9 +61,28 @@ impl<'a> Overlap<'a> {
         }
     }
 
+    /// Whether two members are parts of one export.
+    fn are_parts_of_one(&self, one: usize, other: usize) -> bool {
+        let (one, other) = (&self.members[one], &self.members[other]);
+        one.is_part && one.source == other.source
+    }
+
+    /// How many lines seen so far are in a file though another has them too, parts of one export not counted.
+    pub(crate) fn repeated(&mut self) -> u64 {
+        self.count();
+        // The next line begins another count, whatever it is.
+        self.last = [0; KEY];
+        self.repeated
+    }
+
     /// Adds up what was alike.
     fn count(&mut self) {
         if self.alike.len() > 1 {
+            for (i, (member, lines)) in self.alike.iter().enumerate() {
+                let others =
+                    self.alike[..i].iter().filter(|(other, _)| !self.are_parts_of_one(*member, *other));
+                self.repeated += others.map(|(_, others)| lines.min(others)).max().unwrap_or(&0);
+            }
             count(&self.alike, &mut self.of_members);
             let mut of_sources: BTreeMap<usize, u64> = BTreeMap::new();
             for (member, count) in &self.alike {
@@ -79,7 +102,7 @@ impl<'a> Overlap<'a> {
         members: &'a [Member],
         inputs: &[Input],
         threads: impl Iterator<Item = Overlap<'a>>,
-    ) -> Result<Vec<Fault>, Failure> {
+    ) -> Result<Vec<Warning>, Failure> {
         let mut all = Overlap::of(members);
         for mut thread in threads {
             thread.count();
@@ -115,16 +138,21 @@ impl<'a> Overlap<'a> {
                     refuse(&members[within].name, &members[other].name, *common);
                 }
                 _ => {
+                    let code = match first.is_part && first.source == second.source {
+                        true => WarningCode::EqualLinesInExport,
+                        false => WarningCode::OverlappingFiles,
+                    };
                     let message = format!(
                         "has {common} lines that are in {} too: if they are the same, they count twice",
                         first.name
                     );
-                    warnings.push(fault(&second.name, message));
+                    let mut warning = Warning::of_file(code, &second.name, message);
+                    warning.counted.lines = *common;
+                    warnings.push(warning);
                 }
             }
         }
         refused.truncate(Failure::LIMIT);
-        warnings.truncate(Failure::LIMIT);
         if refused.is_empty() { Ok(warnings) } else { Err(Failure::Faults(refused)) }
     }
 }

@@ -343,6 +343,11 @@ pub(crate) fn exchanged(amount: Amount, rate: Decimal) -> Amount {
     if rate == ONE {
         return amount;
     }
+    if let (attos, 0) = amount.parts()
+        && let Some(product) = attos.checked_mul(rate.mantissa)
+    {
+        return Amount::of(product / power(rate.places), 18);
+    }
     let text = amount.to_string();
     let Ok(amount) = Decimal::parse(text.as_bytes()) else { return amount };
     let ten = |exponent: u8| BigInt::from(10).pow(exponent.into());
@@ -350,6 +355,29 @@ pub(crate) fn exchanged(amount: Amount, rate: Decimal) -> Amount {
     let places = amount.places + rate.places;
     let attos = if places <= 18 { product * ten(18 - places) } else { product / ten(places - 18) };
     Amount::of(i128::try_from(attos).unwrap_or_default(), 18)
+}
+
+/// How a line's charge relates to its cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Relation {
+    Usual,
+    /// A charge of less than a positive cost.
+    BelowCost,
+    /// More than five times the cost, or anything where it costs nothing.
+    FarAboveCost,
+}
+
+/// Compares a charge in units of 10^-10 with the cost in the same currency; what rounding to the 10th place makes is usual.
+pub(crate) fn relation(charge: i128, cost: Amount) -> Relation {
+    const UNIT: i128 = power(18 - CHARGE_PLACES);
+    let (cost, charge) = (cost.parts().0, charge.saturating_mul(UNIT));
+    if cost > 0 && cost.saturating_sub(charge) > UNIT {
+        Relation::BelowCost
+    } else if charge.saturating_abs() > cost.saturating_abs().saturating_mul(5).saturating_add(UNIT) {
+        Relation::FarAboveCost
+    } else {
+        Relation::Usual
+    }
 }
 
 #[cfg(test)]
@@ -386,5 +414,47 @@ mod tests {
             );
         }
         assert_eq!(scaled(&[decimal("99999999999999999999"), decimal("100")], (1, 1)), None);
+    }
+
+    #[test]
+    fn charges_beside_costs() {
+        use Relation::{BelowCost, FarAboveCost, Usual};
+        for (charge, cost, expected) in [
+            ("1008", "1008", Usual),
+            ("1007.9999999999", "1008", Usual),
+            ("1007.9999999998", "1008", BelowCost),
+            ("957.6", "1008", BelowCost),
+            ("-1", "1008", BelowCost),
+            ("5", "1", Usual),
+            ("5.0000000002", "1", FarAboveCost),
+            ("114.91", "0.33", FarAboveCost),
+            ("0", "0", Usual),
+            ("0.01", "0", FarAboveCost),
+            ("0", "0.00000000004", Usual),
+            // A credit: what the customer gets back may be less or more, within the same bounds.
+            ("-8", "-10", Usual),
+            ("-12.5", "-10", Usual),
+            ("-50.01", "-10", FarAboveCost),
+            ("99999999999999999999", "99999999999999999999", Usual),
+        ] {
+            let charge_units = charge.parse::<Amount>().unwrap().count(10);
+            assert_eq!(relation(charge_units, cost.parse().unwrap()), expected, "{charge} for {cost}");
+        }
+    }
+
+    #[test]
+    fn amounts_at_rates() {
+        for (amount, rate, expected) in [
+            ("10", "1.1", "11"),
+            ("-0.000000000000000003", "0.5", "-0.000000000000000001"),
+            ("0.1234567890123456789", "2", "0.246913578024691357"),
+            ("99999999999", "999999999.5", "99999999948999999999.5"),
+        ] {
+            assert_eq!(
+                exchanged(amount.parse().unwrap(), decimal(rate)).to_string(),
+                expected,
+                "{amount} at {rate}"
+            );
+        }
     }
 }

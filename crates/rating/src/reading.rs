@@ -18,6 +18,7 @@ use crate::render::{MARKS, Plan, text};
 use crate::report::FileRead;
 use crate::scan::Scan;
 use crate::source::{Blocks, Digested, First, Member, fault};
+use crate::warning::{Warning, WarningCode};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -144,10 +145,10 @@ impl<'a> Reading<'a> {
     }
 
     /// What somebody should know of the members, though they can be billed.
-    pub(crate) fn warnings(&self, members: &[Member]) -> Vec<Fault> {
+    pub(crate) fn warnings(&self, members: &[Member]) -> Vec<Warning> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let empty = seen.iter().filter(|(_, seen)| seen.lines == 0);
-        empty.map(|(i, _)| fault(&members[*i].name, NO_LINES)).collect()
+        empty.map(|(i, _)| Warning::of_file(WarningCode::EmptyFile, &members[*i].name, NO_LINES)).collect()
     }
 
     fn tell(&self) {

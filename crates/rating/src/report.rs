@@ -2,8 +2,8 @@
 
 use crate::amount::Amount;
 use crate::currency::Currency;
-use crate::failure::Fault;
 use crate::period::BillingPeriod;
+use crate::warning::{Counted, Warning};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -34,9 +34,9 @@ pub struct RunReport {
     pub other_invoices: Vec<OtherInvoice>,
     /// The files that were read.
     pub files: Vec<FileRead>,
-    /// What somebody should look at, though there are bills.
+    /// What is to be looked at, though there are bills; by code.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub warnings: Vec<Fault>,
+    pub warnings: Vec<Warning>,
     /// The final lines that were missing from staged bills of customers that are released, and not known to be: by
     /// customer, as [`Job::acknowledged`](crate::Job::acknowledged) wants to be told of them from now on.
     #[serde(skip)]
@@ -81,10 +81,20 @@ pub struct Total {
     pub billed_cost: Amount,
     /// The part of it that is not.
     pub unassigned_cost: Amount,
-    /// What the customers are charged in this currency; the sum of the bills' totals.
+    /// The currency of the bills that lines with a cost in this one are on.
+    pub billed_in: Currency,
+    /// The sum of the totals of bills in this currency that are not held back.
     pub charge: Amount,
     /// The part of it that is rounding to the currency's minor unit.
     pub rounding: Amount,
+    /// The cost of the lines on these bills, at the run's rates.
+    pub charged_cost: Amount,
+    /// The sum of the totals of bills that are held back.
+    pub held_charge: Amount,
+    /// The cost of the lines on those, at the run's rates.
+    pub held_cost: Amount,
+    /// Lines that are on final bills of this month already, and their cost, at the run's rates.
+    pub billed_before: BilledBefore,
     /// Tax on the cost, which is in none of the above.
     pub tax: Amount,
 }
@@ -113,6 +123,9 @@ pub struct CustomerBill {
     pub billed_before: BilledBefore,
     /// Why it is held back by the bounds; empty if it is not. A customer of which one bill is held back has none staged.
     pub held_back: Vec<String>,
+    /// Whether it, or another bill of the customer, is held back.
+    #[serde(skip)]
+    pub is_held_back: bool,
     /// The folder with its files, and nothing else, in `Job::out`. `None` in a dry run, where the bill is held back, and
     /// where there is nothing new to bill.
     #[serde(skip)]
@@ -166,7 +179,7 @@ pub enum Reason {
 }
 
 /// What was checked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Checks {
     /// Whether in every currency Σ customers + Σ unassigned = the files' own sum, to the last digit. A run that does not
     /// tie fails; this is the proof that it was looked at.
@@ -177,6 +190,34 @@ pub struct Checks {
     pub total_mismatches: u64,
     /// Lines of this month's final bills that these files do not have.
     pub final_lines_missing: u64,
+    /// Lines that are charged less than they cost.
+    pub below_cost: Beside,
+    /// Lines that are charged more than five times what they cost.
+    pub far_above_cost: Beside,
+    /// Lines neither of a day nor of a billing period in the month.
+    pub other_months: Counted,
+    /// Lines that are on no invoice of Microsoft's yet.
+    pub without_invoice: Counted,
+}
+
+/// Lines whose charge is out of proportion to their cost.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Beside {
+    /// The number of lines.
+    pub lines: u64,
+    /// By the currency of their bills, in the order of the codes.
+    pub amounts: Vec<CostAndCharge>,
+}
+
+/// What lines cost, and what is charged for them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct CostAndCharge {
+    /// The currency of the bills.
+    pub currency: Currency,
+    /// The cost of the lines, at the run's rate.
+    pub cost: Amount,
+    /// Their charge, before the bill's rounding.
+    pub charge: Amount,
 }
 
 /// Lines that belong to another invoice.

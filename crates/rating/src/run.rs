@@ -1,6 +1,7 @@
 //! One run, from the files to the staged bills.
 
 use crate::amount::Amount;
+use crate::coverage::{Coverage, Judged, judge};
 use crate::currency::Currency;
 use crate::failure::{Failure, Fault};
 use crate::identity::{tag, tenant_id};
@@ -8,8 +9,11 @@ use crate::job::{BilledInvoice, Job, Progress};
 use crate::ledger::Finals;
 use crate::price::Prices;
 use crate::reading::{Left, Read, Reading, Worker};
-use crate::report::{Checks, Done, OtherInvoice, RunReport, Total, Unassigned};
+use crate::report::{
+    Beside, BilledBefore, Checks, CostAndCharge, Done, OtherInvoice, RunReport, Total, Unassigned,
+};
 use crate::source::{fault, members};
+use crate::warning::{Counted, Money, Warning, WarningCode, arranged};
 use crate::writing::{Billed, Writing};
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -70,12 +74,14 @@ fn staged(job: &Job, progress: &dyn Progress, whole: bool) -> Result<RunReport, 
             "the lines are of {} invoices ({shown}{more}): they are billed together, and no statement has an invoice_id",
             invoice_ids.len()
         );
-        warnings.push(fault("", message));
+        warnings.push(Warning::new(WarningCode::SeveralInvoices, message));
     }
-    if workers.iter().all(|worker| worker.in_period == 0) {
-        let message = format!("no line is of a day in {}: is that the month of these files?", job.period);
-        warnings.push(fault("", message));
+    let mut coverages: BTreeMap<usize, Coverage> = BTreeMap::new();
+    for (member, coverage) in workers.iter().flat_map(|worker| &worker.coverages) {
+        coverages.entry(*member).or_default().merge(coverage);
     }
+    let Judged { warnings: of_files, other_months, without_invoice } = judge(job, &members, &coverages)?;
+    warnings.extend(of_files);
     let (bytes, lines) = (reading.bytes_total, reading.lines.load(Ordering::Relaxed));
     let bills = Writing {
         job,
@@ -93,12 +99,24 @@ fn staged(job: &Job, progress: &dyn Progress, whole: bool) -> Result<RunReport, 
 
     let mut left = Left::new();
     workers.iter().for_each(|worker| worker.add_unassigned(&mut left));
-    let totals = totals(&workers, &bills, &left)?;
+    let totals = totals(&workers, &bills, &left, &prices)?;
+    let below_cost = beside(&bills, |billed| billed.below_cost);
+    let far_above_cost = beside(&bills, |billed| billed.far_above_cost);
+    warnings.extend(proportion_warning(WarningCode::BelowCost, &below_cost, &bills, |billed| {
+        billed.below_cost.0
+    }));
+    warnings.extend(proportion_warning(WarningCode::FarAboveCost, &far_above_cost, &bills, |billed| {
+        billed.far_above_cost.0
+    }));
     let checks = Checks {
         ties: true,
         formula_mismatches: workers.iter().map(|worker| worker.formula_mismatches).sum(),
         total_mismatches: workers.iter().map(|worker| worker.total_mismatches).sum(),
         final_lines_missing: finals.missing(),
+        below_cost,
+        far_above_cost,
+        other_months,
+        without_invoice,
     };
     let mut acknowledged: BTreeMap<i64, Vec<u64>> = BTreeMap::new();
     for billed in bills.iter().filter(|billed| !billed.acknowledged.is_empty()) {
@@ -128,9 +146,63 @@ fn staged(job: &Job, progress: &dyn Progress, whole: bool) -> Result<RunReport, 
         checks,
         other_invoices,
         files: reading.files(&members),
-        warnings,
+        warnings: arranged(warnings, &job.accept),
         acknowledged,
     })
+}
+
+/// The lines of all bills whose charge is out of proportion to their cost in one way.
+fn beside(bills: &[Billed], of: impl Fn(&Billed) -> (u64, Amount, Amount)) -> Beside {
+    let mut sums: BTreeMap<Currency, (Amount, Amount)> = BTreeMap::new();
+    let mut all = 0;
+    for billed in bills {
+        let (lines, cost, charge) = of(billed);
+        if lines > 0 {
+            let sum = sums.entry(billed.bill.currency).or_default();
+            all += lines;
+            sum.0 += cost;
+            sum.1 += charge;
+        }
+    }
+    let amounts = sums.into_iter().map(|(currency, (cost, charge))| CostAndCharge { currency, cost, charge });
+    Beside { lines: all, amounts: amounts.collect() }
+}
+
+/// Warns of lines whose charge is out of proportion to their cost, if there are any.
+fn proportion_warning(
+    code: WarningCode,
+    beside: &Beside,
+    bills: &[Billed],
+    lines: impl Fn(&Billed) -> u64,
+) -> Option<Warning> {
+    let shown =
+        |sum: &CostAndCharge| format!("{} {1} for a cost of {2} {1}", sum.charge, sum.currency, sum.cost);
+    let shown: Vec<String> = beside.amounts.iter().map(shown).collect();
+    let mut customers: Vec<i64> =
+        bills.iter().filter(|billed| lines(billed) > 0).map(|billed| billed.bill.customer_id).collect();
+    customers.dedup();
+    let than = match code {
+        WarningCode::BelowCost => "less than they cost",
+        _ => "more than five times what they cost",
+    };
+    let message = format!(
+        "{} lines are charged {than}: {}; customers {}. The ledger of a bill names the rule of each line",
+        beside.lines,
+        shown.join(", "),
+        listed(&customers)
+    );
+    let amounts = beside.amounts.iter().map(|sum| Money { currency: sum.currency, amount: sum.cost });
+    let counted = Counted { lines: beside.lines, amounts: amounts.collect() };
+    (beside.lines > 0).then(|| Warning { counted, ..Warning::new(code, message) })
+}
+
+/// Up to five, and how many more: `1, 2, 3, 4, 5 and 7 more`.
+fn listed(ids: &[i64]) -> String {
+    let shown: Vec<String> = ids.iter().take(5).map(ToString::to_string).collect();
+    match ids.len().saturating_sub(5) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
 }
 
 /// Refuses invoices that are final in another month: an invoice belongs to one.
@@ -164,7 +236,12 @@ fn invoices(job: &Job, workers: &[Worker<'_>]) -> Result<(Vec<String>, Vec<Other
 
 /// The sums of every currency. What was read is added up as it was read, what is billed as it was written: they must
 /// be equal, or the run must not be believed.
-fn totals(workers: &[Worker<'_>], bills: &[Billed], left: &Left) -> Result<Vec<Total>, Failure> {
+fn totals(
+    workers: &[Worker<'_>],
+    bills: &[Billed],
+    left: &Left,
+    prices: &Prices<'_>,
+) -> Result<Vec<Total>, Failure> {
     let mut totals: BTreeMap<Currency, Total> = BTreeMap::new();
     let nothing = |currency| Total {
         currency,
@@ -172,8 +249,13 @@ fn totals(workers: &[Worker<'_>], bills: &[Billed], left: &Left) -> Result<Vec<T
         cost: Amount::ZERO,
         billed_cost: Amount::ZERO,
         unassigned_cost: Amount::ZERO,
+        billed_in: prices.single.unwrap_or(currency),
         charge: Amount::ZERO,
         rounding: Amount::ZERO,
+        charged_cost: Amount::ZERO,
+        held_charge: Amount::ZERO,
+        held_cost: Amount::ZERO,
+        billed_before: BilledBefore::default(),
         tax: Amount::ZERO,
     };
     for (currency, Read { lines, cost, tax }) in workers.iter().flat_map(|worker| &worker.totals) {
@@ -187,8 +269,16 @@ fn totals(workers: &[Worker<'_>], bills: &[Billed], left: &Left) -> Result<Vec<T
             totals.entry(*currency).or_insert_with(|| nothing(*currency)).billed_cost += *cost;
         }
         let total = totals.entry(bill.currency).or_insert_with(|| nothing(bill.currency));
-        total.charge += bill.charge;
-        total.rounding += bill.rounding;
+        if bill.is_held_back {
+            total.held_charge += bill.charge;
+            total.held_cost += bill.cost;
+        } else {
+            total.charge += bill.charge;
+            total.rounding += bill.rounding;
+            total.charged_cost += bill.cost;
+        }
+        total.billed_before.lines += bill.billed_before.lines;
+        total.billed_before.cost += bill.billed_before.cost;
     }
     for ((_, _, currency), (_, _, cost)) in left {
         totals.entry(*currency).or_insert_with(|| nothing(*currency)).unassigned_cost += *cost;

@@ -3,14 +3,15 @@
 use crate::amount::{Amount, Decimal};
 use crate::columns::{CHARGE, CHARGE_CURRENCY, Kind};
 use crate::currency::Currency;
-use crate::failure::{Failure, Fault};
+use crate::failure::Failure;
 use crate::focus;
 use crate::identity::{Invoice, invoice_of};
 use crate::job::{BilledCustomer, Correction, Job, Progress};
 use crate::ledger::{self, Counts, Finals, NO_INVOICE};
+use crate::line::ONE;
 use crate::overlap::Overlap;
 use crate::parquet;
-use crate::price::{CHARGE_PLACES, Prices, exchanged};
+use crate::price::{CHARGE_PLACES, Prices, Relation, exchanged, relation};
 use crate::reading::{Worker, each};
 use crate::render::push_text;
 use crate::report::{BilledBefore, CustomerBill};
@@ -19,6 +20,7 @@ use crate::scan::Scan;
 use crate::source::Member;
 use crate::spool::{Buffers, Merge, Spool};
 use crate::statement::{Made, Statement, Subtotals};
+use crate::warning::{Warning, WarningCode};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Write;
@@ -47,6 +49,9 @@ pub(crate) struct Billed {
     /// Where the month is final for somebody: the invoices of new lines, and of how many lines that are billed already.
     new: BTreeSet<Invoice>,
     found: Counts,
+    /// Lines charged below, and far above, their cost: how many, their cost at the run's rate, and their charge.
+    pub(crate) below_cost: (u64, Amount, Amount),
+    pub(crate) far_above_cost: (u64, Amount, Amount),
     /// Final lines that are missing, by their digest: whoever released the customer's bills has seen that.
     pub(crate) acknowledged: Vec<u64>,
 }
@@ -72,7 +77,7 @@ impl<'a> Writing<'a> {
     ///
     /// # Errors
     /// Files whose lines would be billed twice; what the disk says.
-    pub(crate) fn run(&self, warnings: &mut Vec<Fault>) -> Result<Vec<Billed>, Failure> {
+    pub(crate) fn run(&self, warnings: &mut Vec<Warning>) -> Result<Vec<Billed>, Failure> {
         let mut bills: BTreeMap<usize, BTreeSet<Currency>> = BTreeMap::new();
         for worker in self.workers {
             for (customer, currency) in worker.bills.keys() {
@@ -154,6 +159,7 @@ impl<'a> Writing<'a> {
             std::fs::create_dir(&folder).map_err(Failure::io("cannot create", &folder))?;
         }
         let mut bills = Vec::new();
+        let repeated_before = pen.overlap.repeated();
         for currency in currencies {
             let several = (currencies.len() > 1).then_some(currency.code());
             bills.push(self.bill(i, *currency, several, &folder, pen)?);
@@ -165,6 +171,11 @@ impl<'a> Writing<'a> {
                 billed.acknowledged = missing;
             }
         }
+        let repeated = pen.overlap.repeated() - repeated_before;
+        if repeated > 0 && !customer.released && !self.job.accepts(WarningCode::OverlappingFiles) {
+            let why = format!("{repeated} of its lines are in two files, and would be billed twice");
+            bills.iter_mut().for_each(|billed| billed.bill.held_back.push(why.clone()));
+        }
         // A bill that is held back holds back the customer's others: they are published together.
         let held = bills.iter().any(|billed| !billed.bill.held_back.is_empty());
         let staged = bills.iter().any(|billed| billed.bill.staged.is_some());
@@ -172,6 +183,7 @@ impl<'a> Writing<'a> {
             std::fs::remove_dir_all(&folder).map_err(Failure::io("cannot remove", &folder))?;
         }
         for mut billed in bills {
+            billed.bill.is_held_back = held;
             if held {
                 billed.bill.staged = None;
                 if let Some(ledger) = billed.bill.ledger.take() {
@@ -290,6 +302,7 @@ impl<'a> Writing<'a> {
         let mut subtotals = Subtotals::default();
         let period = job.period.to_string();
         let (mut scan, mut charge) = (Scan::default(), Vec::new());
+        let mut rates = Vec::new();
         let mut merge = Merge::of(self.spools(i, currency), &mut pen.buffers)?;
         merge.each(|row| {
             let key = row.key();
@@ -307,6 +320,7 @@ impl<'a> Writing<'a> {
             cost.1 += row.cost();
             sums.lines += 1;
             sums.charge += row.charge();
+            sums.compare(row, &mut rates, self.prices);
             let Some(files) = &mut out else { return Ok(()) };
             charge.clear();
             Amount::of(row.charge(), CHARGE_PLACES).push(&mut charge);
@@ -371,6 +385,7 @@ impl<'a> Writing<'a> {
             corrections: corrected,
             billed_before: BilledBefore { lines: sums.before, cost: before },
             held_back: Vec::new(),
+            is_held_back: false,
             staged: None,
             ledger: None,
             is_correction,
@@ -411,7 +426,10 @@ impl<'a> Writing<'a> {
                 bill.ledger = Some(ledger);
             }
         }
-        Ok(Billed { bill, costs, new, found, acknowledged: Vec::new() })
+        let exact =
+            |(lines, cost, charge): (u64, Amount, i128)| (lines, cost, Amount::of(charge, CHARGE_PLACES));
+        let (below_cost, far_above_cost) = (exact(sums.below_cost), exact(sums.far_above_cost));
+        Ok(Billed { bill, costs, new, found, below_cost, far_above_cost, acknowledged: Vec::new() })
     }
 }
 
@@ -423,6 +441,35 @@ struct Sums {
     charge: i128,
     /// By currency: of lines that were billed before, and of new ones.
     costs: BTreeMap<[u8; 3], (Amount, Amount)>,
+    /// Lines charged below, and far above, their cost: how many, their cost at the run's rate, and their charge.
+    below_cost: (u64, Amount, i128),
+    far_above_cost: (u64, Amount, i128),
+}
+
+impl Sums {
+    /// Counts a line whose charge is out of proportion to its cost. `rates`: those looked up before, by currency.
+    fn compare(&mut self, row: Row<'_>, rates: &mut Vec<([u8; 3], Decimal)>, prices: &Prices<'_>) {
+        let code = row.currency();
+        let rate = match rates.iter().find(|(known, _)| *known == code) {
+            Some((_, rate)) => *rate,
+            None => {
+                let currency = std::str::from_utf8(&code).ok().and_then(|code| code.parse().ok());
+                let rate = currency.and_then(|currency| prices.bill_currency(currency));
+                let rate = rate.map_or(ONE, |(_, rate)| rate);
+                rates.push((code, rate));
+                rate
+            }
+        };
+        let (cost, charge) = (exchanged(row.cost(), rate), row.charge());
+        let (lines, costs, charges) = match relation(charge, cost) {
+            Relation::Usual => return,
+            Relation::BelowCost => &mut self.below_cost,
+            Relation::FarAboveCost => &mut self.far_above_cost,
+        };
+        *lines += 1;
+        *costs += cost;
+        *charges += charge;
+    }
 }
 
 /// Why a bill is beyond the bounds, in words.

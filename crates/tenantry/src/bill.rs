@@ -67,6 +67,9 @@ pub(crate) struct RunArgs {
     /// Make the bills final at once.
     #[arg(long)]
     finalize: bool,
+    /// Accept warnings of this code, such as `below_cost`; repeat it for others.
+    #[arg(long, value_name = "CODE")]
+    accept: Vec<String>,
     /// Say what would come of it, and write nothing.
     #[arg(long)]
     dry_run: bool,
@@ -148,13 +151,24 @@ pub(crate) async fn run(command: BillCommand) -> anyhow::Result<()> {
 }
 
 async fn make(args: RunArgs) -> anyhow::Result<()> {
-    let RunArgs { period, files, partner, invoice_id, rate, finalize, dry_run, json, billing, platform } =
-        args;
+    let RunArgs {
+        period,
+        files,
+        partner,
+        invoice_id,
+        rate,
+        finalize,
+        accept,
+        dry_run,
+        json,
+        billing,
+        platform,
+    } = args;
     let sources = files.iter().map(|file| source(file)).collect::<anyhow::Result<Vec<_>>>()?;
     let rates = rate.iter().map(|rate| currency_rate(rate)).collect::<anyhow::Result<Vec<_>>>()?;
     let body = json!({
         "billing_period": period, "sources": sources, "invoice_id": invoice_id, "currency_rates": rates,
-        "finalize": finalize,
+        "finalize": finalize, "accept": accept,
     });
     let request = RunRequest::parse(&Json::from(&body), Handling::Strict).map_err(|error| match error {
         app::Error::Invalid(violations) => in_own_words(violations, "/sources/", "", &files),
@@ -328,15 +342,37 @@ fn print_report(report: &Value) {
         println!("{:>18} {currency}  {amount} of {period} for customer {customer}: {why}", "not billed");
     }
     for total in list("totals") {
-        let [currency, lines, cost, billed, unassigned, charge, rounding] =
-            ["currency", "lines", "cost", "billed_cost", "unassigned_cost", "charge", "rounding"]
-                .map(|name| text(&total[name]));
-        println!(
-            "\n{currency}: {lines} lines cost {cost} = {billed} billed + {unassigned} not billed; charged {charge}, \
-             of which {rounding} is rounding"
-        );
+        let [currency, lines, cost, billed, unassigned, billed_in, charge, rounding, charged_cost] = [
+            "currency",
+            "lines",
+            "cost",
+            "billed_cost",
+            "unassigned_cost",
+            "billed_in",
+            "charge",
+            "rounding",
+            "charged_cost",
+        ]
+        .map(|name| text(&total[name]));
+        println!("\n{currency}: {lines} lines cost {cost} = {billed} billed + {unassigned} not billed");
+        if billed_in == currency {
+            println!("     charged {charge} for a cost of {charged_cost}; {rounding} of it is rounding");
+        } else {
+            println!("     charged in {billed_in}");
+        }
+        if total["held_charge"] != "0" || total["held_cost"] != "0" {
+            let [charge, cost] = ["held_charge", "held_cost"].map(|name| text(&total[name]));
+            println!("     held back {charge} for a cost of {cost}");
+        }
+        if total["billed_before"]["lines"] != 0 {
+            let [lines, cost] = ["lines", "cost"].map(|name| text(&total["billed_before"][name]));
+            println!("     billed before {lines} lines that cost {cost}");
+        }
     }
-    list("warnings").iter().for_each(|warning| eprintln!("warning: {}", sentence(warning)));
+    for warning in list("warnings") {
+        let accepted = if warning["accepted"] == true { ", accepted" } else { "" };
+        eprintln!("warning: {} [{}{accepted}]", sentence(&warning), text(&warning["code"]));
+    }
     // Bills that could not be written are told at the end.
     if report["state"] != "succeeded" {
         list("errors").iter().for_each(|error| eprintln!("{}", sentence(error)));

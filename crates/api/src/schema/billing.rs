@@ -190,6 +190,9 @@ pub(crate) struct NewBillRun {
     /// Whether the bills are final at once.
     #[schema(nullable)]
     finalize: Option<bool>,
+    /// The codes of warnings that are accepted: they block nothing, and what they would refuse or hold back goes on.
+    #[schema(nullable, example = json!(["below_cost"]))]
+    accept: Option<Vec<String>>,
 }
 
 /// How a run stands.
@@ -221,8 +224,20 @@ pub(crate) struct RunTotal {
     cost: String,
     billed_cost: String,
     unassigned_cost: String,
+    /// The currency of the bills that these lines are on.
+    billed_in: String,
+    /// The sum of the bills in this currency that are not held back.
     charge: String,
+    /// The part of `charge` that is rounding.
     rounding: String,
+    /// The cost of the lines on these bills, at the run's rates.
+    charged_cost: String,
+    /// The sum of the bills in this currency that are held back.
+    held_charge: String,
+    /// The cost of the lines on those, at the run's rates.
+    held_cost: String,
+    /// Lines that are on final bills of this month already.
+    billed_before: BilledBefore,
     /// On the cost, and in none of the others.
     tax: String,
 }
@@ -290,6 +305,76 @@ pub(crate) struct RunChecks {
     total_mismatches: u64,
     /// Lines of the month's final bills that these files do not have.
     final_lines_missing: u64,
+    /// Lines that are charged less than they cost.
+    below_cost: OutOfProportion,
+    /// Lines that are charged more than five times what they cost.
+    far_above_cost: OutOfProportion,
+    /// Lines neither of a day nor of a billing period in the month.
+    other_months: CountedLines,
+    /// Lines that are on no invoice of Microsoft's yet.
+    without_invoice: CountedLines,
+}
+
+/// How many lines, and what they cost.
+#[derive(ToSchema)]
+pub(crate) struct CountedLines {
+    lines: u64,
+    amounts: Vec<Money>,
+}
+
+/// Lines whose charge is out of proportion to their cost.
+#[derive(ToSchema)]
+pub(crate) struct OutOfProportion {
+    lines: u64,
+    amounts: Vec<CostAndCharge>,
+}
+
+/// What lines cost at the run's rates, and what is charged for them before their bills are rounded.
+#[derive(ToSchema)]
+pub(crate) struct CostAndCharge {
+    /// The currency of the bills.
+    currency: String,
+    cost: String,
+    charge: String,
+}
+
+/// A sum in a currency.
+#[derive(ToSchema)]
+pub(crate) struct Money {
+    currency: String,
+    amount: String,
+}
+
+/// What a warning blocks until it is accepted. Publishing includes finalizing.
+#[derive(ToSchema, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Blocked {
+    Publish,
+    Finalize,
+}
+
+/// What is to be looked at, though there are bills.
+#[derive(ToSchema)]
+pub(crate) struct RunWarning {
+    /// By this it is accepted.
+    #[schema(example = "below_cost")]
+    code: String,
+    /// `null` if it blocks nothing.
+    #[schema(inline)]
+    blocks: Option<Blocked>,
+    /// Whether the run was told to accept it.
+    accepted: bool,
+    #[schema(nullable = false)]
+    file: Option<String>,
+    #[schema(nullable = false)]
+    customer_id: Option<i64>,
+    #[schema(nullable = false)]
+    price_rule_id: Option<i64>,
+    /// The number of lines concerned.
+    lines: u64,
+    /// What they cost.
+    amounts: Vec<Money>,
+    message: String,
 }
 
 /// What came in for a final month, and can be put on no bill.
@@ -358,8 +443,8 @@ pub(crate) struct BillRun {
     /// `null` until there is a report.
     checks: Option<RunChecks>,
     errors: Vec<RunError>,
-    /// What somebody should look at, though there are bills.
-    warnings: Vec<RunError>,
+    /// What is to be looked at, though there are bills.
+    warnings: Vec<RunWarning>,
     /// Lines of other invoices, which count in nothing above.
     other_invoices: Vec<OtherInvoice>,
     sources: Vec<String>,

@@ -6,7 +6,7 @@ use domain::json::Json;
 use domain::text::{filled_line, invalid, string, wrong_type};
 use domain::violation::code;
 use domain::{Handling, Violation, Violations};
-use rating::{Amount, BillingPeriod, Currency, Rate, wrong_rates};
+use rating::{Amount, BillingPeriod, Currency, Rate, WarningCode, wrong_rates};
 use serde::{Deserialize, Serialize};
 
 /// The most files of one run.
@@ -15,7 +15,7 @@ const MOST_SOURCES: usize = 1000;
 const MOST_RATES: usize = 200;
 const LONGEST_INVOICE_ID: usize = 64;
 const LONGEST_SOURCE: usize = 2048;
-const FIELDS: [&str; 5] = ["billing_period", "sources", "invoice_id", "currency_rates", "finalize"];
+const FIELDS: [&str; 6] = ["billing_period", "sources", "invoice_id", "currency_rates", "finalize", "accept"];
 
 /// What a run is asked to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +30,9 @@ pub struct RunRequest {
     pub currency_rates: Vec<CurrencyRate>,
     /// Whether the bills are final at once.
     pub finalize: bool,
+    /// The codes of the warnings that are accepted.
+    #[serde(default)]
+    pub accept: Vec<String>,
     /// Of a run that has succeeded: since when (in Unix seconds) its statements are final, which is what is left to be
     /// done. Nobody asks for it in a payload.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -71,18 +74,53 @@ impl RunRequest {
             Json::Bool(finalize) => Ok(*finalize),
             other => Err(wrong_type("true or false", other)),
         });
+        let accept = fields.optional("accept", read_codes).unwrap_or_default();
         if handling == Handling::Strict {
             fields.refuse_unknown(&FIELDS, &[]);
         }
         match (billing_period, sources) {
             (Some(billing_period), Some(sources)) if fields.violations.is_empty() => {
                 let finalize = finalize.unwrap_or(false);
-                let finalizing = None;
-                Ok(RunRequest { billing_period, sources, invoice_id, currency_rates, finalize, finalizing })
+                Ok(RunRequest {
+                    billing_period,
+                    sources,
+                    invoice_id,
+                    currency_rates,
+                    finalize,
+                    accept,
+                    finalizing: None,
+                })
             }
             _ => Err(Error::Invalid(fields.violations)),
         }
     }
+
+    /// The engine's codes of the warnings that are accepted.
+    pub(super) fn accepted(&self) -> Vec<WarningCode> {
+        self.accept.iter().filter_map(|name| WarningCode::of(name)).collect()
+    }
+}
+
+/// The codes of warnings, each once.
+fn read_codes(json: &Json) -> Result<Vec<String>, Violations> {
+    let mut violations = Violations::default();
+    let mut codes: Vec<String> = Vec::new();
+    let acceptable: Vec<&str> =
+        WarningCode::ALL.into_iter().filter(|code| code.is_acceptable()).map(WarningCode::name).collect();
+    let given = elements(json, "an array of warning codes such as \"below_cost\"", acceptable.len())?;
+    for (i, code) in given.iter().enumerate() {
+        let read = string(code).and_then(|code| match WarningCode::of(code.trim()) {
+            Some(known) if known.is_acceptable() => Ok(known.name().to_owned()),
+            Some(known) => Err(invalid(format!("{} cannot be accepted", known.name()))),
+            None => Err(invalid(format!("must be one of {}", acceptable.join(", ")))),
+        });
+        match read {
+            Ok(code) if codes.contains(&code) => {}
+            Ok(code) => codes.push(code),
+            Err(wrong) => violations.push(Violation { pointer: format!("/{i}{}", wrong.pointer), ..wrong }),
+        }
+    }
+    if violations.is_empty() { Ok(codes) } else { Err(violations) }
 }
 
 fn read_period(json: &Json) -> Result<String, Violation> {

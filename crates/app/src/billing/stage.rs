@@ -116,6 +116,7 @@ impl App {
             currency_rates: rates(request)?,
             earned_credit: plan.options.earned_credit(),
             bounds: plan.options.bounds()?,
+            accept: request.accepted(),
             parquet: plan.options.parquet,
             threads: billing.setup.threads,
             out: scratch.path().join("out"),
@@ -222,6 +223,12 @@ pub(super) fn report_json(
     let told = |(customer, why): &(i64, String)| json!({"customer_id": customer, "message": why});
     json["errors"] = unwritten.iter().map(told).collect();
     let warnings = report.warnings.iter().map(|warning| json!(warning));
-    json["warnings"] = warnings.chain(unwritable.iter().map(told)).collect();
+    let unwritable = unwritable.iter().map(|(customer, why)| {
+        json!({
+            "code": "folder_unwritable", "blocks": null, "accepted": false, "customer_id": customer, "lines": 0,
+            "amounts": [], "message": why,
+        })
+    });
+    json["warnings"] = warnings.chain(unwritable).collect();
     json
 }

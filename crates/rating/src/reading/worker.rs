@@ -4,6 +4,7 @@ use super::{Misread, Reader, Reading, STRAY};
 use crate::amount::Amount;
 use crate::cells::Cells;
 use crate::columns::Role;
+use crate::coverage::Coverage;
 use crate::currency::Currency;
 use crate::detail::Details;
 use crate::failure::Failure;
@@ -34,8 +35,10 @@ pub(crate) struct Worker<'a> {
     ids: Cells<usize>,
     tenants: Vec<Tenant>,
     pub(crate) totals: BTreeMap<Currency, Read>,
-    /// Lines of a day in the month that is billed.
-    pub(crate) in_period: u64,
+    /// Of the file that is being read.
+    coverage: Coverage,
+    /// By the number of the member.
+    pub(crate) coverages: BTreeMap<usize, Coverage>,
     pub(crate) formula_mismatches: u64,
     pub(crate) total_mismatches: u64,
     /// Lines by invoice: those that count if it is the run's, or if that has none.
@@ -102,7 +105,8 @@ impl<'a> Worker<'a> {
             ids: Cells::default(),
             tenants: Vec::new(),
             totals: BTreeMap::new(),
-            in_period: 0,
+            coverage: Coverage::default(),
+            coverages: BTreeMap::new(),
             formula_mismatches: 0,
             total_mismatches: 0,
             invoices: BTreeMap::new(),
@@ -149,6 +153,8 @@ impl<'a> Worker<'a> {
         if count > 0 {
             *self.invoices.entry(last).or_default() += count;
         }
+        let coverage = std::mem::take(&mut self.coverage);
+        self.coverages.entry(reader.member).or_default().merge(&coverage);
         Ok(())
     }
 
@@ -273,7 +279,7 @@ impl<'a> Worker<'a> {
         if values.tax.mantissa != 0 {
             total.tax += values.tax.into();
         }
-        self.in_period += u64::from(values.day / 100 == self.shared.month);
+        self.coverage.see(line, &values, cost, self.shared.month, invoice);
         self.formula_mismatches += u64::from(values.formula_mismatch);
         self.total_mismatches += u64::from(values.total_mismatch);
 

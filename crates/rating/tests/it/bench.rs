@@ -134,6 +134,7 @@ impl Bench {
             currency_rates: Vec::new(),
             earned_credit: EarnedCredit::Kept,
             bounds: Bounds::default(),
+            accept: Vec::new(),
             parquet: false,
             threads: 2,
             out: PathBuf::new(),

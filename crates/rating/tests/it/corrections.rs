@@ -333,33 +333,6 @@ fn what_was_looked_at_once_is_not_asked_again() {
 }
 
 #[test]
-fn what_is_probably_a_mistake_is_told() {
-    let (a, b) = ([usage("8"), usage("4")], [usage("4"), usage("1")]);
-    for (period, files, said) in [
-        ("2026-10", vec![csv_of(USAGE, &a), csv_of(USAGE, &[usage("1"), usage("1")])], vec![]),
-        ("2026-10", vec![csv_of(USAGE, &[&a[..], &a[..]].concat())], vec![]),
-        (
-            "2026-10",
-            vec![csv_of(USAGE, &a), csv_of(USAGE, &b)],
-            vec!["f1: has 1 lines that are in f0 too: if they are the same, they count twice"],
-        ),
-        (
-            "2026-11",
-            vec![csv_of(USAGE, &a)],
-            vec!["no line is of a day in 2026-11: is that the month of these files?"],
-        ),
-    ] {
-        let mut bench = Bench::new();
-        bench.job.period = period.parse().unwrap();
-        for (i, file) in files.iter().enumerate() {
-            bench.file(&format!("f{i}"), file);
-        }
-        let warnings: Vec<String> = bench.run().unwrap().warnings.iter().map(ToString::to_string).collect();
-        assert_eq!(warnings, said);
-    }
-}
-
-#[test]
 fn what_is_no_ledger_is_refused() {
     for text in ["", "a,b\n", "Line,Cost,CostCurrency,Charge,ChargeCurrency,RuleId,Rule,PricedFrom\nxyz,1\n"]
     {

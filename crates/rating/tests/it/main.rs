@@ -6,6 +6,7 @@ mod bench;
 mod corrections;
 mod files;
 mod focus;
+mod guards;
 mod money;
 mod office;
 mod privacy;

@@ -402,13 +402,16 @@ fn a_report_as_the_design_has_it() {
         "billing_period": "2026-10", "invoice_id": "G1",
         "progress": {"bytes_read": size, "bytes_total": size, "lines": 2, "customers": 1},
         "totals": [{"currency": "USD", "lines": 2, "cost": "20.001", "billed_cost": "15.001", "unassigned_cost": "5",
-                    "charge": "18.75", "rounding": "-0.00125", "tax": "0"}],
+                    "billed_in": "USD", "charge": "18.75", "rounding": "-0.00125", "charged_cost": "15.001",
+                    "held_charge": "0", "held_cost": "0", "billed_before": {"lines": 0, "cost": "0"}, "tax": "0"}],
         "customers": [{"customer_id": 1, "name": "Customer a", "currency": "USD", "lines": 1, "cost": "15.001",
                        "charge": "18.75", "rounding": "-0.00125", "corrections": "0",
                        "billed_before": {"lines": 0, "cost": "0"}, "held_back": []}],
         "unassigned": [{"azure_customer_id": "x", "name": "X", "currency": "USD", "lines": 1, "cost": "5",
                         "reason": "no customer"}],
-        "checks": {"ties": true, "formula_mismatches": 0, "total_mismatches": 0, "final_lines_missing": 0},
+        "checks": {"ties": true, "formula_mismatches": 0, "total_mismatches": 0, "final_lines_missing": 0,
+                   "below_cost": {"lines": 0, "amounts": []}, "far_above_cost": {"lines": 0, "amounts": []},
+                   "other_months": {"lines": 0, "amounts": []}, "without_invoice": {"lines": 0, "amounts": []}},
         // The digest is what xxHash's own implementation says of these bytes.
         "files": [{"file": "f", "lines": 2, "digest": "3ceef612bc7e78e1780fc2c2933e48e5"}],
     });

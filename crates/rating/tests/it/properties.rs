@@ -130,6 +130,12 @@ proptest! {
         threads in 1..4_usize,
         kept in any::<bool>(),
     ) {
+        // Each line is one of a kind, so that no file repeats lines of another.
+        let lines: Vec<(bool, Line)> = lines
+            .into_iter()
+            .enumerate()
+            .map(|(i, (usage, line))| (usage, with(line, &[("SkuId", &i.to_string())])))
+            .collect();
         let policy = if kept { EarnedCredit::Kept } else { EarnedCredit::PassedOn };
         let mut bench = Bench::new();
         bench.job.earned_credit = policy;

@@ -1,6 +1,6 @@
 //! Final months: frozen, and what comes in later is a correction on the next statement.
 
-use super::{Scene, Usage, line, tree};
+use super::{Scene, Usage, line, of_any_month, tree};
 use crate::support::{Engine, Server, on_both_engines};
 use serde_json::{Value, json};
 
@@ -254,7 +254,7 @@ fn an_invoice_belongs_to_one_month(engine: Engine) {
     let refused = "the invoice G012345678 is billed and final in 2026-10: run its files as that month";
 
     // As long as nothing is final, an estimate may be one of the wrong month.
-    let mistaken = scene.run("2026-11", &[&first], &json!({}));
+    let mistaken = scene.run("2026-11", &[&first], &of_any_month());
     let right = scene.run("2026-10", &[&first], &json!({}));
     assert_eq!((&mistaken["state"], &right["state"]), (&json!("succeeded"), &json!("succeeded")));
     scene.finalize(&right);
@@ -293,7 +293,7 @@ fn an_invoice_belongs_to_one_month(engine: Engine) {
     // Without a number nobody can tell.
     let nameless = super::usage(&[october]).replace("G012345678", "");
     let nameless = scene.write("nameless.csv", nameless.as_bytes());
-    let run = scene.run("2026-12", &[&nameless], &json!({}));
+    let run = scene.run("2026-12", &[&nameless], &of_any_month());
     assert_eq!((&run["state"], said(&run)), (&json!("succeeded"), String::new()), "{run}");
 }
 
@@ -413,8 +413,8 @@ fn a_month_that_was_a_mistake_is_taken_back(engine: Engine) {
         || scene.api.get(&format!("/v2/customers/{acme}")).json()["billing_configuration"]["reason"].clone();
     let failed = scene.run("2028-01", &[&scene.write("broken.csv", b"Name,Age\n")], &json!({}));
     assert_eq!(health(), format!("the last run of 2028-01 failed (run {})", failed["id"]));
-    let first = scene.run("2028-01", &[&source], &json!({}));
-    let last = scene.run("2028-01", &[&source], &json!({}));
+    let first = scene.run("2028-01", &[&source], &of_any_month());
+    let last = scene.run("2028-01", &[&source], &of_any_month());
     assert_eq!(shown(&scene, "2028-01"), ["Estimated 27.00"], "with the correction");
     let cancelled = scene.api.call("DELETE", &format!("/v1/bill_runs/{}", last["id"])).send();
     assert_eq!(
@@ -426,7 +426,7 @@ fn a_month_that_was_a_mistake_is_taken_back(engine: Engine) {
     let (status, said) = withdraw(&first);
     assert!(status == 409 && said.contains("this run is not the last of 2028-01"), "{said}");
     let large = scene.invoice("large.csv", &[november("5000")]);
-    let last = scene.run("2028-01", &[&large], &json!({}));
+    let last = scene.run("2028-01", &[&large], &of_any_month());
     assert_eq!(health(), format!("its bill of 2028-01 was held back (run {})", last["id"]));
     assert_eq!(withdraw(&last).0, 204);
     assert_eq!((shown(&scene, "2028-01"), health()), (vec![], json!("")), "and nobody is Not Healthy for it");

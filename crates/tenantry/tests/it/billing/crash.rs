@@ -115,7 +115,9 @@ fn a_run_is_lost_to_a_server_that_believes_its_lease_has_ended() {
     assert_eq!(scene.database.value("SELECT COUNT(*) FROM statements"), "2");
     assert!(tree(&scene.bills()).keys().all(|name| !name.contains("/v2/")), "one copy");
     // The first one has noticed, and takes the next.
-    let next = scene.api.post("/v1/bill_runs", &json!({"billing_period": "2026-11", "sources": [source]}));
+    let lines = [super::Usage { day: "2026-11-03", ..line("tenant-1", "a", "1") }];
+    let november = scene.invoice("november.csv", &lines);
+    let next = scene.api.post("/v1/bill_runs", &json!({"billing_period": "2026-11", "sources": [november]}));
     assert_eq!(end_of(&scene.api, next.header("location"))["state"], "succeeded");
     let ends = scene.api.trail("action=bill_run.succeed");
     assert_eq!(ends.iter().filter(|event| event["object"] == place.trim_start_matches("/v1/")).count(), 1);

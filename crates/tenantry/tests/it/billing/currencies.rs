@@ -31,7 +31,9 @@ fn bills_are_in_one_currency_each(engine: Engine) {
         ),
         ("2026-10", rates(json!([{"from": "GBP", "to": "USD", "rate": "2"}])), Err("EUR")),
     ] {
-        let run = scene.run(period, &[&source], &more);
+        let mut asked = super::of_any_month();
+        crate::support::patched(&mut asked, &more);
+        let run = scene.run(period, &[&source], &asked);
         let statements = scene.api.get(&format!("/v1/customer_statements?billing_period={period}"));
         let mut shown: Vec<String> = Vec::new();
         for statement in statements.json()["billing_artifacts"].as_array().unwrap() {

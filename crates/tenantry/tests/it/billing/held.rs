@@ -143,7 +143,9 @@ fn a_release_goes_by_what_held_it_back(engine: Engine) {
         "not {dear}"
     );
     // The control: a run of its own goes by its options.
-    let asked = api.post("/v1/bill_runs", &json!({"billing_period": "2026-09", "sources": [source]}));
+    let mut body = json!({"billing_period": "2026-09", "sources": [source]});
+    crate::support::patched(&mut body, &super::of_any_month());
+    let asked = api.post("/v1/bill_runs", &body);
     let new = super::end_of(&api, asked.header("location"));
     assert_eq!([charge(&new, 0), charge(&new, 1)], ["200", "400"], "{new}");
 }
@@ -152,7 +154,7 @@ fn a_leap_against_last_month_is_held_back(engine: Engine) {
     let scene = Scene::with(engine, &["--bill-max-change", "50"]);
     let (acme, new) = (scene.billed("Acme", "acme", 0.0), scene.billed("New", "new", 0.0));
     let september = scene.invoice("september.csv", &[line("acme", "a", "100")]);
-    scene.run("2026-09", &[&september], &json!({}));
+    scene.run("2026-09", &[&september], &super::of_any_month());
     for (total, held) in [("149.99", vec![]), ("50.01", vec![]), ("151", vec![acme]), ("49", vec![acme])] {
         let source = scene.invoice("october.csv", &[line("acme", "a", total), line("new", "a", "5000")]);
         let run = scene.run("2026-10", &[&source], &json!({}));

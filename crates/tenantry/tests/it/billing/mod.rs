@@ -114,6 +114,11 @@ pub(crate) fn statements(api: &Api, query: &str) -> Vec<Value> {
     page.json()["billing_artifacts"].as_array().unwrap().clone()
 }
 
+/// Has a run take files none of whose lines is of its month.
+pub(crate) fn of_any_month() -> Value {
+    json!({"accept": ["lines_of_other_months"]})
+}
+
 /// What a statement comes to.
 pub(crate) fn total(statement: &Value) -> String {
     format!("{:.2}", statement["total_amount"].as_f64().unwrap())

@@ -1,0 +1,152 @@
+//! Which months and invoices the lines of each file are of. A run for a month takes the files of that month, and either
+//! lines that Microsoft has put on an invoice or lines that it has not: both in one run would bill them twice.
+
+use crate::amount::Amount;
+use crate::columns::{Kind, Role};
+use crate::failure::Failure;
+use crate::job::Job;
+use crate::line::{Line, Values, day};
+use crate::source::{Member, fault};
+use crate::warning::{Counted, Tally, Warning, WarningCode};
+use std::collections::BTreeMap;
+
+/// The lines of one file that count.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Coverage {
+    /// Lines of a day or a charge period in the month.
+    inside: u64,
+    outside: Tally,
+    /// The first and the last month of those outside, as `yyyymm`.
+    months: Option<(u32, u32)>,
+    /// Lines that have an invoice number.
+    numbered: u64,
+    unnumbered: Tally,
+}
+
+impl Coverage {
+    /// Counts a line. `month`: the month that is billed, as `yyyymm`.
+    pub(crate) fn see(&mut self, line: &Line<'_>, values: &Values, cost: Amount, month: u32, invoice: &[u8]) {
+        if invoice.is_empty() {
+            self.unnumbered.add(values.currency, cost);
+        } else {
+            self.numbered += 1;
+        }
+        let own = values.day / 100;
+        if own == month || own == 0 || is_charged_in(line, values, month) {
+            self.inside += 1;
+        } else {
+            self.outside.add(values.currency, cost);
+            let (first, last) = self.months.unwrap_or((own, own));
+            self.months = Some((first.min(own), last.max(own)));
+        }
+    }
+
+    pub(crate) fn merge(&mut self, other: &Coverage) {
+        self.inside += other.inside;
+        self.outside.merge(&other.outside);
+        self.numbered += other.numbered;
+        self.unnumbered.merge(&other.unnumbered);
+        self.months = match (self.months, other.months) {
+            (Some(one), Some(two)) => Some((one.0.min(two.0), one.1.max(two.1))),
+            (one, two) => one.or(two),
+        };
+    }
+
+    /// `2026-11`, or `2026-11 to 2027-01`.
+    fn other_months(&self) -> String {
+        let shown = |month: u32| format!("{:04}-{:02}", month / 100, month % 100);
+        match self.months {
+            Some((first, last)) if first < last => format!("{} to {}", shown(first), shown(last)),
+            Some((month, _)) => shown(month),
+            None => String::new(),
+        }
+    }
+}
+
+/// Whether the period that a line charges has a day in a month.
+fn is_charged_in(line: &Line<'_>, values: &Values, month: u32) -> bool {
+    let of = |role| day(line.get(role)).unwrap_or(0) / 100;
+    let start = match line.layout.kind {
+        Kind::Reconciliation => values.day / 100,
+        Kind::Usage => of(Role::ChargeStart),
+    };
+    start != 0 && start <= month && of(Role::ChargeEnd) >= month
+}
+
+/// What the files cover that is to be looked at.
+#[derive(Debug, Default)]
+pub(crate) struct Judged {
+    pub(crate) warnings: Vec<Warning>,
+    /// Lines of other months.
+    pub(crate) other_months: Counted,
+    /// Lines without an invoice number.
+    pub(crate) without_invoice: Counted,
+}
+
+/// Judges what the files cover, once all are read. `coverages`: by the number of the member.
+///
+/// # Errors
+/// Files without a line of the month; lines on an invoice beside lines that are on none; lines on none that would be final.
+pub(crate) fn judge(
+    job: &Job,
+    members: &[Member],
+    coverages: &BTreeMap<usize, Coverage>,
+) -> Result<Judged, Failure> {
+    let (mut all, mut faults, mut judged) = (Coverage::default(), Vec::new(), Judged::default());
+    // The parts of an export are as Microsoft cut it, so they are one.
+    let mut files: BTreeMap<(usize, Option<usize>), (&str, Coverage)> = BTreeMap::new();
+    for (i, coverage) in coverages {
+        let member = &members[*i];
+        let (part, name) = match member.is_part {
+            true => (None, job.inputs[member.source].name.as_str()),
+            false => (Some(*i), member.name.as_str()),
+        };
+        files.entry((member.source, part)).or_insert_with(|| (name, Coverage::default())).1.merge(coverage);
+        all.merge(coverage);
+    }
+    let period = job.period;
+    for (name, file) in files.values() {
+        let (inside, outside, months) = (file.inside, file.outside.lines, file.other_months());
+        if inside == 0 && outside > 0 && !job.accepts(WarningCode::LinesOfOtherMonths) {
+            faults.push(fault(name, format!(
+                "none of its {outside} lines is of a day or a billing period in {period}: they are of {months}. Run it as \
+                 the month that it is of, or accept {}",
+                WarningCode::LinesOfOtherMonths.name()
+            )));
+        } else if outside > inside {
+            let message = format!(
+                "{outside} of its {} lines are of another month than {period}: of {months}",
+                inside + outside
+            );
+            let warning = Warning::of_file(WarningCode::LinesOfOtherMonths, name, message);
+            judged.warnings.push(Warning { counted: file.outside.counted(), ..warning });
+        }
+        if file.unnumbered.lines > 0 && all.numbered > 0 {
+            faults.push(fault(name, format!(
+                "has {} lines without an invoice number, and {} lines of this run are on an invoice: what Microsoft has not \
+                 billed yet comes again with its invoice, so bill either kind in a run of its own",
+                file.unnumbered.lines, all.numbered
+            )));
+        } else if file.unnumbered.lines > 0 && job.finalize {
+            faults.push(fault(name, format!(
+                "has {} lines without an invoice number, which cannot be made final: Microsoft's invoice has them again. \
+                 Run it without finalizing, or take the files of the invoice",
+                file.unnumbered.lines
+            )));
+        }
+    }
+    judged.other_months = all.outside.counted();
+    judged.without_invoice = all.unnumbered.counted();
+    if all.unnumbered.lines > 0 {
+        let message = format!(
+            "{} lines that cost {} have no invoice number: Microsoft has not billed them yet, so they can be estimates and \
+             never final",
+            all.unnumbered.lines,
+            judged.without_invoice.money()
+        );
+        let warning = Warning::new(WarningCode::LinesWithoutInvoice, message);
+        judged.warnings.push(Warning { counted: judged.without_invoice.clone(), ..warning });
+    }
+    faults.truncate(Failure::LIMIT);
+    if faults.is_empty() { Ok(judged) } else { Err(Failure::Faults(faults)) }
+}
