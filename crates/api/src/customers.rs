@@ -2,7 +2,7 @@
 
 use crate::base_url::ListUrl;
 use crate::created::Created;
-use crate::extract::{Caller, Ids, JsonBody, Parameters, Posted, Precondition, Preference, list};
+use crate::extract::{Caller, Ids, JsonBody, Parameters, Posted, Precondition, Preference, is_known};
 use crate::problem::Problem;
 use crate::{Shared, paging, schema};
 use app::customers::{Search, cursor, version};
@@ -107,8 +107,7 @@ async fn show_customer(
 ) -> Result<Response, Problem> {
     let customer = shared.app.customer(&call, CustomerId(id)).await?;
     let tag = etag(&customer);
-    let mut known = list(&headers, header::IF_NONE_MATCH);
-    if known.any(|seen| seen == "*" || seen.trim_start_matches("W/") == tag) {
+    if is_known(&headers, &tag) {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
     }
     // A customer's user never sees the partner's margin.

@@ -2,7 +2,8 @@
 
 use crate::Shared;
 use crate::client_address::ClientAddress;
-use crate::frame::{PresentedKey, RequestId, too_large};
+use crate::credentials::{Credentials, MISSING};
+use crate::frame::{RequestId, too_large};
 use crate::problem::Problem;
 use app::{Call, Idempotency, IfMatch, Origin};
 use axum::extract::{FromRequest, FromRequestParts, OriginalUri, Path, Request};
@@ -24,8 +25,10 @@ impl FromRequestParts<Shared> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Problem> {
-        let Some(PresentedKey(key)) = parts.extensions.get::<PresentedKey>() else {
-            return Err(app::Error::Unauthorized.into());
+        let key = match parts.extensions.get::<Credentials>() {
+            Some(Credentials::Key(key)) => key,
+            Some(Credentials::Malformed(said)) => return Err(Problem::new(StatusCode::UNAUTHORIZED, *said)),
+            None => return Err(Problem::new(StatusCode::UNAUTHORIZED, MISSING)),
         };
         let origin = Origin {
             address: parts
@@ -166,6 +169,11 @@ impl FromRequestParts<Shared> for Precondition {
         }
         Ok(Precondition(IfMatch::Versions(tags.into_iter().filter_map(version_of).collect())))
     }
+}
+
+/// Whether `If-None-Match` names this entity tag (RFC 9110, section 13.1.2).
+pub(crate) fn is_known(headers: &HeaderMap, tag: &str) -> bool {
+    list(headers, header::IF_NONE_MATCH).any(|seen| seen == "*" || seen.trim_start_matches("W/") == tag)
 }
 
 fn version_of(tag: &str) -> Option<(i64, i64)> {

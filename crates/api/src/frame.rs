@@ -1,6 +1,7 @@
 //! What every request walks through before the router and every answer after it: its id, its log line, the limits on
 //! URI and body, the key out of the query string, and errors put into words.
 
+use crate::credentials::Credentials;
 use crate::metrics;
 use crate::problem::Problem;
 use crate::{BODY_LIMIT, Config, URI_LIMIT};
@@ -26,10 +27,6 @@ use tracing::Instrument;
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const SANDBOX: HeaderName = HeaderName::from_static("x-tenantry-sandbox");
 const LONGEST_REQUEST_ID: usize = 128;
-
-/// A key that came with a request, from the header or the query string. It has no `Debug`.
-#[derive(Clone)]
-pub(crate) struct PresentedKey(pub(crate) String);
 
 /// The request's id.
 #[derive(Clone)]
@@ -125,8 +122,9 @@ where
     }
     let (uri, in_query) = without_key(&parts.uri);
     parts.uri = uri;
-    if let Some(key) = parts.headers.remove(header::AUTHORIZATION).map_or(in_query, |v| Some(of_header(&v))) {
-        parts.extensions.insert(PresentedKey(key));
+    let in_header = parts.headers.remove(header::AUTHORIZATION).map(|value| Credentials::of_header(&value));
+    if let Some(credentials) = in_header.or_else(|| in_query.map(|key| Credentials::of_text(key.trim()))) {
+        parts.extensions.insert(credentials);
     }
     Request::from_parts(parts, Body::new(Limited::new(body, BODY_LIMIT)))
 }
@@ -147,16 +145,6 @@ pub(crate) async fn refuse(request: Request<Body>, next: Next) -> Response {
 
 pub(crate) fn too_large() -> Problem {
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than {BODY_LIMIT} bytes"))
-}
-
-/// `Authorization: Bearer KEY` (RFC 6750) or `Authorization: KEY`.
-fn of_header(value: &HeaderValue) -> String {
-    let text = String::from_utf8_lossy(value.as_bytes());
-    let text = text.trim();
-    match text.split_once(' ') {
-        Some((scheme, key)) if scheme.eq_ignore_ascii_case("bearer") => key.trim().to_owned(),
-        _ => text.to_owned(),
-    }
 }
 
 /// The URI without `api_key` and without a slash at the end of its path, and the key.

@@ -6,6 +6,7 @@ mod base_url;
 mod bill_runs;
 mod client_address;
 mod created;
+mod credentials;
 mod customers;
 mod extract;
 mod frame;
@@ -19,6 +20,7 @@ mod router;
 mod sandbox;
 mod schema;
 mod statements;
+mod unknown_path;
 mod users;
 
 pub use base_url::PublicUrl;

@@ -1,12 +1,38 @@
 //! The OpenAPI 3.1 document, made from the code.
 
+use crate::Shared;
+use crate::extract::is_known;
 use crate::schema::CustomerId;
+use axum::response::IntoResponse;
+use axum::routing::{MethodRouter, get};
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, header};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use utoipa::IntoParams;
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{
     ComponentsBuilder, ContactBuilder, InfoBuilder, License, OpenApi, OpenApiBuilder, PathItem, RefOr,
 };
+
+/// How long the document may be kept without asking for it again.
+const CACHE_CONTROL: &str = "public, max-age=300";
+
+/// `/openapi.json`: the document, serialised once.
+pub(crate) fn route(document: &OpenApi) -> MethodRouter<Shared> {
+    let body = Bytes::from(serde_json::to_vec(document).unwrap_or_default());
+    let mut hasher = DefaultHasher::new(); // as in every server of this build
+    body.hash(&mut hasher);
+    let tag = format!("\"{:016x}\"", hasher.finish());
+    get(move |headers: HeaderMap| {
+        let fields = [(header::ETAG, tag.clone()), (header::CACHE_CONTROL, CACHE_CONTROL.to_owned())];
+        std::future::ready(if is_known(&headers, &tag) {
+            (StatusCode::NOT_MODIFIED, fields).into_response()
+        } else {
+            (fields, [(header::CONTENT_TYPE, "application/json")], body.clone()).into_response()
+        })
+    })
+}
 
 /// The document that `/openapi.json` answers.
 pub fn document() -> OpenApi {

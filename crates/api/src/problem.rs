@@ -1,8 +1,9 @@
 //! The one place where an error becomes an answer (contract, section 3).
 
+use app::Exceeded;
 use axum::response::{IntoResponse, Response};
 use domain::{Violation, Violations};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 /// How long a client is asked to wait when the store cannot be reached, in seconds.
@@ -15,6 +16,7 @@ pub(crate) struct Problem {
     message: String,
     details: Vec<Detail>,
     retry_after: Option<u64>,
+    exceeded: Option<Box<Exceeded>>,
 }
 
 /// One violation, as the caller reads it.
@@ -46,13 +48,13 @@ struct Body<'a> {
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Problem { status, message: message.into(), details: Vec::new(), retry_after: None }
+        Problem { status, message: message.into(), details: Vec::new(), retry_after: None, exceeded: None }
     }
 
     fn of(violations: &Violations, detail: impl Fn(&Violation) -> Detail) -> Self {
         let details: Vec<Detail> = violations.iter().map(detail).collect();
         let message = details.iter().map(|d| d.sentence.as_str()).collect::<Vec<_>>().join("; ");
-        Problem { status: StatusCode::UNPROCESSABLE_ENTITY, message, details, retry_after: None }
+        Problem { details, ..Problem::new(StatusCode::UNPROCESSABLE_ENTITY, message) }
     }
 
     /// The answer's body.
@@ -80,6 +82,11 @@ impl IntoResponse for Problem {
                 headers
                     .insert(header::RETRY_AFTER, HeaderValue::from(self.retry_after.unwrap_or(RETRY_AFTER)));
             }
+            StatusCode::TOO_MANY_REQUESTS => {
+                if let Some(exceeded) = &self.exceeded {
+                    headers.extend(rate_limit(exceeded));
+                }
+            }
             StatusCode::CONFLICT => {
                 self.retry_after.map(|wait| headers.insert(header::RETRY_AFTER, HeaderValue::from(wait)));
             }
@@ -91,6 +98,29 @@ impl IntoResponse for Problem {
         response.extensions_mut().insert(self);
         response
     }
+}
+
+/// `Retry-After`, and `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10). The three older fields
+/// beside them are what most client libraries read.
+fn rate_limit(exceeded: &Exceeded) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+    let Exceeded { policy, quota, window, retry_after, .. } = exceeded;
+    let wait = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
+    let wait = wait.max(1);
+    let unit = match window {
+        Some(seconds) => format!("w={seconds}"),
+        None => "qu=\"concurrent-requests\"".to_owned(),
+    };
+    let fields = [
+        ("retry-after", wait.to_string()),
+        ("ratelimit-policy", format!("\"{policy}\";q={quota};{unit}")),
+        ("ratelimit", format!("\"{policy}\";r=0;t={wait}")),
+        ("ratelimit-limit", quota.to_string()),
+        ("ratelimit-remaining", "0".to_owned()),
+        ("ratelimit-reset", wait.to_string()),
+    ];
+    fields
+        .into_iter()
+        .filter_map(|(name, value)| Some((HeaderName::from_static(name), HeaderValue::try_from(value).ok()?)))
 }
 
 impl From<Violations> for Problem {
@@ -110,9 +140,10 @@ impl From<Violations> for Problem {
 impl From<app::Error> for Problem {
     fn from(error: app::Error) -> Self {
         use app::Error::{
-            Assignments, BillDamaged, Billing, BillsUnavailable, Conflict, Directory, DirectoryUnavailable,
-            Forbidden, Internal, Invalid, KeyReused, LastAdmin, NotFound, OutcomeUnknown, Parameters,
-            PreconditionFailed, StillRunning, Unauthorized, Unavailable,
+            Assignments, BillDamaged, Billing, BillsUnavailable, Busy, Conflict, Directory,
+            DirectoryUnavailable, Forbidden, Internal, Invalid, KeyReused, LastAdmin, LimitExceeded,
+            NotFound, OutcomeUnknown, Parameters, PreconditionFailed, StillRunning, TimedOut, Unauthorized,
+            Unavailable,
         };
         match error {
             Unauthorized => Problem::new(StatusCode::UNAUTHORIZED, error.to_string()),
@@ -150,6 +181,20 @@ impl From<app::Error> for Problem {
                 tracing::error!(%error, "answered 503");
                 let said =
                     "the service cannot reach its database just now; nothing was written, repeat the request";
+                Problem::new(StatusCode::SERVICE_UNAVAILABLE, said)
+            }
+            LimitExceeded(exceeded) => {
+                let message = exceeded.message.clone();
+                let exceeded = Some(exceeded);
+                Problem { exceeded, ..Problem::new(StatusCode::TOO_MANY_REQUESTS, message) }
+            }
+            Busy(_) => {
+                let said = "the service is busy just now; nothing was done, repeat the request";
+                Problem::new(StatusCode::SERVICE_UNAVAILABLE, said)
+            }
+            TimedOut(_) => {
+                let said = "this takes longer than it may, and was stopped; nothing was written. Ask for less at a time, \
+                            with filters or a cursor, or repeat the request later";
                 Problem::new(StatusCode::SERVICE_UNAVAILABLE, said)
             }
             OutcomeUnknown(_) => {

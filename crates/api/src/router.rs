@@ -2,15 +2,16 @@
 
 use crate::frame::{Frame, REQUEST_ID, refuse};
 use crate::problem::Problem;
+use crate::unknown_path::KnownPaths;
 use crate::{
     Config, Shared, access, azure_tenants, bill_runs, customers, metrics, openapi, operations, price_rules,
     sandbox, statements, users,
 };
 use app::App;
 use axum::Router;
+use axum::extract::OriginalUri;
 use axum::middleware::from_fn;
 use axum::response::IntoResponse;
-use axum::routing::get;
 use http::{HeaderName, Method, StatusCode, header};
 use std::sync::Arc;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -36,12 +37,13 @@ pub fn service(app: Arc<App>, config: Config) -> Frame<Router> {
     let shared = Shared { app: Arc::clone(&app), config: Arc::clone(&config) };
     let (mut router, document) = documented().split_for_parts();
     let document = openapi::finished(document);
-    router = router.route("/openapi.json", get(move || std::future::ready(axum::Json(document.clone()))));
+    router = router.route("/openapi.json", openapi::route(&document));
+    let known_paths = KnownPaths::of(&document);
     if app.is_sandbox() {
         router = router.merge(sandbox::routes());
     }
     let mut router = router
-        .fallback(|| async { Problem::from(app::Error::NotFound) })
+        .fallback(move |OriginalUri(uri): OriginalUri| std::future::ready(known_paths.not_found(uri.path())))
         .method_not_allowed_fallback(|| async {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this method is not allowed here")
         })
@@ -72,6 +74,8 @@ fn cors(config: &Config) -> CorsLayer {
             header::LINK,
             header::LOCATION,
             header::RETRY_AFTER,
+            HeaderName::from_static("ratelimit"),
+            HeaderName::from_static("ratelimit-policy"),
             HeaderName::from_static("x-total"),
             HeaderName::from_static("x-per-page"),
             HeaderName::from_static("idempotency-replayed"),

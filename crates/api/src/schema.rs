@@ -220,6 +220,9 @@ pub(crate) enum Refusals {
     /// The URI is longer than 4,000 characters.
     #[response(status = 414)]
     UriTooLong(Error),
+    /// Too many requests of this key or partner, or too many at a time: repeat it after `Retry-After`.
+    #[response(status = 429)]
+    TooMany(Error),
     /// Internal service error.
     #[response(status = 500)]
     Internal(Error),

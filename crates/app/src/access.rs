@@ -216,7 +216,7 @@ impl App {
     pub async fn me(&self, call: &Call) -> Result<Value, Error> {
         let Some(actor) = call.actor.clone() else { return Err(Error::NotFound) };
         self.db
-            .read(actor.partner, actor, |actor, tx| {
+            .look_up(actor.partner, actor, |actor, tx| {
                 Box::pin(async move {
                     let user = store::users::get(tx, actor.partner, actor.customer, actor.user).await?;
                     let partner = store::partners::get(tx, actor.partner).await?;

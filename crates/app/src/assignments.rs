@@ -108,7 +108,7 @@ impl App {
     ) -> Result<(Vec<AzureTenant>, i64), Error> {
         self.allow(call, Act::ReadCustomers).await?;
         self.db
-            .read(call.partner(), (call.partner(), search), |(partner, search), tx| {
+            .list(call.partner(), (call.partner(), search), |(partner, search), tx| {
                 Box::pin(async move {
                     let (skip, limit) = (search.paging.skip(), search.paging.per_page);
                     Ok(azure_tenants::list(tx, *partner, &search.filter, skip, limit).await?)
@@ -124,7 +124,7 @@ impl App {
     pub async fn azure_tenant(&self, call: &Call, id: i64) -> Result<AzureTenant, Error> {
         self.allow(call, Act::ReadCustomers).await?;
         self.db
-            .read(call.partner(), (call.partner(), id), |(partner, id), tx| {
+            .look_up(call.partner(), (call.partner(), id), |(partner, id), tx| {
                 Box::pin(async move { azure_tenants::get(tx, *partner, *id).await?.ok_or(Error::NotFound) })
             })
             .await
@@ -143,7 +143,7 @@ impl App {
         self.allow(call, Act::ReadCustomers).await?;
         let input = (call.partner(), customer, search.of_customer(customer));
         self.db
-            .read(call.partner(), input, |(partner, customer, search), tx| {
+            .list(call.partner(), input, |(partner, customer, search), tx| {
                 Box::pin(async move {
                     if let Some(id) = customer {
                         customers::get(tx, *partner, *id).await?.ok_or(Error::NotFound)?;

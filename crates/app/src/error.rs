@@ -1,4 +1,5 @@
 use domain::Violations;
+use std::time::Duration;
 
 /// Everything a use case can answer beside success. What the caller reads is here; what only the log may read is
 /// marked so.
@@ -46,7 +47,7 @@ pub enum Error {
     )]
     DirectoryUnavailable {
         /// When to try again.
-        retry_after: std::time::Duration,
+        retry_after: Duration,
     },
     /// Assignments that were not made, because not all of them could be.
     #[error("not all of the assignments could be made, so none was")]
@@ -57,6 +58,15 @@ pub enum Error {
     /// Billing cannot be done so; for the operator.
     #[error("{0}")]
     Billing(String),
+    /// The caller has used up its share for now. Nothing was done.
+    #[error("{}", .0.message)]
+    LimitExceeded(Box<Exceeded>),
+    /// Too much waits already. Nothing was done. The text is for the log only.
+    #[error("busy: {0}")]
+    Busy(String),
+    /// What was asked for takes longer than it may. Nothing was written. The text is for the log only.
+    #[error("stopped: {0}")]
+    TimedOut(String),
     /// The store is out of reach, full or busy. Nothing was written. The text is for the log only.
     #[error("not available: {0}")]
     Unavailable(String),
@@ -68,9 +78,36 @@ pub enum Error {
     Internal(String),
 }
 
+/// A limit that a request went beyond, as the `RateLimit` header fields tell it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exceeded {
+    /// What was too much, and what to do.
+    pub message: String,
+    /// The limit's name.
+    pub policy: &'static str,
+    /// How many are allowed.
+    pub quota: u32,
+    /// In how many seconds; `None` where the quota is how many may be under way at the same time.
+    pub window: Option<u64>,
+    /// When to try again.
+    pub retry_after: Duration,
+}
+
 impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
         match error {
+            store::Error::Busy(why) => Error::Busy(why),
+            store::Error::TimedOut(why) => Error::TimedOut(why),
+            store::Error::ShareExceeded { per_partner } => Error::LimitExceeded(Box::new(Exceeded {
+                message: format!(
+                    "too many lists of this partner are under way: {per_partner} are read at a time, and the others wait \
+                     for a moment; repeat the request later"
+                ),
+                policy: "lists",
+                quota: u32::try_from(per_partner).unwrap_or(u32::MAX),
+                window: None,
+                retry_after: Duration::from_secs(1),
+            })),
             store::Error::Unavailable(_) | store::Error::Retry(_) => Error::Unavailable(error.to_string()),
             store::Error::Unknown(_) => Error::OutcomeUnknown(error.to_string()),
             store::Error::Unfit(_) | store::Error::Defect(_) => Error::Internal(error.to_string()),

@@ -108,7 +108,7 @@ impl App {
         let limit = search.per_page;
         let mut found: Vec<Event> = self
             .db
-            .read(call.partner(), (call.partner(), search), |(partner, search), tx| {
+            .list(call.partner(), (call.partner(), search), |(partner, search), tx| {
                 Box::pin(async move {
                     Ok::<_, Error>(audit::list(tx, *partner, &search.filter, search.per_page + 1).await?)
                 })

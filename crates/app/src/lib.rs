@@ -26,7 +26,7 @@ pub use audit::Verdict;
 pub use change::{Created, Idempotency, IfMatch};
 pub use clock::{Clock, parse_time};
 pub use directory::{DirectoryHealth, DirectorySecret, DirectorySetup, Source, WhenUnreachable};
-pub use error::Error;
+pub use error::{Error, Exceeded};
 pub use keys::ApiKey;
 pub use paging::Paging;
 pub use partners::Founded;
@@ -92,6 +92,13 @@ impl App {
     #[must_use]
     pub fn with_directory_patience(mut self, patience: std::time::Duration) -> Self {
         self.directories.patience = patience;
+        self
+    }
+
+    /// The same, with these limits for lists.
+    #[must_use]
+    pub fn with_list_limits(mut self, limits: store::ListLimits) -> Self {
+        self.db = self.db.with_list_limits(limits);
         self
     }
 

@@ -2,9 +2,14 @@
 
 use crate::Error;
 use domain::{Violation, Violations};
+use std::collections::HashSet;
 use std::num::{IntErrorKind, ParseIntError};
 
 const MOST_PER_PAGE: i64 = 100;
+/// How many filters a list may have. Equal ones count once.
+const MAX_FILTERS: usize = 20;
+/// Parameters that are no filters.
+const NO_FILTERS: [&str; 4] = ["page", "per_page", "cursor", "api_key"];
 
 /// A page of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,18 +53,30 @@ impl Paging {
     }
 }
 
-/// Hand every parameter that is not blank to `take`, and collect what it says against them.
+/// Hand every parameter that is not blank to `take`, equal ones once, and collect what it says against them. What it gets
+/// has no NUL, which no database stores, and is at most [`MAX_FILTERS`] filters.
 pub(crate) fn read(
     parameters: &[(String, String)],
     mut take: impl FnMut(&str, &str) -> Result<(), String>,
 ) -> Result<(), Error> {
     let mut violations = Violations::default();
+    let (mut seen, mut filters) = (HashSet::new(), 0);
     for (name, value) in parameters {
         let value = value.trim();
-        if !value.is_empty()
-            && let Err(message) = take(name, value)
-        {
-            violations.push(Violation::new(format!("/{name}"), "invalid", message));
+        if value.is_empty() || !seen.insert((name, value)) {
+            continue;
+        }
+        filters += usize::from(!NO_FILTERS.contains(&name.as_str()));
+        let pointer = format!("/{name}");
+        if filters > MAX_FILTERS {
+            let message = format!("is one filter too many: at most {MAX_FILTERS} are allowed");
+            violations.push(Violation::new(pointer, "too_many", message));
+            break;
+        }
+        if value.contains('\0') {
+            violations.push(Violation::new(pointer, "invalid", "must not have a NUL character"));
+        } else if let Err(message) = take(name, value) {
+            violations.push(Violation::new(pointer, "invalid", message));
         }
     }
     if violations.is_empty() { Ok(()) } else { Err(Error::Parameters(violations)) }

@@ -71,7 +71,7 @@ impl App {
         self.allow(call, Act::ManageUsers).await?;
         let input = (call.partner(), tenant, paging.skip(), paging.per_page);
         self.db
-            .read(call.partner(), input, |(partner, tenant, skip, limit), tx| {
+            .list(call.partner(), input, |(partner, tenant, skip, limit), tx| {
                 Box::pin(async move {
                     exists(tx, *partner, *tenant).await?;
                     let found = users::list(tx, *partner, *tenant, *skip, *limit).await?;
@@ -88,7 +88,7 @@ impl App {
     pub async fn user(&self, call: &Call, tenant: Tenant, id: UserId) -> Result<User, Error> {
         self.allow(call, Act::ManageUsers).await?;
         self.db
-            .read(call.partner(), (call.partner(), tenant, id), |(partner, tenant, id), tx| {
+            .look_up(call.partner(), (call.partner(), tenant, id), |(partner, tenant, id), tx| {
                 Box::pin(find(tx, *partner, *tenant, *id))
             })
             .await

@@ -196,6 +196,11 @@ pub(crate) async fn settle(tx: &mut Tx) -> Result<(), Error> {
 /// # Errors
 /// [`Error`] of the store.
 pub async fn list(tx: &mut Tx, partner: PartnerId, filter: &Filter, limit: i64) -> Result<Vec<Event>, Error> {
+    let query = listing(partner, filter, limit);
+    tx.all(&query.sql, &query.args(), read).await
+}
+
+fn listing(partner: PartnerId, filter: &Filter, limit: i64) -> Query {
     let mut query = Query::new(format!("SELECT {COLUMNS} FROM audit_events WHERE partner_id = $1"), partner);
     match filter.action.as_deref() {
         // Not LIKE, which has wildcards, and on SQLite alone is blind to case.
@@ -225,7 +230,7 @@ pub async fn list(tx: &mut Tx, partner: PartnerId, filter: &Filter, limit: i64) 
         query.sql.push(')');
     }
     query.push(" ORDER BY at, id, lane, seq LIMIT ", limit);
-    tx.all(&query.sql, &query.args(), read).await
+    query
 }
 
 /// The next events of a partner in the order of their chains, behind a lane and place.
@@ -286,3 +291,6 @@ fn read(row: &mut Row<'_>) -> Result<Event, Error> {
         mac: row.next()?,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,18 @@ pub enum Error {
     /// Out of reach, full or busy. Nothing was written; the same call may succeed later.
     #[error("the database is not available: {0}")]
     Unavailable(String),
+    /// Too much waits already, of this caller's partner or of others. Nothing was asked; the same call may succeed later.
+    #[error("too much waits already: {0}")]
+    Busy(String),
+    /// As many lists of this partner as may be are under way or wait. Nothing was read.
+    #[error("too many lists of this partner are under way; {per_partner} are read at a time")]
+    ShareExceeded {
+        /// How many lists of one partner are read at a time.
+        per_partner: usize,
+    },
+    /// A statement took longer than it may, and was stopped. Nothing was written.
+    #[error("a statement was stopped: {0}")]
+    TimedOut(String),
     /// The connection was lost, or the disk failed, while the commit was under way: it may or may not have happened.
     #[error("the outcome of the commit is unknown: {0}")]
     Unknown(String),
@@ -28,7 +40,7 @@ impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
         use rusqlite::ErrorCode::{
             CannotOpen, DatabaseBusy, DatabaseCorrupt, DatabaseLocked, DiskFull, FileLockingProtocolFailed,
-            OutOfMemory, ReadOnly, SystemIoFailure,
+            OperationInterrupted, OutOfMemory, ReadOnly, SystemIoFailure,
         };
         match error.sqlite_error_code() {
             Some(
@@ -42,6 +54,7 @@ impl From<rusqlite::Error> for Error {
                 | ReadOnly
                 | SystemIoFailure,
             ) => Error::Unavailable(error.to_string()),
+            Some(OperationInterrupted) => Error::TimedOut(error.to_string()),
             _ => Error::defect(error),
         }
     }
@@ -61,10 +74,12 @@ impl From<tokio_postgres::Error> for Error {
         };
         let said = format!("{} ({})", server.message(), server.code().code());
         match server.code().code() {
-            // Serialisation failure, deadlock, and a unique violation: somebody else's row came first; look again.
-            "40001" | "40P01" | "23505" => Error::Retry(said),
-            // Read-only (a standby), time-outs (of locks, of idling, of statements), a statement somebody cancelled.
-            "25006" | "25P03" | "55P03" | "57014" => Error::Unavailable(said),
+            // Serialization failure, deadlock, time-out of a lock, and a unique violation: another transaction came first.
+            "40001" | "40P01" | "55P03" | "23505" => Error::Retry(said),
+            // `statement_timeout`, or an operator's pg_cancel_backend.
+            "57014" => Error::TimedOut(said),
+            // Read-only (a standby), and the time-out of an idle transaction, whose connection is gone.
+            "25006" | "25P03" => Error::Unavailable(said),
             // Shutting down, connection trouble, out of resources, trouble with the disk.
             code if ["57P", "08", "53", "58"].iter().any(|class| code.starts_with(class)) => {
                 Error::Unavailable(said)

@@ -24,5 +24,5 @@ pub mod statements;
 pub mod transfer;
 pub mod users;
 
-pub use engine::{Db, Options, Scope, Tx};
+pub use engine::{Db, ListLimits, Options, Scope, Tx};
 pub use error::Error;

@@ -1,6 +1,7 @@
 //! Partners: the root tenants.
 
-use crate::engine::{Kind, value::args};
+use crate::engine::Kind;
+use crate::engine::value::{Row, args};
 use crate::{Error, Tx};
 use domain::{CustomerName, PartnerId};
 use jiff::Timestamp;
@@ -41,10 +42,11 @@ pub async fn any(tx: &mut Tx) -> Result<bool, Error> {
 /// # Errors
 /// [`Error`] of the store.
 pub async fn list(tx: &mut Tx) -> Result<Vec<Partner>, Error> {
-    tx.all("SELECT id, name, suspended FROM partners ORDER BY id", &[], |row| {
-        Ok(Partner { id: PartnerId(row.next()?), name: row.next()?, suspended: row.next()? })
-    })
-    .await
+    tx.all("SELECT id, name, suspended FROM partners ORDER BY id", &[], read).await
+}
+
+fn read(row: &mut Row<'_>) -> Result<Partner, Error> {
+    Ok(Partner { id: PartnerId(row.next()?), name: row.next()?, suspended: row.next()? })
 }
 
 /// Suspend a partner, or let it in again.
@@ -60,5 +62,5 @@ pub async fn set_suspended(tx: &mut Tx, id: PartnerId, suspended: bool) -> Resul
 /// # Errors
 /// [`Error`] of the store.
 pub async fn get(tx: &mut Tx, id: PartnerId) -> Result<Option<Partner>, Error> {
-    Ok(list(tx).await?.into_iter().find(|partner| partner.id == id))
+    tx.first("SELECT id, name, suspended FROM partners WHERE id = $1", args![id.0], read).await
 }

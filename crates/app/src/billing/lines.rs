@@ -110,7 +110,7 @@ impl App {
         self.allow(call, Act::ReadBilling).await?;
         let run: Option<BillRun> = self
             .db
-            .read(call.partner(), (call.partner(), id), |(partner, id), tx| {
+            .list(call.partner(), (call.partner(), id), |(partner, id), tx| {
                 Box::pin(async move { Ok::<_, Error>(bill_runs::get(tx, *partner, *id).await?) })
             })
             .await?;

@@ -120,7 +120,7 @@ impl App {
         self.allow(call, Act::ReadBilling).await?;
         let found: Option<PriceRuleRow> = self
             .db
-            .read(call.partner(), (call.partner(), id), |(partner, id), tx| {
+            .look_up(call.partner(), (call.partner(), id), |(partner, id), tx| {
                 Box::pin(async move { Ok::<_, Error>(price_rules::get(tx, *partner, *id).await?) })
             })
             .await?;
@@ -135,7 +135,7 @@ impl App {
         self.allow(call, Act::ReadBilling).await?;
         let (rows, total): (Vec<PriceRuleRow>, i64) = self
             .db
-            .read(call.partner(), (call.partner(), paging), |(partner, paging), tx| {
+            .list(call.partner(), (call.partner(), paging), |(partner, paging), tx| {
                 Box::pin(async move {
                     Ok::<_, Error>(price_rules::list(tx, *partner, paging.skip(), paging.per_page).await?)
                 })

@@ -93,7 +93,7 @@ impl App {
         self.allow(call, Act::ReadBilling).await?;
         let found: Option<BillRun> = self
             .db
-            .read(call.partner(), (call.partner(), id), |(partner, id), tx| {
+            .list(call.partner(), (call.partner(), id), |(partner, id), tx| {
                 Box::pin(async move { Ok::<_, Error>(bill_runs::get(tx, *partner, *id).await?) })
             })
             .await?;
@@ -107,7 +107,7 @@ impl App {
     pub async fn bill_runs(&self, call: &Call, search: RunSearch) -> Result<(Vec<Value>, i64), Error> {
         self.allow(call, Act::ReadBilling).await?;
         self.db
-            .read(call.partner(), (call.partner(), search), |(partner, search), tx| {
+            .list(call.partner(), (call.partner(), search), |(partner, search), tx| {
                 Box::pin(async move {
                     let (skip, limit) = (search.paging.skip(), search.paging.per_page);
                     let (runs, total) = bill_runs::list(tx, *partner, &search.filter, skip, limit).await?;

@@ -172,7 +172,7 @@ impl App {
         }
         let (found, total): (Vec<(Statement, Vec<Correction>)>, i64) = self
             .db
-            .read(call.partner(), (call.partner(), filter, search.paging), |(partner, filter, paging), tx| {
+            .list(call.partner(), (call.partner(), filter, search.paging), |(partner, filter, paging), tx| {
                 Box::pin(async move {
                     let (skip, limit) = (paging.skip(), paging.per_page);
                     let (statements, total) = statements::list(tx, *partner, filter, skip, limit).await?;
@@ -200,7 +200,7 @@ impl App {
         }
         let found: Option<Bill> = self
             .db
-            .read(call.partner(), (call.partner(), id, correction), |(partner, id, correction), tx| {
+            .list(call.partner(), (call.partner(), id, correction), |(partner, id, correction), tx| {
                 Box::pin(async move {
                     let Some(statement) = statements::get(tx, *partner, *id).await? else { return Ok(None) };
                     let Some((period, version)) = correction else { return Ok(Some(statement.bill)) };

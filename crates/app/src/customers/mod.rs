@@ -216,7 +216,7 @@ impl App {
         let Ok(named) = AzureCustomerId::parse(named) else { return Ok(Lookup::TakenAsGiven) };
         let before: Option<Customer> = self
             .db
-            .read(partner, (partner, id), |(partner, id), tx| {
+            .look_up(partner, (partner, id), |(partner, id), tx| {
                 Box::pin(async move { Ok::<_, Error>(customers::get(tx, *partner, *id).await?) })
             })
             .await?;

@@ -134,7 +134,7 @@ impl App {
     pub async fn customers(&self, call: &Call, search: Search) -> Result<Page, Error> {
         self.allow(call, Act::ReadCustomers).await?;
         self.db
-            .read(call.partner(), (call.partner(), search), |(partner, search), tx| {
+            .list(call.partner(), (call.partner(), search), |(partner, search), tx| {
                 Box::pin(async move {
                     let skip = if search.after.is_some() { 0 } else { search.paging.skip() };
                     let per_page = search.paging.per_page;

@@ -216,7 +216,7 @@ impl App {
     ) -> Result<Option<(Arc<Directory>, WhenUnreachable)>, Error> {
         let row: Option<DirectoryRow> = self
             .db
-            .read(partner, partner, |partner, tx| {
+            .look_up(partner, partner, |partner, tx| {
                 Box::pin(async move { Ok::<_, Error>(directories::get(tx, *partner).await?) })
             })
             .await?;

@@ -17,6 +17,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0007_billing", include_str!("../../../../migrations/0007_billing.sql")),
     ("0008_billing_remembers", include_str!("../../../../migrations/0008_billing_remembers.sql")),
     ("0009_corrections_taken", include_str!("../../../../migrations/0009_corrections_taken.sql")),
+    ("0010_audit_filters", include_str!("../../../../migrations/0010_audit_filters.sql")),
 ];
 
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (

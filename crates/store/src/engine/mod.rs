@@ -1,5 +1,7 @@
 //! Two engines behind one interface: a database to read from and write to, and a transaction to run statements in.
 
+mod fair;
+mod lists;
 pub(crate) mod migrate;
 pub(crate) mod postgres;
 pub(crate) mod sqlite;
@@ -11,6 +13,8 @@ use crate::audit::{Head, Sign};
 use crate::{Error, audit, customers};
 use domain::PartnerId;
 use futures_util::future::BoxFuture;
+pub use lists::ListLimits;
+use lists::Lists;
 use postgres::Together;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,7 +23,10 @@ use value::{Arg, Row};
 
 /// A database. Cheap to clone; all clones are one.
 #[derive(Clone)]
-pub struct Db(Engine);
+pub struct Db {
+    engine: Engine,
+    lists: Arc<Lists>,
+}
 
 #[derive(Clone)]
 enum Engine {
@@ -118,7 +125,7 @@ pub(crate) enum Conn {
 }
 
 /// Whose rows a transaction is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scope {
     /// One partner's; the second wall on PostgreSQL (row level security) hides all others.
     Partner(PartnerId),
@@ -157,14 +164,17 @@ impl Db {
     }
 
     pub(crate) async fn open_for(url: &str, options: Options, purpose: Purpose) -> Result<Self, Error> {
-        match Target::of(url)? {
-            Target::Sqlite(path) => {
-                sqlite::Sqlite::open(path, options, purpose).map(|s| Db(Engine::Sqlite(s)))
-            }
-            Target::Postgres(url) => {
-                postgres::Postgres::open(url, options, purpose).await.map(|p| Db(Engine::Postgres(p)))
-            }
-        }
+        let engine = match Target::of(url)? {
+            Target::Sqlite(path) => Engine::Sqlite(sqlite::Sqlite::open(path, options, purpose)?),
+            Target::Postgres(url) => Engine::Postgres(postgres::Postgres::open(url, options, purpose).await?),
+        };
+        Ok(Db { engine, lists: Arc::default() })
+    }
+
+    /// The same database, with these limits for lists.
+    #[must_use]
+    pub fn with_list_limits(self, limits: ListLimits) -> Self {
+        Db { lists: Arc::new(Lists::new(limits)), ..self }
     }
 
     /// Change data: run `job` in a transaction and answer once it is committed, durably.
@@ -181,8 +191,8 @@ impl Db {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        match &self.0 {
-            Engine::Sqlite(db) => db.write(input, job).await,
+        match &self.engine {
+            Engine::Sqlite(db) => db.write(scope.into(), input, job).await,
             Engine::Postgres(db) => db.write(scope.into(), input, job).await,
         }
     }
@@ -200,13 +210,13 @@ impl Db {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        match &self.0 {
-            Engine::Sqlite(db) => db.write(input, job).await, // where all do
+        match &self.engine {
+            Engine::Sqlite(db) => db.write(scope.into(), input, job).await, // where all do
             Engine::Postgres(db) => db.together(Together::Change, scope.into(), input, job).await,
         }
     }
 
-    /// Read data: run `job` on one consistent snapshot.
+    /// Read data for the server's own work: run `job` on one consistent snapshot, for as long as it takes.
     ///
     /// # Errors
     /// The job's own, or a store [`Error`] turned into one.
@@ -217,9 +227,31 @@ impl Db {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        match &self.0 {
-            Engine::Sqlite(db) => db.read(input, job).await,
+        match &self.engine {
+            Engine::Sqlite(db) => db.read(scope.into(), input, job).await,
             Engine::Postgres(db) => db.read(scope.into(), input, job).await,
+        }
+    }
+
+    /// Read what grows with the data, for a caller who waits: run `job` on one consistent snapshot, within the
+    /// [`ListLimits`] and on connections of their own, so that look-ups never wait behind lists.
+    ///
+    /// # Errors
+    /// The job's own, or a store [`Error`] turned into one: [`Error::ShareExceeded`] where too many of the scope's lists
+    /// are under way, [`Error::TimedOut`] where this one takes too long.
+    pub async fn list<I, T, E, F>(&self, scope: impl Into<Scope>, input: I, job: F) -> Result<T, E>
+    where
+        F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        let scope = scope.into();
+        let ticket = self.lists.enter(scope).await?;
+        let timeout = self.lists.timeout();
+        match &self.engine {
+            Engine::Sqlite(db) => db.list(ticket, timeout, scope, input, job).await,
+            Engine::Postgres(db) => db.list(ticket, timeout, scope, input, job).await,
         }
     }
 
@@ -235,15 +267,15 @@ impl Db {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        match &self.0 {
-            Engine::Sqlite(db) => db.look_up(input, job).await,
+        match &self.engine {
+            Engine::Sqlite(db) => db.look_up(scope.into(), input, job).await,
             Engine::Postgres(db) => db.together(Together::LookUp, scope.into(), input, job).await,
         }
     }
 
     /// Wait for the changes under way, then let the database go. Later calls fail with [`Error::Unavailable`].
     pub async fn close(&self) {
-        match &self.0 {
+        match &self.engine {
             Engine::Sqlite(db) => db.close().await,
             Engine::Postgres(db) => db.close().await,
         }

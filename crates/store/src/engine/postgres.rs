@@ -6,12 +6,13 @@ mod together;
 
 pub(super) use together::Kind as Together;
 
+use super::lists::{MAX_WAIT, Ticket};
 use super::value::{Arg, Row};
 use super::{Conn, Options, Purpose, Scope, Tx, migrate};
 use crate::Error;
 use connect::{ADDRESS_TIMEOUT, BOUND_ROLE, Cluster, Connection};
 use deadpool::Runtime;
-use deadpool::managed::{Object, Pool, PoolError};
+use deadpool::managed::{Object, Pool, PoolError, TimeoutType};
 use futures_util::future::{BoxFuture, join, join_all, try_join};
 use futures_util::{FutureExt, TryFutureExt};
 use std::collections::HashSet;
@@ -30,9 +31,16 @@ pub(crate) use connect::Facts;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long the answer to COMMIT is waited for. With synchronous replication nothing of PostgreSQL's own bounds this.
 const COMMIT_DEADLINE: Duration = Duration::from_secs(10);
+/// How much longer than each of its statements all of a list may take.
+const MARGIN: Duration = Duration::from_secs(1);
 /// How long the answer to any other statement is waited for: longer than `statement_timeout`, for a frozen server.
 const STATEMENT_DEADLINE: Duration = Duration::from_secs(35);
-pub(crate) const CONNECTIONS: usize = 32;
+/// How many connections a server has open at most.
+pub(crate) const CONNECTIONS: usize = MAIN_CONNECTIONS + LIST_CONNECTIONS;
+/// For changes, look-ups and the server's own work.
+const MAIN_CONNECTIONS: usize = 32;
+/// For lists alone, so that nothing else waits for one.
+const LIST_CONNECTIONS: usize = 8;
 /// Fewer than the connections, so that reading goes on where commits wait for a standby that is gone.
 const CHANGES: usize = 24;
 
@@ -45,14 +53,35 @@ const READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 #[derive(Clone)]
 pub(super) struct Postgres {
-    pool: Pool<Cluster>,
+    main: Connections,
+    lists: Connections,
     places: Arc<Semaphore>,
     changes: TaskTracker,
     /// Changes that may share a transaction, and look-ups that may.
     waiting: Arc<(Mutex<together::Waiting>, Mutex<together::Waiting>)>,
-    lanes: Lanes,
     /// Tools work as the role that signed in and take the time they need.
     as_owner: bool,
+}
+
+/// Connections for one kind of work.
+#[derive(Clone)]
+struct Connections {
+    pool: Pool<Cluster>,
+    lanes: Lanes,
+}
+
+impl Connections {
+    fn new(cluster: Cluster, count: usize, max_wait: Duration) -> Result<Self, Error> {
+        let create_timeout = cluster.patience();
+        let pool = Pool::builder(cluster)
+            .max_size(count)
+            .runtime(Runtime::Tokio1)
+            .wait_timeout(Some(max_wait))
+            .create_timeout(Some(create_timeout))
+            .build()
+            .map_err(Error::defect)?;
+        Ok(Connections { pool, lanes: Arc::new(Mutex::new((0..count as i64).collect())) })
+    }
 }
 
 /// Numbers that transactions hold while they are open, no two the same.
@@ -214,7 +243,7 @@ impl Postgres {
         migrate::postgres(&mut tx, purpose).await?;
         commit(tx).await?;
         // This connection was made before there was a role to step down to.
-        db.pool.retain(|_, _| false);
+        db.main.pool.retain(|_, _| false);
         Ok(db)
     }
 
@@ -226,30 +255,28 @@ impl Postgres {
     }
 
     fn connect(url: &str, options: Options, as_owner: bool) -> Result<Self, Error> {
-        let cluster = Cluster::parse(url, options.allow_unsafe)?;
-        let create_timeout = cluster.patience();
-        let pool = Pool::builder(cluster)
-            .max_size(CONNECTIONS)
-            .runtime(Runtime::Tokio1)
-            .wait_timeout(Some(PATIENCE))
-            .create_timeout(Some(create_timeout))
-            .build()
-            .map_err(Error::defect)?;
+        let cluster = || Cluster::parse(url, options.allow_unsafe);
+        let main = Connections::new(cluster()?, MAIN_CONNECTIONS, PATIENCE)?;
+        let lists = Connections::new(cluster()?, LIST_CONNECTIONS, MAX_WAIT)?;
         let places = Arc::new(Semaphore::new(CHANGES));
-        let lanes = Arc::new(Mutex::new((0..CONNECTIONS as i64).collect()));
         let waiting = Arc::default();
-        Ok(Postgres { pool, places, changes: TaskTracker::new(), waiting, lanes, as_owner })
+        Ok(Postgres { main, lists, places, changes: TaskTracker::new(), waiting, as_owner })
     }
 
-    async fn client(&self, place: Option<OwnedSemaphorePermit>, jobs: usize) -> Result<Client, Error> {
-        let object = self.pool.get().await?;
-        let lane = lock(&self.lanes).pop();
+    async fn client(
+        &self,
+        connections: &Connections,
+        place: Option<OwnedSemaphorePermit>,
+        jobs: usize,
+    ) -> Result<Client, Error> {
+        let object = connections.pool.get().await?;
+        let lane = lock(&connections.lanes).pop();
         let lane = lane.ok_or_else(|| Error::defect("more connections than lanes"))?;
         let line = Line {
             object: Some(object),
             in_transaction: AtomicBool::new(true),
             lane,
-            lanes: Arc::clone(&self.lanes),
+            lanes: Arc::clone(&connections.lanes),
             jobs,
             held: Mutex::default(),
             turn: Arc::default(),
@@ -275,7 +302,12 @@ impl Postgres {
         if self.as_owner {
             return self.begin_as_owner(begin).await;
         }
-        let mut client = self.client(place, jobs).await?;
+        let client = self.client(&self.main, place, jobs).await?;
+        Self::begin_on(client, begin, scope)
+    }
+
+    /// Open a transaction about this scope with the first statement that the client sends.
+    fn begin_on(mut client: Client, begin: &str, scope: Scope) -> Result<Tx, Error> {
         let partner = match scope {
             Scope::Partner(partner) => partner.0.to_string(),
             Scope::System => "system".into(),
@@ -290,7 +322,7 @@ impl Postgres {
 
     /// For the schema and for tools: all rows, any rights, and no hurry.
     pub(super) async fn begin_as_owner(&self, begin: &str) -> Result<Tx, Error> {
-        let mut client = self.client(None, 1).await?;
+        let mut client = self.client(&self.main, None, 1).await?;
         let unhurried = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '60s'; \
                          SET LOCAL idle_in_transaction_session_timeout = 0";
         client.batch(&format!("{begin}; SET LOCAL tenantry.partner = 'system'; {unhurried}")).await?;
@@ -334,6 +366,58 @@ impl Postgres {
         E: From<Error> + Send,
     {
         self.look(READ, scope, &input, &job).await
+    }
+
+    /// As [`Postgres::read`], on connections for lists, each statement and the whole within `timeout`. The list goes on to
+    /// its end, and holds its ticket, even if its caller goes away: PostgreSQL would not notice that either.
+    pub(super) async fn list<I, T, E, F>(
+        &self,
+        ticket: Ticket,
+        timeout: Duration,
+        scope: Scope,
+        input: I,
+        job: F,
+    ) -> Result<T, E>
+    where
+        F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        let db = self.clone();
+        let reading = self.changes.spawn(async move {
+            let mut tries = Tries::new();
+            loop {
+                let listed =
+                    tokio::time::timeout(timeout + MARGIN, db.list_once(timeout, scope, &input, &job));
+                let late = |_| Err(Error::TimedOut("the statements of a list took too long together".into()));
+                match listed.await.unwrap_or_else(late) {
+                    Ok(outcome) => {
+                        drop(ticket);
+                        return outcome;
+                    }
+                    Err(error) => tries.again(&db, error).await?,
+                }
+            }
+        });
+        reading.await.unwrap_or_else(|e| Err(Error::defect(format!("a store job panicked: {e}")).into()))
+    }
+
+    async fn list_once<I, T, E, F>(
+        &self,
+        timeout: Duration,
+        scope: Scope,
+        input: &I,
+        job: &F,
+    ) -> Result<Result<T, E>, Error>
+    where
+        F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>>,
+    {
+        let client = self.client(&self.lists, None, 1).await?;
+        let begin = format!("{READ}; SET LOCAL statement_timeout = {}", timeout.as_millis());
+        let mut tx = Self::begin_on(client, &begin, scope)?;
+        let outcome = run(&mut tx, input, job).await?;
+        rollback(tx).map(|()| outcome)
     }
 
     async fn look<I, T, E, F>(&self, begin: &str, scope: Scope, input: &I, job: &F) -> Result<T, E>
@@ -380,14 +464,15 @@ impl Postgres {
 
     async fn begin_change(&self, scope: Scope, jobs: usize) -> Result<Tx, Error> {
         let place = tokio::time::timeout(PATIENCE, Arc::clone(&self.places).acquire_owned()).await;
-        let place = place.map_err(|_| Error::Unavailable("too many changes wait for their commit".into()))?;
+        let place = place.map_err(|_| Error::Busy("too many changes wait for their commit".into()))?;
         self.begin(CHANGE, scope, place.ok(), jobs).await
     }
 
     pub(super) async fn close(&self) {
         self.changes.close();
         self.changes.wait().await;
-        self.pool.close();
+        self.main.pool.close();
+        self.lists.pool.close();
     }
 }
 
@@ -408,7 +493,8 @@ impl Tries {
         let failed = if let Error::Unfit(why) = failed { Error::Unavailable(why) } else { failed };
         if matches!(failed, Error::Unavailable(_)) {
             // A host that is read-only or gone is that for every connection to it.
-            db.pool.retain(|_, _| false);
+            db.main.pool.retain(|_, _| false);
+            db.lists.pool.retain(|_, _| false);
         }
         let may_succeed = matches!(failed, Error::Retry(_) | Error::Unavailable(_));
         if !may_succeed || self.started.elapsed() > PATIENCE {
@@ -551,6 +637,7 @@ impl From<PoolError<Error>> for Error {
     fn from(error: PoolError<Error>) -> Self {
         match error {
             PoolError::Backend(error) => error,
+            PoolError::Timeout(TimeoutType::Wait) => Error::Busy("all connections are taken".into()),
             other => Error::Unavailable(other.to_string()),
         }
     }

@@ -1,7 +1,9 @@
 //! SQLite: one writer that commits many waiting jobs at once, and readers that never wait for it.
 
+use super::fair::FairQueue;
+use super::lists::{MAX_WAIT, Ticket};
 use super::value::{Arg, Row};
-use super::{Conn, Notes, Options, Purpose, Tx, migrate};
+use super::{Conn, Notes, Options, Purpose, Scope, Tx, migrate};
 use crate::Error;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -13,6 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 /// As many waiting jobs go into one commit. More gains little: at this number the fsync is a small part already.
@@ -21,7 +24,12 @@ const JOBS_PER_COMMIT: usize = 64;
 const CAREFUL: u32 = 16;
 /// Waiting jobs beyond this make their callers wait to be queued.
 const QUEUE: usize = 1024;
-const READERS: usize = 8;
+/// Connections for look-ups, for lists, and for the server's own work. Each kind has its own, so that none waits for another.
+const LOOK_UP_READERS: usize = 8;
+const LIST_READERS: usize = 4;
+const WORK_READERS: usize = 2;
+/// How many steps of SQLite's virtual machine a list takes between two looks at the time: some tens of microseconds.
+const STEPS_BETWEEN_CHECKS: i32 = 1000;
 /// As many pages in the log are brought into the database file in the background. The longer that waits, the more of them
 /// are the same page again, which is then written once.
 pub(super) const CHECKPOINT: i64 = 3000;
@@ -36,17 +44,26 @@ const OLDEST_SAFE: i32 = 3_051_003;
 #[derive(Clone)]
 pub(super) struct Sqlite {
     writer: mpsc::Sender<Message>,
-    readers: Option<Arc<Readers>>,
+    readers: Option<AllReaders>,
+}
+
+/// The reading connections, by what they are for.
+#[derive(Clone)]
+struct AllReaders {
+    look_ups: Arc<Readers>,
+    lists: Arc<Readers>,
+    work: Arc<Readers>,
 }
 
 enum Message {
-    Change(Box<dyn Job>),
+    Change(Scope, Box<dyn Job>),
     Close(oneshot::Sender<()>),
 }
 
 struct Readers {
     idle: Mutex<Vec<Tx>>,
     permits: Arc<Semaphore>,
+    count: u32,
 }
 
 /// A reading connection on loan. It goes home when this is dropped, also where that is because a caller went away.
@@ -57,6 +74,21 @@ struct Reader {
 }
 
 impl Readers {
+    fn open(path: &str, count: usize) -> Result<Arc<Self>, Error> {
+        let idle = (0..count)
+            .map(|_| Ok(Tx::new(Conn::Sqlite(connect(path, Access::Look)?))))
+            .collect::<Result<_, Error>>()?;
+        let permits = Arc::new(Semaphore::new(count));
+        Ok(Arc::new(Readers { idle: Mutex::new(idle), permits, count: count as u32 }))
+    }
+
+    /// Wait until all connections are back, and close them.
+    async fn close(&self) {
+        drop(self.permits.acquire_many(self.count).await);
+        self.permits.close();
+        lock(&self.idle).clear();
+    }
+
     async fn lend(self: &Arc<Self>) -> Result<Reader, Error> {
         let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| closed())?;
         let tx = lock(&self.idle).pop().ok_or_else(|| Error::defect("a permit without a reader"))?;
@@ -65,19 +97,28 @@ impl Readers {
 }
 
 impl Reader {
-    fn snapshot<I, T, E, F>(mut self, input: &I, job: &F) -> Result<T, E>
+    /// Run a job on a snapshot. At the deadline, where there is one, it is stopped with [`Error::TimedOut`].
+    fn snapshot<I, T, E, F>(mut self, deadline: Option<Instant>, input: &I, job: &F) -> Result<T, E>
     where
         F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>>,
         E: From<Error>,
     {
         let tx = self.tx.as_mut().ok_or_else(|| Error::defect("a reader was used after its return"))?;
         run(tx, "BEGIN")?;
+        stop_at(tx, deadline)?;
         let outcome = catch_unwind(AssertUnwindSafe(|| finish(job(input, tx))))
             .unwrap_or_else(|_| Err(Error::defect("a reading job panicked").into()));
+        stop_at(tx, None)?; // the ROLLBACK must not be stopped
         *tx.notes() = Notes::default(); // the next snapshot is another one
         run(tx, "ROLLBACK")?;
         outcome
     }
+}
+
+/// Have SQLite stop whatever runs at this time.
+fn stop_at(tx: &mut Tx, deadline: Option<Instant>) -> Result<(), Error> {
+    let is_over = deadline.map(|deadline| move || Instant::now() >= deadline);
+    Ok(sqlite_of(tx)?.progress_handler(STEPS_BETWEEN_CHECKS, is_over)?)
 }
 
 impl Drop for Reader {
@@ -155,10 +196,11 @@ impl Sqlite {
         let readers = if in_memory || building {
             None // the first lives in its one connection, and the second would lock others out
         } else {
-            let idle = (0..READERS)
-                .map(|_| Ok(Tx::new(Conn::Sqlite(connect(path, Access::Look)?))))
-                .collect::<Result<_, Error>>()?;
-            Some(Arc::new(Readers { idle: Mutex::new(idle), permits: Arc::new(Semaphore::new(READERS)) }))
+            Some(AllReaders {
+                look_ups: Readers::open(path, LOOK_UP_READERS)?,
+                lists: Readers::open(path, LIST_READERS)?,
+                work: Readers::open(path, WORK_READERS)?,
+            })
         };
         let checkpointer = if readers.is_some() { Some(Checkpointer::start(path)?) } else { None };
         let (sender, queue) = mpsc::channel(QUEUE);
@@ -166,7 +208,7 @@ impl Sqlite {
         Ok(Sqlite { writer: sender, readers })
     }
 
-    pub(super) async fn write<I, T, E, F>(&self, input: I, job: F) -> Result<T, E>
+    pub(super) async fn write<I, T, E, F>(&self, scope: Scope, input: I, job: F) -> Result<T, E>
     where
         F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
         I: Send + 'static,
@@ -175,42 +217,69 @@ impl Sqlite {
     {
         let (reply, answer) = oneshot::channel();
         let job = Box::new(Pending { input, job, outcome: None, reply });
-        self.writer.send(Message::Change(job)).await.map_err(|_| closed())?;
+        self.writer.send(Message::Change(scope, job)).await.map_err(|_| closed())?;
         answer.await.map_err(|_| closed())?
     }
 
-    pub(super) async fn read<I, T, E, F>(&self, input: I, job: F) -> Result<T, E>
+    pub(super) async fn read<I, T, E, F>(&self, scope: Scope, input: I, job: F) -> Result<T, E>
     where
         F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
         I: Send + 'static,
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        let Some(readers) = &self.readers else { return self.write(input, job).await };
-        let reader = readers.lend().await?;
+        let Some(readers) = &self.readers else { return self.write(scope, input, job).await };
+        let reader = readers.work.lend().await?;
         // The reader goes back whether or not the caller still waits.
-        let reading = tokio::task::spawn_blocking(move || reader.snapshot(&input, &job));
+        let reading = tokio::task::spawn_blocking(move || reader.snapshot(None, &input, &job));
+        reading.await.map_err(|e| Error::defect(format!("a reading job panicked: {e}")))?
+    }
+
+    /// As [`Sqlite::read`], for at most as long as `timeout`. The ticket is given back when the list has ended, not when its
+    /// caller has gone.
+    pub(super) async fn list<I, T, E, F>(
+        &self,
+        ticket: Ticket,
+        timeout: Duration,
+        scope: Scope,
+        input: I,
+        job: F,
+    ) -> Result<T, E>
+    where
+        F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+        I: Send + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        let Some(readers) = &self.readers else { return self.write(scope, input, job).await };
+        let reader = tokio::time::timeout(MAX_WAIT, readers.lists.lend()).await;
+        let reader = reader.map_err(|_| Error::Busy("all connections for lists are taken".into()))??;
+        let reading = tokio::task::spawn_blocking(move || {
+            let outcome = reader.snapshot(Some(Instant::now() + timeout), &input, &job);
+            drop(ticket);
+            outcome
+        });
         reading.await.map_err(|e| Error::defect(format!("a reading job panicked: {e}")))?
     }
 
     /// For what is over sooner than another thread would have begun it.
-    pub(super) async fn look_up<I, T, E, F>(&self, input: I, job: F) -> Result<T, E>
+    pub(super) async fn look_up<I, T, E, F>(&self, scope: Scope, input: I, job: F) -> Result<T, E>
     where
         F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
         I: Send + 'static,
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        let Some(readers) = &self.readers else { return self.write(input, job).await };
-        readers.lend().await?.snapshot(&input, &job)
+        let Some(readers) = &self.readers else { return self.write(scope, input, job).await };
+        readers.look_ups.lend().await?.snapshot(None, &input, &job)
     }
 
     /// Readers first, the writer last: who closes last takes the WAL into the database file and removes it.
     pub(super) async fn close(&self) {
-        if let Some(readers) = &self.readers {
-            drop(readers.permits.acquire_many(READERS as u32).await);
-            readers.permits.close();
-            lock(&readers.idle).clear();
+        if let Some(AllReaders { look_ups, lists, work }) = &self.readers {
+            for readers in [look_ups, lists, work] {
+                readers.close().await;
+            }
         }
         let (done, closed) = oneshot::channel();
         if self.writer.send(Message::Close(done)).await.is_ok() {
@@ -431,19 +500,23 @@ fn checkpoint(conn: &Connection) -> rusqlite::Result<bool> {
 fn write_loop(mut tx: Tx, mut queue: mpsc::Receiver<Message>, checkpointer: Option<Checkpointer>) {
     let mut batch = Vec::with_capacity(JOBS_PER_COMMIT);
     let (mut closing, mut careful) = (None, 0);
-    while closing.is_none() {
-        match queue.blocking_recv() {
-            Some(Message::Change(job)) => batch.push(job),
-            Some(Message::Close(done)) => closing = Some(done),
-            None => break,
+    let mut waiting = FairQueue::default();
+    while closing.is_none() || !waiting.is_empty() {
+        if waiting.is_empty() {
+            match queue.blocking_recv() {
+                Some(Message::Change(scope, job)) => waiting.push(scope, job),
+                Some(Message::Close(done)) => closing = Some(done),
+                None => break,
+            }
         }
-        while closing.is_none() && batch.len() < JOBS_PER_COMMIT {
+        while closing.is_none() && waiting.len() < QUEUE {
             match queue.try_recv() {
-                Ok(Message::Change(job)) => batch.push(job),
+                Ok(Message::Change(scope, job)) => waiting.push(scope, job),
                 Ok(Message::Close(done)) => closing = Some(done),
                 Err(_) => break,
             }
         }
+        batch.extend(std::iter::from_fn(|| waiting.pop()).take(JOBS_PER_COMMIT));
         let committed = commit_together(&mut tx, &mut batch, &mut careful);
         if let Err(error) = &committed {
             tracing::error!(%error, jobs = batch.len(), "a commit failed");

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 on_both_engines!(
     ways_to_show_a_key,
     without_a_key_nothing_is_told,
+    malformed_credentials_are_explained,
     anothers_customer_looks_like_none,
     partners_do_not_see_each_other,
     no_key_is_ever_logged,
@@ -83,15 +84,15 @@ fn is_unauthorized(answer: &Answer) -> bool {
         && answer.header("www-authenticate") == "Bearer realm=\"tenantry\""
         && body.as_object().unwrap().len() == 2
         && body["request_id"] == ID
-        && body["error"] == "a valid API key is required"
+        && body["error"].as_str().is_some_and(|said| said.contains("API key"))
 }
 
 fn without_a_key_nothing_is_told(engine: Engine) {
     let server = Server::shared(engine);
     let api = server.partner();
     let path = format!("/v2/customers/{}", api.create(&customer(&json!({})))["id"]);
-    let mut answers = Vec::new();
     for authorization in [None, Some("Bearer wrong")] {
+        let mut answers = Vec::new();
         for (method, path) in [
             ("GET", "/v2/customers"),
             ("GET", "/v2/customers?page=x"),
@@ -108,13 +109,56 @@ fn without_a_key_nothing_is_told(engine: Engine) {
             assert!(is_unauthorized(&answer), "{method} {path}: {} {}", answer.status, answer.text());
             answers.push(answer.body);
         }
+        answers.dedup();
+        assert_eq!(answers.len(), 1, "{answers:?}");
     }
-    answers.dedup();
-    assert_eq!(answers.len(), 1, "{answers:?}");
     for path in ["/healthz", "/readyz", "/metrics", "/openapi.json"] {
         assert_eq!(api.call("GET", path).authorization(None).send().status, 200, "{path}");
     }
     assert_eq!(api.get(&path).status, 200);
+}
+
+/// What is wrong with the form is said. Whether a key is unknown, wrong or revoked is not.
+fn malformed_credentials_are_explained(engine: Engine) {
+    let api = Server::shared(engine).partner();
+    let (user, revoked) = api.colleague("viewer");
+    assert_eq!(api.delete(&format!("/v2/users/{user}/api_key")).status, 204);
+    let (cut, wrong) = (&api.key[..api.key.len() - 1], format!("{}x", &api.key[..api.key.len() - 1]));
+    let one_text = "a valid API key is required";
+    let mut failures = Failures::default();
+    for (header, query, expected) in [
+        (None, "", "send it as \"Authorization: Bearer KEY\""),
+        (Some("Bearer"), "", "send it as \"Authorization: Bearer KEY\""),
+        (None, "?api_key=", "send it as \"Authorization: Bearer KEY\""),
+        (Some("Token KEY"), "", "another scheme"),
+        (Some("Basic KEY"), "", "another scheme"),
+        (Some("<KEY>"), "", "in brackets or quotes"),
+        (Some("Bearer <KEY>"), "", "in brackets or quotes"),
+        (None, "?api_key=%3CKEY%3E", "in brackets or quotes"),
+        (Some("Bearer KEY KEY"), "", "has a space in it"),
+        (None, "?api_key=%00", "characters that no key has"),
+        (Some("Bearer $TENANTRY_KEY"), "", "the name of a variable"),
+        (Some("Bearer tnt_00000000"), "", one_text),
+        (Some(cut), "", one_text),
+        (Some(&wrong), "", one_text),
+        (Some(&revoked.key), "", one_text),
+    ] {
+        let filled = |text: &str| text.replace("KEY", &api.key);
+        let header =
+            header.map(|header| if header.contains('$') { header.to_owned() } else { filled(header) });
+        let answer = api
+            .call("GET", &format!("/v2/me{}", filled(query)))
+            .authorization(header.as_deref())
+            .header("X-Request-Id", ID)
+            .send();
+        let said = answer.json()["error"].as_str().unwrap_or_default().to_owned();
+        let good = is_unauthorized(&answer)
+            && said.contains(expected)
+            && !said.contains(&api.key)
+            && (expected != one_text || said == one_text);
+        failures.case(&format!("{header:?} {query}"), if good { Ok(()) } else { Err(answer.text()) });
+    }
+    failures.done(15);
 }
 
 fn anothers_customer_looks_like_none(engine: Engine) {

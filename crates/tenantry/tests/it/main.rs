@@ -18,6 +18,7 @@ mod frame;
 mod hostile;
 mod idempotency;
 mod keys;
+mod limits;
 mod lists;
 mod metrics;
 mod network;

@@ -1,11 +1,11 @@
 //! Changes that share a transaction, and look-ups that share a snapshot: one beginning and end for many, one wait for the
 //! disk, and statements that go out side by side, of which each alone would wait for its own answers.
 
+use super::super::fair::FairQueue;
 use super::{LOOK_UP, Postgres, client_of, commit, lock, open, rollback};
 use crate::{Error, Scope, Tx};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
-use std::collections::VecDeque;
 use std::fmt::Write;
 use std::panic::AssertUnwindSafe;
 use std::sync::Mutex;
@@ -31,7 +31,7 @@ pub(in crate::engine) enum Kind {
 /// Jobs of a kind that nobody has begun, and who works on them.
 #[derive(Default)]
 pub(super) struct Waiting {
-    jobs: VecDeque<(Scope, Box<dyn Job>)>,
+    jobs: FairQueue<Scope, Box<dyn Job>>,
     crews: usize,
     careful: usize,
 }
@@ -39,21 +39,10 @@ pub(super) struct Waiting {
 impl Waiting {
     /// The next jobs, all of one scope: it is the transaction's.
     fn take(&mut self) -> Option<(Scope, Vec<Box<dyn Job>>)> {
-        let (scope, first) = self.jobs.pop_front()?;
-        let mut taken = vec![first];
-        if self.careful > 0 {
-            self.careful -= 1;
-            return Some((scope, taken));
-        }
-        let (mut kept, mut left) = (VecDeque::new(), std::mem::take(&mut self.jobs));
-        while taken.len() < JOBS
-            && let Some((theirs, job)) = left.pop_front()
-        {
-            if theirs == scope { taken.push(job) } else { kept.push_back((theirs, job)) }
-        }
-        kept.append(&mut left);
-        self.jobs = kept;
-        Some((scope, taken))
+        let limit = if self.careful > 0 { 1 } else { JOBS };
+        let taken = self.jobs.pop_of_scope(limit)?;
+        self.careful = self.careful.saturating_sub(1);
+        Some(taken)
     }
 }
 
@@ -141,7 +130,7 @@ impl Postgres {
     {
         let (reply, answer) = oneshot::channel();
         let job = Box::new(Pending { kind, input, job, outcome: None, reply });
-        lock(self.queue(kind)).jobs.push_back((scope, job));
+        lock(self.queue(kind)).jobs.push(scope, job);
         self.send_a_crew(kind);
         answer.await.unwrap_or_else(|_| Err(Error::defect("a job was lost").into()))
     }

@@ -53,7 +53,11 @@ fn ways_to_show_a_key(engine: Engine) {
         failures.case(name, if answer.status == expected { Ok(()) } else { Err(answer.status.to_string()) });
         if answer.status == 401 {
             assert_ne!(answer.header("www-authenticate"), "", "{name}");
-            unauthorized.push(answer.text());
+            // What is wrong with the form is said.
+            let malformed = ["none", "empty", "Bearer and nothing", "Basic", "no UTF-8 boundary in its id"];
+            if !malformed.contains(&name) && name != "empty in the query string" {
+                unauthorized.push(answer.text());
+            }
         }
         assert!(!answer.header("link").contains("api_key"), "{name}");
         assert_eq!(answer.header("cache-control"), "no-store", "{name}");
