@@ -114,7 +114,7 @@ pub async fn next_place(tx: &mut Tx, partner: PartnerId, lane: i64) -> Result<Ne
     let (head, moved, id) = known.ok_or_else(|| Error::defect("an audit chain has no head"))?;
     let id = match id {
         Some(id) => id,
-        None => tx.next_id(Kind::AuditEvent).await?,
+        None => tx.next_id(partner, Kind::AuditEvent).await?,
     };
     Ok(Next { head, moved, id })
 }

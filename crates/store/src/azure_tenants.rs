@@ -69,7 +69,7 @@ pub async fn note(tx: &mut Tx, partner: PartnerId, seen: &Sighting, now: Timesta
     let key = seen.azure_customer_id.key();
     let known = find(tx, partner, &seen.azure_customer_id).await?;
     let Some(known) = known else {
-        let id = tx.next_id(Kind::AzureTenant).await?;
+        let id = tx.next_id(partner, Kind::AzureTenant).await?;
         let sql = "INSERT INTO azure_tenants (partner_id, id, azure_customer_id, azure_customer_key, name, name_key,
                 domain, address_asked_at, created_at, updated_at, street1, street2, city, state, zipcode, country)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT DO NOTHING";
@@ -119,7 +119,7 @@ pub async fn assign(
     customer: CustomerId,
     now: Timestamp,
 ) -> Result<bool, Error> {
-    let id = tx.next_id(Kind::AzureTenant).await?;
+    let id = tx.next_id(partner, Kind::AzureTenant).await?;
     let sql = "INSERT INTO azure_tenants (partner_id, id, azure_customer_id, azure_customer_key, name, name_key, domain,
             customer_id, assigned_at, address_asked_at, created_at, updated_at)
         VALUES ($1, $2, $3, $4, '', '', '', $5, $6, 0, $6, $6)

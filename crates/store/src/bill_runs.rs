@@ -118,7 +118,7 @@ pub async fn insert(
     by_command: bool,
     now: Timestamp,
 ) -> Result<i64, Error> {
-    let id = tx.next_id(Kind::BillRun).await?;
+    let id = tx.next_id(partner, Kind::BillRun).await?;
     let sql = "INSERT INTO bill_runs (partner_id, id, billing_period, state, request, by_command, released,
             cancelling, attempt, leased_until, created_at, updated_at)
         VALUES ($1, $2, $3, 'queued', $4, $5, '[]', FALSE, 0, 0, $6, $6) ON CONFLICT DO NOTHING";

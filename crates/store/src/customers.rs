@@ -111,7 +111,7 @@ pub async fn insert(
     row.extend(settable(details, &keys));
     row.push(directory_address.into());
     let azure = details.azure_customer_id.as_ref();
-    let inserted = tx.insert(Kind::Customer, sql, &row).await?.map(CustomerId);
+    let inserted = tx.insert(partner, Kind::Customer, sql, &row).await?.map(CustomerId);
     let added = match (inserted, azure) {
         (Some(id), Some(azure)) => azure_tenants::assign(tx, partner, azure, id, now).await?.then_some(id),
         _ => inserted,

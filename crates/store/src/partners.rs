@@ -1,6 +1,5 @@
 //! Partners: the root tenants.
 
-use crate::engine::Kind;
 use crate::engine::value::{Row, args};
 use crate::{Error, Tx};
 use domain::{CustomerName, PartnerId};
@@ -22,11 +21,14 @@ pub struct Partner {
 /// # Errors
 /// [`Error`] of the store.
 pub async fn insert(tx: &mut Tx, name: &CustomerName, now: Timestamp) -> Result<Option<Partner>, Error> {
-    let id = tx.next_id(Kind::Partner).await?;
+    let id = tx.next_partner_id().await?;
     let sql = "INSERT INTO partners (id, name, name_key, suspended, created_at) VALUES ($1, $2, $3, $4, $5)
                ON CONFLICT DO NOTHING";
-    let added = tx.execute(sql, args![id, name.as_str(), &name.key(), false, now.as_second()]).await?;
-    Ok((added == 1).then(|| Partner { id: PartnerId(id), name: name.as_str().to_owned(), suspended: false }))
+    if tx.execute(sql, args![id.0, name.as_str(), &name.key(), false, now.as_second()]).await? == 0 {
+        return Ok(None);
+    }
+    tx.start_ids(id).await?;
+    Ok(Some(Partner { id, name: name.as_str().to_owned(), suspended: false }))
 }
 
 /// Is there any partner yet?

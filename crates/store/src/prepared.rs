@@ -8,7 +8,7 @@ use std::path::Path;
 /// What the source writes in braces: on SQLite, and on PostgreSQL. A name in capitals is the file's own constant.
 const IN_BRACES: [(&str, &str, &str); 5] = [
     ("{used}", "IS NOT NULL", "IS NULL"),
-    ("{id}", "NULL", "nextval('customers_id')"),
+    ("{id}", "NULL", "nextval(('customers_id_' || $1::bigint)::regclass)"),
     ("{hold}", "$1 IS NOT NULL", "pg_try_advisory_xact_lock(hashtextextended($1, 0))"),
     ("{for_update}", "", " FOR UPDATE"),
     ("{times}", "(SELECT $3)", "generate_series(1::bigint, $3)"),

@@ -39,7 +39,7 @@ pub async fn insert(
     rule: &str,
     now: Timestamp,
 ) -> Result<PriceRuleRow, Error> {
-    let id = tx.next_id(Kind::PriceRule).await?;
+    let id = tx.next_id(partner, Kind::PriceRule).await?;
     let sql = "SELECT MAX(position) FROM price_rules WHERE partner_id = $1";
     let last = tx.first(sql, args![partner.0], |row| row.next::<Option<i64>>()).await?.flatten();
     let position = position.unwrap_or(last.unwrap_or(0).saturating_add(STEP));

@@ -116,7 +116,7 @@ pub async fn put(
     generated_at: Timestamp,
     now: Timestamp,
 ) -> Result<bool, Error> {
-    let id = tx.next_id(Kind::Statement).await?;
+    let id = tx.next_id(partner, Kind::Statement).await?;
     let sql = format!(
         "INSERT INTO statements (partner_id, {BILL}, {OTHERS})
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'Estimated', $12, $13, $14)

@@ -50,7 +50,7 @@ pub async fn insert(
     key: &StoredKey,
     now: Timestamp,
 ) -> Result<Option<User>, Error> {
-    let id = tx.next_id(Kind::User).await?;
+    let id = tx.next_id(partner, Kind::User).await?;
     let sql =
         "INSERT INTO users (partner_id, id, customer_id, email, email_key, name, role, key_id, key_hash,
                                   key_expires_at, created_at, updated_at)

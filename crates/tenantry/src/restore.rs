@@ -7,7 +7,7 @@ use clap::Args;
 use std::path::PathBuf;
 
 /// Put everything that a backup holds into a new, empty database of either engine. Run again, it goes on where it was
-/// interrupted.
+/// interrupted. Ids go on behind a gap, so that none that was given after the backup was made is given again.
 #[derive(Args)]
 pub(crate) struct RestoreArgs {
     /// A file that `tenantry backup` made.
@@ -24,9 +24,13 @@ pub(crate) async fn run(args: RestoreArgs) -> anyhow::Result<()> {
         .context("the backup was not restored")?;
     bar.end();
     println!(
-        "{} rows of {} tables, verified\nThe server needs the secret key file that the backed-up one had.",
+        "{} rows of {} tables, verified\nThe server needs the secret key file that the backed-up one had.\n\
+         What was changed after the backup was made is lost. Ids go on {} behind the last in the backup, so that none \
+         that was given since then is given again: an id that other systems know and this server does not is one of \
+         something lost.",
         tally.rows(),
         tally.tables.len(),
+        store::transfer::GAP_AFTER_RESTORE,
     );
     Ok(())
 }

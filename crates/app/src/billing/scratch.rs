@@ -19,7 +19,8 @@ impl Scratch {
     pub(super) fn of_run(folder: &Path, run: &BillRun) -> Result<Self, Error> {
         Scratch::sweep(folder);
         let make = || {
-            let path = std::path::absolute(folder)?.join(format!("run-{}-{}", run.id, run.attempt));
+            let path =
+                std::path::absolute(folder)?.join(format!("run-{}-{}-{}", run.partner, run.id, run.attempt));
             std::fs::create_dir_all(&path)?;
             let lock = File::create(path.join(LOCK))?;
             // Where a disk knows no locks, nothing is swept either.

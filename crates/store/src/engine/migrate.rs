@@ -18,6 +18,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0008_billing_remembers", include_str!("../../../../migrations/0008_billing_remembers.sql")),
     ("0009_corrections_taken", include_str!("../../../../migrations/0009_corrections_taken.sql")),
     ("0010_audit_filters", include_str!("../../../../migrations/0010_audit_filters.sql")),
+    ("0011_ids_of_partners", include_str!("../../../../migrations/0011_ids_of_partners.sql")),
 ];
 
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -26,6 +27,9 @@ const LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
 
 /// A table of this name is there while a database is being filled by `tenantry copy` or `tenantry restore`.
 pub(crate) const UNFINISHED: &str = "unfinished_copy";
+
+/// Keeps other servers from changing the schema at the same time.
+const ALONE: &str = "SELECT pg_advisory_xact_lock(7263915001)";
 
 /// Run the wall on PostgreSQL after every migration: it covers every table that has a partner, whoever adds it.
 const WALL: &str = include_str!("wall.sql");
@@ -44,9 +48,16 @@ pub(super) fn sqlite(tx: &mut Tx, purpose: Purpose) -> Result<(), Error> {
 /// In a transaction that the caller opened and will commit.
 pub(super) async fn postgres(tx: &mut Tx, purpose: Purpose) -> Result<(), Error> {
     // Several servers may start at once: one migrates, the others wait here and find it done.
-    batch(tx, "SELECT pg_advisory_xact_lock(7263915001)").await?;
+    batch(tx, ALONE).await?;
     bring_up(tx, purpose).await?;
     batch(tx, WALL).await
+}
+
+/// Have ids for partners that lack some, of up to a hundred; whether there may be more. In a transaction of its own, for each
+/// sequence that it creates is a lock, and PostgreSQL has room for some thousands.
+pub(super) async fn start_missing_ids(tx: &mut Tx) -> Result<bool, Error> {
+    batch(tx, ALONE).await?;
+    tx.start_missing_ids().await
 }
 
 async fn bring_up(tx: &mut Tx, purpose: Purpose) -> Result<(), Error> {

@@ -1,6 +1,7 @@
 //! Two engines behind one interface: a database to read from and write to, and a transaction to run statements in.
 
 mod fair;
+pub(crate) mod ids;
 mod lists;
 pub(crate) mod migrate;
 pub(crate) mod postgres;
@@ -8,6 +9,8 @@ pub(crate) mod sqlite;
 #[cfg(test)]
 pub(crate) mod tests;
 pub(crate) mod value;
+
+pub(crate) use ids::Kind;
 
 use crate::audit::{Head, Sign};
 use crate::{Error, audit, customers};
@@ -105,8 +108,8 @@ pub(crate) struct Notes {
     pub(crate) blocks: BTreeMap<(PartnerId, i64), i64>,
     /// Whether a run of bills has ended. As it was when first asked: one that ends beside this job comes after it.
     pub(crate) billed: BTreeMap<PartnerId, bool>,
-    /// The last id of a kind, and whether it was given here. On SQLite, where there is one writer.
-    ids: BTreeMap<&'static str, (i64, bool)>,
+    /// The last id by partner and kind, and whether it was given here. On SQLite, where there is one writer.
+    pub(crate) ids: BTreeMap<(i64, &'static str), (i64, bool)>,
 }
 
 /// The end of a chain of audit events.
@@ -306,7 +309,7 @@ impl Tx {
     pub(crate) async fn settle(&mut self) -> Result<(), Error> {
         audit::settle(self).await?;
         customers::settle(self).await?;
-        self.settle_ids().await
+        self.flush_ids().await
     }
 
     /// The same transaction for another job.
@@ -444,111 +447,6 @@ impl Tx {
         match &self.conn {
             Conn::Sqlite(_) => "", // there is one writer
             Conn::Postgres(_) => " FOR UPDATE",
-        }
-    }
-
-    /// The next id of a kind: rising, and never given twice, even if this transaction fails on PostgreSQL.
-    pub(crate) async fn next_id(&mut self, kind: Kind) -> Result<i64, Error> {
-        let name = kind.name();
-        if let Conn::Postgres(_) = self.conn {
-            let sql = format!("SELECT {}", self.next_id_in(kind));
-            let id = self.first(&sql, &[], |row| row.next::<i64>()).await?;
-            return id.ok_or_else(|| Error::defect("a sequence is missing"));
-        }
-        if !self.notes().ids.contains_key(name) {
-            let sql = "SELECT value FROM sequences WHERE name = $1";
-            let last = self.first(sql, value::args![name], |row| row.next::<i64>()).await?;
-            let last = last.ok_or_else(|| Error::defect("a sequence is missing"))?;
-            self.notes().ids.insert(name, (last, false));
-        }
-        let mut notes = self.notes();
-        let (last, given) = notes.ids.entry(name).or_default();
-        (*last, *given) = (*last + 1, true);
-        Ok(*last)
-    }
-
-    /// An expression that draws the next id of a kind in a statement; `NULL` on SQLite, where [`Tx::next_id`] costs none.
-    pub(crate) fn next_id_in(&self, kind: Kind) -> String {
-        match &self.conn {
-            Conn::Sqlite(_) => "NULL".to_owned(),
-            Conn::Postgres(_) => format!("nextval('{}_id')", kind.name()),
-        }
-    }
-
-    /// Write down which ids were given.
-    async fn settle_ids(&mut self) -> Result<(), Error> {
-        let mut given = Vec::new();
-        for (name, (last, is_new)) in &mut self.notes().ids {
-            if std::mem::take(is_new) {
-                given.push((*name, *last));
-            }
-        }
-        for (name, last) in given {
-            self.later("UPDATE sequences SET value = $2 WHERE name = $1", value::args![name, last]).await?;
-        }
-        Ok(())
-    }
-
-    /// Run an `INSERT` whose last value, `$N` behind those of `args`, is the next id of a kind; the id, or `None` where a
-    /// conflict kept the row out.
-    pub(crate) async fn insert(
-        &mut self,
-        kind: Kind,
-        sql: &str,
-        args: &[Arg<'_>],
-    ) -> Result<Option<i64>, Error> {
-        if let Conn::Postgres(_) = self.conn {
-            let draw = self.next_id_in(kind);
-            let sql = format!("{} RETURNING id", sql.replace(&format!("${}", args.len() + 1), &draw));
-            return self.first(&sql, args, |row| row.next()).await;
-        }
-        // Not RETURNING: SQLite would make a table for the answer.
-        let id = self.next_id(kind).await?;
-        let args: Vec<Arg<'_>> = args.iter().copied().chain([id.into()]).collect();
-        Ok((self.execute(sql, &args).await? == 1).then_some(id))
-    }
-
-    /// Let ids of customers go on from `next`. For the sandbox, where a documented example is replayed.
-    ///
-    /// # Errors
-    /// [`Error`] of the store.
-    pub async fn continue_customer_ids(&mut self, next: i64) -> Result<(), Error> {
-        if let Conn::Postgres(_) = self.conn {
-            return self
-                .execute("SELECT setval('customers_id', $1, false)", value::args![next])
-                .await
-                .map(drop);
-        }
-        self.notes().ids.insert(Kind::Customer.name(), (next - 1, true));
-        Ok(())
-    }
-}
-
-/// What has ids.
-#[derive(Clone, Copy)]
-pub(crate) enum Kind {
-    Partner,
-    User,
-    Customer,
-    AzureTenant,
-    AuditEvent,
-    PriceRule,
-    BillRun,
-    Statement,
-}
-
-impl Kind {
-    /// Its row in `sequences` on SQLite, its sequence on PostgreSQL without `_id`.
-    fn name(self) -> &'static str {
-        match self {
-            Kind::Partner => "partners",
-            Kind::User => "users",
-            Kind::Customer => "customers",
-            Kind::AzureTenant => "azure_tenants",
-            Kind::AuditEvent => "audit_events",
-            Kind::PriceRule => "price_rules",
-            Kind::BillRun => "bill_runs",
-            Kind::Statement => "statements",
         }
     }
 }

@@ -242,6 +242,12 @@ impl Postgres {
         let mut tx = db.begin_as_owner("BEGIN").await?;
         migrate::postgres(&mut tx, purpose).await?;
         commit(tx).await?;
+        let mut ids_are_missing = purpose == Purpose::Serve;
+        while ids_are_missing {
+            let mut tx = db.begin_as_owner("BEGIN").await?;
+            ids_are_missing = migrate::start_missing_ids(&mut tx).await?;
+            commit(tx).await?;
+        }
         // This connection was made before there was a role to step down to.
         db.main.pool.retain(|_, _| false);
         Ok(db)

@@ -6,7 +6,7 @@
 
 use super::plan::Plan;
 use super::tally::{TableTally, Tally};
-use super::{Filled, Progress, fill, pour};
+use super::{Filled, For, Progress, fill, pour};
 use crate::engine::sqlite::{self, Access, BACKUP};
 use crate::engine::value::args;
 use crate::engine::{Conn, Purpose, Tx};
@@ -50,7 +50,8 @@ pub async fn backup(
     Ok(poured)
 }
 
-/// Put everything that a backup holds into a new, empty database of either engine. An interrupted restore goes on where
+/// Put everything that a backup holds into a new, empty database of either engine. Ids go on [`super::GAP_AFTER_RESTORE`] behind
+/// the last in the backup: what was created after it was made is lost, and its ids are not given again. An interrupted restore goes on where
 /// it was when it is run again; until its end the database refuses to serve.
 ///
 /// # Errors
@@ -65,7 +66,7 @@ pub async fn restore(
     let mut progress = Progress::new(told);
     let (mut source, plan, manifest) = open_backup(file, &mut progress).await?;
     let origin = format!("the backup with checksum {:08x}", checksum(file)?);
-    match fill(&mut source, &plan, &origin, to, options, &mut progress).await? {
+    match fill(&mut source, &plan, &origin, to, options, For::Restore, &mut progress).await? {
         Filled::Now(tally) if tally == manifest => Ok(tally),
         Filled::Now(_) => Err(Error::Defect("the backup changed while it was read".into())),
         Filled::Before => Err(Error::Unfit(

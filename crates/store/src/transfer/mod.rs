@@ -4,10 +4,12 @@
 //! both sums and compare. Which tables and columns there are is told by the migrations.
 
 mod backup;
+mod last_ids;
 mod plan;
 mod tally;
 
 pub use backup::{backup, restore};
+pub use last_ids::{GAP_AFTER_RESTORE, LastIds};
 pub use tally::{TableTally, Tally};
 
 use crate::engine::value::args;
@@ -83,7 +85,7 @@ pub async fn copy(
     let mut progress = Progress::new(told);
     let mut source = Tx::snapshot(from).await?;
     let plan = Plan::of(&mut source, "the source").await?;
-    match fill(&mut source, &plan, &origin, to, options, &mut progress).await? {
+    match fill(&mut source, &plan, &origin, to, options, For::Copy, &mut progress).await? {
         Filled::Now(tally) => Ok(tally),
         Filled::Before => {
             let there = Tally::of(&mut Tx::snapshot(to).await?, &plan, &mut progress).await?;
@@ -100,6 +102,15 @@ pub async fn copy(
     }
 }
 
+/// What a database is filled for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum For {
+    /// To take the source's place: the next id is the source's next.
+    Copy,
+    /// To go on from an earlier state, after which the source may have given ids that the backup does not know.
+    Restore,
+}
+
 enum Filled {
     /// With this.
     Now(Tally),
@@ -114,10 +125,11 @@ async fn fill(
     origin: &str,
     to: &str,
     options: Options,
+    purpose: For,
     progress: &mut Progress<'_>,
 ) -> Result<Filled, Error> {
     let target = Db::open_for(to, options, Purpose::Fill(plan.version)).await?;
-    let filled = fill_open(source, plan, origin, to, &target, progress).await;
+    let filled = fill_open(source, plan, origin, to, &target, purpose, progress).await;
     target.close().await;
     filled
 }
@@ -128,6 +140,7 @@ async fn fill_open(
     origin: &str,
     to: &str,
     target: &Db,
+    purpose: For,
     progress: &mut Progress<'_>,
 ) -> Result<Filled, Error> {
     let mut there = plan.count(&mut Tx::snapshot(to).await?).await?;
@@ -141,6 +154,10 @@ async fn fill_open(
                 let arrived = Tally::of(&mut Tx::snapshot(to).await?, plan, progress).await?;
                 if arrived == poured {
                     plan::analyze(target, &poured).await?;
+                    if purpose == For::Restore {
+                        let behind = last_ids::behind_gap(source, &poured.last_ids, plan.counted).await?;
+                        last_ids::write(target, plan.counted, &behind).await?;
+                    }
                     return unmark(target).await.map(|()| Filled::Now(poured));
                 }
                 poured.differences(&arrived)
@@ -234,11 +251,9 @@ async fn pour(
         tables.push(sum.tally(&table.name));
     }
     // On PostgreSQL sequences are in no snapshot, but only rise: read after the rows, they are above all ids of these.
-    let sequences = plan.read_sequences(source).await?;
-    let last = sequences.clone();
-    let written = target.write(Scope::System, last, |last, tx| Box::pin(plan::write_sequences(tx, last)));
-    written.await?;
-    Ok(Tally { tables, sequences })
+    let last_ids = plan.read_last_ids(source).await?;
+    last_ids::write(target, plan.counted, &last_ids).await?;
+    Ok(Tally { tables, last_ids })
 }
 
 /// What the plan of the newest schema has, for a test that compares it with the engines' own catalogues.
@@ -247,7 +262,6 @@ pub(crate) struct Contents {
     plan: Plan,
     /// `table.column`, sorted.
     pub(crate) columns: Vec<String>,
-    pub(crate) sequences: Vec<String>,
 }
 
 #[cfg(test)]
@@ -256,7 +270,7 @@ impl Contents {
         let plan = Plan::at(crate::engine::migrate::NEWEST).await?;
         let mut columns: Vec<String> = plan.tables.iter().flat_map(|table| table.column_names()).collect();
         columns.sort();
-        Ok(Contents { columns, sequences: plan.sequences.clone(), plan })
+        Ok(Contents { columns, plan })
     }
 
     pub(crate) async fn rows(&self, tx: &mut Tx) -> Result<u64, Error> {

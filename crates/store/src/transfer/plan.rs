@@ -1,5 +1,6 @@
 //! What a database of a schema version consists of, told by the migrations themselves, so that no list has to be kept.
 
+use super::last_ids::Counted;
 use super::tally::{Tally, Value};
 use crate::engine::migrate::{self, blueprint};
 use crate::engine::value::{Arg, Row, args};
@@ -13,15 +14,15 @@ const PAGE: usize = 1000;
 const LARGE: u64 = 1000;
 /// SQLite allows 32,766 values in a statement.
 const VALUES: usize = 16_000;
-/// Tables that are no data: the engine makes the first, and the second is what PostgreSQL has sequences for.
-const NOT_DATA: [&str; 2] = ["schema_migrations", "sequences"];
+/// Tables that are no data: the engine makes the first, and the others are what PostgreSQL has sequences for.
+const NOT_DATA: [&str; 3] = ["schema_migrations", "sequences", "id_sequences"];
 
 pub(super) struct Plan {
     pub(super) version: usize,
     /// A table comes after those that it refers to.
     pub(super) tables: Vec<Arc<Table>>,
-    /// Kinds of ids to come: rows of `sequences` on SQLite, sequences called `…_id` on PostgreSQL.
-    pub(super) sequences: Vec<String>,
+    /// Who counts ids.
+    pub(super) counted: Counted,
 }
 
 pub(super) struct Table {
@@ -62,12 +63,14 @@ impl Plan {
             tables.extend(ready.into_iter().map(|(table, _)| Arc::new(table)));
             waiting = rest;
         }
-        let sequences = if schema.has_table("sequences").await? {
-            schema.all("SELECT name FROM sequences ORDER BY name", args![], |row| row.next()).await?
+        let counted = if schema.has_table("id_sequences").await? {
+            Counted::ByPartner
+        } else if schema.has_table("sequences").await? {
+            Counted::ByServer
         } else {
-            Vec::new()
+            Counted::Never
         };
-        Ok(Plan { version, tables, sequences })
+        Ok(Plan { version, tables, counted })
     }
 
     /// The plan of a database that is there.
@@ -88,22 +91,6 @@ impl Plan {
         }
         Ok(total)
     }
-
-    /// The last id given of each kind.
-    pub(super) async fn read_sequences(&self, tx: &mut Tx) -> Result<Vec<(String, i64)>, Error> {
-        let mut last = Vec::new();
-        for name in &self.sequences {
-            let sql = match &tx.conn {
-                Conn::Sqlite(_) => format!("SELECT value FROM sequences WHERE name = '{name}'"),
-                Conn::Postgres(_) => format!(
-                    "SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM \"{name}_id\""
-                ),
-            };
-            let value = tx.first(&sql, args![], |row| row.next()).await?;
-            last.push((name.clone(), value.ok_or_else(|| Error::defect("a sequence is missing"))?));
-        }
-        Ok(last)
-    }
 }
 
 /// Have PostgreSQL look at large tables now rather than a minute later: until then it reads all of them for a page of a
@@ -121,23 +108,6 @@ pub(super) async fn analyze(target: &Db, written: &Tally) -> Result<(), Error> {
             })
         })
         .await
-}
-
-/// Let ids go on from where they were.
-pub(super) async fn write_sequences(tx: &mut Tx, last: &[(String, i64)]) -> Result<(), Error> {
-    for (name, value) in last {
-        match &tx.conn {
-            Conn::Sqlite(_) => {
-                let sql = "UPDATE sequences SET value = $2 WHERE name = $1";
-                tx.execute(sql, args![name, *value]).await?;
-            }
-            Conn::Postgres(_) => {
-                let sql = format!("SELECT setval('\"{name}_id\"', $1, false)");
-                tx.execute(&sql, args![*value + 1]).await?;
-            }
-        }
-    }
-    Ok(())
 }
 
 impl Table {

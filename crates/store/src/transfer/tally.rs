@@ -1,9 +1,11 @@
 //! What is compared to know that two databases hold the same: rows and a checksum for each table, and the ids to come.
 
+use super::last_ids::LastIds;
 use super::plan::Plan;
 use super::{Progress, Step};
 use crate::{Error, Tx};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 
 /// A value, the same whichever engine it was read from.
 #[derive(Clone)]
@@ -29,8 +31,8 @@ pub struct TableTally {
 pub struct Tally {
     /// Every table, by name.
     pub tables: Vec<TableTally>,
-    /// The last id given, of everything that has ids.
-    pub sequences: Vec<(String, i64)>,
+    /// The last ids that were given.
+    pub last_ids: LastIds,
 }
 
 impl Tally {
@@ -43,8 +45,13 @@ impl Tally {
     pub(super) fn differences(&self, other: &Tally) -> String {
         let tables = self.tables.iter().zip(&other.tables).filter(|(a, b)| a != b);
         let tables = tables.map(|(a, b)| format!("table {} ({} and {} rows)", a.table, a.rows, b.rows));
-        let ids = self.sequences.iter().zip(&other.sequences).filter(|(a, b)| a != b);
-        let ids = ids.map(|(a, b)| format!("ids of {} ({} and {})", a.0, a.1, b.1));
+        let last_ids = |of| (self.last_ids.get(of).unwrap_or(&0), other.last_ids.get(of).unwrap_or(&0));
+        let counted: BTreeSet<&(i64, String)> = self.last_ids.keys().chain(other.last_ids.keys()).collect();
+        let ids = counted.into_iter().map(|of| (of, last_ids(of))).filter(|(_, (a, b))| a != b);
+        let ids = ids.map(|((partner, kind), (a, b))| match partner {
+            0 => format!("ids of {kind} ({a} and {b})"),
+            _ => format!("ids of {kind} of partner {partner} ({a} and {b})"),
+        });
         tables.chain(ids).collect::<Vec<_>>().join(", ")
     }
 
@@ -65,7 +72,7 @@ impl Tally {
             }
             tables.push(sum.tally(&table.name));
         }
-        Ok(Tally { tables, sequences: plan.read_sequences(tx).await? })
+        Ok(Tally { tables, last_ids: plan.read_last_ids(tx).await? })
     }
 }
 

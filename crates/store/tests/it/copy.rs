@@ -50,7 +50,8 @@ async fn everything_arrives_the_ids_to_come_too() {
     for (from, to) in pairs(&folder).await {
         let tally = copied(&from, &to).await.unwrap();
         assert_eq!(tally.rows(), u64::from(2 + 4 * ROWS), "{from} -> {to}");
-        assert!(tally.sequences.contains(&("customers".into(), i64::from(2 * ROWS + 7))), "{tally:?}");
+        let of = |partner: i64| tally.last_ids[&(partner, "customers".to_owned())];
+        assert_eq!((of(1), of(2)), (i64::from(2 * ROWS + 7), i64::from(2 * ROWS + 8)));
         for (query, expected) in [
             ("SELECT name FROM partners WHERE id = 2", "Ünïcode 株式会社 🦀"),
             ("SELECT city FROM customers WHERE id = 3", "Zürich \\ \" ' 3"),
@@ -62,11 +63,11 @@ async fn everything_arrives_the_ids_to_come_too() {
         }
         // The next customer gets the next id, in the copy as in the old one.
         let next = if to.starts_with("sqlite:") {
-            "SELECT value + 1 FROM sequences WHERE name = 'customers'"
+            "SELECT last_id + 1 FROM id_sequences WHERE partner_id = 2 AND kind = 'customers'"
         } else {
-            "SELECT nextval('customers_id')"
+            "SELECT nextval('customers_id_2')"
         };
-        assert_eq!(value(&to, next).await, (2 * ROWS + 8).to_string());
+        assert_eq!(value(&to, next).await, (2 * ROWS + 9).to_string());
         make(&to).await; // it opens
         sums.push(tally);
     }
@@ -144,16 +145,16 @@ async fn one_changed_value_in_a_finished_copy_is_found_and_named() {
         ("UPDATE customers SET billing_enabled = NOT billing_enabled WHERE id = 77", "table customers"),
         ("UPDATE customer_tags SET value = 'x' WHERE customer_id = 3400", "table customer_tags"),
         ("DELETE FROM customer_tags WHERE customer_id = 3400", "table customer_tags (3400 and 3399 rows)"),
-        ("", "ids of customers (3407 and 3408)"),
+        ("", "ids of customers of partner 2 (3408 and 3409)"),
     ];
     let folder = Folder::new();
     for (from, to) in pairs(&folder).await {
         copied(&from, &to).await.unwrap();
         for (change, named) in CHANGES {
             let ids = if to.starts_with("sqlite:") {
-                "UPDATE sequences SET value = value + 1 WHERE name = 'customers'"
+                "UPDATE id_sequences SET last_id = last_id + 1 WHERE partner_id = 2 AND kind = 'customers'"
             } else {
-                "SELECT nextval('customers_id')"
+                "SELECT nextval('customers_id_2')"
             };
             sql(&to, if change.is_empty() { ids } else { change }).await;
             let refused = copied(&from, &to).await.unwrap_err().to_string();

@@ -92,10 +92,25 @@ pub(crate) async fn seed(url: &str, customers: u32) {
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {}) ",
         customers * 2
     );
-    let ids = if url.starts_with("sqlite:") {
-        format!("UPDATE sequences SET value = {} WHERE name = 'customers'", customers * 2 + 7)
+    let (last, is_sqlite) = (customers * 2 + 7, url.starts_with("sqlite:"));
+    let shared = if is_sqlite {
+        "SELECT COUNT(*) FROM sqlite_schema WHERE name = 'sequences'"
     } else {
-        format!("SELECT setval('customers_id', {})", customers * 2 + 7)
+        "SELECT COUNT(*) FROM pg_sequences WHERE sequencename = 'customers_id'"
+    };
+    let ids = match (value(url, shared).await.as_str(), is_sqlite) {
+        ("1", true) => format!("UPDATE sequences SET value = {last} WHERE name = 'customers'"),
+        ("1", false) => format!("SELECT setval('customers_id', {last})"),
+        (_, true) => format!(
+            "INSERT INTO id_sequences (partner_id, kind, last_id)
+             VALUES (1, 'customers', {last}), (2, 'customers', {})",
+            last + 1
+        ),
+        (_, false) => format!(
+            "CREATE SEQUENCE customers_id_1; CREATE SEQUENCE customers_id_2;
+             SELECT setval('customers_id_1', {last}), setval('customers_id_2', {})",
+            last + 1
+        ),
     };
     sql(
         url,

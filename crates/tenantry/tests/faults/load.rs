@@ -283,9 +283,9 @@ pub(crate) fn torn(database: &Database) -> Vec<String> {
     let (next, largest) = if database.url.starts_with("sqlite:") {
         let intact = database.query("PRAGMA integrity_check");
         torn.extend(intact.concat().into_iter().filter(|said| said != "ok"));
-        ("SELECT value FROM sequences WHERE name = 'customers'", "SELECT MAX(id) FROM customers")
+        ("SELECT last_id FROM id_sequences WHERE kind = 'customers'", "SELECT MAX(id) FROM customers")
     } else {
-        ("SELECT last_value FROM customers_id", "SELECT COALESCE(MAX(id), 0) FROM customers")
+        ("SELECT last_value FROM customers_id_1", "SELECT COALESCE(MAX(id), 0) FROM customers")
     };
     let numbers = [next, largest].map(|sql| database.value(sql).parse().unwrap_or(0_i64));
     if numbers[0] < numbers[1] {
@@ -326,9 +326,9 @@ impl Load {
 
         let of = |rank: usize| *self.answered.keys().nth(rank).unwrap();
         let ids = if database.url.starts_with("sqlite:") {
-            "UPDATE sequences SET value = 1 WHERE name = 'customers'"
+            "UPDATE id_sequences SET last_id = 1 WHERE kind = 'customers'"
         } else {
-            "SELECT setval('customers_id', 1)"
+            "SELECT setval('customers_id_1', 1)"
         };
         let name = self.answered[&of(2)]["name"].as_str().unwrap();
         for (number, (sql, expected)) in [

@@ -309,7 +309,7 @@ fn tampering_is_found(engine: Engine) {
     let last = format!("{mine} AND seq = (SELECT MAX(seq) FROM kept_events WHERE {mine})");
     #[rustfmt::skip]
     let cases = [
-        ("somebody else did it",  format!("UPDATE audit_events SET user_id = 1 WHERE {last}")),
+        ("somebody else did it",  format!("UPDATE audit_events SET user_id = 7 WHERE {last}")),
         ("another time",          format!("UPDATE audit_events SET at = at + 1 WHERE {last}")),
         ("another text",          format!("UPDATE audit_events SET after = REPLACE(after, 'Acme', 'Akme'), origin = '10.0.0.1' WHERE {last}")),
         ("a blank for a null",    format!("UPDATE audit_events SET reason = '' WHERE {last}")),

@@ -223,7 +223,7 @@ fn partners_do_not_see_each_other(engine: Engine) {
         assert_eq!((mine.header("x-total"), theirs.header("x-total")), (ones, others), "{query}");
         let ids = |answer: &Answer| {
             let list = answer.json()["customers"].as_array().unwrap().clone();
-            list.into_iter().map(|customer| customer["id"].as_i64().unwrap()).collect::<Vec<_>>()
+            list.into_iter().map(|customer| customer["generated_external_id"].to_string()).collect::<Vec<_>>()
         };
         let (mine, theirs) = (ids(&mine), ids(&theirs));
         assert_eq!(

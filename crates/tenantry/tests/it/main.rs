@@ -17,6 +17,7 @@ mod directory;
 mod frame;
 mod hostile;
 mod idempotency;
+mod ids;
 mod keys;
 mod limits;
 mod lists;

@@ -146,6 +146,11 @@ fn a_user_is_found_in_its_tenant_alone(engine: Engine) {
         let change = json!({"name": name, "classification": "managed_with_access"});
         api.create(&customer(&change))["id"].as_i64().unwrap()
     };
+    // Each partner counts its ids by itself: the other's shall not be one's own.
+    for number in 0..5 {
+        customer_of(&other, &format!("Other {number}"));
+        other.colleague("viewer");
+    }
     let (mine, second, theirs) =
         (customer_of(&admin, "A"), customer_of(&admin, "B"), customer_of(&other, "A"));
     let users =

@@ -1,0 +1,23 @@
+-- Each partner counts its ids by itself, so that two creates do not tell how many others made. What is there keeps its ids,
+-- and each partner goes on behind the last id that any partner was given: an id of something deleted is not given again.
+--sqlite CREATE TABLE id_sequences (
+--sqlite     -- 0 for what belongs to no partner
+--sqlite     partner_id BIGINT NOT NULL,
+--sqlite     kind       TEXT NOT NULL,
+--sqlite     last_id    BIGINT NOT NULL,
+--sqlite     PRIMARY KEY (partner_id, kind)
+--sqlite );
+--sqlite INSERT INTO id_sequences (partner_id, kind, last_id)
+--sqlite     SELECT p.id, s.name, s.value FROM partners p, sequences s WHERE s.name <> 'partners' AND s.value > 0
+--sqlite     UNION ALL SELECT 0, name, value FROM sequences WHERE name = 'partners' AND value > 0;
+--sqlite DROP TABLE sequences;
+
+-- On PostgreSQL every partner gets sequences of its own (customers_id_17), a hundred partners in a transaction, which a
+-- migration cannot do. These say where they begin, and go when all partners have theirs.
+--postgres ALTER SEQUENCE users_id RENAME TO users_id_before;
+--postgres ALTER SEQUENCE customers_id RENAME TO customers_id_before;
+--postgres ALTER SEQUENCE azure_tenants_id RENAME TO azure_tenants_id_before;
+--postgres ALTER SEQUENCE audit_events_id RENAME TO audit_events_id_before;
+--postgres ALTER SEQUENCE price_rules_id RENAME TO price_rules_id_before;
+--postgres ALTER SEQUENCE bill_runs_id RENAME TO bill_runs_id_before;
+--postgres ALTER SEQUENCE statements_id RENAME TO statements_id_before;
