@@ -11,11 +11,14 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 use store::Tx;
 use store::idempotency::{self, Found, Stored};
 
 /// How long a first answer is kept.
 const KEPT: SignedDuration = SignedDuration::from_hours(24);
+/// As many transactions forget answers before other work is looked at.
+const MAX_STEPS: usize = 500;
 
 /// What makes a request repeatable (`Idempotency-Key`).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -150,16 +153,18 @@ struct Making<I> {
     random: Arc<Random>,
     call: Call,
     now: Timestamp,
+    /// Answers that were given later are given again.
+    since: Timestamp,
     input: I,
     job: Job<I, Created>,
 }
 
 impl<I> Making<I> {
     async fn run(&self, tx: &mut Tx) -> Result<Created, Error> {
-        let Making { secrets, random, call, now, .. } = self;
+        let Making { secrets, random, call, now, since, .. } = self;
         let partner = call.partner();
         if let Some(repeatable) = &call.idempotency {
-            match idempotency::enter(tx, partner, &repeatable.key, since(*now)).await? {
+            match idempotency::enter(tx, partner, &repeatable.key, *since).await? {
                 Found::Answered(stored) => return replay(tx, secrets, partner, repeatable, &stored).await,
                 Found::Running => return Err(Error::StillRunning),
                 Found::Nothing => {}
@@ -168,7 +173,7 @@ impl<I> Making<I> {
         let done = match ((self.job)(&self.input, tx).await, &call.idempotency) {
             (Ok(done), _) => done,
             (Err(refused @ Error::Invalid(_)), Some(Idempotency { key, .. })) => {
-                idempotency::reconsider(tx, partner, key, since(*now)).await?;
+                idempotency::reconsider(tx, partner, key, *since).await?;
                 return Err(refused);
             }
             (Err(error), _) => return Err(error),
@@ -253,13 +258,14 @@ impl App {
 
     fn making<I>(&self, call: &Call, input: I, job: Job<I, Created>) -> Making<I> {
         let (secrets, random) = (Arc::clone(&self.secrets), Arc::clone(&self.random));
-        Making { secrets, random, call: call.clone(), now: self.clock.now(), input, job }
+        let (now, since) = (self.clock.now(), self.answers_since());
+        Making { secrets, random, call: call.clone(), now, since, input, job }
     }
 
     /// The first answer to this request, if it was answered before.
     pub(crate) async fn first_answer(&self, call: &Call) -> Result<Option<Created>, Error> {
         let Some(repeatable) = call.idempotency.clone() else { return Ok(None) };
-        let input = (Arc::clone(&self.secrets), call.partner(), repeatable, since(self.clock.now()));
+        let input = (Arc::clone(&self.secrets), call.partner(), repeatable, self.answers_since());
         self.db
             .look_up(call.partner(), input, |(secrets, partner, repeatable, since), tx| {
                 Box::pin(async move {
@@ -272,19 +278,27 @@ impl App {
             .await
     }
 
-    /// Forget first answers that are too old to be given again.
+    /// Forget first answers that are too old to be given again, a few in a transaction.
     pub(crate) async fn forget_answers(&self) -> Result<(), Error> {
-        let since = since(self.clock.now());
-        self.db
-            .write(store::Scope::System, since, |since, tx| {
-                Box::pin(async move { Ok(idempotency::forget(tx, *since).await.map(drop)?) })
-            })
-            .await
+        let since = self.answers_since();
+        for _ in 0..MAX_STEPS {
+            let forgotten = self.db.write(store::Scope::System, since, |since, tx| {
+                Box::pin(async move { Ok::<_, Error>(idempotency::forget(tx, *since).await?) })
+            });
+            if forgotten.await? < idempotency::FORGOTTEN_AT_ONCE {
+                break;
+            }
+        }
+        Ok(())
     }
-}
 
-fn since(now: Timestamp) -> Timestamp {
-    now.saturating_sub(KEPT).unwrap_or(Timestamp::MIN)
+    /// First answers that were given later than this are kept. By both clocks: one that is wrong for a moment must not make
+    /// a repetition a second change.
+    fn answers_since(&self) -> Timestamp {
+        let wall = self.clock.now();
+        let now = if self.is_sandbox() { wall } else { self.expiry_clock.now(wall, Instant::now()) };
+        now.saturating_sub(KEPT).unwrap_or(Timestamp::MIN)
+    }
 }
 
 /// What a sealed answer is bound to.

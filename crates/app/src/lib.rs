@@ -37,6 +37,7 @@ pub use users::Tenant;
 use crate::directory::Directories;
 use ::directory::Egress;
 use change::Running;
+use clock::ExpiryClock;
 use domain::{PartnerId, UserId};
 use jiff::Timestamp;
 use std::collections::HashMap;
@@ -47,6 +48,7 @@ use store::Db;
 pub struct App {
     db: Db,
     clock: Clock,
+    expiry_clock: ExpiryClock,
     random: Arc<Random>,
     secrets: Arc<SecretKey>,
     running: Running,
@@ -63,9 +65,12 @@ impl App {
     /// [`Error::Internal`] if the database belongs to another secret key; [`Error`] of the store.
     pub async fn open(db: Db, clock: Clock, secrets: SecretKey, egress: Egress) -> Result<Self, Error> {
         let ours = secrets.fingerprint();
-        let kept: String = db
+        let (kept, newest): (String, _) = db
             .write(store::Scope::System, ours.clone(), |ours, tx| {
-                Box::pin(async move { Ok::<_, Error>(store::secrets::fingerprint(tx, ours).await?) })
+                Box::pin(async move {
+                    let newest = store::idempotency::newest(tx).await?;
+                    Ok::<_, Error>((store::secrets::fingerprint(tx, ours).await?, newest))
+                })
             })
             .await?;
         if kept != ours {
@@ -76,9 +81,11 @@ impl App {
         }
         let (random, secrets) = (Arc::new(Random::default()), Arc::new(secrets));
         let directories = Directories::new(egress)?;
+        let expiry_clock = ExpiryClock::starting(clock.now(), newest, std::time::Instant::now());
         Ok(App {
             db,
             clock,
+            expiry_clock,
             random,
             secrets,
             running: Running::default(),

@@ -103,10 +103,25 @@ pub async fn keep(
     tx.later(sql, args![partner.0, key, &stored.fingerprint, &stored.answer, now.as_second()]).await
 }
 
-/// Forget answers that [`find`] would not show any more.
+/// As many answers are forgotten in one transaction.
+pub const FORGOTTEN_AT_ONCE: u64 = 1_000;
+
+/// Forget the oldest answers that [`find`] would not show any more, up to [`FORGOTTEN_AT_ONCE`]; how many.
 ///
 /// # Errors
 /// [`Error`] of the store.
 pub async fn forget(tx: &mut Tx, since: Timestamp) -> Result<u64, Error> {
-    tx.execute("DELETE FROM idempotency_keys WHERE created_at <= $1", args![since.as_second()]).await
+    let sql = "DELETE FROM idempotency_keys WHERE (partner_id, key) IN
+               (SELECT partner_id, key FROM idempotency_keys WHERE created_at <= $1 ORDER BY created_at LIMIT $2)";
+    tx.execute(sql, args![since.as_second(), FORGOTTEN_AT_ONCE as i64]).await
+}
+
+/// When the newest answer of all partners was given.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn newest(tx: &mut Tx) -> Result<Option<Timestamp>, Error> {
+    let sql = "SELECT MAX(created_at) FROM idempotency_keys";
+    let second = tx.first(sql, &[], |row| row.next::<Option<i64>>()).await?.flatten();
+    second.map(Timestamp::from_second).transpose().map_err(Error::defect)
 }
