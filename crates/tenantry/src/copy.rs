@@ -5,7 +5,7 @@ use anyhow::Context;
 use clap::Args;
 
 /// Copy everything from one database into another, new one, of the same engine or the other, and compare. Stop the
-/// server before: what changes meanwhile is not in the copy. The old database is left as it is. Run again, it goes on
+/// server first: what changes meanwhile is not in the copy. The old database is left as it is. Run again, it goes on
 /// where it was interrupted; run after its end, it only compares.
 #[derive(Args)]
 pub(crate) struct CopyArgs {
@@ -18,9 +18,20 @@ pub(crate) struct CopyArgs {
     /// Fill a database that would lose changes in a crash, of a throw-away test cluster.
     #[arg(long, env = "TENANTRY_ALLOW_UNSAFE_DATABASE", value_parser = clap::builder::BoolishValueParser::new())]
     allow_unsafe_database: bool,
+    /// Copy one snapshot of a database that others have open. What they change afterwards is not in the copy.
+    #[arg(long)]
+    while_in_use: bool,
 }
 
 pub(crate) async fn run(args: CopyArgs) -> anyhow::Result<()> {
+    if !args.while_in_use
+        && let Some(user) = store::transfer::used_by(&args.from).await?
+    {
+        anyhow::bail!(
+            "the source is in use by {user}, and what that changes from now on would not be in the copy: stop the server \
+             first, or copy one snapshot of it with --while-in-use"
+        );
+    }
     let mut bar = Bar::new();
     let options = store::Options { allow_unsafe: args.allow_unsafe_database };
     let tally = store::transfer::copy(&args.from, &args.to, options, &mut |at| bar.show(at))

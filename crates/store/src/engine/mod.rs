@@ -289,10 +289,15 @@ impl Db {
     /// # Errors
     /// What stands in the way.
     pub async fn check(&self) -> Result<(), Error> {
-        self.write(Scope::System, (), |(), tx| {
-            Box::pin(async move { tx.execute("SELECT 1", &[]).await.map(drop) })
-        })
-        .await
+        match &self.engine {
+            Engine::Sqlite(db) => db.check().await,
+            Engine::Postgres(db) => {
+                db.write(Scope::System, (), |(), tx| {
+                    Box::pin(async move { tx.execute("SELECT 1", &[]).await.map(drop) })
+                })
+                .await
+            }
+        }
     }
 }
 

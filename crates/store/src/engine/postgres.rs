@@ -1,6 +1,7 @@
 //! PostgreSQL: a pool of connections, and transactions that run to their end whoever goes away.
 
 mod connect;
+mod session;
 mod tls;
 mod together;
 
@@ -239,6 +240,7 @@ impl Client {
 impl Postgres {
     pub(super) async fn open(url: &str, options: Options, purpose: Purpose) -> Result<Self, Error> {
         let db = Self::connect(url, options, purpose != Purpose::Serve)?;
+        db.check_sessions().await?;
         let mut tx = db.begin_as_owner("BEGIN").await?;
         migrate::postgres(&mut tx, purpose).await?;
         commit(tx).await?;
@@ -251,6 +253,16 @@ impl Postgres {
         // This connection was made before there was a role to step down to.
         db.main.pool.retain(|_, _| false);
         Ok(db)
+    }
+
+    /// Refuse a pooler that does not keep sessions apart. Where there is no second connection to be had, the first will do.
+    async fn check_sessions(&self) -> Result<(), Error> {
+        let one = self.pool.get().await?;
+        match self.pool.get().await.map_err(Error::from) {
+            Ok(other) => session::check_separate(&one, &other).await,
+            Err(unfit @ Error::Unfit(_)) => Err(unfit),
+            Err(_) => Ok(()),
+        }
     }
 
     /// One consistent view of all data, in a database that is left as it is.

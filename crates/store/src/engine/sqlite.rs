@@ -1,20 +1,25 @@
 //! SQLite: one writer that commits many waiting jobs at once, and readers that never wait for it.
 
+mod checkpointer;
+mod durability;
+mod files;
+
+pub(crate) use durability::Durability;
+
 use super::fair::FairQueue;
 use super::lists::{MAX_WAIT, Ticket};
 use super::value::{Arg, Row};
 use super::{Conn, Notes, Options, Purpose, Scope, Tx, migrate};
 use crate::Error;
+use checkpointer::{Checkpointer, spawn};
+use files::Files;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
@@ -45,6 +50,8 @@ const OLDEST_SAFE: i32 = 3_051_003;
 pub(super) struct Sqlite {
     writer: mpsc::Sender<Message>,
     readers: Option<AllReaders>,
+    /// Not of a database in memory, nor of one that nobody else sees yet.
+    files: Option<Arc<Files>>,
 }
 
 /// The reading connections, by what they are for.
@@ -184,10 +191,13 @@ impl Sqlite {
             )));
         }
         let in_memory = path == ":memory:";
-        if !in_memory {
-            make_private(Path::new(path))?;
-        }
         let building = matches!(purpose, Purpose::Build(_));
+        if !in_memory {
+            files::make_private(Path::new(path))?;
+        }
+        if !in_memory && !building && !options.allow_unsafe {
+            files::check_is_local(Path::new(path))?;
+        }
         let access = if building { Access::Build } else { Access::Change(options) };
         let writer = connect(path, access)?;
         let mut tx = Tx::new(Conn::Sqlite(writer));
@@ -202,10 +212,15 @@ impl Sqlite {
                 work: Readers::open(path, WORK_READERS)?,
             })
         };
-        let checkpointer = if readers.is_some() { Some(Checkpointer::start(path)?) } else { None };
+        let files = if readers.is_some() { Some(Arc::new(Files::of(path)?)) } else { None };
+        let checkpointer = match &files {
+            Some(files) => Some(Checkpointer::start(path, Arc::clone(files))?),
+            None => None,
+        };
         let (sender, queue) = mpsc::channel(QUEUE);
-        spawn("sqlite-writer", move || write_loop(tx, queue, checkpointer))?;
-        Ok(Sqlite { writer: sender, readers })
+        let theirs = files.clone();
+        spawn("sqlite-writer", move || write_loop(tx, queue, theirs.as_deref(), checkpointer))?;
+        Ok(Sqlite { writer: sender, readers, files })
     }
 
     pub(super) async fn write<I, T, E, F>(&self, scope: Scope, input: I, job: F) -> Result<T, E>
@@ -215,6 +230,7 @@ impl Sqlite {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
+        self.files_were_there()?;
         let (reply, answer) = oneshot::channel();
         let job = Box::new(Pending { input, job, outcome: None, reply });
         self.writer.send(Message::Change(scope, job)).await.map_err(|_| closed())?;
@@ -229,6 +245,7 @@ impl Sqlite {
         E: From<Error> + Send + 'static,
     {
         let Some(readers) = &self.readers else { return self.write(scope, input, job).await };
+        self.files_were_there()?;
         let reader = readers.work.lend().await?;
         // The reader goes back whether or not the caller still waits.
         let reading = tokio::task::spawn_blocking(move || reader.snapshot(None, &input, &job));
@@ -252,6 +269,7 @@ impl Sqlite {
         E: From<Error> + Send + 'static,
     {
         let Some(readers) = &self.readers else { return self.write(scope, input, job).await };
+        self.files_were_there()?;
         let reader = tokio::time::timeout(MAX_WAIT, readers.lists.lend()).await;
         let reader = reader.map_err(|_| Error::Busy("all connections for lists are taken".into()))??;
         let reading = tokio::task::spawn_blocking(move || {
@@ -271,7 +289,34 @@ impl Sqlite {
         E: From<Error> + Send + 'static,
     {
         let Some(readers) = &self.readers else { return self.write(scope, input, job).await };
+        self.files_were_there()?;
         readers.look_ups.lend().await?.snapshot(None, &input, &job)
+    }
+
+    fn files_were_there(&self) -> Result<(), Error> {
+        self.files.as_ref().map_or(Ok(()), |files| files.were_there())
+    }
+
+    /// Can it be read from and written to just now? Costs the writer nothing, unless its last commit failed.
+    pub(super) async fn check(&self) -> Result<(), Error> {
+        let probe = "PRAGMA user_version = 0"; // the smallest change that is sure to write
+        let Some(files) = &self.files else {
+            return self
+                .write(Scope::System, (), |(), tx| {
+                    Box::pin(async { tx.execute("SELECT 1", &[]).await.map(drop) })
+                })
+                .await;
+        };
+        files.look()?;
+        files.has_space()?;
+        if self.writer.is_closed() {
+            return Err(closed());
+        }
+        let Some(_probing) = files.commits_need_probe()? else { return Ok(()) };
+        self.write(Scope::System, (), move |(), tx| {
+            Box::pin(async move { tx.execute(probe, &[]).await.map(drop) })
+        })
+        .await
     }
 
     /// Readers first, the writer last: who closes last takes the WAL into the database file and removes it.
@@ -370,31 +415,6 @@ pub(crate) fn connect(path: &str, access: Access) -> Result<Connection, Error> {
     Ok(conn)
 }
 
-/// The settings that commits depend on, as SQLite took them: it answers a mode that it cannot have with another.
-pub(crate) struct Durability {
-    pub(crate) journal_mode: String,
-    pub(crate) synchronous: i64,
-}
-
-impl Durability {
-    pub(crate) fn of(conn: &Connection) -> Result<Self, Error> {
-        Ok(Durability {
-            journal_mode: conn.query_row("PRAGMA journal_mode", [], |row| row.get(0))?,
-            synchronous: conn.query_row("PRAGMA synchronous", [], |row| row.get(0))?,
-        })
-    }
-
-    pub(crate) fn is_safe(&self) -> bool {
-        self.journal_mode == "memory" || (self.journal_mode == "wal" && self.synchronous >= 2)
-    }
-}
-
-impl std::fmt::Display for Durability {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "journal_mode is {}, synchronous is {}", self.journal_mode, self.synchronous)
-    }
-}
-
 /// One consistent view of all data, in a database that is left as it is.
 pub(super) fn open_snapshot(path: &str) -> Result<Tx, Error> {
     let mut tx = Tx::new(Conn::Sqlite(connect(path, Access::Look)?));
@@ -402,102 +422,12 @@ pub(super) fn open_snapshot(path: &str) -> Result<Tx, Error> {
     Ok(tx)
 }
 
-/// Make a new database's folder and its file, which nobody but its owner may read. Its WAL gets the same rights.
-fn make_private(path: &Path) -> Result<(), Error> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let unfit = |what: &Path, e| Error::Unfit(format!("cannot make {}: {e}", what.display()));
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder).map_err(|e| unfit(folder, e))?;
-    }
-    let mut new = std::fs::OpenOptions::new();
-    match new.write(true).create_new(true).mode(0o600).open(path) {
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(unfit(path, error)),
-    }
-}
-
-fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Error> {
-    let thread = std::thread::Builder::new().name(name.into()).spawn(work);
-    thread.map_err(|e| Error::Unavailable(e.to_string()))
-}
-
-/// Brings the log into the database file while the writer goes on writing, which does not wait for it.
-struct Checkpointer {
-    /// Holds one word: that something was written.
-    news: SyncSender<()>,
-    /// Little of a long log is not in the file.
-    nearly_done: Arc<AtomicBool>,
-    thread: JoinHandle<()>,
-}
-
-impl Checkpointer {
-    fn start(path: &str) -> Result<Self, Error> {
-        let conn = connect(path, Access::Checkpoint)?;
-        let (news, heard) = sync_channel(1);
-        let nearly_done = Arc::new(AtomicBool::new(false));
-        let tell = Arc::clone(&nearly_done);
-        let thread = spawn("sqlite-checkpointer", move || {
-            while heard.recv().is_ok() {
-                if tell.load(Ordering::Relaxed) {
-                    continue; // the writer is next, and two cannot do it at once
-                }
-                match checkpoint(&conn) {
-                    Ok(is_nearly_done) => tell.store(is_nearly_done, Ordering::Relaxed),
-                    Err(error) => warn_of(&error),
-                }
-            }
-        })?;
-        Ok(Checkpointer { news, nearly_done, thread })
-    }
-
-    /// To be called by the writer after each commit: begin the log anew if it is time, and have the checkpointer look.
-    fn committed(&self, writer: &mut Tx) {
-        if self.nearly_done.load(Ordering::Relaxed) {
-            run(writer, PASSIVE).unwrap_or_else(|error| warn_of(&error));
-            self.nearly_done.store(false, Ordering::Relaxed);
-        } else {
-            let _ = self.news.try_send(()); // a full channel says it already
-        }
-    }
-
-    fn stop(self) {
-        drop(self.news);
-        let _ = self.thread.join();
-    }
-}
-
-fn warn_of(error: &dyn std::fmt::Display) {
-    tracing::warn!(%error, "a checkpoint failed; the next one makes up for it");
-}
-
-/// Brings as much of the log into the file as readers let it, and waits for nobody.
-const PASSIVE: &str = "PRAGMA wal_checkpoint(PASSIVE)";
-
-/// Bring the log into the file, if there is enough of it; whether it is long, and the rest is for the writer to do.
-fn checkpoint(conn: &Connection) -> rusqlite::Result<bool> {
-    let pages = |sql| {
-        let mut statement = conn.prepare_cached(sql)?;
-        statement.query_row([], |row| Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?)))
-    };
-    let look = || pages("PRAGMA wal_checkpoint(NOOP)");
-    let (logged, done) = look()?;
-    if logged - done < CHECKPOINT && logged < LONG {
-        return Ok(false);
-    }
-    pages(PASSIVE)?;
-    let (logged, _) = look()?;
-    if logged >= LONG {
-        // The writer went on meanwhile, and SQLite syncs the file only if nothing has come after what it brought there. So
-        // again, with less each time, until that is likely: the writer is not to wait for it.
-        for _ in 0..4 {
-            pages(PASSIVE)?;
-        }
-    }
-    Ok(logged >= LONG)
-}
-
-fn write_loop(mut tx: Tx, mut queue: mpsc::Receiver<Message>, checkpointer: Option<Checkpointer>) {
+fn write_loop(
+    mut tx: Tx,
+    mut queue: mpsc::Receiver<Message>,
+    files: Option<&Files>,
+    checkpointer: Option<Checkpointer>,
+) {
     let mut batch = Vec::with_capacity(JOBS_PER_COMMIT);
     let (mut closing, mut careful) = (None, 0);
     let mut waiting = FairQueue::default();
@@ -517,7 +447,9 @@ fn write_loop(mut tx: Tx, mut queue: mpsc::Receiver<Message>, checkpointer: Opti
             }
         }
         batch.extend(std::iter::from_fn(|| waiting.pop()).take(JOBS_PER_COMMIT));
-        let committed = commit_together(&mut tx, &mut batch, &mut careful);
+        files.inspect(|files| files.commit_begins());
+        let committed = commit_together(&mut tx, &mut batch, &mut careful, files);
+        files.inspect(|files| files.commit_ended(committed.is_ok()));
         if let Err(error) = &committed {
             tracing::error!(%error, jobs = batch.len(), "a commit failed");
             *tx.notes() = Notes::default();
@@ -545,11 +477,16 @@ fn write_loop(mut tx: Tx, mut queue: mpsc::Receiver<Message>, checkpointer: Opti
 /// Run the jobs in one transaction, as if each had a savepoint of its own. Those make SQLite copy every page that a job
 /// changes, a quarter of its work; so they are made only where a job has left something to undo, and in some batches after
 /// that one.
-fn commit_together(tx: &mut Tx, batch: &mut [Box<dyn Job>], careful: &mut u32) -> Result<(), Error> {
+fn commit_together(
+    tx: &mut Tx,
+    batch: &mut [Box<dyn Job>],
+    careful: &mut u32,
+    files: Option<&Files>,
+) -> Result<(), Error> {
     run(tx, "BEGIN IMMEDIATE")?;
     if *careful == 0 {
         if leave_nothing_to_undo(tx, batch)? {
-            return commit(tx);
+            return commit(tx, files);
         }
         *tx.notes() = Notes::default();
         run(tx, "ROLLBACK")?;
@@ -567,20 +504,23 @@ fn commit_together(tx: &mut Tx, batch: &mut [Box<dyn Job>], careful: &mut u32) -
         }
         run(tx, "RELEASE job")?;
     }
-    commit(tx)
+    commit(tx, files)
 }
 
 /// The WAL may hold the whole of a commit that failed: SQLite writes the frame that commits before it syncs. Nobody sees
 /// it now, but who recovers the WAL after a crash does. A full disk is found out earlier, in writing.
-fn commit(tx: &mut Tx) -> Result<(), Error> {
+fn commit(tx: &mut Tx, files: Option<&Files>) -> Result<(), Error> {
     use rusqlite::ErrorCode::{DatabaseCorrupt, OutOfMemory, SystemIoFailure};
     finish(Box::pin(tx.settle()))?;
     *tx.notes() = Notes::default();
+    files.map_or(Ok(()), Files::look)?;
     let mut statement = sqlite_of(tx)?.prepare_cached("COMMIT")?;
-    statement.execute([]).map(drop).map_err(|error| match error.sqlite_error_code() {
+    statement.execute([]).map_err(|error| match error.sqlite_error_code() {
         Some(SystemIoFailure | OutOfMemory | DatabaseCorrupt) => Error::Unknown(error.to_string()),
         _ => error.into(),
-    })
+    })?;
+    // Looked at again, so that nothing is acknowledged that went into a file which is not there any more.
+    files.map_or(Ok(()), Files::look).map_err(|error| Error::Unknown(error.to_string()))
 }
 
 /// A commit goes where the failed one was, and what follows it in the WAL no longer fits its check sums: what readers see

@@ -4,11 +4,13 @@
 //! both sums and compare. Which tables and columns there are is told by the migrations.
 
 mod backup;
+mod in_use;
 mod last_ids;
 mod plan;
 mod tally;
 
 pub use backup::{backup, restore};
+pub use in_use::used_by;
 pub use last_ids::{GAP_AFTER_RESTORE, LastIds};
 pub use tally::{TableTally, Tally};
 

@@ -145,7 +145,7 @@ impl Cluster {
 }
 
 /// PostgreSQL does not run as root.
-fn as_postgres() -> &'static [&'static str] {
+pub(crate) fn as_postgres() -> &'static [&'static str] {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let root = status.lines().any(|line| line.starts_with("Uid:\t0\t"));
     if root { &["runuser", "-u", "postgres", "--"] } else { &[] }

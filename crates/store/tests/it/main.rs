@@ -7,4 +7,5 @@ mod backup;
 mod cluster;
 mod copy;
 mod failures;
+mod pooler;
 mod support;

@@ -30,5 +30,6 @@ mod secrets;
 mod seed;
 mod slow;
 mod stop;
+mod storage;
 mod support;
 mod walk;

@@ -65,6 +65,11 @@ fn a_copy_is_served_from_and_the_old_one_is_left_alone(engine: Engine) {
     let mut server = serve(&database, &secret);
     let created = admin(&server).create(&customer(&json!({})));
     let path = format!("/v2/customers/{}", created["id"]);
+    // Not while others may change it, unless that is wanted.
+    let unused = Database::new(Engine::Sqlite);
+    let beside = ["copy", "--from", &database.url, "--to", &unused.url];
+    refused(&beside, "the source is in use by");
+    done(&[&beside[..], &["--while-in-use"]].concat());
     server.signal("TERM");
     server.wait();
     for other in others() {

@@ -1,6 +1,6 @@
 //! Reaching a PostgreSQL cluster: its hosts one after the other, until one takes writes and would not lose them.
 
-use super::tls;
+use super::{session, tls};
 use crate::Error;
 use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
 use std::collections::HashMap;
@@ -32,6 +32,8 @@ const OLDEST: i64 = 150_000;
 pub(super) struct Cluster {
     hosts: Vec<(Host, u16, Option<IpAddr>)>,
     base: Config,
+    /// The operator's own settings, of the URL's `options`.
+    own_settings: Vec<String>,
     tls: MakeRustlsConnect,
     allow_unsafe: bool,
     /// The host that took writes last is asked first.
@@ -47,6 +49,8 @@ pub(super) struct Connection {
     /// Row level security does not bind the role that signed in, and there is one to step down to.
     pub(super) steps_down: bool,
     pub(super) statements: Statements,
+    /// What the server calls the session.
+    pub(super) session: String,
 }
 
 impl Drop for Connection {
@@ -102,12 +106,12 @@ impl Cluster {
         if let Some(name) = parsed.get_dbname() {
             base.dbname(name);
         }
-        // The operator's own options come behind ours and so win, but for the one that COMMIT's warnings need.
-        let limits =
-            "-c idle_in_transaction_session_timeout=30s -c lock_timeout=10s -c statement_timeout=30s";
+        // Ours are set once the session is there, because poolers ignore or refuse these.
         let own = parsed.get_options().unwrap_or_default();
-        base.options(format!("{limits} {own} -c client_min_messages=warning"))
-            .application_name(parsed.get_application_name().unwrap_or("tenantry"))
+        if !own.is_empty() {
+            base.options(own);
+        }
+        base.application_name(parsed.get_application_name().unwrap_or("tenantry"))
             .ssl_mode(ssl_mode)
             .channel_binding(parsed.get_channel_binding())
             .tcp_user_timeout(Duration::from_secs(10))
@@ -125,7 +129,8 @@ impl Cluster {
             let port = ports.get(i).or(ports.first()).copied().unwrap_or(5432);
             (name.unwrap_or(Host::Tcp(String::new())), port, ip)
         });
-        Ok(Cluster { hosts: hosts.collect(), base, tls, allow_unsafe, last_good: AtomicUsize::new(0) })
+        let (hosts, own_settings) = (hosts.collect(), session::names(own));
+        Ok(Cluster { hosts, base, own_settings, tls, allow_unsafe, last_good: AtomicUsize::new(0) })
     }
 
     pub(super) fn identity(&self) -> String {
@@ -198,8 +203,9 @@ impl Cluster {
                 }
             }
         }));
-        let (statements, steps_down) = (Statements::default(), false);
-        let mut connection = Connection { client, task, warned, steps_down, statements };
+        let (statements, steps_down, session) = (Statements::default(), false, String::new());
+        let mut connection = Connection { client, task, warned, steps_down, statements, session };
+        connection.session = session::begin(&connection.client, &self.own_settings).await?;
         let facts = Facts::of(&connection.client).await?;
         if let Some(danger) = facts.danger()
             && !self.allow_unsafe
@@ -316,12 +322,12 @@ impl Facts {
     }
 }
 
-fn unavailable(why: impl Into<String>) -> Error {
+pub(super) fn unavailable(why: impl Into<String>) -> Error {
     Error::Unavailable(why.into())
 }
 
 /// Whatever goes wrong while connecting, another host may do, or the same one later.
-fn unreachable(error: &tokio_postgres::Error) -> Error {
+pub(super) fn unreachable(error: &tokio_postgres::Error) -> Error {
     if let Some(server) = error.as_db_error() {
         return unavailable(format!("{} ({})", server.message(), server.code().code()));
     }
