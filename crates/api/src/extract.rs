@@ -2,9 +2,11 @@
 
 use crate::Shared;
 use crate::client_address::ClientAddress;
+use crate::content_encoding::{ContentEncoding, decode};
 use crate::credentials::{Credentials, MISSING};
-use crate::frame::{RequestId, too_large};
+use crate::frame::RequestId;
 use crate::problem::Problem;
+use crate::request_body::{BodyError, Reservation};
 use app::{Call, Idempotency, IfMatch, Origin};
 use axum::extract::{FromRequest, FromRequestParts, OriginalUri, Path, Request};
 use bytes::Bytes;
@@ -14,6 +16,7 @@ use http::request::Parts;
 use http::{HeaderMap, StatusCode, Uri, header};
 use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
+use std::sync::Arc;
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 const LONGEST_IDEMPOTENCY_KEY: usize = 255;
@@ -35,8 +38,11 @@ impl FromRequestParts<Shared> for Caller {
                 .extensions
                 .get::<ClientAddress>()
                 .map_or(String::new(), |client| client.ip.to_string()),
-            request_id: parts.extensions.get::<RequestId>().map_or(String::new(), |id| id.0.clone()),
-            operation: format!("{} {}", parts.method, asked_for(parts).path()),
+            request_id: parts
+                .extensions
+                .get::<RequestId>()
+                .map_or(String::new(), |id| app::redact_keys(&id.0).into_owned()),
+            operation: format!("{} {}", parts.method, app::redact_keys(asked_for(parts).path())),
         };
         Ok(Caller(shared.app.authenticate(key, origin).await?))
     }
@@ -88,15 +94,20 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 
 /// The body, parsed and as it came. None at all says nothing: `{}`.
 async fn read_body(request: Request, shared: &Shared) -> Result<(Json, Bytes), Problem> {
+    let encoding = ContentEncoding::of(request.headers())?;
+    let reservation = request.extensions().get::<Arc<Reservation>>().cloned();
     let is_json = is_json(request.headers());
     let announced = request.headers().contains_key(header::CONTENT_TYPE);
     let body = tokio::time::timeout(shared.config.body_timeout, request.into_body().collect()).await;
     let bytes = match body {
         Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(error)) if is_limit(&error) => return Err(too_large()),
-        Ok(Err(_)) => return Err(Problem::new(StatusCode::BAD_REQUEST, "the body broke off before its end")),
+        Ok(Err(error)) => {
+            let broken = || Problem::new(StatusCode::BAD_REQUEST, "the body broke off before its end");
+            return Err(body_error(&error).map_or_else(broken, Problem::from));
+        }
         Err(_) => return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time")),
     };
+    let bytes = decode(encoding, bytes, reservation.as_deref())?;
     if bytes.is_empty() && (is_json || !announced) {
         return Ok((Json::Object(Vec::new()), bytes));
     }
@@ -114,15 +125,15 @@ fn is_json(headers: &HeaderMap) -> bool {
     essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
-fn is_limit(error: &axum::Error) -> bool {
+fn body_error(error: &axum::Error) -> Option<BodyError> {
     let mut source: Option<&dyn std::error::Error> = Some(error);
     while let Some(error) = source {
-        if error.is::<http_body_util::LengthLimitError>() {
-            return true;
+        if let Some(error) = error.downcast_ref::<BodyError>() {
+            return Some(*error);
         }
         source = error.source();
     }
-    false
+    None
 }
 
 /// Numbers in the path. Anything that is no such number names nothing.
@@ -153,13 +164,17 @@ impl FromRequestParts<Shared> for Preference {
     }
 }
 
-/// `If-Match` (RFC 9110, section 13.1.1).
+/// `If-Match` and `If-None-Match: *` (RFC 9110, sections 13.1.1 and 13.1.2).
 pub(crate) struct Precondition(pub(crate) IfMatch);
 
 impl FromRequestParts<Shared> for Precondition {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Self::Rejection> {
+        // What is there cannot be changed on condition that nothing is.
+        if list(&parts.headers, header::IF_NONE_MATCH).any(|tag| tag == "*") {
+            return Ok(Precondition(IfMatch::Versions(Vec::new())));
+        }
         if !parts.headers.contains_key(header::IF_MATCH) {
             return Ok(Precondition(IfMatch::Anything));
         }

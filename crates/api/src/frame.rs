@@ -1,18 +1,20 @@
-//! What every request walks through before the router and every answer after it: its id, its log line, the limits on
-//! URI and body, the key out of the query string, and errors put into words.
+//! What every request walks through before the router and every answer after it: its id, its log line, the client's
+//! address, the limits on URI and body, the key out of the query string, compression, and errors put into words.
 
 use crate::credentials::Credentials;
 use crate::metrics;
 use crate::problem::Problem;
+use crate::refusal;
+use crate::request_body::{BodyBudget, BodyError, RequestBody, Reservation, Unread};
+use crate::sign_ins::FailedSignIns;
 use crate::{BODY_LIMIT, Config, URI_LIMIT};
 use app::App;
 use axum::body::Body;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
-use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri, header};
-use http_body_util::Limited;
+use http::uri::{Authority, PathAndQuery};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, Version, header};
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -21,12 +23,17 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 use tower::{Service, ServiceExt};
+use tower_http::compression::Compression;
+use tower_http::compression::predicate::SizeAbove;
 use tracing::Instrument;
+use tracing::field::Empty;
 
 /// The header that carries a request's id, both ways.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const SANDBOX: HeaderName = HeaderName::from_static("x-tenantry-sandbox");
 const LONGEST_REQUEST_ID: usize = 128;
+/// Answers below this size, in bytes, are not compressed: it would save no packet.
+const MIN_COMPRESSED: u64 = 1024;
 
 /// The request's id.
 #[derive(Clone)]
@@ -38,12 +45,15 @@ pub struct Frame<S> {
     inner: S,
     app: Arc<App>,
     config: Arc<Config>,
+    bodies: Arc<BodyBudget>,
+    failed_sign_ins: Arc<FailedSignIns>,
     peer: Option<SocketAddr>,
 }
 
 impl<S> Frame<S> {
     pub(crate) fn new(inner: S, app: Arc<App>, config: Arc<Config>) -> Self {
-        Frame { inner, app, config, peer: None }
+        let bodies = Arc::new(BodyBudget::new(config.max_body_memory, config.max_body_memory_per_address));
+        Frame { inner, app, config, bodies, failed_sign_ins: Arc::default(), peer: None }
     }
 }
 
@@ -55,11 +65,41 @@ impl<S: Clone> Frame<S> {
     }
 }
 
+impl<S> Frame<S> {
+    /// The whole answer to what is no request, after which the connection ends: `400`, `414` or `431` for a head that cannot
+    /// be taken, `408` for one that did not arrive, `503` for a connection too many.
+    pub fn refusal(&self, status: StatusCode) -> Vec<u8> {
+        let id = self.app.request_id();
+        let client = self.peer.map(|peer| self.config.trusted_proxies.client(peer, &HeaderMap::new()).ip);
+        let client = client.map(tracing::field::display);
+        tracing::info!(id, client, status = status.as_u16(), "request refused");
+        metrics::refused(status);
+        let problem = refusal::problem(status);
+        let body = problem.body(&id);
+        let mut response = problem.into_response();
+        finish(&mut response, &id, self.app.is_sandbox());
+        let date = self.app.now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        refusal::write(status, response.into_parts().0.headers, &date, &body)
+    }
+}
+
+/// Says in the log that a request ended without an answer, because its client went away.
+struct Unanswered(Option<Instant>);
+
+impl Drop for Unanswered {
+    fn drop(&mut self) {
+        if let Some(started) = self.0 {
+            let duration_us = started.elapsed().as_micros() as u64;
+            tracing::info!(duration_us, "request abandoned: its client closed the connection");
+        }
+    }
+}
+
 impl<S, B> Service<Request<B>> for Frame<S>
 where
     S: Service<Request<Body>, Response = Response, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
-    B: http_body_util::BodyExt<Data = bytes::Bytes> + Send + 'static,
+    B: http_body::Body<Data = bytes::Bytes> + Unpin + Send + 'static,
     B::Error: Into<axum::BoxError>,
 {
     type Response = Response;
@@ -73,24 +113,53 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let started = Instant::now();
         let id = request_id(request.headers()).unwrap_or_else(|| self.app.request_id());
-        let span =
-            tracing::info_span!("request", id, method = %request.method(), path = request.uri().path());
+        let client = self.peer.map(|peer| self.config.trusted_proxies.client(peer, request.headers()));
+        let span = tracing::info_span!(
+            "request",
+            id,
+            client = client.map(|client| tracing::field::display(client.ip)),
+            method = %request.method(),
+            path = request.uri().path(),
+            // Recorded where it is known whose key it is.
+            partner = Empty,
+            user = Empty,
+            key = Empty,
+        );
         let method = request.method().clone();
         let (inner, sandbox) = (self.inner.clone(), self.app.is_sandbox());
-        let client = self.peer.map(|peer| self.config.trusted_proxies.client(peer, request.headers()));
+        let reservation = Arc::new(Reservation::new(Arc::clone(&self.bodies), client));
+        let failed_sign_ins = Arc::clone(&self.failed_sign_ins);
         let answer = async move {
-            let mut request = admit(request);
+            let mut unanswered = Unanswered(Some(started));
+            let expects_continue = request.headers().contains_key(header::EXPECT);
+            let compressed = method == Method::GET && request.headers().contains_key(header::ACCEPT_ENCODING);
+            let (mut request, unread) = admit(request, &reservation);
             request.extensions_mut().insert(RequestId(id.clone()));
             client.map(|client| request.extensions_mut().insert(client));
-            let mut response = match inner.oneshot(request).await {
+            request.extensions_mut().insert(Arc::clone(&reservation));
+            let response = if compressed {
+                let inner = Compression::new(inner).compress_when(SizeAbove::new(MIN_COMPRESSED));
+                inner.oneshot(request).await.map(|response| response.map(Body::new))
+            } else {
+                inner.oneshot(request).await
+            };
+            let mut response = match response {
                 Ok(response) => response,
                 Err(never) => match never {},
             };
             finish(&mut response, &id, sandbox);
+            if !response.headers().contains_key(header::CONNECTION) && !unread.drain(expects_continue).await {
+                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            drop(reservation);
             let elapsed = started.elapsed();
-            metrics::answered(&method, &mut response, elapsed);
-            let status = response.status().as_u16();
-            tracing::info!(status, micros = elapsed.as_micros() as u64, "answered");
+            let route = metrics::answered(&method, &mut response, elapsed);
+            let (status, duration_us) = (response.status().as_u16(), elapsed.as_micros() as u64);
+            unanswered.0 = None;
+            tracing::info!(route, status, duration_us, "request completed");
+            if response.status() == StatusCode::UNAUTHORIZED {
+                failed_sign_ins.count(client);
+            }
             Ok(response)
         };
         Box::pin(answer.instrument(span))
@@ -105,12 +174,20 @@ fn request_id(headers: &HeaderMap) -> Option<String> {
 
 /// Check the limits, and take the key out of the URI before anything can log it. What is beyond them goes on as a
 /// request for [`refuse`], so that a page of another origin may read that answer too.
-fn admit<B>(request: Request<B>) -> Request<Body>
+fn admit<B>(request: Request<B>, reservation: &Arc<Reservation>) -> (Request<Body>, Unread<B>)
 where
-    B: http_body_util::BodyExt<Data = bytes::Bytes> + Send + 'static,
+    B: http_body::Body<Data = bytes::Bytes> + Unpin + Send + 'static,
     B::Error: Into<axum::BoxError>,
 {
-    let (mut parts, body) = request.into_parts();
+    let (parts, body) = request.into_parts();
+    let (body, unread) = RequestBody::new(body, Arc::clone(reservation));
+    (admit_parts(parts, Body::new(body)), unread)
+}
+
+fn admit_parts(mut parts: Parts, body: Body) -> Request<Body> {
+    if let Some(problem) = wrong_framing(&parts) {
+        return refused(parts, problem);
+    }
     if parts.uri.path_and_query().is_some_and(|uri| uri.as_str().len() > URI_LIMIT) {
         let said = format!("the URI is longer than {URI_LIMIT} characters");
         return refused(parts, Problem::new(StatusCode::URI_TOO_LONG, said));
@@ -118,7 +195,7 @@ where
     let announced =
         parts.headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| length > BODY_LIMIT as u64) {
-        return refused(parts, too_large());
+        return refused(parts, BodyError::TooLarge.into());
     }
     let (uri, in_query) = without_key(&parts.uri);
     parts.uri = uri;
@@ -126,7 +203,37 @@ where
     if let Some(credentials) = in_header.or_else(|| in_query.map(|key| Credentials::of_text(key.trim()))) {
         parts.extensions.insert(credentials);
     }
-    Request::from_parts(parts, Body::new(Limited::new(body, BODY_LIMIT)))
+    Request::from_parts(parts, body)
+}
+
+/// What is wrong with the headers that say where a request goes to (RFC 9112, section 3.2) and how its body is sent (6.1).
+fn wrong_framing(parts: &Parts) -> Option<Problem> {
+    let hosts = parts.headers.get_all(header::HOST);
+    let host = match (hosts.iter().count(), parts.version) {
+        (0, Version::HTTP_11) => Some("a request of HTTP/1.1 must have a Host header"),
+        (0 | 1, _) => None,
+        _ => Some("a request must have only one Host header"),
+    };
+    let is_host = |host: &HeaderValue| {
+        host.is_empty()
+            || host.to_str().is_ok_and(|host| !host.contains('@') && host.parse::<Authority>().is_ok())
+    };
+    let host = host.or_else(|| {
+        (!hosts.iter().all(is_host))
+            .then_some("the Host header must be a host name or an address, with or without a port")
+    });
+    if let Some(message) = host {
+        return Some(Problem::new(StatusCode::BAD_REQUEST, message));
+    }
+    let mut encodings = parts.headers.get_all(header::TRANSFER_ENCODING).iter();
+    let only_chunked = match (encodings.next(), encodings.next()) {
+        (None, _) => true,
+        (Some(one), None) => one.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked"),
+        _ => false,
+    };
+    let message = "the only Transfer-Encoding that is understood is chunked; a body may be compressed with \
+                   Content-Encoding: gzip";
+    (!only_chunked).then(|| Problem::new(StatusCode::NOT_IMPLEMENTED, message))
 }
 
 fn refused(mut parts: Parts, problem: Problem) -> Request<Body> {
@@ -143,14 +250,16 @@ pub(crate) async fn refuse(request: Request<Body>, next: Next) -> Response {
     }
 }
 
-pub(crate) fn too_large() -> Problem {
-    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than {BODY_LIMIT} bytes"))
-}
-
-/// The URI without `api_key` and without a slash at the end of its path, and the key.
+/// The URI without `api_key`, with one slash where its path has several and none at its end, and the key.
 fn without_key(uri: &Uri) -> (Uri, Option<String>) {
-    let path = uri.path().trim_end_matches('/');
-    let path = if path.is_empty() { "/" } else { path };
+    let mut path = String::with_capacity(uri.path().len());
+    for segment in uri.path().split('/').filter(|segment| !segment.is_empty()) {
+        path.push('/');
+        path.push_str(segment);
+    }
+    if path.is_empty() {
+        path.push('/');
+    }
     let mut key = None;
     let mut kept = form_urlencoded::Serializer::new(String::new());
     for (name, value) in form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()) {
@@ -161,14 +270,13 @@ fn without_key(uri: &Uri) -> (Uri, Option<String>) {
         }
     }
     let query = kept.finish();
-    let rebuilt = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
+    let rebuilt = if query.is_empty() { path } else { format!("{path}?{query}") };
     let uri = PathAndQuery::try_from(rebuilt).map_or_else(|_| Uri::from_static("/"), Uri::from);
     (uri, key)
 }
 
 /// Put an error into words, and add what every answer has.
 fn finish(response: &mut Response, id: &str, sandbox: bool) {
-    let status = response.status();
     let problem = response.extensions_mut().remove::<Problem>();
     if let Some(problem) = problem {
         let body = problem.body(id);
@@ -183,7 +291,7 @@ fn finish(response: &mut Response, id: &str, sandbox: bool) {
     if sandbox {
         headers.insert(SANDBOX, HeaderValue::from_static("true"));
     }
-    if !headers.contains_key(header::CACHE_CONTROL) && status != StatusCode::NOT_MODIFIED {
+    if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));

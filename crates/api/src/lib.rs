@@ -5,20 +5,25 @@ mod azure_tenants;
 mod base_url;
 mod bill_runs;
 mod client_address;
+mod content_encoding;
 mod created;
 mod credentials;
 mod customers;
 mod extract;
 mod frame;
 mod metrics;
+mod occasional;
 mod openapi;
 mod operations;
 mod paging;
 mod price_rules;
 mod problem;
+mod refusal;
+mod request_body;
 mod router;
 mod sandbox;
 mod schema;
+mod sign_ins;
 mod statements;
 mod unknown_path;
 mod users;
@@ -26,6 +31,7 @@ mod users;
 pub use base_url::PublicUrl;
 pub use client_address::{ClientAddress, TrustedProxies, network_of};
 pub use frame::{Frame, REQUEST_ID};
+pub use occasional::Occasional;
 pub use openapi::document;
 pub use router::service;
 
@@ -33,6 +39,7 @@ use app::App;
 use http::HeaderValue;
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 /// What the operator decides about the HTTP door.
@@ -44,14 +51,22 @@ pub struct Config {
     pub body_timeout: Duration,
     /// Proxies whose word on the client's address counts.
     pub trusted_proxies: TrustedProxies,
+    /// Memory for request bodies that are under way, in bytes: in all, and of one address.
+    pub max_body_memory: usize,
+    /// Of one address, or one IPv6 network (/64).
+    pub max_body_memory_per_address: usize,
     /// Where links lead to; by default where the request says that it came to.
     pub public_url: Option<PublicUrl>,
+    /// Set when the server is about to stop; `/readyz` says so.
+    pub stopping: Arc<AtomicBool>,
     /// What `/metrics` tells.
     pub metrics: PrometheusHandle,
 }
 
 /// The largest body that is read, in bytes (contract, section 2).
 pub const BODY_LIMIT: usize = 1024 * 1024;
+/// The largest head of a request, in bytes.
+pub const HEAD_LIMIT: usize = 32 * 1024;
 /// The longest URI that is taken, in characters (contract, section 2).
 pub const URI_LIMIT: usize = 4000;
 

@@ -5,8 +5,8 @@ use crate::Shared;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::{Method, header};
-use metrics::{gauge, histogram};
+use http::{Method, StatusCode, header};
+use metrics::{counter, gauge, histogram};
 use std::time::Duration;
 
 /// Prometheus's text format, version 0.0.4.
@@ -25,10 +25,10 @@ pub(crate) async fn name_route(route: Option<MatchedPath>, request: Request, nex
     response
 }
 
-/// Count an answer. What the caller chose freely, its path and its method, is no label unless the router knows it.
-pub(crate) fn answered(method: &Method, response: &mut Response, elapsed: Duration) {
+/// Count an answer; the route that gave it. What the caller chose freely, its path and its method, is no label unless the router knows it.
+pub(crate) fn answered(method: &Method, response: &mut Response, elapsed: Duration) -> String {
     let route = response.extensions_mut().remove::<Route>();
-    let route = route.as_ref().map_or("none", |Route(route)| route.as_str());
+    let route = route.as_ref().map_or("none", |Route(route)| route.as_str()).to_owned();
     let method = match *method {
         Method::GET => "GET",
         Method::POST => "POST",
@@ -39,8 +39,14 @@ pub(crate) fn answered(method: &Method, response: &mut Response, elapsed: Durati
         _ => "other",
     };
     let status = response.status().as_u16().to_string();
-    histogram!(REQUEST_DURATION, "method" => method, "route" => route.to_owned(), "status" => status)
+    histogram!(REQUEST_DURATION, "method" => method, "route" => route.clone(), "status" => status)
         .record(elapsed);
+    route
+}
+
+/// Count what was refused before it was a request.
+pub(crate) fn refused(status: StatusCode) {
+    counter!("http_requests_refused_total", "status" => status.as_u16().to_string()).increment(1);
 }
 
 /// How the server fares, for Prometheus: requests, directories, and the process itself.

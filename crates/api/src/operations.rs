@@ -6,8 +6,14 @@ use crate::problem::Problem;
 use crate::schema;
 use axum::Json;
 use axum::extract::State;
+use http::StatusCode;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+
+/// How long the database may take to answer a server that is ready.
+const READY_TIMEOUT: Duration = Duration::from_millis(700);
 
 pub(crate) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(healthz)).routes(routes!(readyz)).routes(routes!(metrics))
@@ -23,10 +29,19 @@ async fn healthz() -> Json<schema::Health> {
 /// Can it serve requests just now?
 #[utoipa::path(get, path = "/readyz", tag = "operations", security(()),
     responses((status = 200, description = "It can", body = schema::Readiness),
-              (status = 503, description = "Its database is out of reach", body = schema::Error)))]
+              (status = 503, description = "Its database is out of reach, or it is stopping", body = schema::Error)))]
 async fn readyz(State(shared): State<Shared>) -> Result<Json<schema::Readiness>, Problem> {
-    shared.app.ready().await?;
-    let app::DirectoryHealth { connected, synced, failing } = shared.app.directory_health().await?;
+    if shared.config.stopping.load(Ordering::Relaxed) {
+        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the server is stopping"));
+    }
+    let health = async {
+        shared.app.ready().await?;
+        shared.app.directory_health().await
+    };
+    let health = tokio::time::timeout(READY_TIMEOUT, health).await.unwrap_or_else(|_| {
+        Err(app::Error::Unavailable(format!("no answer within {} ms", READY_TIMEOUT.as_millis())))
+    });
+    let app::DirectoryHealth { connected, synced, failing } = health?;
     let directories = schema::DirectoryHealth { connected, synced, failing };
     Ok(Json(schema::Readiness { status: "ok", directories }))
 }

@@ -57,6 +57,11 @@ impl Problem {
         Problem { details, ..Problem::new(StatusCode::UNPROCESSABLE_ENTITY, message) }
     }
 
+    /// When the client is to try again, in seconds.
+    pub(crate) fn retry_after(self, seconds: Option<u64>) -> Self {
+        Problem { retry_after: seconds, ..self }
+    }
+
     /// The answer's body.
     pub(crate) fn body(&self, request_id: &str) -> Vec<u8> {
         let body = Body {
@@ -82,15 +87,14 @@ impl IntoResponse for Problem {
                 headers
                     .insert(header::RETRY_AFTER, HeaderValue::from(self.retry_after.unwrap_or(RETRY_AFTER)));
             }
-            StatusCode::TOO_MANY_REQUESTS => {
-                if let Some(exceeded) = &self.exceeded {
-                    headers.extend(rate_limit(exceeded));
-                }
-            }
-            StatusCode::CONFLICT => {
+            StatusCode::CONFLICT | StatusCode::TOO_MANY_REQUESTS => {
+                headers.extend(self.exceeded.iter().flat_map(|exceeded| rate_limit(exceeded)));
                 self.retry_after.map(|wait| headers.insert(header::RETRY_AFTER, HeaderValue::from(wait)));
             }
-            StatusCode::REQUEST_TIMEOUT | StatusCode::PAYLOAD_TOO_LARGE => {
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+                headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip, identity"));
+            }
+            StatusCode::REQUEST_TIMEOUT | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::NOT_IMPLEMENTED => {
                 headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
             _ => {}

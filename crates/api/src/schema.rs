@@ -243,6 +243,9 @@ pub(crate) enum BodyRefusals {
     /// The body is larger than 1 MiB.
     #[response(status = 413)]
     TooLarge(Error),
+    /// The body has another `Content-Encoding` than gzip.
+    #[response(status = 415)]
+    UnknownEncoding(Error),
     /// Malformed JSON, or violations: all of them.
     #[response(status = 422)]
     Invalid(Error),

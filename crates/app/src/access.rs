@@ -157,6 +157,8 @@ impl App {
             key_id,
             access_until: trial.into_iter().chain(owner.expires_at).min(),
         };
+        let span = tracing::Span::current();
+        span.record("partner", actor.partner.0).record("user", actor.user.0).record("key", &actor.key_id);
         self.used.lock().unwrap_or_else(PoisonError::into_inner).insert((actor.partner, actor.user), now);
         let call = Call {
             partner: actor.partner,

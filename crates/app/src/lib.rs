@@ -12,6 +12,7 @@ mod keys;
 mod paging;
 mod partners;
 mod random;
+mod redact;
 mod secrets;
 mod users;
 
@@ -31,6 +32,7 @@ pub use keys::ApiKey;
 pub use paging::Paging;
 pub use partners::Founded;
 pub use random::Random;
+pub use redact::redact_keys;
 pub use secrets::SecretKey;
 pub use users::Tenant;
 

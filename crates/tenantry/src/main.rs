@@ -1,5 +1,9 @@
 //! The Tenantry binary: one file per subcommand.
 
+// First, for its macro.
+#[macro_use]
+mod output;
+
 mod audit;
 mod backup;
 mod bill;
@@ -8,7 +12,6 @@ mod connections;
 mod copy;
 mod directory;
 mod doctor;
-mod lingering;
 mod network;
 mod partner;
 mod platform;
@@ -24,9 +27,16 @@ use clap::{Parser, Subcommand};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// The environment variables of every command, at the end of its help.
+const ENVIRONMENT: &str = "\
+Environment:
+  TENANTRY_LOG         What is logged on standard error: off, error, warn, info, debug or trace, or directives
+                       such as info,tenantry_store=debug [default: info]
+  TENANTRY_LOG_FORMAT  text or json [default: text]";
+
 /// The open, self-hosted platform for Microsoft CSP partners. Without a command it serves, with defaults.
 #[derive(Parser)]
-#[command(version, args_conflicts_with_subcommands = true)]
+#[command(version, args_conflicts_with_subcommands = true, after_help = ENVIRONMENT)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -37,7 +47,8 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Serve the API.
-    Serve(serve::ServeArgs),
+    #[command(after_help = ENVIRONMENT)]
+    Serve(Box<serve::ServeArgs>),
     /// Make, list and suspend partners.
     #[command(subcommand)]
     Partner(partner::PartnerCommand),
@@ -66,7 +77,7 @@ enum Command {
 }
 
 fn main() -> std::process::ExitCode {
-    match run(Cli::parse()) {
+    match run(Cli::parse()).and_then(|()| output::check()) {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("tenantry: {error:#}");
@@ -76,12 +87,12 @@ fn main() -> std::process::ExitCode {
 }
 
 fn run(cli: Cli) -> anyhow::Result<()> {
-    let _logs = telemetry::start();
+    let _logs = telemetry::start()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match cli.command {
             None => serve::run(cli.serve).await,
-            Some(Command::Serve(args)) => serve::run(args).await,
+            Some(Command::Serve(args)) => serve::run(*args).await,
             Some(Command::Partner(command)) => partner::run(command).await,
             Some(Command::User(command)) => user::run(command).await,
             Some(Command::Directory(command)) => directory::run(command).await,

@@ -8,12 +8,14 @@ use crate::telemetry;
 use anyhow::{Context, anyhow};
 use app::{ApiKey, Clock, Founded};
 use clap::Args;
+use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+const MIB: usize = 1024 * 1024;
 const BOOTSTRAP_KEY: &str = "TENANTRY_BOOTSTRAP_KEY";
 /// After this, what is still under way is left to itself; with what follows, the process ends within ten seconds.
 const GRACE: Duration = Duration::from_secs(8);
@@ -27,9 +29,6 @@ const TIDY: Duration = Duration::from_secs(60);
 /// TENANTRY_BOOTSTRAP_KEY.
 #[derive(Args, Clone)]
 pub(crate) struct ServeArgs {
-    /// Where to listen; port 0 takes a free one.
-    #[arg(long, env = "TENANTRY_LISTEN", value_name = "ADDR", default_value = "127.0.0.1:8080")]
-    listen: SocketAddr,
     #[command(flatten)]
     platform: Platform,
     #[command(flatten)]
@@ -43,13 +42,6 @@ pub(crate) struct ServeArgs {
     /// What the sandbox's clock shows at the start (ISO 8601); by default the system's time.
     #[arg(long, value_name = "TIME", requires = "sandbox")]
     at: Option<String>,
-    /// An origin whose pages may call the API from a browser; repeat it, or separate several by commas.
-    #[arg(long, env = "TENANTRY_CORS_ORIGINS", value_name = "ORIGIN", value_delimiter = ',')]
-    cors_origin: Vec<http::HeaderValue>,
-    /// How many seconds a request's head, and then its body, may take to arrive.
-    #[arg(long, env = "TENANTRY_REQUEST_TIMEOUT", value_name = "SECONDS", default_value = "15",
-          value_parser = clap::value_parser!(u64).range(1..=3600))]
-    request_timeout: u64,
     /// How many milliseconds between two steps through the partners' directories. A step asks some thirty questions;
     /// Partner Center answers five hundred a minute, and look-ups want theirs.
     #[arg(long, value_name = "MILLISECONDS", default_value = "5000", hide = true,
@@ -79,26 +71,66 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let was_chosen = chosen.is_some();
     let founded = app.bootstrap(chosen).await?;
 
-    let timeout = Duration::from_secs(args.request_timeout);
-    let listener = TcpListener::bind(args.listen)
-        .await
-        .with_context(|| format!("cannot listen on {}; choose another address with --listen", args.listen))?;
+    let network = args.network;
+    let timeout = Duration::from_secs(network.request_timeout);
+    let listener = network.listen.bind().await.with_context(|| {
+        format!("cannot listen on {}; choose another address with --listen", network.listen)
+    })?;
+    let limits = connections::Limits {
+        connections: network.max_connections.map(|max| max as usize),
+        per_address: network.max_connections_per_address.map(|max| max as usize),
+        head_timeout: timeout,
+        write_timeout: Duration::from_secs(network.write_timeout),
+        trusted_proxies: network.trusted_proxies.clone(),
+    };
+    let stopping = Arc::new(AtomicBool::new(false));
     let config = api::Config {
-        cors_origins: args.cors_origin,
+        cors_origins: network.cors_origin.into_iter().map(|origin| origin.0).collect(),
         body_timeout: timeout,
-        trusted_proxies: args.network.trusted_proxies,
-        public_url: args.network.public_url,
+        trusted_proxies: network.trusted_proxies,
+        max_body_memory: network.max_body_memory as usize * MIB,
+        max_body_memory_per_address: network.max_body_memory_per_address as usize * MIB,
+        public_url: network.public_url,
+        stopping: Arc::clone(&stopping),
         metrics: telemetry::count()?,
     };
     let service = api::service(Arc::clone(&app), config);
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    greet(listener.local_addr()?, args.sandbox, founded.as_ref(), was_chosen);
+    let mut hangup = signal(SignalKind::hangup())?;
+    if let Err(error) = greet(listener.local_addr()?, args.sandbox, founded.as_ref(), was_chosen) {
+        app.close().await;
+        // The reader has gone, as `head` does when it has enough.
+        return if error.kind() == std::io::ErrorKind::BrokenPipe {
+            Ok(())
+        } else {
+            Err(error).context("cannot write to standard output")
+        };
+    }
+    let shutdown_delay = Duration::from_secs(network.shutdown_delay);
 
     let (stop_working, mut stopped) = tokio::sync::watch::channel(());
-    let stopping = Arc::clone(&app);
+    let working_app = Arc::clone(&app);
     let stop = async move {
-        tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
-        stopping.stop_bill_runs();
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => break,
+                _ = terminate.recv() => break,
+                _ = hangup.recv() => {
+                    tracing::warn!("SIGHUP is ignored: restart the server to change its configuration");
+                }
+            }
+        }
+        stopping.store(true, Ordering::Relaxed);
+        if !shutdown_delay.is_zero() {
+            tracing::info!(seconds = shutdown_delay.as_secs(), "stopping soon: /readyz answers 503");
+            // A second signal ends the delay.
+            tokio::select! {
+                () = tokio::time::sleep(shutdown_delay) => {}
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        working_app.stop_bill_runs();
         drop(stop_working);
         tracing::info!("stopping: no new requests, those under way are finished");
     };
@@ -138,7 +170,7 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
             }
         }
     });
-    connections::serve(listener, service, timeout, stop, GRACE).await;
+    connections::serve(listener, service, limits, stop, GRACE).await;
     tidying.abort();
     syncing.abort();
     // What it was working on goes to another server.
@@ -149,21 +181,33 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
 }
 
 /// For whoever started the server: where it is, the key, and a first request to paste.
-fn greet(address: SocketAddr, sandbox: bool, founded: Option<&Founded>, was_chosen: bool) {
+fn greet(
+    address: SocketAddr,
+    sandbox: bool,
+    founded: Option<&Founded>,
+    was_chosen: bool,
+) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
     let kind = if sandbox { " (sandbox)" } else { "" };
-    println!("Tenantry {}{kind} listens on http://{address}", env!("CARGO_PKG_VERSION"));
+    writeln!(out, "Tenantry {}{kind} listens on http://{address}", env!("CARGO_PKG_VERSION"))?;
     let key = match founded {
         Some(founded) if !was_chosen => {
-            println!("\nThe admin key of the partner \"{}\", shown only this once:\n", founded.partner.name);
-            println!("    {}", founded.key.reveal());
+            writeln!(
+                out,
+                "\nThe admin key of the partner \"{}\", shown only this once:\n",
+                founded.partner.name
+            )?;
+            writeln!(out, "    {}", founded.key.reveal())?;
             founded.key.reveal().to_owned()
         }
         _ => format!("${}", if was_chosen { BOOTSTRAP_KEY } else { "TENANTRY_KEY" }),
     };
-    println!(
+    writeln!(
+        out,
         "\nCreate a customer:\n\n    curl -i http://{address}/v2/customers \\\n      -H \"Authorization: Bearer {key}\" \
          -H \"Content-Type: application/json\" \\\n      -d '{{\"name\": \"Acme Corp\", \"address\": {{\"street1\": \
          \"1 Main St\", \"city\": \"Springfield\",\n           \"state\": \"MA\", \"zipcode\": \"01234\", \"country\": \
          \"US\"}}}}'\n"
-    );
+    )?;
+    out.flush()
 }

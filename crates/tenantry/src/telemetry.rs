@@ -1,12 +1,12 @@
 //! Logs, on standard error; what is for the caller's eyes goes to standard output. And what is counted.
 
+mod log;
+
 use anyhow::Context;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use std::io::stderr;
 use std::time::Duration;
-use tracing_subscriber::EnvFilter;
 
-mod lines;
+pub(crate) use log::start;
 
 /// Seconds: from a read out of memory to a request that is about to be given up.
 const DURATIONS: [f64; 14] =
@@ -14,22 +14,7 @@ const DURATIONS: [f64; 14] =
 /// How often what was counted is summed up, so that it takes no more room the longer nobody asks for it.
 const SUM_UP: Duration = Duration::from_secs(5);
 
-/// `TENANTRY_LOG` filters (`info` by default, `off` for none); `TENANTRY_LOG_FORMAT=json` is for machines.
-/// They are written until the guard is dropped, which waits for the last of them.
-pub(crate) fn start() -> lines::Guard {
-    let filter = EnvFilter::try_from_env("TENANTRY_LOG")
-        .unwrap_or_else(|_| EnvFilter::new("info,tokio_postgres=warn"));
-    let (writer, guard) = lines::to(stderr());
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(move || writer.clone());
-    if std::env::var("TENANTRY_LOG_FORMAT").is_ok_and(|format| format == "json") {
-        logs.json().init();
-    } else {
-        logs.compact().with_ansi(std::io::IsTerminal::is_terminal(&stderr())).init();
-    }
-    guard
-}
-
-/// From now on what the rooms count is kept, for `/metrics`.
+/// From now on what is counted is kept, for `/metrics`.
 pub(crate) fn count() -> anyhow::Result<PrometheusHandle> {
     let counts = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_duration_seconds".to_owned()), &DURATIONS)?
@@ -46,5 +31,6 @@ pub(crate) fn count() -> anyhow::Result<PrometheusHandle> {
             }
         }
     });
+    tokio::spawn(log::report_dropped_lines());
     Ok(counts)
 }

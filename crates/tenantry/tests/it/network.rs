@@ -2,6 +2,11 @@
 
 use crate::support::{Api, Database, Engine, Failures, Server, customer, on_both_engines};
 use serde_json::{Value, json};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 on_both_engines!(the_audit_trail_names_the_client, links_lead_to_where_the_client_came_from);
 
@@ -77,4 +82,57 @@ fn links_lead_to_where_the_client_came_from(engine: Engine) {
         }
     }
     failures.done(30);
+}
+
+/// Passes bytes on to `there` and back, except while it hangs.
+fn relay(there: SocketAddr, hangs: &Arc<AtomicBool>) -> SocketAddr {
+    fn copy(mut from: TcpStream, mut to: TcpStream, hangs: Arc<AtomicBool>) {
+        let mut buffer = [0; 16 * 1024];
+        std::thread::spawn(move || {
+            while let Ok(read @ 1..) = from.read(&mut buffer) {
+                while hangs.load(Ordering::Relaxed) {
+                    std::thread::park_timeout(Duration::from_millis(20));
+                }
+                if to.write_all(&buffer[..read]).is_err() {
+                    break;
+                }
+            }
+        });
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let here = listener.local_addr().unwrap();
+    let hangs = Arc::clone(hangs);
+    std::thread::spawn(move || {
+        for client in listener.incoming().map_while(Result::ok) {
+            let Ok(server) = TcpStream::connect(there) else { continue };
+            copy(client.try_clone().unwrap(), server.try_clone().unwrap(), Arc::clone(&hangs));
+            copy(server, client, Arc::clone(&hangs));
+        }
+    });
+    here
+}
+
+#[test]
+fn readiness_is_answered_while_the_database_hangs() {
+    if !Engine::Postgres.is_here() {
+        return;
+    }
+    let mut database = Database::new(Engine::Postgres);
+    let (user, rest) = database.url.split_once('@').unwrap();
+    let (there, name) = rest.split_once('/').unwrap();
+    let hangs = Arc::new(AtomicBool::new(false));
+    let here = relay(there.parse().unwrap(), &hangs);
+    database.url = format!("{user}@{here}/{name}");
+    let server = Server::start(&database, &[]);
+    let api = server.admin();
+    assert_eq!(api.get("/readyz").status, 200);
+    hangs.store(true, Ordering::Relaxed);
+    let asked = Instant::now();
+    assert_eq!(api.get("/readyz").status, 503);
+    // Under a second, and what a busy machine adds.
+    assert!(asked.elapsed() < Duration::from_secs(3), "{:?}", asked.elapsed());
+    hangs.store(false, Ordering::Relaxed);
+    while api.get("/readyz").status != 200 {
+        assert!(asked.elapsed() < Duration::from_secs(30), "it does not recover");
+    }
 }

@@ -6,7 +6,8 @@ use serde_json::json;
 on_both_engines!(
     its_clock_decides_what_is_the_future,
     it_shows_itself_on_every_answer,
-    it_exists_only_when_asked_for
+    it_exists_only_when_asked_for,
+    it_is_changed_with_a_key_only,
 );
 
 fn its_clock_decides_what_is_the_future(engine: Engine) {
@@ -69,6 +70,27 @@ fn it_exists_only_when_asked_for(engine: Engine) {
         let answer = api.call(method, path).json(&json!({"now": NOW, "id": 7})).send();
         assert_eq!(answer.status, 404, "{method} {path}");
         assert_eq!(answer.header("x-tenantry-sandbox"), "");
+    }
+    assert_eq!(api.create(&customer(&json!({})))["id"], 1);
+}
+
+fn it_is_changed_with_a_key_only(engine: Engine) {
+    let database = Database::new(engine);
+    let server = Server::start(&database, &["--sandbox", "--at", NOW]);
+    let api = server.admin();
+    for (path, body) in
+        [("/sandbox/clock", json!({"now": "2026-01-01T00:00:00Z"})), ("/sandbox/next", json!({"id": 7}))]
+    {
+        for authorization in [None, Some("tnt_wrong")] {
+            let answer = api.call("PUT", path).authorization(authorization).json(&body).send();
+            assert_eq!(answer.status, 401, "{path}: {}", answer.text());
+        }
+    }
+    assert_eq!(api.get("/sandbox/clock").json(), json!({"now": NOW}));
+    for id in [json!(0), json!(-1), json!(1.5), json!(9_007_199_254_740_992_i64), json!(i64::MAX), json!("7")]
+    {
+        let answer = api.put("/sandbox/next", &json!({"id": id}));
+        assert_eq!((answer.status, answer.details().as_str()), (422, "/id invalid"), "{id}");
     }
     assert_eq!(api.create(&customer(&json!({})))["id"], 1);
 }

@@ -6,7 +6,12 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-on_both_engines!(what_is_under_way_is_finished, idle_connections_do_not_hold_it_up, an_interrupt_ends_it_too);
+on_both_engines!(
+    what_is_under_way_is_finished,
+    idle_connections_do_not_hold_it_up,
+    an_interrupt_ends_it_too,
+    load_balancers_are_told_before
+);
 
 fn what_is_under_way_is_finished(engine: Engine) {
     let database = Database::new(engine);
@@ -68,6 +73,27 @@ fn an_interrupt_ends_it_too(engine: Engine) {
     server.signal("INT");
     assert_eq!(server.wait().0.code(), Some(0), "{}", server.log());
     one_file_remains(engine, &database);
+}
+
+fn load_balancers_are_told_before(engine: Engine) {
+    let database = Database::new(engine);
+    let mut server = Server::start(&database, &["--shutdown-delay", "600"]);
+    let api = server.admin();
+    assert_eq!(api.get("/readyz").status, 200);
+    server.signal("TERM");
+    let asked = Instant::now();
+    let mut answer = api.get("/readyz");
+    while answer.status == 200 {
+        assert!(asked.elapsed() < Duration::from_secs(10));
+        answer = api.get("/readyz");
+    }
+    assert_eq!((answer.status, &answer.json()["error"]), (503, &json!("the server is stopping")));
+    // Meanwhile it serves.
+    api.create(&customer(&json!({})));
+    assert_eq!(api.get("/healthz").status, 200);
+    server.signal("TERM");
+    assert_eq!(server.wait().0.code(), Some(0), "{}", server.log());
+    assert!(asked.elapsed() < Duration::from_secs(20), "{:?}", asked.elapsed());
 }
 
 /// Wait until nobody listens there any more.

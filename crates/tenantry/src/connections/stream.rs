@@ -1,0 +1,187 @@
+//! A client's connection, as hyper sees it. Three things are done here that hyper does not do: a client that takes nothing
+//! of an answer is given up; what hyper itself refuses is answered in the form that all errors have; and the end is slow,
+//! for closing while a client still sends makes the system reset the connection, and the client loses an answer that it
+//! has not read yet, such as the `413` to what it is sending.
+
+use super::exchange::Exchange;
+use super::places::Place;
+use http::StatusCode;
+use metrics::counter;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Sleep, sleep, timeout};
+
+/// How long a client may go on sending what is not read, and how long it may pause.
+const MAX_LINGER: Duration = Duration::from_secs(5);
+const MAX_LINGER_PAUSE: Duration = Duration::from_secs(1);
+/// A header that all answers of the service have, and hyper's own have not.
+const OURS: &[u8] = b"\r\nx-request-id:";
+
+/// A connection and its place.
+pub(super) struct ClientStream {
+    /// Taken when dropped.
+    open: Option<(TcpStream, Place)>,
+    exchange: Arc<Exchange>,
+    /// The client sends nothing more, or takes nothing more.
+    ended: bool,
+    /// Runs while the client takes nothing of what is to be written.
+    stalled: Option<Pin<Box<Sleep>>>,
+    /// What is written in place of hyper's own answer, and how much of it has been.
+    refusal: Option<(Vec<u8>, usize)>,
+}
+
+impl ClientStream {
+    pub(super) fn new(stream: TcpStream, place: Place, exchange: Arc<Exchange>) -> Self {
+        ClientStream { open: Some((stream, place)), exchange, ended: false, stalled: None, refusal: None }
+    }
+
+    fn stream(&mut self) -> io::Result<Pin<&mut TcpStream>> {
+        let open = self.open.as_mut().map(|(stream, _)| Pin::new(stream));
+        open.ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+
+    /// Write, for as long as the client takes something.
+    fn poll_some(
+        &mut self,
+        cx: &mut Context<'_>,
+        write: impl FnOnce(Pin<&mut TcpStream>, &mut Context<'_>) -> Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        let written = write(self.stream()?, cx);
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        let limit = self.exchange.write_timeout;
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(limit)));
+        ready!(stalled.as_mut().poll(cx));
+        self.ended = true;
+        if let Some((stream, _)) = &self.open {
+            drop(stream.set_zero_linger()); // what the client does not take is not kept for it
+        }
+        counter!("tenantry_connections_stalled_total").increment(1);
+        tracing::debug!("a client took nothing of its answer in time");
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    /// Where hyper's own answer begins in what it writes, and its status. hyper writes it after all else, and only between
+    /// two requests.
+    fn own_answer(&self, bytes: &[u8]) -> Option<(usize, StatusCode)> {
+        if self.exchange.is_answering() || !bytes.ends_with(b"\r\n\r\n") {
+            return None;
+        }
+        let before = bytes[..bytes.len() - 4].windows(4).rposition(|four| four == b"\r\n\r\n");
+        let begin = before.map_or(0, |at| at + 4);
+        let status = bytes[begin..].strip_prefix(b"HTTP/1.1 ")?.get(..3)?;
+        let status = StatusCode::from_bytes(status).ok().filter(StatusCode::is_client_error)?;
+        let is_ours = bytes[begin..].windows(OURS.len()).any(|part| part.eq_ignore_ascii_case(OURS));
+        (!is_ours).then_some((begin, status))
+    }
+
+    /// Write what hyper has said, or what is said in place of it.
+    fn write_answer(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.own_answer(bytes) {
+            None => self.poll_some(cx, |stream, cx| stream.poll_write(cx, bytes)),
+            Some((0, status)) => {
+                self.refusal = Some((self.exchange.refusal(status), 0));
+                Poll::Ready(Ok(bytes.len()))
+            }
+            Some((begin, _)) => self.poll_some(cx, |stream, cx| stream.poll_write(cx, &bytes[..begin])),
+        }
+    }
+
+    fn write_refusal(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Some((refusal, from)) = self.refusal.take() {
+            if from == refusal.len() {
+                break;
+            }
+            let written = self.poll_some(cx, |stream, cx| stream.poll_write(cx, &refusal[from..]));
+            let more = if let Poll::Ready(Ok(more)) = written { more } else { 0 };
+            self.refusal = Some((refusal, from + more));
+            ready!(written)?;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Say this last thing, listen to the client's, and leave it to the caller to close.
+pub(super) async fn linger(stream: &mut TcpStream, last: &[u8]) -> io::Result<()> {
+    let farewell = async {
+        stream.write_all(last).await?;
+        stream.shutdown().await?;
+        let mut unread = [0; 16 * 1024];
+        while timeout(MAX_LINGER_PAUSE, stream.read(&mut unread)).await?? > 0 {}
+        io::Result::Ok(())
+    };
+    timeout(MAX_LINGER, farewell).await?
+}
+
+impl Drop for ClientStream {
+    fn drop(&mut self) {
+        let Some((mut stream, place)) = self.open.take() else { return };
+        // Outside of a runtime, at the very end, there is no time left for it.
+        if self.ended || tokio::runtime::Handle::try_current().is_err() {
+            return;
+        }
+        let timed_out = self.exchange.is_half_a_head() && self.refusal.is_none();
+        let last = timed_out.then(|| self.exchange.refusal(StatusCode::REQUEST_TIMEOUT));
+        tokio::spawn(async move {
+            drop(linger(&mut stream, &last.unwrap_or_default()).await); // it was only a courtesy
+            drop((stream, place));
+        });
+    }
+}
+
+impl AsyncRead for ClientStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let (before, space) = (buffer.filled().len(), buffer.remaining());
+        let read = self.stream()?.poll_read(cx, buffer);
+        if matches!(&read, Poll::Ready(Ok(()))) && space > 0 {
+            if buffer.filled().len() == before {
+                self.ended = true;
+            } else {
+                self.exchange.bytes_came(&buffer.filled()[before..]);
+            }
+        }
+        read
+    }
+}
+
+impl AsyncWrite for ClientStream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.write_answer(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match bytes {
+            [bytes] => self.write_answer(cx, bytes),
+            _ => self.poll_some(cx, |stream, cx| stream.poll_write_vectored(cx, bytes)),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.write_refusal(cx))?;
+        self.stream()?.poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.write_refusal(cx))?;
+        self.stream()?.poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,29 @@
+//! What commands print on standard output. A reader that goes away (`tenantry audit verify | head`) ends the printing and
+//! nothing else: the command does what it was asked to, and its exit status says how that went.
+
+use std::fmt::Arguments;
+use std::io::{ErrorKind, Write, stdout};
+use std::sync::OnceLock;
+
+static FAILED: OnceLock<ErrorKind> = OnceLock::new();
+
+/// In place of the standard library's, which panics when standard output is closed or full.
+macro_rules! println {
+    () => { $crate::output::print_line(format_args!("")) };
+    ($($argument:tt)*) => { $crate::output::print_line(format_args!($($argument)*)) };
+}
+
+pub(crate) fn print_line(line: Arguments<'_>) {
+    if let Err(error) = writeln!(stdout().lock(), "{line}") {
+        FAILED.get_or_init(|| error.kind());
+    }
+}
+
+/// Fails if something could not be printed, for another reason than that its reader has gone.
+pub(crate) fn check() -> anyhow::Result<()> {
+    let flushed = stdout().lock().flush().map_err(|error| error.kind());
+    match FAILED.get().copied().or(flushed.err()) {
+        None | Some(ErrorKind::BrokenPipe) => Ok(()),
+        Some(kind) => Err(anyhow::anyhow!("cannot write to standard output: {kind}")),
+    }
+}

@@ -1,0 +1,160 @@
+//! The log. A thread of its own writes it; nothing else ever waits for standard error. Lines that it cannot take in time are
+//! dropped and counted, so that a reader who has stopped reading stops the log and not the server.
+
+use anyhow::bail;
+use metrics::counter;
+use std::io::{BufWriter, IsTerminal, Write, stderr};
+use std::panic::PanicHookInfo;
+use std::sync::OnceLock;
+use std::time::Duration;
+use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+
+/// Lines that wait to be written; a line is at most some 4 KB long.
+const MAX_LINES: usize = 8192;
+/// Bytes of lines that are written together.
+const BUFFER: usize = 64 * 1024;
+/// How often it is looked whether lines were dropped.
+const LOOK: Duration = Duration::from_secs(1);
+const DEFAULT_FILTER: &str = "info,tokio_postgres=warn";
+
+static DROPPED: OnceLock<ErrorCounter> = OnceLock::new();
+
+/// Takes lines, and blanks API keys in them.
+#[derive(Clone)]
+struct Redacting(NonBlocking);
+
+impl Write for Redacting {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        match std::str::from_utf8(line) {
+            Ok(text) => self.0.write_all(app::redact_keys(text).as_bytes())?,
+            Err(_) => self.0.write_all(line)?,
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// Write the log as `TENANTRY_LOG` and `TENANTRY_LOG_FORMAT` say, until the guard is dropped, which waits for the last lines
+/// for a second.
+pub(crate) fn start() -> anyhow::Result<WorkerGuard> {
+    let filter = filter(&variable("TENANTRY_LOG")?)?;
+    let json = match variable("TENANTRY_LOG_FORMAT")?.to_ascii_lowercase().as_str() {
+        "" | "text" => false,
+        "json" => true,
+        other => bail!("TENANTRY_LOG_FORMAT must be text or json: {other:?} is neither"),
+    };
+    let (writer, guard) = NonBlockingBuilder::default()
+        .lossy(true)
+        .buffered_lines_limit(MAX_LINES)
+        .thread_name("log")
+        .finish(BufWriter::with_capacity(BUFFER, stderr()));
+    drop(DROPPED.set(writer.error_counter()));
+    let writer = Redacting(writer);
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(move || writer.clone());
+    if json {
+        logs.json().flatten_event(true).with_span_list(false).init();
+    } else {
+        logs.compact().with_ansi(stderr().is_terminal()).init();
+    }
+    std::panic::set_hook(Box::new(log_panic));
+    Ok(guard)
+}
+
+fn variable(name: &str) -> anyhow::Result<String> {
+    match std::env::var(name) {
+        Ok(value) => Ok(value.trim().to_owned()),
+        Err(std::env::VarError::NotPresent) => Ok(String::new()),
+        Err(std::env::VarError::NotUnicode(_)) => bail!("{name} must be UTF-8"),
+    }
+}
+
+/// A level, or directives such as `info,tenantry_store=debug`. The library would take any other word for the name of a
+/// module, and log nothing else.
+fn filter(text: &str) -> anyhow::Result<EnvFilter> {
+    if text.is_empty() {
+        return Ok(EnvFilter::new(DEFAULT_FILTER));
+    }
+    for directive in text.split(',').map(str::trim) {
+        if !directive.contains(['=', '[']) && directive.parse::<LevelFilter>().is_err() {
+            bail!(
+                "TENANTRY_LOG must be a level (off, error, warn, info, debug or trace), or directives such as \
+                 info,tenantry_store=debug: {directive:?} is neither"
+            );
+        }
+    }
+    match EnvFilter::try_new(text) {
+        Ok(filter) => Ok(filter),
+        Err(error) => {
+            bail!("TENANTRY_LOG must be a level or directives such as info,tenantry_store=debug: {error}")
+        }
+    }
+}
+
+/// The standard library's hook writes to standard error itself, and would wait for it.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let payload = panic.payload();
+    let message =
+        payload.downcast_ref::<&str>().copied().or(payload.downcast_ref::<String>().map(String::as_str));
+    let place = panic.location().map(tracing::field::display);
+    tracing::error!(place, "panicked: {}", message.unwrap_or("?"));
+}
+
+/// Count lines that were dropped, and say so in the log.
+pub(super) async fn report_dropped_lines() {
+    let dropped = counter!("tenantry_log_lines_dropped_total");
+    let mut reported = 0;
+    let mut ticks = tokio::time::interval(LOOK);
+    loop {
+        ticks.tick().await;
+        let lines = DROPPED.get().map_or(0, ErrorCounter::dropped_lines);
+        if lines > reported {
+            dropped.absolute(lines as u64);
+            tracing::warn!(
+                lines = lines - reported,
+                "log lines were dropped: standard error was not read in time"
+            );
+            reported = lines;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_that_are_none_are_refused() {
+        for text in [
+            "",
+            "off",
+            "INFO",
+            "Debug",
+            "warn,tenantry=debug",
+            "tenantry_store=TRACE",
+            "info,[request]=debug",
+        ] {
+            assert!(filter(text).is_ok(), "{text}");
+        }
+        for text in [
+            "verbose",
+            "inof",
+            "tenantry",
+            "info,,debug",
+            "tenantry=verbose",
+            "a=b=c",
+            "[request=debug",
+            "info debug",
+        ] {
+            let refused = filter(text).expect_err(text).to_string();
+            assert!(
+                refused.contains("TENANTRY_LOG") && refused.contains("info,tenantry_store=debug"),
+                "{refused}"
+            );
+        }
+    }
+}
