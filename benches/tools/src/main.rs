@@ -42,6 +42,8 @@ fn open(file: &str) -> Outcome<Connection> {
     Ok(db)
 }
 
+const LAST_ID: &str = "INSERT INTO id_sequences (partner_id, kind, last_id) VALUES (1, 'customers', ?1)
+    ON CONFLICT (partner_id, kind) DO UPDATE SET last_id = excluded.last_id";
 const CUSTOMER: &str = "INSERT INTO customers (partner_id, id, generated_external_id, created_at, updated_at, version,
         name, name_key, azure_customer_id, azure_customer_key, street1, street2, city, state, zipcode, country,
         classification, trial_expiration_date, billing_contact, margin_percentage, billing_enabled, billing_folder)
@@ -68,7 +70,7 @@ fn commits(file: &str, rows: u32, seconds: f64) -> Outcome<()> {
         made += rows;
     }
     println!("{:.1}", f64::from(made) / started.elapsed().as_secs_f64());
-    db.execute("UPDATE sequences SET value = ?1 WHERE name = 'customers'", [id])?;
+    db.execute(LAST_ID, [id])?;
     Ok(())
 }
 
@@ -96,7 +98,7 @@ fn fill(file: &str, customers: i64) -> Outcome<()> {
          INSERT INTO customer_blocks (partner_id, block, lane, customers)
              SELECT partner_id, id / 8192, 0, COUNT(*) FROM customers GROUP BY partner_id, id / 8192",
     )?;
-    db.execute("UPDATE sequences SET value = ?1 WHERE name = 'customers'", [last])?;
+    db.execute(LAST_ID, [last])?;
     db.execute_batch("COMMIT; PRAGMA wal_checkpoint(TRUNCATE)")?;
     println!("{:.1}", started.elapsed().as_secs_f64());
     Ok(())

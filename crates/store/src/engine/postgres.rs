@@ -257,8 +257,8 @@ impl Postgres {
 
     /// Refuse a pooler that does not keep sessions apart. Where there is no second connection to be had, the first will do.
     async fn check_sessions(&self) -> Result<(), Error> {
-        let one = self.pool.get().await?;
-        match self.pool.get().await.map_err(Error::from) {
+        let one = self.main.pool.get().await?;
+        match self.main.pool.get().await.map_err(Error::from) {
             Ok(other) => session::check_separate(&one, &other).await,
             Err(unfit @ Error::Unfit(_)) => Err(unfit),
             Err(_) => Ok(()),
