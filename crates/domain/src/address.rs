@@ -1,16 +1,16 @@
 //! A customer's mailing address.
 
-use crate::country::Country;
+use crate::country::{Country, Needed};
 use crate::customer::Handling;
 use crate::fields::Fields;
 use crate::json::Json;
-use crate::text::{filled_line, string};
+use crate::text::{filled_line, required, string};
 use crate::violation::{Violation, Violations};
 use crate::{state, zipcode};
 use serde::Serialize;
 
-/// A mailing address, its parts checked and in the form they are kept in. One that a directory gave may have parts
-/// that no payload could; they may be sent back as they are.
+/// A mailing address, its parts checked and in the form they are kept in. One that a directory gave may lack parts that a
+/// payload has to give, and have others that no payload could; they may be sent back as they are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Address {
     /// The first line: 1–255 characters.
@@ -20,18 +20,21 @@ pub struct Address {
     pub street2: Option<String>,
     /// The city: 1–255 characters.
     pub city: String,
-    /// In the US the USPS abbreviation (`MA`), elsewhere the ISO 3166-2 name in ASCII (`New South Wales`), or any
-    /// text in ASCII where the post does not use ISO's divisions.
-    pub state: String,
-    /// In the US `12345` or `12345-6789`, elsewhere 1–16 letters, digits, spaces and hyphens.
-    pub zipcode: String,
+    /// In the US the USPS abbreviation (`MA`), elsewhere the name of a division in ASCII (`New South Wales`), or any
+    /// text in ASCII where the post does not use divisions. `None` only where the post needs none, or the directory
+    /// that gave the address has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// In the US `12345` or `12345-6789`, elsewhere 1–16 characters in the form of the country. `None` as for the state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zipcode: Option<String>,
     /// ISO 3166-1 alpha-2: `US`.
     pub country: String,
 }
 
 impl Address {
     /// The longest street line or city, in characters.
-    pub const MOST: usize = 255;
+    pub const MAX_LENGTH: usize = 255;
 
     const FIELDS: [&str; 6] = ["street1", "street2", "city", "state", "zipcode", "country"];
 
@@ -40,15 +43,36 @@ impl Address {
     /// # Errors
     /// Every rule that the object breaks, with pointers from it.
     pub fn parse(json: &Json, handling: Handling) -> Result<Self, Violations> {
-        Self::read(json, None, handling)
+        Self::read(json, Source::Payload(None), handling)
+    }
+
+    /// Reads an object of the same fields that a directory gave. It needs a street, a city and a country; a state and a
+    /// postal code are put right where it is clear how, and else stay as they are.
+    ///
+    /// # Errors
+    /// What is wrong with the street, the city or the country, with pointers from the object.
+    pub fn from_directory(json: &Json) -> Result<Self, Violations> {
+        Self::read(json, Source::Directory, Handling::Lenient)
     }
 
     /// Reads the object. What is equal to the part of `current` is no violation.
-    pub(crate) fn read(json: &Json, current: Option<&Self>, handling: Handling) -> Result<Self, Violations> {
+    pub(crate) fn changed(
+        json: &Json,
+        current: Option<&Self>,
+        handling: Handling,
+    ) -> Result<Self, Violations> {
+        Self::read(json, Source::Payload(current), handling)
+    }
+
+    fn read(json: &Json, source: Source<'_>, handling: Handling) -> Result<Self, Violations> {
         let mut fields = Fields::of(json, "an object with street1, city, state, zipcode and country")?;
+        let current = match source {
+            Source::Payload(current) => current,
+            Source::Directory => None,
+        };
         // What is sent back as it was given is taken as it is.
         let same_country = current.filter(|current| same(fields.raw("country"), &current.country));
-        let country = fields.given("country").and_then(|country| Country::read(country).ok());
+        let country = fields.given("country").and_then(Country::meant);
 
         let street1 = unchanged(&fields, "street1", current.map(|a| &a.street1))
             .or_else(|| fields.required("street1", line));
@@ -56,10 +80,28 @@ impl Address {
             .or_else(|| fields.optional("street2", line));
         let city =
             unchanged(&fields, "city", current.map(|a| &a.city)).or_else(|| fields.required("city", line));
-        let state = unchanged(&fields, "state", same_country.map(|a| &a.state))
-            .or_else(|| fields.required("state", |json| state::parse(string(json)?, country)));
-        let zipcode = unchanged(&fields, "zipcode", same_country.map(|a| &a.zipcode))
-            .or_else(|| fields.required("zipcode", |json| zipcode::read(json, country)));
+        let (state, zipcode) = match (source, country) {
+            (Source::Directory, Some(country)) => {
+                let part = |key, read: fn(&str, Country) -> Option<String>| {
+                    let written = fields.given(key).map(string);
+                    written.and_then(Result::ok).and_then(|written| read(written, country))
+                };
+                (part("state", state::from_directory), part("zipcode", zipcode::from_directory))
+            }
+            (Source::Directory, None) => (None, None),
+            (Source::Payload(_), _) => {
+                let of_current = same_country.map(|a| a.state.as_ref());
+                let needed = country.map_or(Needed::Required, Country::state);
+                let state = part(&mut fields, "state", of_current, needed, |json| {
+                    state::parse(string(json)?, country)
+                });
+                let of_current = same_country.map(|a| a.zipcode.as_ref());
+                let needed = country.map_or(Needed::Required, Country::postal_code);
+                let zipcode =
+                    part(&mut fields, "zipcode", of_current, needed, |json| zipcode::read(json, country));
+                (state, zipcode)
+            }
+        };
         let country = unchanged(&fields, "country", same_country.map(|a| &a.country)).or_else(|| {
             fields.required("country", |json| Ok::<_, Violation>(Country::read(json)?.alpha2().to_owned()))
         });
@@ -67,10 +109,8 @@ impl Address {
             fields.refuse_unknown(&Self::FIELDS, &[]);
         }
 
-        match (street1, city, state, zipcode, country) {
-            (Some(street1), Some(city), Some(state), Some(zipcode), Some(country))
-                if fields.violations.is_empty() =>
-            {
+        match (street1, city, country) {
+            (Some(street1), Some(city), Some(country)) if fields.violations.is_empty() => {
                 Ok(Address { street1, street2, city, state, zipcode, country })
             }
             _ => Err(fields.violations),
@@ -78,8 +118,34 @@ impl Address {
     }
 }
 
+/// Where an object comes from.
+#[derive(Clone, Copy)]
+enum Source<'a> {
+    /// A request, which may send back parts of this address.
+    Payload(Option<&'a Address>),
+    /// A directory.
+    Directory,
+}
+
+/// A part that not every country's post needs; `of_current` is that of the current address, if it is in this country.
+fn part(
+    fields: &mut Fields<'_>,
+    key: &str,
+    of_current: Option<Option<&String>>,
+    needed: Needed,
+    read: impl FnOnce(&Json) -> Result<Option<String>, Violation>,
+) -> Option<String> {
+    if fields.given(key).is_none() {
+        if needed == Needed::Required && of_current != Some(None) {
+            fields.refuse(key, required());
+        }
+        return None;
+    }
+    unchanged(fields, key, of_current.flatten()).or_else(|| fields.optional(key, read).flatten())
+}
+
 fn line(json: &Json) -> Result<String, Violation> {
-    filled_line(string(json)?, Address::MOST).map(str::to_owned)
+    filled_line(string(json)?, Address::MAX_LENGTH).map(str::to_owned)
 }
 
 /// The current part, if it is sent back just so: then it is not read again.
@@ -96,7 +162,7 @@ mod tests {
     use super::*;
 
     fn read(json: &str, current: Option<&Address>) -> Result<Address, String> {
-        Address::read(&Json::parse(json.as_bytes()).unwrap(), current, Handling::Strict)
+        Address::changed(&Json::parse(json.as_bytes()).unwrap(), current, Handling::Strict)
             .map_err(|violations| violations.to_string())
     }
 
@@ -105,8 +171,8 @@ mod tests {
             street1: "1 Main St".to_owned(),
             street2: street2.map(str::to_owned),
             city: "Springfield".to_owned(),
-            state: state.to_owned(),
-            zipcode: zipcode.to_owned(),
+            state: (!state.is_empty()).then(|| state.to_owned()),
+            zipcode: (!zipcode.is_empty()).then(|| zipcode.to_owned()),
             country: country.to_owned(),
         }
     }
@@ -124,6 +190,14 @@ mod tests {
                 r#""street2": " Flat 2 ", "state": "Kent", "zipcode": "ME1 1AA", "country": "UK""#,
                 address(Some("Flat 2"), "Kent", "ME1 1AA", "GB"),
             ),
+            (r#""country": "Hong Kong SAR""#, address(None, "", "", "HK")),
+            (r#""country": "AE", "state": "Dubai", "zipcode": "N/A""#, address(None, "Dubai", "", "AE")),
+            (
+                r#""country": "Portugal", "state": "", "zipcode": "1000-001""#,
+                address(None, "", "1000-001", "PT"),
+            ),
+            (r#""country": "Deutschland", "zipcode": 1067"#, address(None, "", "01067", "DE")),
+            (r#""country": "SG", "state": "-", "zipcode": 18956"#, address(None, "", "018956", "SG")),
         ] {
             let json = format!(r#"{{"street1": " 1 Main St", "city": "Springfield ", {rest}}}"#);
             let read_once = read(&json, None).unwrap();
@@ -144,13 +218,35 @@ mod tests {
                 r#"{"street1": "", "city": 7, "state": "Massachusetts", "zipcode": "1234", "country": "US", "zip": 1}"#,
                 "street1 is required; city must be a string, not a number; \
                  state must be the abbreviation of two letters: use MA; \
-                 zipcode must be a US ZIP code, 12345 or 12345-6789, not \"1234\"; \
+                 zipcode must be a US ZIP code, 12345 or 12345-6789, not \"1234\"; did you mean 01234?; \
                  zip is unknown; did you mean zipcode?",
             ),
             // Without a country there is no telling what a state is.
             (
                 r#"{"street1": "a", "city": "b", "state": "Massachusetts", "zipcode": 1, "country": null}"#,
                 "country is required",
+            ),
+            // Where it is clear what is meant, it is judged by that.
+            (
+                r#"{"street1": "a", "city": "b", "state": "Massachusetts", "zipcode": "1234", "country": "Untied States"}"#,
+                "state must be the abbreviation of two letters: use MA; \
+                 zipcode must be a US ZIP code, 12345 or 12345-6789, not \"1234\"; did you mean 01234?; \
+                 country must be a country of ISO 3166-1, by its code of two or three letters or its name, \
+                 not \"Untied States\"; did you mean United States (US)?",
+            ),
+            (
+                r#"{"street1": "a", "city": "b", "zipcode": "1067", "country": "276"}"#,
+                "zipcode must be a postal code of Germany such as 26133, not \"1067\"; did you mean 01067?; \
+                 country must be a code of letters or a name: use DE",
+            ),
+            (
+                r#"{"street1": "a", "city": "b", "state": "c", "zipcode": "d", "country": 276}"#,
+                "country must be a string, not a number: use DE",
+            ),
+            (
+                r#"{"street1": "a", "city": "b", "country": "Atlantis", "zipcode": -1}"#,
+                "state is required; zipcode must be a whole number or a string, not -1; \
+                 country must be a country of ISO 3166-1, by its code of two or three letters or its name, not \"Atlantis\"",
             ),
         ] {
             assert_eq!(read(json, None), Err(message.to_owned()));
@@ -168,5 +264,10 @@ mod tests {
         assert!(
             read(&json.replace("Somewhere", "Elsewhere"), Some(&odd)).unwrap_err().starts_with("state must")
         );
+        // A part that the directory does not have need not be given either.
+        let bare = address(None, "", "", "AU");
+        let json = serde_json::to_string(&bare).unwrap();
+        assert_eq!(read(&json, Some(&bare)), Ok(bare));
+        assert_eq!(read(&json, Some(&odd)), Err("state is required; zipcode is required".to_owned()));
     }
 }

@@ -1,144 +1,201 @@
-//! Countries: ISO 3166-1, and the names people send for them.
+//! Countries: ISO 3166-1 and Kosovo, the names that people use for them, and what their post wants of an address.
 
 use crate::json::Json;
-use crate::text::{any_of, closest, filled_line, invalid, skeleton, string};
+use crate::table::{Table, cell, entries};
+use crate::text::{ascii, filled_line, invalid, name_key, only_near, string, wrong_type};
 use crate::violation::{Violation, shortened};
-use rust_iso3166::{ALL, CountryCode};
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
-use std::sync::LazyLock;
+use std::borrow::Cow;
 
-/// A country, territory or area of ISO 3166-1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Country(&'static CountryCode);
+/// Alpha-2, alpha-3 and numeric code, English name; [`Needed`] of the state and of the postal code; the most zeros a
+/// code starts with; forms of its codes; an example.
+static COUNTRIES: Table = Table(include_str!("../data/countries.tsv"));
+
+/// Everything that a country is called, as [`country_key`], and its alpha-2 code.
+static NAMES: Table = Table(include_str!("../data/country_names.tsv"));
+
+/// Names that are two countries'.
+const AMBIGUOUS: [(&str, [&str; 2]); 2] = [("korea", ["KR", "KP"]), ("virginislands", ["VG", "VI"])];
+
+/// A country, territory or area of ISO 3166-1, or Kosovo (`XK`).
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Country {
+    /// Its row in [`COUNTRIES`].
+    row: &'static str,
+}
+
+/// Whether a country's post needs a part of an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Needed {
+    /// An address without it is incomplete.
+    Required,
+    /// It has a place in an address, and may be left out.
+    Optional,
+    /// The post has no use for it.
+    Unused,
+}
+
+impl Needed {
+    fn of(cell: &str) -> Self {
+        match cell {
+            "required" => Needed::Required,
+            "optional" => Needed::Optional,
+            _ => Needed::Unused,
+        }
+    }
+}
 
 impl Country {
-    /// Reads an alpha-2 code, an alpha-3 code or an English name, in any case, with or without a leading "the":
-    /// ISO's short name, its everyday form (`Iran`, `South Korea`) or its full order (`Republic of Korea`). The
-    /// violation's pointer is `""`, and its message names the closest countries.
+    /// Reads an alpha-2 code, an alpha-3 code or a name in any case: ISO's, CLDR's English ones, the country's own in
+    /// its languages, and others in common use (`UK`, `Deutschland`, `Korea, South`). The violation's pointer is `""`;
+    /// its message says what is meant where that is beyond doubt.
     pub fn parse(text: &str) -> Result<Country, Violation> {
         let text = filled_line(text, 255)?;
-        // Most send a code or a plain name, which is its own skeleton.
-        if let Some(country) = NAMES.get(&text.to_ascii_lowercase()) {
-            return Ok(*country);
+        if let Some(country) = Self::named(text) {
+            return Ok(country);
         }
-        let wanted = without_the(skeleton(&text.replace('&', " and ")));
-        if let Some(country) = NAMES.get(&wanted) {
-            return Ok(*country);
+        let key = country_key(text);
+        if let Some((_, [one, other])) = AMBIGUOUS.iter().find(|(name, _)| *name == key) {
+            let shown = |code| Self::with_code(code).map_or("", Self::name);
+            return Err(invalid(format!(
+                "must say which of two: {one} ({}) or {other} ({})",
+                shown(one),
+                shown(other)
+            )));
         }
-        let near = closest(&wanted, NAMES.iter().map(|(name, country)| (name.as_str(), country.name())), 3);
+        if let Some(country) = Self::numbered(text) {
+            return Err(invalid(format!("must be a code of letters or a name: use {}", country.alpha2())));
+        }
+        let hint = match Self::near(&key) {
+            Some(country) => format!("; did you mean {} ({})?", country.name(), country.alpha2()),
+            None => String::new(),
+        };
         Err(invalid(format!(
-            "must be a country of ISO 3166-1, by code or English name, not {:?}; the closest are {}",
-            shortened(text),
-            any_of(&near)
+            "must be a country of ISO 3166-1, by its code of two or three letters or its name, not {:?}{hint}",
+            shortened(text)
         )))
     }
 
     pub(crate) fn read(json: &Json) -> Result<Country, Violation> {
+        if let Json::Number(number) = json
+            && let Some(country) = Self::numbered(&number.to_string())
+        {
+            let mut violation = wrong_type("a string", json);
+            violation.message += &format!(": use {}", country.alpha2());
+            return Err(violation);
+        }
         Self::parse(string(json)?)
+    }
+
+    /// The country that a text means, although it may not be written so: what [`Country::parse`] takes, or says in its
+    /// message. The other parts of an address are judged by it.
+    pub(crate) fn meant(json: &Json) -> Option<Country> {
+        let text = string(json).ok()?;
+        Self::named(text).or_else(|| Self::numbered(text)).or_else(|| Self::near(&country_key(text)))
     }
 
     /// The code of two capital letters: `US`.
     pub fn alpha2(self) -> &'static str {
-        self.0.alpha2
+        cell(self.row, 0)
     }
 
-    /// ISO's English short name: `United States of America`.
+    /// CLDR's English name: `United States`.
     pub fn name(self) -> &'static str {
-        self.0.name
+        cell(self.row, 3)
     }
 
     /// Whether it is the United States of America, whose territories are countries of their own.
     pub fn is_us(self) -> bool {
         self.alpha2() == "US"
     }
+
+    /// Whether an address there needs a state.
+    pub(crate) fn state(self) -> Needed {
+        Needed::of(cell(self.row, 4))
+    }
+
+    /// Whether an address there needs a postal code.
+    pub(crate) fn postal_code(self) -> Needed {
+        Needed::of(cell(self.row, 5))
+    }
+
+    /// With how many zeros its postal codes of digits may start.
+    pub(crate) fn leading_zeros(self) -> usize {
+        cell(self.row, 6).parse().unwrap_or(0)
+    }
+
+    /// The forms of its postal codes: `#` is a digit, `@` a letter, `*` either, all else itself.
+    pub(crate) fn postal_code_forms(self) -> impl Iterator<Item = &'static str> {
+        entries(self.row, 7)
+    }
+
+    /// One of its postal codes.
+    pub(crate) fn postal_code_example(self) -> &'static str {
+        cell(self.row, 8)
+    }
+
+    fn with_code(alpha2: &str) -> Option<Country> {
+        COUNTRIES.rows_of(alpha2).next().map(|row| Country { row })
+    }
+
+    fn with_key(key: &str) -> Option<Country> {
+        NAMES.rows_of(key).next().and_then(|row| Self::with_code(cell(row, 1)))
+    }
+
+    /// The country of ISO's numeric code, with or without its zeros.
+    fn numbered(text: &str) -> Option<Country> {
+        let digits = (1..=3).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+        let code = format!("{text:0>3}");
+        COUNTRIES.rows().find(|row| digits && cell(row, 2) == code).map(|row| Country { row })
+    }
+
+    fn named(text: &str) -> Option<Country> {
+        // Most send a code.
+        if text.len() == 2
+            && let Some(country) = Self::with_code(&text.to_ascii_uppercase())
+        {
+            return Some(country);
+        }
+        if let Some(country) = Self::with_key(&country_key(text)) {
+            return Some(country);
+        }
+        // "Korea, South", "Korea (Republic of)"; "Germany (Deutschland)" says it twice.
+        let (head, tail) = text.split_once(',').or_else(|| text.split_once('('))?;
+        let tail = tail.trim_end().trim_end_matches(')');
+        let [key, head, tail] = [&format!("{tail} {head}"), head, tail].map(country_key);
+        let twice = || Self::with_key(&head).filter(|country| Self::with_key(&tail) == Some(*country));
+        Self::with_key(&key).or_else(twice)
+    }
+
+    /// The country that is meant by a misspelt name, where there is one alone.
+    fn near(key: &str) -> Option<Country> {
+        let candidates = NAMES.rows().map(|row| (Cow::from(cell(row, 0)), cell(row, 1)));
+        only_near(key, candidates).and_then(Self::with_code)
+    }
 }
 
-/// Common names that ISO's do not contain.
-const ALIASES: [(&str, &str); 41] = [
-    ("America", "US"),
-    ("United States", "US"),
-    ("U.S.", "US"),
-    ("United Kingdom", "GB"),
-    ("UK", "GB"),
-    ("Great Britain", "GB"),
-    ("Britain", "GB"),
-    ("England", "GB"),
-    ("Scotland", "GB"),
-    ("Wales", "GB"),
-    ("Northern Ireland", "GB"),
-    ("Republic of Ireland", "IE"),
-    ("Eire", "IE"),
-    ("UAE", "AE"),
-    ("Holland", "NL"),
-    ("South Korea", "KR"),
-    ("North Korea", "KP"),
-    ("Russia", "RU"),
-    ("Laos", "LA"),
-    ("Syria", "SY"),
-    ("Brunei", "BN"),
-    ("Czech Republic", "CZ"),
-    ("Turkey", "TR"),
-    ("Ivory Coast", "CI"),
-    ("Cape Verde", "CV"),
-    ("Swaziland", "SZ"),
-    ("Macedonia", "MK"),
-    ("Burma", "MM"),
-    ("East Timor", "TL"),
-    ("Macau", "MO"),
-    ("Hong Kong SAR", "HK"),
-    ("Macao SAR", "MO"),
-    ("Republic of China", "TW"),
-    ("People's Republic of China", "CN"),
-    ("DR Congo", "CD"),
-    ("DRC", "CD"),
-    ("Republic of the Congo", "CG"),
-    ("Congo-Brazzaville", "CG"),
-    ("Vatican", "VA"),
-    ("Vatican City", "VA"),
-    ("US Virgin Islands", "VI"),
-];
+impl std::fmt::Debug for Country {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.alpha2())
+    }
+}
 
-/// Every way to name a country, as a skeleton without "the". A way that means two countries is none.
-static NAMES: LazyLock<BTreeMap<String, Country>> = LazyLock::new(|| {
-    let mut names: BTreeMap<String, Country> = BTreeMap::new();
-    for country in ALL {
-        for name in [country.alpha2, country.alpha3, country.name] {
-            names.insert(without_the(skeleton(name)), Country(country));
-        }
+/// A [`name_key`] in which nothing is left of "the", "of", "and" and of the ways to write "saint".
+fn country_key(name: &str) -> String {
+    let key = name_key(name);
+    if !key.is_ascii() {
+        return key;
     }
-    for (name, alpha2) in ALIASES {
-        if let Some(country) = ALL.iter().find(|country| country.alpha2 == alpha2) {
-            names.insert(skeleton(name), Country(country));
-        }
-    }
-    // "Korea (Republic of)" is also "Republic of Korea", but not "Korea", for there are two.
-    let mut derived: HashMap<String, Option<Country>> = HashMap::new();
-    for country in ALL {
-        let (short, official) = match country.name.split_once(" (") {
-            Some((short, rest)) => (short, format!("{} {short}", rest.trim_end_matches(')'))),
-            None => (country.name.split_once(',').map_or(country.name, |(short, _)| short), String::new()),
-        };
-        for name in [short, &official].map(|name| without_the(skeleton(name))) {
-            match derived.entry(name) {
-                Entry::Vacant(vacant) => _ = vacant.insert(Some(Country(country))),
-                Entry::Occupied(mut ambiguous) => _ = ambiguous.insert(None),
-            }
-        }
-    }
-    for (name, country) in derived {
-        if let Some(country) = country {
-            names.entry(name).or_insert(country);
-        }
-    }
-    names
-});
-
-fn without_the(skeleton: String) -> String {
-    match skeleton.strip_prefix("the") {
-        Some(rest) if !rest.is_empty() => rest.to_owned(),
-        _ => skeleton,
-    }
+    let words = ascii(name).unwrap_or_default().to_ascii_lowercase();
+    let telling: String = words
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .map(|word| match word {
+            "the" | "of" | "and" => "",
+            "saint" | "sainte" | "ste" => "st",
+            other => other,
+        })
+        .collect();
+    // "AND" is Andorra.
+    if telling.is_empty() { key } else { telling }
 }
 
 #[cfg(test)]
@@ -147,24 +204,46 @@ mod tests {
 
     #[test]
     fn every_country_by_its_codes_and_its_name() {
-        assert_eq!(ALL.len(), 249);
-        for country in ALL {
-            for name in [country.alpha2, country.alpha3, country.name] {
-                assert_eq!(Country::parse(name).unwrap().alpha2(), country.alpha2, "{name}");
-                assert_eq!(Country::parse(&name.to_lowercase()).unwrap().alpha2(), country.alpha2, "{name}");
+        assert_eq!(COUNTRIES.rows().count(), 250);
+        for row in COUNTRIES.rows() {
+            let country = Country { row };
+            for name in [country.alpha2(), cell(row, 1), country.name()] {
+                assert_eq!(Country::parse(name), Ok(country), "{name}");
+                assert_eq!(Country::parse(&name.to_lowercase()), Ok(country), "{name}");
+                assert_eq!(Country::parse(&name.to_uppercase()), Ok(country), "{name}");
             }
+            let number = cell(row, 2);
+            let message = Country::parse(number).map_err(|violation| violation.message);
+            let expected = if number.is_empty() {
+                "is required".to_owned()
+            } else {
+                format!("must be a code of letters or a name: use {}", country.alpha2())
+            };
+            assert_eq!(message, Err(expected), "{number}");
         }
     }
 
+    /// What ISO, CLDR and a list for web forms call countries, official names and the country's own among them.
     #[test]
-    fn every_alias_means_a_country_it_did_not_mean_before() {
-        for (name, alpha2) in ALIASES {
-            assert_eq!(Country::parse(name).map(Country::alpha2), Ok(alpha2), "{name}");
-            assert!(
-                !ALL.iter().any(|country| skeleton(country.name) == skeleton(name)),
-                "{name} is ISO's own"
-            );
+    fn names_of_the_sources_are_taken() {
+        let (mut all, mut refused) = (0_usize, Vec::new());
+        for row in Table(include_str!("../tests/data/country_names.tsv")).rows() {
+            for name in entries(row, 1) {
+                for name in
+                    [name.to_owned(), name.to_lowercase(), name.to_uppercase(), name.replace('&', "and")]
+                {
+                    all += 1;
+                    if Country::parse(&name).map(Country::alpha2).as_ref() != Ok(&cell(row, 0)) {
+                        refused.push(name);
+                    }
+                }
+            }
         }
+        assert!(
+            all > 3000 && refused.len() * 200 < all,
+            "{} of {all} are refused: {refused:?}",
+            refused.len()
+        );
     }
 
     #[test]
@@ -175,59 +254,127 @@ mod tests {
             ("U.S.A.", "US"),
             ("The United States of America", "US"),
             ("  united   states ", "US"),
+            ("UK", "GB"),
+            ("U.K.", "GB"),
+            ("England", "GB"),
             ("The Netherlands", "NL"),
             ("Netherlands", "NL"),
             ("Kingdom of the Netherlands", "NL"),
+            ("Netherlands (Kingdom of the)", "NL"),
+            ("Nederland", "NL"),
             ("Bolivia", "BO"),
-            ("Plurinational State of Bolivia", "BO"),
-            ("Venezuela", "VE"),
-            ("Tanzania", "TZ"),
+            ("Bolivia (Plurinational State of)", "BO"),
+            ("Venezuela, Bolivarian Republic of", "VE"),
             ("United Republic of Tanzania", "TZ"),
             ("Iran", "IR"),
-            ("Islamic Republic of Iran", "IR"),
+            ("Iran (Islamic Republic of)", "IR"),
             ("Moldova", "MD"),
             ("Taiwan", "TW"),
-            ("Micronesia", "FM"),
+            ("Taiwan (Province of China)", "TW"),
             ("Palestine", "PS"),
-            ("State of Palestine", "PS"),
             ("Republic of Korea", "KR"),
-            ("Democratic People's Republic of Korea", "KP"),
+            ("Korea (the Republic of)", "KR"),
+            ("Korea, South", "KR"),
+            ("South Korea", "KR"),
+            ("대한민국", "KR"),
+            ("Korea, Democratic People's Republic of", "KP"),
             ("Congo", "CG"),
+            ("Congo - Kinshasa", "CD"),
+            ("Congo (DRC)", "CD"),
+            ("Congo (the Democratic Republic of the)", "CD"),
             ("Democratic Republic of the Congo", "CD"),
-            ("British Virgin Islands", "VG"),
+            ("Virgin Islands (British)", "VG"),
             ("U.S. Virgin Islands", "VI"),
+            ("Virgin Islands, U.S.", "VI"),
             ("Falkland Islands", "FK"),
             ("Saint Helena", "SH"),
+            ("St. Kitts & Nevis", "KN"),
+            ("Saint Kitts and Nevis", "KN"),
             ("Côte d’Ivoire", "CI"),
-            ("Cote d'Ivoire", "CI"),
+            ("Ivory Coast", "CI"),
             ("Reunion", "RE"),
             ("Turkiye", "TR"),
-            ("Türkiye", "TR"),
+            ("Turkey", "TR"),
+            ("TÜRKİYE", "TR"),
             ("Curacao", "CW"),
-            ("Bahamas", "BS"),
+            ("Bahamas, The", "BS"),
             ("The Gambia", "GM"),
             ("Bosnia & Herzegovina", "BA"),
+            ("Hong Kong SAR China", "HK"),
+            ("Hong Kong SAR", "HK"),
+            ("Myanmar (Burma)", "MM"),
+            ("Burma", "MM"),
+            ("Czech Republic", "CZ"),
+            ("Česká republika", "CZ"),
+            ("Federal Republic of Germany", "DE"),
+            ("Deutschland", "DE"),
+            ("Germany (Deutschland)", "DE"),
+            ("Kingdom of Spain", "ES"),
+            ("España", "ES"),
+            ("Espana", "ES"),
+            ("Kosovo", "XK"),
+            ("XK", "XK"),
+            ("日本", "JP"),
+            ("Россия", "RU"),
+            ("Ελλάδα", "GR"),
+            ("ישראל", "IL"),
+            ("भारत", "IN"),
+            ("中国", "CN"),
+            ("台灣", "TW"),
             ("Korea", ""),
             ("Virgin Islands", ""),
             ("The", ""),
             ("Atlantis", ""),
+            ("XX", ""),
             ("840", ""),
-            ("Deutschland", ""),
             ("東京", ""),
             ("", ""),
         ] {
-            let parsed = Country::parse(name).map_or("", Country::alpha2);
-            assert_eq!(parsed, alpha2, "{name:?}");
+            assert_eq!(Country::parse(name).map_or("", Country::alpha2), alpha2, "{name:?}");
         }
     }
 
     #[test]
-    fn the_closest_are_named() {
-        for (name, closest) in
-            [("Germny", "\"Germany\""), ("Austrlia", "\"Australia\""), ("Untied States", "United States")]
-        {
+    fn messages_say_what_is_meant_or_nothing() {
+        for (name, hint) in [
+            ("Germny", Some("did you mean Germany (DE)?")),
+            ("Untied States", Some("did you mean United States (US)?")),
+            ("Korea", Some("KR (South Korea) or KP (North Korea)")),
+            ("276", Some("use DE")),
+            ("008", Some("use AL")),
+            ("8", Some("use AL")),
+            // Australia and Austria are as near.
+            ("Austrlia", None),
+            ("Atlantis", None),
+            ("XX", None),
+            ("Westeros", None),
+            ("999", None),
+        ] {
             let message = Country::parse(name).unwrap_err().message;
-            assert!(message.contains(closest), "{message}");
+            match hint {
+                Some(hint) => assert!(message.ends_with(hint), "{message}"),
+                None => assert!(message.ends_with(&format!("not {name:?}")), "{message}"),
+            }
         }
+    }
+
+    /// Of every name a neighbour, at one edit or at two.
+    #[test]
+    fn a_suggestion_is_right_or_there_is_none() {
+        let (mut all, mut helped) = (0_u32, 0_u32);
+        for row in NAMES.rows().filter(|row| cell(row, 0).is_ascii()) {
+            for wrong in crate::text::neighbours(cell(row, 0)).into_iter().skip(row.len() % 3).take(1) {
+                if Country::with_key(&wrong).is_some() || !(4..=64).contains(&wrong.len()) {
+                    continue;
+                }
+                all += 1;
+                match Country::near(&wrong) {
+                    None => {}
+                    Some(country) if country.alpha2() == cell(row, 1) => helped += 1,
+                    Some(country) => panic!("{wrong} is {}, not {}", cell(row, 0), country.alpha2()),
+                }
+            }
+        }
+        assert!(helped * 10 > all * 6, "{helped} of {all} are told what is meant");
     }
 }

@@ -144,7 +144,7 @@ fn read(
     };
     let azure_customer_id = fields.optional("azure_customer_id", AzureCustomerId::read);
     let address = fields.optional("address", |address| {
-        Address::read(address, current.and_then(|c| c.address.as_ref()), handling)
+        Address::changed(address, current.and_then(|c| c.address.as_ref()), handling)
     });
     tenant_or_address(&mut fields, azure_customer_id.as_ref(), address.as_ref(), current);
     let classification = fields.optional("classification", Classification::read);

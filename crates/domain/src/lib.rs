@@ -20,7 +20,6 @@ pub mod json;
 pub mod margin;
 pub mod name;
 pub mod partner_billing;
-pub mod state;
 pub mod tags;
 pub mod text;
 pub mod trial;
@@ -28,6 +27,8 @@ pub mod user;
 pub mod violation;
 
 mod slips;
+mod state;
+mod table;
 mod zipcode;
 
 pub use address::Address;

@@ -2,6 +2,8 @@
 
 use crate::json::Json;
 use crate::violation::{Violation, code, shortened};
+use icu_normalizer::ComposingNormalizerBorrowed;
+use std::borrow::Cow;
 
 /// The trimmed text of a JSON string; another type is a violation.
 pub fn string(json: &Json) -> Result<&str, Violation> {
@@ -57,6 +59,10 @@ pub(crate) fn too_long(has: usize, what: &str, most: usize) -> Violation {
 
 /// The text in ASCII, in the usual transliteration: `São Paulo` is `Sao Paulo`. `None` where a character has none.
 pub(crate) fn ascii(text: &str) -> Option<String> {
+    if text.is_ascii() {
+        let folded = text.replace('`', "'").split_whitespace().collect::<Vec<_>>().join(" ");
+        return (!folded.is_empty() && !folded.contains(|c: char| c.is_control())).then_some(folded);
+    }
     // Azerbaijan's schwa is an `e` to every reader, and an `@` to the table.
     let text = text.replace(['ə', 'ǝ'], "e").replace(['Ə', 'Ǝ'], "E");
     let folded = deunicode::deunicode_with_tofu(&text, "\0").replace('`', "'");
@@ -64,15 +70,85 @@ pub(crate) fn ascii(text: &str) -> Option<String> {
     (!folded.is_empty() && !folded.contains(|c: char| c.is_control())).then_some(folded)
 }
 
-/// The letters and digits of a name in lower-case ASCII, so that spelling variants compare equal.
-pub(crate) fn skeleton(text: &str) -> String {
-    let mut skeleton = ascii(text).unwrap_or_default().to_ascii_lowercase();
-    skeleton.retain(|c| c.is_ascii_alphanumeric());
-    skeleton
+/// What names are compared by: the letters and digits of a Latin name in lower-case ASCII (`Île-de-France` is
+/// `iledefrance`), and those of another script in lower case (`東京都`).
+pub(crate) fn name_key(name: &str) -> String {
+    if is_latin(name) {
+        let mut key = ascii(name).unwrap_or_default().to_ascii_lowercase();
+        key.retain(|c| c.is_ascii_alphanumeric());
+        return key;
+    }
+    let mut key = ComposingNormalizerBorrowed::new_nfkc().normalize(name).to_lowercase();
+    key.retain(|c| !is_separator(c));
+    key
 }
 
-/// The `most` candidates that look most like `text`, best first. Candidates are pairs of what is compared (a
-/// [`skeleton`] or a field's name) and what is shown.
+/// Whether all letters are of the Latin script.
+pub(crate) fn is_latin(text: &str) -> bool {
+    let beyond = |c: char| {
+        let latin = matches!(c, '\u{1e00}'..'\u{1f00}' | '\u{2c60}'..'\u{2c80}' | '\u{a720}'..'\u{a800}');
+        c >= '\u{370}' && c.is_alphabetic() && !latin
+    };
+    text.is_ascii() || !ComposingNormalizerBorrowed::new_nfkc().normalize(text).contains(beyond)
+}
+
+/// White space, punctuation, and signs that are not seen.
+fn is_separator(c: char) -> bool {
+    c.is_whitespace()
+        || c.is_ascii_punctuation()
+        || matches!(c, '\u{a0}'..='\u{bf}' | '\u{640}' | '\u{200b}'..='\u{200f}' | '\u{2010}'..='\u{205e}')
+        || matches!(c, '\u{3000}'..='\u{303f}' | '\u{30fb}' | '،' | '؛')
+}
+
+/// The one candidate within two edits of `wanted`, where there is exactly one: then it is what was meant if one or two
+/// letters of a candidate were left out, added, changed or swapped. Candidates are pairs of a [`name_key`] and what it
+/// stands for. Only Latin names are compared.
+pub(crate) fn only_near<'a, T: PartialEq>(
+    wanted: &str,
+    candidates: impl Iterator<Item = (Cow<'a, str>, T)>,
+) -> Option<T> {
+    if !wanted.is_ascii() || !(4..=64).contains(&wanted.len()) {
+        return None;
+    }
+    let mut found = None;
+    for (key, meaning) in candidates {
+        if key.len().abs_diff(wanted.len()) <= 2 && within(wanted.as_bytes(), key.as_bytes(), 2) {
+            match &found {
+                Some(other) if *other != meaning => return None,
+                Some(_) => {}
+                None => found = Some(meaning),
+            }
+        }
+    }
+    found
+}
+
+/// Whether at most so many edits make one of the other.
+fn within(mut a: &[u8], mut b: &[u8], edits: u8) -> bool {
+    while let ([first, rest_a @ ..], [other, rest_b @ ..]) = (a, b)
+        && first == other
+    {
+        (a, b) = (rest_a, rest_b);
+    }
+    if a.is_empty() && b.is_empty() {
+        return true;
+    }
+    if edits == 0 {
+        return false;
+    }
+    let left = edits - 1;
+    let rest = |of: &'_ [u8]| of.len().min(1);
+    (!a.is_empty() && within(&a[1..], b, left))
+        || (!b.is_empty() && within(a, &b[1..], left))
+        || within(&a[rest(a)..], &b[rest(b)..], left)
+        || matches!((a, b), ([x, y, a @ ..], [v, w, b @ ..]) if x == w && y == v && within(a, b, left))
+        // Two letters that were swapped, with one that came or went between them.
+        || (edits > 1
+            && (matches!((a, b), ([x, y, a @ ..], [v, _, w, b @ ..]) if x == w && y == v && within(a, b, left - 1))
+                || matches!((a, b), ([x, _, y, a @ ..], [v, w, b @ ..]) if x == w && y == v && within(a, b, left - 1))))
+}
+
+/// The `most` candidates that look most like `text`, best first. Candidates are pairs of what is compared and what is shown.
 pub(crate) fn closest<'a>(
     text: &str,
     candidates: impl Iterator<Item = (&'a str, &'a str)>,
@@ -98,6 +174,27 @@ pub fn any_of(names: &[&str]) -> String {
         Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
         _ => quoted.concat(),
     }
+}
+
+/// Misspelt forms of a [`name_key`]: one or two letters are left out, added, changed or swapped, here and there.
+#[cfg(test)]
+pub(crate) fn neighbours(key: &str) -> Vec<String> {
+    let seed = key.bytes().fold(7_usize, |seed, byte| seed.wrapping_mul(31).wrapping_add(usize::from(byte)));
+    let edited = |key: &str, which: usize| {
+        let mut bytes = key.as_bytes().to_vec();
+        let at = which / 4 % bytes.len().max(1);
+        let letter = b'a' + u8::try_from(which / 64 % 26).unwrap();
+        match which % 4 {
+            0 if bytes.len() > 1 => _ = bytes.remove(at),
+            1 if at < bytes.len() => bytes[at] = letter,
+            2 if at + 1 < bytes.len() => bytes.swap(at, at + 1),
+            _ => bytes.insert(at.min(bytes.len()), letter),
+        }
+        String::from_utf8(bytes).unwrap()
+    };
+    let once = edited(key, seed);
+    let twice = edited(&once, seed / 5);
+    vec![edited(key, seed / 3), once, twice]
 }
 
 #[cfg(test)]
@@ -135,7 +232,46 @@ mod tests {
         ] {
             assert_eq!(ascii(text).as_deref(), ascii_text, "{text}");
         }
-        assert_eq!(skeleton("Provence-Alpes-Côte-d’Azur"), "provencealpescotedazur");
+        for (name, key) in [
+            ("Provence-Alpes-Côte-d’Azur", "provencealpescotedazur"),
+            ("東京 都", "東京都"),
+            ("МОСКВА", "москва"),
+            ("ＯＳＡＫＡ", "osaka"),
+            ("Đồng Nai", "dongnai"),
+        ] {
+            assert_eq!(name_key(name), key);
+        }
+    }
+
+    #[test]
+    fn edits() {
+        for (a, b, edits) in [
+            ("", "", 0),
+            ("abc", "abc", 0),
+            ("abc", "ab", 1),
+            ("ab", "abc", 1),
+            ("abc", "axc", 1),
+            ("abcd", "acbd", 1),
+            ("abcd", "bacx", 2),
+            ("ab", "bxa", 2),
+            ("axb", "ba", 2),
+            ("abcdef", "abef", 2),
+            ("abc", "xyz", 3),
+            ("abc", "", 3),
+        ] {
+            for allowed in 0..3 {
+                assert_eq!(
+                    within(a.as_bytes(), b.as_bytes(), allowed),
+                    edits <= allowed,
+                    "{a}, {b}, {allowed}"
+                );
+            }
+        }
+        let near =
+            |wanted| only_near(wanted, ["germany", "france", "franca"].iter().map(|k| (Cow::from(*k), *k)));
+        assert_eq!(near("germny"), Some("germany"));
+        assert_eq!(near("frence"), None, "both are near");
+        assert_eq!(near("gabon"), None);
     }
 
     #[test]

@@ -386,8 +386,8 @@ pub(crate) fn address_args(address: Option<&Address>) -> [Arg<'_>; 6] {
         address.map(|a| a.street1.as_str()).into(),
         address.and_then(|a| a.street2.as_deref()).into(),
         address.map(|a| a.city.as_str()).into(),
-        address.map(|a| a.state.as_str()).into(),
-        address.map(|a| a.zipcode.as_str()).into(),
+        address.and_then(|a| a.state.as_deref()).into(),
+        address.and_then(|a| a.zipcode.as_deref()).into(),
         address.map(|a| a.country.as_str()).into(),
     ]
 }
@@ -397,8 +397,8 @@ pub(crate) fn read_address(row: &mut Row<'_>) -> Result<Option<Address>, Error> 
     let (street1, street2): (Option<String>, Option<String>) = (row.next()?, row.next()?);
     let (city, state): (Option<String>, Option<String>) = (row.next()?, row.next()?);
     let (zipcode, country): (Option<String>, Option<String>) = (row.next()?, row.next()?);
-    Ok(match (street1, city, state, zipcode, country) {
-        (Some(street1), Some(city), Some(state), Some(zipcode), Some(country)) => {
+    Ok(match (street1, city, country) {
+        (Some(street1), Some(city), Some(country)) => {
             Some(Address { street1, street2, city, state, zipcode, country })
         }
         _ => None,

@@ -115,12 +115,13 @@ pub(crate) struct Address {
     street2: Option<String>,
     #[schema(min_length = 1, max_length = 255)]
     city: String,
-    /// In the US the USPS abbreviation (`MA`); elsewhere the full ASCII name of the ISO 3166-2 subdivision
-    /// (`New South Wales`).
-    #[schema(min_length = 1, max_length = 255)]
-    state: String,
-    zipcode: Zipcode,
-    /// ISO 3166-1 alpha-2, alpha-3 or English name; answered as alpha-2.
+    /// Required where the country's post uses it. In the US the USPS abbreviation (`MA`); elsewhere the full name of the
+    /// ISO 3166-2 subdivision, the local or the common English one (`New South Wales`), answered in ASCII.
+    #[schema(max_length = 255, nullable)]
+    state: Option<String>,
+    /// Required where the country's post uses it.
+    zipcode: Option<Zipcode>,
+    /// ISO 3166-1 alpha-2 or alpha-3 code, or a name in common use: English, or the country's own; answered as alpha-2.
     #[schema(example = "US")]
     country: String,
 }
@@ -132,14 +133,18 @@ pub(crate) struct StoredAddress {
     #[schema(nullable = false)]
     street2: Option<String>,
     city: String,
-    state: String,
-    zipcode: String,
+    /// Not of an address that has none.
+    #[schema(nullable = false)]
+    state: Option<String>,
+    /// Not of an address that has none.
+    #[schema(nullable = false)]
+    zipcode: Option<String>,
     /// ISO 3166-1 alpha-2.
     #[schema(pattern = "^[A-Z]{2}$")]
     country: String,
 }
 
-/// A string, or a number, which in the US is padded to five digits.
+/// A string, or a number, which is given the zeros back that postal codes of its country start with.
 #[derive(ToSchema, Serialize)]
 #[serde(untagged)]
 pub(crate) enum Zipcode {

@@ -228,7 +228,9 @@ mod tests {
                 .map(|tenant| {
                     let address = match tenant.address.usable() {
                         Ok(a) => {
-                            format!("{}, {}, {}, {}, {}", a.street1, a.city, a.state, a.zipcode, a.country)
+                            let state_and_zip =
+                                [&a.state, &a.zipcode].map(|part| part.as_deref().unwrap_or("-")).join(", ");
+                            format!("{}, {}, {state_and_zip}, {}", a.street1, a.city, a.country)
                         }
                         Err(why) => why.chars().take(40).collect(),
                     };
@@ -265,7 +267,7 @@ mod tests {
                  1,C,1 Main St,Boston,Massachusetts,2110,United States",
                 "1 C : 1 Main St, Boston, MA, 02110, US",
             ),
-            ("id,city,country\n1,Bonn,DE", "1 1 : cannot be used: street1 is required; sta"),
+            ("id,city,country\n1,Bonn,DE", "1 1 : cannot be used: street1 is required"),
         ] {
             assert_eq!(read(text).unwrap(), [expected], "{text}");
         }

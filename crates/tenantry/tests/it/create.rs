@@ -36,6 +36,10 @@ fn at(country: &str, state: &str, zipcode: Value) -> Value {
     json!({"address": {"country": country, "state": state, "zipcode": zipcode}})
 }
 
+fn bare(country: &str, zipcode: Value) -> Value {
+    json!({"address": {"country": country, "state": ABSENT, "zipcode": zipcode}})
+}
+
 fn state(state: &str) -> Value {
     json!({"address": {"state": state}})
 }
@@ -45,7 +49,7 @@ fn zip(zipcode: Value) -> Value {
 }
 
 fn country(country: Value) -> Value {
-    json!({"address": {"country": country, "state": "X", "zipcode": "1000"}})
+    json!({"address": {"country": country, "state": "X", "zipcode": "D02 X285"}})
 }
 
 /// A change to a customer by its Azure tenant.
@@ -185,14 +189,22 @@ fn addresses() -> Vec<Case> {
 #[rustfmt::skip]
 fn countries_and_states() -> Vec<Case> {
     vec![
-        ok("alpha-2", country(json!("GB")), "/address/country", json!("GB")),
-        ok("alpha-2 in lower case", country(json!("gb")), "/address/country", json!("GB")),
-        ok("alpha-3", country(json!("GBR")), "/address/country", json!("GB")),
+        ok("alpha-2", country(json!("IE")), "/address/country", json!("IE")),
+        ok("alpha-2 in lower case", country(json!("ie")), "/address/country", json!("IE")),
+        ok("alpha-3", country(json!("IRL")), "/address/country", json!("IE")),
         ok("an English name", country(json!("Ireland")), "/address/country", json!("IE")),
         ok("a name in any case", country(json!("iRELAND")), "/address/country", json!("IE")),
         ok("ISO's name of the US", json!({"address": {"country": "United States of America"}}), "/address/country", json!("US")),
         ok("alpha-3 of the US", json!({"address": {"country": "usa"}}), "/address/country", json!("US")),
-        says("an unknown country", country(json!("Atlantis")), "/address/country invalid", "the closest are"),
+        says("an unknown country", country(json!("Atlantis")), "/address/country invalid", "by its code of two or three letters or its name, not \\\"Atlantis\\\"\""),
+        says("a misspelt country", bare("Germny", json!("01067")), "/address/country invalid", "did you mean Germany (DE)?"),
+        says("a number for a country", bare("276", json!("01067")), "/address/country invalid", "use DE"),
+        says("one name of two countries", country(json!("Korea")), "/address/country invalid", "KR (South Korea) or KP (North Korea)"),
+        ok("a country that is not ISO's", bare("XK", json!("10000")), "/address/country", json!("XK")),
+        ok("a country's own name", bare("Deutschland", json!("01067")), "/address/country", json!("DE")),
+        ok("... in its script", at("日本", "東京都", json!("100-0001")), "/address/country", json!("JP")),
+        ok("CLDR's name", bare("Hong Kong SAR China", json!(ABSENT)), "/address/country", json!("HK")),
+        ok("ISO's official name", at("Kingdom of Spain", "Madrid", json!("28039")), "/address/country", json!("ES")),
         no("a code of no country", country(json!("XX")), "/address/country invalid"),
         no("a number as country", country(json!(840)), "/address/country wrong_type"),
         ok("a USPS abbreviation", state("CA"), "/address/state", json!("CA")),
@@ -202,7 +214,16 @@ fn countries_and_states() -> Vec<Case> {
         ok("the armed forces", state("AE"), "/address/state", json!("AE")),
         says("a US state by its name", state("Massachusetts"), "/address/state invalid", "use MA"),
         says("... in lower case", state("new york"), "/address/state invalid", "use NY"),
-        says("an unknown US state", state("Masachusets"), "/address/state invalid", "MA"),
+        says("a misspelt US state", state("Masachusets"), "/address/state invalid", "did you mean MA (Massachusetts)?"),
+        says("an unknown US state", state("Lombardy"), "/address/state invalid", "not \\\"Lombardy\\\"\""),
+        ok("a US state with dots", state("M.A."), "/address/state", json!("MA")),
+        ok("the capital's district after its city", state("Washington, DC"), "/address/state", json!("DC")),
+        ok("an English name", at("AT", "Lower Austria", json!(3741)), "/address/state", json!("Lower Austria")),
+        ok("a name in its own script", at("JP", "東京都", json!("100-0001")), "/address/state", json!("Tokyo")),
+        ok("a name with what it is", at("CN", "Guangdong Province", json!("510000")), "/address/state", json!("Guangdong Province")),
+        ok("no state where the post uses none", bare("PT", json!("1000-001")), "/address/state", json!(null)),
+        ok("a filler there", at("SG", "N/A", json!(18956)), "/address/state", json!(null)),
+        no("no state where it does", bare("AU", json!("2000")), "/address/state required"),
         no("a number as state", json!({"address": {"state": 7}}), "/address/state wrong_type"),
         ok("an Australian state", at("AU", "New South Wales", json!("2000")), "/address/state", json!("New South Wales")),
         ok("... in another case", at("Australia", "new south wales", json!(2000)), "/address/state", json!("New South Wales")),
@@ -241,8 +262,20 @@ fn zipcodes() -> Vec<Case> {
         no("a boolean as zipcode", zip(json!(true)), "/address/zipcode wrong_type"),
         no("an array as zipcode", zip(json!([1234])), "/address/zipcode wrong_type"),
         ok("letters abroad", at("GB", "Kent", json!("ME1 1AA")), "/address/zipcode", json!("ME1 1AA")),
-        ok("a number abroad is not padded", at("AU", "Northern Territory", json!(800)), "/address/zipcode", json!("800")),
-        ok("16 characters abroad", at("GB", "Kent", long("1", 16)), "/address/zipcode", long("1", 16)),
+        ok("a number abroad is padded likewise", at("AU", "Northern Territory", json!(800)), "/address/zipcode", json!("0800")),
+        ok("... of a float", bare("DE", json!(1067.0)), "/address/zipcode", json!("01067")),
+        ok("... in Italy", at("IT", "Roma", json!(184)), "/address/zipcode", json!("00184")),
+        ok("... in Japan", at("JP", "Hokkaido", json!(600_001)), "/address/zipcode", json!("0600001")),
+        ok("... in Puerto Rico", bare("PR", json!(901)), "/address/zipcode", json!("00901")),
+        ok("a float", zip(json!(2138.0)), "/address/zipcode", json!("02138")),
+        says("a text that lost its zero", zip(json!("2138")), "/address/zipcode invalid", "did you mean 02138?"),
+        says("... of a float", zip(json!("2138.0")), "/address/zipcode invalid", "did you mean 02138?"),
+        says("... abroad", bare("DE", json!("1067")), "/address/zipcode invalid", "did you mean 01067?"),
+        no("another country's form", at("GB", "Kent", json!("1000")), "/address/zipcode invalid"),
+        ok("none where there are no codes", bare("AE", json!(ABSENT)), "/address/zipcode", json!(null)),
+        ok("a filler there", bare("HK", json!("-")), "/address/zipcode", json!(null)),
+        no("a filler elsewhere", bare("DE", json!("-")), "/address/zipcode invalid"),
+        ok("16 characters where no form is known", bare("ZW", long("1", 16)), "/address/zipcode", long("1", 16)),
         no("17 characters abroad", at("GB", "Kent", long("1", 17)), "/address/zipcode too_long"),
         no("other signs abroad", at("GB", "Kent", json!("ME1_1AA")), "/address/zipcode invalid"),
     ]

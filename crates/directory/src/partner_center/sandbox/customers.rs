@@ -42,7 +42,7 @@ const ADDRESSES: [Address; 8] = [
     address(["Marienplatz 1", ""], "München", "BY", "80331", "DE"),
     address(["10 High Street", "Floor 2"], "Maidstone", "Kent", "ME14 1AA", "GB"),
     address(["Avenida Paulista 1000", ""], "São Paulo", "SP", "01310-100", "BR"),
-    address(["1 Chome-1-1", ""], "Minato City", "Somewhere", "105-0011", "JP"),
+    address(["1 Chome-1-1", ""], "Minato City", "Tokyo", "105-0011", "Somewhere"),
 ];
 
 const fn address(

@@ -90,7 +90,12 @@ fn cases() -> Vec<Case> {
             "azure_customer_id not found",
         ),
         refused("no address there", &id(3), "/azure_customer_id no_address", USE_ADDRESS),
-        refused("an address that cannot be used", &id(7), "/azure_customer_id no_address", "state"),
+        refused(
+            "an address that cannot be used",
+            &id(7),
+            "/azure_customer_id no_address",
+            "country must be a country",
+        ),
         refused("... and what to do", &id(7), "/azure_customer_id no_address", USE_ADDRESS),
         hidden(USE_ADDRESS),
         hidden("cannot be seen with the rights that the partner has there"),
