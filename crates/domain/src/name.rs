@@ -1,7 +1,7 @@
 //! What a customer is called.
 
 use crate::json::Json;
-use crate::text::{filled_line, string};
+use crate::text::{filled_line, invalid, is_blank_symbol, is_default_ignorable, string};
 use crate::violation::Violation;
 use icu_casemap::CaseMapper;
 use icu_normalizer::ComposingNormalizerBorrowed;
@@ -19,7 +19,20 @@ impl CustomerName {
 
     /// Reads a name. The violation's pointer is `""`.
     pub fn parse(text: &str) -> Result<Self, Violation> {
-        filled_line(text, Self::MOST).map(|name| CustomerName(name.to_owned()))
+        let name = filled_line(text, Self::MOST)?;
+        // The other controls of direction are in no line of text at all.
+        match name.chars().find(|c| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}')) {
+            Some(c) => Err(invalid(format!(
+                "must not contain characters that change the direction of text, but has U+{:04X}",
+                u32::from(c)
+            ))),
+            None => Ok(CustomerName(name.to_owned())),
+        }
+    }
+
+    /// Whether it looks like a name whose letters an encoding has lost: `????`.
+    pub fn has_lost_its_letters(&self) -> bool {
+        self.0.contains(['?', char::REPLACEMENT_CHARACTER]) && !self.0.contains(char::is_alphanumeric)
     }
 
     pub(crate) fn read(json: &Json) -> Result<Self, Violation> {
@@ -36,18 +49,20 @@ impl CustomerName {
         &self.0
     }
 
-    /// What uniqueness is decided on: two names are the same name when their keys are equal. NFKC, full case
-    /// folding, white space collapsed (Unicode, section 3.13, D146).
+    /// What uniqueness is decided on: two names are the same name when their keys are equal. `NFKC_Casefold` of Unicode
+    /// (section 3.13, D147), which leaves out what is ignored by default, and white space collapsed.
     pub fn key(&self) -> String {
         let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
         if self.0.is_ascii() {
             return words(&self.0.to_ascii_lowercase()); // which is all that folding does there
         }
-        // Folding can undo the normal form and the normal form can bring new letters to fold, so twice, as D146 does.
+        // Folding can undo the normal form and the normal form can bring new letters to fold, so it is done twice.
         let (nfkc, fold) = (ComposingNormalizerBorrowed::new_nfkc(), CaseMapper::new());
         let mut key = nfkc.normalize(&self.0).into_owned();
         for _ in 0..2 {
-            key = nfkc.normalize(&fold.fold_string(&key)).into_owned();
+            let mut folded = fold.fold_string(&key).into_owned();
+            folded.retain(|c| !is_default_ignorable(c));
+            key = nfkc.normalize(&folded.replace(is_blank_symbol, " ")).into_owned();
         }
         words(&key)
     }
@@ -72,6 +87,10 @@ mod tests {
             ("ΟΔΥΣΣΕΥΣ", "οδυσσευς"),
             ("ᾳ", "ΑΙ"),
             ("№ 1", "no 1"),
+            ("C1", "C1\u{200b}"),
+            ("C1", "\u{feff}C\u{ad}1\u{fe0f}"),
+            ("C 1", "C\u{2800}1\u{3164}"),
+            ("👨\u{200d}👩", "👨👩"),
         ] {
             assert_eq!(key(one), key(other), "{one:?} {other:?}");
         }
@@ -90,8 +109,27 @@ mod tests {
             (String::new(), false),
             ("\u{3000}".to_owned(), false),
             ("a\u{7f}b".to_owned(), false),
+            ("\u{200b}".to_owned(), false),
+            ("\u{3164}".to_owned(), false),
+            ("\u{2800}".to_owned(), false),
+            ("a\u{202e}b".to_owned(), false),
+            ("a\u{200f}b".to_owned(), false),
+            ("a\u{2029}b".to_owned(), false),
+            ("👨\u{200d}👩\u{200d}👧".to_owned(), true),
+            ("می\u{200c}خواهم".to_owned(), true),
+            ("????".to_owned(), true),
         ] {
             assert_eq!(CustomerName::parse(&name).is_ok(), legal, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_typed_stays() {
+        for name in ["👨\u{200d}👩\u{200d}👧 Ltd", "می\u{200c}خواهم", "C1\u{200b}"] {
+            assert_eq!(CustomerName::parse(name).unwrap().as_str(), name);
+        }
+        for (name, lost) in [("????", true), ("\u{fffd}\u{fffd} ??", true), ("Who?", false), ("...", false)] {
+            assert_eq!(CustomerName::parse(name).unwrap().has_lost_its_letters(), lost, "{name}");
         }
     }
 

@@ -28,28 +28,53 @@ pub fn required() -> Violation {
     Violation::new("", code::REQUIRED, "is required")
 }
 
-/// Trims, and checks that at most `most` characters (Unicode scalar values) are left, none of them a control
-/// character.
+/// Trims, and checks that at most `most` characters (Unicode scalar values) are left, none of them a control character, a
+/// separator of lines, or one that changes the direction of the text after it.
 pub(crate) fn line(text: &str, most: usize) -> Result<&str, Violation> {
     let text = text.trim();
     let length = text.chars().count();
     if length > most {
         return Err(too_long(length, "characters", most));
     }
-    match text.chars().find(|c| c.is_control()) {
-        Some(c) => {
-            Err(invalid(format!("must not contain control characters, but has U+{:04X}", u32::from(c))))
+    let wrong = |c: char| match c {
+        '\u{2028}' | '\u{2029}' => Some("separators of lines"),
+        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+            Some("characters that change the direction of text")
         }
+        _ => c.is_control().then_some("control characters"),
+    };
+    match text.chars().find_map(|c| Some((c, wrong(c)?))) {
+        Some((c, what)) => Err(invalid(format!("must not contain {what}, but has U+{:04X}", u32::from(c)))),
         None => Ok(text),
     }
 }
 
-/// Like [`line()`], and something has to be left.
+/// Like [`line()`], and something that can be seen has to be left.
 pub fn filled_line(text: &str, most: usize) -> Result<&str, Violation> {
     match line(text, most) {
-        Ok("") => Err(required()),
+        Ok(checked) if checked.chars().all(is_invisible) => Err(required()),
         checked => checked,
     }
+}
+
+/// Whether nothing is seen of a character that stands alone: white space, the blanks that Unicode does not count as white
+/// space, and what is ignored by default.
+fn is_invisible(c: char) -> bool {
+    c.is_whitespace() || is_default_ignorable(c) || is_blank_symbol(c) || matches!(c, '\u{fff9}'..='\u{fffb}')
+}
+
+/// A blank that Unicode counts among symbols: the empty Braille pattern and the empty note head.
+pub(crate) fn is_blank_symbol(c: char) -> bool {
+    matches!(c, '\u{2800}' | '\u{1d159}')
+}
+
+/// `Default_Ignorable_Code_Point` of Unicode 17 (DerivedCoreProperties.txt).
+pub(crate) fn is_default_ignorable(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}'
+        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// More than the `most` allowed characters or bytes.
@@ -211,6 +236,12 @@ mod tests {
             ("a\0b", Err(code::INVALID)),
             ("a\u{85}b", Err(code::INVALID)),
             ("a\nb", Err(code::INVALID)),
+            ("a\u{2028}b", Err(code::INVALID)),
+            ("a\u{202e}b", Err(code::INVALID)),
+            ("a\u{2066}b", Err(code::INVALID)),
+            ("\u{200b}", Err(code::REQUIRED)),
+            ("\u{3164}\u{2800} \u{feff}", Err(code::REQUIRED)),
+            ("می\u{200c}خواهم", Ok("می\u{200c}خواهم")),
             ("123456789012", Err(code::TOO_LONG)),
             ("ééééééééééé", Ok("ééééééééééé")),
         ] {

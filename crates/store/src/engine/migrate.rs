@@ -1,7 +1,7 @@
 //! The schema, one text for both engines, brought up to date at every start.
 
 use super::value::args;
-use super::{Conn, Purpose, Tx, sqlite};
+use super::{Conn, Purpose, Tx, names, sqlite};
 use crate::Error;
 use futures_util::FutureExt;
 use sha2::{Digest, Sha256};
@@ -19,7 +19,11 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0009_corrections_taken", include_str!("../../../../migrations/0009_corrections_taken.sql")),
     ("0010_audit_filters", include_str!("../../../../migrations/0010_audit_filters.sql")),
     ("0011_ids_of_partners", include_str!("../../../../migrations/0011_ids_of_partners.sql")),
+    (NAME_KEYS, include_str!("../../../../migrations/0012_name_keys.sql")),
 ];
+
+/// The migration that makes the keys of names again.
+const NAME_KEYS: &str = "0012_name_keys";
 
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
     version BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, sha256 TEXT NOT NULL
@@ -87,6 +91,9 @@ async fn bring_up(tx: &mut Tx, purpose: Purpose) -> Result<(), Error> {
             Conn::Postgres(_) => super::postgres::dialect(text),
         };
         batch(tx, &text_here).await.map_err(|e| Error::Defect(format!("migration {name}: {e}")))?;
+        if *name == NAME_KEYS {
+            names::refold(tx).await.map_err(|e| Error::Defect(format!("migration {name}: {e}")))?;
+        }
         let sql = "INSERT INTO schema_migrations (version, name, sha256) VALUES ($1, $2, $3)";
         tx.execute(sql, args![version, *name, &fingerprint(text)]).await?;
     }

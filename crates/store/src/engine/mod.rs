@@ -4,6 +4,7 @@ mod fair;
 pub(crate) mod ids;
 mod lists;
 pub(crate) mod migrate;
+mod names;
 pub(crate) mod postgres;
 pub(crate) mod sqlite;
 #[cfg(test)]

@@ -1,0 +1,2 @@
+-- The keys by which names are compared no longer count what Unicode ignores by default. Those that are kept are made
+-- again by the program, in the transaction of this migration: `engine/names.rs`.
