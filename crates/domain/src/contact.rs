@@ -27,8 +27,17 @@ impl Email {
             return wrong(&format!("has {length} characters, at most {} are allowed", Self::MOST));
         }
         let Some((_, domain)) = text.rsplit_once('@') else { return wrong("has no @") };
+        if text.matches('@').count() > 1 && text.contains([',', ';', ' ']) && !text.contains('"') {
+            return wrong("has more than one address; give one address only");
+        }
         if text.ends_with('>') {
             return wrong("has a display name; give the address alone");
+        }
+        if domain.ends_with('.') {
+            return wrong("ends with a dot; remove the last dot");
+        }
+        if domain.contains('_') {
+            return wrong("has a _ in its host name, where _ is not allowed");
         }
         // The crate takes any atom for a label; a host name has letters, digits and hyphens.
         if domain.contains(|c: char| !c.is_alphanumeric() && c != '-' && c != '.') {
@@ -37,7 +46,7 @@ impl Email {
         let options = Options::default().without_display_text().without_domain_literal();
         match EmailAddress::parse_with_options(text, options) {
             Ok(_) if !text.contains(char::is_control) => Ok(Email(text.to_owned())),
-            _ => wrong("is none"),
+            _ => wrong("does not have the form of one"),
         }
     }
 
@@ -102,10 +111,18 @@ mod tests {
         ] {
             assert_eq!(Email::parse(text).is_ok(), legal, "{text:?}");
         }
-        assert_eq!(
-            Email::parse("abc").unwrap_err(),
-            "must be an e-mail address such as jane@example.com: \"abc\" has no @"
-        );
+        for (text, why) in [
+            ("abc", "has no @"),
+            ("a@example.com, b@example.com", "has more than one address; give one address only"),
+            ("a@example.com;b@example.com", "has more than one address; give one address only"),
+            ("jane@exam_ple.com", "has a _ in its host name, where _ is not allowed"),
+            ("jane@example.com.", "ends with a dot; remove the last dot"),
+            ("Jane <jane@example.com>", "has a display name; give the address alone"),
+            ("a..b@example.com", "does not have the form of one"),
+        ] {
+            let message = format!("must be an e-mail address such as jane@example.com: {text:?} {why}");
+            assert_eq!(Email::parse(text).unwrap_err(), message);
+        }
         assert_eq!(Email::parse("Jane@Example.COM").unwrap().key(), "jane@example.com");
     }
 }

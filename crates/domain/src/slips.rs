@@ -219,11 +219,26 @@ impl Draft<'_> {
             Some(_) => {
                 let end = at + rest.chars().next().map_or(0, char::len_utf8);
                 let backslash = self.text[start..end].rfind('\\').map_or(start, |i| start + i);
+                if let Some(half) = self.half_of_a_pair(backslash) {
+                    return half;
+                }
                 let escape = shortened(self.text[backslash..end].trim_end_matches('"'));
                 let message = format!("{escape} is no escape of JSON: a backslash itself is written \\\\");
                 Slip::insert(backslash, "\\", message)
             }
         }
+    }
+
+    /// A `\u` escape that is half of a surrogate pair.
+    fn half_of_a_pair(&self, backslash: usize) -> Option<Slip> {
+        let escape = self.text.get(backslash..backslash + 6)?;
+        let unit = u16::from_str_radix(escape.strip_prefix("\\u")?, 16).ok()?;
+        (0xd800..0xe000).contains(&unit).then(|| {
+            let message = format!(
+                "{escape} is half of a surrogate pair: write the character itself, or both halves such as \\ud83d\\ude00"
+            );
+            Slip::replace(backslash..backslash + 6, "?", message)
+        })
     }
 
     /// Whether the next quote from here on is followed by what may follow a string.
@@ -497,6 +512,10 @@ mod tests {
                 r#"{"a":"#,
                 "line 1, column 6: put a value here, after the colon; line 1, column 6: put } here, to close the { of line 1",
             ),
+            (
+                r#"{name:Acme}"#,
+                "line 1, column 2: quote the key: \"name\"; line 1, column 7: quote it: \"Acme\"",
+            ),
             (r#"{name: "x"}"#, "line 1, column 2: quote the key: \"name\""),
             (r#"{1: "x"}"#, "line 1, column 2: quote the key: \"1\""),
             (
@@ -558,7 +577,7 @@ mod tests {
             ),
             (
                 r#"["\ud800"]"#,
-                r#"line 1, column 3: \ud800 is no escape of JSON: a backslash itself is written \\"#,
+                r#"line 1, column 3: \ud800 is half of a surrogate pair: write the character itself, or both halves such as \ud83d\ude00"#,
             ),
             (
                 r#"{"a": "5" disk"}"#,

@@ -3,11 +3,12 @@
 use crate::json::Json;
 use crate::text::{invalid, string};
 use crate::violation::{Violation, code, shortened};
-use jiff::civil::{DateTime, date};
+use jiff::civil::{Date, DateTime, date};
 use jiff::fmt::temporal::Pieces;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Serialize, Serializer};
 use std::fmt;
+use std::ops::RangeInclusive;
 
 /// The instant from which on the customer's users are locked out: a whole second of UTC, in the years 0000–9999.
 ///
@@ -41,8 +42,9 @@ impl TrialExpiration {
     pub fn parse(text: &str) -> Result<Self, Violation> {
         let text = text.trim();
         Self::instant(text).ok_or_else(|| {
+            let why = why(text).map_or(String::new(), |why| format!(": {why}"));
             invalid(format!(
-                "must be an ISO 8601 date and time such as 2030-12-31T23:59:59Z, not {:?}",
+                "must be an ISO 8601 date and time such as 2030-12-31T23:59:59Z, not {:?}{why}",
                 shortened(text)
             ))
         })
@@ -53,10 +55,19 @@ impl TrialExpiration {
         let pieces = Pieces::parse(text).ok().filter(|pieces| pieces.time_zone_annotation().is_none())?;
         let local = pieces.date().to_datetime(pieces.time().unwrap_or_default());
         let offset = pieces.to_numeric_offset().map_or(0, jiff::tz::Offset::seconds);
-        if offset.abs() >= 24 * 60 * 60 {
+        if !OFFSETS.contains(&offset) {
             return None;
         }
-        Self::from_second(local.duration_since(EPOCH).as_secs().checked_sub(offset.into())?)
+        let instant = Self::from_second(local.duration_since(EPOCH).as_secs().checked_sub(offset.into())?)?;
+        let second = Parts::of(text).and_then(|parts| parts.clock).and_then(|clock| clock[2]);
+        (second != Some(60) || instant.may_be_leap_second()).then_some(instant)
+    }
+
+    /// Whether a leap second can follow this one (ITU-R TF.460): at the end of June or December, UTC.
+    fn may_be_leap_second(self) -> bool {
+        let time = EPOCH.saturating_add(SignedDuration::from_secs(self.0));
+        let last = (time.hour(), time.minute(), time.second()) == (23, 59, 59);
+        last && matches!((time.month(), time.day()), (6, 30) | (12, 31))
     }
 
     pub(crate) fn read(json: &Json) -> Result<Self, Violation> {
@@ -72,6 +83,119 @@ impl TrialExpiration {
             Ok(self)
         }
     }
+}
+
+/// The offsets from UTC that there are, in seconds.
+const OFFSETS: RangeInclusive<i32> = -12 * 3600..=14 * 3600;
+
+/// The numbers of a text that has a date's form: year, month and day; hour, minute and second; hours and minutes of the
+/// offset, and whether it is behind UTC.
+struct Parts {
+    date: [u16; 3],
+    clock: Option<[Option<u16>; 3]>,
+    offset: Option<(bool, u16, u16)>,
+}
+
+impl Parts {
+    fn of(text: &str) -> Option<Self> {
+        let (date, time) = text.split_once(['T', 't', ' ']).unwrap_or((text, ""));
+        let date = digits(date, '-').filter(|date| date.len() == 8)?;
+        let number = |digits: &str| digits.parse::<u16>().ok();
+        let date = [number(&date[..4])?, number(&date[4..6])?, number(&date[6..])?];
+        let time = time.trim_end_matches(['Z', 'z']);
+        let (clock, offset) = match time.rfind(['+', '-']) {
+            Some(at) => (&time[..at], Some((time[at..].starts_with('-'), &time[at + 1..]))),
+            None => (time, None),
+        };
+        let clock = clock
+            .split(['.', ','])
+            .next()
+            .and_then(|clock| digits(clock, ':'))
+            .map(|clock| [0, 2, 4].map(|at| clock.get(at..at + 2).and_then(number)));
+        let offset = offset.and_then(|(behind, offset)| {
+            let offset = digits(offset, ':')?;
+            Some((behind, number(offset.get(..2)?)?, offset.get(2..4).and_then(number).unwrap_or(0)))
+        });
+        Some(Parts { date, clock, offset })
+    }
+}
+
+/// The text without its separators, if all else is digits.
+fn digits(text: &str, separator: char) -> Option<String> {
+    let digits = text.replace(separator, "");
+    (!digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())).then_some(digits)
+}
+
+/// What is wrong with a text that is no date and time of ISO 8601, where it can be told.
+fn why(text: &str) -> Option<String> {
+    const MONTHS: [&str; 12] = [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ];
+    if let Some(ticks) = text.strip_prefix("/Date(") {
+        let count: String = ticks.chars().take_while(char::is_ascii_digit).collect();
+        let meant = count.parse::<i64>().ok().and_then(|count| TrialExpiration::from_second(count / 1000));
+        let meant = meant.map_or(String::new(), |meant| format!("; write {meant}"));
+        return Some(format!("that is how PowerShell 5.1 and .NET write it{meant}"));
+    }
+    if text.contains('[') {
+        return Some("give an offset such as +02:00 instead of a time zone's name".into());
+    }
+    if (9..=13).contains(&text.len()) && digits(text, '-').is_some_and(|digits| digits == text) {
+        let count = text.parse::<i64>().ok()?;
+        let meant = TrialExpiration::from_second(if text.len() < 12 { count } else { count / 1000 })?;
+        return Some(format!("a count of seconds or milliseconds is not taken; write {meant}"));
+    }
+    let date = text.split(['T', 't', ' ']).next().unwrap_or_default();
+    if date.get(4..).is_some_and(|rest| rest.trim_start_matches('-').starts_with(['W', 'w'])) {
+        return Some("that is a week date; a calendar date is wanted".into());
+    }
+    if digits(date, '-').is_some_and(|digits| digits.len() == 7) && [7, 8].contains(&date.len()) {
+        return Some("that is an ordinal date; a calendar date is wanted".into());
+    }
+    if date.contains(['/', '.']) {
+        return Some("the year comes first, then month and day, with hyphens between them".into());
+    }
+    let Parts { date: [year, month, day], clock, offset } = Parts::of(text)?;
+    let Some(name) = MONTHS.get(usize::from(month).wrapping_sub(1)) else {
+        return Some(format!("there is no month {month:02}"));
+    };
+    let days = Date::new(i16::try_from(year).ok()?, i8::try_from(month).ok()?, 1).ok()?.days_in_month();
+    if !(1..=days.unsigned_abs().into()).contains(&day) {
+        return Some(format!("there is no {day} {name} in {year}"));
+    }
+    if let Some([Some(hour), minute, second]) = clock {
+        let (minute, second) = (minute.unwrap_or(0), second.unwrap_or(0));
+        if (hour, minute, second) == (24, 0, 0) {
+            return Some("write 00:00 of the day after".into());
+        }
+        if hour > 23 {
+            return Some(format!("there is no hour {hour}, the last is 23"));
+        }
+        if minute > 59 {
+            return Some(format!("there is no minute {minute}, the last is 59"));
+        }
+        if second > 60 {
+            return Some(format!("there is no second {second}, the last is 59"));
+        }
+        if second == 60 {
+            return Some("a leap second can only be at 23:59:60 UTC on 30 June or 31 December".into());
+        }
+    }
+    let (behind, hours, minutes) = offset?;
+    let seconds = i32::from(hours) * 3600 + i32::from(minutes) * 60;
+    let there_is = OFFSETS.contains(&if behind { -seconds } else { seconds });
+    (!there_is).then(|| "offsets from UTC go from -12:00 to +14:00".into())
 }
 
 /// RFC 3339, UTC, to the second: `2016-09-22T00:00:00Z`.
@@ -120,6 +244,17 @@ mod tests {
             ("9999-12-31T23:59:59-00:01", None),
             ("0000-01-01T00:00:00+00:01", None),
             ("-000001-12-31", None),
+            ("2016-12-31T23:59:60Z", Some("2016-12-31T23:59:59Z")),
+            ("2015-06-30T16:59:60-07:00", Some("2015-06-30T23:59:59Z")),
+            ("2016-12-30T23:59:60Z", None),
+            ("2016-12-31T12:59:60Z", None),
+            ("2016-12-31T23:59:60+01:00", None),
+            ("20161231T125960Z", None),
+            ("2016-09-22T14:00:00+14:00", Some("2016-09-22T00:00:00Z")),
+            ("2016-09-21T12:00:00-12:00", Some("2016-09-22T00:00:00Z")),
+            ("2016-09-22T00:00:00+14:01", None),
+            ("2016-09-22T00:00:00+15:00", None),
+            ("2016-09-22T00:00:00-12:30", None),
             ("date", None),
             ("", None),
             ("2016", None),
@@ -142,6 +277,51 @@ mod tests {
                 assert_eq!(TrialExpiration::from_second(trial.as_second()), Some(trial));
                 assert_eq!(TrialExpiration::parse(&trial.to_string()), Ok(trial));
             }
+        }
+    }
+
+    #[test]
+    fn messages_say_what_is_wrong() {
+        for (text, why) in [
+            ("2030-02-29", ": there is no 29 February in 2030"),
+            ("2030-04-31T00:00:00Z", ": there is no 31 April in 2030"),
+            ("20300229", ": there is no 29 February in 2030"),
+            ("2030-01-00", ": there is no 0 January in 2030"),
+            ("2030-13-01", ": there is no month 13"),
+            ("2030-00-01", ": there is no month 00"),
+            ("2030-W39-7", ": that is a week date; a calendar date is wanted"),
+            ("2030W397", ": that is a week date; a calendar date is wanted"),
+            ("2030-123", ": that is an ordinal date; a calendar date is wanted"),
+            ("2030-01-01T25:00", ": there is no hour 25, the last is 23"),
+            ("2030-01-01T25:00:00Z", ": there is no hour 25, the last is 23"),
+            ("2030-01-01T24:00:00Z", ": write 00:00 of the day after"),
+            ("2030-01-01T12:60:00Z", ": there is no minute 60, the last is 59"),
+            ("2030-01-01T12:59:61Z", ": there is no second 61, the last is 59"),
+            ("2030-01-01T12:59:60Z", ": a leap second can only be at 23:59:60 UTC on 30 June or 31 December"),
+            ("2030-01-01T12:00:00+15:00", ": offsets from UTC go from -12:00 to +14:00"),
+            ("2030-01-01T12:00:00+25:00", ": offsets from UTC go from -12:00 to +14:00"),
+            (
+                "2030-01-01T12:00Z[Europe/Paris]",
+                ": give an offset such as +02:00 instead of a time zone's name",
+            ),
+            ("22.09.2030", ": the year comes first, then month and day, with hyphens between them"),
+            ("09/22/2030", ": the year comes first, then month and day, with hyphens between them"),
+            (
+                "/Date(1924905600000)/",
+                ": that is how PowerShell 5.1 and .NET write it; write 2030-12-31T00:00:00Z",
+            ),
+            ("1924905600", ": a count of seconds or milliseconds is not taken; write 2030-12-31T00:00:00Z"),
+            (
+                "1924905600000",
+                ": a count of seconds or milliseconds is not taken; write 2030-12-31T00:00:00Z",
+            ),
+            ("date", ""),
+            ("2030-1-1", ""),
+            ("", ""),
+        ] {
+            let expected =
+                format!("must be an ISO 8601 date and time such as 2030-12-31T23:59:59Z, not {text:?}{why}");
+            assert_eq!(TrialExpiration::parse(text).unwrap_err().message, expected);
         }
     }
 
