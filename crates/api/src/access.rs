@@ -3,7 +3,7 @@
 use crate::base_url::ListUrl;
 use crate::extract::{Caller, Parameters};
 use crate::problem::Problem;
-use crate::{Shared, schema};
+use crate::{Shared, ignored, schema};
 use app::events::EventSearch;
 use axum::Json;
 use axum::extract::State;
@@ -18,6 +18,8 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 }
 
 /// Who am I?
+///
+/// The user whose key this is, its tenant, and until when it has access.
 #[utoipa::path(
     get, path = "/me", tag = "access",
     responses((status = 200, description = "Who asks, its role and tenant, and until when it has access", body = schema::Me),
@@ -31,7 +33,7 @@ async fn me(State(shared): State<Shared>, Caller(call): Caller) -> Result<Json<V
 ///
 /// In the order of time. Every change is in it, and every refusal to a live key.
 #[utoipa::path(
-    get, path = "/audit_events", tag = "access", params(schema::EventParameters),
+    get, path = "/audit_events", tag = "access", params(schema::EventParameters, schema::StrictHandling),
     responses(
         (status = 200, description = "A page of events", body = schema::EventList,
          headers(("Link" = String, description = "Only if there is a next page: it, with a cursor (RFC 8288)"))),
@@ -48,6 +50,7 @@ async fn audit_events(
     let search = EventSearch::parse(&parameters)?;
     let (events, next) = shared.app.events(&call, search).await?;
     let mut response = Json(json!({ "audit_events": events })).into_response();
+    ignored::insert(response.headers_mut(), parameters.ignored());
     if let Some(next) = next {
         let mut query = form_urlencoded::Serializer::new(String::new());
         query

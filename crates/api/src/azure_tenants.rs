@@ -2,14 +2,15 @@
 //! holds which.
 
 use crate::base_url::ListUrl;
-use crate::extract::{Caller, Ids, JsonBody, Parameters};
+use crate::extract::{Caller, Ids, JsonBody, Parameters, Preference};
+use crate::ignored::naming_ignored;
 use crate::problem::Problem;
 use crate::{Shared, paging, schema};
-use app::assignments::{Assigned, Change, Outcome, TenantSearch};
+use app::assignments::{Assigned, Change, Outcome, PAYLOAD, TenantSearch};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use domain::CustomerId;
+use domain::{CustomerId, Handling};
 use http::StatusCode;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -28,9 +29,11 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 }
 
 /// List the Azure tenants of the partner's directory
+///
+/// Assigned or not, as the directory had them at the last walk.
 #[utoipa::path(
     get, path = "/azure_partner_customers", tag = "azure tenants",
-    params(schema::Paging, schema::TenantParameters),
+    params(schema::Paging, schema::TenantParameters, schema::StrictHandling),
     responses(
         (status = 200, description = "A page of tenants", body = schema::AzureTenantList),
         (status = 422, description = "Parameters that will not do", body = schema::Error),
@@ -53,6 +56,8 @@ async fn list_azure_tenants(
 }
 
 /// Read an Azure tenant of the partner's directory
+///
+/// By our own number for it, not by its `azure_customer_id`.
 #[utoipa::path(
     get, path = "/azure_partner_customers/{id}", tag = "azure tenants", params(schema::AzureTenantId),
     responses(
@@ -70,8 +75,10 @@ async fn show_azure_tenant(
 }
 
 /// List the Azure tenants that are assigned to customers
+///
+/// In the order of the tenants' numbers.
 #[utoipa::path(
-    get, path = "/azure_partner_customer_accounts/list", tag = "azure tenants", params(schema::Paging),
+    get, path = "/azure_partner_customer_accounts/list", tag = "azure tenants", params(schema::Paging, schema::StrictHandling),
     responses(
         (status = 200, description = "A page of assignments", body = schema::AssignmentList),
         (status = 422, description = "Parameters that will not do", body = schema::Error),
@@ -88,9 +95,11 @@ async fn list_assignments(
 }
 
 /// List the Azure tenants that are assigned to a customer
+///
+/// In the order of the tenants' numbers.
 #[utoipa::path(
     get, path = "/azure_partner_customer_accounts/list/{client_api_id}", tag = "azure tenants",
-    params(schema::ClientApiId, schema::Paging),
+    params(schema::ClientApiId, schema::Paging, schema::StrictHandling),
     responses(
         (status = 200, description = "A page of assignments", body = schema::AssignmentList),
         (status = 404, description = "There is no such customer", body = schema::Error),
@@ -113,7 +122,7 @@ async fn assignments(
     call: &app::Call,
     customer: Option<CustomerId>,
     url: &str,
-    parameters: &[(String, String)],
+    parameters: &app::Query,
 ) -> Result<Response, Problem> {
     let search = TenantSearch::parse(parameters)?;
     let paging = search.paging;
@@ -129,7 +138,7 @@ async fn assignments(
 /// All of them or none. Where one cannot be assigned, the answer says which and why, and none is.
 #[utoipa::path(
     put, path = "/azure_partner_customer_accounts/add/{client_api_id}", tag = "azure tenants",
-    params(schema::ClientApiId), request_body = schema::Assignment,
+    params(schema::ClientApiId, schema::StrictHandling), request_body = schema::Assignment,
     responses(
         (status = 207, description = "What became of each", body = schema::AssignmentOutcomes),
         (status = 404, description = "There is no such customer", body = schema::Error),
@@ -140,9 +149,10 @@ async fn add_assignments(
     State(shared): State<Shared>,
     Ids(id): Ids<i64>,
     Caller(call): Caller,
+    Preference(handling): Preference,
     JsonBody(body): JsonBody,
 ) -> Result<Response, Problem> {
-    change(&shared, &call, id, Change::Add, &body).await
+    change(&shared, &call, id, Change::Add, &body, handling).await
 }
 
 /// Take Azure tenants from a customer
@@ -150,7 +160,7 @@ async fn add_assignments(
 /// All of them or none, as with adding.
 #[utoipa::path(
     put, path = "/azure_partner_customer_accounts/remove/{client_api_id}", tag = "azure tenants",
-    params(schema::ClientApiId), request_body = schema::Assignment,
+    params(schema::ClientApiId, schema::StrictHandling), request_body = schema::Assignment,
     responses(
         (status = 207, description = "What became of each", body = schema::AssignmentOutcomes),
         (status = 404, description = "There is no such customer", body = schema::Error),
@@ -161,9 +171,10 @@ async fn remove_assignments(
     State(shared): State<Shared>,
     Ids(id): Ids<i64>,
     Caller(call): Caller,
+    Preference(handling): Preference,
     JsonBody(body): JsonBody,
 ) -> Result<Response, Problem> {
-    change(&shared, &call, id, Change::Remove, &body).await
+    change(&shared, &call, id, Change::Remove, &body, handling).await
 }
 
 async fn change(
@@ -172,8 +183,9 @@ async fn change(
     id: i64,
     change: Change,
     body: &domain::json::Json,
+    handling: Handling,
 ) -> Result<Response, Problem> {
-    let outcomes = shared.app.change_assignments(call, CustomerId(id), change, body).await?;
+    let outcomes = shared.app.change_assignments(call, CustomerId(id), change, body, handling).await?;
     let outcomes: Vec<Value> = outcomes
         .iter()
         .map(|outcome| match outcome {
@@ -183,8 +195,8 @@ async fn change(
             }
         })
         .collect();
-    let body = Json(json!({ "azure_partner_customer_accounts": outcomes }));
-    Ok((StatusCode::MULTI_STATUS, body).into_response())
+    let outcomes = Json(json!({ "azure_partner_customer_accounts": outcomes }));
+    Ok(naming_ignored(&PAYLOAD, body, (StatusCode::MULTI_STATUS, outcomes)))
 }
 
 fn view(tenant: &AzureTenant) -> Value {

@@ -2,7 +2,7 @@
 
 use crate::base_url::ListUrl;
 use crate::created::Created;
-use crate::extract::{Caller, Ids, Parameters, Posted, Preference};
+use crate::extract::{Caller, Ids, Parameters, Posted};
 use crate::problem::Problem;
 use crate::{Shared, paging, schema};
 use app::billing::{Again, LineSearch, RunSearch};
@@ -30,7 +30,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 /// Prices the lines of a month's invoice, and publishes a bill for every customer with partner billing. One run of a
 /// month at a time; a later one of the same month replaces its bills as long as they are estimates.
 #[utoipa::path(
-    post, path = "/bill_runs", tag = "billing", params(schema::StrictHandling, schema::IdempotencyKey),
+    post, path = "/bill_runs", tag = "billing", params(schema::IdempotencyKey),
     request_body(content = schema::NewBillRun,
                  example = json!({"billing_period": "2026-10", "sources": ["s3://invoices/2026-10/usage.csv.gz"]})),
     responses(
@@ -42,17 +42,16 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 )]
 async fn create_bill_run(
     State(shared): State<Shared>,
-    Preference(handling): Preference,
     Posted(call, body): Posted,
 ) -> Result<Created, Problem> {
-    Ok(Created(StatusCode::ACCEPTED, shared.app.create_bill_run(&call, &body, handling).await?))
+    Ok(Created(StatusCode::ACCEPTED, shared.app.create_bill_run(&call, &body).await?))
 }
 
 /// List bill runs
 ///
 /// In the order of their ids, without their customers.
 #[utoipa::path(
-    get, path = "/bill_runs", tag = "billing", params(schema::RunParameters, schema::Paging),
+    get, path = "/bill_runs", tag = "billing", params(schema::RunParameters, schema::Paging, schema::StrictHandling),
     responses(
         (status = 200, description = "A page of runs", body = schema::BillRunList,
          headers(("Link" = String, description = "`first`, `prev`, `next`, `last` (RFC 8288)"),
@@ -134,9 +133,9 @@ async fn cancel_bill_run(
 async fn finalize_bill_run(
     State(shared): State<Shared>,
     Ids(id): Ids<i64>,
-    Posted(call, _): Posted,
+    Posted(call, body): Posted,
 ) -> Result<Created, Problem> {
-    Ok(Created(StatusCode::ACCEPTED, shared.app.bill_run_again(&call, id, Again::Finalize).await?))
+    Ok(Created(StatusCode::ACCEPTED, shared.app.finalize_bill_run(&call, id, &body).await?))
 }
 
 /// Withdraw a month's statements
@@ -187,7 +186,8 @@ async fn release_bills(
 /// With `explain=true` each says which rule priced it, and from what. For the partner alone.
 #[utoipa::path(
     get, path = "/bill_runs/{id}/customers/{customer_id}/lines", tag = "billing",
-    params(schema::BillRunId, schema::RunCustomerId, schema::LineParameters, schema::Paging),
+    params(schema::BillRunId, schema::RunCustomerId, schema::LineParameters, schema::Paging,
+           schema::StrictHandling),
     responses(
         (status = 200, description = "A page of lines", body = schema::LineList,
          headers(("Link" = String, description = "`first`, `prev`, `next`, `last` (RFC 8288)"),

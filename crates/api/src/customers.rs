@@ -3,12 +3,14 @@
 use crate::base_url::ListUrl;
 use crate::created::Created;
 use crate::extract::{Caller, Ids, JsonBody, Parameters, Posted, Precondition, Preference, is_known};
+use crate::ignored::naming_ignored;
 use crate::problem::Problem;
-use crate::{Shared, paging, schema};
+use crate::{Shared, ignored, paging, schema};
 use app::customers::{Search, cursor, version};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use domain::customer::PAYLOAD;
 use domain::{Customer, CustomerId, Handling};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
@@ -39,7 +41,8 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         (status = 201, description = "The customer", body = schema::Customer,
          headers(("Location" = String, description = "Where the customer is from now on"),
                  ("ETag" = String, description = "Its version, for `If-Match`"),
-                 ("Idempotency-Replayed" = String, description = "Only on a repetition of the first answer: `true`")),
+                 ("Idempotency-Replayed" = String, description = "Only on a repetition of the first answer: `true`"),
+                 ("X-Tenantry-Ignored" = String, description = "Only where fields were ignored: their names")),
          example = json!(schema::answer())),
         schema::Refusals, schema::BodyRefusals, schema::Repetition,
     )
@@ -48,8 +51,9 @@ async fn create_customer(
     State(shared): State<Shared>,
     Preference(handling): Preference,
     Posted(call, body): Posted,
-) -> Result<Created, Problem> {
-    Ok(Created(StatusCode::CREATED, shared.app.create_customer(&call, &body, handling).await?))
+) -> Result<Response, Problem> {
+    let created = Created(StatusCode::CREATED, shared.app.create_customer(&call, &body, handling).await?);
+    Ok(naming_ignored(&PAYLOAD, &body, created))
 }
 
 /// List customers
@@ -62,7 +66,8 @@ async fn create_customer(
         (status = 200, description = "A page of customers", body = schema::CustomerList,
          headers(("Link" = String, description = "`first`, `prev`, `next`, `last` (RFC 8288)"),
                  ("X-Total" = i64, description = "How many customers the whole list has"),
-                 ("X-Per-Page" = i64, description = "How many a page has"))),
+                 ("X-Per-Page" = i64, description = "How many a page has"),
+                 ("X-Tenantry-Ignored" = String, description = "Only where parameters were ignored: their names"))),
         schema::Refusals,
         (status = 422, description = "Parameters that will not do", body = schema::Error),
     )
@@ -70,11 +75,10 @@ async fn create_customer(
 async fn list_customers(
     State(shared): State<Shared>,
     Caller(call): Caller,
-    Preference(handling): Preference,
     ListUrl(url): ListUrl,
     Parameters(parameters): Parameters,
 ) -> Result<Response, Problem> {
-    let search = Search::parse(&parameters, shared.app.now(), handling)?;
+    let search = Search::parse(&parameters, shared.app.now())?;
     let paging = search.paging;
     let page = shared.app.customers(&call, search).await?;
     let next = page.customers.last().map(|last| cursor(last.id));
@@ -88,6 +92,8 @@ struct List {
 }
 
 /// Read a customer
+///
+/// Its partner's users may, and its own, who do not see margin and billing health.
 #[utoipa::path(
     get, path = "/customers/{id}", tag = "customers", params(schema::CustomerId, schema::IfNoneMatch),
     responses(
@@ -128,7 +134,8 @@ async fn show_customer(
     request_body(content = schema::CustomerChange, example = json!({"trial_expiration_date": "2016-12-01T00:00:00Z"})),
     responses(
         (status = 200, description = "The customer as it is now", body = schema::Customer,
-         headers(("ETag" = String, description = "Its version, for `If-Match`"))),
+         headers(("ETag" = String, description = "Its version, for `If-Match`"),
+                 ("X-Tenantry-Ignored" = String, description = "Only where fields were ignored: their names"))),
         (status = 404, description = "There is none, or it is another partner's", body = schema::Error),
         (status = 412, description = "It has changed since the version that `If-Match` names", body = schema::Error),
         schema::Refusals, schema::BodyRefusals,
@@ -142,8 +149,11 @@ async fn update_customer(
     Precondition(if_match): Precondition,
     JsonBody(body): JsonBody,
 ) -> Result<Response, Problem> {
+    let ignored = PAYLOAD.ignored(&body);
     let customer = shared.app.update_customer(&call, CustomerId(id), body, handling, if_match).await?;
-    Ok(answer(&customer, handling))
+    let mut response = answer(&customer, handling);
+    ignored::insert(response.headers_mut(), &ignored);
+    Ok(response)
 }
 
 /// Delete a customer

@@ -7,11 +7,11 @@ use crate::credentials::{Credentials, MISSING};
 use crate::frame::RequestId;
 use crate::problem::Problem;
 use crate::request_body::{BodyError, Reservation};
-use app::{Call, Idempotency, IfMatch, Origin};
+use app::{Call, Idempotency, IfMatch, Origin, Query};
 use axum::extract::{FromRequest, FromRequestParts, OriginalUri, Path, Request};
 use bytes::Bytes;
 use domain::json::Json;
-use domain::{Handling, Violation, Violations};
+use domain::{Handling, Violation, Violations, code};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode, Uri, header};
 use http_body_util::BodyExt;
@@ -53,14 +53,21 @@ fn asked_for(parts: &Parts) -> &Uri {
     parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |original| &original.0)
 }
 
-/// A JSON body. Ask for it last, so that a caller without a key learns nothing from it.
+/// A JSON body, which has to be given. Ask for it last, so that a caller without a key learns nothing from it.
 pub(crate) struct JsonBody(pub(crate) Json);
 
 impl FromRequest<Shared> for JsonBody {
     type Rejection = Problem;
 
     async fn from_request(request: Request, shared: &Shared) -> Result<Self, Problem> {
-        Ok(JsonBody(read_body(request, shared).await?.0))
+        match read_body(request, shared).await? {
+            (_, bytes) if bytes.is_empty() => {
+                let message =
+                    r#"is required: a JSON object that says what to change, such as {"name": "Acme Corp"}"#;
+                Err(Violations::from(Violation::new("", code::REQUIRED, message)).into())
+            }
+            (body, _) => Ok(JsonBody(body)),
+        }
     }
 }
 
@@ -74,9 +81,9 @@ impl FromRequest<Shared> for Posted {
         let (mut parts, body) = request.into_parts();
         let Caller(mut call) = Caller::from_request_parts(&mut parts, shared).await?;
         let key = idempotency_key(&parts.headers)?;
-        let said = format!("{} {}\n", parts.method, asked_for(&parts));
+        let method_and_uri = format!("{} {}", parts.method, asked_for(&parts));
         let (body, bytes) = read_body(Request::from_parts(parts, body), shared).await?;
-        call.idempotency = key.map(|key| Idempotency::new(key, &[said.as_bytes(), &bytes]));
+        call.idempotency = key.map(|key| Idempotency::new(key, &method_and_uri, &body, &bytes));
         Ok(Posted(call, body))
     }
 }
@@ -92,11 +99,14 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     Ok(Some(key.to_owned()))
 }
 
-/// The body, parsed and as it came. None at all says nothing: `{}`.
+/// The body, parsed and as it came. None at all says nothing: `{}`. Without a `Content-Type` it is JSON where the caller
+/// accepts JSON by name (RFC 9110, section 8.3, leaves that to the recipient), as the PyPI client of CloudHealth does.
 async fn read_body(request: Request, shared: &Shared) -> Result<(Json, Bytes), Problem> {
     let encoding = ContentEncoding::of(request.headers())?;
     let reservation = request.extensions().get::<Arc<Reservation>>().cloned();
-    let is_json = is_json(request.headers());
+    let is_json = is_json(request.headers())
+        || !request.headers().contains_key(header::CONTENT_TYPE)
+            && list(request.headers(), header::ACCEPT).any(|accepted| accepted == "application/json");
     let announced = request.headers().contains_key(header::CONTENT_TYPE);
     let body = tokio::time::timeout(shared.config.body_timeout, request.into_body().collect()).await;
     let bytes = match body {
@@ -206,15 +216,15 @@ pub(crate) fn list(headers: &HeaderMap, name: header::HeaderName) -> impl Iterat
         .map(str::trim)
 }
 
-/// The query string's parameters, decoded, in their order.
-pub(crate) struct Parameters(pub(crate) Vec<(String, String)>);
+/// The query string's parameters, and how unknown ones are handled.
+pub(crate) struct Parameters(pub(crate) Query);
 
 impl FromRequestParts<Shared> for Parameters {
     type Rejection = std::convert::Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Self::Rejection> {
-        Ok(Parameters(
-            form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().collect(),
-        ))
+    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Self::Rejection> {
+        let Preference(handling) = Preference::from_request_parts(parts, shared).await?;
+        let query = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
+        Ok(Parameters(Query::new(query.into_owned().collect(), handling)))
     }
 }

@@ -11,6 +11,7 @@ mod credentials;
 mod customers;
 mod extract;
 mod frame;
+mod ignored;
 mod metrics;
 mod occasional;
 mod openapi;

@@ -49,9 +49,12 @@ pub(crate) fn refused(status: StatusCode) {
     counter!("http_requests_refused_total", "status" => status.as_u16().to_string()).increment(1);
 }
 
-/// How the server fares, for Prometheus: requests, directories, and the process itself.
+/// How does the server fare?
+///
+/// For Prometheus: requests, directories, and the process itself.
 #[utoipa::path(get, path = "/metrics", tag = "operations", security(()),
-    responses((status = 200, description = "Prometheus's text format", body = String, content_type = TEXT)))]
+    responses((status = 200, description = "Prometheus's text format", body = String, content_type = TEXT),
+              crate::schema::UriRefusal))]
 pub(crate) async fn metrics(State(shared): State<Shared>) -> Response {
     // A database out of reach is something to be told, not a reason to tell nothing.
     let directories = shared.app.directory_health().await;

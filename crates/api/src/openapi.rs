@@ -2,17 +2,21 @@
 
 use crate::Shared;
 use crate::extract::is_known;
-use crate::schema::CustomerId;
+use crate::schema::{CustomerId, CustomerRole, NewCustomerUser, TrialState};
 use axum::response::IntoResponse;
 use axum::routing::{MethodRouter, get};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
+use serde_json::json;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use utoipa::IntoParams;
+use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
-    ComponentsBuilder, ContactBuilder, InfoBuilder, License, OpenApi, OpenApiBuilder, PathItem, RefOr,
+    ComponentsBuilder, ContactBuilder, Content, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder,
+    PathItem, RefOr, Schema, ServerBuilder,
 };
 
 /// How long the document may be kept without asking for it again.
@@ -34,26 +38,47 @@ pub(crate) fn route(document: &OpenApi) -> MethodRouter<Shared> {
     })
 }
 
+/// What each tag is about.
+const TAGS: [(&str, &str); 6] = [
+    ("customers", "A partner's customer tenants."),
+    ("users", "The users of a partner and of its customers, and their API keys."),
+    ("access", "Who asks, and the trail of what was done."),
+    (
+        "azure tenants",
+        "The Azure tenants of the partner's directory, and the customers that they are assigned to.",
+    ),
+    ("billing", "Price rules, bill runs, statements and the files of bills."),
+    ("operations", "For those who run the server."),
+];
+
 /// The document that `/openapi.json` answers.
 pub fn document() -> OpenApi {
     finished(crate::router::documented().into_openapi())
 }
 
 pub(crate) fn preamble() -> OpenApi {
-    let description = "Registers a Microsoft CSP partner's customer tenants. Speaks the CloudHealth partner API. Every \
-        path under `/v2` is there under `/v1` too. A path with a `/` at its end is the same path.";
+    let description = "Registers a Microsoft CSP partner's customer tenants and bills them. Speaks the CloudHealth \
+        partner API. Customers are under `/v1` and `/v2` alike. A path with a `/` at its end is the same path, and runs of \
+        `/` count as one.";
     OpenApiBuilder::new()
         .info(
             InfoBuilder::new()
                 .title("Tenantry")
                 .version(env!("CARGO_PKG_VERSION"))
                 .description(Some(description))
-                .license(Some(License::new("Apache-2.0")))
+                .license(Some(
+                    LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build(),
+                ))
                 .contact(Some(ContactBuilder::new().name(Some("Tenantry")).build()))
                 .build(),
         )
+        .servers(Some([ServerBuilder::new().url("/").description(Some("This server")).build()]))
+        .tags(Some(TAGS.map(|(name, about)| TagBuilder::new().name(name).description(Some(about)).build())))
         .components(Some(
             ComponentsBuilder::new()
+                .schema_from::<NewCustomerUser>()
+                .schema_from::<CustomerRole>()
+                .schema_from::<TrialState>()
                 .security_scheme("bearer", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)))
                 .security_scheme(
                     "api_key",
@@ -65,6 +90,8 @@ pub(crate) fn preamble() -> OpenApi {
         .build()
 }
 
+/// Adjusts what the attributes of handlers cannot say. An optional body may be left out, but it is never `null`.
+///
 /// Where handlers serve more than one path, each path's operation gets an id of its own, and the parameters that only
 /// that path has.
 pub(crate) fn finished(mut document: OpenApi) -> OpenApi {
@@ -81,11 +108,34 @@ pub(crate) fn finished(mut document: OpenApi) -> OpenApi {
             if let Some(id) = &mut operation.operation_id {
                 id.push_str(suffix);
             }
+            if suffix == "_of_customer"
+                && let Some(content) = body(operation)
+                && let Some(RefOr::Ref(named)) = &mut content.schema
+                && named.ref_location.ends_with("/NewUser")
+            {
+                named.ref_location = "#/components/schemas/NewCustomerUser".into();
+                content.example = Some(json!({"email": "jane@example.com", "name": "Jane"}));
+            }
+        }
+    }
+    for operation in document.paths.paths.values_mut().flat_map(operations) {
+        let Some(content) = body(operation) else { continue };
+        if let Some(RefOr::T(Schema::OneOf(choice))) = &content.schema {
+            content.schema = choice.items.iter().find(|item| matches!(item, RefOr::Ref(_))).cloned();
         }
     }
     document
 }
 
-fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut utoipa::openapi::path::Operation> {
+/// The operation's body as JSON.
+fn body(operation: &mut Operation) -> Option<&mut Content> {
+    let Some(RefOr::T(body)) = &mut operation.request_body else { return None };
+    match body.content.values_mut().next()? {
+        RefOr::T(content) => Some(content),
+        RefOr::Ref(_) => None,
+    }
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     [&mut item.get, &mut item.post, &mut item.put, &mut item.delete].into_iter().filter_map(Option::as_mut)
 }

@@ -20,16 +20,21 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 }
 
 /// Is the process alive?
+///
+/// Answered as long as the process runs, whatever its database does.
 #[utoipa::path(get, path = "/healthz", tag = "operations", security(()),
-    responses((status = 200, description = "It is", body = schema::Health)))]
+    responses((status = 200, description = "It is", body = schema::Health), schema::UriRefusal))]
 async fn healthz() -> Json<schema::Health> {
     Json(schema::Health { status: "ok" })
 }
 
 /// Can it serve requests just now?
+///
+/// Asks the database; says how the walks through the directories stand.
 #[utoipa::path(get, path = "/readyz", tag = "operations", security(()),
     responses((status = 200, description = "It can", body = schema::Readiness),
-              (status = 503, description = "Its database is out of reach, or it is stopping", body = schema::Error)))]
+              (status = 503, description = "Its database is out of reach, or it is stopping", body = schema::Error),
+              schema::UriRefusal))]
 async fn readyz(State(shared): State<Shared>) -> Result<Json<schema::Readiness>, Problem> {
     if shared.config.stopping.load(Ordering::Relaxed) {
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the server is stopping"));

@@ -2,11 +2,12 @@
 
 use crate::base_url::ListUrl;
 use crate::created::Created;
-use crate::extract::{Caller, Ids, JsonBody, Parameters, Posted, Precondition, Preference};
+use crate::extract::{Caller, Ids, JsonBody, Parameters, Posted, Precondition};
+use crate::ignored::naming_ignored;
 use crate::problem::Problem;
-use crate::{Shared, paging, schema};
+use crate::{Shared, ignored, paging, schema};
 use app::Paging;
-use app::billing::RuleView;
+use app::billing::{RULE_PAYLOAD, RuleView};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -27,7 +28,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 ///
 /// Rules are tried in the order of their positions; the first that matches a line prices it.
 #[utoipa::path(
-    post, path = "/price_rules", tag = "billing", params(schema::StrictHandling, schema::IdempotencyKey),
+    post, path = "/price_rules", tag = "billing", params(schema::IdempotencyKey),
     request_body(content = schema::NewPriceRule,
                  example = json!({"name": "Azure at a margin of 15 %", "kind": "margin", "percentage": "15"})),
     responses(
@@ -40,17 +41,17 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 )]
 async fn create_price_rule(
     State(shared): State<Shared>,
-    Preference(handling): Preference,
     Posted(call, body): Posted,
-) -> Result<Created, Problem> {
-    Ok(Created(StatusCode::CREATED, shared.app.create_price_rule(&call, &body, handling).await?))
+) -> Result<Response, Problem> {
+    let created = Created(StatusCode::CREATED, shared.app.create_price_rule(&call, &body).await?);
+    Ok(naming_ignored(&RULE_PAYLOAD, &body, created))
 }
 
 /// List price rules
 ///
 /// In the order in which they are tried.
 #[utoipa::path(
-    get, path = "/price_rules", tag = "billing", params(schema::Paging),
+    get, path = "/price_rules", tag = "billing", params(schema::Paging, schema::StrictHandling),
     responses(
         (status = 200, description = "A page of price rules", body = schema::PriceRuleList,
          headers(("Link" = String, description = "`first`, `prev`, `next`, `last` (RFC 8288)"),
@@ -74,6 +75,8 @@ async fn list_price_rules(
 }
 
 /// Read a price rule
+///
+/// As it is now; bills of before may have been priced by an earlier version of it.
 #[utoipa::path(
     get, path = "/price_rules/{id}", tag = "billing", params(schema::PriceRuleId),
     responses(
@@ -96,7 +99,7 @@ async fn show_price_rule(
 /// Changes only what the body names; `null` clears what is optional. Bills that it has priced stay as they are.
 #[utoipa::path(
     put, path = "/price_rules/{id}", tag = "billing",
-    params(schema::PriceRuleId, schema::IfMatch, schema::StrictHandling), request_body = schema::PriceRuleChange,
+    params(schema::PriceRuleId, schema::IfMatch), request_body = schema::PriceRuleChange,
     responses(
         (status = 200, description = "The price rule as it is now", body = schema::PriceRule,
          headers(("ETag" = String, description = "Its version, for `If-Match`"))),
@@ -109,14 +112,18 @@ async fn update_price_rule(
     State(shared): State<Shared>,
     Ids(id): Ids<i64>,
     Caller(call): Caller,
-    Preference(handling): Preference,
     Precondition(if_match): Precondition,
     JsonBody(body): JsonBody,
 ) -> Result<Response, Problem> {
-    Ok(answer(&shared.app.update_price_rule(&call, id, body, handling, if_match).await?))
+    let ignored = RULE_PAYLOAD.ignored(&body);
+    let mut response = answer(&shared.app.update_price_rule(&call, id, body, if_match).await?);
+    ignored::insert(response.headers_mut(), &ignored);
+    Ok(response)
 }
 
 /// Delete a price rule
+///
+/// Bills that it has priced stay as they are.
 #[utoipa::path(
     delete, path = "/price_rules/{id}", tag = "billing", params(schema::PriceRuleId, schema::IfMatch),
     responses(

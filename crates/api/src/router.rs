@@ -1,6 +1,7 @@
 //! The table of contents.
 
 use crate::frame::{Frame, REQUEST_ID, refuse};
+use crate::ignored::IGNORED;
 use crate::problem::Problem;
 use crate::unknown_path::KnownPaths;
 use crate::{
@@ -80,6 +81,7 @@ fn cors(config: &Config) -> CorsLayer {
             HeaderName::from_static("x-per-page"),
             HeaderName::from_static("idempotency-replayed"),
             HeaderName::from_static("preference-applied"),
+            IGNORED,
             REQUEST_ID,
         ])
 }

@@ -30,6 +30,26 @@ pub(crate) struct Error {
     request_id: String,
 }
 
+/// Which rule a violation breaks, for programs. Messages may change, these do not; there may come more of them.
+#[derive(ToSchema, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ErrorCode {
+    Malformed,
+    Duplicate,
+    Unknown,
+    Required,
+    WrongType,
+    Invalid,
+    TooLong,
+    TooMany,
+    NotFuture,
+    Conflict,
+    Taken,
+    NotFound,
+    NoAddress,
+    UnsupportedMediaType,
+}
+
 /// One violation.
 #[derive(ToSchema)]
 pub(crate) struct Detail {
@@ -39,9 +59,7 @@ pub(crate) struct Detail {
     /// Which parameter of the query string.
     #[schema(nullable = false)]
     parameter: Option<String>,
-    /// For programs.
-    #[schema(example = "taken")]
-    code: String,
+    code: ErrorCode,
     /// For people.
     #[schema(example = "has already been taken")]
     message: String,
@@ -194,18 +212,34 @@ pub(crate) struct ListParameters {
     /// Part of the name.
     q: Option<String>,
     /// The level of access.
-    #[param(inline)]
     classification: Option<Classification>,
     /// `KEY` or `KEY:VALUE`; repeat it for customers that have all of them.
     tag: Option<Vec<String>>,
-    /// `active`, `expired` or `none`.
-    trial: Option<String>,
+    /// How the trial stands.
+    trial: Option<TrialState>,
     /// The customer that holds this Azure tenant.
     azure_customer_id: Option<String>,
     /// Whether partner billing is enabled.
     partner_billing: Option<bool>,
     /// Changed at this time (ISO 8601) or later.
     updated_since: Option<String>,
+}
+
+/// How a customer's trial stands.
+#[derive(ToSchema, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum TrialState {
+    Active,
+    Expired,
+    None,
+}
+
+/// What even an operation without a key may answer.
+#[derive(IntoResponses)]
+pub(crate) enum UriRefusal {
+    /// The URI is longer than 4,000 characters.
+    #[response(status = 414)]
+    UriTooLong(Error),
 }
 
 /// What every operation may answer.
@@ -293,6 +327,7 @@ pub(crate) fn answer() -> Value {
         "name": "Acme Corp",
         "classification": "managed_without_access",
         "trial_expiration_date": "2016-09-22T00:00:00Z",
+        "trial_expiration": "2016-09-22T00:00:00Z",
         "billing_contact": "john.doe@acmecorp.com",
         "margin_percentage": 0.0,
         "created_at": "2016-09-15T18:17:04Z",

@@ -30,7 +30,7 @@ struct List {
 ///
 /// What customers owe, by month and currency. A customer's user sees its own.
 #[utoipa::path(
-    get, path = "/customer_statements", tag = "billing", params(schema::StatementParameters, schema::Paging),
+    get, path = "/customer_statements", tag = "billing", params(schema::StatementParameters, schema::Paging, schema::StrictHandling),
     responses(
         (status = 200, description = "A page of statements", body = schema::StatementList,
          headers(("Link" = String, description = "`first`, `prev`, `next`, `last` (RFC 8288)"),

@@ -3,13 +3,14 @@
 use crate::base_url::ListUrl;
 use crate::created::Created;
 use crate::extract::{Caller, Ids, JsonBody, Parameters, Posted, Preference};
+use crate::ignored::naming_ignored;
 use crate::problem::Problem;
-use crate::{Shared, paging, schema};
+use crate::{Shared, ignored, paging, schema};
 use app::{Paging, Tenant};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use domain::{CustomerId, User, UserId};
+use domain::{CustomerId, User, UserId, user};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
@@ -58,14 +59,16 @@ async fn create_user(
     Ids(place): Ids<Place>,
     Preference(handling): Preference,
     Posted(call, body): Posted,
-) -> Result<Created, Problem> {
+) -> Result<Response, Problem> {
     let created = shared.app.create_user(&call, place.tenant(), &body, handling).await?;
-    Ok(Created(StatusCode::CREATED, created))
+    Ok(naming_ignored(&user::PAYLOAD, &body, Created(StatusCode::CREATED, created)))
 }
 
 /// List users
+///
+/// In the order of their ids. Keys are not shown.
 #[utoipa::path(
-    get, path = "/users", tag = "users", params(schema::Paging),
+    get, path = "/users", tag = "users", params(schema::Paging, schema::StrictHandling),
     responses(
         (status = 200, description = "A page of users", body = schema::UserList),
         (status = 404, description = "There is no such customer", body = schema::Error),
@@ -88,6 +91,8 @@ async fn list_users(
 }
 
 /// Read a user
+///
+/// Its key is not shown.
 #[utoipa::path(
     get, path = "/users/{user_id}", tag = "users", params(schema::UserId),
     responses(
@@ -105,6 +110,8 @@ async fn show_user(
 }
 
 /// Change a user's name or role
+///
+/// Changes only what the body names. The e-mail address stays.
 #[utoipa::path(
     put, path = "/users/{user_id}", tag = "users", params(schema::UserId, schema::StrictHandling),
     request_body = schema::UserChange,
@@ -120,8 +127,12 @@ async fn update_user(
     Caller(call): Caller,
     Preference(handling): Preference,
     JsonBody(body): JsonBody,
-) -> Result<Json<User>, Problem> {
-    Ok(Json(shared.app.update_user(&call, place.tenant(), place.user(), body, handling).await?))
+) -> Result<Response, Problem> {
+    let ignored = user::CHANGE_PAYLOAD.ignored(&body);
+    let user = shared.app.update_user(&call, place.tenant(), place.user(), body, handling).await?;
+    let mut response = Json(user).into_response();
+    ignored::insert(response.headers_mut(), &ignored);
+    Ok(response)
 }
 
 /// Remove a user
@@ -163,9 +174,9 @@ async fn rotate_api_key(
     Ids(place): Ids<Place>,
     Preference(handling): Preference,
     Posted(call, body): Posted,
-) -> Result<Created, Problem> {
+) -> Result<Response, Problem> {
     let created = shared.app.rotate_key(&call, place.tenant(), place.user(), &body, handling).await?;
-    Ok(Created(StatusCode::CREATED, created))
+    Ok(naming_ignored(&user::KEY_PAYLOAD, &body, Created(StatusCode::CREATED, created)))
 }
 
 /// Revoke a user's key

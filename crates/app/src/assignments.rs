@@ -4,10 +4,14 @@ use crate::access::{Act, Call};
 use crate::audit::Entry;
 use crate::change::Done;
 use crate::directory::{Lookup, sighting};
-use crate::paging::{self, Paging};
+use crate::paging::{self, Paging, Query, truth};
 use crate::{App, Error};
+use domain::fields::Fields;
 use domain::json::Json;
-use domain::{AzureCustomerId, CustomerId, CustomerName, NewCustomer, PartnerId, Violation, Violations};
+use domain::payload::{Member, Payload};
+use domain::{
+    AzureCustomerId, CustomerId, CustomerName, Handling, NewCustomer, PartnerId, Violation, Violations,
+};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use serde::Serialize;
 use store::azure_tenants::{self, AzureTenant, Filter, Sighting};
@@ -65,13 +69,13 @@ struct Changed<'a> {
 }
 
 impl TenantSearch {
-    /// Read a query string's parameters; blank and unknown ones count as not given.
+    /// Read a query string's parameters; blank ones count as not given.
     ///
     /// # Errors
     /// [`Error::Parameters`] with every parameter that will not do, as `/name`.
-    pub fn parse(parameters: &[(String, String)]) -> Result<Self, Error> {
+    pub fn parse(query: &Query) -> Result<Self, Error> {
         let mut search = TenantSearch::default();
-        paging::read(parameters, |name, value| match name {
+        paging::read(query, &["q", "assigned"], |name, value| match name {
             _ if search.paging.take(name, value)? => Ok(()),
             "q" => {
                 let part = CustomerName::parse(value).map_err(|violation| violation.message)?;
@@ -79,8 +83,7 @@ impl TenantSearch {
                 Ok(())
             }
             "assigned" => {
-                let assigned = value.parse().map_err(|_| "must be one of true, false".to_owned())?;
-                search.filter.assigned = Some(assigned);
+                search.filter.assigned = Some(truth(value)?);
                 Ok(())
             }
             _ => Ok(()),
@@ -178,11 +181,12 @@ impl App {
         customer: CustomerId,
         change: Change,
         body: &Json,
+        handling: Handling,
     ) -> Result<Vec<Outcome>, Error> {
         self.allow(call, Act::ChangeCustomers).await?;
         let partner = call.partner();
         self.customer(call, customer).await?;
-        let named = read_ids(body)?;
+        let named = read_ids(body, handling)?;
         let look_up = async |azure: AzureCustomerId| {
             let lookup = match change {
                 Change::Add => self.look_up(partner, &azure).await?,
@@ -295,9 +299,18 @@ fn outcomes(named: &[Named], refusals: &[Option<&'static str>]) -> Vec<Outcome> 
     named.iter().zip(refusals).map(outcome).collect()
 }
 
+/// What the payload of an assignment consists of.
+pub static PAYLOAD: Payload = Payload { members: &[Member::plain("azure_customer_ids")], read_only: &[] };
+
 /// `{"azure_customer_ids": [...]}`, each once.
-fn read_ids(body: &Json) -> Result<Vec<AzureCustomerId>, Error> {
+fn read_ids(body: &Json, handling: Handling) -> Result<Vec<AzureCustomerId>, Error> {
     const POINTER: &str = "/azure_customer_ids";
+    let fields = Fields::of(body, r#"a JSON object such as {"azure_customer_ids": ["34fdg"]}"#);
+    fields.map_err(|wrong| Error::Invalid(wrong.into()))?;
+    let unknown = PAYLOAD.unknown(body, handling);
+    if !unknown.is_empty() {
+        return Err(Error::Invalid(unknown));
+    }
     let refuse = |code, message: String| Err(Error::Invalid(Violation::new(POINTER, code, message).into()));
     let ids = match body.get("azure_customer_ids") {
         Some(Json::Array(ids)) if !ids.is_empty() => ids,

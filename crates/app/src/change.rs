@@ -5,6 +5,7 @@ use crate::audit::Entry;
 use crate::secrets::{Purpose, hex};
 use crate::{App, Error, Random, SecretKey, audit};
 use domain::PartnerId;
+use domain::json::Json;
 use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -25,16 +26,30 @@ const MAX_STEPS: usize = 500;
 pub struct Idempotency {
     /// Scoped to the partner.
     key: String,
-    /// Of all that the request says.
+    /// SHA-256 of method, URI and canonical body, in hex.
     fingerprint: String,
+    /// SHA-256 of method, URI and the body's bytes, in hex: the fingerprint that versions up to 0.1 have stored.
+    fingerprint_of_bytes: String,
 }
 
 impl Idempotency {
-    /// A request that is called `key` and says all of `parts`.
-    pub fn new(key: String, parts: &[&[u8]]) -> Self {
-        let mut digest = Sha256::new();
-        parts.iter().for_each(|part| digest.update(part));
-        Idempotency { key, fingerprint: hex(&digest.finalize()) }
+    /// The idempotent request that is named `key`. Two are the same request if they have the same method, URI and JSON
+    /// value, however the JSON is written.
+    pub fn new(key: String, method_and_uri: &str, body: &Json, bytes: &[u8]) -> Self {
+        let fingerprint = |body: &[u8]| {
+            let digest = Sha256::new().chain_update(method_and_uri).chain_update("\n").chain_update(body);
+            hex(&digest.finalize())
+        };
+        Idempotency {
+            key,
+            fingerprint: fingerprint(body.canonical().as_bytes()),
+            fingerprint_of_bytes: fingerprint(bytes),
+        }
+    }
+
+    /// Whether the stored response with this fingerprint answers this request.
+    fn has(&self, fingerprint: &str) -> bool {
+        fingerprint == self.fingerprint || fingerprint == self.fingerprint_of_bytes
     }
 }
 
@@ -184,7 +199,7 @@ impl<I> Making<I> {
             let place = audit::append(tx, secrets, call, entry, *now).await?;
             event = has_body.then_some(place);
         }
-        if let Some(Idempotency { key, fingerprint }) = &call.idempotency {
+        if let Some(Idempotency { key, fingerprint, .. }) = &call.idempotency {
             let mut answer = Kept::write(&done.value, event)?;
             if event.is_none() {
                 answer = secrets.seal(Purpose::Idempotency, &place(partner, key), &answer, random)?;
@@ -313,7 +328,7 @@ async fn replay(
     repeatable: &Idempotency,
     stored: &Stored,
 ) -> Result<Created, Error> {
-    if stored.fingerprint != repeatable.fingerprint {
+    if !repeatable.has(&stored.fingerprint) {
         return Err(Error::KeyReused);
     }
     let place = place(partner, &repeatable.key);
@@ -328,6 +343,27 @@ async fn replay(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn requests_are_compared_as_canonical_json_or_as_the_bytes_of_before() {
+        let request = |line: &str, body: &str| {
+            Idempotency::new("k".into(), line, &Json::parse(body.as_bytes()).unwrap(), body.as_bytes())
+        };
+        let line = "POST /v2/customers";
+        let first = request(line, r#"{"a": 1, "b": 2}"#);
+        for (line, body, same) in [
+            (line, r#"{"a": 1, "b": 2}"#, true),
+            (line, r#"{"b":2.0,"a":1}"#, true),
+            (line, r#"{"a": 1, "b": 3}"#, false),
+            ("POST /v1/customers", r#"{"a": 1, "b": 2}"#, false),
+        ] {
+            assert_eq!(request(line, body).has(&first.fingerprint), same, "{line} {body}");
+        }
+        // What `printf 'POST /v2/customers\n{"a": 1, "b": 2}' | sha256sum` says.
+        let of_before = "3913a7a69e8341e213be44e8ce688b69e3370bef4660102e96c610bfa8481363";
+        assert!(first.has(of_before));
+        assert!(!request(line, r#"{"b": 2, "a": 1}"#).has(of_before), "bytes are compared to the letter");
+    }
 
     #[test]
     fn a_kept_answer_is_read_as_it_was_also_one_of_before() {

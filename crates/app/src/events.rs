@@ -1,7 +1,7 @@
 //! The audit trail as a partner's admin reads it.
 
 use crate::access::{Act, Call};
-use crate::paging::{self, Paging, whole_number};
+use crate::paging::{self, Paging, Query, whole_number};
 use crate::{App, Error};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -36,18 +36,19 @@ pub struct EventView {
 }
 
 impl EventSearch {
-    /// Read a query string's parameters; blank and unknown ones count as not given.
+    /// Read a query string's parameters; blank ones count as not given.
     ///
     /// # Errors
     /// [`Error::Parameters`] with every parameter that will not do, as `/name`.
-    pub fn parse(parameters: &[(String, String)]) -> Result<Self, Error> {
+    pub fn parse(query: &Query) -> Result<Self, Error> {
+        const PARAMETERS: [&str; 6] = ["action", "object", "user_id", "since", "until", "cursor"];
         let mut search = EventSearch { filter: Filter::default(), per_page: Paging::default().per_page };
-        paging::read(parameters, |name, value| search.take(name, value))?;
+        paging::read(query, &PARAMETERS, |name, value| search.take(name, value))?;
         Ok(search)
     }
 
     fn take(&mut self, name: &str, value: &str) -> Result<(), String> {
-        let time = |value| crate::parse_time(value).map(|time| Some(time.as_second()));
+        let time = |value| paging::time(value).map(|time| Some(time.as_second()));
         let mut paging = Paging { page: 1, per_page: self.per_page };
         match name {
             _ if paging.take(name, value)? => self.per_page = paging.per_page,

@@ -29,7 +29,7 @@ pub use clock::{Clock, parse_time};
 pub use directory::{DirectoryHealth, DirectorySecret, DirectorySetup, Source, WhenUnreachable};
 pub use error::{Error, Exceeded};
 pub use keys::ApiKey;
-pub use paging::Paging;
+pub use paging::{Paging, Query};
 pub use partners::Founded;
 pub use random::Random;
 pub use redact::redact_keys;

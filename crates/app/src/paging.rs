@@ -1,9 +1,13 @@
 //! Which page of a list, as a query string asks for it.
 
 use crate::Error;
-use domain::{Violation, Violations};
+use domain::near::near;
+use domain::{Handling, Violation, Violations, code};
+use jiff::Timestamp;
 use std::collections::HashSet;
 use std::num::{IntErrorKind, ParseIntError};
+use std::ops::Deref;
+use std::sync::OnceLock;
 
 const MOST_PER_PAGE: i64 = 100;
 /// How many filters a list may have. Equal ones count once.
@@ -26,14 +30,45 @@ impl Default for Paging {
     }
 }
 
+/// A query string: its decoded parameters in their order, and how unknown ones are handled.
+#[derive(Debug, Default)]
+pub struct Query {
+    parameters: Vec<(String, String)>,
+    handling: Handling,
+    ignored: OnceLock<Vec<String>>,
+}
+
+impl Query {
+    /// The query string with these parameters.
+    pub fn new(parameters: Vec<(String, String)>, handling: Handling) -> Self {
+        Query { parameters, handling, ignored: OnceLock::new() }
+    }
+
+    /// The unknown parameters that were ignored when the list was read; at most 50.
+    pub fn ignored(&self) -> &[String] {
+        self.ignored.get().map_or(&[], Vec::as_slice)
+    }
+}
+
+impl Deref for Query {
+    type Target = [(String, String)];
+
+    fn deref(&self) -> &Self::Target {
+        &self.parameters
+    }
+}
+
 impl Paging {
-    /// Read `page` (0 counts as 1) and `per_page` (over 100 is capped); all else is left alone.
+    /// The parameters of every list that has pages.
+    pub(crate) const PARAMETERS: [&str; 2] = ["page", "per_page"];
+
+    /// Read `page` (0 counts as 1) and `per_page` (over 100 is capped), of a list that has no other parameters.
     ///
     /// # Errors
     /// [`Error::Parameters`] with each that will not do, as `/name`.
-    pub fn parse(parameters: &[(String, String)]) -> Result<Self, Error> {
+    pub fn parse(query: &Query) -> Result<Self, Error> {
         let mut paging = Paging::default();
-        read(parameters, |name, value| paging.take(name, value).map(drop))?;
+        read(query, &[], |name, value| paging.take(name, value).map(drop))?;
         Ok(paging)
     }
 
@@ -53,33 +88,93 @@ impl Paging {
     }
 }
 
-/// Hand every parameter that is not blank to `take`, equal ones once, and collect what it says against them. What it gets
-/// has no NUL, which no database stores, and is at most [`MAX_FILTERS`] filters.
+/// Parameters whose value is free text, so that it may be the word `null`.
+const FREE_TEXT: [&str; 5] = ["q", "tag", "cursor", "action", "object"];
+
+/// Whether a parameter counts as not given: an empty value, or what Python and JavaScript write for none.
+fn is_blank(name: &str, value: &str) -> bool {
+    value.is_empty() || !FREE_TEXT.contains(&name) && ["None", "null", "undefined"].contains(&value)
+}
+
+/// Hand every parameter that is not blank to `take`, equal ones once, and collect the messages of those that will not do.
+/// What it gets has no NUL, which no database stores, and is at most [`MAX_FILTERS`] filters. The list's parameters are
+/// those of [`Paging`] and `known`. An unknown one is a violation under strict handling, and where it is a near miss of one
+/// that is not given; else it is ignored.
 pub(crate) fn read(
-    parameters: &[(String, String)],
+    query: &Query,
+    known: &[&'static str],
     mut take: impl FnMut(&str, &str) -> Result<(), String>,
 ) -> Result<(), Error> {
-    let mut violations = Violations::default();
+    let known = || Paging::PARAMETERS.iter().chain(known).copied();
+    let given =
+        |name: &str| query.iter().any(|(other, value)| other == name && !is_blank(name, value.trim()));
+    let (mut violations, mut ignored) = (Violations::default(), Vec::new());
     let (mut seen, mut filters) = (HashSet::new(), 0);
-    for (name, value) in parameters {
+    for (name, value) in query.iter() {
         let value = value.trim();
-        if value.is_empty() || !seen.insert((name, value)) {
+        if !seen.insert((name, value)) {
             continue;
         }
-        filters += usize::from(!NO_FILTERS.contains(&name.as_str()));
         let pointer = format!("/{name}");
-        if filters > MAX_FILTERS {
-            let message = format!("is one filter too many: at most {MAX_FILTERS} are allowed");
-            violations.push(Violation::new(pointer, "too_many", message));
-            break;
+        if known().any(|known| known == name) {
+            if is_blank(name, value) {
+                continue;
+            }
+            filters += usize::from(!NO_FILTERS.contains(&name.as_str()));
+            if filters > MAX_FILTERS {
+                let message = format!("is one filter too many: at most {MAX_FILTERS} are allowed");
+                violations.push(Violation::new(pointer, code::TOO_MANY, message));
+                break;
+            }
+            if value.contains('\0') {
+                violations.push(Violation::new(pointer, code::INVALID, "must not have a NUL character"));
+            } else if let Err(message) = take(name, value) {
+                violations.push(Violation::new(pointer, code::INVALID, message));
+            }
+            continue;
         }
-        if value.contains('\0') {
-            violations.push(Violation::new(pointer, "invalid", "must not have a NUL character"));
-        } else if let Err(message) = take(name, value) {
-            violations.push(Violation::new(pointer, "invalid", message));
+        let strict = query.handling == Handling::Strict;
+        let meant = near(name, known().filter(|known| !given(known)));
+        let message = match meant.or_else(|| near(name, known()).filter(|_| strict)) {
+            Some(meant) if strict || !is_blank(name, value) => {
+                Some(format!("is not a known parameter; did you mean {meant}?"))
+            }
+            None if strict => Some("is not a known parameter".to_owned()),
+            _ => None,
+        };
+        match message {
+            Some(message) => violations.push(Violation::new(pointer, code::UNKNOWN, message)),
+            None if ignored.len() < 50 => ignored.push(name.clone()),
+            None => {}
         }
     }
+    query.ignored.get_or_init(|| ignored);
     if violations.is_empty() { Ok(()) } else { Err(Error::Parameters(violations)) }
+}
+
+/// One of these names, or what is wrong and which was meant.
+pub(crate) fn one_of<T: Copy>(value: &str, choices: &[(&'static str, T)]) -> Result<T, String> {
+    let found = choices.iter().find(|(name, _)| *name == value);
+    found.map(|(_, choice)| *choice).ok_or_else(|| {
+        let names = || choices.iter().map(|(name, _)| *name);
+        let meant = near(value, names()).map_or(String::new(), |name| format!("; did you mean {name}?"));
+        format!("must be one of {}{meant}", names().collect::<Vec<_>>().join(", "))
+    })
+}
+
+/// `true` or `false`, in any case, as Python writes `True`.
+pub(crate) fn truth(value: &str) -> Result<bool, String> {
+    one_of(&value.to_ascii_lowercase(), &[("true", true), ("false", false)])
+}
+
+/// A time. In a query string an unescaped `+` is a blank, so a blank before an offset is a plus.
+pub(crate) fn time(value: &str) -> Result<Timestamp, String> {
+    match value.rsplit_once(' ') {
+        Some((time, offset)) if time.contains(':') && offset.starts_with(|c: char| c.is_ascii_digit()) => {
+            crate::parse_time(&format!("{time}+{offset}"))
+        }
+        _ => crate::parse_time(value),
+    }
 }
 
 /// A number beyond all use counts as the greatest of use: such a page is past the end, as any great one is.

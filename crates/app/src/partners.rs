@@ -132,7 +132,7 @@ async fn found(
     now: Timestamp,
 ) -> Result<Founded, Error> {
     let Some(partner) = store::partners::insert(tx, name, now).await? else {
-        return Err(Error::Invalid(domain::Violations::taken("/name").into()));
+        return Err(Error::Invalid(domain::Violation::taken("/name").into()));
     };
     let admin =
         NewUser { email: email.clone(), name: String::new(), role: Role::Admin, key_expires_at: None };

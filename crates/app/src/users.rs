@@ -6,7 +6,7 @@ use crate::change::{Created, Done};
 use crate::paging::Paging;
 use crate::{ApiKey, App, Error};
 use domain::json::Json;
-use domain::{CustomerId, Handling, NewUser, PartnerId, Role, User, UserId, Violations};
+use domain::{CustomerId, Handling, NewUser, PartnerId, Role, User, UserId, Violation};
 use jiff::Timestamp;
 use serde::Serialize;
 use store::{Tx, users};
@@ -50,7 +50,7 @@ impl App {
             Box::pin(async move {
                 exists(tx, *partner, *tenant).await?;
                 let added = users::insert(tx, *partner, *tenant, user, &key.stored(), *now).await?;
-                let user = added.ok_or_else(|| Error::Invalid(Violations::taken("/email").into()))?;
+                let user = added.ok_or_else(|| Error::Invalid(Violation::taken("/email").into()))?;
                 let entry = Entry::new("user.create", object(*tenant, user.id)).after(&user);
                 Ok(Done { value: issued(&user, key, Some(href(*tenant, user.id)))?, entry: Some(entry) })
             })

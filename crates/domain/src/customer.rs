@@ -10,6 +10,7 @@ use crate::json::Json;
 use crate::margin::Margin;
 use crate::name::CustomerName;
 use crate::partner_billing::{BillingConfiguration, PartnerBilling};
+use crate::payload::{Member, Payload};
 use crate::tags::Tag;
 use crate::trial::TrialExpiration;
 use crate::violation::{Violation, Violations, code};
@@ -17,23 +18,48 @@ use jiff::Timestamp;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use std::collections::BTreeMap;
 
-/// The fields a payload may give, in the order in which the contract lists them.
-pub(crate) const FIELDS: [&str; 10] = [
-    "name",
-    "azure_customer_id",
-    "address",
-    "classification",
-    TRIAL,
-    TRIAL_TOO,
-    "billing_contact",
-    "margin_percentage",
-    "partner_billing_configuration",
-    "tags",
-];
+/// What a payload consists of, in the order in which the contract lists it. A payload cannot set what only answers have.
+pub static PAYLOAD: Payload = Payload {
+    members: &[
+        Member::alias("name", &["display_name", "customer_name"]),
+        Member::alias("azure_customer_id", &["azure_tenant_id", "customer_tenant_id"]),
+        Member::object("address", &ADDRESS),
+        Member::alias("classification", &["class"]),
+        Member::alias(TRIAL, &["trial_end", "trial_ends", "trial_end_date", "trial_ends_at", "trial_until"]),
+        Member::plain(TRIAL_TOO),
+        Member::alias("billing_contact", &["billing_email"]),
+        Member::plain("margin_percentage"),
+        Member::object("partner_billing_configuration", &PARTNER_BILLING),
+        Member::array("tags", &TAG),
+    ],
+    read_only: &[
+        "id",
+        "created_at",
+        "updated_at",
+        "generated_external_id",
+        "billing_configuration",
+        "_links",
+    ],
+};
 
-/// The fields of an answer that a payload cannot set: sent back, they are ignored.
-const READ_ONLY: [&str; 6] =
-    ["id", "created_at", "updated_at", "generated_external_id", "billing_configuration", "_links"];
+static ADDRESS: Payload = Payload {
+    members: &[
+        Member::alias("street1", &["street", "line1", "address_line1"]),
+        Member::alias("street2", &["line2", "address_line2"]),
+        Member::alias("city", &["town"]),
+        Member::alias("state", &["province", "region"]),
+        Member::alias("zipcode", &["zip", "postcode", "postal_code", "postalcode"]),
+        Member::alias("country", &["country_code"]),
+    ],
+    read_only: &[],
+};
+
+static PARTNER_BILLING: Payload = Payload {
+    members: &[Member::plain("enabled"), Member::alias("folder", &["prefix", "path"])],
+    read_only: &[],
+};
+
+static TAG: Payload = Payload { members: &[Member::plain("key"), Member::plain("value")], read_only: &[] };
 
 const TRIAL: &str = "trial_expiration_date";
 /// Another name of the same.
@@ -81,10 +107,10 @@ pub struct Customer {
     pub billing_configuration: Option<BillingConfiguration>,
 }
 
-/// How unknown fields are handled: `Prefer: handling=…` (RFC 7240, section 4.4).
+/// How unknown fields and parameters are handled: `Prefer: handling=…` (RFC 7240, section 4.4).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Handling {
-    /// They are ignored.
+    /// They are ignored, but for near misses of what is missing.
     #[default]
     Lenient,
     /// They are violations.
@@ -132,8 +158,9 @@ fn read(
     handling: Handling,
     current: Option<&NewCustomer>,
 ) -> Result<NewCustomer, Refused> {
-    let mut fields = Fields::of(body, "a JSON object").map_err(|_| Refused {
-        violations: Violation::new("", code::WRONG_TYPE, "must be a JSON object").into(),
+    const EXPECTED: &str = r#"a JSON object such as {"name": "Acme Corp", "azure_customer_id": "34fdg"}"#;
+    let mut fields = Fields::of(body, EXPECTED).map_err(|violation| Refused {
+        violations: violation.into(),
         name: None,
         azure_customer_id: None,
     })?;
@@ -144,20 +171,19 @@ fn read(
     };
     let azure_customer_id = fields.optional("azure_customer_id", AzureCustomerId::read);
     let address = fields.optional("address", |address| {
-        Address::changed(address, current.and_then(|c| c.address.as_ref()), handling)
+        Address::changed(address, current.and_then(|c| c.address.as_ref()), Handling::Lenient)
     });
+    let address = address.or_else(|| without_street2(&fields, current?.address.as_ref()?));
     tenant_or_address(&mut fields, azure_customer_id.as_ref(), address.as_ref(), current);
     let classification = fields.optional("classification", Classification::read);
     let trial = read_trial(&mut fields, now, current);
     let contact = fields.optional("billing_contact", Email::read);
     let margin = fields.optional("margin_percentage", Margin::read);
     let billing = fields.optional("partner_billing_configuration", |billing| {
-        PartnerBilling::read(billing, current.map(|c| &c.partner_billing_configuration), handling)
+        PartnerBilling::read(billing, current.map(|c| &c.partner_billing_configuration), Handling::Lenient)
     });
-    let tags = fields.optional("tags", |tags| Tag::read_all(tags, handling));
-    if handling == Handling::Strict {
-        fields.refuse_unknown(&FIELDS, &READ_ONLY);
-    }
+    let tags = fields.optional("tags", Tag::read_all);
+    fields.violations.extend(PAYLOAD.unknown(body, handling));
 
     let clears_contact = fields.is_null("billing_contact");
     let mut violations = fields.violations;
@@ -180,6 +206,13 @@ fn read(
             Err(Refused { violations, name, azure_customer_id })
         }
     }
+}
+
+/// The address without its second line, where the payload's is blank but for `"street2": null`.
+fn without_street2(fields: &Fields<'_>, current: &Address) -> Option<Address> {
+    let clears = fields.given("address").is_none()
+        && fields.raw("address").is_some_and(|address| address.get("street2") == Some(&Json::Null));
+    clears.then(|| Address { street2: None, ..current.clone() })
 }
 
 /// A new customer has either a tenant or an address. Of a known one not both may be changed at once.
@@ -222,7 +255,9 @@ fn read_trial(
     let (one, other) = (read(TRIAL), read(TRIAL_TOO));
     let clears = |key| current.is_some() && fields.is_null(key);
     let cleared = [TRIAL, TRIAL_TOO].map(clears).contains(&true);
-    let contradiction = match (one, other) {
+    // Clients send back what they were given, and change it under the name that they know.
+    let changed = |trial: Option<TrialExpiration>| trial.filter(|trial| Some(*trial) != current_trial);
+    let contradiction = match (changed(one), changed(other)) {
         (Some(one), Some(other)) => one != other,
         (one, other) => cleared && one.or(other).is_some(),
     };
@@ -230,7 +265,7 @@ fn read_trial(
         let message = format!("must be equal to {TRIAL}, which it is another name of, or be left out");
         fields.refuse(TRIAL_TOO, Violation::new("", code::CONFLICT, message));
     }
-    one.or(other).or(current_trial.filter(|_| !cleared))
+    changed(one).or(changed(other)).or(current_trial.filter(|_| !cleared))
 }
 
 /// The `_links` of an answer.
@@ -294,6 +329,7 @@ impl Customer {
         entry(&mut map, "azure_customer_id", details.azure_customer_id.as_ref())?;
         entry(&mut map, "classification", Some(&details.classification))?;
         entry(&mut map, TRIAL, details.trial_expiration_date.as_ref())?;
+        entry(&mut map, TRIAL_TOO, details.trial_expiration_date.as_ref())?;
         entry(&mut map, "billing_contact", details.billing_contact.as_ref())?;
         entry(&mut map, "margin_percentage", partner.then_some(&details.margin_percentage))?;
         entry(&mut map, "created_at", Some(&format!("{:.0}", self.created_at)))?;

@@ -57,6 +57,44 @@ impl Json {
         }
     }
 
+    /// The text that all JSON texts of this value share: no white space, the members of objects sorted by their names,
+    /// numbers by their value (`1.0` and `1` are alike).
+    pub fn canonical(&self) -> String {
+        let mut text = String::new();
+        self.write_canonical(&mut text);
+        text
+    }
+
+    fn write_canonical(&self, text: &mut String) {
+        let quoted = |name: &str| Value::from(name).to_string();
+        match self {
+            Json::Null => text.push_str("null"),
+            Json::Bool(truth) => text.push_str(if *truth { "true" } else { "false" }),
+            Json::Number(number) => text.push_str(&canonical_number(number)),
+            Json::String(string) => text.push_str(&quoted(string)),
+            Json::Array(elements) => {
+                text.push('[');
+                for (i, element) in elements.iter().enumerate() {
+                    text.push_str(if i == 0 { "" } else { "," });
+                    element.write_canonical(text);
+                }
+                text.push(']');
+            }
+            Json::Object(members) => {
+                let mut members: Vec<&(String, Json)> = members.iter().collect();
+                members.sort_by(|(one, _), (other, _)| one.cmp(other));
+                text.push('{');
+                for (i, (name, value)) in members.into_iter().enumerate() {
+                    text.push_str(if i == 0 { "" } else { "," });
+                    text.push_str(&quoted(name));
+                    text.push(':');
+                    value.write_canonical(text);
+                }
+                text.push('}');
+            }
+        }
+    }
+
     /// Whether it counts as not given: `null`, a string of nothing or only white space, an object whose every field
     /// is blank.
     pub fn is_blank(&self) -> bool {
@@ -90,6 +128,17 @@ impl Json {
             Json::Array(_) => "an array",
             Json::Object(_) => "an object",
         }
+    }
+}
+
+/// A whole number that a double holds exactly is written without a fraction, whichever way it was spelled.
+fn canonical_number(number: &Number) -> String {
+    const EXACT: f64 = 9_007_199_254_740_992.0; // 2^53
+    match number.as_f64() {
+        Some(double) if number.is_f64() && double.fract() == 0.0 && double.abs() <= EXACT => {
+            (double as i64).to_string()
+        }
+        _ => number.to_string(),
     }
 }
 
@@ -242,6 +291,30 @@ mod tests {
     fn order_is_kept() {
         let Ok(Json::Object(fields)) = Json::parse(br#"{"b": 1, "a": 2}"#) else { panic!() };
         assert_eq!(fields.iter().map(|(key, _)| key.as_str()).collect::<Vec<_>>(), ["b", "a"]);
+    }
+
+    #[test]
+    fn the_canonical_text_is_that_of_the_value() {
+        let canonical = |text: &str| Json::parse(text.as_bytes()).unwrap().canonical();
+        for (one, other) in [
+            (r#"{"a": 1, "b": {"d": [1, 2], "c": null}}"#, "{\"b\":{\"c\":null,\"d\":[1,2]},\r\n\"a\":1}"),
+            (r#"{"a": 1}"#, r#"{"a": 1.0}"#),
+            (r#"[1e3, -0.0, 12.50, 0]"#, r#"[1000, 0, 1.25E1, -0]"#),
+            (r#"["\u00e9\/"]"#, r#"["é/"]"#),
+            ("{}", " { } "),
+        ] {
+            assert_eq!(canonical(one), canonical(other), "{one}");
+        }
+        for (one, other) in [
+            ("[1, 2]", "[2, 1]"),
+            (r#"{"a": "1"}"#, r#"{"a": 1}"#),
+            (r#"{"a": null}"#, "{}"),
+            ("[9007199254740993]", "[9007199254740992]"),
+            (r#"["a,b"]"#, r#"["a", "b"]"#),
+            ("[1.5]", "[1.25]"),
+        ] {
+            assert_ne!(canonical(one), canonical(other), "{one}");
+        }
     }
 
     fn many(fields: usize) -> String {

@@ -1,6 +1,5 @@
 //! Key-value pairs that are attached to a customer.
 
-use crate::customer::Handling;
 use crate::fields::Fields;
 use crate::json::Json;
 use crate::text::{filled_line, line, required, string, wrong_type};
@@ -25,12 +24,31 @@ impl Tag {
     /// The longest value, in characters.
     pub const LONGEST_VALUE: usize = 256;
 
-    const FIELDS: [&str; 2] = ["key", "value"];
-
-    /// Reads the array.
-    pub(crate) fn read_all(json: &Json, handling: Handling) -> Result<Vec<Tag>, Violations> {
-        let Json::Array(elements) = json else {
-            return Err(wrong_type("an array of objects with key and value", json).into());
+    /// Reads the array, or an object whose members are the tags.
+    pub(crate) fn read_all(json: &Json) -> Result<Vec<Tag>, Violations> {
+        let members: Vec<Json>;
+        let given: &[(String, Json)];
+        let elements = match json {
+            Json::Array(elements) => {
+                given = &[];
+                elements
+            }
+            Json::Object(fields) => {
+                not_wrapped(fields)?;
+                let tag = |(key, value): &(String, Json)| {
+                    let key = ("key".to_owned(), Json::String(key.clone()));
+                    Json::Object(vec![key, ("value".to_owned(), value.clone())])
+                };
+                members = fields.iter().map(tag).collect();
+                given = fields;
+                &members
+            }
+            _ => return Err(wrong_type("an array of objects with key and value", json).into()),
+        };
+        // Where a part of a tag stands: of an object, its key and its value are one member.
+        let place = |i: usize, part: &str| match given.get(i) {
+            Some((key, _)) => segment(key),
+            None => format!("/{i}{part}"),
         };
         let mut violations = Violations::default();
         if elements.len() > Self::MOST {
@@ -42,38 +60,57 @@ impl Tag {
             if violations.is_full() {
                 break;
             }
-            match Tag::read(element, handling) {
+            match Tag::read(element) {
                 Ok(tag) if !keys.insert(tag.key.clone()) => {
                     let message = format!("repeats {:?}; each key may be given once", shortened(&tag.key));
-                    violations.push(Violation::new(format!("/{i}/key"), code::DUPLICATE, message));
+                    violations.push(Violation::new(place(i, "/key"), code::DUPLICATE, message));
                 }
                 Ok(tag) => tags.push(tag),
-                Err(wrong) => violations.extend(wrong.under(&segment(&i.to_string()))),
+                Err(wrong) => violations
+                    .extend(wrong.into_iter().map(|v| Violation { pointer: place(i, &v.pointer), ..v })),
             }
         }
         if violations.is_empty() { Ok(tags) } else { Err(violations) }
     }
 
-    fn read(json: &Json, handling: Handling) -> Result<Tag, Violations> {
+    fn read(json: &Json) -> Result<Tag, Violations> {
         let mut fields = Fields::of(json, "an object with key and value")?;
         let key =
             fields.required("key", |key| filled_line(string(key)?, Self::LONGEST_KEY).map(str::to_owned));
         // A value alone may be empty, so blank is not absent here.
         let value = match fields.raw("value") {
             None | Some(Json::Null) => Err(required()),
-            Some(value) => string(value).and_then(|value| line(value, Self::LONGEST_VALUE)),
+            Some(Json::Number(number)) => Ok(number.to_string()),
+            Some(value) => {
+                string(value).and_then(|value| line(value, Self::LONGEST_VALUE)).map(str::to_owned)
+            }
         };
         let value = value.map_err(|wrong| fields.refuse("value", wrong)).ok();
-        if handling == Handling::Strict {
-            fields.refuse_unknown(&Self::FIELDS, &[]);
-        }
         match (key, value) {
-            (Some(key), Some(value)) if fields.violations.is_empty() => {
-                Ok(Tag { key, value: value.to_owned() })
-            }
+            (Some(key), Some(value)) if fields.violations.is_empty() => Ok(Tag { key, value }),
             _ => Err(fields.violations),
         }
     }
+}
+
+/// Refuses an object that stands where the array should: one tag, or what `ConvertTo-Json` of PowerShell 5.1 makes of an
+/// array that was given a property.
+fn not_wrapped(fields: &[(String, Json)]) -> Result<(), Violation> {
+    let has = |name: &str| fields.iter().any(|(key, _)| key.eq_ignore_ascii_case(name));
+    let array = |name: &str| {
+        fields.iter().any(|(key, value)| key.eq_ignore_ascii_case(name) && matches!(value, Json::Array(_)))
+    };
+    let message = if has("Count") && array("value") {
+        "must be an array, but is what PowerShell makes of one, an object with value and Count: send the array that is \
+         its value, such as by @($tags | ForEach-Object { $_ })"
+    } else if has("key")
+        && fields.iter().all(|(key, _)| ["key", "value"].contains(&key.to_lowercase().as_str()))
+    {
+        "must be an array, but is one tag: wrap it in [ ]"
+    } else {
+        return Ok(());
+    };
+    Err(Violation::new("", code::WRONG_TYPE, message))
 }
 
 #[cfg(test)]
@@ -81,7 +118,7 @@ mod tests {
     use super::*;
 
     fn read(json: &str) -> Result<Vec<(String, String)>, String> {
-        Tag::read_all(&Json::parse(json.as_bytes()).unwrap(), Handling::Strict)
+        Tag::read_all(&Json::parse(json.as_bytes()).unwrap())
             .map(|tags| tags.into_iter().map(|tag| (tag.key, tag.value)).collect())
             .map_err(|violations| violations.under("/tags").to_string())
     }
@@ -92,6 +129,11 @@ mod tests {
             ("[]", vec![]),
             (r#"[{"key": " a ", "value": " 1 "}]"#, vec![("a", "1")]),
             (r#"[{"key": "a", "value": ""}, {"key": "A", "value": "  "}]"#, vec![("a", ""), ("A", "")]),
+            (
+                r#"[{"key": "a", "value": 973532}, {"key": "b", "value": 1.5}]"#,
+                vec![("a", "973532"), ("b", "1.5")],
+            ),
+            (r#"{"a": "b", "c": 1, "d": ""}"#, vec![("a", "b"), ("c", "1"), ("d", "")]),
         ] {
             let expected = expected.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
             assert_eq!(read(json), Ok(expected), "{json}");
@@ -115,7 +157,18 @@ mod tests {
                 r#"[{"key": "a", "value": ""}, {"key": " a", "value": ""}]"#,
                 "tags[1].key repeats \"a\"; each key may be given once",
             ),
-            (r#"[{"key": "a", "value": "", "valu": 1}]"#, "tags[0].valu is unknown; did you mean value?"),
+            (r#"{"key": "a", "value": "b"}"#, "tags must be an array, but is one tag: wrap it in [ ]"),
+            (r#"{"Key": "a", "Value": "b"}"#, "tags must be an array, but is one tag: wrap it in [ ]"),
+            (
+                r#"{"value": [{"key": "a", "value": "b"}], "Count": 1}"#,
+                "tags must be an array, but is what PowerShell makes of one, an object with value and Count: send the \
+                 array that is its value, such as by @($tags | ForEach-Object { $_ })",
+            ),
+            (
+                r#"{"a": {"b": "c"}, " ": "x", "k": "", " k": ""}"#,
+                "tags.a must be a string, not an object; tags.  is required; \
+                 tags. k repeats \"k\"; each key may be given once",
+            ),
         ] {
             assert_eq!(read(json), Err(message.to_owned()), "{json}");
         }

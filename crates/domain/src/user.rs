@@ -5,9 +5,10 @@ use crate::customer::Handling;
 use crate::fields::Fields;
 use crate::ids::{CustomerId, UserId};
 use crate::json::Json;
+use crate::payload::{Member, Payload};
 use crate::text::{invalid, line, string};
 use crate::trial::TrialExpiration;
-use crate::violation::{Violation, Violations, code, shortened};
+use crate::violation::{Violation, Violations, shortened};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
@@ -93,9 +94,38 @@ pub struct User {
     pub updated_at: Timestamp,
 }
 
-const FIELDS: [&str; 4] = ["email", "name", "role", "api_key_expires_at"];
-const READ_ONLY: [&str; 7] =
-    ["id", "customer_id", "api_key", "created_at", "updated_at", "last_used_at", "has_api_key"];
+/// What a user's payload consists of.
+pub static PAYLOAD: Payload = Payload {
+    members: &[
+        Member::alias("email", &["mail", "email_address"]),
+        Member::plain("name"),
+        Member::plain("role"),
+        EXPIRY,
+    ],
+    read_only: &["id", "customer_id", "api_key", "created_at", "updated_at", "last_used_at", "has_api_key"],
+};
+
+/// What the payload of a user's change consists of.
+pub static CHANGE_PAYLOAD: Payload = Payload {
+    members: &[Member::plain("email"), Member::plain("name"), Member::plain("role")],
+    read_only: &[
+        "id",
+        "customer_id",
+        "api_key",
+        "api_key_expires_at",
+        "created_at",
+        "updated_at",
+        "last_used_at",
+        "has_api_key",
+    ],
+};
+
+/// What the payload of a key's rotation consists of.
+pub static KEY_PAYLOAD: Payload = Payload { members: &[EXPIRY], read_only: &[] };
+
+const EXPIRY: Member =
+    Member::alias("api_key_expires_at", &["expires_at", "expires", "expiry", "key_expires_at", "expiration"]);
+
 const MOST_NAME: usize = 255;
 
 impl NewUser {
@@ -110,7 +140,7 @@ impl NewUser {
         now: Timestamp,
         handling: Handling,
     ) -> Result<Self, Violations> {
-        let mut fields = open(body)?;
+        let mut fields = Fields::of(body, r#"a JSON object such as {"email": "jane@example.com"}"#)?;
         let email = fields.required("email", Email::read);
         let name = fields.optional("name", |json| line(string(json)?, MOST_NAME).map(str::to_owned));
         let role = match customer {
@@ -120,9 +150,7 @@ impl NewUser {
             None => fields.required("role", |json| Role::read(json, &Role::OF_PARTNERS)),
         };
         let key_expires_at = read_expiry(&mut fields, now);
-        if handling == Handling::Strict {
-            fields.refuse_unknown(&FIELDS, &READ_ONLY);
-        }
+        fields.violations.extend(PAYLOAD.unknown(body, handling));
         match (email, role) {
             (Some(email), Some(role)) if fields.violations.is_empty() => {
                 Ok(NewUser { email, name: name.unwrap_or_default(), role, key_expires_at })
@@ -138,7 +166,7 @@ impl User {
     /// # Errors
     /// Every rule that the payload breaks.
     pub fn patched(&self, body: &Json, handling: Handling) -> Result<(String, Role), Violations> {
-        let mut fields = open(body)?;
+        let mut fields = Fields::of(body, r#"a JSON object such as {"name": "Jane"}"#)?;
         let allowed: &[Role] = if self.customer.is_some() { &[Role::Customer] } else { &Role::OF_PARTNERS };
         let name = fields.optional("name", |json| line(string(json)?, MOST_NAME).map(str::to_owned));
         let role = fields.optional("role", |json| Role::read(json, allowed));
@@ -146,12 +174,7 @@ impl User {
         if email.is_some_and(|email| email.key() != self.email.key()) {
             fields.refuse("email", invalid("cannot be changed; make another user instead"));
         }
-        if handling == Handling::Strict {
-            fields.refuse_unknown(
-                &["name", "role", "email"],
-                &[&READ_ONLY[..], &["api_key_expires_at"]].concat(),
-            );
-        }
+        fields.violations.extend(CHANGE_PAYLOAD.unknown(body, handling));
         if !fields.violations.is_empty() {
             return Err(fields.violations);
         }
@@ -168,16 +191,10 @@ pub fn key_expiry(
     now: Timestamp,
     handling: Handling,
 ) -> Result<Option<TrialExpiration>, Violations> {
-    let mut fields = open(body)?;
+    let mut fields = Fields::of(body, r#"a JSON object such as {"api_key_expires_at": "2030-12-31"}"#)?;
     let expiry = read_expiry(&mut fields, now);
-    if handling == Handling::Strict {
-        fields.refuse_unknown(&["api_key_expires_at"], &[]);
-    }
+    fields.violations.extend(KEY_PAYLOAD.unknown(body, handling));
     if fields.violations.is_empty() { Ok(expiry) } else { Err(fields.violations) }
-}
-
-fn open(body: &Json) -> Result<Fields<'_>, Violations> {
-    Fields::of(body, "").map_err(|_| Violation::new("", code::WRONG_TYPE, "must be a JSON object").into())
 }
 
 fn read_expiry(fields: &mut Fields<'_>, now: Timestamp) -> Option<TrialExpiration> {

@@ -8,7 +8,7 @@ pub mod code {
     pub const MALFORMED: &str = "malformed";
     /// A key is given twice, or two tags have the same key.
     pub const DUPLICATE: &str = "duplicate";
-    /// A field nobody knows, where `Prefer: handling=strict` (RFC 7240) was asked for.
+    /// An unknown field or parameter that is a near miss of a missing one, or any under `Prefer: handling=strict` (RFC 7240).
     pub const UNKNOWN: &str = "unknown";
     /// A field that has to be given is not, or is blank.
     pub const REQUIRED: &str = "required";
@@ -49,6 +49,11 @@ impl Violation {
         Violation { pointer: pointer.into(), code, message: message.into(), line: None, column: None }
     }
 
+    /// The violation of a value that must be unique and is another object's already.
+    pub fn taken(pointer: &str) -> Self {
+        Violation::new(pointer, code::TAKEN, "has already been taken")
+    }
+
     /// The same violation, found under `prefix`: `/state` under `/address` is `/address/state`.
     pub(crate) fn under(mut self, prefix: &str) -> Self {
         self.pointer.insert_str(0, prefix);
@@ -61,25 +66,9 @@ impl Violation {
         let subject = match (self.line, self.column) {
             (Some(line), Some(column)) => format!("line {line}, column {column}:"),
             _ if self.pointer.is_empty() => "the body".to_owned(),
-            _ => self.path(),
+            _ => path(&self.pointer),
         };
         format!("{subject} {}", self.message)
-    }
-
-    /// The pointer as people write it: `tags[3].key`.
-    fn path(&self) -> String {
-        let mut path = String::new();
-        for segment in self.pointer.split('/').skip(1) {
-            if !path.is_empty() && !segment.is_empty() && segment.bytes().all(|b| b.is_ascii_digit()) {
-                path.push_str(&format!("[{segment}]"));
-            } else {
-                if !path.is_empty() {
-                    path.push('.');
-                }
-                path.push_str(&segment.replace("~1", "/").replace("~0", "~"));
-            }
-        }
-        shortened(&path)
     }
 }
 
@@ -99,11 +88,6 @@ pub struct Violations(Vec<Violation>);
 impl Violations {
     /// How many are kept.
     pub const LIMIT: usize = 200;
-
-    /// The violation of a value that must be unique and is somebody else's already.
-    pub fn taken(pointer: &str) -> Violation {
-        Violation::new(pointer, code::TAKEN, "has already been taken")
-    }
 
     /// Adds one, unless the bounds are reached.
     pub fn push(&mut self, violation: Violation) {
@@ -144,8 +128,9 @@ impl Violations {
         self.0.sort_by_key(|violation| {
             let field = violation.pointer.split('/').nth(1);
             field.map_or(0, |field| {
-                let known = crate::customer::FIELDS.iter().position(|known| *known == field);
-                1 + known.unwrap_or(crate::customer::FIELDS.len())
+                let members = crate::customer::PAYLOAD.members;
+                let known = members.iter().position(|member| member.name == field);
+                1 + known.unwrap_or(members.len())
             })
         });
     }
@@ -205,6 +190,22 @@ pub(crate) fn segment(key: &str) -> String {
     format!("/{}", key.replace('~', "~0").replace('/', "~1"))
 }
 
+/// A JSON pointer as people write it: `tags[3].key`.
+pub(crate) fn path(pointer: &str) -> String {
+    let mut path = String::new();
+    for segment in pointer.split('/').skip(1) {
+        if !path.is_empty() && !segment.is_empty() && segment.bytes().all(|b| b.is_ascii_digit()) {
+            path.push_str(&format!("[{segment}]"));
+        } else {
+            if !path.is_empty() {
+                path.push('.');
+            }
+            path.push_str(&segment.replace("~1", "/").replace("~0", "~"));
+        }
+    }
+    shortened(&path)
+}
+
 /// A piece of the input to be shown in a message: at most 60 characters, none of them a control character.
 pub(crate) fn shortened(text: &str) -> String {
     const SHOWN: usize = 60;
@@ -244,7 +245,7 @@ mod tests {
     fn the_answer_of_the_contract() {
         let mut violations = Violations::default();
         violations.push(Violation::new("/tags", code::TOO_MANY, "has 21 entries, at most 20 are allowed"));
-        violations.push(Violations::taken("/name"));
+        violations.push(Violation::taken("/name"));
         violations.sort_by_field();
         assert_eq!(
             violations.to_string(),

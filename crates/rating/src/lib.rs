@@ -63,6 +63,7 @@ pub use job::{
 pub use period::BillingPeriod;
 pub use report::RunReport;
 pub use rule::{EarnedCredit, NewPriceRule, Percent, PriceRule, RuleKind};
+pub use rule_json::PAYLOAD as RULE_PAYLOAD;
 pub use run::{run, split};
 pub use statement::finalized;
 pub use warning::{Blocks, Warning, WarningCode};

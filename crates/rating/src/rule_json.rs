@@ -3,42 +3,44 @@
 use crate::currency::Currency;
 use crate::rule::{EarnedCredit, NewPriceRule, PriceRule, RuleKind};
 use domain::fields::Fields;
+use domain::payload::{Member, Payload};
 use domain::text::{any_of, filled_line, invalid, required, string, wrong_type};
 use domain::{Handling, Json, Violation, Violations, code};
 use jiff::civil::Date;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-/// The fields a payload may give, in the order of the answer.
-const FIELDS: [&str; 15] = [
-    "name",
-    "position",
-    "kind",
-    "percentage",
-    "price",
-    "currency",
-    "effective_from",
-    "effective_until",
-    "customer_id",
-    "publisher",
-    "product_id",
-    "sku_id",
-    "charge_type",
-    "meter_category",
-    "earned_credit",
-];
-
-/// The fields of an answer that a payload cannot set: sent back, they are ignored.
-const READ_ONLY: [&str; 4] = ["id", "created_at", "updated_at", "_links"];
+/// What a rule's payload consists of, in the order of the answer.
+pub static PAYLOAD: Payload = Payload {
+    members: &[
+        Member::plain("name"),
+        Member::plain("position"),
+        Member::plain("kind"),
+        Member::plain("percentage"),
+        Member::plain("price"),
+        Member::plain("currency"),
+        Member::plain("effective_from"),
+        Member::plain("effective_until"),
+        Member::plain("customer_id"),
+        Member::plain("publisher"),
+        Member::plain("product_id"),
+        Member::plain("sku_id"),
+        Member::plain("charge_type"),
+        Member::plain("meter_category"),
+        Member::plain("earned_credit"),
+    ],
+    read_only: &["id", "created_at", "updated_at", "_links"],
+};
 
 const KINDS: [&str; 4] = ["margin", "markup", "discount", "fixed"];
 
 impl NewPriceRule {
-    /// Reads the payload that creates a rule.
+    /// Reads the payload that creates a rule. Unknown fields are always violations: a narrowing that is ignored would price
+    /// lines that it was to leave alone.
     ///
     /// # Errors
     /// Everything that is wrong with it, each with its pointer.
-    pub fn parse(body: &Json, handling: Handling) -> Result<NewPriceRule, Violations> {
-        read(body, handling, None)
+    pub fn parse(body: &Json) -> Result<NewPriceRule, Violations> {
+        read(body, None)
     }
 }
 
@@ -47,14 +49,15 @@ impl PriceRule {
     ///
     /// # Errors
     /// Everything that is wrong with the payload, each with its pointer.
-    pub fn patched(&self, body: &Json, handling: Handling) -> Result<NewPriceRule, Violations> {
-        read(body, handling, Some(&self.details))
+    pub fn patched(&self, body: &Json) -> Result<NewPriceRule, Violations> {
+        read(body, Some(&self.details))
     }
 }
 
 /// Reads a payload over the `current` rule, or over nothing.
-fn read(body: &Json, handling: Handling, current: Option<&NewPriceRule>) -> Result<NewPriceRule, Violations> {
-    let mut fields = Fields::of(body, "a JSON object")?;
+fn read(body: &Json, current: Option<&NewPriceRule>) -> Result<NewPriceRule, Violations> {
+    const EXPECTED: &str = r#"a JSON object such as {"name": "Azure at a margin of 15 %", "kind": "margin", "percentage": "15"}"#;
+    let mut fields = Fields::of(body, EXPECTED)?;
     let name = optional(&mut fields, "name", current.map(|c| c.name.clone()), text);
     if name.is_none() && fields.given("name").is_none() {
         fields.refuse("name", required());
@@ -82,9 +85,7 @@ fn read(body: &Json, handling: Handling, current: Option<&NewPriceRule>) -> Resu
         optional(&mut fields, "earned_credit", current.and_then(|c| c.earned_credit), |json| {
             EarnedCredit::of(string(json)?).ok_or_else(|| invalid("must be \"kept\" or \"passed_on\""))
         });
-    if handling == Handling::Strict {
-        fields.refuse_unknown(&FIELDS, &READ_ONLY);
-    }
+    fields.violations.extend(PAYLOAD.unknown(body, Handling::Strict));
     match (name, kind) {
         (Some(name), Some(kind)) if fields.violations.is_empty() => Ok(NewPriceRule {
             name,
@@ -237,7 +238,7 @@ mod tests {
     use serde_json::{Value, json};
 
     fn parse(body: &Value) -> Result<Value, String> {
-        let rule = NewPriceRule::parse(&Json::from(body), Handling::Strict).map_err(|e| e.to_string())?;
+        let rule = NewPriceRule::parse(&Json::from(body)).map_err(|e| e.to_string())?;
         Ok(serde_json::to_value(PriceRule { id: 7, details: rule }).unwrap())
     }
 
@@ -275,7 +276,11 @@ mod tests {
     #[test]
     fn refused() {
         for (body, sentence) in [
-            (json!([]), "the body must be a JSON object, not an array"),
+            (
+                json!([]),
+                "the body must be a JSON object such as {\"name\": \"Azure at a margin of 15 %\", \"kind\": \"margin\", \
+                 \"percentage\": \"15\"}, not an array",
+            ),
             (json!({}), "name is required; kind is required"),
             (
                 json!({"name": "a", "kind": "rebate"}),
@@ -340,7 +345,7 @@ mod tests {
     fn changed() {
         let body = json!({"name": "a", "kind": "fixed", "price": "2", "currency": "USD", "sku_id": "1",
                           "effective_until": "2027-01-01"});
-        let details = NewPriceRule::parse(&Json::from(&body), Handling::Strict).unwrap();
+        let details = NewPriceRule::parse(&Json::from(&body)).unwrap();
         let rule = PriceRule { id: 7, details };
         for (change, answer) in [
             (
@@ -363,7 +368,7 @@ mod tests {
                 ),
             ),
         ] {
-            let changed = rule.patched(&Json::from(&change), Handling::Strict).map_err(|e| e.to_string());
+            let changed = rule.patched(&Json::from(&change)).map_err(|e| e.to_string());
             let changed = changed.map(|details| serde_json::to_value(PriceRule { id: 7, details }).unwrap());
             match (changed, answer) {
                 (Ok(changed), Ok(Value::Object(expected))) => {

@@ -41,8 +41,8 @@ pub struct Filter {
     pub name_part: Option<String>,
     /// The level of access.
     pub classification: Option<Classification>,
-    /// Tags that all have to be there: a key, and its value where that matters.
-    pub tags: Vec<(String, Option<String>)>,
+    /// Tags that all have to be there: `KEY`, or `KEY:VALUE`. Either may have colons in it.
+    pub tags: Vec<String>,
     /// How the trial stands, and when.
     pub trial: Option<(Trial, Timestamp)>,
     /// The Azure tenant.
@@ -148,7 +148,7 @@ pub async fn update(
     now: Timestamp,
 ) -> Result<Customer, Error> {
     let sql = "UPDATE customers SET updated_at = $4, version = version + 1,
-            name = $5, name_key = $6, azure_customer_id = $7, azure_customer_key = $8, street1 = $9, street2 = $10,
+            name = $5, name_key = CASE WHEN name = $5 THEN name_key ELSE $6 END, azure_customer_id = $7, azure_customer_key = $8, street1 = $9, street2 = $10,
             city = $11, state = $12, zipcode = $13, country = $14, classification = $15, trial_expiration_date = $16,
             billing_contact = $17, margin_percentage = $18, billing_enabled = $19, billing_folder = $20,
             directory_address = $21
@@ -306,6 +306,9 @@ async fn by_blocks(tx: &mut Tx, partner: PartnerId, window: Window) -> Result<(i
     Ok((total, found))
 }
 
+/// The longest key of a tag, in bytes of UTF-8.
+const MAX_KEY_BYTES: usize = 4 * Tag::LONGEST_KEY;
+
 /// Conditions on the customers `c`. Each is answered from an index; `q` from that of the partner's names, all of them.
 fn narrow(query: &mut Query, filter: &Filter) {
     if let Some(part) = &filter.name_part {
@@ -314,13 +317,15 @@ fn narrow(query: &mut Query, filter: &Filter) {
     if let Some(classification) = filter.classification {
         query.and("c.classification = ", classification.as_str());
     }
-    for (key, value) in &filter.tags {
+    for tag in &filter.tags {
+        // A key, or a key and a value: the colon between them may be any of the text's.
         query.and(
             "c.id IN (SELECT customer_id FROM customer_tags WHERE partner_id = $1 AND key = ",
-            key.as_str(),
+            tag.as_str(),
         );
-        if let Some(value) = value {
-            query.and("value = ", value.as_str());
+        for (at, _) in tag.match_indices(':').take_while(|(at, _)| *at <= MAX_KEY_BYTES) {
+            query.push(" OR partner_id = $1 AND key = ", &tag[..at]);
+            query.and("value = ", &tag[at + 1..]);
         }
         query.sql.push(')');
     }

@@ -18,6 +18,9 @@ pub enum Status {
 }
 
 impl Status {
+    /// Both of them.
+    pub const ALL: [Status; 2] = [Status::Estimated, Status::Final];
+
     /// As it is kept and answered.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -28,9 +31,7 @@ impl Status {
 
     /// The status of this name, in any case.
     pub fn parse(name: &str) -> Option<Self> {
-        [Status::Estimated, Status::Final]
-            .into_iter()
-            .find(|status| status.as_str().eq_ignore_ascii_case(name))
+        Status::ALL.into_iter().find(|status| status.as_str().eq_ignore_ascii_case(name))
     }
 }
 

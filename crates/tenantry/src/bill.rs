@@ -8,8 +8,8 @@ use anyhow::{Context, bail};
 use app::billing::{Again, RunRequest, Watch};
 use app::{App, Call, Clock};
 use clap::{Args, Subcommand};
+use domain::PartnerId;
 use domain::json::Json;
-use domain::{Handling, PartnerId};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
@@ -170,7 +170,7 @@ async fn make(args: RunArgs) -> anyhow::Result<()> {
         "billing_period": period, "sources": sources, "invoice_id": invoice_id, "currency_rates": rates,
         "finalize": finalize, "accept": accept,
     });
-    let request = RunRequest::parse(&Json::from(&body), Handling::Strict).map_err(|error| match error {
+    let request = RunRequest::parse(&Json::from(&body)).map_err(|error| match error {
         app::Error::Invalid(violations) => in_own_words(violations, "/sources/", "", &files),
         other => other.into(),
     })?;

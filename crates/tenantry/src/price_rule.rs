@@ -4,7 +4,6 @@ use crate::partner::partner_named;
 use crate::platform::Platform;
 use app::{App, Call, Clock, IfMatch, Paging};
 use clap::{Args, Subcommand};
-use domain::Handling;
 use domain::json::Json;
 use serde_json::{Value, json};
 
@@ -131,7 +130,7 @@ pub(crate) async fn run(command: PriceRuleCommand) -> anyhow::Result<()> {
         }
         PriceRuleCommand::Add { rule, place } => {
             let (app, call) = open(&place, "price-rule add").await?;
-            let created = app.create_price_rule(&call, &rule.body(), Handling::Strict).await?;
+            let created = app.create_price_rule(&call, &rule.body()).await?;
             app.close().await;
             println!("{:#}", serde_json::from_str::<Value>(&created.json)?);
         }

@@ -7,7 +7,8 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use utoipa::{IntoParams, IntoResponses, ToSchema};
 
-/// How a rule makes a price.
+/// How a rule makes a price. `margin`: price = cost / (1 − m). `markup`: cost × (1 + u). `discount`: list price × (1 − d).
+/// `fixed`: quantity × price, at the run's rate where the bill is in another currency.
 #[derive(ToSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum RuleKind {
@@ -41,9 +42,6 @@ pub(crate) struct NewPriceRule {
     /// Rules are tried in this order, those of one position in the order of their ids. By default behind all others.
     #[schema(minimum = 0, nullable)]
     position: Option<i64>,
-    /// `margin`: price = cost / (1 − m). `markup`: cost × (1 + u). `discount`: list price × (1 − d). `fixed`: quantity ×
-    /// price, at the run's rate where the bill is in another currency.
-    #[schema(inline)]
     kind: RuleKind,
     /// In percent, at most four decimal places; not of the kind `fixed`.
     #[schema(nullable)]
@@ -75,7 +73,7 @@ pub(crate) struct NewPriceRule {
     #[schema(nullable)]
     meter_category: Option<String>,
     /// Whether the partner keeps the earned credit of these lines.
-    #[schema(inline, nullable)]
+    #[schema(nullable)]
     earned_credit: Option<EarnedCredit>,
 }
 
@@ -87,7 +85,7 @@ pub(crate) struct PriceRuleChange {
     name: Option<String>,
     #[schema(nullable)]
     position: Option<i64>,
-    #[schema(inline, nullable)]
+    #[schema(nullable)]
     kind: Option<RuleKind>,
     #[schema(nullable)]
     percentage: Option<Decimal>,
@@ -111,7 +109,7 @@ pub(crate) struct PriceRuleChange {
     charge_type: Option<String>,
     #[schema(nullable)]
     meter_category: Option<String>,
-    #[schema(inline, nullable)]
+    #[schema(nullable)]
     earned_credit: Option<EarnedCredit>,
 }
 
@@ -121,7 +119,6 @@ pub(crate) struct PriceRule {
     id: i64,
     name: String,
     position: i64,
-    #[schema(inline)]
     kind: RuleKind,
     /// Exact decimal digits.
     #[schema(nullable = false)]
@@ -147,7 +144,7 @@ pub(crate) struct PriceRule {
     charge_type: Option<String>,
     #[schema(nullable = false)]
     meter_category: Option<String>,
-    #[schema(inline, nullable = false)]
+    #[schema(nullable = false)]
     earned_credit: Option<EarnedCredit>,
     #[schema(format = "date-time")]
     created_at: String,
@@ -424,7 +421,6 @@ pub(crate) struct BillRun {
     invoice_id: Option<String>,
     /// All of them, where there are several.
     invoice_ids: Vec<String>,
-    #[schema(inline)]
     state: RunState,
     progress: Progress,
     totals: Vec<RunTotal>,
@@ -471,8 +467,12 @@ pub(crate) struct Release {
 /// A currency.
 #[derive(ToSchema)]
 pub(crate) struct Currency {
-    #[schema(example = "United States dollar")]
+    /// ISO 4217.
+    #[schema(example = "USD")]
     name: String,
+    /// In English.
+    #[schema(example = "United States dollar")]
+    long_name: String,
     #[schema(example = "$")]
     symbol: String,
 }
@@ -496,7 +496,6 @@ pub(crate) struct Statement {
     /// With the exact decimal digits.
     #[schema(example = 1234.56)]
     total_amount: f64,
-    #[schema(inline)]
     status: StatementStatus,
     /// `YYYY-MM-DD HH:MM:SS`, UTC.
     detailed_billing_records_generation_time: String,
@@ -595,7 +594,6 @@ pub(crate) struct RunParameters {
     /// The month.
     billing_period: Option<String>,
     /// How it stands.
-    #[param(inline)]
     state: Option<RunState>,
 }
 
@@ -605,7 +603,6 @@ pub(crate) struct StatementParameters {
     /// The customer.
     client_api_id: Option<i64>,
     /// Whether it may still change.
-    #[param(inline)]
     status: Option<StatementStatus>,
     /// The month.
     billing_period: Option<String>,

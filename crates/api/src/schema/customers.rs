@@ -15,7 +15,8 @@ pub(crate) struct NewCustomer {
     /// The mailing address, where the tenant has none in the Azure Portal; otherwise give `azure_customer_id`.
     #[schema(nullable)]
     address: Option<Address>,
-    #[schema(inline, default = "managed_without_access", nullable)]
+    /// By default `managed_without_access`.
+    #[schema(nullable)]
     classification: Option<Classification>,
     /// ISO 8601, in the future. From this instant on the customer's users have no access.
     #[schema(example = "2027-09-22T00:00:00Z", nullable)]
@@ -31,11 +32,11 @@ pub(crate) struct NewCustomer {
     #[schema(nullable)]
     partner_billing_configuration: Option<NewPartnerBilling>,
     #[schema(max_items = 20, nullable)]
-    tags: Option<Vec<Tag>>,
+    tags: Option<Vec<NewTag>>,
 }
 
-/// What to change of a customer: only what is named changes. An explicit `null` clears `trial_expiration_date` and
-/// `billing_contact`.
+/// What to change of a customer: only what is named changes. An explicit `null` clears `trial_expiration_date`,
+/// `billing_contact` and `address.street2`.
 #[derive(ToSchema)]
 pub(crate) struct CustomerChange {
     /// As on create.
@@ -47,7 +48,7 @@ pub(crate) struct CustomerChange {
     /// Replaced whole.
     #[schema(nullable)]
     address: Option<Address>,
-    #[schema(inline, nullable)]
+    #[schema(nullable)]
     classification: Option<Classification>,
     /// As on create; `null` ends the trial for good.
     #[schema(nullable)]
@@ -65,7 +66,7 @@ pub(crate) struct CustomerChange {
     partner_billing_configuration: Option<PartnerBillingChange>,
     /// Replaced whole; `[]` clears.
     #[schema(max_items = 20, nullable)]
-    tags: Option<Vec<Tag>>,
+    tags: Option<Vec<NewTag>>,
 }
 
 /// A customer.
@@ -77,10 +78,13 @@ pub(crate) struct Customer {
     name: String,
     #[schema(nullable = false)]
     azure_customer_id: Option<String>,
-    #[schema(inline)]
     classification: Classification,
+    /// RFC 3339, UTC, to the second.
     #[schema(format = "date-time", nullable = false)]
     trial_expiration_date: Option<String>,
+    /// Equal to `trial_expiration_date`, for clients that read this name.
+    #[schema(format = "date-time", nullable = false)]
+    trial_expiration: Option<String>,
     #[schema(format = "email", nullable = false)]
     billing_contact: Option<String>,
     /// In percent, at most four decimal places. A customer's own users do not see it.
@@ -201,14 +205,36 @@ pub(crate) struct PartnerBilling {
     folder: String,
 }
 
+/// Whether bills can be produced for a customer.
+#[derive(ToSchema, Serialize)]
+pub(crate) enum BillingStatus {
+    Healthy,
+    #[serde(rename = "Not Healthy")]
+    NotHealthy,
+}
+
 /// How the billing of a customer stands.
 #[derive(ToSchema)]
 pub(crate) struct BillingConfiguration {
-    /// `Healthy` or `Not Healthy`.
-    #[schema(example = "Healthy")]
-    status: String,
+    status: BillingStatus,
     /// Why it is not; otherwise empty.
     reason: String,
+}
+
+/// A tag to be attached. No two of a customer have the same key.
+#[derive(ToSchema)]
+pub(crate) struct NewTag {
+    #[schema(min_length = 1, max_length = 128)]
+    key: String,
+    value: TagValue,
+}
+
+/// Text, at most 256 characters; a number is kept as text.
+#[derive(ToSchema, Serialize)]
+#[serde(untagged)]
+pub(crate) enum TagValue {
+    Text(String),
+    Number(f64),
 }
 
 /// A tag. No two of a customer have the same key.

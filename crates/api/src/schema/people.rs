@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-/// A user to be made.
+/// A partner's user to be made.
 #[derive(ToSchema)]
 pub(crate) struct NewUser {
     /// Unique in its tenant.
@@ -13,12 +13,42 @@ pub(crate) struct NewUser {
     /// For people to read.
     #[schema(max_length = 255, nullable)]
     name: Option<String>,
-    /// Of a partner's user `admin`, `operator` or `viewer`, and required; of a customer's user `customer`.
-    #[schema(example = "operator", nullable)]
-    role: Option<String>,
+    role: PartnerRole,
     /// When the key ends by itself (ISO 8601, in the future).
     #[schema(nullable)]
     api_key_expires_at: Option<String>,
+}
+
+/// A customer's user to be made. Its role is `customer`.
+#[derive(ToSchema)]
+pub(crate) struct NewCustomerUser {
+    /// Unique in its tenant.
+    #[schema(format = "email", example = "jane@example.com")]
+    email: String,
+    /// For people to read.
+    #[schema(max_length = 255, nullable)]
+    name: Option<String>,
+    #[schema(nullable)]
+    role: Option<CustomerRole>,
+    /// When the key ends by itself (ISO 8601, in the future).
+    #[schema(nullable)]
+    api_key_expires_at: Option<String>,
+}
+
+/// The role of every customer's user.
+#[derive(ToSchema, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum CustomerRole {
+    Customer,
+}
+
+/// The roles of a partner's users.
+#[derive(ToSchema, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum PartnerRole {
+    Admin,
+    Operator,
+    Viewer,
 }
 
 /// What to change of a user.
@@ -28,7 +58,7 @@ pub(crate) struct UserChange {
     name: Option<String>,
     /// As on create.
     #[schema(nullable)]
-    role: Option<String>,
+    role: Option<Role>,
 }
 
 /// A key to be made.
@@ -39,7 +69,7 @@ pub(crate) struct NewKey {
     api_key_expires_at: Option<String>,
 }
 
-/// Who signs in.
+/// What a user may do.
 #[derive(ToSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Role {
@@ -59,7 +89,6 @@ pub(crate) struct User {
     #[schema(format = "email")]
     email: String,
     name: String,
-    #[schema(inline)]
     role: Role,
     has_api_key: bool,
     #[schema(format = "date-time", nullable = false)]
@@ -88,7 +117,6 @@ pub(crate) struct Me {
     id: i64,
     email: String,
     name: String,
-    #[schema(inline)]
     role: Role,
     partner: Named,
     #[schema(nullable = false)]

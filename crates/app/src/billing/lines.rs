@@ -4,7 +4,7 @@ use super::of_store;
 use super::publish::ledger_key;
 use super::runs::report;
 use crate::access::{Act, Call};
-use crate::paging::{self, Paging};
+use crate::paging::{self, Paging, Query};
 use crate::{App, Error};
 use bill_storage::BillPrefix;
 use domain::CustomerId;
@@ -35,16 +35,16 @@ pub struct LineSearch {
 }
 
 impl LineSearch {
-    /// Read a query string's parameters; blank and unknown ones count as not given.
+    /// Read a query string's parameters; blank ones count as not given.
     ///
     /// # Errors
     /// [`Error::Parameters`] with every parameter that will not do, as `/name`.
-    pub fn parse(parameters: &[(String, String)]) -> Result<Self, Error> {
+    pub fn parse(query: &Query) -> Result<Self, Error> {
         let mut search = LineSearch::default();
-        paging::read(parameters, |name, value| {
+        paging::read(query, &["explain", "currency"], |name, value| {
             match name {
                 _ if search.paging.take(name, value)? => {}
-                "explain" => search.explain = value.parse().map_err(|_| "must be true or false")?,
+                "explain" => search.explain = paging::truth(value)?,
                 "currency" => {
                     let currency = value.parse::<rating::Currency>().map_err(|e| e.to_string())?;
                     search.currency = Some(currency.to_string());

@@ -21,6 +21,7 @@ mod watch;
 mod work;
 
 pub use lines::LineSearch;
+pub use rating::RULE_PAYLOAD;
 pub use request::{CurrencyRate, RunRequest};
 pub use rules::RuleView;
 pub use runs::{Again, RunSearch};

@@ -3,6 +3,7 @@
 use crate::Error;
 use domain::fields::Fields;
 use domain::json::Json;
+use domain::payload::{Member, Payload};
 use domain::text::{filled_line, invalid, string, wrong_type};
 use domain::violation::code;
 use domain::{Handling, Violation, Violations};
@@ -15,7 +16,22 @@ const MOST_SOURCES: usize = 1000;
 const MOST_RATES: usize = 200;
 const LONGEST_INVOICE_ID: usize = 64;
 const LONGEST_SOURCE: usize = 2048;
-const FIELDS: [&str; 6] = ["billing_period", "sources", "invoice_id", "currency_rates", "finalize", "accept"];
+
+/// What a run's payload consists of.
+pub(super) static PAYLOAD: Payload = Payload {
+    members: &[
+        Member::plain("billing_period"),
+        Member::plain("sources"),
+        Member::plain("invoice_id"),
+        Member::array("currency_rates", &RATE),
+        Member::plain("finalize"),
+        Member::plain("accept"),
+    ],
+    read_only: &[],
+};
+
+static RATE: Payload =
+    Payload { members: &[Member::plain("from"), Member::plain("to"), Member::plain("rate")], read_only: &[] };
 
 /// What a run is asked to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,12 +75,13 @@ impl CurrencyRate {
 }
 
 impl RunRequest {
-    /// Read a payload.
+    /// Read a payload. Unknown fields are always violations: they would decide about money.
     ///
     /// # Errors
     /// [`Error::Invalid`] with every violation of it.
-    pub fn parse(body: &Json, handling: Handling) -> Result<Self, Error> {
-        let mut fields = Fields::of(body, "a JSON object").map_err(|wrong| Error::Invalid(wrong.into()))?;
+    pub fn parse(body: &Json) -> Result<Self, Error> {
+        const EXPECTED: &str = r#"a JSON object such as {"billing_period": "2026-10", "sources": ["s3://bucket/invoice.csv.gz"]}"#;
+        let mut fields = Fields::of(body, EXPECTED).map_err(|wrong| Error::Invalid(wrong.into()))?;
         let billing_period = fields.required("billing_period", read_period);
         let sources = fields.required("sources", read_sources);
         let invoice_id = fields
@@ -75,9 +92,7 @@ impl RunRequest {
             other => Err(wrong_type("true or false", other)),
         });
         let accept = fields.optional("accept", read_codes).unwrap_or_default();
-        if handling == Handling::Strict {
-            fields.refuse_unknown(&FIELDS, &[]);
-        }
+        fields.violations.extend(PAYLOAD.unknown(body, Handling::Strict));
         match (billing_period, sources) {
             (Some(billing_period), Some(sources)) if fields.violations.is_empty() => {
                 let finalize = finalize.unwrap_or(false);

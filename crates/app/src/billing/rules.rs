@@ -7,7 +7,7 @@ use crate::change::{Created, Done};
 use crate::paging::Paging;
 use crate::{App, Error, IfMatch};
 use domain::json::Json;
-use domain::{Handling, PartnerId, Violation};
+use domain::{PartnerId, Violation};
 use rating::{NewPriceRule, PriceRule};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use store::price_rules::{self, PriceRuleRow};
@@ -56,7 +56,7 @@ impl Serialize for RuleView {
 pub(super) fn read(row: &PriceRuleRow) -> Result<PriceRule, Error> {
     let impossible = |why: String| Error::Internal(format!("price rule {}: {why}", row.id));
     let json = Json::parse(row.rule.as_bytes()).map_err(|e| impossible(e.to_string()))?;
-    let details = NewPriceRule::parse(&json, Handling::Lenient).map_err(|e| impossible(e.to_string()))?;
+    let details = NewPriceRule::parse(&json).map_err(|e| impossible(e.to_string()))?;
     Ok(PriceRule { id: row.id, details: NewPriceRule { position: row.position, ..details } })
 }
 
@@ -81,15 +81,10 @@ impl App {
     /// # Errors
     /// [`Error::Forbidden`]; [`Error::Invalid`] with every violation; [`Error::KeyReused`], [`Error::StillRunning`];
     /// [`Error`] of the store.
-    pub async fn create_price_rule(
-        &self,
-        call: &Call,
-        body: &Json,
-        handling: Handling,
-    ) -> Result<Created, Error> {
+    pub async fn create_price_rule(&self, call: &Call, body: &Json) -> Result<Created, Error> {
         self.allow(call, Act::ChangeBilling).await?;
         let _entered = self.enter(call)?;
-        let details = NewPriceRule::parse(body, handling).map_err(Error::Invalid)?;
+        let details = NewPriceRule::parse(body).map_err(Error::Invalid)?;
         let placed = body.get("position").is_some_and(|position| !position.is_blank());
         let input = (call.partner(), details, placed, self.clock.now());
         self.make(call, input, |(partner, details, placed, now), tx| {
@@ -154,17 +149,16 @@ impl App {
         call: &Call,
         id: i64,
         body: Json,
-        handling: Handling,
         if_match: IfMatch,
     ) -> Result<RuleView, Error> {
         self.allow(call, Act::ChangeBilling).await?;
-        let input = (call.partner(), id, body, handling, if_match, self.clock.now());
-        self.change(call, input, |(partner, id, body, handling, if_match, now), tx| {
+        let input = (call.partner(), id, body, if_match, self.clock.now());
+        self.change(call, input, |(partner, id, body, if_match, now), tx| {
             Box::pin(async move {
                 let row = price_rules::get(tx, *partner, *id).await?.ok_or(Error::NotFound)?;
                 if_match.allows(row.id, row.version)?;
                 let before = RuleView::of(row)?;
-                let details = before.rule.patched(body, *handling).map_err(Error::Invalid)?;
+                let details = before.rule.patched(body).map_err(Error::Invalid)?;
                 if details == before.rule.details {
                     return Ok(Done { value: before, entry: None });
                 }

@@ -5,9 +5,11 @@ use super::request::RunRequest;
 use crate::access::{Act, Call};
 use crate::audit::Entry;
 use crate::change::{Created, Done};
-use crate::paging::{self, Paging};
+use crate::paging::{self, Paging, Query};
 use crate::{App, Error};
+use domain::fields::Fields;
 use domain::json::Json;
+use domain::payload::{Member, Payload};
 use domain::violation::code;
 use domain::{Handling, PartnerId, Violation, Violations};
 use jiff::Timestamp;
@@ -26,21 +28,21 @@ pub struct RunSearch {
 }
 
 impl RunSearch {
-    /// Read a query string's parameters; blank and unknown ones count as not given.
+    /// Read a query string's parameters; blank ones count as not given.
     ///
     /// # Errors
     /// [`Error::Parameters`] with every parameter that will not do, as `/name`.
-    pub fn parse(parameters: &[(String, String)]) -> Result<Self, Error> {
+    pub fn parse(query: &Query) -> Result<Self, Error> {
         let mut search = RunSearch::default();
-        paging::read(parameters, |name, value| match name {
+        paging::read(query, &["billing_period", "state"], |name, value| match name {
             _ if search.paging.take(name, value)? => Ok(()),
             "billing_period" => {
                 search.filter.billing_period = Some(period(value)?);
                 Ok(())
             }
             "state" => {
-                let said = "must be queued, running, succeeded, failed or cancelled";
-                search.filter.state = Some(State::parse(value).ok_or(said)?);
+                let choices = State::ALL.map(|state| (state.as_str(), state));
+                search.filter.state = Some(paging::one_of(value, &choices)?);
                 Ok(())
             }
             _ => Ok(()),
@@ -61,15 +63,10 @@ impl App {
     /// # Errors
     /// [`Error::Forbidden`]; [`Error::Invalid`]; [`Error::Conflict`] while another run of the period is under way;
     /// [`Error::KeyReused`], [`Error::StillRunning`]; [`Error`] of the store.
-    pub async fn create_bill_run(
-        &self,
-        call: &Call,
-        body: &Json,
-        handling: Handling,
-    ) -> Result<Created, Error> {
+    pub async fn create_bill_run(&self, call: &Call, body: &Json) -> Result<Created, Error> {
         self.allow(call, Act::ChangeBilling).await?;
         let _entered = self.enter(call)?;
-        let request = RunRequest::parse(body, handling)?;
+        let request = RunRequest::parse(body)?;
         let others = self.partners().await?.len() > 1;
         self.billing()?.check_sources(call.partner(), &request.sources, others).await?;
         let created = self
@@ -176,6 +173,19 @@ impl App {
             })
         })
         .await
+    }
+
+    /// Make a run's statements final. The payload has nothing to say: what it says would not be heeded, so it is refused.
+    ///
+    /// # Errors
+    /// Those of [`App::bill_run_again`]; [`Error::Invalid`].
+    pub async fn finalize_bill_run(&self, call: &Call, id: i64, body: &Json) -> Result<Created, Error> {
+        self.allow(call, Act::ChangeBilling).await?;
+        let unknown = FINALIZATION.unknown(body, Handling::Strict);
+        if !unknown.is_empty() {
+            return Err(Error::Invalid(unknown));
+        }
+        self.bill_run_again(call, id, Again::Finalize).await
     }
 
     /// Have a run that has succeeded worked on once more.
@@ -329,9 +339,21 @@ fn of_month(run: &BillRun) -> statements::Filter {
     statements::Filter { billing_period: Some(run.billing_period.clone()), ..statements::Filter::default() }
 }
 
+/// What the payload of a release consists of.
+static RELEASE: Payload = Payload { members: &[Member::plain("customer_ids")], read_only: &[] };
+
+/// What the payload of a finalisation consists of: nothing. It is of the whole run.
+static FINALIZATION: Payload = Payload { members: &[], read_only: &[] };
+
 /// `{"customer_ids": […]}`, each of a customer whose bill the run held back.
 fn customers_to_release(run: &BillRun, body: &Json) -> Result<Vec<i64>, Error> {
     const POINTER: &str = "/customer_ids";
+    let mut fields = Fields::of(body, r#"a JSON object such as {"customer_ids": [3947]}"#)
+        .map_err(|wrong| Error::Invalid(wrong.into()))?;
+    fields.violations.extend(RELEASE.unknown(body, Handling::Strict));
+    if !fields.violations.is_empty() {
+        return Err(Error::Invalid(fields.violations));
+    }
     let one = |code, said: &str| Err(Error::Invalid(Violation::new(POINTER, code, said).into()));
     let named = match body.get("customer_ids") {
         Some(Json::Array(named)) if !named.is_empty() => named,

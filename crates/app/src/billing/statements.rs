@@ -3,7 +3,7 @@
 use super::plan::parsed;
 use super::{of_store, runs};
 use crate::access::{Act, Call};
-use crate::paging::{self, Paging};
+use crate::paging::{self, Paging, Query};
 use crate::{App, Error};
 use bill_storage::{BillPrefix, OpenFile};
 use domain::{CustomerId, PartnerId};
@@ -56,7 +56,10 @@ struct CorrectionView {
 
 #[derive(Clone, Debug, Serialize)]
 struct CurrencyView {
+    /// ISO 4217, which is what CloudHealth's clients read here.
     name: String,
+    /// Such as `United States dollar`.
+    long_name: String,
     symbol: String,
 }
 
@@ -69,18 +72,22 @@ pub struct BillFile {
 }
 
 impl StatementSearch {
-    /// Read a query string's parameters; blank and unknown ones count as not given.
+    /// Read a query string's parameters; blank ones count as not given.
     ///
     /// # Errors
     /// [`Error::Parameters`] with every parameter that will not do, as `/name`.
-    pub fn parse(parameters: &[(String, String)]) -> Result<Self, Error> {
+    pub fn parse(query: &Query) -> Result<Self, Error> {
         let mut search = StatementSearch::default();
-        paging::read(parameters, |name, value| {
+        paging::read(query, &["client_api_id", "status", "billing_period"], |name, value| {
             let filter = &mut search.filter;
             match name {
                 _ if search.paging.take(name, value)? => {}
                 "client_api_id" => filter.customer = Some(CustomerId(paging::whole_number(value, 0)?)),
-                "status" => filter.status = Some(Status::parse(value).ok_or("must be Estimated or Final")?),
+                "status" => {
+                    let parsed = Status::parse(value).map(Ok);
+                    let choices = Status::ALL.map(|status| (status.as_str(), status));
+                    filter.status = Some(parsed.unwrap_or_else(|| paging::one_of(value, &choices))?);
+                }
                 "billing_period" => filter.billing_period = Some(runs::period(value)?),
                 _ => {}
             }
@@ -124,7 +131,11 @@ impl StatementView {
             detailed_billing_records_generation_time: time(statement.generated_at),
             statement_generation_time: time(statement.stated_at),
             statement_summary_generation_time: time(statement.stated_at),
-            currency: CurrencyView { name: currency.name(), symbol: currency.symbol() },
+            currency: CurrencyView {
+                name: currency.to_string(),
+                long_name: currency.name(),
+                symbol: currency.symbol(),
+            },
             invoice_id: statement.invoice_id,
             invoice_date: statement.generated_at.strftime("%Y-%m-%d").to_string(),
             files: serde_json::from_str(&bill.files).map_err(runs::internal)?,

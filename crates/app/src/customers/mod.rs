@@ -12,7 +12,8 @@ use crate::directory::{Lookup, no_address, not_found, sighting};
 use crate::{App, Error, IfMatch};
 use domain::json::Json;
 use domain::{
-    AzureCustomerId, Customer, CustomerId, Handling, NewCustomer, PartnerId, Refused, Violation, Violations,
+    AzureCustomerId, Customer, CustomerId, CustomerName, Handling, NewCustomer, PartnerId, Refused,
+    Violation, Violations,
 };
 use store::customers::Taken;
 use store::{Tx, azure_tenants, customers};
@@ -76,8 +77,9 @@ impl App {
                 }
                 let inserted =
                     customers::insert(tx, *partner, details, external_id, seen.is_some(), *now).await?;
-                let mut customer =
-                    inserted.map_err(|taken| Error::Invalid(with_taken(Violations::default(), taken)))?;
+                let mut customer = inserted.map_err(|taken| {
+                    Error::Invalid(with_taken(Violations::default(), taken, Some(&details.name)))
+                })?;
                 if let (true, Some(azure)) = (unverified, &details.azure_customer_id) {
                     azure_tenants::ask_again(tx, *partner, azure).await?;
                 }
@@ -152,12 +154,14 @@ impl App {
                     Ok(details) => details,
                     Err(mut refused) => {
                         refused.violations.extend(violation(by_hand));
+                        refused.name = refused.name.filter(|name| *name != before.details.name);
                         return Err(refusal(tx, *partner, refused, Some(*id)).await?);
                     }
                 };
                 let by_hand = by_hand || details.address != before.details.address;
                 if let Some(violation) = violation(by_hand) {
-                    let (name, azure_customer_id) = (Some(details.name), details.azure_customer_id);
+                    let name = Some(details.name).filter(|name| *name != before.details.name);
+                    let azure_customer_id = details.azure_customer_id;
                     let refused = Refused { violations: violation.into(), name, azure_customer_id };
                     return Err(refusal(tx, *partner, refused, Some(*id)).await?);
                 }
@@ -172,10 +176,11 @@ impl App {
                     health::tell(tx, *partner, std::slice::from_mut(&mut value)).await?;
                     return Ok(Done { value, entry: None });
                 }
-                let (name, azure) = (Some(&details.name), details.azure_customer_id.as_ref());
-                let taken = customers::taken(tx, *partner, name, azure, Some(*id)).await?;
+                let renamed = (details.name != before.details.name).then_some(&details.name);
+                let azure = details.azure_customer_id.as_ref();
+                let taken = customers::taken(tx, *partner, renamed, azure, Some(*id)).await?;
                 if taken != Taken::default() {
-                    return Err(Error::Invalid(with_taken(Violations::default(), taken)));
+                    return Err(Error::Invalid(with_taken(Violations::default(), taken, renamed)));
                 }
                 let mut after = customers::update(tx, *partner, &before, details, !by_hand, *now).await?;
                 if let (Lookup::Unverified, Some(azure)) = (lookup, &after.details.azure_customer_id) {
@@ -259,15 +264,21 @@ async fn refusal(
 ) -> Result<Error, Error> {
     let (name, azure) = (refused.name.as_ref(), refused.azure_customer_id.as_ref());
     let taken = customers::taken(tx, partner, name, azure, except).await?;
-    Ok(Error::Invalid(with_taken(refused.violations, taken)))
+    Ok(Error::Invalid(with_taken(refused.violations, taken, name)))
 }
 
-fn with_taken(mut violations: Violations, taken: Taken) -> Violations {
+fn with_taken(mut violations: Violations, taken: Taken, name: Option<&CustomerName>) -> Violations {
     if taken.name {
-        violations.push(Violations::taken("/name"));
+        let mut violation = Violation::taken("/name");
+        if name.is_some_and(CustomerName::has_lost_its_letters) {
+            violation.message.push_str(
+                "; has it lost its letters in an encoding, so that different names look alike? Send UTF-8",
+            );
+        }
+        violations.push(violation);
     }
     if taken.azure_customer_id {
-        violations.push(Violations::taken("/azure_customer_id"));
+        violations.push(Violation::taken("/azure_customer_id"));
     }
     violations.sort_by_field();
     violations

@@ -2,15 +2,13 @@
 
 use crate::access::{Act, Call};
 use crate::billing::health;
-use crate::paging::{self, Paging};
+use crate::paging::{self, Paging, Query, one_of, time, truth};
 use crate::{App, Error};
-use domain::{AzureCustomerId, Classification, Customer, CustomerId, CustomerName, Handling, Violation};
+use domain::{AzureCustomerId, Classification, Customer, CustomerId, CustomerName, Violation};
 use jiff::Timestamp;
 use store::customers::{self, Filter, Trial, Window};
 
-const PARAMETERS: [&str; 11] = [
-    "page",
-    "per_page",
+const PARAMETERS: [&str; 8] = [
     "cursor",
     "q",
     "classification",
@@ -19,7 +17,6 @@ const PARAMETERS: [&str; 11] = [
     "azure_customer_id",
     "partner_billing",
     "updated_since",
-    "api_key",
 ];
 
 /// A list that was asked for.
@@ -44,35 +41,26 @@ pub struct Page {
 }
 
 impl Search {
-    /// Read a query string's parameters. A blank one counts as not given; an unknown one is a violation only under
-    /// strict handling.
+    /// Read a query string's parameters. A blank one counts as not given.
     ///
     /// # Errors
     /// [`Error::Parameters`] with every parameter that will not do, as `/name`.
-    pub fn parse(parameters: &[(String, String)], now: Timestamp, handling: Handling) -> Result<Self, Error> {
+    pub fn parse(query: &Query, now: Timestamp) -> Result<Self, Error> {
         let mut search = Search { paging: Paging::default(), after: None, filter: Filter::default() };
-        paging::read(parameters, |name, value| search.take(name, value, now, handling))?;
+        paging::read(query, &PARAMETERS, |name, value| search.take(name, value, now))?;
         Ok(search)
     }
 
-    fn take(&mut self, name: &str, value: &str, now: Timestamp, handling: Handling) -> Result<(), String> {
+    fn take(&mut self, name: &str, value: &str, now: Timestamp) -> Result<(), String> {
         let filter = &mut self.filter;
         match name {
             _ if self.paging.take(name, value)? => {}
             "cursor" => self.after = Some(parse_cursor(value)?),
             "q" => filter.name_part = Some(CustomerName::parse(value).map_err(said)?.key()),
             "classification" => {
-                filter.classification = Some(one_of(
-                    value,
-                    &[Classification::ManagedWithoutAccess, Classification::ManagedWithAccess]
-                        .map(|c| (c.as_str(), c)),
-                )?);
+                filter.classification = Some(one_of(value, &Classification::ALL.map(|c| (c.as_str(), c)))?);
             }
-            "tag" => {
-                let (key, tag) =
-                    value.split_once(':').map_or((value, None), |(k, v)| (k, Some(v.to_owned())));
-                filter.tags.push((key.to_owned(), tag));
-            }
+            "tag" => filter.tags.push(value.to_owned()),
             "trial" => {
                 let trials = [("active", Trial::Active), ("expired", Trial::Expired), ("none", Trial::None)];
                 filter.trial = Some((one_of(value, &trials)?, now));
@@ -81,11 +69,10 @@ impl Search {
                 filter.azure_customer_id = Some(AzureCustomerId::parse(value).map_err(said)?);
             }
             "partner_billing" => {
-                filter.partner_billing = Some(one_of(value, &[("true", true), ("false", false)])?);
+                filter.partner_billing = Some(truth(value)?);
             }
-            "updated_since" => filter.updated_since = Some(crate::parse_time(value)?),
-            _ if PARAMETERS.contains(&name) || handling == Handling::Lenient => {}
-            _ => return Err(unknown(name)),
+            "updated_since" => filter.updated_since = Some(time(value)?),
+            _ => {}
         }
         Ok(())
     }
@@ -93,24 +80,6 @@ impl Search {
 
 fn said(violation: Violation) -> String {
     violation.message
-}
-
-fn unknown(name: &str) -> String {
-    let near = |known: &&str| strsim::jaro_winkler(name, known);
-    let closest =
-        PARAMETERS.into_iter().filter(|known| near(known) > 0.7).max_by(|a, b| near(a).total_cmp(&near(b)));
-    closest.map_or_else(
-        || "is not a known parameter".into(),
-        |c| format!("is not a known parameter; did you mean {c}?"),
-    )
-}
-
-fn one_of<T: Copy>(value: &str, choices: &[(&str, T)]) -> Result<T, String> {
-    let found = choices.iter().find(|(name, _)| *name == value);
-    found.map(|(_, choice)| *choice).ok_or_else(|| {
-        let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
-        format!("must be one of {}", names.join(", "))
-    })
 }
 
 /// What `cursor=` says to go on behind this customer. Opaque to callers, so that it can change.

@@ -153,7 +153,7 @@ impl Bench {
     }
 
     pub(crate) fn rule(&mut self, json: &serde_json::Value) -> &mut Bench {
-        let details = NewPriceRule::parse(&domain::Json::from(json), domain::Handling::Strict).unwrap();
+        let details = NewPriceRule::parse(&domain::Json::from(json)).unwrap();
         self.job.rules.push(PriceRule { id: self.job.rules.len() as i64 + 1, details });
         self
     }

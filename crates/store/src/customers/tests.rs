@@ -67,7 +67,7 @@ async fn filled(url: &str) -> Db {
 #[expect(clippy::type_complexity, reason = "a table of cases")]
 fn filters() -> Vec<(&'static str, Filter, fn(i64) -> bool)> {
     let none = Filter::default;
-    let tag = |value: Option<&str>| vec![("tier".to_owned(), value.map(str::to_owned))];
+    let tag = |tag: &str| vec![tag.to_owned()];
     let trial = |trial| Some((trial, now()));
     let later = Timestamp::from_second(NOW + 19_000).unwrap();
     let azure = AzureCustomerId::from_stored("azure-15300".into());
@@ -80,15 +80,16 @@ fn filters() -> Vec<(&'static str, Filter, fn(i64) -> bool)> {
             Filter { classification: Some(Classification::ManagedWithAccess), ..none() },
             |n| n % 2 == 0,
         ),
-        ("tag=KEY", Filter { tags: tag(None), ..none() }, |_| true),
-        ("tag=KEY:VALUE", Filter { tags: tag(Some("gold")), ..none() }, |n| n % 100 == 0),
+        ("tag=KEY", Filter { tags: tag("tier"), ..none() }, |_| true),
+        ("tag=KEY:VALUE", Filter { tags: tag("tier:gold"), ..none() }, |n| n % 100 == 0),
+        ("tag with more colons", Filter { tags: tag("tier:gold:"), ..none() }, |_| false),
         ("trial=active", Filter { trial: trial(Trial::Active), ..none() }, |n| n % 4 == 1),
         ("trial=expired", Filter { trial: trial(Trial::Expired), ..none() }, |n| n % 4 == 0),
         ("trial=none", Filter { trial: trial(Trial::None), ..none() }, |n| n % 4 > 1),
         ("azure_customer_id", Filter { azure_customer_id: Some(azure), ..none() }, |n| n == 15_300),
         ("partner_billing", Filter { partner_billing: Some(true), ..none() }, |n| n % 50 == 0),
         ("updated_since", Filter { updated_since: Some(later), ..none() }, |n| n >= 19_000),
-        ("two at once", Filter { tags: tag(Some("gold")), trial: trial(Trial::Expired), ..none() }, |n| {
+        ("two at once", Filter { tags: tag("tier:gold"), trial: trial(Trial::Expired), ..none() }, |n| {
             n % 100 == 0
         }),
     ]
@@ -238,4 +239,56 @@ async fn lists_on_postgres() {
     .await;
     totals_keep_up(&db).await;
     db.close().await;
+}
+
+/// Names that a database of before keeps: what their keys were, and what they are after its migration.
+async fn names_of_before_get_their_keys(url: &str) {
+    let old = Db::open_for(url, Options::default(), Purpose::Fill(9)).await.unwrap();
+    old.close().await;
+    let names = [
+        (1, "Acme", "acme", "acme"),
+        (2, "Ac\u{200b}me", "ac\u{200b}me", "ac\u{200b}me"), // the first has that key, so both stay
+        (3, "Caf\u{ad}é", "caf\u{ad}é", "café"),
+        (4, "Straße", "strasse", "strasse"),
+    ];
+    let insert = |(id, name, key, _): &(i64, &str, &str, &str)| {
+        format!(
+            "INSERT INTO customers (partner_id, id, generated_external_id, created_at, updated_at, version, name, name_key,
+                classification, margin_percentage, billing_enabled, billing_folder)
+             VALUES (1, {id}, 'e{id}', 0, 0, 1, '{name}', '{key}', 'managed_with_access', 0, 1 = 0, '')"
+        )
+    };
+    let mut statements = vec![
+        "INSERT INTO partners (id, name, name_key, suspended, created_at) VALUES (1, 'p', 'p', 1 = 0, 0)"
+            .into(),
+    ];
+    statements.extend(names.iter().map(insert));
+    sql(url, &statements.join(";")).await;
+    let db = Db::open(url).await.unwrap();
+    let kept: Result<Vec<(i64, String)>, Error> = db
+        .read(PartnerId(1), (), |(), tx| {
+            Box::pin(async move {
+                tx.all("SELECT id, name_key FROM customers WHERE partner_id = 1 ORDER BY id", &[], |row| {
+                    Ok((row.next()?, row.next()?))
+                })
+                .await
+            })
+        })
+        .await;
+    let expected: Vec<(i64, String)> = names.iter().map(|(id, _, _, key)| (*id, (*key).to_owned())).collect();
+    assert_eq!(kept.unwrap(), expected);
+    db.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_of_before_on_sqlite() {
+    let folder = Folder::new();
+    names_of_before_get_their_keys(&folder.sqlite("t.db")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_of_before_on_postgres() {
+    if postgres_is_here() {
+        names_of_before_get_their_keys(&postgres().await).await;
+    }
 }

@@ -221,6 +221,7 @@ fn the_rest() -> Vec<Case> {
 #[rustfmt::skip]
 fn the_whole() -> Vec<Case> {
     use Base::{Address, Both, Ended, Tenant};
+    let trial = |value: Value| json!({"trial_expiration_date": value});
     vec![
         stays("nothing", Address, json!({})),
         stays("an unknown field", Address, json!({"colour": "blue"})),
@@ -232,6 +233,9 @@ fn the_whole() -> Vec<Case> {
         strict(as_answered(stays("as answered, strictly", Both, json!({})))),
         as_answered(becomes("as answered, with another name", Both, json!({"name": "Renamed {n}"}), json!({"name": "Renamed {n}"}))),
         as_answered(becomes("as answered, with another tenant", Both, json!({"azure_customer_id": "new-{n}"}), json!({"azure_customer_id": "new-{n}"}))),
+        as_answered(becomes("as answered, with another trial", Both, trial(json!("2016-10-01")), trial(json!("2016-10-01T00:00:00Z")))),
+        as_answered(becomes("as answered, with another trial by its other name", Both, json!({"trial_expiration": "2016-10-01"}), trial(json!("2016-10-01T00:00:00Z")))),
+        as_answered(becomes("as answered, without a trial", Both, trial(json!(null)), trial(json!(ABSENT)))),
         as_answered(becomes("as answered, with another city", Both, json!({"address": {"city": "Boston"}}), json!({"address": {"city": "Boston"}}))),
         strict(becomes("strict, and all is known", Address, json!({"name": "Renamed {n}"}), json!({"name": "Renamed {n}"}))),
         strict(no("strict, and one is unknown", Address, json!({"nmae": "x"}), "/nmae unknown", "did you mean name?")),
@@ -316,6 +320,9 @@ fn run(api: &Api, n: usize, Case(_, _, sent, strict, expected): &Case, before: &
     let mut should_be = before.clone();
     if let Expect::Becomes(change) = expected {
         patched(&mut should_be, &numbered(change));
+        // Both names are answered, or neither.
+        let trial = should_be.get("trial_expiration_date").cloned();
+        patched(&mut should_be, &json!({"trial_expiration": trial.unwrap_or(json!(ABSENT))}));
         should_be["updated_at"] = json!(LATER);
     }
     let changed = matches!(expected, Expect::Becomes(_));

@@ -6,6 +6,7 @@ use std::sync::Barrier;
 
 on_both_engines!(
     the_first_answer_again,
+    the_same_json_written_differently_is_the_same_request,
     another_request_under_the_same_key_is_refused,
     a_key_is_the_partners_own,
     a_failed_validation_is_not_stored,
@@ -77,6 +78,46 @@ fn the_first_answer_again(engine: Engine) {
     // Without a key, or with another, it is another request.
     assert_eq!(admin.post("/v2/customers", &body).status, 201);
     assert_eq!(post(&admin, "/v2/customers", "another", &body).details(), "/name taken");
+}
+
+/// Perl and PowerShell order the members of a hash differently in every process.
+fn the_same_json_written_differently_is_the_same_request(engine: Engine) {
+    let admin = Server::shared(engine).partner();
+    let mut failures = Failures::default();
+    let body = r#"{"name": "Acme é", "azure_customer_id": "34fdg", "margin_percentage": 12.50,
+                   "tags": [{"key": "a", "value": "1"}, {"key": "b", "value": "2"}]}"#;
+    let send = |body: &str| {
+        let call = admin.call("POST", "/v2/customers").header("Idempotency-Key", "k");
+        call.header("Content-Type", "application/json").body(body).send()
+    };
+    let first = send(body);
+    assert_eq!(first.status, 201, "{}", first.text());
+    let compact = r#"{"tags":[{"value":"1","key":"a"},{"key":"b","value":"2"}],"azure_customer_id":"34fdg","#;
+    for (name, again) in [
+        ("the same bytes", body.to_owned()),
+        ("other white space", body.replace('\n', "\r\n\t")),
+        ("another order", format!(r#"{compact}"margin_percentage":12.5,"name":"Acme é"}}"#)),
+        ("a number in another spelling", body.replace("12.50", "1.25E+1")),
+        ("an escape", body.replace('é', "\\u00e9")),
+        ("a byte order mark", format!("\u{feff}{body}")),
+    ] {
+        failures.case(name, is_repetition(&first, &send(&again)));
+    }
+    for (name, other) in [
+        ("another value", body.replace("12.50", "12.51")),
+        (
+            "another order of tags",
+            body.replace(r#""key": "a", "value": "1"}, {"#, "")
+                .replace("]", r#", {"key": "a", "value": "1"}]"#),
+        ),
+        ("a member more", body.replace("\"name\"", "\"address\": null, \"name\"")),
+    ] {
+        let answer = send(&other);
+        let good = answer.status == 422 && answer.text().contains("was used for another request");
+        failures.case(name, if good { Ok(()) } else { Err(format!("{}: {}", answer.status, answer.text())) });
+    }
+    failures.done(9);
+    assert_eq!(total(&admin), "1");
 }
 
 fn another_request_under_the_same_key_is_refused(engine: Engine) {

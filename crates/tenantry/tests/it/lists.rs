@@ -131,7 +131,7 @@ fn various(i: usize) -> Value {
         json!([]),
         json!([{"key": "env", "value": "prod"}]),
         json!([{"key": "env", "value": "test"}, {"key": "region", "value": "eu:1"}]),
-        json!([{"key": "region", "value": ""}, {"key": "100%", "value": "x"}]),
+        json!([{"key": "region", "value": ""}, {"key": "100%", "value": "x"}, {"key": "finops:owner", "value": "jane"}]),
     ];
     let trial = [None, Some("2016-09-22T00:00:00Z"), Some("2017-01-01T00:00:00Z")][i % 3];
     let mut body = customer(&json!({
@@ -149,7 +149,7 @@ fn various(i: usize) -> Value {
 type Filter = (&'static str, fn(usize) -> bool);
 
 /// Filters, and which customers each lets through. Those with an `i` that 7 divides were changed at [`CHANGED`].
-const FILTERS: [Filter; 33] = [
+const FILTERS: [Filter; 37] = [
     ("q=stra", |i| i.is_multiple_of(8)),
     ("q=STRASSE", |i| i.is_multiple_of(8)),
     ("q=fit", |i| [1, 2].contains(&(i % 8))),
@@ -172,6 +172,10 @@ const FILTERS: [Filter; 33] = [
     ("tag=region:", |i| i / 2 % 4 == 3),
     ("tag=region:eu:1", |i| i / 2 % 4 == 2),
     ("tag=100%25", |i| i / 2 % 4 == 3),
+    ("tag=finops:owner", |i| i / 2 % 4 == 3),
+    ("tag=finops:owner:jane", |i| i / 2 % 4 == 3),
+    ("tag=finops", |_| false),
+    ("tag=finops:owner:", |_| false),
     ("trial=active", |i| i % 3 == 2),
     ("trial=expired", |i| i % 3 == 1),
     ("trial=none", |i| i.is_multiple_of(3)),
@@ -252,9 +256,19 @@ fn parameters_that_will_not_do(engine: Engine) {
         ("q=a%00b", false, "?q invalid", ""),
         (&long, false, "?q invalid", "at most 255"),
         ("page=x&trial=y&per_page=z", false, "?page invalid, ?trial invalid, ?per_page invalid", ""),
-        ("pgae=1", true, "?pgae invalid", "pgae is not a known parameter; did you mean page?"),
-        ("clasification=x&page=-1", true, "?clasification invalid, ?page invalid", "did you mean classification?"),
-        ("zzz=1", true, "?zzz invalid", "zzz is not a known parameter"),
+        ("pgae=1", true, "?pgae unknown", "pgae is not a known parameter; did you mean page?"),
+        ("pgae=1", false, "?pgae unknown", "pgae is not a known parameter; did you mean page?"),
+        ("clasification=x&page=-1", true, "?clasification unknown, ?page invalid", "did you mean classification?"),
+        ("zzz=1", true, "?zzz unknown", "zzz is not a known parameter"),
+        ("zzz=", true, "?zzz unknown", ""),
+        ("tags=env", false, "?tags unknown", "tags is not a known parameter; did you mean tag?"),
+        ("trail=active", false, "?trail unknown", "did you mean trial?"),
+        ("Classification=managed_with_access", false, "?Classification unknown", "did you mean classification?"),
+        ("updatedSince=2016-01-01", false, "?updatedSince unknown", "did you mean updated_since?"),
+        ("perPage=5", false, "?perPage unknown", "did you mean per_page?"),
+        ("classification=MANAGED_WITH_ACCESS", false, "?classification invalid", "did you mean managed_with_access?"),
+        ("trial=Active", false, "?trial invalid", "must be one of active, expired, none; did you mean active?"),
+        ("updated_since=2016-02-30", false, "?updated_since invalid", "there is no 30 February in 2016"),
     ] {
         let mut call = api.call("GET", &format!("/v2/customers?{query}"));
         if strict {
@@ -266,7 +280,15 @@ fn parameters_that_will_not_do(engine: Engine) {
     }
     // Blank is not given; unknown is ignored, unless strictness is preferred; known is fine either way.
     for (query, strict) in [
-        ("pgae=1&zzz", false),
+        ("zzz=1&limit=7&_=1480000000", false),
+        ("pgae=&tags=", false),
+        ("pgae=1&page=1", false),
+        ("page=None&per_page=null&classification=None&trial=undefined&partner_billing=None&updated_since=null", true),
+        ("partner_billing=False", true),
+        ("partner_billing=FALSE", true),
+        ("updated_since=2016-01-01T00:00:00+02:00", true),
+        ("updated_since=2016-01-01T00:00+0200", true),
+        ("updated_since=2016-01-01+00:00:00Z", true),
         ("page=&per_page=&cursor=&q=%20&classification=&tag=&trial=&azure_customer_id=&partner_billing=&updated_since=", true),
         ("page=1&per_page=5&q=a&classification=managed_without_access&trial=none&partner_billing=false&updated_since=2016-01-01", true),
     ] {
@@ -278,7 +300,7 @@ fn parameters_that_will_not_do(engine: Engine) {
         let good = answer.status == 200 && answer.header("x-total") == "1";
         failures.case(query, if good { Ok(()) } else { Err(format!("{} {}", answer.status, answer.text())) });
     }
-    failures.done(28);
+    failures.done(46);
 }
 
 fn an_empty_list_is_one_too(engine: Engine) {

@@ -35,4 +35,5 @@ mod slow;
 mod stop;
 mod storage;
 mod support;
+mod tolerance;
 mod walk;

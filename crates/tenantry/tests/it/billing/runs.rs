@@ -87,7 +87,7 @@ fn a_run_makes_a_bill_for_every_customer_that_is_billed(engine: Engine) {
             "2026-10",
             "20.01",
             "Estimated",
-            r#"{"name":"United States dollar","symbol":"$"}"#,
+            r#"{"name":"USD","long_name":"United States dollar","symbol":"$"}"#,
             "G012345678"
         ]
     );
