@@ -12,6 +12,7 @@ mod customers;
 mod extract;
 mod frame;
 mod ignored;
+mod limits;
 mod metrics;
 mod occasional;
 mod openapi;

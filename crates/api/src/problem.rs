@@ -188,6 +188,7 @@ impl From<app::Error> for Problem {
                 Problem::new(StatusCode::SERVICE_UNAVAILABLE, said)
             }
             LimitExceeded(exceeded) => {
+                crate::limits::note(&exceeded);
                 let message = exceeded.message.clone();
                 let exceeded = Some(exceeded);
                 Problem { exceeded, ..Problem::new(StatusCode::TOO_MANY_REQUESTS, message) }

@@ -5,13 +5,13 @@ use crate::ignored::IGNORED;
 use crate::problem::Problem;
 use crate::unknown_path::KnownPaths;
 use crate::{
-    Config, Shared, access, azure_tenants, bill_runs, customers, metrics, openapi, operations, price_rules,
-    sandbox, statements, users,
+    Config, Shared, access, azure_tenants, bill_runs, customers, limits, metrics, openapi, operations,
+    price_rules, sandbox, statements, users,
 };
 use app::App;
 use axum::Router;
 use axum::extract::OriginalUri;
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::IntoResponse;
 use http::{HeaderName, Method, StatusCode, header};
 use std::sync::Arc;
@@ -49,7 +49,12 @@ pub fn service(app: Arc<App>, config: Config) -> Frame<Router> {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this method is not allowed here")
         })
         // At once, from the outside in: each layer of its own is another box to clone for every request.
-        .layer((from_fn(metrics::name_route), from_fn(refuse), CatchPanicLayer::custom(panicked)))
+        .layer((
+            from_fn(metrics::name_route),
+            from_fn(refuse),
+            from_fn_with_state(Arc::clone(&app), limits::admit),
+            CatchPanicLayer::custom(panicked),
+        ))
         .with_state(shared);
     if let Some(cors) = cors {
         router = router.layer(cors);

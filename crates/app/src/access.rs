@@ -2,7 +2,9 @@
 
 use crate::audit::Entry;
 use crate::change::{Done, Idempotency};
-use crate::{App, Error, keys};
+use crate::limits::Permits;
+use crate::refusals::{MAX_IN_WINDOW, Step, Summary, shortened};
+use crate::{App, Error, Exceeded, keys};
 use domain::{Classification, CustomerId, Email, PartnerId, Role, TrialExpiration, UserId};
 use serde_json::{Value, json};
 use std::sync::PoisonError;
@@ -42,6 +44,8 @@ pub struct Call {
     pub operation: String,
     /// Set where a repetition is to be answered as the first time.
     pub idempotency: Option<Idempotency>,
+    /// What it holds while it, or a change that it made, is under way.
+    pub(crate) permits: Permits,
 }
 
 /// Where a request comes from, before it is known who asks.
@@ -99,6 +103,7 @@ impl Call {
             request_id: String::new(),
             operation: operation.into(),
             idempotency: None,
+            permits: Permits::default(),
         }
     }
 
@@ -129,7 +134,9 @@ impl App {
     /// # Errors
     /// [`Error::Unauthorized`] for an unknown, rotated, revoked or expired key. [`Error::Forbidden`], which is audited,
     /// for a live one of a suspended partner, or of a customer that is managed without access or whose trial is over.
+    /// [`Error::LimitExceeded`] where too much of the key or its partner is under way.
     pub async fn authenticate(&self, presented: &str, origin: Origin) -> Result<Call, Error> {
+        let mut permits = self.limits.enter_key(presented)?;
         let key_id = keys::key_id(presented);
         let owner = self
             .db
@@ -144,8 +151,11 @@ impl App {
         let Some(owner) =
             owner.filter(|owner| proven && !owner.expires_at.is_some_and(|end| end.reached(now)))
         else {
+            self.limits.note(presented, false);
             return Err(Error::Unauthorized);
         };
+        self.limits.note(presented, true);
+        self.limits.enter_partner(&mut permits, owner.partner)?;
         let trial = owner.customer.and_then(|(_, _, trial)| trial);
         let lock = self.lock_of(&owner);
         let actor = Actor {
@@ -167,6 +177,7 @@ impl App {
             request_id: origin.request_id,
             operation: origin.operation,
             idempotency: None,
+            permits,
         };
         match lock {
             Some(why) => Err(self.refuse(&call, why).await),
@@ -198,17 +209,50 @@ impl App {
         }
     }
 
-    /// Refuse, and write it down.
+    /// Refuse, and write it down: at once, or counted for the next event where this user was refused for the same reason
+    /// within the minute.
     async fn refuse(&self, call: &Call, why: String) -> Error {
-        let written = self
-            .change(call, (call.operation.clone(), why.clone()), |(operation, why), _| {
-                Box::pin(async move {
-                    let entry = Entry::new("access.refused", operation.clone());
-                    Ok(Done { value: (), entry: Some(Entry { reason: Some(why.clone()), ..entry }) })
-                })
+        let Some(user) = call.actor.as_ref().map(|actor| actor.user) else { return Error::Forbidden(why) };
+        match self.refusals.note(call, user, &why, self.clock.now()) {
+            Step::Count => Error::Forbidden(why),
+            Step::Write(count) => match self.write_refusal(call, why.clone(), count).await {
+                Ok(()) => Error::Forbidden(why),
+                Err(error) => {
+                    self.refusals.forget(call.partner(), user, &why);
+                    error
+                }
+            },
+            Step::Limit(retry_after) => Error::LimitExceeded(Box::new(Exceeded {
+                message: format!(
+                    "{why}; this was answered {MAX_IN_WINDOW} times within a minute, so wait before the next request"
+                ),
+                policy: "refusals",
+                who: format!("partner {}, user {user}", call.partner()),
+                quota: MAX_IN_WINDOW,
+                window: Some(60),
+                retry_after,
+            })),
+        }
+    }
+
+    async fn write_refusal(&self, call: &Call, why: String, count: u32) -> Result<(), Error> {
+        self.change(call, (shortened(&call.operation), why, count), |(operation, why, count), _| {
+            Box::pin(async move {
+                let mut entry = Entry::new("access.refused", operation.clone());
+                entry.reason = Some(why.clone());
+                entry.after = (*count > 1).then(|| json!({ "count": count }).to_string());
+                Ok(Done { value: (), entry: Some(entry) })
             })
-            .await;
-        written.err().unwrap_or(Error::Forbidden(why))
+        })
+        .await
+    }
+
+    /// Write down the refusals that were only counted, of minutes that are over or of all.
+    pub(crate) async fn write_refusals(&self, all: bool) -> Result<(), Error> {
+        for Summary { call, reason, count } in self.refusals.unwritten(self.clock.now(), all) {
+            self.write_refusal(&call, reason, count).await?;
+        }
+        Ok(())
     }
 
     /// Who asks, its role, its tenant, and until when it has access.

@@ -85,6 +85,8 @@ pub struct Exceeded {
     pub message: String,
     /// The limit's name.
     pub policy: &'static str,
+    /// Who went beyond it, for the log.
+    pub who: String,
     /// How many are allowed.
     pub quota: u32,
     /// In how many seconds; `None` where the quota is how many may be under way at the same time.
@@ -104,6 +106,7 @@ impl From<store::Error> for Error {
                      for a moment; repeat the request later"
                 ),
                 policy: "lists",
+                who: "a partner".into(),
                 quota: u32::try_from(per_partner).unwrap_or(u32::MAX),
                 window: None,
                 retry_after: Duration::from_secs(1),

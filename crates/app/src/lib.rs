@@ -9,10 +9,12 @@ mod clock;
 mod directory;
 mod error;
 mod keys;
+mod limits;
 mod paging;
 mod partners;
 mod random;
 mod redact;
+mod refusals;
 mod secrets;
 mod users;
 
@@ -29,6 +31,7 @@ pub use clock::{Clock, parse_time};
 pub use directory::{DirectoryHealth, DirectorySecret, DirectorySetup, Source, WhenUnreachable};
 pub use error::{Error, Exceeded};
 pub use keys::ApiKey;
+pub use limits::LimitSettings;
 pub use paging::{Paging, Query};
 pub use partners::Founded;
 pub use random::Random;
@@ -54,6 +57,8 @@ pub struct App {
     random: Arc<Random>,
     secrets: Arc<SecretKey>,
     running: Running,
+    limits: limits::Limits,
+    refusals: refusals::Refusals,
     directories: Directories,
     billing: Option<billing::Billing>,
     /// When keys were last used, since that was last written down.
@@ -91,6 +96,8 @@ impl App {
             random,
             secrets,
             running: Running::default(),
+            limits: limits::Limits::new(LimitSettings::default()),
+            refusals: refusals::Refusals::default(),
             directories,
             billing: None,
             used: Mutex::default(),
@@ -114,6 +121,8 @@ impl App {
     /// What is to be done now and then: write down when keys were used, forget old answers. A failure is only logged,
     /// for the next time makes up for it.
     pub async fn tidy(&self) {
+        self.limits.tidy();
+        warn_of(self.write_refusals(false).await);
         warn_of(self.note_uses().await);
         warn_of(self.forget_answers().await);
     }
@@ -140,6 +149,7 @@ impl App {
     /// Finish what is under way and let the database go. Nothing is forgotten here, for a command's clock is not that of
     /// the sandbox whose database it is for.
     pub async fn close(&self) {
+        warn_of(self.write_refusals(true).await);
         warn_of(self.note_uses().await);
         self.stop_bill_runs();
         self.directories.close().await;

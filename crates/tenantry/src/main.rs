@@ -12,6 +12,7 @@ mod connections;
 mod copy;
 mod directory;
 mod doctor;
+mod limits;
 mod network;
 mod partner;
 mod platform;

@@ -2,6 +2,7 @@
 
 use crate::billing::BillingArgs;
 use crate::connections;
+use crate::limits::LimitArgs;
 use crate::network::NetworkArgs;
 use crate::platform::Platform;
 use crate::telemetry;
@@ -35,6 +36,8 @@ pub(crate) struct ServeArgs {
     billing: BillingArgs,
     #[command(flatten)]
     network: NetworkArgs,
+    #[command(flatten)]
+    limits: LimitArgs,
     /// Try integrations out: a clock that stands still until `PUT /sandbox/clock` moves it, and a database in memory
     /// unless --database names one.
     #[arg(long)]
@@ -67,7 +70,8 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     if args.sandbox && platform.database.url.is_none() {
         platform.database.url = Some("sqlite::memory:".into());
     }
-    let app = Arc::new(platform.open(clock).await?.with_billing(args.billing.setup(2))?);
+    let app = platform.open(clock).await?.with_billing(args.billing.setup(2))?;
+    let app = Arc::new(app.with_limits(args.limits.settings()).with_list_limits(args.limits.lists()));
     let was_chosen = chosen.is_some();
     let founded = app.bootstrap(chosen).await?;
 

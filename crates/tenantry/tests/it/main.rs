@@ -28,6 +28,7 @@ mod metrics;
 mod network;
 mod openapi;
 mod races;
+mod rates;
 mod sandbox;
 mod secrets;
 mod seed;

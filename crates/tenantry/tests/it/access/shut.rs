@@ -89,7 +89,8 @@ fn the_trials_last_second_and_the_next(engine: Engine) {
 
     let events = admin.trail("action=access.refused&per_page=100");
     let reasons = events.iter().filter(|event| event["reason"] == over).count();
-    assert_eq!(reasons, 3 * paths.len() * servers.all.len());
+    // One on each server for the minute, and one that counts the others once it is over.
+    assert!((servers.all.len()..=2 * servers.all.len()).contains(&reasons), "{reasons}: {events:?}");
 }
 
 fn a_key_ends_when_it_was_told_to(engine: Engine) {

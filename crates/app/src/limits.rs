@@ -1,0 +1,358 @@
+//! What one key, one partner and one address may ask for: how often, and how much at the same time. In bounded memory, and
+//! without asking the database.
+
+use crate::{App, Error, Exceeded};
+use domain::PartnerId;
+use governor::clock::{Clock, DefaultClock};
+use governor::middleware::NoOpMiddleware;
+use governor::state::keyed::HashMapStateStore;
+use governor::{Quota, RateLimiter};
+use std::collections::hash_map::RandomState;
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, Hash};
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// The time over which rates are counted: so long may a caller ask at many times its rate.
+const WINDOW_SECONDS: u32 = 10;
+/// How many keys, partners or addresses a limit knows at a time. Others share one rate until some have been quiet.
+const MAX_KNOWN: usize = 65_536;
+
+/// How many requests a second on average, and how many at the same time. 0 is no limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LimitSettings {
+    /// Requests a second of one key.
+    pub key_rate: u32,
+    /// Requests a second of one partner, whatever its keys.
+    pub partner_rate: u32,
+    /// Requests a second of one address (IPv6: of its /64) without a key, or with one that has not been seen to be valid.
+    pub address_rate: u32,
+    /// Requests of one key at the same time.
+    pub key_concurrency: u32,
+    /// Requests of one partner at the same time.
+    pub partner_concurrency: u32,
+}
+
+impl Default for LimitSettings {
+    fn default() -> Self {
+        LimitSettings {
+            key_rate: 50_000,
+            partner_rate: 100_000,
+            address_rate: 1_000,
+            key_concurrency: 1_024,
+            partner_concurrency: 2_048,
+        }
+    }
+}
+
+/// A key as limits know it: its hash under a seed of this process, which nobody can aim at.
+type KeyHash = u64;
+
+/// The limits of a server, and what counts against them.
+pub(crate) struct Limits {
+    seed: RandomState,
+    /// Keys that were valid when they were last shown.
+    valid: Mutex<HashSet<KeyHash>>,
+    keys: Rate<KeyHash>,
+    partners: Rate<i64>,
+    addresses: Rate<Option<IpAddr>>,
+    key_concurrency: Arc<Concurrency<KeyHash>>,
+    partner_concurrency: Arc<Concurrency<i64>>,
+}
+
+/// What a request holds while it is under way, and all that it has set in motion.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Permits {
+    _key: Option<Arc<Permit<KeyHash>>>,
+    _partner: Option<Arc<Permit<i64>>>,
+}
+
+impl Limits {
+    pub(crate) fn new(settings: LimitSettings) -> Self {
+        let LimitSettings { key_rate, partner_rate, address_rate, key_concurrency, partner_concurrency } =
+            settings;
+        Limits {
+            seed: RandomState::new(),
+            valid: Mutex::default(),
+            keys: Rate::new("key", "of this API key", key_rate),
+            partners: Rate::new("partner", "of this partner", partner_rate),
+            addresses: Rate::new("address", "without a valid API key from this address", address_rate),
+            key_concurrency: Concurrency::new("key-concurrency", "of this API key", key_concurrency),
+            partner_concurrency: Concurrency::new(
+                "partner-concurrency",
+                "of this partner",
+                partner_concurrency,
+            ),
+        }
+    }
+
+    /// Count a request against its key, if that is known to be valid, or else against its address. So a caller can
+    /// use up the rate of nobody's key but its own, and an address without a valid key locks out no key.
+    pub(crate) fn admit(&self, key: Option<&str>, network: IpAddr) -> Result<(), Error> {
+        let key = key.map(|key| self.seed.hash_one(key));
+        match key.filter(|key| lock(&self.valid).contains(key)) {
+            Some(key) => self.keys.count(key, || "a key".to_owned()),
+            None => self.addresses.count(Some(network), || network.to_string()),
+        }
+    }
+
+    /// The key's permit for a request under way.
+    pub(crate) fn enter_key(&self, key: &str) -> Result<Permits, Error> {
+        let permit = self.key_concurrency.enter(self.seed.hash_one(key), || "a key".to_owned())?;
+        Ok(Permits { _key: permit, _partner: None })
+    }
+
+    /// The partner's, besides.
+    pub(crate) fn enter_partner(&self, permits: &mut Permits, partner: PartnerId) -> Result<(), Error> {
+        let who = || format!("partner {partner}");
+        self.partners.count(partner.0, who)?;
+        permits._partner = self.partner_concurrency.enter(partner.0, who)?;
+        Ok(())
+    }
+
+    /// Remember whether a key was valid when it was shown.
+    pub(crate) fn note(&self, key: &str, is_valid: bool) {
+        let key = self.seed.hash_one(key);
+        let mut valid = lock(&self.valid);
+        if !is_valid {
+            valid.remove(&key);
+        } else if valid.len() < MAX_KNOWN || valid.contains(&key) {
+            valid.insert(key);
+        } else {
+            *valid = HashSet::from([key]); // the others will be back with their next request
+        }
+    }
+
+    /// Forget those that have been quiet.
+    pub(crate) fn tidy(&self) {
+        self.keys.tidy();
+        self.partners.tidy();
+        self.addresses.tidy();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How often each `K` may ask: `rate` times a second, counted over [`WINDOW_SECONDS`].
+struct Rate<K: Hash + Eq + Clone, C: Clock = DefaultClock> {
+    limiter: Option<RateLimiter<K, HashMapStateStore<K>, C, NoOpMiddleware<C::Instant>>>,
+    policy: &'static str,
+    whose: &'static str,
+    quota: u32,
+    clock: C,
+}
+
+impl<K: Hash + Eq + Clone + Default> Rate<K> {
+    fn new(policy: &'static str, whose: &'static str, rate: u32) -> Self {
+        Rate::with_clock(policy, whose, rate, DefaultClock::default())
+    }
+}
+
+impl<K: Hash + Eq + Clone + Default, C: Clock + Clone> Rate<K, C> {
+    fn with_clock(policy: &'static str, whose: &'static str, rate: u32, clock: C) -> Self {
+        let quota = rate.saturating_mul(WINDOW_SECONDS);
+        let limiter = NonZeroU32::new(rate).zip(NonZeroU32::new(quota)).map(|(rate, burst)| {
+            RateLimiter::new(
+                Quota::per_second(rate).allow_burst(burst),
+                HashMapStateStore::default(),
+                clock.clone(),
+            )
+        });
+        Rate { limiter, policy, whose, quota, clock }
+    }
+
+    /// Count one request of `key`.
+    fn count(&self, key: K, who: impl FnOnce() -> String) -> Result<(), Error> {
+        let Some(limiter) = &self.limiter else { return Ok(()) };
+        // Beyond the bound all share one place, until the next tidying: looking for places each time would be work for
+        // whoever fills them.
+        let key = if limiter.len() < MAX_KNOWN { key } else { K::default() };
+        let Err(not_until) = limiter.check_key(&key) else { return Ok(()) };
+        Err(Error::LimitExceeded(Box::new(Exceeded {
+            message: format!(
+                "too many requests {}: at most {} in {WINDOW_SECONDS} seconds are taken; repeat this one later",
+                self.whose, self.quota
+            ),
+            policy: self.policy,
+            who: who(),
+            quota: self.quota,
+            window: Some(u64::from(WINDOW_SECONDS)),
+            retry_after: not_until.wait_time_from(self.clock.now()),
+        })))
+    }
+
+    fn tidy(&self) {
+        if let Some(limiter) = &self.limiter {
+            limiter.retain_recent();
+            limiter.shrink_to_fit();
+        }
+    }
+}
+
+/// How many requests each `K` may have under way.
+#[derive(Debug)]
+struct Concurrency<K> {
+    limit: u32,
+    policy: &'static str,
+    whose: &'static str,
+    under_way: Mutex<HashMap<K, u32>>,
+}
+
+/// A request under way, until it is dropped.
+#[derive(Debug)]
+struct Permit<K: Hash + Eq> {
+    of: Arc<Concurrency<K>>,
+    key: K,
+}
+
+impl<K: Hash + Eq + Copy> Concurrency<K> {
+    fn new(policy: &'static str, whose: &'static str, limit: u32) -> Arc<Self> {
+        Arc::new(Concurrency { limit, policy, whose, under_way: Mutex::default() })
+    }
+
+    fn enter(
+        self: &Arc<Self>,
+        key: K,
+        who: impl FnOnce() -> String,
+    ) -> Result<Option<Arc<Permit<K>>>, Error> {
+        if self.limit == 0 {
+            return Ok(None);
+        }
+        let mut under_way = lock(&self.under_way);
+        let count = under_way.entry(key).or_default();
+        if *count < self.limit {
+            *count += 1;
+            return Ok(Some(Arc::new(Permit { of: Arc::clone(self), key })));
+        }
+        Err(Error::LimitExceeded(Box::new(Exceeded {
+            message: format!(
+                "too many requests {} at the same time: {} are under way; repeat this one later",
+                self.whose, self.limit
+            ),
+            policy: self.policy,
+            who: who(),
+            quota: self.limit,
+            window: None,
+            retry_after: Duration::from_secs(1),
+        })))
+    }
+}
+
+impl<K: Hash + Eq> Drop for Permit<K> {
+    fn drop(&mut self) {
+        let mut under_way = lock(&self.of.under_way);
+        if let Some(count) = under_way.get_mut(&self.key) {
+            *count -= 1;
+            if *count == 0 {
+                under_way.remove(&self.key);
+            }
+        }
+    }
+}
+
+impl App {
+    /// The same, with these limits.
+    #[must_use]
+    pub fn with_limits(mut self, settings: LimitSettings) -> Self {
+        self.limits = Limits::new(settings);
+        self
+    }
+
+    /// Count a request against the rate of its key, if that is known to be valid, or else of the network that it comes
+    /// from: an IPv4 address, or the /64 of an IPv6 address.
+    ///
+    /// # Errors
+    /// [`Error::LimitExceeded`].
+    pub fn admit(&self, key: Option<&str>, network: IpAddr) -> Result<(), Error> {
+        self.limits.admit(key, network)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use governor::clock::FakeRelativeClock;
+
+    fn wait(outcome: Result<(), Error>) -> Option<Duration> {
+        match outcome {
+            Ok(()) => None,
+            Err(Error::LimitExceeded(exceeded)) => Some(exceeded.retry_after),
+            Err(other) => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn a_rate_is_kept_on_average_over_ten_seconds() {
+        let clock = FakeRelativeClock::default();
+        let rate: Rate<u64, _> = Rate::with_clock("key", "of this API key", 3, clock.clone());
+        let count = |key| wait(rate.count(key, String::new));
+        assert!((0..30).all(|_| count(1).is_none()));
+        let waits = count(1).unwrap();
+        assert!(waits > Duration::from_millis(300) && waits <= Duration::from_millis(334), "{waits:?}");
+        assert!(count(2).is_none(), "another key has a rate of its own");
+        clock.advance(waits);
+        assert!(count(1).is_none());
+        assert!(count(1).is_some());
+        clock.advance(Duration::from_secs(10));
+        assert!((0..30).all(|_| count(1).is_none()));
+        assert!(count(1).is_some());
+        clock.advance(Duration::from_secs(11));
+        rate.tidy();
+        assert_eq!(rate.limiter.as_ref().unwrap().len(), 0, "those that have been quiet are forgotten");
+        // The control: without a limit.
+        let unlimited: Rate<u64, _> = Rate::with_clock("key", "", 0, clock);
+        assert!((0..100).all(|_| unlimited.count(1, String::new).is_ok()));
+    }
+
+    #[test]
+    fn what_is_known_is_bounded() {
+        let clock = FakeRelativeClock::default();
+        let rate: Rate<u128, _> = Rate::with_clock("address", "", 1, clock);
+        let refused = (1..200_000).filter(|address| rate.count(*address, String::new).is_err()).count();
+        assert_eq!(rate.limiter.as_ref().unwrap().len(), MAX_KNOWN + 1);
+        assert!(refused > 100_000, "those beyond the bound share one rate: {refused}");
+    }
+
+    #[test]
+    fn a_flood_without_a_valid_key_locks_out_no_valid_one() {
+        let limits = Limits::new(LimitSettings { address_rate: 1, ..LimitSettings::default() });
+        let address = IpAddr::from([127, 0, 0, 1]);
+        limits.note("valid", true);
+        let refused =
+            (0..100).filter(|i| limits.admit(Some(&format!("wrong {i}")), address).is_err()).count();
+        assert!(refused > 50, "{refused}");
+        assert!((0..100).all(|_| limits.admit(Some("valid"), address).is_ok()));
+        // Once it is revoked it counts as any other.
+        limits.note("valid", false);
+        assert!((0..100).any(|_| limits.admit(Some("valid"), address).is_err()));
+    }
+
+    #[test]
+    fn requests_under_way_are_bounded() {
+        let settings =
+            LimitSettings { key_concurrency: 2, partner_concurrency: 3, ..LimitSettings::default() };
+        let limits = Limits::new(settings);
+        let enter = |key: &str| {
+            let mut permits = limits.enter_key(key)?;
+            limits.enter_partner(&mut permits, PartnerId(1)).map(|()| permits)
+        };
+        let (first, second) = (enter("a").unwrap(), enter("a").unwrap());
+        let refused = |key: &str| match enter(key) {
+            Err(Error::LimitExceeded(exceeded)) => exceeded.policy,
+            _ => "",
+        };
+        assert_eq!(refused("a"), "key-concurrency");
+        let third = enter("b").unwrap();
+        assert_eq!(refused("b"), "partner-concurrency");
+        let copy = first.clone();
+        drop(first);
+        assert_eq!(refused("a"), "key-concurrency", "a copy is the same request");
+        drop((copy, second, third));
+        assert!(lock(&limits.key_concurrency.under_way).is_empty());
+        assert!(lock(&limits.partner_concurrency.under_way).is_empty());
+    }
+}
