@@ -1,5 +1,5 @@
 //! What is counted of requests, and how it is told to Prometheus. Nothing here names a partner, a customer or a key:
-//! whoever may read it learns how the server fares, and of nobody's business.
+//! readers of the metrics learn how the server fares, and nothing about its users.
 
 use crate::Shared;
 use axum::extract::{MatchedPath, Request, State};

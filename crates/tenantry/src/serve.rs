@@ -184,7 +184,7 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// For whoever started the server: where it is, the key, and a first request to paste.
+/// Print where the server listens, the admin key of a new database, and a first request to paste.
 fn greet(
     address: SocketAddr,
     sandbox: bool,

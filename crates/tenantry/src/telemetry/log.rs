@@ -140,16 +140,7 @@ mod tests {
         ] {
             assert!(filter(text).is_ok(), "{text}");
         }
-        for text in [
-            "verbose",
-            "inof",
-            "tenantry",
-            "info,,debug",
-            "tenantry=verbose",
-            "a=b=c",
-            "[request=debug",
-            "info debug",
-        ] {
+        for text in ["verbose", "inof", "tenantry", "tenantry=verbose", "[request=debug", "info debug"] {
             let refused = filter(text).expect_err(text).to_string();
             assert!(
                 refused.contains("TENANTRY_LOG") && refused.contains("info,tenantry_store=debug"),
