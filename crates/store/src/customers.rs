@@ -309,6 +309,9 @@ async fn by_blocks(tx: &mut Tx, partner: PartnerId, window: Window) -> Result<(i
 /// The longest key of a tag, in bytes of UTF-8.
 const MAX_KEY_BYTES: usize = 4 * Tag::LONGEST_KEY;
 
+/// How many colons of a tag filter may be the one between key and value. Each is another condition to plan.
+const MAX_COLONS: usize = 16;
+
 /// Conditions on the customers `c`. Each is answered from an index; `q` from that of the partner's names, all of them.
 fn narrow(query: &mut Query, filter: &Filter) {
     if let Some(part) = &filter.name_part {
@@ -323,7 +326,8 @@ fn narrow(query: &mut Query, filter: &Filter) {
             "c.id IN (SELECT customer_id FROM customer_tags WHERE partner_id = $1 AND key = ",
             tag.as_str(),
         );
-        for (at, _) in tag.match_indices(':').take_while(|(at, _)| *at <= MAX_KEY_BYTES) {
+        let colons = tag.match_indices(':').take_while(|(at, _)| *at <= MAX_KEY_BYTES);
+        for (at, _) in colons.take(MAX_COLONS) {
             query.push(" OR partner_id = $1 AND key = ", &tag[..at]);
             query.and("value = ", &tag[at + 1..]);
         }

@@ -8,7 +8,7 @@ pub(crate) use durability::Durability;
 
 use super::fair::FairQueue;
 use super::lists::{MAX_WAIT, Ticket};
-use super::value::{Arg, Row};
+use super::value::{Arg, Row, is_kept};
 use super::{Conn, Notes, Options, Purpose, Scope, Tx, migrate};
 use crate::Error;
 use checkpointer::{Checkpointer, spawn};
@@ -580,7 +580,15 @@ pub(super) fn all<T>(
     args: &[Arg<'_>],
     read: impl Fn(&mut Row<'_>) -> Result<T, Error>,
 ) -> Result<Vec<T>, Error> {
-    let mut statement = conn.prepare_cached(&numbered(sql))?;
+    let sql = numbered(sql);
+    let (mut kept, mut passing);
+    let statement: &mut rusqlite::Statement<'_> = if is_kept(&sql) {
+        kept = conn.prepare_cached(&sql)?;
+        &mut kept
+    } else {
+        passing = conn.prepare(&sql)?;
+        &mut passing
+    };
     let mut rows = statement.query(rusqlite::params_from_iter(args))?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {

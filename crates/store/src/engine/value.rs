@@ -2,6 +2,14 @@
 
 use crate::Error;
 
+/// Whether a prepared statement is worth keeping. Filters make many long queries, each of which is seldom asked again and
+/// takes a lot of memory.
+pub(crate) fn is_kept(sql: &str) -> bool {
+    /// In bytes.
+    const MAX_KEPT_QUERY: usize = 2048;
+    sql.len() <= MAX_KEPT_QUERY || !sql.starts_with("SELECT")
+}
+
 /// A value bound to `$1`, `$2`, … of a statement.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Arg<'a> {

@@ -2,6 +2,7 @@
 
 use super::{session, tls};
 use crate::Error;
+use crate::engine::value::is_kept;
 use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -74,6 +75,9 @@ impl Statements {
             return Ok(statement.clone());
         }
         let statement = client.prepare(sql).await?;
+        if !is_kept(sql) {
+            return Ok(statement);
+        }
         let mut known = known();
         if known.len() >= STATEMENTS {
             known.clear();
