@@ -40,6 +40,7 @@ fn main() {
         earned_credit: EarnedCredit::Kept,
         bounds: Bounds::default(),
         accept: Vec::new(),
+        price_sheets: Vec::new(),
         parquet: false,
         threads: more.first().and_then(|threads| threads.parse().ok()).unwrap_or(2),
         out: PathBuf::from(out),

@@ -22,6 +22,10 @@ pub(crate) struct Column {
     pub(crate) shown: bool,
 }
 
+/// The names of columns that hold a fraction, where the older name holds a percentage: 0.15 for 15.
+pub(crate) const EARNED_CREDIT_RATE: &str = "RateOfPartnerEarnedCredit";
+pub(crate) const CREDIT_RATE: &str = "RateOfCredit";
+
 /// A column that a bill shows.
 const fn shown(name: &'static str) -> Column {
     Column { name, aliases: &[], shown: true }
@@ -138,8 +142,8 @@ pub(crate) const USAGE: [Column; 55] = [
     hidden("PCToBCExchangeRateDate"),
     shown("EntitlementId"),
     shown("EntitlementDescription"),
-    hidden("PartnerEarnedCreditPercentage"),
-    hidden("CreditPercentage"),
+    alias(hidden("PartnerEarnedCreditPercentage"), &[EARNED_CREDIT_RATE]),
+    alias(hidden("CreditPercentage"), &[CREDIT_RATE]),
     hidden("CreditType"),
     hidden("BenefitOrderId"),
     hidden("BenefitId"),
@@ -180,6 +184,15 @@ pub(crate) enum Role {
     EffectiveUnitPrice,
     ExchangeRate,
     EarnedCredit,
+    /// The Azure credit that Microsoft has applied.
+    AzureCredit,
+    /// Free text, which names the earned credit of usage in a reconciliation.
+    PriceAdjustment,
+    /// What usage in a reconciliation is of.
+    MeterDescription,
+    Promotion,
+    PricingCurrency,
+    Term,
     /// The money column.
     Cost,
     Tax,
@@ -239,6 +252,12 @@ impl Kind {
             Role::EffectiveUnitPrice => "EffectiveUnitPrice",
             Role::ExchangeRate => "PCToBCExchangeRate",
             Role::EarnedCredit => "PartnerEarnedCreditPercentage",
+            Role::AzureCredit => "CreditPercentage",
+            Role::PriceAdjustment => "PriceAdjustmentDescription",
+            Role::MeterDescription => "MeterDescription",
+            Role::Promotion => "PromotionId",
+            Role::PricingCurrency => "PricingCurrency",
+            Role::Term => "TermAndBillingCycle",
             Role::Cost if usage => "BillingPreTaxTotal",
             Role::Cost => "Subtotal",
             Role::Tax => "TaxTotal",

@@ -21,6 +21,10 @@ pub(crate) struct Coverage {
     /// Lines that have an invoice number.
     numbered: u64,
     unnumbered: Tally,
+    /// Lines whose earned credit the partner keeps, and that do not say what it is.
+    pub(crate) credit_unknown: Tally,
+    /// Lines whose cost is not their list price less the earned credit that a price adjustment names.
+    pub(crate) credit_disputed: Tally,
 }
 
 impl Coverage {
@@ -46,6 +50,8 @@ impl Coverage {
         self.outside.merge(&other.outside);
         self.numbered += other.numbered;
         self.unnumbered.merge(&other.unnumbered);
+        self.credit_unknown.merge(&other.credit_unknown);
+        self.credit_disputed.merge(&other.credit_disputed);
         self.months = match (self.months, other.months) {
             (Some(one), Some(two)) => Some((one.0.min(two.0), one.1.max(two.1))),
             (one, two) => one.or(two),
@@ -81,12 +87,17 @@ pub(crate) struct Judged {
     pub(crate) other_months: Counted,
     /// Lines without an invoice number.
     pub(crate) without_invoice: Counted,
+    /// Lines whose earned credit is unknown though the partner keeps it.
+    pub(crate) credit_unknown: Counted,
+    /// Lines whose earned credit does not explain their cost.
+    pub(crate) credit_disputed: Counted,
 }
 
 /// Judges what the files cover, once all are read. `coverages`: by the number of the member.
 ///
 /// # Errors
-/// Files without a line of the month; lines on an invoice beside lines that are on none; lines on none that would be final.
+/// Files without a line of the month; lines on an invoice beside lines that are on none; lines on none that would be final;
+/// lines whose earned credit is to be kept and unknown.
 pub(crate) fn judge(
     job: &Job,
     members: &[Member],
@@ -134,7 +145,39 @@ pub(crate) fn judge(
                 file.unnumbered.lines
             )));
         }
+        if file.credit_unknown.lines > 0 {
+            let counted = file.credit_unknown.counted();
+            let message = format!(
+                "has {} lines of Azure usage that cost {} and do not say their partner earned credit, which the partner keeps: \
+                 its columns are PartnerEarnedCreditPercentage or rateOfPartnerEarnedCredit, or PriceAdjustmentDescription",
+                counted.lines,
+                counted.money()
+            );
+            if job.accepts(WarningCode::EarnedCreditUnknown) {
+                let warning = Warning::of_file(WarningCode::EarnedCreditUnknown, name, message);
+                judged.warnings.push(Warning { counted, ..warning });
+            } else {
+                faults.push(fault(name, format!(
+                    "{message}. Take files with all attributes (attributeSet full), pass the credit on, or accept {} to charge \
+                     from the cost",
+                    WarningCode::EarnedCreditUnknown.name()
+                )));
+            }
+        }
+        if file.credit_disputed.lines > 0 {
+            let counted = file.credit_disputed.counted();
+            let message = format!(
+                "{} of its lines, which cost {}, name a partner earned credit that does not explain their cost: they are charged \
+                 from the cost before that share",
+                counted.lines,
+                counted.money()
+            );
+            let warning = Warning::of_file(WarningCode::EarnedCreditMismatch, name, message);
+            judged.warnings.push(Warning { counted, ..warning });
+        }
     }
+    judged.credit_unknown = all.credit_unknown.counted();
+    judged.credit_disputed = all.credit_disputed.counted();
     judged.other_months = all.outside.counted();
     judged.without_invoice = all.unnumbered.counted();
     if all.unnumbered.lines > 0 {

@@ -21,15 +21,20 @@ const TEXTS: [Role; 8] = [
     Role::Resource,
 ];
 
+/// Where among them the invoice is.
+const INVOICE_TEXT: usize = 5;
+
 /// How many bytes tell tenants apart, nearly always.
 pub(crate) const TAG: usize = 4;
 /// Where in a key they are.
 const TAG_AT: usize = 20;
 
-/// A tenant's id, as files and customers have it, in lower case and without `org:`.
+/// A tenant's id, as files and customers have it, in lower case and without `org:` or the braces of a GUID.
 pub(crate) fn tenant_id(given: &str) -> String {
     let id = given.trim().to_ascii_lowercase();
-    id.strip_prefix("org:").unwrap_or(&id).trim().to_owned()
+    let id = id.strip_prefix("org:").unwrap_or(&id).trim();
+    let bare = id.strip_prefix('{').and_then(|id| id.strip_suffix('}'));
+    bare.unwrap_or(id).trim().to_owned()
 }
 
 /// By what a tenant's lines are found in a ledger. `tenant`: its id, as [`tenant_id`] gives it.
@@ -79,13 +84,13 @@ pub(crate) struct Scratch {
 }
 
 /// The key of a line: day, subscription, meter or product, by which a bill is ordered; the tenant's tag, the invoice's; and
-/// a digest of all that the line is known by.
+/// a digest of all that the line is known by. Beside it a digest of all that but the invoice.
 pub(crate) fn key(
     line: &Line<'_>,
     values: &Values,
     (tenant, tag): (&str, [u8; TAG]),
     scratch: &mut Scratch,
-) -> [u8; KEY] {
+) -> ([u8; KEY], u64) {
     let Scratch { text: scratch, days, invoice: (last_number, last_invoice) } = scratch;
     scratch.clear();
     scratch.extend_from_slice(tenant.as_bytes());
@@ -134,5 +139,13 @@ pub(crate) fn key(
     scratch.extend_from_slice(values.currency.code().as_bytes());
     let digest = twox_hash::XxHash3_128::oneshot(scratch).to_be_bytes();
     key[digest_at..].copy_from_slice(&digest[..KEY - digest_at]);
-    key
+    let before = twox_hash::XxHash3_128::oneshot(&scratch[..begins[INVOICE_TEXT]]) as u64;
+    let content =
+        twox_hash::XxHash3_128::oneshot_with_seed(before, &scratch[begins[INVOICE_TEXT + 1]..]) as u64;
+    (key, content)
+}
+
+/// What comes before the invoice in a key: the same for lines that differ in their invoice alone.
+pub(crate) fn before_invoice(key: &[u8; KEY]) -> &[u8] {
+    &key[..INVOICE_AT]
 }

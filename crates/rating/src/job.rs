@@ -41,6 +41,9 @@ pub struct Job {
     pub billed_invoices: Vec<BilledInvoice>,
     /// The price rules, in any order.
     pub rules: Vec<PriceRule>,
+    /// Microsoft's price sheet of the month, from which list prices of licences are: CSV files, plain, `.gz` or `.zip`. None
+    /// if there is none, and then rules that need one do not apply.
+    pub price_sheets: Vec<Input>,
     /// None: a bill for each currency of a customer's lines. Some, all to the same currency: bills are in that one, and
     /// a line in another currency without a rate ends the run.
     pub currency_rates: Vec<Rate>,

@@ -1,6 +1,7 @@
 //! Which column of a file is what: read from its header, never from its position.
 
-use crate::columns::{Kind, ROLES, Role};
+use crate::columns::{CREDIT_RATE, EARNED_CREDIT_RATE, Kind, ROLES, Role};
+use crate::foreign::{WANTED, by_columns, folded};
 
 /// No such column in the file.
 const NONE: u16 = u16::MAX;
@@ -14,13 +15,21 @@ pub(crate) struct Layout {
     /// For each column of the kind, where the file has it.
     places: Vec<u16>,
     roles: [u16; ROLES],
-    /// Whether the file is JSON: earned credit is a fraction there, and a percentage in CSV.
-    pub(crate) fractions: bool,
+    /// How the file writes earned credit, and Azure credit.
+    pub(crate) credit_units: [CreditUnit; 2],
+    /// Whether the file says what adjusts its prices.
+    pub(crate) has_adjustments: bool,
 }
 
-/// How names are compared: the letters and digits, in lower case.
-fn folded(name: &str) -> String {
-    name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+/// How a share is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CreditUnit {
+    /// As a percentage: 15. A value below 1 is a fraction all the same, for there are no such percentages.
+    Percentage,
+    /// As a fraction, under the name of the percentage, as JSON has it: 0.15. A value above 1 is a percentage all the same.
+    Fraction,
+    /// As a fraction under a name that says so: 0.15, and nothing above 1.
+    Rate,
 }
 
 /// Where a kind has the column that a file calls so.
@@ -37,19 +46,15 @@ impl Layout {
     /// # Errors
     /// A header of no known kind, one without a column that a bill cannot do without, or one with a column twice: what
     /// is wrong, in words.
-    pub(crate) fn of(names: Vec<String>, fractions: bool) -> Result<Layout, Vec<String>> {
+    pub(crate) fn of(names: Vec<String>, is_json: bool) -> Result<Layout, Vec<String>> {
         if names.iter().any(|name| name.contains('\r')) {
             return Err(vec![
                 "ends its lines with a carriage return alone; save it with LF or CRLF".to_owned(),
             ]);
         }
         let has = |name: &str| names.iter().any(|given| folded(given) == folded(name));
-        if has("PriceBenefits") || has("PartnerPrice") {
-            return Err(vec![
-                "is Microsoft's usage-aggregated reconciliation, which repeats lines of the reconciliation to explain their \
-                 prices: leave it out, and bill the reconciliation or the daily rated usage"
-                    .to_owned(),
-            ]);
+        if let Some(what) = by_columns(&names) {
+            return Err(vec![format!("{what}. {WANTED}")]);
         }
         let kind = if has("BillingPreTaxTotal") || has("UsageDate") {
             Kind::Usage
@@ -77,7 +82,13 @@ impl Layout {
         for role in ALL {
             roles[role as usize] = kind.column(role).map_or(NONE, |column| places[column]);
         }
-        let layout = Layout { kind, names, places, roles, fractions };
+        let credit_units = [EARNED_CREDIT_RATE, CREDIT_RATE].map(|rate| match has(rate) {
+            true => CreditUnit::Rate,
+            false if is_json => CreditUnit::Fraction,
+            false => CreditUnit::Percentage,
+        });
+        let has_adjustments = roles[Role::PriceAdjustment as usize] != NONE;
+        let layout = Layout { kind, names, places, roles, credit_units, has_adjustments };
         for role in [Role::CustomerId, Role::Currency, Role::Cost] {
             if !layout.has(role) {
                 let name = kind.column(role).map_or("", |column| kind.columns()[column].name);
@@ -87,12 +98,13 @@ impl Layout {
         if wrong.is_empty() { Ok(layout) } else { Err(wrong) }
     }
 
-    /// All columns of a kind, in its own order.
-    pub(crate) fn whole(kind: Kind) -> Layout {
+    /// All columns of this one's kind, in the kind's own order: how JSON is read on, once its first line has said what it is.
+    pub(crate) fn whole(self) -> Layout {
+        let kind = self.kind;
         let names = kind.columns().iter().map(|column| column.name.to_owned()).collect();
         let places = (0..kind.columns().len() as u16).collect();
         let roles = ALL.map(|role| kind.column(role).map_or(NONE, |column| column as u16));
-        Layout { kind, names, places, roles, fractions: true }
+        Layout { names, places, roles, ..self }
     }
 
     /// Where the file has a column, by its name in Microsoft's CSV files.
@@ -148,6 +160,12 @@ const ALL: [Role; ROLES] = [
     Role::EffectiveUnitPrice,
     Role::ExchangeRate,
     Role::EarnedCredit,
+    Role::AzureCredit,
+    Role::PriceAdjustment,
+    Role::MeterDescription,
+    Role::Promotion,
+    Role::PricingCurrency,
+    Role::Term,
     Role::Cost,
     Role::Tax,
     Role::Total,

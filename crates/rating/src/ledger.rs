@@ -2,7 +2,7 @@
 
 use crate::amount::Amount;
 use crate::failure::Failure;
-use crate::identity::{Invoice, TAG, digest_of, invoice, invoice_of, tag, tag_of, tenant_id};
+use crate::identity::{Invoice, TAG, before_invoice, digest_of, invoice, invoice_of, tag, tag_of, tenant_id};
 use crate::job::{FinalBill, Job};
 use crate::price::{NO_RULE, Prices};
 use crate::render::push_text;
@@ -14,9 +14,13 @@ use std::io::{BufRead, BufReader, Write as _};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// `Line` tells lines apart, in whatever spelling: the key of the line in hexadecimal digits (`identity`), by which ledger and bill are ordered. It is empty for
-/// lines that are not Microsoft's: rounding, and corrections of months before.
-pub(crate) const HEADER: &str = "Line,Cost,CostCurrency,Charge,ChargeCurrency,RuleId,Rule,PricedFrom\n";
+/// `Line` tells lines apart, in whatever spelling: the key of the line in hexadecimal digits (`identity`), by which ledger and
+/// bill are ordered. It is empty for lines that are not Microsoft's: rounding, and corrections of months before. `Content` is a
+/// digest of what the line is known by but its invoice, in hexadecimal digits.
+pub(crate) const HEADER: &str =
+    "Line,Cost,CostCurrency,Charge,ChargeCurrency,RuleId,Rule,PricedFrom,Content\n";
+/// The header of ledgers of earlier versions.
+const HEADER_WITHOUT_CONTENT: &str = "Line,Cost,CostCurrency,Charge,ChargeCurrency,RuleId,Rule,PricedFrom\n";
 
 /// What prices lines that no rule matched.
 const OWN_MARGIN: &str = "margin of the customer";
@@ -54,12 +58,13 @@ pub(crate) fn push(row: Row<'_>, charge: &[u8], currency: &str, prices: &Prices<
     }
     out.push(b',');
     out.extend_from_slice(row.basis().name().as_bytes());
-    out.push(b'\n');
+    // Writing to a vector does not fail.
+    let _ = writeln!(out, ",{:016x}", row.content());
 }
 
 /// A line that is not Microsoft's.
 pub(crate) fn push_own(what: &str, charge: Amount, currency: &str, out: &mut Vec<u8>) {
-    let _ = writeln!(out, ",0,{currency},{charge},{currency},,,{what}");
+    let _ = writeln!(out, ",0,{currency},{charge},{currency},,,{what},");
 }
 
 /// Lines by their invoice.
@@ -123,7 +128,7 @@ impl<'a> Finals<'a> {
     /// The lines of these tenants that are final, and how many of each invoice there are.
     pub(crate) fn of_tenants(&self, tenants: &[String]) -> Result<(FinalLines<'_>, Counts), Failure> {
         let tags: HashSet<[u8; TAG]> = tenants.iter().map(|tenant| tag(&tenant_id(tenant))).collect();
-        let (mut ledgers, mut counts) = (Vec::new(), Counts::new());
+        let (mut ledgers, mut ahead, mut counts) = (Vec::new(), Vec::new(), Counts::new());
         for Final { bill, lines } in &self.bills {
             let mut has_some = false;
             for ((_, invoice), count) in lines.iter().filter(|((tag, _), _)| tags.contains(tag)) {
@@ -132,9 +137,10 @@ impl<'a> Finals<'a> {
             }
             if has_some {
                 ledgers.push(Ledger::open(&bill.ledger)?);
+                ahead.push(Ledger::open(&bill.ledger)?);
             }
         }
-        Ok((FinalLines { ledgers, tags, found: &self.found }, counts))
+        Ok((FinalLines { ledgers, tags, found: &self.found, ahead, alike: Alike::default() }, counts))
     }
 
     /// Whether a line that nobody is billed for any more is billed already; it then counts no more.
@@ -172,9 +178,48 @@ pub(crate) struct FinalLines<'a> {
     ledgers: Vec<Ledger<'a>>,
     tags: HashSet<[u8; TAG]>,
     found: &'a AtomicU64,
+    /// The ledgers once more, read up to the lines that may equal the current one in all but the invoice.
+    ahead: Vec<Ledger<'a>>,
+    alike: Alike,
+}
+
+/// Final lines whose keys are the same up to the invoice.
+#[derive(Default)]
+struct Alike {
+    before_invoice: Vec<u8>,
+    /// Invoice and content of each that has not been found again.
+    lines: Vec<(Invoice, u64)>,
 }
 
 impl FinalLines<'_> {
+    /// Whether a line equals a final one in all but the invoice number; that one then counts no more. To be asked in the lines'
+    /// order.
+    pub(crate) fn has_under_another_invoice(
+        &mut self,
+        key: &[u8; KEY],
+        content: u64,
+    ) -> Result<bool, Failure> {
+        let wanted = before_invoice(key);
+        if self.alike.before_invoice != wanted {
+            wanted.clone_into(&mut self.alike.before_invoice);
+            self.alike.lines.clear();
+            for ledger in &mut self.ahead {
+                while let Some(next) = ledger.next.filter(|next| before_invoice(next) <= wanted) {
+                    if before_invoice(&next) == wanted
+                        && let Some(content) = ledger.content()
+                    {
+                        self.alike.lines.push((invoice_of(&next), content));
+                    }
+                    ledger.advance()?;
+                }
+            }
+        }
+        let invoice = invoice_of(key);
+        let lines = &mut self.alike.lines;
+        let found = lines.iter().position(|line| line.0 != invoice && line.1 == content);
+        Ok(found.map(|at| lines.swap_remove(at)).is_some())
+    }
+
     /// Whether a line is billed already; it then counts no more. To be asked in the lines' order.
     pub(crate) fn take(&mut self, key: &[u8; KEY]) -> Result<bool, Failure> {
         let found = self.find(key, |_| ())?;
@@ -220,7 +265,7 @@ impl<'a> Ledger<'a> {
         let lines = BufReader::with_capacity(64 << 10, file);
         let mut ledger = Ledger { path, lines, line: Vec::new(), next: None };
         ledger.read()?;
-        if ledger.line != HEADER.as_bytes() {
+        if ![HEADER, HEADER_WITHOUT_CONTENT].iter().any(|header| ledger.line == header.as_bytes()) {
             return Err(ledger.is_none());
         }
         ledger.advance()?;
@@ -252,6 +297,14 @@ impl<'a> Ledger<'a> {
             *byte = u8::from_str_radix(std::str::from_utf8(two).ok()?, 16).ok()?;
         }
         Some(key)
+    }
+
+    /// The digest of what the current line is known by but its invoice; `None` in ledgers of earlier versions.
+    fn content(&self) -> Option<u64> {
+        let line = self.line.strip_suffix(b"\n")?;
+        let (_, content) = line.split_last_chunk::<17>()?;
+        let digits = content.strip_prefix(b",")?;
+        u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
     }
 
     fn is_none(&self) -> Failure {

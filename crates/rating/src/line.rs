@@ -2,8 +2,10 @@
 
 use crate::amount::{Amount, Decimal, power};
 use crate::columns::{Kind, Role};
+use crate::credit::{self, Credit};
 use crate::currency::Currency;
-use crate::layout::Layout;
+use crate::layout::{CreditUnit, Layout};
+use crate::scale::{CHARGE_PLACES, scaled};
 use crate::scan::Scan;
 use jiff::civil::Date;
 
@@ -49,6 +51,19 @@ impl<'a> Line<'a> {
             cell @ [b'!'..=u8::MAX, .., b'!'..=u8::MAX] => cell,
             cell => cell.trim_ascii(),
         }
+    }
+
+    /// Whether its cells are the names of the columns.
+    pub(crate) fn repeats_the_header(&self) -> bool {
+        let is_name = |place: usize| {
+            let cell = self.cell(place);
+            let cell = cell.strip_prefix(b"\xef\xbb\xbf").unwrap_or(cell).trim_ascii();
+            let cell = cell.strip_prefix(b"\"").and_then(|cell| cell.strip_suffix(b"\"")).unwrap_or(cell);
+            cell.eq_ignore_ascii_case(self.layout.names[place].as_bytes())
+        };
+        [Role::CustomerId, Role::Cost, Role::Currency]
+            .iter()
+            .all(|role| self.layout.role(*role).is_some_and(is_name))
     }
 
     /// The number of a role; `None` where the cell is empty.
@@ -107,30 +122,36 @@ impl<'a> Line<'a> {
         let unit_price = self.number(Role::UnitPrice, wrong);
         let effective_price = self.number(Role::EffectiveUnitPrice, wrong);
         let exchange = self.number(Role::ExchangeRate, wrong).unwrap_or(ONE);
-        let credit = self.number(Role::EarnedCredit, wrong).unwrap_or_default();
-        let credit = self.fraction(credit);
-        if credit.mantissa < 0 || credit.mantissa > power(credit.places) {
-            self.refuse::<()>(Role::EarnedCredit, "is not between 0 and 100 %", wrong);
-        }
+        let earned = self.share(Role::EarnedCredit, self.layout.credit_units[0], wrong);
+        let azure_credit = self.share(Role::AzureCredit, self.layout.credit_units[1], wrong);
         let mut day = self.day(Role::UsageDate, wrong);
         if day == 0 {
             day = self.day(Role::ChargeStart, wrong);
         }
         let quantity = billable.or(quantity);
+        let list = [unit_price, quantity].map(Option::unwrap_or_default);
+        let list = (unit_price.is_some() && quantity.is_some()).then_some([list[0], list[1], exchange]);
         match (cost, currency) {
             (Some(cost), Some(currency)) if wrong.len() == before => {
                 let formula_mismatch = match (effective_price, quantity) {
                     (Some(price), Some(quantity)) => !agrees([price, quantity, exchange], cost),
                     _ => false,
                 };
+                // Before any credit or promotion, a unit costs its price.
+                let at_its_price =
+                    unit_price.is_some() && unit_price.map(Amount::from) == effective_price.map(Amount::from);
+                let credit = credit::of(self, earned, cost, list, at_its_price);
                 Some(Values {
                     cost,
                     tax,
                     currency,
                     quantity,
                     unit_price,
+                    effective_price,
                     exchange,
+                    list,
                     credit,
+                    azure_credit,
                     day,
                     formula_mismatch,
                     total_mismatch,
@@ -140,11 +161,24 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// Earned credit as a fraction: 15 in a CSV file and 0.15 in JSON are the same. It has never been between 0 and 1 %.
-    fn fraction(&self, credit: Decimal) -> Decimal {
-        let one = power(credit.places);
-        let percent = credit.mantissa > one || credit.mantissa == one && !self.layout.fractions;
-        if percent { Decimal { places: credit.places + 2, ..credit } } else { credit }
+    /// A share as a fraction, however the file writes it; `None` where the cell is empty.
+    fn share(&self, role: Role, unit: CreditUnit, wrong: &mut Vec<Wrong>) -> Option<Decimal> {
+        let given = self.number(role, wrong)?;
+        let one = power(given.places);
+        let is_percentage = match unit {
+            CreditUnit::Rate => false,
+            CreditUnit::Fraction => given.mantissa > one,
+            CreditUnit::Percentage => given.mantissa >= one,
+        };
+        let share = if is_percentage { Decimal { places: given.places + 2, ..given } } else { given };
+        if share.mantissa < 0 || share.mantissa > power(share.places) {
+            let why = match unit {
+                CreditUnit::Rate => "is not between 0 and 1: a rate of 15 % is 0.15",
+                _ => "is not between 0 and 100 %",
+            };
+            return self.refuse(role, why, wrong);
+        }
+        Some(share)
     }
 
     /// A day as `yyyymmdd`; 0 where there is none.
@@ -174,18 +208,34 @@ pub(crate) struct Values {
     pub(crate) currency: Currency,
     /// What the unit price is multiplied with.
     pub(crate) quantity: Option<Decimal>,
-    /// The list price, in the currency that `exchange` leads from.
+    /// What the line's own unit is priced at: for usage the retail price, for licences the partner's.
     pub(crate) unit_price: Option<Decimal>,
-    /// To the currency of the line.
+    /// What a unit costs after credits and promotions, and pro rata.
+    pub(crate) effective_price: Option<Decimal>,
+    /// From the currency of the prices to that of the line.
     pub(crate) exchange: Decimal,
-    /// The partner earned credit as a fraction of the price before it.
-    pub(crate) credit: Decimal,
+    /// Unit price, quantity, and the exchange rate to the currency of the line: their product is the price before any
+    /// adjustment.
+    pub(crate) list: Option<[Decimal; 3]>,
+    /// The partner earned credit.
+    pub(crate) credit: Credit,
+    /// The share that an Azure credit covers.
+    pub(crate) azure_credit: Option<Decimal>,
     /// Of the usage, or the first of the charged period, as `yyyymmdd`; 0 for none.
     pub(crate) day: u32,
     /// Whether Microsoft's own formula does not hold.
     pub(crate) formula_mismatch: bool,
     /// Whether cost and tax are not the total.
     pub(crate) total_mismatch: bool,
+}
+
+impl Values {
+    /// How much of the line's price an Azure credit covers, to the 10th place; nothing where the price is unknown.
+    pub(crate) fn azure_credited(&self) -> Amount {
+        let (Some(share), Some(list)) = (self.azure_credit, self.list) else { return Amount::ZERO };
+        let covered = scaled(&[list[0], list[1], list[2], share], (1, 1));
+        covered.map_or(Amount::ZERO, |covered| Amount::of(covered, CHARGE_PLACES))
+    }
 }
 
 /// Whether the product is within 0.01 of what it should be.

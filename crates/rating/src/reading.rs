@@ -7,6 +7,7 @@ pub(crate) use worker::{Left, Read, Worker};
 use crate::columns::{Kind, Role};
 use crate::detail::Details;
 use crate::failure::{Failure, Fault};
+use crate::foreign::WANTED;
 use crate::identity::tenant_id;
 use crate::job::{Job, Progress};
 use crate::jsonl;
@@ -50,6 +51,8 @@ struct Seen {
     lines: u64,
     /// Of its bytes, unpacked.
     digest: u128,
+    /// Whether it is JSON Lines and no part of an export.
+    is_loose: bool,
 }
 
 /// A fault whose line is not counted yet.
@@ -72,6 +75,8 @@ struct Reader<'a> {
 }
 
 const NO_LINES: &str = "has a header and no lines";
+const SINGLE_PART: &str = "is a part of a Graph export without its manifest, which says how many parts belong together: give the \
+                           folder of the export, or accept no_manifest";
 
 impl<'a> Reading<'a> {
     pub(crate) fn of(
@@ -136,7 +141,7 @@ impl<'a> Reading<'a> {
     /// The members, as the report has them.
     pub(crate) fn files(&self, members: &[Member]) -> Vec<FileRead> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let file = |(i, Seen { lines, digest }): (&usize, &Seen)| FileRead {
+        let file = |(i, Seen { lines, digest, .. }): (&usize, &Seen)| FileRead {
             file: members[*i].name.clone(),
             lines: *lines,
             digest: format!("{digest:032x}"),
@@ -148,7 +153,15 @@ impl<'a> Reading<'a> {
     pub(crate) fn warnings(&self, members: &[Member]) -> Vec<Warning> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let empty = seen.iter().filter(|(_, seen)| seen.lines == 0);
-        empty.map(|(i, _)| Warning::of_file(WarningCode::EmptyFile, &members[*i].name, NO_LINES)).collect()
+        let empty = empty.map(|(i, _)| Warning::of_file(WarningCode::EmptyFile, &members[*i].name, NO_LINES));
+        let loose = seen.iter().filter(|(_, seen)| seen.is_loose).map(|(i, seen)| {
+            let message =
+                "is JSON Lines without the manifest of an export: whether it is whole cannot be told";
+            let mut warning = Warning::of_file(WarningCode::NoManifest, &members[*i].name, message);
+            warning.counted.lines = seen.lines;
+            warning
+        });
+        empty.chain(loose).collect()
     }
 
     fn tell(&self) {
@@ -203,6 +216,11 @@ impl<'a> Reading<'a> {
             let mut stream = Digested::of(stream);
             let mut blocks = Blocks::new(&mut stream);
             match self.layout(&mut blocks) {
+                Ok((_, json))
+                    if member.is_single_part(json) && !self.job.accepts(WarningCode::NoManifest) =>
+                {
+                    workers[0].faults.push(misread((u64::MAX, SINGLE_PART.to_owned())));
+                }
                 Ok((layout, json)) => {
                     let reader = Reader {
                         member: i,
@@ -214,7 +232,7 @@ impl<'a> Reading<'a> {
                     };
                     result = each(workers, |worker| worker.read(&reader));
                     let lines = reader.lines.into_inner();
-                    let seen = Seen { lines, digest: stream.digest() };
+                    let seen = Seen { lines, digest: stream.digest(), is_loose: json && !member.is_part };
                     self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(i, seen);
                 }
                 Err(wrong) => workers[0].faults.extend(wrong.into_iter().map(misread)),
@@ -246,9 +264,14 @@ impl<'a> Reading<'a> {
             }
             First::Json => {
                 let line = blocks.peek_line().map_err(|wrong| vec![wrong])?;
+                if line.trim_ascii() == b"{" {
+                    let why =
+                        "is JSON over several lines, where each line item is an object on a line of its own";
+                    return Err(vec![(0, format!("{why}. {WANTED}"))]);
+                }
                 let names = jsonl::names(&line).map_err(|(_, message)| vec![(0, message)])?;
                 let found = Layout::of(names, true).map_err(at_the_beginning)?;
-                Ok((Layout::whole(found.kind), true))
+                Ok((found.whole(), true))
             }
         }
     }

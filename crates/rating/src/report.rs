@@ -32,7 +32,7 @@ pub struct RunReport {
     /// Lines of other invoices than the one the run was told: not in any total.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub other_invoices: Vec<OtherInvoice>,
-    /// The files that were read.
+    /// The files that were read: of line items, and then of price sheets.
     pub files: Vec<FileRead>,
     /// What is to be looked at, though there are bills; by code.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -121,6 +121,8 @@ pub struct CustomerBill {
     /// Lines that a final bill of this month has already, this customer's or that of whoever had the tenant, so that they
     /// are not on this one; and their cost.
     pub billed_before: BilledBefore,
+    /// The partner earned credit of its lines.
+    pub earned_credit: EarnedCreditSums,
     /// Why it is held back by the bounds; empty if it is not. A customer of which one bill is held back has none staged.
     pub held_back: Vec<String>,
     /// Whether it, or another bill of the customer, is held back.
@@ -198,6 +200,25 @@ pub struct Checks {
     pub other_months: Counted,
     /// Lines that are on no invoice of Microsoft's yet.
     pub without_invoice: Counted,
+    /// Lines whose earned credit is unknown though the partner keeps it.
+    pub earned_credit_unknown: Counted,
+    /// Lines whose cost is not their list price less the earned credit that a price adjustment names.
+    pub earned_credit_mismatches: Counted,
+    /// Lines that an Azure credit covers, and how much of their price it covers: it is passed on.
+    pub azure_credits: Counted,
+}
+
+/// The partner earned credit of a bill's lines, in the bill's currency.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct EarnedCreditSums {
+    /// What the partner keeps: the charge does not contain it.
+    pub kept: Amount,
+    /// What the customer has.
+    pub passed_on: Amount,
+    /// Lines of which it is unknown.
+    pub unknown_lines: u64,
+    /// Their cost.
+    pub unknown_cost: Amount,
 }
 
 /// Lines whose charge is out of proportion to their cost.

@@ -4,7 +4,7 @@
 use crate::amount::Amount;
 use crate::columns::Kind;
 use crate::currency::Currency;
-use crate::price::{Basis, Priced};
+use crate::price::{Basis, CreditUse, Priced};
 
 /// Orders the lines of a bill, whatever order they came in, and tells whether two are the same (`identity`). Compared as
 /// bytes.
@@ -24,8 +24,14 @@ pub(crate) const KEY: usize = 36;
 /// | 88–112 | where in the cells the service, the subscription's id and its name begin, and their lengths |
 /// | 112–115 | the currency of the cost |
 /// | 115–117 | which file it is from; has no influence on the output |
-pub(crate) const HEAD: usize = MEMBER_AT + 2;
+/// | 117–133 | earned credit in 10^-10 |
+/// | 133 | what becomes of it |
+/// | 134–142 | digest of what it is known by but its invoice (`identity`) |
+pub(crate) const HEAD: usize = CONTENT_AT + 8;
 const MEMBER_AT: usize = 115;
+const CREDIT_AT: usize = MEMBER_AT + 2;
+const CREDIT_USE_AT: usize = CREDIT_AT + 16;
+const CONTENT_AT: usize = CREDIT_USE_AT + 1;
 
 /// A row as it was spooled.
 #[derive(Clone, Copy)]
@@ -43,6 +49,8 @@ pub(crate) struct Head {
     pub(crate) names: [(u32, u32); 3],
     /// The [`member_number`] of its file.
     pub(crate) member: u16,
+    /// A digest of what it is known by but its invoice.
+    pub(crate) content: u64,
 }
 
 impl Head {
@@ -60,7 +68,10 @@ impl Head {
         row[83] = u8::from(self.kind == Kind::Usage);
         row[84..88].copy_from_slice(&self.day.to_le_bytes());
         row[112..MEMBER_AT].copy_from_slice(self.currency.code().as_bytes());
-        row[MEMBER_AT..HEAD].copy_from_slice(&self.member.to_le_bytes());
+        row[MEMBER_AT..CREDIT_AT].copy_from_slice(&self.member.to_le_bytes());
+        row[CREDIT_AT..CREDIT_USE_AT].copy_from_slice(&self.priced.credit.to_le_bytes());
+        row[CREDIT_USE_AT] = self.priced.credit_use as u8;
+        row[CONTENT_AT..HEAD].copy_from_slice(&self.content.to_le_bytes());
         for (i, (begin, length)) in self.names.iter().enumerate() {
             row[88 + 8 * i..92 + 8 * i].copy_from_slice(&begin.to_le_bytes());
             row[92 + 8 * i..96 + 8 * i].copy_from_slice(&length.to_le_bytes());
@@ -78,7 +89,7 @@ pub(crate) fn unpriced(key: &[u8; KEY], member: u16) -> [u8; HEAD] {
     let mut row = [0; HEAD];
     row[0..4].copy_from_slice(&(HEAD as u32).to_le_bytes());
     row[4..40].copy_from_slice(key);
-    row[MEMBER_AT..].copy_from_slice(&member.to_le_bytes());
+    row[MEMBER_AT..CREDIT_AT].copy_from_slice(&member.to_le_bytes());
     row
 }
 
@@ -108,6 +119,17 @@ impl<'a> Row<'a> {
 
     pub(crate) fn member(self) -> u16 {
         u16::from_le_bytes(self.take(MEMBER_AT))
+    }
+
+    /// The earned credit in units of 10^-10 of the bill's currency, and what becomes of it.
+    pub(crate) fn credit(self) -> (i128, CreditUse) {
+        let credit = i128::from_le_bytes(self.take(CREDIT_AT));
+        (credit, CreditUse::ALL[usize::from(self.0[CREDIT_USE_AT])])
+    }
+
+    /// The digest of what it is known by but its invoice.
+    pub(crate) fn content(self) -> u64 {
+        u64::from_le_bytes(self.take(CONTENT_AT))
     }
 
     pub(crate) fn key(self) -> [u8; KEY] {

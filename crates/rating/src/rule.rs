@@ -61,23 +61,26 @@ pub enum RuleKind {
     Markup(Percent),
     /// price = list price × (1 − d), d at most 100 %. Holds only for lines that have a list price and a quantity.
     Discount(Percent),
+    /// price = list price. Likewise.
+    ListPrice,
     /// price = quantity × this. Holds only for lines with a quantity, billed in this currency.
     Fixed(Amount, Currency),
 }
 
 impl RuleKind {
-    /// `margin`, `markup`, `discount` or `fixed`.
+    /// `margin`, `markup`, `discount`, `list_price` or `fixed`.
     pub fn name(self) -> &'static str {
         match self {
             RuleKind::Margin(_) => "margin",
             RuleKind::Markup(_) => "markup",
             RuleKind::Discount(_) => "discount",
+            RuleKind::ListPrice => "list_price",
             RuleKind::Fixed(..) => "fixed",
         }
     }
 
-    /// The kind of this name with its value: a percentage, or a price per unit that needs its currency. The message
-    /// reads after "percentage" or, for a fixed price, "price".
+    /// The kind of this name with its value: a percentage, a price per unit that needs its currency, or nothing for a list
+    /// price. The message reads after "percentage" or, for a fixed price, "price".
     ///
     /// # Errors
     /// An unknown name, a value that is no number or out of its range, a price without a currency.
@@ -94,6 +97,7 @@ impl RuleKind {
             "margin" => Ok(RuleKind::Margin(below(WHOLE - 1, percent()?)?)),
             "markup" => Ok(RuleKind::Markup(percent()?)),
             "discount" => Ok(RuleKind::Discount(below(WHOLE, percent()?)?)),
+            "list_price" => Ok(RuleKind::ListPrice),
             "fixed" => {
                 let price: Amount = value.parse().map_err(|e: NotDecimal| e.to_string())?;
                 if price.is_negative() || price != price.rounded(12) || price >= Amount::of(1_000_000_000, 0)
@@ -104,7 +108,7 @@ impl RuleKind {
                 }
                 Ok(RuleKind::Fixed(price, currency.ok_or("needs a currency")?))
             }
-            _ => Err("must be \"margin\", \"markup\", \"discount\" or \"fixed\"".to_owned()),
+            _ => Err("must be \"margin\", \"markup\", \"discount\", \"list_price\" or \"fixed\"".to_owned()),
         }
     }
 
@@ -112,6 +116,7 @@ impl RuleKind {
     pub fn value(self) -> String {
         match self {
             RuleKind::Margin(p) | RuleKind::Markup(p) | RuleKind::Discount(p) => p.to_string(),
+            RuleKind::ListPrice => String::new(),
             RuleKind::Fixed(price, _) => price.to_string(),
         }
     }

@@ -31,7 +31,7 @@ pub static PAYLOAD: Payload = Payload {
     read_only: &["id", "created_at", "updated_at", "_links"],
 };
 
-const KINDS: [&str; 4] = ["margin", "markup", "discount", "fixed"];
+const KINDS: [&str; 5] = ["margin", "markup", "discount", "list_price", "fixed"];
 
 impl NewPriceRule {
     /// Reads the payload that creates a rule. Unknown fields are always violations: a narrowing that is ignored would price
@@ -157,6 +157,15 @@ fn read_kind(fields: &mut Fields<'_>, current: Option<RuleKind>) -> Option<RuleK
         }
     };
     let current = current.filter(|current| current.name() == name);
+    if name == "list_price" {
+        for key in
+            ["percentage", "price"].into_iter().filter(|key| fields.given(key).is_some()).collect::<Vec<_>>()
+        {
+            let message = "does not go with the kind \"list_price\", which has no value";
+            fields.refuse(key, Violation::new("", code::CONFLICT, message));
+        }
+        return Some(RuleKind::ListPrice);
+    }
     let (key, other) = if name == "fixed" { ("price", "percentage") } else { ("percentage", "price") };
     if fields.given(other).is_some() {
         let message = format!("does not go with the kind \"{name}\", which has a {key}");
@@ -203,6 +212,7 @@ impl Serialize for PriceRule {
                 map.serialize_entry("price", &price)?;
                 map.serialize_entry("currency", &currency)?;
             }
+            RuleKind::ListPrice => {}
             kind => map.serialize_entry("percentage", &kind.value())?,
         }
         let days = [("effective_from", rule.effective_from), ("effective_until", rule.effective_until)];
@@ -264,6 +274,10 @@ mod tests {
                        "charge_type": "new", "meter_category": "Storage"}),
             ),
             (
+                json!({"name": "a", "kind": "list_price", "sku_id": "1"}),
+                json!({"id": 7, "name": "a", "position": 0, "kind": "list_price", "sku_id": "1"}),
+            ),
+            (
                 json!({"name": "a", "kind": "discount", "percentage": 100, "created_at": "x"}),
                 json!({"id": 7, "name": "a", "position": 0, "kind": "discount", "percentage": "100"}),
             ),
@@ -284,7 +298,7 @@ mod tests {
             (json!({}), "name is required; kind is required"),
             (
                 json!({"name": "a", "kind": "rebate"}),
-                "kind must be \"margin\", \"markup\", \"discount\" or \"fixed\"",
+                "kind must be \"margin\", \"markup\", \"discount\", \"list_price\" or \"fixed\"",
             ),
             (json!({"name": "a", "kind": "margin"}), "percentage is required"),
             (
@@ -323,6 +337,10 @@ mod tests {
             (
                 json!({"name": "a", "kind": "margin", "percentage": 1, "price": 1}),
                 "price does not go with the kind \"margin\", which has a percentage",
+            ),
+            (
+                json!({"name": "a", "kind": "list_price", "percentage": 1}),
+                "percentage does not go with the kind \"list_price\", which has no value",
             ),
             (
                 json!({"name": "a", "kind": "margin", "percentage": 1, "effective_from": "2026-10-01",

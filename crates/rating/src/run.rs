@@ -1,19 +1,19 @@
 //! One run, from the files to the staged bills.
 
 use crate::amount::Amount;
-use crate::coverage::{Coverage, Judged, judge};
+use crate::coverage::{Coverage, judge};
 use crate::currency::Currency;
 use crate::failure::{Failure, Fault};
 use crate::identity::{tag, tenant_id};
 use crate::job::{BilledInvoice, Job, Progress};
 use crate::ledger::Finals;
-use crate::price::Prices;
+use crate::price::{Lack, Prices, RuleUse};
 use crate::reading::{Left, Read, Reading, Worker};
 use crate::report::{
     Beside, BilledBefore, Checks, CostAndCharge, Done, OtherInvoice, RunReport, Total, Unassigned,
 };
 use crate::source::{fault, members};
-use crate::warning::{Counted, Money, Warning, WarningCode, arranged};
+use crate::warning::{Counted, Money, Tally, Warning, WarningCode, arranged};
 use crate::writing::{Billed, Writing};
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -80,8 +80,9 @@ fn staged(job: &Job, progress: &dyn Progress, whole: bool) -> Result<RunReport, 
     for (member, coverage) in workers.iter().flat_map(|worker| &worker.coverages) {
         coverages.entry(*member).or_default().merge(coverage);
     }
-    let Judged { warnings: of_files, other_months, without_invoice } = judge(job, &members, &coverages)?;
-    warnings.extend(of_files);
+    let judged = judge(job, &members, &coverages)?;
+    warnings.extend(judged.warnings);
+    warnings.extend(rule_warnings(job, &prices, &workers));
     let (bytes, lines) = (reading.bytes_total, reading.lines.load(Ordering::Relaxed));
     let bills = Writing {
         job,
@@ -108,6 +109,9 @@ fn staged(job: &Job, progress: &dyn Progress, whole: bool) -> Result<RunReport, 
     warnings.extend(proportion_warning(WarningCode::FarAboveCost, &far_above_cost, &bills, |billed| {
         billed.far_above_cost.0
     }));
+    warnings.extend(bills.iter().filter_map(|billed| reissued_warning(job, billed)));
+    let mut azure_credits = Tally::default();
+    workers.iter().for_each(|worker| azure_credits.merge(&worker.azure_credits));
     let checks = Checks {
         ties: true,
         formula_mismatches: workers.iter().map(|worker| worker.formula_mismatches).sum(),
@@ -115,8 +119,11 @@ fn staged(job: &Job, progress: &dyn Progress, whole: bool) -> Result<RunReport, 
         final_lines_missing: finals.missing(),
         below_cost,
         far_above_cost,
-        other_months,
-        without_invoice,
+        other_months: judged.other_months,
+        without_invoice: judged.without_invoice,
+        earned_credit_unknown: judged.credit_unknown,
+        earned_credit_mismatches: judged.credit_disputed,
+        azure_credits: azure_credits.counted(),
     };
     let mut acknowledged: BTreeMap<i64, Vec<u64>> = BTreeMap::new();
     for billed in bills.iter().filter(|billed| !billed.acknowledged.is_empty()) {
@@ -145,7 +152,7 @@ fn staged(job: &Job, progress: &dyn Progress, whole: bool) -> Result<RunReport, 
             .collect(),
         checks,
         other_invoices,
-        files: reading.files(&members),
+        files: reading.files(&members).into_iter().chain(prices.sheet.files.iter().cloned()).collect(),
         warnings: arranged(warnings, &job.accept),
         acknowledged,
     })
@@ -194,6 +201,68 @@ fn proportion_warning(
     let amounts = beside.amounts.iter().map(|sum| Money { currency: sum.currency, amount: sum.cost });
     let counted = Counted { lines: beside.lines, amounts: amounts.collect() };
     (beside.lines > 0).then(|| Warning { counted, ..Warning::new(code, message) })
+}
+
+/// Warns of lines that equal final ones in all but the invoice number; nothing to say where the customer is released.
+fn reissued_warning(job: &Job, billed: &Billed) -> Option<Warning> {
+    let id = billed.bill.customer_id;
+    let is_released = job.customers.iter().any(|customer| customer.id == id && customer.released);
+    let counted = billed.reissued.counted();
+    if counted.lines == 0 || is_released {
+        return None;
+    }
+    let message = format!(
+        "{} lines of customer {id}, which cost {}, equal final lines of {} in all but the invoice number",
+        counted.lines,
+        counted.money(),
+        job.period
+    );
+    Some(Warning { customer_id: Some(id), counted, ..Warning::new(WarningCode::ReissuedInvoice, message) })
+}
+
+/// Warns of price rules that matched nothing, and of those that matched lines and could not price them.
+fn rule_warnings(job: &Job, prices: &Prices<'_>, workers: &[Worker<'_>]) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    for (i, rule) in prices.rules.iter().enumerate() {
+        let mut used = RuleUse::default();
+        workers.iter().for_each(|worker| used.merge(&worker.rule_uses[i]));
+        let details = &rule.details;
+        let mut warn = |code, counted: Counted, message: String| {
+            warnings.push(Warning { price_rule_id: Some(rule.id), counted, ..Warning::new(code, message) });
+        };
+        let is_in_effect = details.effective_from.is_none_or(|from| from < job.period.end())
+            && details.effective_until.is_none_or(|until| until > job.period.first_day());
+        if used.matched == 0 && is_in_effect {
+            let message = format!("the price rule {:?} matched no line", details.name);
+            warn(WarningCode::PriceRuleUnused, Counted::default(), message);
+        }
+        for (lack, code, why) in [
+            (
+                Lack::Rate,
+                WarningCode::PriceRuleWithoutRate,
+                "its price is in a currency that the run was given no rate from",
+            ),
+            (
+                Lack::ListPrice,
+                WarningCode::PriceRuleWithoutListPrice,
+                "the price sheet has no list price for them, or a promotion is in their price",
+            ),
+            (Lack::Quantity, WarningCode::PriceRuleWithoutQuantity, "they have no quantity"),
+        ] {
+            let counted = used.skipped[lack as usize].counted();
+            if counted.lines > 0 {
+                let message = format!(
+                    "the price rule {:?} matched {} lines that cost {} and did not price them: {why}. The next rule that \
+                     matches did, or the customer's margin",
+                    details.name,
+                    counted.lines,
+                    counted.money()
+                );
+                warn(code, counted, message);
+            }
+        }
+    }
+    warnings
 }
 
 /// Up to five, and how many more: `1, 2, 3, 4, 5 and 7 more`.

@@ -1,6 +1,7 @@
 //! Files, archives and exports, read as blocks of whole records.
 
 use crate::failure::{Failure, Fault};
+use crate::foreign::{WANTED, by_entries, by_first_bytes};
 use crate::job::Input;
 use flate2::bufread::MultiGzDecoder;
 use serde::Deserialize;
@@ -30,6 +31,16 @@ pub(crate) struct Member {
     pub(crate) source: usize,
     /// Whether it is a part of an export.
     pub(crate) is_part: bool,
+}
+
+impl Member {
+    /// Whether it looks like a part of an export that was given without the export's manifest: by its name, or packed by
+    /// itself as all parts are.
+    pub(crate) fn is_single_part(&self, is_json: bool) -> bool {
+        let name = self.name.rsplit(['/', '\\']).next().unwrap_or_default().to_ascii_lowercase();
+        let is_named_so = name.starts_with("part-") || name.starts_with("part_");
+        is_json && !self.is_part && (is_named_so || self.packing == Packing::Gzip)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -78,7 +89,7 @@ fn file(name: &str, path: &Path) -> Result<Vec<Member>, Fault> {
     let unreadable = |e: io::Error| fault(name, format!("cannot be read: {e}"));
     let mut file = File::open(path).map_err(unreadable)?;
     let size = file.metadata().map_err(unreadable)?.len();
-    let mut magic = [0; 4];
+    let mut magic = [0; 16];
     let read = read_up_to(&mut file, &mut magic).map_err(unreadable)?;
     let member = |packing| Member {
         name: name.to_owned(),
@@ -88,6 +99,9 @@ fn file(name: &str, path: &Path) -> Result<Vec<Member>, Fault> {
         source: 0,
         is_part: false,
     };
+    if let Some(what) = by_first_bytes(&magic[..read]) {
+        return Err(fault(name, format!("{what}. {WANTED}")));
+    }
     match &magic[..read] {
         [0x1f, 0x8b, ..] => Ok(vec![member(Packing::Gzip)]),
         [b'P', b'K', ..] => {
@@ -99,6 +113,9 @@ fn file(name: &str, path: &Path) -> Result<Vec<Member>, Fault> {
                 .collect();
             if entries.is_empty() {
                 return Err(fault(name, "is an archive without files"));
+            }
+            if let Some(what) = by_entries(entries.iter().map(|(_, entry)| entry.as_str())) {
+                return Err(fault(name, format!("{what}. {WANTED}")));
             }
             let share = size / entries.len() as u64;
             let entry = |(i, entry)| Member {
@@ -162,9 +179,10 @@ fn export(input: &Input) -> Result<Vec<Member>, Fault> {
         ));
     };
     if let Some(format) = &manifest.data_format
-        && !format.eq_ignore_ascii_case("compressedJSON")
+        && !["compressedJSON", "compressedJSONLines"].iter().any(|known| format.eq_ignore_ascii_case(known))
     {
-        return Err(fault(name, format!("has the data format {format:?}, where compressedJSON is known")));
+        let known = "compressedJSON and compressedJSONLines are known";
+        return Err(fault(name, format!("has the data format {format:?}, where {known}")));
     }
     let listed = manifest.blobs.len() as u64;
     if let Some(count) = manifest.blob_count.filter(|count| *count != listed) {
@@ -293,7 +311,7 @@ impl<'a> Blocks<'a> {
     pub(crate) fn first(&mut self) -> Result<First, (u64, String)> {
         let mut block = Block::default();
         self.fill(&mut block.bytes, 4096)?;
-        let mark = if block.bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+        let mark = marks(&block.bytes);
         if block.bytes.starts_with(b"\xff\xfe") || block.bytes.starts_with(b"\xfe\xff") {
             return Err((0, "is UTF-16: save it as UTF-8".to_owned()));
         }
@@ -301,6 +319,20 @@ impl<'a> Blocks<'a> {
             return Ok(First::Nothing);
         };
         self.offset = (mark + begin) as u64;
+        if let Some(what) = by_first_bytes(&block.bytes[mark + begin..]) {
+            return Err((0, format!("{what}. {WANTED}")));
+        }
+        match &block.bytes[mark + begin..] {
+            [b'[', ..] => {
+                let why =
+                    "is a JSON array, where each line item is an object on a line of its own (JSON Lines)";
+                return Err((0, format!("{why}. {WANTED}")));
+            }
+            [0x1f, 0x8b, ..] | [b'P', b'K', 3, 4, ..] => {
+                return Err((0, "is an archive within an archive: unpack the outer one".to_owned()));
+            }
+            _ => {}
+        }
         self.quoted = block.bytes[mark + begin] != b'{';
         self.rest = block.bytes.split_off(mark + begin);
         if !self.quoted {
@@ -311,8 +343,10 @@ impl<'a> Blocks<'a> {
         // Back to where it came from, so that all that follows is cut anew.
         let mut rest = block.bytes.split_off(end);
         rest.append(&mut self.rest);
-        self.rest = rest;
-        self.offset = block.offset + end as u64;
+        // A second byte order mark, of whoever put the header before the lines.
+        let marks = marks(&rest);
+        self.rest = rest.split_off(marks);
+        self.offset = block.offset + (end + marks) as u64;
         Ok(First::Header(block.bytes))
     }
 
@@ -386,12 +420,22 @@ impl<'a> Blocks<'a> {
                 return Ok(true);
             }
             if self.at_end || block.bytes.len() - whole >= LONGEST_RECORD {
-                let message = "a record that begins here has no end: is a quote not closed?";
+                let message = match self.at_end {
+                    true => "a record that begins here has no end: is a quote not closed?",
+                    false => {
+                        "a record that begins here is longer than 4 MiB, which no line item is: is a quote not closed?"
+                    }
+                };
                 return Err((self.offset + whole as u64, message.to_owned()));
             }
             wanted = block.bytes.len() * 2;
         }
     }
+}
+
+/// How many bytes of byte order marks these begin with.
+fn marks(bytes: &[u8]) -> usize {
+    bytes.chunks_exact(3).take_while(|mark| *mark == b"\xef\xbb\xbf").count() * 3
 }
 
 /// What a stream begins with.

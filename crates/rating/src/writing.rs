@@ -1,26 +1,26 @@
 //! The second half of a run: every customer's lines in their order, written as its bill.
 
 use crate::amount::{Amount, Decimal};
-use crate::columns::{CHARGE, CHARGE_CURRENCY, Kind};
 use crate::currency::Currency;
 use crate::failure::Failure;
 use crate::focus;
 use crate::identity::{Invoice, invoice_of};
 use crate::job::{BilledCustomer, Correction, Job, Progress};
 use crate::ledger::{self, Counts, Finals, NO_INVOICE};
-use crate::line::ONE;
 use crate::overlap::Overlap;
 use crate::parquet;
-use crate::price::{CHARGE_PLACES, Prices, Relation, exchanged, relation};
+use crate::price::{Prices, exchanged};
 use crate::reading::{Worker, each};
-use crate::render::push_text;
-use crate::report::{BilledBefore, CustomerBill};
-use crate::row::{KEY, Row};
+use crate::report::{BilledBefore, CustomerBill, EarnedCreditSums};
+use crate::row::KEY;
+use crate::scale::CHARGE_PLACES;
 use crate::scan::Scan;
 use crate::source::Member;
 use crate::spool::{Buffers, Merge, Spool};
 use crate::statement::{Made, Statement, Subtotals};
-use crate::warning::{Warning, WarningCode};
+use crate::sums::{Sums, currency_of};
+use crate::table::Table;
+use crate::warning::{Tally, Warning, WarningCode};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Write;
@@ -52,6 +52,8 @@ pub(crate) struct Billed {
     /// Lines charged below, and far above, their cost: how many, their cost at the run's rate, and their charge.
     pub(crate) below_cost: (u64, Amount, Amount),
     pub(crate) far_above_cost: (u64, Amount, Amount),
+    /// Lines that equal final ones in all but the invoice number.
+    pub(crate) reissued: Tally,
     /// Final lines that are missing, by their digest: whoever released the customer's bills has seen that.
     pub(crate) acknowledged: Vec<u64>,
 }
@@ -316,6 +318,11 @@ impl<'a> Writing<'a> {
                     return Ok(());
                 }
                 new.insert(invoice_of(&key));
+                if finals.has_under_another_invoice(&key, row.content())?
+                    && let Some(currency) = currency_of(row.currency())
+                {
+                    sums.reissued.add(currency, row.cost());
+                }
             }
             cost.1 += row.cost();
             sums.lines += 1;
@@ -366,9 +373,7 @@ impl<'a> Writing<'a> {
         let (mut before, mut cost) = (Amount::ZERO, Amount::ZERO);
         let mut costs = BTreeMap::new();
         for (of, (billed, new)) in &sums.costs {
-            let Some(of) = std::str::from_utf8(of).ok().and_then(|of| of.parse::<Currency>().ok()) else {
-                continue;
-            };
+            let Some(of) = currency_of(*of) else { continue };
             let rate = self.prices.bill_currency(of).map_or(Decimal::default(), |(_, rate)| rate);
             before += exchanged(*billed, rate);
             cost += exchanged(*new, rate);
@@ -384,6 +389,12 @@ impl<'a> Writing<'a> {
             rounding,
             corrections: corrected,
             billed_before: BilledBefore { lines: sums.before, cost: before },
+            earned_credit: EarnedCreditSums {
+                kept: Amount::of(sums.credit_kept, CHARGE_PLACES),
+                passed_on: Amount::of(sums.credit_passed_on, CHARGE_PLACES),
+                unknown_lines: sums.credit_unknown.0,
+                unknown_cost: sums.credit_unknown.1,
+            },
             held_back: Vec::new(),
             is_held_back: false,
             staged: None,
@@ -391,6 +402,15 @@ impl<'a> Writing<'a> {
             is_correction,
         };
         bill.held_back = held_back(job, customer, &bill);
+        if sums.reissued.lines > 0 && !customer.released && !job.accepts(WarningCode::ReissuedInvoice) {
+            bill.held_back.push(format!(
+                "{} of its lines, which cost {}, are final in {} under another invoice number: was the invoice issued again, and \
+                 is its credit note missing?",
+                sums.reissued.lines,
+                sums.reissued.counted().money(),
+                job.period
+            ));
+        }
         let is_empty = sums.lines == 0 && corrections.is_empty();
         if let Some(files) = out {
             files.finish(pen)?;
@@ -429,46 +449,8 @@ impl<'a> Writing<'a> {
         let exact =
             |(lines, cost, charge): (u64, Amount, i128)| (lines, cost, Amount::of(charge, CHARGE_PLACES));
         let (below_cost, far_above_cost) = (exact(sums.below_cost), exact(sums.far_above_cost));
-        Ok(Billed { bill, costs, new, found, below_cost, far_above_cost, acknowledged: Vec::new() })
-    }
-}
-
-/// What a bill adds up to.
-#[derive(Default)]
-struct Sums {
-    lines: u64,
-    before: u64,
-    charge: i128,
-    /// By currency: of lines that were billed before, and of new ones.
-    costs: BTreeMap<[u8; 3], (Amount, Amount)>,
-    /// Lines charged below, and far above, their cost: how many, their cost at the run's rate, and their charge.
-    below_cost: (u64, Amount, i128),
-    far_above_cost: (u64, Amount, i128),
-}
-
-impl Sums {
-    /// Counts a line whose charge is out of proportion to its cost. `rates`: those looked up before, by currency.
-    fn compare(&mut self, row: Row<'_>, rates: &mut Vec<([u8; 3], Decimal)>, prices: &Prices<'_>) {
-        let code = row.currency();
-        let rate = match rates.iter().find(|(known, _)| *known == code) {
-            Some((_, rate)) => *rate,
-            None => {
-                let currency = std::str::from_utf8(&code).ok().and_then(|code| code.parse().ok());
-                let rate = currency.and_then(|currency| prices.bill_currency(currency));
-                let rate = rate.map_or(ONE, |(_, rate)| rate);
-                rates.push((code, rate));
-                rate
-            }
-        };
-        let (cost, charge) = (exchanged(row.cost(), rate), row.charge());
-        let (lines, costs, charges) = match relation(charge, cost) {
-            Relation::Usual => return,
-            Relation::BelowCost => &mut self.below_cost,
-            Relation::FarAboveCost => &mut self.far_above_cost,
-        };
-        *lines += 1;
-        *costs += cost;
-        *charges += charge;
+        let reissued = sums.reissued;
+        Ok(Billed { bill, costs, new, found, below_cost, far_above_cost, reissued, acknowledged: Vec::new() })
     }
 }
 
@@ -562,88 +544,4 @@ impl Output {
 
 fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     std::fs::write(path, bytes).map_err(Failure::io("cannot write", path))
-}
-
-/// The columns of a bill: those of its lines' kind, or of both kinds where it has both.
-struct Table {
-    columns: Vec<&'static str>,
-    /// Where both are: for each column its place in lines of either kind.
-    places: Option<Vec<[Option<usize>; 2]>>,
-}
-
-impl Table {
-    /// `kinds`: bit 0 for reconciliation, bit 1 for usage.
-    fn of(kinds: u8) -> Table {
-        match kinds {
-            3 => {
-                let mut columns: Vec<&str> = Kind::Reconciliation.shown().collect();
-                for column in Kind::Usage.shown() {
-                    // One column under two names.
-                    let known = if column == "Tier2MpnId" { "ResellerMpnId" } else { column };
-                    if !columns.contains(&known) {
-                        columns.push(column);
-                    }
-                }
-                let place = |kind: Kind, column: &str| match (kind, column) {
-                    (Kind::Usage, "ResellerMpnId") => kind.shown_place("Tier2MpnId"),
-                    _ => kind.shown_place(column),
-                };
-                let both = [Kind::Reconciliation, Kind::Usage];
-                let places = columns.iter().map(|column| both.map(|kind| place(kind, column))).collect();
-                Table { columns, places: Some(places) }
-            }
-            1 => Table { columns: Kind::Reconciliation.shown().collect(), places: None },
-            _ => Table { columns: Kind::Usage.shown().collect(), places: None },
-        }
-    }
-
-    fn header(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.columns.join(",").as_bytes());
-        out.extend_from_slice(format!(",{CHARGE},{CHARGE_CURRENCY}\n").as_bytes());
-    }
-
-    /// The cells of a line, without its charge.
-    fn line(&self, row: Row<'_>, scan: &mut Scan, out: &mut Vec<u8>) {
-        let cells = row.cells();
-        let Some(places) = &self.places else {
-            out.extend_from_slice(cells);
-            return;
-        };
-        scan.read_record(cells);
-        let ends = scan.ends();
-        for (i, places) in places.iter().enumerate() {
-            if i > 0 {
-                out.push(b',');
-            }
-            if let Some(place) = places[row.kind() as usize] {
-                let begin = if place == 0 { 0 } else { ends[place - 1] as usize + 1 };
-                out.extend_from_slice(&cells[begin..ends[place] as usize]);
-            }
-        }
-    }
-
-    /// A line that is not Microsoft's.
-    fn own(
-        &self,
-        product: &str,
-        charge_type: &str,
-        customer: &BilledCustomer,
-        charge: Amount,
-        currency: &str,
-        out: &mut Vec<u8>,
-    ) {
-        for column in &self.columns {
-            match *column {
-                "CustomerName" => push_text(&customer.name, out),
-                "ProductName" => push_text(product, out),
-                "ChargeType" => push_text(charge_type, out),
-                _ => {}
-            }
-            out.push(b',');
-        }
-        charge.push(out);
-        out.push(b',');
-        out.extend_from_slice(currency.as_bytes());
-        out.push(b'\n');
-    }
 }

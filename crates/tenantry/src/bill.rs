@@ -61,6 +61,9 @@ pub(crate) struct RunArgs {
     /// Microsoft's invoice: only its lines count.
     #[arg(long, value_name = "ID")]
     invoice_id: Option<String>,
+    /// Microsoft's price sheet of the month, from which list prices of licences are; repeat it for others.
+    #[arg(long, value_name = "FILE")]
+    price_sheet: Vec<String>,
     /// Turn a currency into another, such as `EUR/USD=1.0821`; repeat it for others.
     #[arg(long, value_name = "FROM/TO=RATE")]
     rate: Vec<String>,
@@ -156,6 +159,7 @@ async fn make(args: RunArgs) -> anyhow::Result<()> {
         files,
         partner,
         invoice_id,
+        price_sheet,
         rate,
         finalize,
         accept,
@@ -165,10 +169,11 @@ async fn make(args: RunArgs) -> anyhow::Result<()> {
         platform,
     } = args;
     let sources = files.iter().map(|file| source(file)).collect::<anyhow::Result<Vec<_>>>()?;
+    let price_sheets = price_sheet.iter().map(|file| source(file)).collect::<anyhow::Result<Vec<_>>>()?;
     let rates = rate.iter().map(|rate| currency_rate(rate)).collect::<anyhow::Result<Vec<_>>>()?;
     let body = json!({
         "billing_period": period, "sources": sources, "invoice_id": invoice_id, "currency_rates": rates,
-        "finalize": finalize, "accept": accept,
+        "finalize": finalize, "accept": accept, "price_sheets": price_sheets,
     });
     let request = RunRequest::parse(&Json::from(&body)).map_err(|error| match error {
         app::Error::Invalid(violations) => in_own_words(violations, "/sources/", "", &files),

@@ -50,7 +50,7 @@ pub(crate) struct Rule {
     /// What people call it.
     #[arg(long)]
     name: String,
-    /// `margin` (cost / (1 − m)), `markup` (cost × (1 + u)), `discount` (list price × (1 − d)) or `fixed` (per unit).
+    /// `margin` (cost / (1 − m)), `markup` (cost × (1 + u)), `discount` (list price × (1 − d)), `list_price` or `fixed` (per unit).
     #[arg(long)]
     kind: String,
     /// In percent; not of the kind fixed.

@@ -15,6 +15,7 @@ pub(crate) enum RuleKind {
     Margin,
     Markup,
     Discount,
+    ListPrice,
     Fixed,
 }
 
@@ -178,6 +179,9 @@ pub(crate) struct NewBillRun {
     /// the server is told; CSV, plain, `.gz` or `.zip`, or the folder of a Graph export.
     #[schema(min_items = 1, max_items = 1000)]
     sources: Vec<String>,
+    /// Microsoft's price sheet of the month, likewise: CSV, plain, `.gz` or `.zip`. List prices of licences are from it.
+    #[schema(max_items = 1000, nullable)]
+    price_sheets: Option<Vec<String>>,
     /// Microsoft's invoice. Given, only its lines count.
     #[schema(max_length = 64, nullable, example = "G012345678")]
     invoice_id: Option<String>,
@@ -246,6 +250,17 @@ pub(crate) struct BilledBefore {
     cost: String,
 }
 
+/// The partner earned credit of a bill's lines, in the bill's currency.
+#[derive(ToSchema)]
+pub(crate) struct RunEarnedCredit {
+    kept: String,
+    passed_on: String,
+    /// Lines of which it is unknown.
+    unknown_lines: u64,
+    /// What they cost.
+    unknown_cost: String,
+}
+
 /// A customer's bill in a run's report.
 #[derive(ToSchema)]
 pub(crate) struct RunCustomer {
@@ -259,6 +274,7 @@ pub(crate) struct RunCustomer {
     /// The part of the charge that corrects months before.
     corrections: String,
     billed_before: BilledBefore,
+    earned_credit: RunEarnedCredit,
     /// Why it is held back; empty if it is not.
     held_back: Vec<String>,
     /// Where its files are below the root of the object store; `null` if there are none.
@@ -310,6 +326,12 @@ pub(crate) struct RunChecks {
     other_months: CountedLines,
     /// Lines that are on no invoice of Microsoft's yet.
     without_invoice: CountedLines,
+    /// Lines whose earned credit is unknown though the partner keeps it.
+    earned_credit_unknown: CountedLines,
+    /// Lines whose cost is not their list price less the earned credit that a price adjustment names.
+    earned_credit_mismatches: CountedLines,
+    /// Lines that an Azure credit covers, and how much of their price it covers: it is passed on.
+    azure_credits: CountedLines,
 }
 
 /// How many lines, and what they cost.

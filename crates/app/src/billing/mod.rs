@@ -119,10 +119,21 @@ impl Billing {
 
     /// Whether files among these are where they may be, and there. What is elsewhere is looked at when it is read.
     /// Where there are other partners, nobody reads from a place that is not known to be its own.
-    async fn check_sources(&self, partner: PartnerId, sources: &[String], others: bool) -> Result<(), Error> {
+    async fn check_sources(
+        &self,
+        partner: PartnerId,
+        request: &RunRequest,
+        others: bool,
+    ) -> Result<(), Error> {
         let mut violations = Violations::default();
+        let mut places = Vec::new();
+        for (field, of_field) in [("sources", &request.sources), ("price_sheets", &request.price_sheets)] {
+            for (i, place) in of_field.iter().enumerate() {
+                places.push((format!("/{field}/{i}"), place));
+            }
+        }
         let allowed = self.allowed(Some(partner));
-        for (i, source) in sources.iter().enumerate() {
+        for (pointer, source) in places {
             let mut checked = self.check_remote(partner, source);
             if others && !self.tells_partners_apart(source) {
                 checked = Err(
@@ -136,7 +147,7 @@ impl Billing {
                 checked = found.map(drop).map_err(|wrong| format!("will not do: {wrong}"));
             }
             if let Err(wrong) = checked {
-                violations.push(Violation::new(format!("/sources/{i}"), "invalid", wrong));
+                violations.push(Violation::new(pointer, "invalid", wrong));
             }
         }
         if violations.is_empty() { Ok(()) } else { Err(Error::Invalid(violations)) }

@@ -22,6 +22,7 @@ pub(super) static PAYLOAD: Payload = Payload {
     members: &[
         Member::plain("billing_period"),
         Member::plain("sources"),
+        Member::plain("price_sheets"),
         Member::plain("invoice_id"),
         Member::array("currency_rates", &RATE),
         Member::plain("finalize"),
@@ -40,6 +41,9 @@ pub struct RunRequest {
     pub billing_period: String,
     /// Where Microsoft's line items are.
     pub sources: Vec<String>,
+    /// Where Microsoft's price sheet of the month is, from which list prices are.
+    #[serde(default)]
+    pub price_sheets: Vec<String>,
     /// Microsoft's invoice.
     pub invoice_id: Option<String>,
     /// At which rates currencies are turned into others.
@@ -84,6 +88,7 @@ impl RunRequest {
         let mut fields = Fields::of(body, EXPECTED).map_err(|wrong| Error::Invalid(wrong.into()))?;
         let billing_period = fields.required("billing_period", read_period);
         let sources = fields.required("sources", read_sources);
+        let price_sheets = fields.optional("price_sheets", read_places).unwrap_or_default();
         let invoice_id = fields
             .optional("invoice_id", |id| filled_line(string(id)?, LONGEST_INVOICE_ID).map(str::to_owned));
         let currency_rates = fields.optional("currency_rates", read_rates).unwrap_or_default();
@@ -99,6 +104,7 @@ impl RunRequest {
                 Ok(RunRequest {
                     billing_period,
                     sources,
+                    price_sheets,
                     invoice_id,
                     currency_rates,
                     finalize,
@@ -158,14 +164,20 @@ fn elements<'j>(json: &'j Json, expected: &str, most: usize) -> Result<&'j [Json
 }
 
 fn read_sources(json: &Json) -> Result<Vec<String>, Violations> {
-    let mut violations = Violations::default();
-    let mut sources: Vec<String> = Vec::new();
-    let given = elements(json, "an array of strings such as \"s3://bucket/invoice.csv.gz\"", MOST_SOURCES)?;
-    if given.is_empty() {
+    let sources = read_places(json)?;
+    if sources.is_empty() {
         return Err(
             Violation::new("", code::REQUIRED, "is required: the files of Microsoft's line items").into()
         );
     }
+    Ok(sources)
+}
+
+/// Places of files, each once.
+fn read_places(json: &Json) -> Result<Vec<String>, Violations> {
+    let mut violations = Violations::default();
+    let mut sources: Vec<String> = Vec::new();
+    let given = elements(json, "an array of strings such as \"s3://bucket/invoice.csv.gz\"", MOST_SOURCES)?;
     for (i, source) in given.iter().enumerate() {
         let known =
             |source: &str| ["s3://", "az://", "file:"].iter().any(|scheme| source.starts_with(scheme));

@@ -68,7 +68,7 @@ impl App {
         let _entered = self.enter(call)?;
         let request = RunRequest::parse(body)?;
         let others = self.partners().await?.len() > 1;
-        self.billing()?.check_sources(call.partner(), &request.sources, others).await?;
+        self.billing()?.check_sources(call.partner(), &request, others).await?;
         let created = self
             .make(call, (call.partner(), request, self.clock.now()), |(partner, request, now), tx| {
                 Box::pin(async move {

@@ -89,7 +89,7 @@ impl App {
         let scratch = Scratch::of_run(&billing.setup.work, run)?;
         let allowed = billing.allowed((!run.by_command).then_some(run.partner));
         let (mut inputs, mut before) = (Vec::with_capacity(request.sources.len()), 0);
-        for (i, source) in request.sources.iter().enumerate() {
+        for (i, source) in request.sources.iter().chain(&request.price_sheets).enumerate() {
             let to = scratch.path().join("in").join(i.to_string());
             let watching = Arc::clone(watch);
             let go_on = move |here, all| {
@@ -100,6 +100,7 @@ impl App {
             before += spooled.bytes;
             inputs.push(Input { name: spooled.name, path: spooled.path });
         }
+        let price_sheets = inputs.split_off(request.sources.len());
         let before = self.before(run, &scratch.path().join("final")).await?;
         let job = Job {
             period: plan::parsed(&request.billing_period)?,
@@ -113,6 +114,7 @@ impl App {
             acknowledged: before.acknowledged,
             billed_invoices: before.invoices,
             rules: plan.price_rules()?,
+            price_sheets,
             currency_rates: rates(request)?,
             earned_credit: plan.options.earned_credit(),
             bounds: plan.options.bounds()?,

@@ -5,18 +5,21 @@ use crate::amount::Amount;
 use crate::cells::Cells;
 use crate::columns::Role;
 use crate::coverage::Coverage;
+use crate::credit::Credit;
 use crate::currency::Currency;
 use crate::detail::Details;
 use crate::failure::Failure;
 use crate::identity::{self, TAG, tenant_id};
 use crate::jsonl;
 use crate::line::{LastCurrency, Line};
+use crate::price::{CreditUse, RuleUse};
 use crate::render::text;
 use crate::report::Reason;
 use crate::row::{HEAD, Head, member_number, unpriced};
 use crate::scan::Scan;
 use crate::source::Block;
 use crate::spool::Spool;
+use crate::warning::Tally;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
@@ -44,6 +47,10 @@ pub(crate) struct Worker<'a> {
     /// Lines by invoice: those that count if it is the run's, or if that has none.
     pub(crate) invoices: BTreeMap<Vec<u8>, u64>,
     pub(super) details: Details,
+    /// By the number of a price rule.
+    pub(crate) rule_uses: Vec<RuleUse>,
+    /// Lines that an Azure credit covers, and how much it is.
+    pub(crate) azure_credits: Tally,
     last_invoice: (Vec<u8>, u64),
     last_currency: LastCurrency,
     pub(super) faults: Vec<Misread>,
@@ -85,6 +92,9 @@ impl Tenant {
     }
 }
 
+const HEADER_AGAIN: &str = "repeats the header among the lines: were files put one behind the other? Take the headers out, or give \
+                            each file by itself";
+
 /// The next number of what is in the spool.
 fn next(kinds: &mut Vec<u8>) -> u32 {
     kinds.push(0);
@@ -111,6 +121,8 @@ impl<'a> Worker<'a> {
             total_mismatches: 0,
             invoices: BTreeMap::new(),
             details: Details::default(),
+            rule_uses: vec![RuleUse::default(); shared.prices.rules.len()],
+            azure_credits: Tally::default(),
             last_invoice: (Vec::new(), 0),
             last_currency: None,
             faults: Vec::new(),
@@ -228,6 +240,9 @@ impl<'a> Worker<'a> {
             } else if line.ends.len() == wanted {
                 lines += 1;
                 self.line(reader, &line, careful, &mut wrong)?;
+                if !wrong.is_empty() && line.repeats_the_header() {
+                    wrong = vec![(None, HEADER_AGAIN.to_owned())];
+                }
                 for (place, message) in wrong.drain(..) {
                     let column = place.map(|place| reader.layout.names[place].clone());
                     self.refuse(reader, offset(record, begin), column, message);
@@ -294,7 +309,7 @@ impl<'a> Worker<'a> {
             left => {
                 let mut why = left.reason.unwrap_or(Reason::NoCustomer);
                 let key = (self.shared.compares || self.shared.finals.are_any())
-                    .then(|| identity::key(line, &values, (&left.id, left.tag), &mut self.scratch));
+                    .then(|| identity::key(line, &values, (&left.id, left.tag), &mut self.scratch).0);
                 if key.is_some_and(|key| self.shared.finals.take_unbilled(&key)) {
                     why = Reason::BilledBefore;
                 }
@@ -305,20 +320,30 @@ impl<'a> Worker<'a> {
                 return self.spool.push(unbilled, &unpriced(&key, member_number(reader.member)), &key);
             }
         };
-        let key = identity::key(line, &values, of, &mut self.scratch);
+        let (key, content) = identity::key(line, &values, of, &mut self.scratch);
         let Some(bill_currency) = self.shared.prices.bill_currency(values.currency) else {
             let to = self.shared.prices.single.map_or("", Currency::code);
             let message = format!("{0}: the run was given no rate from {0} to {to}", values.currency);
             wrong.push((line.layout.role(Role::Currency), message));
             return Ok(());
         };
-        let priced = match self.shared.prices.price(customer, line, &values, bill_currency) {
+        let prices = self.shared.prices;
+        let priced = match prices.price(customer, line, &values, bill_currency, &mut self.rule_uses) {
             Ok(priced) => priced,
             Err(why) => {
                 wrong.push(why);
                 return Ok(());
             }
         };
+        if priced.credit_use == CreditUse::Missing {
+            self.coverage.credit_unknown.add(values.currency, cost);
+        }
+        if matches!(values.credit, Credit::Disputed(_)) {
+            self.coverage.credit_disputed.add(values.currency, cost);
+        }
+        if values.azure_credit.is_some_and(|share| share.mantissa != 0) {
+            self.azure_credits.add(values.currency, values.azure_credited());
+        }
         let bill = match self.tenants[tenant].bill {
             Some((currency, bill)) if currency == bill_currency.0 => bill,
             _ => {
@@ -339,8 +364,17 @@ impl<'a> Worker<'a> {
         };
         let kind = line.layout.kind;
         let member = member_number(reader.member);
-        let head =
-            Head { key, cost, currency: values.currency, priced, kind, day: values.day, names, member };
+        let head = Head {
+            key,
+            cost,
+            currency: values.currency,
+            priced,
+            kind,
+            day: values.day,
+            names,
+            member,
+            content,
+        };
         head.write(row);
         self.spool.push(bill, row, &key)
     }

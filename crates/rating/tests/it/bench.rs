@@ -49,6 +49,7 @@ pub(crate) fn usage(cost: &str) -> Line {
         ("EntitlementDescription", "First"),
         ("BillingPreTaxTotal", cost),
         ("BillingCurrency", "USD"),
+        ("PartnerEarnedCreditPercentage", "0"),
     ])
 }
 
@@ -131,6 +132,7 @@ impl Bench {
             acknowledged: Vec::new(),
             billed_invoices: Vec::new(),
             rules: Vec::new(),
+            price_sheets: Vec::new(),
             currency_rates: Vec::new(),
             earned_credit: EarnedCredit::Kept,
             bounds: Bounds::default(),
@@ -149,6 +151,13 @@ impl Bench {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, bytes).unwrap();
         self.job.inputs.push(Input { name: name.to_owned(), path });
+        self
+    }
+
+    /// Gives the job a price sheet.
+    pub(crate) fn price_sheet(&mut self, name: &str, bytes: &[u8]) -> &mut Bench {
+        self.file(name, bytes);
+        self.job.price_sheets.extend(self.job.inputs.pop());
         self
     }
 

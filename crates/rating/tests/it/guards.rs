@@ -2,7 +2,7 @@
 
 use crate::bench::{Bench, Line, RECONCILIATION, USAGE, csv_of, licence, usage, with};
 use serde_json::{Value, json};
-use tenantry_rating::WarningCode;
+use tenantry_rating::{FinalBill, WarningCode};
 
 /// The warnings of a run as JSON, without their sentences.
 fn warnings(bench: &mut Bench) -> Vec<Value> {
@@ -186,4 +186,54 @@ fn the_aggregated_reconciliation_is_called_by_its_name() {
         bench.file("f", &csv_of(&format!("{RECONCILIATION},{name}"), &[licence("1")]));
         assert!(bench.refused()[0].starts_with("f, line 1: is Microsoft's usage-aggregated reconciliation"));
     }
+}
+
+#[test]
+fn a_reissued_invoice_is_held_back() {
+    let of = |invoice: &str, cost: &str| with(usage(cost), &[("InvoiceNumber", invoice)]);
+    let mut bench = Bench::new();
+    bench.file("first", &csv_of(USAGE, &[of("G1", "8"), of("G1", "8"), of("G1", "4")]));
+    bench.run().unwrap();
+    let ledger = bench.folder.path().join("final");
+    std::fs::copy(bench.job.out.join("ledgers/1.csv"), &ledger).unwrap();
+    bench.job.final_bills.push(FinalBill { customer_id: 1, ledger: ledger.clone() });
+    // The lines of the month's second invoice, and of how many of them the month has the like already.
+    for (lines, alike, cost) in [
+        (vec![of("G2", "8"), of("G2", "8"), of("G2", "4")], 3, "20 USD"),
+        (vec![of("G2", "8"), of("G2", "8"), of("G2", "8")], 2, "16 USD"),
+        (vec![of("G2", "4"), of("G2", "1")], 1, "4 USD"),
+        (vec![of("G2", "16"), of("G2", "-8")], 0, ""),
+        (vec![with(of("G2", "8"), &[("UsageDate", "2026-10-06")])], 0, ""),
+        (vec![with(of("G2", "8"), &[("CustomerId", "b")])], 0, ""),
+        (vec![of("G1", "8"), of("G1", "8"), of("G1", "4")], 0, ""),
+    ] {
+        bench.job.inputs.clear();
+        bench.file("again", &csv_of(USAGE, &lines));
+        let report = bench.run().unwrap();
+        let bill = &report.customers[0];
+        let why = format!(
+            "{alike} of its lines, which cost {cost}, are final in 2026-10 under another invoice number: was the invoice issued \
+             again, and is its credit note missing?"
+        );
+        assert_eq!(bill.held_back.contains(&why), alike > 0, "{lines:?}: {:?}", bill.held_back);
+        let warned = report.warnings.iter().find(|warning| warning.code == WarningCode::ReissuedInvoice);
+        assert_eq!(warned.map_or(0, |warning| warning.counted.lines), alike, "{lines:?}");
+    }
+    // Released by name, or accepted by its code, it is billed.
+    bench.job.inputs.clear();
+    bench.file("again", &csv_of(USAGE, &[of("G2", "4")]));
+    assert!(bench.run().unwrap().customers[0].is_held_back);
+    bench.job.accept = vec![WarningCode::ReissuedInvoice];
+    assert!(!bench.run().unwrap().customers[0].is_held_back);
+    (bench.job.accept, bench.job.customers[0].released) = (Vec::new(), true);
+    assert!(!bench.run().unwrap().customers[0].is_held_back);
+    // A ledger of an earlier version knows its lines, and cannot tell what else they are like.
+    let text = std::fs::read_to_string(&ledger).unwrap();
+    let old: String = text.lines().map(|line| format!("{}\n", line.rsplit_once(',').unwrap().0)).collect();
+    std::fs::write(&ledger, old).unwrap();
+    bench.job.customers[0].released = false;
+    assert!(!bench.run().unwrap().customers[0].is_held_back);
+    bench.job.inputs.clear();
+    bench.file("first", &csv_of(USAGE, &[of("G1", "8"), of("G1", "8"), of("G1", "4")]));
+    assert_eq!(bench.run().unwrap().customers[0].billed_before.lines, 3);
 }

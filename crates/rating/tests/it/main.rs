@@ -4,11 +4,15 @@
 
 mod bench;
 mod corrections;
+mod credit;
 mod files;
 mod focus;
+mod foreign;
 mod guards;
 mod money;
 mod office;
+mod price_sheets;
 mod privacy;
 mod properties;
+mod seats;
 mod statements;

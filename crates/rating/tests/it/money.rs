@@ -185,7 +185,7 @@ fn earned_credit_and_credits() {
         let mut bench = Bench::new();
         let line = with(licence("-8"), &[("UnitPrice", "10"), ("BillableQuantity", quantity)]);
         bench.file("f", &csv_of(RECONCILIATION, &[line]));
-        bench.rule(&json!({"name": "d", "kind": "discount", "percentage": 5}));
+        bench.rule(&json!({"name": "f", "kind": "fixed", "price": "9.5", "currency": "USD"}));
         bench.run().unwrap();
         assert_eq!(bench.column("1/bill.csv", "Charge"), ["-9.5"]);
     }
@@ -288,40 +288,46 @@ fn fixed_prices_in_another_currency() {
         |currency: &str| json!({"name": "per seat", "kind": "fixed", "price": "1.5", "currency": currency});
     let line = with(usage("8.5"), &[("Quantity", "2"), ("UnitPrice", "5"), ("EffectiveUnitPrice", "")]);
     let without_quantity = with(line.clone(), &[("Quantity", "")]);
-    let refusal = |to: &str| {
-        format!(
-            "f, line 2, column BillingCurrency: the price rule \"per seat\" has a price in EUR, and the run was given no \
-             rate from EUR to {to}"
-        )
-    };
-    for (rule, rates, line, expected) in [
+    // A rule without a rate gives way to the next that matches, of whatever kind, and says so.
+    let without_rate = |rate: &Rate, line| (vec![*rate], line);
+    let to_francs = rate("USD", "CHF", "0.8");
+    for (rule, (rates, line), charge, said) in [
         // 2 × 1.5 EUR at 1.1.
-        ("EUR", vec![rate("EUR", "USD", "1.1")], &line, Ok("3.3")),
-        ("USD", vec![rate("EUR", "USD", "1.1")], &line, Ok("3")),
-        ("EUR", vec![rate("USD", "EUR", "0.9")], &line, Ok("3")),
-        ("EUR", vec![rate("USD", "CHF", "0.8"), rate("EUR", "CHF", "0.95")], &line, Ok("2.85")),
-        ("EUR", vec![rate("USD", "CHF", "0.8")], &line, Err(refusal("CHF"))),
-        ("EUR", vec![], &line, Err(refusal("USD"))),
+        ("EUR", (vec![rate("EUR", "USD", "1.1")], &line), "3.3", vec![]),
+        ("USD", (vec![rate("EUR", "USD", "1.1")], &line), "3", vec![]),
+        ("EUR", (vec![rate("USD", "EUR", "0.9")], &line), "3", vec![]),
+        ("EUR", (vec![to_francs, rate("EUR", "CHF", "0.95")], &line), "2.85", vec![]),
+        ("EUR", without_rate(&to_francs, &line), "8.5", vec!["price_rule_without_rate"]),
+        ("EUR", (vec![], &line), "10.625", vec!["price_rule_without_rate"]),
         // It does not hold for a line that has no quantity, in whatever currency.
-        ("EUR", vec![], &without_quantity, Ok("10.625")),
+        ("EUR", (vec![], &without_quantity), "10.625", vec!["price_rule_without_quantity"]),
     ] {
         let mut bench = Bench::new();
         bench.file("f", &csv_of(USAGE, std::slice::from_ref(line)));
         bench.job.currency_rates = rates;
         bench.rule(&fixed(rule));
-        match expected {
-            Ok(charge) => {
-                bench.run().unwrap();
-                assert_eq!(
-                    bench.column("1/bill.csv", "Charge")[0],
-                    charge,
-                    "{rule} {:?}",
-                    bench.job.currency_rates
-                );
-            }
-            Err(why) => assert_eq!(bench.refused(), [why]),
-        }
+        let report = bench.run().unwrap();
+        let warned = report.warnings.iter().map(|warning| warning.code.name());
+        let warned: Vec<_> = warned.filter(|code| code.starts_with("price_rule")).collect();
+        assert_eq!(bench.column("1/bill.csv", "Charge")[0], charge, "{rule} {:?}", bench.job.currency_rates);
+        assert_eq!(warned, said, "{rule} {:?}", bench.job.currency_rates);
     }
+    let mut bench = Bench::new();
+    bench.file("f", &csv_of(USAGE, std::slice::from_ref(&line)));
+    bench.rule(&fixed("EUR")).rule(&json!({"name": "m", "kind": "margin", "percentage": 50}));
+    bench.rule(&json!({"name": "never", "kind": "markup", "percentage": 1, "publisher": "Fabrikam"}));
+    bench.rule(&json!({"name": "over", "kind": "markup", "percentage": 1, "effective_until": "2026-10-01"}));
+    let report = bench.run().unwrap();
+    assert_eq!(bench.column("ledgers/1.csv", "Rule")[0], "m", "and not the next fixed price alone");
+    let shown: Vec<_> = report
+        .warnings
+        .iter()
+        .map(|w| (w.code.name(), w.price_rule_id, w.counted.lines, w.blocks.name()))
+        .collect();
+    assert_eq!(
+        shown,
+        [("price_rule_unused", Some(3), 0, None), ("price_rule_without_rate", Some(1), 1, Some("finalize")),]
+    );
 }
 
 #[test]
@@ -406,14 +412,18 @@ fn a_report_as_the_design_has_it() {
                     "held_charge": "0", "held_cost": "0", "billed_before": {"lines": 0, "cost": "0"}, "tax": "0"}],
         "customers": [{"customer_id": 1, "name": "Customer a", "currency": "USD", "lines": 1, "cost": "15.001",
                        "charge": "18.75", "rounding": "-0.00125", "corrections": "0",
-                       "billed_before": {"lines": 0, "cost": "0"}, "held_back": []}],
+                       "billed_before": {"lines": 0, "cost": "0"},
+                       "earned_credit": {"kept": "0", "passed_on": "0", "unknown_lines": 0, "unknown_cost": "0"},
+                       "held_back": []}],
         "unassigned": [{"azure_customer_id": "x", "name": "X", "currency": "USD", "lines": 1, "cost": "5",
                         "reason": "no customer"}],
         "checks": {"ties": true, "formula_mismatches": 0, "total_mismatches": 0, "final_lines_missing": 0,
                    "below_cost": {"lines": 0, "amounts": []}, "far_above_cost": {"lines": 0, "amounts": []},
-                   "other_months": {"lines": 0, "amounts": []}, "without_invoice": {"lines": 0, "amounts": []}},
-        // The digest is what xxHash's own implementation says of these bytes.
-        "files": [{"file": "f", "lines": 2, "digest": "3ceef612bc7e78e1780fc2c2933e48e5"}],
+                   "other_months": {"lines": 0, "amounts": []}, "without_invoice": {"lines": 0, "amounts": []},
+                   "earned_credit_unknown": {"lines": 0, "amounts": []},
+                   "earned_credit_mismatches": {"lines": 0, "amounts": []},
+                   "azure_credits": {"lines": 0, "amounts": []}},
+        "files": [{"file": "f", "lines": 2, "digest": "786bd8b61bea622567480eb227d8e6f1"}],
     });
     assert_eq!(report, expected);
 }

@@ -38,10 +38,11 @@ fn unmistakable(column: &str, line: usize) -> String {
     let digits = 10_000_000 + seed % 89_999_999;
     match column {
         "PartnerEarnedCreditPercentage" => format!("13.{digits}"),
+        "CreditPercentage" => format!("17.{digits}"),
         "PCToBCExchangeRate" => format!("1.{digits}"),
         "Quantity" | "BillableQuantity" => "3".to_owned(),
         "UnitPrice" | "Subtotal" | "TaxTotal" | "Total" | "EffectiveUnitPrice" | "BillingPreTaxTotal"
-        | "PricingPreTaxTotal" | "CreditPercentage" => format!("{}.{digits}", seed % 900 + 100),
+        | "PricingPreTaxTotal" => format!("{}.{digits}", seed % 900 + 100),
         "Currency" | "BillingCurrency" | "PricingCurrency" => "BWP".to_owned(),
         "PCToBCExchangeRateDate" => "2026-07-19".to_owned(),
         "UsageDate" | "ChargeStartDate" | "ChargeEndDate" => "2026-10-05".to_owned(),

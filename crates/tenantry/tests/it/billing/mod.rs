@@ -10,6 +10,7 @@ mod held;
 mod portal;
 mod rules;
 mod runs;
+mod warnings;
 
 use crate::support::{Api, Database, Engine, Server, customer};
 use serde_json::{Value, json};

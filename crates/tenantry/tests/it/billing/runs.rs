@@ -156,6 +156,13 @@ fn everything_wrong_with_a_request_is_answered_at_once(engine: Engine) {
             "/invoice_id wrong_type, /currency_rates wrong_type, /finalize wrong_type",
         ),
         (
+            json!({"price_sheets": ["file:nowhere.csv", "x.csv"], "accept": ["below_cost", "all", 5]}),
+            "/price_sheets/1 invalid, /accept/1 invalid, /accept/2 wrong_type",
+        ),
+        (json!({"price_sheets": ["file:nowhere.csv"], "accept": "below_cost"}), "/accept wrong_type"),
+        (json!({"price_sheets": ["file:nowhere.csv"]}), "/price_sheets/0 invalid"),
+        (json!({"accept": ["lines_without_invoice"]}), "/accept/0 invalid"),
+        (
             json!({"currency_rates": [{"from": "EUR", "to": "EUR", "rate": 0}, {"from": "XAU"}, 5]}),
             "/currency_rates/0/rate invalid, /currency_rates/0/from conflict, /currency_rates/1/from invalid, \
           /currency_rates/1/to required, /currency_rates/1/rate required, /currency_rates/2 wrong_type",
