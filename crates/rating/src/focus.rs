@@ -1,23 +1,21 @@
 //! A bill's lines as rows of FOCUS 1.2 (FinOps Open Cost and Usage Specification, focus.finops.org).
 //!
-//! They are made from what the bill shows and its charge, so nothing else can be in them. Of the columns that the
-//! specification has on a condition, those are left out whose condition does not hold for a partner's bill: it publishes no
-//! price list (`ListUnitPrice`, `ContractedUnitPrice`), bills in the currency it prices in (`PricingCurrency…`), and neither
-//! sells nor shows commitment discounts and capacity reservations, which would tell what a line cost the partner. Costs do
-//! not differ from each other therefore.
+//! They are made from what the bill shows and its charge, so nothing else can be in them. The partner is who bills, so list,
+//! contracted and effective prices are what it charges: a unit price is the charge divided by the quantity. A reservation is
+//! a commitment that its purchase names; which usage it covers is not shown, because such a line costs the partner nothing.
 
 use crate::amount::{Amount, Decimal};
 use crate::cells::Cells;
 use crate::columns::Kind;
+use crate::price::unit_price;
 use crate::render::{push_text, text};
 use crate::row::Row;
 use crate::scan::Scan;
 use crate::services::category;
+use crate::tags::push_tags;
 use jiff::ToSpan;
 use jiff::civil::{Date, date};
 use memchr::memmem::Finder;
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
-use std::fmt;
 
 /// The columns, in the order of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,14 +34,24 @@ pub(crate) enum Column {
     ChargeFrequency,
     ChargePeriodEnd,
     ChargePeriodStart,
+    CommitmentDiscountCategory,
+    CommitmentDiscountId,
+    CommitmentDiscountName,
+    CommitmentDiscountQuantity,
+    CommitmentDiscountStatus,
+    CommitmentDiscountType,
+    CommitmentDiscountUnit,
     ConsumedQuantity,
     ConsumedUnit,
     ContractedCost,
+    ContractedUnitPrice,
     EffectiveCost,
     InvoiceId,
     InvoiceIssuerName,
     ListCost,
+    ListUnitPrice,
     PricingCategory,
+    PricingCurrency,
     PricingQuantity,
     PricingUnit,
     ProviderName,
@@ -65,7 +73,7 @@ pub(crate) enum Column {
     Tags,
 }
 
-pub(crate) const COLUMNS: [&str; 40] = [
+pub(crate) const COLUMNS: [&str; 50] = [
     "BilledCost",
     "BillingAccountId",
     "BillingAccountName",
@@ -79,14 +87,24 @@ pub(crate) const COLUMNS: [&str; 40] = [
     "ChargeFrequency",
     "ChargePeriodEnd",
     "ChargePeriodStart",
+    "CommitmentDiscountCategory",
+    "CommitmentDiscountId",
+    "CommitmentDiscountName",
+    "CommitmentDiscountQuantity",
+    "CommitmentDiscountStatus",
+    "CommitmentDiscountType",
+    "CommitmentDiscountUnit",
     "ConsumedQuantity",
     "ConsumedUnit",
     "ContractedCost",
+    "ContractedUnitPrice",
     "EffectiveCost",
     "InvoiceId",
     "InvoiceIssuerName",
     "ListCost",
+    "ListUnitPrice",
     "PricingCategory",
+    "PricingCurrency",
     "PricingQuantity",
     "PricingUnit",
     "ProviderName",
@@ -160,6 +178,7 @@ struct Places {
     charge_type: usize,
     frequency: usize,
     term: usize,
+    reservation: usize,
     end: usize,
     tags: usize,
 }
@@ -188,6 +207,7 @@ impl Places {
             charge_type: place("ChargeType"),
             frequency: place("BillingFrequency"),
             term: place("TermAndBillingCycle"),
+            reservation: place("ReservationOrderId"),
             end: place("ChargeEndDate"),
             tags: place("Tags"),
         }
@@ -215,6 +235,7 @@ impl Writer {
         set(Column::BillingAccountName, bill.customer);
         set(Column::BillingAccountType, "Customer");
         set(Column::BillingCurrency, bill.currency);
+        set(Column::PricingCurrency, bill.currency);
         set(Column::InvoiceIssuerName, bill.issuer);
         set(Column::InvoiceId, bill.invoice_id.unwrap_or_default());
         set(Column::ProviderName, "Microsoft");
@@ -268,28 +289,34 @@ impl Writer {
             Cell::Written(begin, scratch.len())
         };
 
-        let charge = Cell::Is(charge);
+        let cost = Cell::Is(charge);
         for column in [Column::BilledCost, Column::ContractedCost, Column::EffectiveCost, Column::ListCost] {
-            set(column, charge);
+            set(column, cost);
         }
 
         let quantity = either(at.billable, at.quantity);
         let number = Decimal::parse(quantity).ok().filter(|_| !quantity.is_empty());
+        let unit_price = number.and_then(|number| unit_price(row.charge(), number));
         let charge_type = cell(at.charge_type);
-        let category = match (kind, number) {
-            (Kind::Usage, Some(number)) if number.mantissa > 0 => "Usage",
-            (Kind::Usage, _) => "Adjustment",
-            _ if memchr::memmem::find(&charge_type.to_ascii_lowercase(), b"credit").is_some() => "Credit",
-            (Kind::Reconciliation, None) => "Adjustment",
-            (Kind::Reconciliation, Some(_)) => "Purchase",
+        let is_usage = match kind {
+            Kind::Usage => true,
+            Kind::Reconciliation => {
+                !cell(at.meter).is_empty() || cell(at.plan_name).eq_ignore_ascii_case(b"Azure plan")
+            }
         };
-        let priced = matches!(category, "Usage" | "Purchase");
+        let category = match (number, unit_price) {
+            _ if !is_usage
+                && memchr::memmem::find(&charge_type.to_ascii_lowercase(), b"credit").is_some() =>
+            {
+                "Credit"
+            }
+            (Some(number), Some(_)) if is_usage && number.mantissa > 0 => "Usage",
+            (Some(_), Some(_)) if !is_usage => "Purchase",
+            _ => "Adjustment",
+        };
         set(Column::ChargeCategory, Cell::Is(category.as_bytes()));
         set(Column::ChargeClass, Cell::Is(self.correction.as_bytes()));
-        // Not "One-Year commitment for monthly billing".
-        let once = [cell(at.frequency), cell(at.term)].iter().any(|text| {
-            [&b"OneTime"[..], b"One-Time", b"One time"].iter().any(|once| text.eq_ignore_ascii_case(once))
-        });
+        let once = [cell(at.frequency), cell(at.term)].into_iter().any(is_once);
         let frequency = match category {
             "Usage" => "Usage-Based",
             "Purchase" if !once => "Recurring",
@@ -303,10 +330,7 @@ impl Writer {
         let (group, subgroup) = match self.categories.get(service) {
             Some(known) => *known,
             None => {
-                let known = match kind {
-                    Kind::Usage => category_of(service),
-                    Kind::Reconciliation => ("Business Applications", "Other (Business Applications)"),
-                };
+                let known = category_of(service);
                 self.categories.insert(service.into(), known);
                 known
             }
@@ -329,14 +353,31 @@ impl Writer {
         set(Column::ChargePeriodEnd, Cell::Is(until));
 
         let unit = or(cell(at.unit), b"Units");
-        if category == "Usage" {
-            set(Column::ConsumedQuantity, Cell::Is(quantity));
-            set(Column::ConsumedUnit, Cell::Is(unit));
-        }
-        if priced {
+        if let (Some(number), Some(price), "Usage" | "Purchase") = (number, unit_price, category) {
+            let quantity = written(&mut |out| Amount::from(number).push(out));
+            let price = written(&mut |out| price.push(out));
+            if category == "Usage" {
+                set(Column::ConsumedQuantity, quantity);
+                set(Column::ConsumedUnit, Cell::Is(unit));
+            }
             set(Column::PricingCategory, Cell::Is(b"Standard"));
-            set(Column::PricingQuantity, Cell::Is(quantity));
+            set(Column::PricingQuantity, quantity);
             set(Column::PricingUnit, Cell::Is(unit));
+            set(Column::ListUnitPrice, price);
+            set(Column::ContractedUnitPrice, price);
+            let reservation = cell(at.reservation);
+            if category == "Purchase" && !reservation.is_empty() {
+                // It covers usage that is still to come.
+                set(Column::EffectiveCost, Cell::Is(b"0"));
+                set(Column::CommitmentDiscountId, Cell::Is(reservation));
+                set(Column::CommitmentDiscountName, Cell::Is(service));
+                set(Column::CommitmentDiscountCategory, Cell::Is(b"Usage"));
+                set(Column::CommitmentDiscountType, Cell::Is(b"Reservation"));
+                // Only usage is covered by a commitment or not.
+                set(Column::CommitmentDiscountStatus, Cell::Is(b""));
+                set(Column::CommitmentDiscountQuantity, quantity);
+                set(Column::CommitmentDiscountUnit, Cell::Is(unit));
+            }
         }
         let sku = match (cell(at.product_id), cell(at.sku_id)) {
             ([], []) => Cell::Is(service),
@@ -348,7 +389,8 @@ impl Writer {
         set(Column::SkuMeter, Cell::Is(or(cell(at.meter), service)));
 
         let location = cell(at.location);
-        set(Column::RegionId, Cell::Is(location));
+        // Microsoft writes it as EUWest and as euwest.
+        set(Column::RegionId, written(&mut |out| out.extend(location.iter().map(u8::to_ascii_lowercase))));
         set(Column::RegionName, Cell::Is(location));
         let resource = cell(at.resource);
         if !resource.is_empty() {
@@ -419,6 +461,14 @@ impl Writer {
     }
 }
 
+/// Whether a billing frequency or term is of a purchase that is charged once: `OneTime`, `One-Time, perpetual`, `1 Year
+/// commitment, all upfront`; and not `One-Year commitment for monthly billing`.
+fn is_once(text: &[u8]) -> bool {
+    let starts = [&b"onetime"[..], b"one-time", b"one time"];
+    starts.iter().any(|once| text.get(..once.len()).is_some_and(|start| start.eq_ignore_ascii_case(once)))
+        || memchr::memmem::find(&text.to_ascii_lowercase(), b"upfront").is_some()
+}
+
 fn or<'a>(cell: &'a [u8], otherwise: &'a [u8]) -> &'a [u8] {
     if cell.is_empty() { otherwise } else { cell }
 }
@@ -482,116 +532,4 @@ fn resource_type(resource: &[u8], providers: &Finder<'_>, service: &[u8], out: &
         }
     }
     out.extend_from_slice(or(service, b"Resource"));
-}
-
-/// Tags as a JSON object of plain values (FOCUS 1.2, "Key-value format"); Microsoft leaves the braces out now and then. What
-/// cannot be read is left out.
-fn push_tags(cell: &[u8], object: &mut Vec<u8>, out: &mut Vec<u8>) {
-    object.clear();
-    let mut inner = match cell {
-        [b'"', inner @ .., b'"'] => inner,
-        plain => plain,
-    };
-    let bare = !inner.trim_ascii_start().starts_with(b"{");
-    if bare {
-        object.push(b'{');
-    }
-    // A quote within a cell is doubled.
-    while let Some(at) = double_quote(inner) {
-        object.extend_from_slice(&inner[..=at]);
-        inner = &inner[at + 2..];
-    }
-    object.extend_from_slice(inner);
-    if bare {
-        object.push(b'}');
-    }
-    if !serde_json::from_slice(object).is_ok_and(|Tags(some)| some) {
-        return;
-    }
-    if bare {
-        push_text(&String::from_utf8_lossy(object), out);
-    } else {
-        out.extend_from_slice(cell);
-    }
-}
-
-fn double_quote(text: &[u8]) -> Option<usize> {
-    let mut from = 0;
-    loop {
-        let at = from + memchr::memchr(b'"', &text[from..])?;
-        if text.get(at + 1) == Some(&b'"') {
-            return Some(at);
-        }
-        from = at + 1;
-    }
-}
-
-/// Whether an object has any fields. One with objects or arrays in it cannot be read as this.
-struct Tags(bool);
-
-impl<'de> Deserialize<'de> for Tags {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Each;
-
-        impl<'de> Visitor<'de> for Each {
-            type Value = Tags;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object of plain values")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Tags, A::Error> {
-                let mut some = false;
-                while map.next_entry::<IgnoredAny, Plain>()?.is_some() {
-                    some = true;
-                }
-                Ok(Tags(some))
-            }
-        }
-
-        deserializer.deserialize_map(Each)
-    }
-}
-
-/// A value that is neither an object nor an array.
-struct Plain;
-
-impl<'de> Deserialize<'de> for Plain {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Any;
-
-        impl Visitor<'_> for Any {
-            type Value = Plain;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a plain value")
-            }
-
-            fn visit_str<E>(self, _: &str) -> Result<Plain, E> {
-                Ok(Plain)
-            }
-
-            fn visit_bool<E>(self, _: bool) -> Result<Plain, E> {
-                Ok(Plain)
-            }
-
-            fn visit_i64<E>(self, _: i64) -> Result<Plain, E> {
-                Ok(Plain)
-            }
-
-            fn visit_u64<E>(self, _: u64) -> Result<Plain, E> {
-                Ok(Plain)
-            }
-
-            fn visit_f64<E>(self, _: f64) -> Result<Plain, E> {
-                Ok(Plain)
-            }
-
-            fn visit_unit<E>(self) -> Result<Plain, E> {
-                Ok(Plain)
-            }
-        }
-
-        deserializer.deserialize_any(Any)
-    }
 }

@@ -44,7 +44,7 @@ mod number {
 
 fn kind(name: &str) -> Kind {
     match name {
-        "ConsumedQuantity" | "PricingQuantity" => Kind::Decimal(PLACES.1),
+        _ if name.ends_with("Quantity") || name.ends_with("UnitPrice") => Kind::Decimal(PLACES.1),
         _ if name.ends_with("Cost") => Kind::Decimal(PLACES.0),
         _ if name.ends_with("PeriodStart") || name.ends_with("PeriodEnd") => Kind::Instant,
         _ => Kind::Text,

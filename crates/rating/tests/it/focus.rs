@@ -32,7 +32,7 @@ enum Nulls {
 use Nulls::{ExceptPriced, Maybe, Never, UsageOnly};
 use Type::{DateTime, Decimal, Json, String as Text};
 
-const RULES: [Rule; 40] = [
+const RULES: [Rule; 50] = [
     Rule("BilledCost", Decimal, Never, &[]),
     Rule("BillingAccountId", Text, Never, &[]),
     Rule("BillingAccountName", Text, Maybe, &[]),
@@ -46,14 +46,24 @@ const RULES: [Rule; 40] = [
     Rule("ChargeFrequency", Text, Never, &["One-Time", "Recurring", "Usage-Based"]),
     Rule("ChargePeriodEnd", DateTime, Never, &[]),
     Rule("ChargePeriodStart", DateTime, Never, &[]),
+    Rule("CommitmentDiscountCategory", Text, Maybe, &["Spend", "Usage"]),
+    Rule("CommitmentDiscountId", Text, Maybe, &[]),
+    Rule("CommitmentDiscountName", Text, Maybe, &[]),
+    Rule("CommitmentDiscountQuantity", Decimal, Maybe, &[]),
+    Rule("CommitmentDiscountStatus", Text, Maybe, &["Used", "Unused"]),
+    Rule("CommitmentDiscountType", Text, Maybe, &[]),
+    Rule("CommitmentDiscountUnit", Text, Maybe, &[]),
     Rule("ConsumedQuantity", Decimal, UsageOnly, &[]),
     Rule("ConsumedUnit", Text, UsageOnly, &[]),
     Rule("ContractedCost", Decimal, Never, &[]),
+    Rule("ContractedUnitPrice", Decimal, ExceptPriced, &[]),
     Rule("EffectiveCost", Decimal, Never, &[]),
     Rule("InvoiceId", Text, Maybe, &[]),
     Rule("InvoiceIssuerName", Text, Never, &["Tailspin Toys"]),
     Rule("ListCost", Decimal, Never, &[]),
+    Rule("ListUnitPrice", Decimal, ExceptPriced, &[]),
     Rule("PricingCategory", Text, ExceptPriced, &["Standard", "Dynamic", "Committed", "Other"]),
+    Rule("PricingCurrency", Text, Never, &["USD", "EUR"]),
     Rule("PricingQuantity", Decimal, ExceptPriced, &[]),
     Rule("PricingUnit", Text, ExceptPriced, &[]),
     Rule("ProviderName", Text, Never, &["Microsoft"]),
@@ -90,7 +100,7 @@ const RULES: [Rule; 40] = [
         ],
     ),
     Rule("ServiceName", Text, Never, &[]),
-    Rule("ServiceSubcategory", Text, Maybe, &[]),
+    Rule("ServiceSubcategory", Text, Never, &[]),
     Rule("SkuId", Text, ExceptPriced, &[]),
     Rule("SkuMeter", Text, Maybe, &[]),
     Rule("SkuPriceId", Text, ExceptPriced, &[]),
@@ -98,6 +108,92 @@ const RULES: [Rule; 40] = [
     Rule("SubAccountName", Text, Maybe, &[]),
     Rule("SubAccountType", Text, Maybe, &[]),
     Rule("Tags", Json, Maybe, &[]),
+];
+
+/// `ServiceSubcategory` by `ServiceCategory`, as FOCUS 1.2 allows them.
+const SUBCATEGORIES: [(&str, &str); 82] = [
+    ("AI and Machine Learning", "AI Platforms"),
+    ("AI and Machine Learning", "Bots"),
+    ("AI and Machine Learning", "Generative AI"),
+    ("AI and Machine Learning", "Machine Learning"),
+    ("AI and Machine Learning", "Natural Language Processing"),
+    ("AI and Machine Learning", "Other (AI and Machine Learning)"),
+    ("Analytics", "Analytics Platforms"),
+    ("Analytics", "Business Intelligence"),
+    ("Analytics", "Data Processing"),
+    ("Analytics", "Search"),
+    ("Analytics", "Streaming Analytics"),
+    ("Analytics", "Other (Analytics)"),
+    ("Business Applications", "Productivity and Collaboration"),
+    ("Business Applications", "Other (Business Applications)"),
+    ("Compute", "Containers"),
+    ("Compute", "End User Computing"),
+    ("Compute", "Quantum Compute"),
+    ("Compute", "Serverless Compute"),
+    ("Compute", "Virtual Machines"),
+    ("Compute", "Other (Compute)"),
+    ("Databases", "Caching"),
+    ("Databases", "Data Warehouses"),
+    ("Databases", "Ledger Databases"),
+    ("Databases", "NoSQL Databases"),
+    ("Databases", "Relational Databases"),
+    ("Databases", "Time Series Databases"),
+    ("Databases", "Other (Databases)"),
+    ("Developer Tools", "Developer Platforms"),
+    ("Developer Tools", "Continuous Integration and Deployment"),
+    ("Developer Tools", "Development Environments"),
+    ("Developer Tools", "Source Code Management"),
+    ("Developer Tools", "Quality Assurance"),
+    ("Developer Tools", "Other (Developer Tools)"),
+    ("Identity", "Identity and Access Management"),
+    ("Identity", "Other (Identity)"),
+    ("Integration", "API Management"),
+    ("Integration", "Messaging"),
+    ("Integration", "Workflow Orchestration"),
+    ("Integration", "Other (Integration)"),
+    ("Internet of Things", "IoT Analytics"),
+    ("Internet of Things", "IoT Platforms"),
+    ("Internet of Things", "Other (Internet of Things)"),
+    ("Management and Governance", "Architecture"),
+    ("Management and Governance", "Compliance"),
+    ("Management and Governance", "Cost Management"),
+    ("Management and Governance", "Data Governance"),
+    ("Management and Governance", "Disaster Recovery"),
+    ("Management and Governance", "Endpoint Management"),
+    ("Management and Governance", "Observability"),
+    ("Management and Governance", "Support"),
+    ("Management and Governance", "Other (Management and Governance)"),
+    ("Media", "Content Creation"),
+    ("Media", "Gaming"),
+    ("Media", "Media Streaming"),
+    ("Media", "Mixed Reality"),
+    ("Media", "Other (Media)"),
+    ("Migration", "Data Migration"),
+    ("Migration", "Resource Migration"),
+    ("Migration", "Other (Migration)"),
+    ("Mobile", "Other (Mobile)"),
+    ("Multicloud", "Multicloud Integration"),
+    ("Multicloud", "Other (Multicloud)"),
+    ("Networking", "Application Networking"),
+    ("Networking", "Content Delivery"),
+    ("Networking", "Network Connectivity"),
+    ("Networking", "Network Infrastructure"),
+    ("Networking", "Network Routing"),
+    ("Networking", "Network Security"),
+    ("Networking", "Other (Networking)"),
+    ("Security", "Secret Management"),
+    ("Security", "Security Posture Management"),
+    ("Security", "Threat Detection and Response"),
+    ("Security", "Other (Security)"),
+    ("Storage", "Backup Storage"),
+    ("Storage", "Block Storage"),
+    ("Storage", "File Storage"),
+    ("Storage", "Object Storage"),
+    ("Storage", "Storage Platforms"),
+    ("Storage", "Other (Storage)"),
+    ("Web", "Application Platforms"),
+    ("Web", "Other (Web)"),
+    ("Other", "Other (Other)"),
 ];
 
 /// The columns that FOCUS 1.2 has in every dataset.
@@ -147,7 +243,11 @@ fn check(row: &Row) {
         }
         assert!(allowed.is_empty() || allowed.contains(&cell.as_str()), "{column} MUST NOT be {cell}");
         match kind {
-            Decimal => assert!(cell.parse::<Amount>().is_ok(), "{column} MUST be a decimal, not {cell}"),
+            // No plus sign, and no exponent with one; here none at all.
+            Decimal => {
+                let parsed = cell.parse::<Amount>().map(|amount| amount.to_string());
+                assert_eq!(parsed.as_ref(), Ok(cell), "{column} MUST be a plain decimal");
+            }
             DateTime => {
                 let parsed: jiff::Timestamp = cell.parse().unwrap();
                 assert_eq!(parsed.to_string(), *cell, "{column} MUST be ISO 8601 in UTC");
@@ -174,11 +274,38 @@ fn check(row: &Row) {
     assert!(null("SubAccountId") == null("SubAccountType"));
     assert!(!null("SkuId") || null("SkuMeter") && null("SkuPriceId"));
     assert!(null("PricingQuantity") == null("PricingUnit"));
-    // Without unit prices, costs that depend on no other charge are the billed one.
+    // The partner charges its list price; a purchase that covers later usage has no effective cost of its own.
+    let committed = !null("CommitmentDiscountId");
     for cost in ["ContractedCost", "EffectiveCost", "ListCost"] {
-        assert_eq!(row[cost], row["BilledCost"], "{cost}");
+        let expected = if committed && cost == "EffectiveCost" { "0" } else { row["BilledCost"].as_str() };
+        assert_eq!(row[cost], expected, "{cost}");
     }
-    assert!(row["ServiceSubcategory"] != "Other" && !null("ServiceSubcategory"));
+    for column in ["Category", "Type"].map(|name| format!("CommitmentDiscount{name}")) {
+        assert_eq!(null(&column), !committed, "{column}");
+    }
+    for column in ["Quantity", "Unit"].map(|name| format!("CommitmentDiscount{name}")) {
+        assert_eq!(null(&column), !(committed && priced), "{column}");
+    }
+    // A unit price is not negative, and makes the cost again.
+    for (price, cost) in [("ListUnitPrice", "ListCost"), ("ContractedUnitPrice", "ContractedCost")] {
+        if let Some(price) = number(row, price) {
+            assert!(!price.is_negative(), "{row:?}");
+            let product = exact(&price.to_string()) * exact(&row["PricingQuantity"]);
+            let off = product - exact(&row[cost]);
+            let limit = exact("0.0000000001");
+            assert!(off < limit && off > -limit, "{row:?}");
+        }
+    }
+    let pair = (row["ServiceCategory"].as_str(), row["ServiceSubcategory"].as_str());
+    assert!(SUBCATEGORIES.contains(&pair), "{pair:?}");
+    assert_eq!(row["RegionId"], row["RegionId"].to_lowercase());
+}
+
+/// A decimal as a fraction.
+fn exact(text: &str) -> num_rational::BigRational {
+    let (whole, places) = text.split_once('.').unwrap_or((text, ""));
+    let digits: num_bigint::BigInt = format!("{whole}{places}").parse().unwrap();
+    num_rational::BigRational::new(digits, num_bigint::BigInt::from(10).pow(places.len() as u32))
 }
 
 /// The rows of the Parquet file as the CSV has them, read by the library of those who define the format.
@@ -230,6 +357,9 @@ fn every_row_keeps_the_rules() {
         with(usage("5"), &[("Tags", "no json"), ("ProductId", ""), ("SkuId", ""), ("EntitlementId", "")]),
         with(usage("-6"), &[("Quantity", "-1"), ("UsageDate", "0001-01-01"), ("ResourceURI", "/=x/=y")]),
         with(usage("0.0001"), &[("Quantity", ""), ("SkuId", "=1")]),
+        with(usage("8"), &[("Quantity", "+3"), ("ResourceLocation", "euwest"), ("SkuId", "plus")]),
+        with(usage("9"), &[("Quantity", "1E+03"), ("SkuId", "exponent")]),
+        with(usage("-9"), &[("Quantity", "2"), ("SkuId", "sign")]),
     ];
     let licences = [
         licence("10"),
@@ -237,6 +367,26 @@ fn every_row_keeps_the_rules() {
         with(licence("7"), &[("Quantity", ""), ("ChargeStartDate", ""), ("UnitType", "Licenses")]),
         with(licence("7"), &[("BillableQuantity", "0.5"), ("TermAndBillingCycle", "One-Time, perpetual")]),
         with(licence("7"), &[("ChargeStartDate", "2026-11-15"), ("ChargeEndDate", "0001-01-01")]),
+        with(
+            licence("360"),
+            &[
+                ("ReservationOrderId", "order-1"),
+                ("ProductName", "Reserved VM Instance"),
+                ("TermAndBillingCycle", "1 Year commitment, all upfront"),
+                ("SkuId", "reserved"),
+            ],
+        ),
+        with(
+            licence("85"),
+            &[
+                ("MeterDescription", "D2s v5"),
+                ("SubscriptionDescription", "Azure plan"),
+                ("ProductName", "Virtual Machines"),
+                ("SkuId", "meter"),
+            ],
+        ),
+        with(licence("-20"), &[("BillableQuantity", "-1"), ("SkuId", "back")]),
+        with(licence("-20"), &[("BillableQuantity", "1"), ("SkuId", "odd")]),
     ];
     bench.file("u", &csv_of(USAGE, &usages));
     bench.file("l", &csv_of(RECONCILIATION, &licences));
@@ -265,7 +415,7 @@ fn every_row_keeps_the_rules() {
     assert_eq!(sum, report.customers[0].charge, "Σ BilledCost is the bill");
 
     let find = |column: &str, cell: &str| rows.iter().find(|row| row[column] == cell).unwrap();
-    let machine = find("ServiceName", "Virtual Machines");
+    let machine = find("ResourceName", "vm-1");
     for (column, cell) in [
         ("ServiceCategory", "Compute"),
         ("ServiceSubcategory", "Virtual Machines"),
@@ -293,6 +443,27 @@ fn every_row_keeps_the_rules() {
     ] {
         assert_eq!(licence[column], cell, "{column}");
     }
+    let of_sku = |sku: &str| rows.iter().find(|row| row["SkuId"].ends_with(&format!(":{sku}"))).unwrap();
+    for (sku, column, cell) in [
+        ("plus", "PricingQuantity", "3"),
+        ("exponent", "ConsumedQuantity", "1000"),
+        ("exponent", "ListUnitPrice", "0.01125"),
+        ("sign", "ChargeCategory", "Adjustment"),
+        ("reserved", "ChargeFrequency", "One-Time"),
+        ("reserved", "EffectiveCost", "0"),
+        ("reserved", "CommitmentDiscountId", "order-1"),
+        ("meter", "ChargeCategory", "Usage"),
+        ("meter", "ChargeFrequency", "Usage-Based"),
+        ("meter", "ServiceSubcategory", "Virtual Machines"),
+        ("back", "ChargeCategory", "Purchase"),
+        ("back", "ListUnitPrice", "25"),
+        ("odd", "ChargeCategory", "Adjustment"),
+    ] {
+        assert_eq!(of_sku(sku)[column], cell, "{sku}: {column}");
+    }
+    assert_eq!(licence["ServiceSubcategory"], "Productivity and Collaboration");
+    let regions: std::collections::BTreeSet<_> = rows.iter().map(|row| row["RegionId"].as_str()).collect();
+    assert_eq!(regions.into_iter().collect::<Vec<_>>(), ["", "euwest"]);
     assert_eq!(find("Tags", "{\"a\":\"b\",\"c\":\"d\"}")["ResourceName"], "\"odd\", one");
     assert_eq!(rows.iter().filter(|row| row["Tags"].is_empty()).count(), rows.len() - 2);
     assert_eq!(find("BilledCost", "-3.75")["ChargeCategory"], "Credit");
