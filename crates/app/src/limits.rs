@@ -137,9 +137,12 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// A rate limiter that counts by key, in memory.
+type Limiter<K, C> = RateLimiter<K, HashMapStateStore<K>, C, NoOpMiddleware<<C as Clock>::Instant>>;
+
 /// How often each `K` may ask: `rate` times a second, counted over [`WINDOW_SECONDS`].
 struct Rate<K: Hash + Eq + Clone, C: Clock = DefaultClock> {
-    limiter: Option<RateLimiter<K, HashMapStateStore<K>, C, NoOpMiddleware<C::Instant>>>,
+    limiter: Option<Limiter<K, C>>,
     policy: &'static str,
     whose: &'static str,
     quota: u32,
