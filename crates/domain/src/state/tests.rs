@@ -300,7 +300,7 @@ fn a_suggestion_is_right_or_there_is_none() {
                 match divisions.near(&wrong) {
                     None => {}
                     Some(meant) if names(row).any(|name| name.trim_start_matches('~') == meant) => {
-                        helped += 1
+                        helped += 1;
                     }
                     Some(meant) => panic!("{wrong} is {name} in {country:?}, not {meant}"),
                 }
