@@ -1,9 +1,12 @@
+//! Why a directory gave no answer.
+
+use crate::tenant::Cursor;
 use std::time::Duration;
 
-/// Why a directory gave no answer. Every text is for the operator to read, and none contains a secret.
+/// Why a directory gave no answer. Every text is for the operator, says what to do, and contains no secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// It could not be asked, or it is broken just now. It was tried more than once where that makes sense.
+    /// It could not be asked, or it is broken just now. It was tried more than once where that can help.
     #[error("the directory is out of reach: {reason}")]
     Unreachable {
         /// What happened.
@@ -17,15 +20,24 @@ pub enum Error {
         /// When to try again.
         retry_after: Duration,
     },
-    /// It does not let us in, or not that far: which credential, consent or role is missing.
+    /// It denies access: which credential, consent or role is missing.
     #[error("the directory refuses: {0}")]
     Refused(String),
+    /// It wants a token from a multi-factor sign-in (`900421`). Permissions are not what is missing.
+    #[error("the directory requires multi-factor authentication: {0}")]
+    MfaRequired(String),
     /// What it answers, or what the file says, is not what it has to be.
     #[error("the directory's answer cannot be used: {0}")]
     Invalid(String),
-    /// The cursor of a list leads nowhere any more; begin from the first page.
-    #[error("the list has to be read from its beginning: {0}")]
-    StartOver(String),
+    /// The cursor of a list is no longer valid.
+    #[error("the list has to be read from its beginning: {reason}")]
+    StartOver {
+        /// What happened.
+        reason: String,
+        /// Where the next walk begins. It remembers the page that could not be read, so that a list whose last page
+        /// never answers is not walked for ever.
+        from: Option<Cursor>,
+    },
 }
 
 impl Error {
@@ -34,7 +46,20 @@ impl Error {
         match self {
             Error::Unreachable { retry_after, .. } => *retry_after,
             Error::Throttled { retry_after } => Some(*retry_after),
-            Error::Refused(_) | Error::Invalid(_) | Error::StartOver(_) => None,
+            Error::Refused(_) | Error::MfaRequired(_) | Error::Invalid(_) | Error::StartOver { .. } => None,
+        }
+    }
+
+    /// The kind of failure, as a word for programs: `unreachable`, `throttled`, `refused`, `mfa_required`, `invalid` or
+    /// `start_over`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Error::Unreachable { .. } => "unreachable",
+            Error::Throttled { .. } => "throttled",
+            Error::Refused(_) => "refused",
+            Error::MfaRequired(_) => "mfa_required",
+            Error::Invalid(_) => "invalid",
+            Error::StartOver { .. } => "start_over",
         }
     }
 }

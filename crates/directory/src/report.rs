@@ -1,3 +1,5 @@
+//! What works of a directory, for the operator who connects it.
+
 use std::fmt;
 
 /// What works of a directory, and what is missing, in the order in which it was tried.

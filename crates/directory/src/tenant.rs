@@ -1,3 +1,5 @@
+//! Azure tenants as a directory knows them, and pages of them.
+
 use domain::{Address, AzureCustomerId, Violations};
 
 /// An Azure tenant as a directory knows it.
@@ -5,7 +7,8 @@ use domain::{Address, AzureCustomerId, Violations};
 pub struct Tenant {
     /// Its id: in Partner Center a GUID.
     pub azure_customer_id: AzureCustomerId,
-    /// The company's name: one line, at most 255 characters, and never empty (then it is the domain, or the id).
+    /// The company's name: one line, at most 255 characters. Never empty (then it is the domain, or the id), unless the tenant
+    /// is hidden.
     pub name: String,
     /// Its primary domain, if the directory knows one, else `""`.
     pub domain: String,
@@ -17,7 +20,8 @@ impl Tenant {
     pub(crate) fn new(id: AzureCustomerId, name: &str, domain: &str, address: TenantAddress) -> Self {
         let domain = crate::text::name(domain);
         let given = crate::text::name(name);
-        let name = [given, domain.clone(), id.as_str().to_owned()].into_iter().find(|name| !name.is_empty());
+        let fallback = if matches!(address, TenantAddress::Hidden(_)) { "" } else { id.as_str() };
+        let name = [given, domain.clone(), fallback.to_owned()].into_iter().find(|name| !name.is_empty());
         Tenant { name: name.unwrap_or_default(), domain, azure_customer_id: id, address }
     }
 }
@@ -54,7 +58,7 @@ impl TenantAddress {
 }
 
 /// A page of a directory's list.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
     /// The tenants, no two of a page with the same id.
     pub tenants: Vec<Tenant>,
@@ -62,6 +66,9 @@ pub struct Page {
     pub next: Option<Cursor>,
     /// Entries that name no tenant, and why: to be logged, not to stop the walk.
     pub skipped: Vec<String>,
+    /// Why the list ends here although it says that it goes on: its continuation failed in two walks. What was read before
+    /// stands.
+    pub cut_off: Option<String>,
 }
 
 /// Where a list goes on: opaque text, made by one directory and good for that one only.

@@ -125,13 +125,132 @@ async fn not_found() {
         assert_eq!(client.find(&AzureCustomerId::parse(odd).unwrap()).await, Ok(None));
     }
     assert_eq!(sandbox.status().counts.requests, 1);
-    // A gateway's page says nothing about customers.
-    sandbox.behave(faults([Fault::Page { status: 404 }]));
+    // A gateway's page says nothing about customers: it is asked again.
+    sandbox.behave(faults(vec![Fault::Page { status: 404 }; 3]));
+    found(&client, 0).await;
+    sandbox.behave(faults(vec![Fault::Page { status: 404 }; 4]));
     let error = client.find(&id(0)).await.unwrap_err();
     assert!(
-        matches!(&error, Error::Invalid(why) if why.contains("is the address of Partner Center right?")),
+        matches!(&error, Error::Unreachable { reason, .. } if reason.contains("is the address of Partner Center right?")),
         "{error}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_customer_that_left_is_gone_and_a_hidden_one_is_there() {
+    for code in [20002, 3000, 404] {
+        let (_, client) = connected(3, Behaviour { left: [(1, code)].into(), ..Behaviour::default() });
+        assert_eq!(client.find(&id(1)).await, Ok(None), "{code}");
+        found(&client, 0).await;
+    }
+    let (_, client) = connected(3, Behaviour { left: [(1, 1002)].into(), ..Behaviour::default() });
+    let hidden = found(&client, 1).await;
+    assert!(hidden.name.is_empty(), "{hidden:?}");
+    assert!(matches!(&hidden.address, TenantAddress::Hidden(why) if why.contains("1002")), "{hidden:?}");
+    // The control: another code is neither.
+    let (_, client) = connected(3, Behaviour { left: [(1, 2000)].into(), ..Behaviour::default() });
+    assert!(matches!(client.find(&id(1)).await, Err(Error::Refused(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn missing_multi_factor_sign_in_is_no_missing_permission() {
+    let (sandbox, client) = connected(1, Behaviour { mfa_required: true, ..Behaviour::default() });
+    for _ in 0..20 {
+        let error = client.find(&id(0)).await.unwrap_err();
+        assert!(
+            matches!(&error, Error::MfaRequired(why) if why.contains("sign in again with multi-factor")),
+            "{error}"
+        );
+    }
+    let counts = sandbox.status().counts;
+    assert_eq!((counts.sign_ins, counts.requests), (1, 20), "no further token");
+    sandbox.behave(Behaviour::default());
+    found(&client, 0).await;
+
+    // Its code as text, and in Microsoft Graph's form.
+    let refused = |code: &str| Fault::Error {
+        status: 401,
+        code: code.to_owned(),
+        description: String::new(),
+        retry_after: None,
+    };
+    let (_, client) = connected(1, faults([refused("900421")]));
+    assert!(matches!(client.find(&id(0)).await, Err(Error::MfaRequired(_))));
+
+    // The control: any other 401 costs one more token, and no more than one a minute.
+    let (sandbox, client) = connected(1, faults((0..40).map(|_| refused("1002"))));
+    for _ in 0..10 {
+        let error = client.find(&id(0)).await.unwrap_err();
+        assert!(matches!(&error, Error::Refused(why) if why.contains("API permission")), "{error}");
+    }
+    assert_eq!(sandbox.status().counts.sign_ins, 2);
+    tokio::time::advance(Duration::from_secs(60)).await;
+    sandbox.behave(faults([refused("1002")]));
+    found(&client, 0).await;
+    assert_eq!(sandbox.status().counts.sign_ins, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_whose_last_continuation_always_fails_is_read_whole() {
+    let (sandbox, client) = connected(1200, Behaviour { dead_end: true, ..Behaviour::default() });
+    let (mut cursor, mut seen, mut started_over) = (None, 0, 0);
+    let cut_off = loop {
+        match client.page(cursor.as_ref()).await {
+            Ok(page) => {
+                seen += page.tenants.len();
+                if let Some(why) = page.cut_off {
+                    break why;
+                }
+                cursor = page.next;
+            }
+            Err(Error::StartOver { from, .. }) => {
+                started_over += 1;
+                assert!(started_over < 2, "once is enough");
+                (cursor, seen) = (from, 0);
+            }
+            Err(error) => panic!("{error}"),
+        }
+    };
+    assert_eq!((seen, started_over), (1200, 1));
+    assert!(cut_off.starts_with("page 4: ") && cut_off.contains("continuation token"), "{cut_off}");
+    assert_eq!(sandbox.status().counts.requests, 8);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_pace_that_is_asked_for_is_kept_by_all() {
+    let asks = |retry_after: Option<&str>, description: &str| Fault::Error {
+        status: 429,
+        code: "429".to_owned(),
+        description: description.to_owned(),
+        retry_after: retry_after.map(str::to_owned),
+    };
+    for (retry_after, description, seconds) in [
+        (Some("2.128"), "", 3),
+        (Some("5"), "", 5),
+        (None, "Rate limit is exceeded. Try again in 12 seconds.", 12),
+        (Some("-1"), "Try again in 7 seconds.", 7),
+    ] {
+        let (sandbox, client) = connected(1, faults([asks(retry_after, description)]));
+        let start = Instant::now();
+        let [one, other] = [client.clone(), client.clone()].map(|client| async move { client.page(None).await });
+        let (one, other) = tokio::join!(one, other);
+        one.unwrap();
+        other.unwrap();
+        let waited = start.elapsed();
+        let expected = Duration::from_secs(seconds);
+        assert!((expected..expected + Duration::from_secs(1)).contains(&waited), "{description}: {waited:?}");
+        assert!(sandbox.status().counts.requests <= 4);
+    }
+    // Without one, waits grow over requests, not only within one.
+    let (sandbox, client) = connected(1, faults((0..1000).map(|_| asks(None, "Slow down."))));
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(600) {
+        if let Err(error) = client.page(None).await {
+            tokio::time::advance(error.retry_after().unwrap()).await;
+        }
+    }
+    let requests = sandbox.status().counts.requests;
+    assert!((10..30).contains(&requests), "{requests} requests in ten minutes");
 }
 
 #[tokio::test(start_paused = true)]
@@ -296,16 +415,24 @@ async fn who_is_refused_learns_what_is_missing() {
     for (number, hint) in [
         (7_000_215, "the client secret is wrong"),
         (7_000_222, "the client secret has expired"),
-        (700_016, "no application with this client id"),
+        (700_016, "no active application with this client id"),
         (90_002, "no such tenant"),
         (65_001, "an administrator has to consent"),
         (700_082, "the refresh token is no longer good"),
         (50_076, "multi-factor"),
+        (50_078, "multi-factor"),
+        (70_043, "the refresh token is no longer good"),
+        (53_003, "conditional access"),
+        (50_057, "can no longer sign in"),
         (123, "AADSTS123"),
     ] {
         let (sandbox, client) = connected(1, refused(number));
         let error = client.find(&id(0)).await.unwrap_err();
-        assert!(matches!(&error, Error::Refused(why) if why.contains(hint)), "{error}");
+        let why = match &error {
+            Error::Refused(why) | Error::MfaRequired(why) => why,
+            other => panic!("{other:?}"),
+        };
+        assert!(why.contains(hint), "{error}");
         assert_eq!(sandbox.status().counts.requests, 0);
     }
     let (_, client) = connected(1, Behaviour { no_role: true, ..Behaviour::default() });

@@ -101,7 +101,10 @@ impl FileDirectory {
         let start = match cursor.map(|cursor| cursor.as_str().strip_prefix(AFTER)) {
             None => Bound::Unbounded,
             Some(Some(key)) => Bound::Excluded(key.to_owned()),
-            Some(None) => return Err(Error::StartOver("the cursor is not one of a file".to_owned())),
+            Some(None) => return Err(Error::StartOver {
+                    reason: "the cursor is not one of a file".to_owned(),
+                    from: None,
+                }),
         };
         let all = self.load().await.0?;
         let mut rest = all.range((start, Bound::Unbounded));
@@ -112,7 +115,7 @@ impl FileDirectory {
             }
             _ => None,
         };
-        Ok(Page { tenants, next, skipped: Vec::new() })
+        Ok(Page { tenants, next, ..Page::default() })
     }
 
     /// What is wrong with the file as it is now, though an older one may still be in use.

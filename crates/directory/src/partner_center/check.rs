@@ -1,16 +1,20 @@
-//! What works of Partner Center, and what is missing: for whoever connects it.
+//! What works of Partner Center, and what is missing, for the operator who connects it.
 
-use super::{Client, Got, PartnerCenter};
+use super::{Client, Got, MFA_ADVICE, PartnerCenter};
 use crate::error::Error;
 use crate::report::{Outcome, Report, Step};
 use crate::tenant::{Page, TenantAddress};
 use domain::AzureCustomerId;
+use http::{HeaderName, HeaderValue};
 
-/// How many customers are looked at, for rights differ between them.
+const VALIDATE_MFA: HeaderName = HeaderName::from_static("validatemfa");
+
+/// Number of customers that are looked at: rights differ between them.
 const SAMPLE: usize = 3;
 
 impl PartnerCenter {
-    /// Signs in anew, lists customers, and looks at the addresses of a few.
+    /// Signs in with a new token, asks whether that was a multi-factor sign-in, lists customers, and looks at the addresses of
+    /// a few.
     pub async fn check(&self) -> Report {
         let skipped = |what, why: &str| Step { what, outcome: Outcome::Skipped(why.to_owned()) };
         let mut steps = Vec::new();
@@ -21,6 +25,9 @@ impl PartnerCenter {
             steps.push(skipped("list customers", "there is no token"));
             steps.push(skipped("see addresses", "there is no token"));
             return Report { steps };
+        }
+        if self.0.has_user {
+            steps.push(self.0.check_mfa().await);
         }
         let page = self.page(None).await;
         steps.push(step("list customers", page.as_ref().map(listed).map_err(Clone::clone)));
@@ -40,6 +47,22 @@ impl PartnerCenter {
 }
 
 impl Client {
+    /// Partner Center answers `isMfaCompliant` to a request with `ValidateMfa` (Microsoft Learn, "Mandating multifactor
+    /// authentication for your partner tenant", section "Header validation").
+    async fn check_mfa(&self) -> Step {
+        let what = "multi-factor sign-in";
+        let validate = [(VALIDATE_MFA, HeaderValue::from_static("true"))];
+        let outcome = match self.ask_with("/v1/customers?size=1", &validate, self.deadline()).await {
+            Ok(answer) => match answer.mfa_compliant {
+                Some(true) => Outcome::Works("the user who consented has signed in with it".to_owned()),
+                Some(false) => Outcome::Fails(MFA_ADVICE.to_owned()),
+                None => Outcome::Skipped("Partner Center does not say".to_owned()),
+            },
+            Err(error) => Outcome::Fails(error.to_string()),
+        };
+        Step { what, outcome }
+    }
+
     async fn check_addresses(&self, sample: &[&AzureCustomerId]) -> [Step; 3] {
         let mut billing = Ok(0);
         let mut organization = Ok(0);
@@ -80,7 +103,7 @@ impl Client {
 fn count<T>(seen: &mut Result<usize, String>, got: Result<Got<T>, Error>) {
     match (got, &mut *seen) {
         (Ok(Got::Found(_)), Ok(count)) => *count += 1,
-        (Ok(Got::Forbidden(why)), _) => *seen = Err(why),
+        (Ok(Got::Hidden(why) | Got::Forbidden(why)), _) => *seen = Err(why),
         (Err(error), _) => *seen = Err(error.to_string()),
         _ => {}
     }

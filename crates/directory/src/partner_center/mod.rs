@@ -31,8 +31,12 @@ pub type OnRefreshToken = Arc<dyn Fn(&SecretString) + Send + Sync>;
 
 const APPLICATION: HeaderName = HeaderName::from_static("ms-partnercenter-application");
 const CONTINUATION: HeaderName = HeaderName::from_static("ms-continuationtoken");
-/// More pages than any partner has; a list that is longer does not end.
-const MOST_PAGES: u32 = 20_000;
+/// Maximum number of pages of a list. No partner has as many; a longer list does not end.
+const MAX_PAGES: u32 = 20_000;
+
+/// What to do about a `401` with code 900421. Microsoft enforces it for a growing share of calls since June 2026.
+const MFA_ADVICE: &str = "the user whose consent gave the refresh token has to sign in again with multi-factor \
+    authentication; then connect the directory with the new refresh token. Permissions are not what is missing";
 
 /// How Partner Center is reached.
 #[derive(Clone, Debug)]
@@ -97,13 +101,17 @@ struct Client {
     caller: Caller,
     tokens: Tokens,
     patience: Duration,
+    /// Whether a user stands behind the token, whose sign-in can be a multi-factor one.
+    has_user: bool,
 }
 
 /// What an object of the API turned out to be.
 enum Got<T> {
     Found(T),
     NotFound,
-    /// We may not see it; why.
+    /// It is there, but the partner has no rights for this customer; why.
+    Hidden(String),
+    /// Access is denied; why.
     Forbidden(String),
 }
 
@@ -126,6 +134,7 @@ impl PartnerCenter {
             api_url: base_url("api-url", &settings.api_url)?,
             caller: Caller::new(transport, random, pace),
             patience: settings.patience,
+            has_user: matches!(settings.credentials, Credentials::RefreshToken { .. }),
             tokens: Tokens::new(settings, for_tokens, on_refresh_token)?,
         })))
     }
@@ -144,6 +153,10 @@ impl PartnerCenter {
             match self.0.get::<wire::Customer>(&format!("/v1/customers/{}", id.key()), deadline).await? {
                 Got::Found(customer) => customer,
                 Got::NotFound => return Ok(None),
+                // The relationship is there, the rights are not: its name stays unknown.
+                Got::Hidden(why) => {
+                    return Ok(Some(Tenant::new(id.clone(), "", "", TenantAddress::Hidden(why))));
+                }
                 Got::Forbidden(why) => return Err(Error::Refused(why)),
             };
         let found = customer.tenant(TenantAddress::NotAsked).map_err(Error::Invalid)?;
@@ -166,44 +179,48 @@ impl PartnerCenter {
     /// # Errors
     /// See [`Error`].
     pub async fn page(&self, cursor: Option<&Cursor>) -> Result<Page, Error> {
-        let (number, token) = match cursor {
-            None => (1, None),
-            Some(cursor) => {
-                let (number, token) = position(cursor).ok_or_else(|| {
-                    Error::StartOver("the cursor is not one of Partner Center's".to_owned())
-                })?;
-                (number, Some(token))
-            }
+        let place = match cursor {
+            None => Position { number: 1, failed: None, token: None },
+            Some(cursor) => Position::read(cursor).ok_or_else(|| Error::StartOver {
+                reason: "the cursor is not one of Partner Center's".to_owned(),
+                from: None,
+            })?,
         };
+        let Position { number, failed, token } = &place;
         let seek = if token.is_some() { "&seekOperation=Next" } else { "" };
         let path = format!("/v1/customers?size={PAGE_SIZE}{seek}");
         let answer = self.0.ask(&path, token.as_ref(), self.0.deadline()).await?;
         if token.is_some()
             && [StatusCode::BAD_REQUEST, StatusCode::NOT_FOUND, StatusCode::GONE].contains(&answer.status)
         {
-            return Err(Error::StartOver(self.0.refusal(&path, &answer)));
+            let reason = self.0.refusal(&path, &answer);
+            if *failed == Some(*number) {
+                return Ok(Page { cut_off: Some(format!("page {number}: {reason}")), ..Page::default() });
+            }
+            let from = Position { number: 1, failed: Some(*number), token: None }.cursor();
+            return Err(Error::StartOver { reason, from: Some(from) });
         }
         let customers: wire::Customers = match self.0.read(&path, &answer)? {
             Got::Found(customers) => customers,
             Got::NotFound => return Err(Error::Invalid(self.0.refusal(&path, &answer))),
-            Got::Forbidden(why) => return Err(Error::Refused(why)),
+            Got::Hidden(why) | Got::Forbidden(why) => return Err(Error::Refused(why)),
         };
         let next = match customers.next().map_err(Error::Invalid)? {
             None => None,
             Some(next) if Some(&next) == token.as_ref() => {
                 return Err(Error::Invalid("the list of customers goes round in a circle".to_owned()));
             }
-            Some(_) if number >= MOST_PAGES => {
+            Some(_) if *number >= MAX_PAGES => {
                 return Err(Error::Invalid(format!(
                     "the list of customers has no end, not after {number} pages"
                 )));
             }
             Some(next) => {
-                Some(Cursor::from_stored(format!("{}:{}", number + 1, next.to_str().unwrap_or_default())))
+                Some(Position { number: number + 1, failed: *failed, token: Some(next) }.cursor())
             }
         };
         let mut seen = HashSet::new();
-        let mut page = Page { tenants: Vec::new(), next, skipped: Vec::new() };
+        let mut page = Page { next, ..Page::default() };
         for customer in customers.items {
             match wire::Customer::read(customer).and_then(|customer| customer.tenant(TenantAddress::NotAsked))
             {
@@ -226,14 +243,14 @@ impl Client {
         let billing = match self.billing_profile(id, deadline).await? {
             Got::Found(profile) => profile.address().read(),
             Got::NotFound => TenantAddress::Missing,
-            Got::Forbidden(why) => TenantAddress::Hidden(why),
+            Got::Hidden(why) | Got::Forbidden(why) => TenantAddress::Hidden(why),
         };
         if !matches!(billing, TenantAddress::Missing | TenantAddress::Hidden(_)) {
             return Ok(billing);
         }
         Ok(match (billing, self.organization(id, deadline).await?) {
             (_, Got::Found(organization)) => organization.address().read(),
-            (TenantAddress::Hidden(why), Got::Forbidden(as_well)) => {
+            (TenantAddress::Hidden(why), Got::Hidden(as_well) | Got::Forbidden(as_well)) => {
                 TenantAddress::Hidden(format!("{why}; {as_well}"))
             }
             (billing, _) => billing,
@@ -261,28 +278,53 @@ impl Client {
         self.read(path, &answer)
     }
 
-    /// One request, with a token; with a new one if the first is refused.
+    /// One request, with a token; with a new one if the first is refused. A `401` that asks for a multi-factor sign-in, or
+    /// that a new token has just met, gets no further token: none would help.
     async fn ask(
         &self,
         path: &str,
         continuation: Option<&HeaderValue>,
         deadline: Instant,
     ) -> Result<Answer, Error> {
-        let mut headers = HeaderMap::new();
+        let continuation: Vec<_> = continuation.map(|token| (CONTINUATION, token.clone())).into_iter().collect();
+        self.ask_with(path, &continuation, deadline).await
+    }
+
+    async fn ask_with(
+        &self,
+        path: &str,
+        further: &[(HeaderName, HeaderValue)],
+        deadline: Instant,
+    ) -> Result<Answer, Error> {
+        let mut headers: HeaderMap = further.iter().cloned().collect();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(APPLICATION, HeaderValue::from_static("Tenantry"));
-        if let Some(continuation) = continuation {
-            headers.insert(CONTINUATION, continuation.clone());
-        }
         let token = self.tokens.get(deadline).await?;
         headers.insert(AUTHORIZATION, token.clone());
         let answer = self.caller.call(self.request(path, headers.clone())?, deadline).await?;
         if answer.status != StatusCode::UNAUTHORIZED {
             return Ok(answer);
         }
-        self.tokens.forget(&token).await;
+        self.require_no_mfa(path, &answer)?;
+        if !self.tokens.forget(&token).await {
+            return Ok(answer);
+        }
         headers.insert(AUTHORIZATION, self.tokens.get(deadline).await?);
-        self.caller.call(self.request(path, headers)?, deadline).await
+        let answer = self.caller.call(self.request(path, headers)?, deadline).await?;
+        if answer.status == StatusCode::UNAUTHORIZED {
+            self.require_no_mfa(path, &answer)?;
+        }
+        Ok(answer)
+    }
+
+    fn require_no_mfa(&self, path: &str, answer: &Answer) -> Result<(), Error> {
+        match wire::Fault::read(&answer.body) {
+            Some(fault) if fault.is_mfa_required() => {
+                let theirs = fault.text();
+                Err(Error::MfaRequired(self.tokens.shown(&format!("{} answers 401: {theirs}; {MFA_ADVICE}", bare(path)))))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn request(&self, path: &str, headers: HeaderMap) -> Result<Request<bytes::Bytes>, Error> {
@@ -299,9 +341,12 @@ impl Client {
             status if status.is_success() => wire::json(&answer.body)
                 .map(Got::Found)
                 .map_err(|why| Error::Invalid(self.tokens.shown(&format!("{}: {why}", bare(path))))),
-            // Somebody else's 404, a gateway's page for instance, says nothing about customers.
+            // A 404 without Partner Center's error, a gateway's for instance, says nothing about customers.
             StatusCode::NOT_FOUND if fault.is_some() || answer.body.is_empty() => Ok(Got::NotFound),
-            StatusCode::FORBIDDEN if fault.is_some_and(|fault| fault.is_no_customer()) => Ok(Got::NotFound),
+            status if fault.as_ref().is_some_and(|fault| fault.is_no_customer(status)) => Ok(Got::NotFound),
+            status if fault.as_ref().is_some_and(|fault| fault.is_hidden(status)) => {
+                Ok(Got::Hidden(self.refusal(path, answer)))
+            }
             StatusCode::FORBIDDEN | StatusCode::UNAUTHORIZED => {
                 Ok(Got::Forbidden(self.refusal(path, answer)))
             }
@@ -348,10 +393,37 @@ fn bare(path: &str) -> &str {
     path.split_once('?').map_or(path, |(bare, _)| bare)
 }
 
-/// What a cursor says: the number of the page it leads to, and the token for it.
-fn position(cursor: &Cursor) -> Option<(u32, HeaderValue)> {
-    let (number, token) = cursor.as_str().split_once(':')?;
-    Some((number.parse().ok()?, HeaderValue::from_str(token).ok()?))
+/// Where a walk through the list stands: `NUMBER:TOKEN`, or `NUMBER!FAILED:TOKEN` in the walk after one that failed.
+struct Position {
+    /// Number of the page to read, from 1.
+    number: u32,
+    /// The page whose continuation the walk before could not read.
+    failed: Option<u32>,
+    /// The continuation token; none for the first page.
+    token: Option<HeaderValue>,
+}
+
+impl Position {
+    fn read(cursor: &Cursor) -> Option<Self> {
+        let (place, token) = cursor.as_str().split_once(':')?;
+        let (number, failed) = match place.split_once('!') {
+            Some((number, failed)) => (number, Some(failed.parse().ok()?)),
+            None => (place, None),
+        };
+        let number = number.parse().ok()?;
+        let token = match token {
+            "" if number == 1 && failed.is_some() => None,
+            "" => return None,
+            token => Some(HeaderValue::from_str(token).ok()?),
+        };
+        Some(Position { number, failed, token })
+    }
+
+    fn cursor(&self) -> Cursor {
+        let failed = self.failed.map(|failed| format!("!{failed}")).unwrap_or_default();
+        let token = self.token.as_ref().and_then(|token| token.to_str().ok()).unwrap_or_default();
+        Cursor::from_stored(format!("{}{failed}:{token}", self.number))
+    }
 }
 
 /// Hexadecimal digits, 8-4-4-4-12 of them.

@@ -17,6 +17,9 @@ use tokio::time::{Instant, timeout_at};
 const EARLY: Duration = Duration::from_secs(300);
 /// How long a token that could not be renewed is used on before that is tried again.
 const USE_ON: Duration = Duration::from_secs(30);
+/// Shortest time between two tokens that are fetched because the API refused one: when a new one is refused too, the token
+/// is not what is wrong.
+const FORGET_EVERY: Duration = Duration::from_secs(60);
 /// How long a token is good for if its answer does not say.
 const UNSAID: Duration = Duration::from_secs(600);
 
@@ -34,6 +37,8 @@ struct Kept {
     token: Option<Token>,
     /// The newest refresh token, if Microsoft gave one since the start.
     refresh_token: Option<SecretString>,
+    /// When a token was last forgotten because the API refused it.
+    forgotten: Option<Instant>,
 }
 
 struct Token {
@@ -72,8 +77,8 @@ impl Tokens {
         match (fetched, &mut kept.token) {
             (Ok(token), kept) => Ok(kept.insert(token).header.clone()),
             // That is what "early" is for: the old one is good for a while.
-            (Err(Error::Unreachable { reason, .. }), Some(old)) if Instant::now() < old.end => {
-                tracing::warn!(reason, "the token could not be renewed yet");
+            (Err(error), Some(old)) if Instant::now() < old.end => {
+                tracing::warn!(%error, "the token could not be renewed; the old one is used until it expires");
                 old.renew = old.end.min(Instant::now() + USE_ON);
                 Ok(old.header.clone())
             }
@@ -81,15 +86,29 @@ impl Tokens {
         }
     }
 
-    /// Never again use this token; a newer one stays.
-    pub(super) async fn forget(&self, header: &HeaderValue) {
+    /// Stop using this token, which the API has refused; a newer one stays. `false` if a token was forgotten so shortly
+    /// before that another one would be refused as well.
+    pub(super) async fn forget(&self, header: &HeaderValue) -> bool {
         let mut kept = self.kept.lock().await;
-        kept.token.take_if(|token| token.header == header);
+        if kept.token.as_ref().is_some_and(|token| token.header != header) {
+            return true;
+        }
+        let now = Instant::now();
+        if kept.forgotten.is_some_and(|at| now < at + FORGET_EVERY) {
+            return false;
+        }
+        kept.forgotten = Some(now);
+        kept.token = None;
+        true
     }
 
     /// Get a new token, whatever is kept.
     pub(super) async fn renew(&self, deadline: Instant) -> Result<(), Error> {
-        self.kept.lock().await.token = None;
+        {
+            let mut kept = self.kept.lock().await;
+            kept.token = None;
+            kept.forgotten = None;
+        }
         self.get(deadline).await.map(drop)
     }
 
@@ -152,24 +171,42 @@ impl Tokens {
         let number: Option<u32> =
             number.and_then(|rest| rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok());
         let hint = match number {
-            Some(7_000_215) => "; the client secret is wrong (its value is needed, not its id)",
+            Some(7_000_215 | 7_000_218 | 50_012) => "; the client secret is wrong (its value is needed, not its id)",
             Some(7_000_222) => {
                 "; the client secret has expired: make a new one in the application's registration"
             }
-            Some(700_016) => "; there is no application with this client id in this tenant",
-            Some(90_002 | 900_023) => "; there is no such tenant: the partner's own tenant is meant",
-            Some(65_001) => "; an administrator has to consent to the application",
-            Some(500_011 | 650_057) => "; the application lacks the API permission Microsoft Partner Center",
-            Some(70_008 | 700_082 | 50_173 | 70_000) => {
-                "; the refresh token is no longer good: consent once more"
+            Some(700_016 | 7_000_112) => "; there is no active application with this client id in this tenant",
+            Some(90_002 | 900_023 | 500_021) => "; there is no such tenant: the partner's own tenant is meant",
+            Some(65_001 | 65_004 | 90_094) => "; an administrator has to consent to the application",
+            Some(500_011 | 650_057 | 650_052) => {
+                "; the application lacks the API permission Microsoft Partner Center"
             }
-            Some(50_076 | 50_079) => {
-                "; the refresh token was made without multi-factor authentication: consent once more"
+            Some(70_008 | 70_043 | 700_082 | 700_084 | 50_173 | 70_000 | 54_005) => {
+                "; the refresh token is no longer good: consent once more and connect with the new one"
             }
-            Some(53_003) => "; a conditional access policy stands in the way",
+            Some(50_076 | 50_079 | 50_072 | 50_074 | 50_078 | 50_158 | 900_421) => {
+                "; a multi-factor sign-in is required, or the last one has expired: the user who consented has to sign \
+                 in again with multi-factor authentication; connect with the new refresh token"
+            }
+            Some(53_000 | 53_001 | 53_002 | 53_003 | 53_004 | 50_131 | 50_005) => {
+                "; a conditional access policy blocks the sign-in: exclude the application, or meet the policy"
+            }
+            Some(50_034 | 50_053 | 50_055 | 50_057 | 50_126) => {
+                "; the user who consented can no longer sign in (removed, disabled, locked, or the password has changed)"
+            }
+            _ if said.contains("interaction_required") || said.contains("consent_required") => {
+                "; a person has to sign in: the user who consented has to do so again; connect with the new refresh token"
+            }
+            _ if said.contains("invalid_grant") => {
+                "; the refresh token is no longer good: consent once more and connect with the new one"
+            }
             _ => "",
         };
-        Error::Refused(self.shown(&format!("no token: {said}{hint}")))
+        let message = self.shown(&format!("no token: {said}{hint}"));
+        match number {
+            Some(50_076 | 50_079 | 50_072 | 50_074 | 50_078 | 50_158 | 900_421) => Error::MfaRequired(message),
+            _ => Error::Refused(message),
+        }
     }
 
     /// Text of theirs, fit to be shown: without our secrets, should they be repeated in it.

@@ -3,7 +3,7 @@
 use crate::address::Written;
 use crate::tenant::{Tenant, TenantAddress};
 use domain::AzureCustomerId;
-use http::HeaderValue;
+use http::{HeaderValue, StatusCode};
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
@@ -174,27 +174,52 @@ pub(super) struct Fault {
     #[serde(rename = "statusCode")]
     status_code: Option<Value>,
     message: Option<String>,
-    error: Option<String>,
+    /// OAuth's is a word, Microsoft Graph's an object with `code` and `message`.
+    error: Option<Value>,
     error_description: Option<String>,
 }
 
 impl Fault {
     /// `None` where the body is none of them.
     pub(super) fn read(body: &[u8]) -> Option<Self> {
-        let fault: Fault = json(body).ok()?;
+        let mut fault: Fault = json(body).ok()?;
+        if let Some(Value::Object(inner)) = fault.error.take_if(|error| error.is_object()) {
+            let text = |key: &str| inner.get(key).and_then(Value::as_str).map(str::to_owned);
+            fault.code = fault.code.or_else(|| inner.get("code").cloned());
+            fault.message = fault.message.or_else(|| text("message"));
+        }
         let known = fault.code.is_some() || fault.status_code.is_some() || fault.error.is_some();
         (known || fault.description.is_some() || fault.message.is_some()).then_some(fault)
     }
 
-    /// Whether it says that the partner has no such customer.
-    pub(super) fn is_no_customer(&self) -> bool {
-        self.code.as_ref().is_some_and(|code| plain(code) == "20002")
+    /// Whether it says that the partner has no such customer (any more): `20002` with a `403`, `3000` with a `400`.
+    pub(super) fn is_no_customer(&self, status: StatusCode) -> bool {
+        match status {
+            StatusCode::FORBIDDEN => self.has_code("20002"),
+            StatusCode::BAD_REQUEST => self.has_code("3000"),
+            _ => false,
+        }
+    }
+
+    /// Whether it says that the customer is there, but not to be seen with the partner's rights.
+    pub(super) fn is_hidden(&self, status: StatusCode) -> bool {
+        status == StatusCode::FORBIDDEN && self.has_code("1002")
+    }
+
+    /// Whether it asks for a multi-factor sign-in behind the token (`900421`).
+    pub(super) fn is_mfa_required(&self) -> bool {
+        const CODE: &str = "900421";
+        let texts = [&self.error_description, &self.description, &self.message];
+        self.has_code(CODE) || texts.into_iter().flatten().any(|text| text.contains(CODE))
+    }
+
+    fn has_code(&self, code: &str) -> bool {
+        [&self.code, &self.status_code].into_iter().flatten().any(|given| plain(given) == code)
     }
 
     /// What it says, on the first of its lines; not yet fit to be shown.
     pub(super) fn text(&self) -> String {
-        let code =
-            [&self.code, &self.status_code].into_iter().flatten().map(plain).next().or(self.error.clone());
+        let code = [&self.code, &self.status_code, &self.error].into_iter().flatten().map(plain).next();
         let text = [&self.error_description, &self.description, &self.message].into_iter().flatten().next();
         let line = text.and_then(|text| text.lines().next()).unwrap_or_default();
         match code {
@@ -207,7 +232,7 @@ impl Fault {
 
 /// A code, given as a string or as a number.
 fn plain(code: &Value) -> String {
-    code.as_str().map_or_else(|| code.to_string(), str::to_owned)
+    code.as_str().map_or_else(|| code.to_string(), |code| code.trim().to_owned())
 }
 
 #[cfg(test)]
@@ -240,9 +265,25 @@ mod tests {
     }
 
     #[test]
-    fn no_relationship_is_no_customer() {
-        let is = |body: &str| Fault::read(body.as_bytes()).is_some_and(|fault| fault.is_no_customer());
-        assert!(is(r#"{"code": "20002"}"#) && is(r#"{"code": 20002}"#) && !is(r#"{"code": 2000}"#));
+    fn what_a_code_means() {
+        for (status, body, gone, hidden, mfa) in [
+            (403, r#"{"code": "20002"}"#, true, false, false),
+            (403, r#"{"code": 20002}"#, true, false, false),
+            (403, r#"{"code": 2000}"#, false, false, false),
+            (400, r#"{"code": 3000, "description": "x"}"#, true, false, false),
+            (403, r#"{"code": "3000"}"#, false, false, false),
+            (403, r#"{"code": 1002}"#, false, true, false),
+            (401, r#"{"code": 1002}"#, false, false, false),
+            (401, r#"{"code": 900421}"#, false, false, true),
+            (401, r#"{"code": " 900421 "}"#, false, false, true),
+            (401, r#"{"error": {"code": "900421", "message": "MFA"}}"#, false, false, true),
+            (401, r#"{"code": 401, "description": "AADSTS900421: MFA required"}"#, false, false, true),
+        ] {
+            let fault = Fault::read(body.as_bytes()).unwrap();
+            let status = StatusCode::from_u16(status).unwrap();
+            let said = (fault.is_no_customer(status), fault.is_hidden(status), fault.is_mfa_required());
+            assert_eq!(said, (gone, hidden, mfa), "{status} {body}");
+        }
     }
 
     #[test]

@@ -104,7 +104,8 @@ async fn list(State(sandbox): State<Sandbox>, request: Request) -> Response {
     let behaviour = state.behaviour.clone();
     let end = (start + size).min(sandbox.0.customers.len());
     let from = start - usize::from(behaviour.duplicates && start > 0);
-    let there = (from..end).filter(|number| !state.gone.contains(number));
+    let listed = |number: &usize| !state.gone.contains(number) && !behaviour.left.contains_key(number);
+    let there = (from..end).filter(listed);
     let mut items: Vec<_> = there.map(|number| sandbox.0.customers[number].listed()).collect();
     let more = end < sandbox.0.customers.len();
     if behaviour.vanishing && more {
@@ -117,8 +118,8 @@ async fn list(State(sandbox): State<Sandbox>, request: Request) -> Response {
     let prefix = if behaviour.links_with_v1 { "/v1" } else { "" };
     let link = |seek: &str, headers| json!({"uri": format!("{prefix}/customers?size={size}{seek}"), "method": "GET", "headers": headers});
     let mut links = json!({"self": link("", json!([]))});
-    if more {
-        let next = if behaviour.circle && start > 0 { start } else { end };
+    if more || behaviour.dead_end {
+        let next = if !more { sandbox.0.customers.len() + 1 } else if behaviour.circle && start > 0 { start } else { end };
         let headers = json!([{"key": "MS-ContinuationToken", "value": format!("{next},/+=")}]);
         links["next"] = link("&seekOperation=Next", headers);
     }
@@ -149,6 +150,15 @@ impl Sandbox {
 }
 
 async fn customer(State(sandbox): State<Sandbox>, Path(id): Path<String>) -> Response {
+    let left = sandbox.known(&id).and_then(|(number, _)| sandbox.state().behaviour.left.get(&number).copied());
+    if let Some(code) = left {
+        let status = match code {
+            404 => StatusCode::NOT_FOUND,
+            3000 => StatusCode::BAD_REQUEST,
+            _ => StatusCode::FORBIDDEN,
+        };
+        return sandbox.error(status, code, "There is no relationship with this customer.");
+    }
     match sandbox.known(&id) {
         Some((_, customer)) => sandbox.json(StatusCode::OK, &customer.listed()),
         None => sandbox.no_customer(),

@@ -1,3 +1,5 @@
+//! How a sandbox behaves, and what it tells of itself.
+
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
@@ -35,6 +37,15 @@ pub struct Behaviour {
     pub nobody: bool,
     /// The second page leads to itself.
     pub circle: bool,
+    /// The last page says that the list goes on, and the continuation fails each time.
+    pub dead_end: bool,
+    /// Every request to the API is refused with `401` and code 900421: the token has no multi-factor sign-in behind it.
+    pub mfa_required: bool,
+    /// What `isMfaCompliant` says where it is asked for.
+    pub mfa_compliant: bool,
+    /// Customers that have left, by their number, and how Partner Center says so: `20002` (`403`), `3000` (`400`), `404`; and
+    /// `1002` (`403`) for one that is only hidden.
+    pub left: std::collections::BTreeMap<usize, u32>,
     /// Answers begin with a byte order mark, as the real ones do.
     pub byte_order_mark: bool,
     /// Of the next requests to the API, one each.
@@ -61,6 +72,10 @@ impl Default for Behaviour {
             vanishing: false,
             nobody: false,
             circle: false,
+            dead_end: false,
+            mfa_required: false,
+            mfa_compliant: true,
+            left: std::collections::BTreeMap::new(),
             byte_order_mark: true,
             next: VecDeque::new(),
             next_sign_in: VecDeque::new(),
@@ -94,6 +109,19 @@ pub enum Fault {
         /// Seconds.
         #[serde(default)]
         retry_after: Option<u64>,
+    },
+    /// This status, with this error in Partner Center's form, and perhaps `Retry-After` as it stands here.
+    Error {
+        /// `400`, `401`, `403`, …
+        status: u16,
+        /// `3000`, `20002`, `900421`, …
+        code: String,
+        /// What it says.
+        #[serde(default)]
+        description: String,
+        /// `2.128`, a date, …
+        #[serde(default)]
+        retry_after: Option<String>,
     },
     /// This status, with a gateway's page.
     Page {

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION, RETRY_AFTER};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -92,6 +92,10 @@ impl Sandbox {
             },
             None => next.run(request).await,
         };
+        if headers.get("validatemfa").is_some_and(|value| value == "true") {
+            let compliant = if sandbox.state().behaviour.mfa_compliant { "true" } else { "false" };
+            answer.headers_mut().insert("ismfacompliant", HeaderValue::from_static(compliant));
+        }
         for id in ["ms-correlationid", "ms-requestid"] {
             if let (Some(value), Ok(name)) = (headers.get(id), http::HeaderName::from_bytes(id.as_bytes())) {
                 answer.headers_mut().insert(name, value.clone());
@@ -132,6 +136,11 @@ impl Sandbox {
             drop(state);
             return Some(Stopped::With(self.error(StatusCode::UNAUTHORIZED, 1002, "Authorization Failed")));
         }
+        if state.behaviour.mfa_required {
+            state.counts.unauthorized += 1;
+            drop(state);
+            return Some(Stopped::With(self.error(StatusCode::UNAUTHORIZED, 900_421, "MFA is required.")));
+        }
         if state.behaviour.no_role {
             drop(state);
             // It says no more than that.
@@ -171,6 +180,14 @@ impl Fault {
                 let mut answer = (code(status), body.to_string()).into_response();
                 if let Some(seconds) = retry_after {
                     answer.headers_mut().insert(RETRY_AFTER, seconds.into());
+                }
+                answer
+            }
+            Fault::Error { status, code: number, description, retry_after } => {
+                let body = json!({"code": number, "description": description, "data": [], "source": "sandbox"});
+                let mut answer = (code(status), body.to_string()).into_response();
+                if let Some(value) = retry_after.and_then(|value| value.parse().ok()) {
+                    answer.headers_mut().insert(RETRY_AFTER, value);
                 }
                 answer
             }
