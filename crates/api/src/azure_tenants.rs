@@ -20,12 +20,31 @@ use utoipa_axum::routes;
 
 pub(crate) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new()
+        .routes(routes!(show_directory))
         .routes(routes!(list_azure_tenants))
         .routes(routes!(show_azure_tenant))
         .routes(routes!(list_assignments))
         .routes(routes!(list_customer_assignments))
         .routes(routes!(add_assignments))
         .routes(routes!(remove_assignments))
+}
+
+/// Read how the partner's directory is connected and how it fares
+///
+/// What stands in its way, since when, and what to do about it.
+#[utoipa::path(
+    get, path = "/directory", tag = "azure tenants",
+    responses(
+        (status = 200, description = "The directory; of kind `none` where tenants are taken as given", body = schema::DirectoryStatus),
+        schema::Refusals,
+    )
+)]
+async fn show_directory(
+    State(shared): State<Shared>,
+    Caller(call): Caller,
+) -> Result<Json<schema::DirectoryStatus>, Problem> {
+    let status = shared.app.own_directory_status(&call).await?;
+    Ok(Json(schema::DirectoryStatus::of(status)))
 }
 
 /// List the Azure tenants of the partner's directory
@@ -209,6 +228,7 @@ fn view(tenant: &AzureTenant) -> Value {
         "customer_id": tenant.customer,
         "created_at": time(tenant.created_at),
         "updated_at": time(tenant.updated_at),
+        "missing_since": tenant.missing_since.map(time),
     })
 }
 

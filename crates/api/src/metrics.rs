@@ -44,6 +44,10 @@ pub(crate) fn answered(method: &Method, response: &mut Response, elapsed: Durati
     route
 }
 
+/// Kinds of failure of a directory.
+const DIRECTORY_FAILURES: [&str; 7] =
+    ["unreachable", "throttled", "refused", "mfa_required", "invalid", "start_over", "internal"];
+
 /// Count what was refused before it was a request.
 pub(crate) fn refused(status: StatusCode) {
     counter!("http_requests_refused_total", "status" => status.as_u16().to_string()).increment(1);
@@ -63,6 +67,10 @@ pub(crate) async fn metrics(State(shared): State<Shared>) -> Response {
         gauge!("tenantry_directories_connected").set(directories.connected as u32);
         gauge!("tenantry_directories_synced").set(directories.synced as u32);
         gauge!("tenantry_directories_failing").set(directories.failing as u32);
+        for code in DIRECTORY_FAILURES {
+            let count = directories.failures.get(code).copied().unwrap_or(0);
+            gauge!("tenantry_directory_failures", "code" => code).set(count as u32);
+        }
     }
     for (state, count) in shared.app.bill_run_counts().await.unwrap_or_default() {
         gauge!("tenantry_bill_runs", "state" => state).set(count as f64);

@@ -46,7 +46,7 @@ async fn readyz(State(shared): State<Shared>) -> Result<Json<schema::Readiness>,
     let health = tokio::time::timeout(READY_TIMEOUT, health).await.unwrap_or_else(|_| {
         Err(app::Error::Unavailable(format!("no answer within {} ms", READY_TIMEOUT.as_millis())))
     });
-    let app::DirectoryHealth { connected, synced, failing } = health?;
+    let app::DirectoryHealth { connected, synced, failing, .. } = health?;
     let directories = schema::DirectoryHealth { connected, synced, failing };
     Ok(Json(schema::Readiness { status: "ok", directories }))
 }

@@ -28,7 +28,9 @@ pub use access::{Actor, Call, Origin};
 pub use audit::Verdict;
 pub use change::{Created, Idempotency, IfMatch};
 pub use clock::{Clock, parse_time};
-pub use directory::{DirectoryHealth, DirectorySecret, DirectorySetup, Source, WhenUnreachable};
+pub use directory::{
+    Connected, DirectoryHealth, DirectorySecret, DirectorySetup, DirectoryStatus, Source, WhenUnreachable,
+};
 pub use error::{Error, Exceeded};
 pub use keys::ApiKey;
 pub use limits::LimitSettings;

@@ -109,13 +109,19 @@ impl Egress {
             |address: &&SocketAddr| if tls { self.permits(address.ip()) } else { self.names(address.ip()) };
         let mut last = if found.iter().any(|address| self.permits(address.ip())) && !tls {
             refused(format!(
-                "{host} is to be spoken to without TLS: use https, or allow {} by name",
+                "{host} would be reached without TLS: use https, or allow {} by name",
                 first.ip()
             ))
         } else {
+            let ip = first.ip();
+            // A host that is an address needs no "127.0.0.1 is 127.0.0.1".
+            let which = if host.trim_matches(['[', ']']).parse() == Ok(ip) {
+                String::new()
+            } else {
+                format!("{ip}, which is ")
+            };
             refused(format!(
-                "{host} is {}, which is not on the public Internet; if that is meant, allow it by name ({SETTING})",
-                first.ip()
+                "{host} is {which}not on the public Internet; if that is meant, allow it by name ({SETTING})"
             ))
         };
         for address in found.iter().filter(may).take(MOST_ADDRESSES) {

@@ -232,7 +232,8 @@ async fn the_pace_that_is_asked_for_is_kept_by_all() {
     ] {
         let (sandbox, client) = connected(1, faults([asks(retry_after, description)]));
         let start = Instant::now();
-        let [one, other] = [client.clone(), client.clone()].map(|client| async move { client.page(None).await });
+        let [one, other] =
+            [client.clone(), client.clone()].map(|client| async move { client.page(None).await });
         let (one, other) = tokio::join!(one, other);
         one.unwrap();
         other.unwrap();

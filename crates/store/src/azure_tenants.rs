@@ -29,6 +29,8 @@ pub struct AzureTenant {
     pub created_at: Timestamp,
     /// When something of it last changed.
     pub updated_at: Timestamp,
+    /// Since when the directory no longer has it; none while it has.
+    pub missing_since: Option<Timestamp>,
 }
 
 /// What a directory says of a tenant.
@@ -36,7 +38,7 @@ pub struct AzureTenant {
 pub struct Sighting {
     /// Microsoft's name for it.
     pub azure_customer_id: AzureCustomerId,
-    /// The company's name.
+    /// The company's name; empty if the directory does not show it, and then the known one stays.
     pub name: String,
     /// The form in which names are searched.
     pub name_key: String,
@@ -59,7 +61,7 @@ pub struct Filter {
 
 const COLUMNS: &str =
     "id, azure_customer_id, name, domain, street1, street2, city, state, zipcode, country, customer_id,
-    assigned_at, created_at, updated_at";
+    assigned_at, created_at, updated_at, missing_since";
 
 /// Note what a directory says of a tenant, new or known.
 ///
@@ -88,7 +90,11 @@ pub async fn note(tx: &mut Tx, partner: PartnerId, seen: &Sighting, now: Timesta
         row.extend(address_args(seen.address.as_ref().and_then(Option::as_ref)));
         return if tx.execute(sql, &row).await? == 0 { Err(tx.overtaken()) } else { Ok(()) };
     };
-    if (&known.name, &known.domain) != (&seen.name, &seen.domain) {
+    if known.missing_since.is_some() {
+        let sql = "UPDATE azure_tenants SET missing_since = NULL WHERE partner_id = $1 AND id = $2";
+        tx.execute(sql, args![partner.0, known.id]).await?;
+    }
+    if !seen.name.is_empty() && (&known.name, &known.domain) != (&seen.name, &seen.domain) {
         let sql = "UPDATE azure_tenants SET name = $3, name_key = $4, domain = $5, updated_at = $6
                    WHERE partner_id = $1 AND id = $2";
         let row = args![partner.0, known.id, &seen.name, &seen.name_key, &seen.domain, now.as_second()];
@@ -255,7 +261,8 @@ pub async fn ask_again(tx: &mut Tx, partner: PartnerId, azure: &AzureCustomerId)
     tx.execute(sql, args![partner.0, &azure.key()]).await.map(drop)
 }
 
-/// Note that the directory was asked for a tenant's address, whatever it said.
+/// Record that the directory was asked for a tenant's address and gave none; and, if it no longer has the tenant, since
+/// when.
 ///
 /// # Errors
 /// [`Error`] of the store.
@@ -263,11 +270,13 @@ pub async fn asked(
     tx: &mut Tx,
     partner: PartnerId,
     azure: &AzureCustomerId,
+    missing: bool,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let sql =
-        "UPDATE azure_tenants SET address_asked_at = $3 WHERE partner_id = $1 AND azure_customer_key = $2";
-    tx.execute(sql, args![partner.0, &azure.key(), now.as_second()]).await.map(drop)
+    let sql = "UPDATE azure_tenants SET address_asked_at = $3,
+                   missing_since = CASE WHEN $4 THEN COALESCE(missing_since, $3) ELSE missing_since END
+               WHERE partner_id = $1 AND azure_customer_key = $2";
+    tx.execute(sql, args![partner.0, &azure.key(), now.as_second(), missing]).await.map(drop)
 }
 
 fn read(row: &mut Row<'_>) -> Result<AzureTenant, Error> {
@@ -282,5 +291,6 @@ fn read(row: &mut Row<'_>) -> Result<AzureTenant, Error> {
         assigned_at: row.next::<Option<i64>>()?.map(time).transpose()?,
         created_at: time(row.next()?)?,
         updated_at: time(row.next()?)?,
+        missing_since: row.next::<Option<i64>>()?.map(time).transpose()?,
     })
 }

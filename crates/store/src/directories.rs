@@ -23,10 +23,38 @@ pub struct DirectoryRow {
     /// When the walk last came to its end.
     pub synced_at: Option<Timestamp>,
     /// Why the last step of the walk failed, if it did.
-    pub failed: Option<String>,
+    pub failure: Option<Failure>,
+    /// Why the last walk could not follow the list to its end, if it could not.
+    pub list_cut_off: Option<String>,
 }
 
-const COLUMNS: &str = "partner_id, kind, settings, sealed, version, cursor, synced_at, failed";
+/// Why the last step through a directory failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The kind of failure, as a word for programs: `mfa_required`.
+    pub code: String,
+    /// What happened and what to do, for the operator.
+    pub message: String,
+    /// When the first of the failed steps in a row was.
+    pub since: Timestamp,
+}
+
+/// How a step through a directory ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StepResult {
+    /// Where the walk goes on; none between two walks.
+    pub cursor: Option<String>,
+    /// When the walk came to its end, if this step ended it.
+    pub synced_at: Option<Timestamp>,
+    /// What the step failed with. `since` counts only if the step before did not fail.
+    pub failure: Option<Failure>,
+    /// Why the walk could not follow the list to its end.
+    pub list_cut_off: Option<String>,
+}
+
+const COLUMNS: &str =
+    "partner_id, kind, settings, sealed, version, cursor, synced_at, failed, failed_code, failed_since,
+    list_cut_off";
 
 /// Give a partner this directory.
 ///
@@ -44,7 +72,8 @@ pub async fn set(
                VALUES ($1, $2, $3, $4, $5, 0)
                ON CONFLICT (partner_id) DO UPDATE
                SET kind = excluded.kind, settings = excluded.settings, sealed = excluded.sealed,
-                   version = excluded.version, cursor = NULL, synced_at = NULL, failed = NULL, leased_until = 0";
+                   version = excluded.version, cursor = NULL, synced_at = NULL, failed = NULL, failed_code = NULL,
+                   failed_since = NULL, list_cut_off = NULL, leased_until = 0";
     tx.execute(sql, args![partner.0, kind, settings, sealed, version]).await.map(drop)
 }
 
@@ -100,7 +129,7 @@ pub async fn lease(
     }
 }
 
-/// Note how far the walk has come, and give the lease back. Nothing, if the lease has gone to another server or the
+/// Record how a step ended, and give the lease back. Changes nothing if the lease has gone to another server or the
 /// directory is another one meanwhile.
 ///
 /// # Errors
@@ -109,18 +138,38 @@ pub async fn progress(
     tx: &mut Tx,
     leased: &DirectoryRow,
     until: Timestamp,
-    cursor: Option<&str>,
-    synced_at: Option<Timestamp>,
-    failed: Option<&str>,
+    result: &StepResult,
 ) -> Result<(), Error> {
-    let sql = "UPDATE directories SET cursor = $4, synced_at = COALESCE($5, synced_at), failed = $6, leased_until = 0
+    let sql = "UPDATE directories SET cursor = $4, synced_at = COALESCE($5, synced_at), failed = $6, failed_code = $7,
+                   failed_since = CASE WHEN $6 IS NULL THEN NULL ELSE COALESCE(failed_since, $8) END,
+                   list_cut_off = $9, leased_until = 0
                WHERE partner_id = $1 AND version = $2 AND leased_until = $3";
-    let synced_at = synced_at.map(Timestamp::as_second);
-    let row = args![leased.partner.0, leased.version, until.as_second(), cursor, synced_at, failed];
+    let failure = result.failure.as_ref();
+    let row = args![
+        leased.partner.0,
+        leased.version,
+        until.as_second(),
+        result.cursor.as_deref(),
+        result.synced_at.map(Timestamp::as_second),
+        failure.map(|failure| failure.message.as_str()),
+        failure.map(|failure| failure.code.as_str()),
+        failure.map(|failure| failure.since.as_second()),
+        result.list_cut_off.as_deref()
+    ];
     tx.execute(sql, row).await.map(drop)
 }
 
+/// Have the list walked from its beginning at the next step.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn request_walk(tx: &mut Tx, partner: PartnerId) -> Result<(), Error> {
+    let sql = "UPDATE directories SET cursor = NULL, synced_at = NULL WHERE partner_id = $1";
+    tx.execute(sql, args![partner.0]).await.map(drop)
+}
+
 fn read(row: &mut Row<'_>) -> Result<DirectoryRow, Error> {
+    let time = |second| Timestamp::from_second(second).map_err(Error::defect);
     Ok(DirectoryRow {
         partner: PartnerId(row.next()?),
         kind: row.next()?,
@@ -128,11 +177,13 @@ fn read(row: &mut Row<'_>) -> Result<DirectoryRow, Error> {
         sealed: row.next()?,
         version: row.next()?,
         cursor: row.next()?,
-        synced_at: row
-            .next::<Option<i64>>()?
-            .map(Timestamp::from_second)
-            .transpose()
-            .map_err(Error::defect)?,
-        failed: row.next()?,
+        synced_at: row.next::<Option<i64>>()?.map(time).transpose()?,
+        failure: {
+            let message = row.next::<Option<String>>()?;
+            let code = row.next::<Option<String>>()?.unwrap_or_else(|| "unknown".to_owned());
+            let since = row.next::<Option<i64>>()?.map(time).transpose()?.unwrap_or(Timestamp::UNIX_EPOCH);
+            message.map(|message| Failure { code, message, since })
+        },
+        list_cut_off: row.next()?,
     })
 }

@@ -3,8 +3,8 @@
 use crate::partner::partner_named;
 use crate::platform::Platform;
 use anyhow::{Context, bail};
-use app::{Clock, DirectorySecret, DirectorySetup, Source, WhenUnreachable};
-use clap::{Subcommand, ValueEnum};
+use app::{Clock, DirectorySecret, DirectorySetup, DirectoryStatus, Source, WhenUnreachable};
+use clap::{Args, Subcommand, ValueEnum};
 use directory::partner_center::sandbox::{self, Behaviour};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
@@ -13,13 +13,14 @@ use std::io::Read;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-/// Say where a partner's Azure tenants are looked up.
+/// The directory in which a partner's Azure tenants are looked up.
 #[derive(Subcommand)]
 pub(crate) enum DirectoryCommand {
-    /// Connect a partner to a directory, and try it at once; exit status 1 if something of it does not work.
+    /// Try a directory, and connect the partner to it if all of it works. Exit status 1 if not: then the connection stays as
+    /// it was, unless it is forced.
     Connect {
         /// The partner's name.
-        #[arg(long, default_value = "default")]
+        #[arg(long, env = "TENANTRY_PARTNER", default_value = "default")]
         partner: String,
         /// Where tenants are looked up.
         #[arg(long, value_enum)]
@@ -49,9 +50,30 @@ pub(crate) enum DirectoryCommand {
         /// verified later.
         #[arg(long, value_enum, default_value = "refuse")]
         when_unreachable: Unreachable,
+        /// Connect even if something does not work yet.
+        #[arg(long)]
+        force: bool,
         #[command(flatten)]
         platform: Platform,
     },
+    /// Show how a partner's directory is connected, what fails, since when, and what to do.
+    Show(Of),
+    /// Try a partner's directory as it is connected; exit status 1 if something does not work.
+    Test(Of),
+    /// Have the running servers walk the list of tenants from its beginning.
+    Sync(Of),
+    /// Take a partner's directory away: Azure tenants are taken as given from then on.
+    Disconnect(Of),
+}
+
+/// Whose directory.
+#[derive(Args)]
+pub(crate) struct Of {
+    /// The partner's name.
+    #[arg(long, env = "TENANTRY_PARTNER", default_value = "default")]
+    partner: String,
+    #[command(flatten)]
+    platform: Platform,
 }
 
 /// Where tenants are looked up.
@@ -92,6 +114,80 @@ pub(crate) enum SandboxCommand {
 }
 
 pub(crate) async fn run(command: DirectoryCommand) -> anyhow::Result<()> {
+    let (partner, platform) = match &command {
+        DirectoryCommand::Connect { partner, platform, .. } => (partner, platform),
+        DirectoryCommand::Show(of)
+        | DirectoryCommand::Test(of)
+        | DirectoryCommand::Sync(of)
+        | DirectoryCommand::Disconnect(of) => (&of.partner, &of.platform),
+    };
+    if let DirectoryCommand::Connect { .. } = command {
+        return connect(command).await;
+    }
+    let app = platform.open(Clock::System).await?;
+    let owner = partner_named(&app, partner).await?;
+    let (id, name) = (owner.id, &owner.name);
+    let done = match command {
+        DirectoryCommand::Show(_) => {
+            app.directory_status(id).await?.map(|status| print!("{}", shown(&status)))
+        }
+        DirectoryCommand::Test(_) => match app.test_directory(id).await? {
+            Some(report) => {
+                print!("{report}");
+                if !report.works() {
+                    bail!("not all of the directory works");
+                }
+                Some(())
+            }
+            None => None,
+        },
+        DirectoryCommand::Sync(_) => match app.directory_status(id).await? {
+            Some(_) => {
+                app.request_directory_walk(id).await?;
+                println!(
+                    "the next step of a running server walks the list from its beginning; `tenantry directory show` says how far it is"
+                );
+                Some(())
+            }
+            None => None,
+        },
+        _ => {
+            app.disconnect_directory(id).await?;
+            None
+        }
+    };
+    if done.is_none() {
+        println!("{name} has no directory: Azure tenants are taken as given");
+    }
+    app.close().await;
+    Ok(())
+}
+
+/// A line for each fact.
+fn shown(status: &DirectoryStatus) -> String {
+    let mut lines = match &status.setup.source {
+        Source::File { path } => vec![format!("kind         file\npath         {}", path.display())],
+        Source::PartnerCenter { tenant_id, client_id, api_url, .. } => {
+            let mut lines = vec![format!(
+                "kind         partner-center\ntenant       {tenant_id}\napplication  {client_id}"
+            )];
+            lines.extend(api_url.as_ref().map(|url| format!("address      {url}")));
+            lines
+        }
+    };
+    let walked = status.synced_at.map_or("never to its end".to_owned(), |at| format!("to its end at {at}"));
+    lines.push(format!("list walked  {walked}{}", if status.walking { ", a walk is under way" } else { "" }));
+    lines.extend(status.list_cut_off.as_ref().map(|why| format!("list ends    early: {why}")));
+    lines.push(match &status.failure {
+        Some(failure) => {
+            format!("fails        since {} ({}): {}", failure.since, failure.code, failure.message)
+        }
+        None => "fails        no".to_owned(),
+    });
+    lines.join("\n") + "\n"
+}
+
+async fn connect(command: DirectoryCommand) -> anyhow::Result<()> {
     let DirectoryCommand::Connect {
         partner,
         kind,
@@ -103,8 +199,13 @@ pub(crate) async fn run(command: DirectoryCommand) -> anyhow::Result<()> {
         api_url,
         login_url,
         when_unreachable,
+        force,
         platform,
-    } = command;
+    } = command
+    else {
+        return Ok(());
+    };
+    let private = !platform.allow_egress.is_empty();
     let secret = match &secret_file {
         Some(file) => Some(DirectorySecret {
             client_secret: read_secret(file)?,
@@ -136,14 +237,22 @@ pub(crate) async fn run(command: DirectoryCommand) -> anyhow::Result<()> {
         Unreachable::Refuse => WhenUnreachable::Refuse,
         Unreachable::Accept => WhenUnreachable::Accept,
     };
-    let report =
-        app.connect_directory(owner.id, &DirectorySetup { source, when_unreachable }, secret).await?;
+    let setup = DirectorySetup { source, when_unreachable };
+    let connected = app.connect_directory(owner.id, &setup, secret, force).await?;
     app.close().await;
-    print!("{report}");
-    if !report.works() {
-        bail!("the directory is kept as it was given, but not all of it works yet");
+    print!("{}", connected.report);
+    if connected.kept && private {
+        println!(
+            "the servers need the same TENANTRY_ALLOW_EGRESS (--allow-egress) as this command, or they cannot reach it"
+        );
     }
-    Ok(())
+    match (connected.report.works(), connected.kept) {
+        (true, _) => Ok(()),
+        (false, true) => bail!("the directory is connected, but not all of it works yet"),
+        (false, false) => bail!(
+            "not connected: the partner's directory stays as it was. Mend what fails and repeat, or connect with --force"
+        ),
+    }
 }
 
 /// A secret never comes as an argument, where every user of the machine can read it.
@@ -171,6 +280,8 @@ pub(crate) async fn play(command: SandboxCommand) -> anyhow::Result<()> {
         tokio::net::TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     let address = listener.local_addr()?;
     println!("A Partner Center with {customers} made-up customers listens on http://{address}");
+    println!("\nIts address is not on the public Internet, so the server has to be allowed to reach it:\n");
+    println!("    TENANTRY_ALLOW_EGRESS=127.0.0.0/8 tenantry serve");
     println!(
         "\nConnect a partner to it:\n\n    echo {} | TENANTRY_ALLOW_EGRESS=127.0.0.0/8 \\",
         sandbox::CLIENT_SECRET

@@ -20,6 +20,89 @@ pub(crate) struct AzureTenant {
     created_at: String,
     #[schema(format = "date-time")]
     updated_at: String,
+    /// Since when the directory no longer has it; null while it has. What is assigned stays assigned.
+    #[schema(format = "date-time")]
+    missing_since: Option<String>,
+}
+
+/// How the partner's directory is connected and how it fares.
+#[derive(ToSchema, Serialize)]
+pub(crate) struct DirectoryStatus {
+    kind: DirectoryKind,
+    /// The partner's own Microsoft tenant.
+    tenant_id: Option<String>,
+    /// The application that reads the partner's customers.
+    client_id: Option<String>,
+    /// Whether a walk through the list of tenants is under way.
+    walking: bool,
+    /// When a walk last came to its end.
+    #[schema(format = "date-time")]
+    synced_at: Option<String>,
+    /// What stands in the way; null while the directory works.
+    failure: Option<DirectoryFailure>,
+    /// Why the last walk could not follow the list to its end.
+    list_cut_off: Option<String>,
+}
+
+/// Where tenants are looked up.
+#[derive(ToSchema, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum DirectoryKind {
+    /// Nowhere: tenants are taken as given.
+    None,
+    /// In a file on the server.
+    File,
+    /// In Microsoft Partner Center.
+    PartnerCenter,
+}
+
+/// What stands in the way of a directory.
+#[derive(ToSchema, Serialize)]
+pub(crate) struct DirectoryFailure {
+    /// `unreachable`, `throttled`, `refused`, `mfa_required`, `invalid`, `start_over` or `internal`.
+    #[schema(example = "mfa_required")]
+    code: String,
+    /// What happened, and what to do.
+    message: String,
+    /// When the first of the failed steps in a row was.
+    #[schema(format = "date-time")]
+    since: String,
+}
+
+impl DirectoryStatus {
+    pub(crate) fn of(status: Option<app::DirectoryStatus>) -> Self {
+        let time = |time: jiff::Timestamp| format!("{time:.0}");
+        let Some(status) = status else {
+            return DirectoryStatus {
+                kind: DirectoryKind::None,
+                tenant_id: None,
+                client_id: None,
+                walking: false,
+                synced_at: None,
+                failure: None,
+                list_cut_off: None,
+            };
+        };
+        let (kind, tenant_id, client_id) = match status.setup.source {
+            app::Source::File { .. } => (DirectoryKind::File, None, None),
+            app::Source::PartnerCenter { tenant_id, client_id, .. } => {
+                (DirectoryKind::PartnerCenter, Some(tenant_id), Some(client_id))
+            }
+        };
+        DirectoryStatus {
+            kind,
+            tenant_id,
+            client_id,
+            walking: status.walking,
+            synced_at: status.synced_at.map(time),
+            failure: status.failure.map(|failure| DirectoryFailure {
+                code: failure.code,
+                message: failure.message,
+                since: time(failure.since),
+            }),
+            list_cut_off: status.list_cut_off,
+        }
+    }
 }
 
 /// A page of Azure tenants.

@@ -4,17 +4,18 @@ mod sync;
 
 pub use sync::DirectoryHealth;
 
-use crate::access::Call;
+use crate::access::{Act, Call};
 use crate::audit::Entry;
 use crate::change::Done;
 use crate::secrets::Purpose;
 use crate::{App, Error};
-use ::directory::partner_center::{Credentials, Settings};
+use ::directory::partner_center::{Credentials, OnRefreshToken, Settings};
 use ::directory::{
     Directory, Egress, FileDirectory, PartnerCenter, Report, Tenant, TenantAddress, Transport,
 };
 use domain::Violation;
 use domain::{AzureCustomerId, CustomerName, PartnerId};
+use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -22,6 +23,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use store::azure_tenants::Sighting;
+use store::directories::Failure;
 use store::directories::{self, DirectoryRow};
 use tokio_util::task::TaskTracker;
 
@@ -78,6 +80,30 @@ pub struct DirectorySecret {
     pub refresh_token: Option<SecretString>,
 }
 
+/// How trying a directory went, and whether it is the partner's now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Connected {
+    /// What works and what is missing.
+    pub report: Report,
+    /// Whether the directory was kept. If not, the partner's connection is as it was.
+    pub kept: bool,
+}
+
+/// How a partner's directory is connected and how it fares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DirectoryStatus {
+    /// How it is set up, without secrets.
+    pub setup: DirectorySetup,
+    /// Whether a walk through its list is under way.
+    pub walking: bool,
+    /// When a walk last came to its end.
+    pub synced_at: Option<Timestamp>,
+    /// Why the last step failed, since when, and what to do.
+    pub failure: Option<Failure>,
+    /// Why the last walk could not follow the list to its end.
+    pub list_cut_off: Option<String>,
+}
+
 /// What is sealed of a [`DirectorySecret`].
 #[derive(Serialize, Deserialize)]
 struct Sealed {
@@ -128,7 +154,8 @@ impl Directories {
 }
 
 impl App {
-    /// Give a partner a directory, or another one, and try it at once.
+    /// Tries a directory, and gives it to the partner if all of it works, or if it is forced. So a wrong secret does not
+    /// replace a connection that works.
     ///
     /// # Errors
     /// [`Error::Directory`] if the setup cannot be used; [`Error`] of the store.
@@ -137,19 +164,33 @@ impl App {
         partner: PartnerId,
         setup: &DirectorySetup,
         secret: Option<DirectorySecret>,
-    ) -> Result<Report, Error> {
-        let sealed = match &secret {
-            Some(secret) => Some(self.seal_credentials(partner, secret)?),
-            None => None,
+        force: bool,
+    ) -> Result<Connected, Error> {
+        // Trying may exchange the refresh token for a newer one, after which the given one is no longer good.
+        let newer = Arc::new(Mutex::new(None));
+        let on_refresh_token = {
+            let newer = Arc::clone(&newer);
+            Arc::new(move |token: &SecretString| {
+                *newer.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());
+            })
         };
+        let report = self.make_directory(setup, secret.clone(), on_refresh_token)?.check().await;
+        if !report.works() && !force {
+            return Ok(Connected { report, kept: false });
+        }
+        let newer = newer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let secret = secret.map(|secret| DirectorySecret {
+            refresh_token: newer.or(secret.refresh_token),
+            client_secret: secret.client_secret,
+        });
+        let sealed = secret.as_ref().map(|secret| self.seal_credentials(partner, secret)).transpose()?;
         let kind = match setup.source {
             Source::File { .. } => "file",
             Source::PartnerCenter { .. } => "partner-center",
         };
         let settings = serde_json::to_string(setup).map_err(|e| Error::Internal(e.to_string()))?;
-        self.make_directory(partner, setup, secret, 0)?; // refuses what cannot be used before it is kept
         let call = Call::of_operator(partner, "directory connect");
-        // Drawn, not counted: a directory that was taken away and connected anew is never taken for the one before.
+        // Random, not counted: a directory that was removed and connected again is never taken for the one before.
         let version = i64::from_le_bytes(self.random.bytes()?) & i64::MAX;
         let input = (partner, kind, settings, sealed, version);
         self.change(&call, input, |(partner, kind, settings, sealed, version), tx| {
@@ -163,10 +204,59 @@ impl App {
             })
         })
         .await?;
+        Ok(Connected { report, kept: true })
+    }
+
+    /// Tries a partner's directory as it is connected. `None`: the partner has none.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    pub async fn test_directory(&self, partner: PartnerId) -> Result<Option<Report>, Error> {
         match self.directory(partner).await? {
-            Some((directory, _)) => Ok(directory.check().await),
-            None => Err(Error::Internal("a directory that was just kept is not there".into())),
+            Some((directory, _)) => Ok(Some(directory.check().await)),
+            None => Ok(None),
         }
+    }
+
+    /// How a partner's directory is connected and how it fares. `None`: the partner has none.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    pub async fn directory_status(&self, partner: PartnerId) -> Result<Option<DirectoryStatus>, Error> {
+        let row = self.directory_row(partner).await?;
+        row.map(|row| {
+            let setup: DirectorySetup = serde_json::from_str(&row.settings)
+                .map_err(|e| Error::Internal(format!("a directory's settings: {e}")))?;
+            Ok(DirectoryStatus {
+                setup,
+                walking: row.cursor.is_some(),
+                synced_at: row.synced_at,
+                failure: row.failure,
+                list_cut_off: row.list_cut_off,
+            })
+        })
+        .transpose()
+    }
+
+    /// As [`App::directory_status`], for a user of the partner.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] for a customer's user; [`Error`] of the store.
+    pub async fn own_directory_status(&self, call: &Call) -> Result<Option<DirectoryStatus>, Error> {
+        self.allow(call, Act::ReadCustomers).await?;
+        self.directory_status(call.partner()).await
+    }
+
+    /// Has a partner's directory walked from its beginning by the next step of a server.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    pub async fn request_directory_walk(&self, partner: PartnerId) -> Result<(), Error> {
+        self.db
+            .write(partner, partner, |partner, tx| {
+                Box::pin(async move { Ok(directories::request_walk(tx, *partner).await?) })
+            })
+            .await
     }
 
     /// Take a partner's directory away: tenants are taken as given from now on.
@@ -214,13 +304,15 @@ impl App {
         &self,
         partner: PartnerId,
     ) -> Result<Option<(Arc<Directory>, WhenUnreachable)>, Error> {
-        let row: Option<DirectoryRow> = self
-            .db
+        self.directory_row(partner).await?.map(|row| self.directory_of(&row)).transpose()
+    }
+
+    async fn directory_row(&self, partner: PartnerId) -> Result<Option<DirectoryRow>, Error> {
+        self.db
             .look_up(partner, partner, |partner, tx| {
-                Box::pin(async move { Ok::<_, Error>(directories::get(tx, *partner).await?) })
+                Box::pin(async move { Ok(directories::get(tx, *partner).await?) })
             })
-            .await?;
-        row.map(|row| self.directory_of(&row)).transpose()
+            .await
     }
 
     fn directory_of(&self, row: &DirectoryRow) -> Result<(Arc<Directory>, WhenUnreachable), Error> {
@@ -236,7 +328,11 @@ impl App {
             Some(sealed) => Some(self.open_credentials(row.partner, sealed)?),
             None => None,
         };
-        let made = Arc::new(self.make_directory(row.partner, &setup, secret, row.version)?);
+        let on_refresh_token: OnRefreshToken = match &secret {
+            Some(secret) => self.keep_refresh_token(row.partner, row.version, secret.client_secret.clone()),
+            None => Arc::new(|_| ()),
+        };
+        let made = Arc::new(self.make_directory(&setup, secret, on_refresh_token)?);
         let mut all = self.directories.made.lock().unwrap_or_else(PoisonError::into_inner);
         all.insert(row.partner, (row.version, Arc::clone(&made)));
         Ok((made, setup.when_unreachable))
@@ -244,10 +340,9 @@ impl App {
 
     fn make_directory(
         &self,
-        partner: PartnerId,
         setup: &DirectorySetup,
         secret: Option<DirectorySecret>,
-        version: i64,
+        on_refresh_token: OnRefreshToken,
     ) -> Result<Directory, Error> {
         let (tenant_id, client_id, api_url, login_url) = match &setup.source {
             Source::File { path } => return Ok(Directory::File(FileDirectory::new(path))),
@@ -256,7 +351,7 @@ impl App {
             }
         };
         let secret = secret.ok_or_else(|| Error::Directory("Partner Center needs a secret".into()))?;
-        let client_secret = secret.client_secret.clone();
+        let client_secret = secret.client_secret;
         let credentials = match secret.refresh_token {
             Some(refresh_token) => Credentials::RefreshToken { client_secret, refresh_token },
             None => Credentials::ClientSecret(client_secret),
@@ -268,7 +363,6 @@ impl App {
         let random = Arc::new(move || random.bytes().map_or(0, u64::from_le_bytes));
         settings.patience = self.directories.patience;
         settings.time_out = settings.time_out.min(settings.patience / 2);
-        let on_refresh_token = self.keep_refresh_token(partner, version, secret.client_secret);
         let network = Arc::clone(&self.directories.network);
         let made = PartnerCenter::new(settings, network, random, on_refresh_token).map_err(said)?;
         Ok(Directory::PartnerCenter(made))
@@ -280,7 +374,7 @@ impl App {
         partner: PartnerId,
         version: i64,
         client_secret: SecretString,
-    ) -> ::directory::partner_center::OnRefreshToken {
+    ) -> OnRefreshToken {
         let (db, secrets, random) = (self.db.clone(), Arc::clone(&self.secrets), Arc::clone(&self.random));
         let keeping = self.directories.keeping.clone();
         Arc::new(move |newer: &SecretString| {

@@ -5,15 +5,14 @@ use super::sighting;
 use crate::access::Call;
 use crate::audit::{self, Entry};
 use crate::{App, Error};
-use ::directory::{Cursor, Directory, Tenant};
+use ::directory::{Cursor, Directory, Page, Tenant};
 use domain::{AzureCustomerId, PartnerId};
 use jiff::{SignedDuration, Timestamp};
 use metrics::counter;
-use serde::Serialize;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use store::directories::{self, DirectoryRow};
+use store::directories::{self, DirectoryRow, Failure, StepResult};
 use store::{azure_tenants, customers};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -35,7 +34,7 @@ const LEASE: SignedDuration = SignedDuration::from_mins(1);
 const AT_ONCE: usize = 16;
 
 /// How the walks through the directories stand.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DirectoryHealth {
     /// How many partners have a directory.
     pub connected: usize,
@@ -43,6 +42,8 @@ pub struct DirectoryHealth {
     pub synced: usize,
     /// How many of them failed at the last step.
     pub failing: usize,
+    /// Number of failing directories by the kind of failure.
+    pub failures: BTreeMap<String, usize>,
 }
 
 /// The steps under way on this server.
@@ -78,8 +79,8 @@ impl Drop for Step {
 }
 
 impl App {
-    /// Begin a step through every directory that is not in the middle of one; one that hangs holds up no other. A
-    /// failure is noted and logged; the next step tries again.
+    /// Begin a step through every directory that is not in the middle of one; one that hangs delays no other. A failure is
+    /// recorded; the next step tries again.
     pub async fn sync_directories(self: &Arc<Self>) {
         let rows = match self.directory_rows().await {
             Ok(rows) => rows,
@@ -103,10 +104,15 @@ impl App {
     /// [`Error`] of the store.
     pub async fn directory_health(&self) -> Result<DirectoryHealth, Error> {
         let rows = self.directory_rows().await?;
+        let mut failures = BTreeMap::new();
+        for failure in rows.iter().filter_map(|row| row.failure.as_ref()) {
+            *failures.entry(failure.code.clone()).or_default() += 1;
+        }
         Ok(DirectoryHealth {
             connected: rows.len(),
             synced: rows.iter().filter(|row| row.synced_at.is_some()).count(),
-            failing: rows.iter().filter(|row| row.failed.is_some()).count(),
+            failing: failures.values().sum(),
+            failures,
         })
     }
 
@@ -119,7 +125,7 @@ impl App {
     async fn sync(&self, row: &DirectoryRow) -> Result<(), Error> {
         let (partner, now) = (row.partner, self.clock.now());
         // Most of the time there is nothing to do, and then nothing is written.
-        let idle = !is_due(row, now) && row.failed.is_none();
+        let idle = !is_due(row, now) && row.failure.is_none();
         if idle && self.stale(partner, now, 1).await?.is_empty() {
             return Ok(());
         }
@@ -131,64 +137,70 @@ impl App {
             })
             .await?;
         let Some(row) = leased else { return Ok(()) };
-        let done = match self.directory_of(&row) {
+        let result = match self.directory_of(&row) {
             Ok((directory, _)) => self.step(&row, &directory, now).await,
-            Err(error) => {
-                Done { cursor: row.cursor.clone(), synced_at: None, failed: Some(error.to_string()) }
-            }
+            Err(error) => StepResult {
+                cursor: row.cursor.clone(),
+                failure: Some(Failed::from(error).failure(now)),
+                list_cut_off: row.list_cut_off.clone(),
+                ..StepResult::default()
+            },
         };
-        let outcome = if done.failed.is_some() { "failed" } else { "done" };
+        let outcome = if result.failure.is_some() { "failed" } else { "done" };
         counter!("tenantry_directory_steps_total", "outcome" => outcome).increment(1);
-        if let Some(why) = &done.failed {
-            tracing::warn!(partner = partner.0, why, "a step through a directory failed");
-        }
+        log_change(partner, row.failure.as_ref(), result.failure.as_ref());
         self.db
-            .write(partner, (row, until, done), |(row, until, done), tx| {
-                Box::pin(async move {
-                    let (cursor, failed) = (done.cursor.as_deref(), done.failed.as_deref());
-                    Ok(directories::progress(tx, row, *until, cursor, done.synced_at, failed).await?)
-                })
+            .write(partner, (row, until, result), |(row, until, result), tx| {
+                Box::pin(async move { Ok(directories::progress(tx, row, *until, result).await?) })
             })
             .await
     }
 
     /// A page of the list, if the walk is under way or due, and some addresses.
-    async fn step(&self, row: &DirectoryRow, directory: &Directory, now: Timestamp) -> Done {
+    async fn step(&self, row: &DirectoryRow, directory: &Directory, now: Timestamp) -> StepResult {
         let started = Instant::now();
-        let mut done = Done { cursor: row.cursor.clone(), synced_at: None, failed: None };
+        let mut result = StepResult {
+            cursor: row.cursor.clone(),
+            list_cut_off: row.list_cut_off.clone(),
+            ..StepResult::default()
+        };
         if is_due(row, now) {
             match self.walk(row, directory, now).await {
-                Ok(Some(next)) => done.cursor = Some(next.as_str().to_owned()),
-                Ok(None) => (done.cursor, done.synced_at) = (None, Some(now)),
-                Err(Failed::StartOver(why)) => (done.cursor, done.failed) = (None, Some(why)),
-                Err(Failed::Other(why)) => done.failed = Some(why),
+                Ok(page) => {
+                    result.cursor = page.next.map(|next| next.as_str().to_owned());
+                    if result.cursor.is_none() {
+                        result.synced_at = Some(now);
+                        result.list_cut_off = page.cut_off;
+                    }
+                }
+                Err(failed) => {
+                    if let Some(from) = &failed.start_over {
+                        result.cursor = from.as_ref().map(|from| from.as_str().to_owned());
+                    }
+                    result.failure = Some(failed.failure(now));
+                }
             }
         }
-        if done.failed.is_none() {
+        if result.failure.is_none() {
             let refreshed = self.refresh_addresses(row.partner, directory, now, started).await;
-            done.failed = refreshed.err().map(|error| error.to_string());
+            result.failure = refreshed.err().map(|failed| failed.failure(now));
         }
-        done
+        result
     }
 
-    /// One page of the list, and where it goes on.
-    async fn walk(
-        &self,
-        row: &DirectoryRow,
-        directory: &Directory,
-        now: Timestamp,
-    ) -> Result<Option<Cursor>, Failed> {
+    /// Reads one page of the list and records its tenants; the page then says where the list goes on.
+    async fn walk(&self, row: &DirectoryRow, directory: &Directory, now: Timestamp) -> Result<Page, Failed> {
+        let partner = row.partner.0;
         let cursor = row.cursor.clone().map(Cursor::from_stored);
-        let page = directory.page(cursor.as_ref()).await?;
+        let mut page = directory.page(cursor.as_ref()).await?;
         for skipped in &page.skipped {
-            tracing::warn!(
-                partner = row.partner.0,
-                skipped,
-                "the directory lists something that is no tenant"
-            );
+            tracing::warn!(partner, skipped, "the directory lists something that is no tenant");
         }
-        self.note(row.partner, page.tenants, now).await.map_err(|error| Failed::Other(error.to_string()))?;
-        Ok(page.next)
+        if let Some(why) = &page.cut_off {
+            tracing::warn!(partner, why, "the directory's list could not be followed to its end");
+        }
+        self.note(row.partner, std::mem::take(&mut page.tenants), now).await?;
+        Ok(page)
     }
 
     /// The addresses that were asked for longest ago; Partner Center's list has none.
@@ -198,7 +210,7 @@ impl App {
         directory: &Directory,
         now: Timestamp,
         started: Instant,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Failed> {
         let (mut seen, mut settled, mut wrong) = (Vec::new(), Vec::new(), Vec::new());
         let mut failed = None;
         for azure in self.stale(partner, now, ADDRESSES).await? {
@@ -209,26 +221,26 @@ impl App {
                 Ok(Some(tenant)) => seen.push(tenant),
                 Ok(None) => {
                     let tenant = azure.as_str();
-                    tracing::warn!(partner = partner.0, tenant, "not found in the directory");
-                    settled.push(azure);
+                    tracing::warn!(partner = partner.0, tenant, "the directory no longer has a tenant");
+                    settled.push((azure, true));
                 }
                 Err(error @ (::directory::Error::Refused(_) | ::directory::Error::Invalid(_))) => {
                     wrong.push((azure, error));
                 }
                 Err(error) => {
-                    failed = Some(super::said(error));
+                    failed = Some(Failed::from(error));
                     break;
                 }
             }
         }
         if seen.is_empty() && settled.is_empty() {
-            failed = failed.or(wrong.pop().map(|(_, error)| super::said(error)));
+            failed = failed.or(wrong.pop().map(|(_, error)| Failed::from(error)));
         } else {
-            // Others were answered, so it is about these alone: they wait for their next turn, and nobody behind them.
+            // Others were answered, so these alone are the problem: they wait for their next turn and delay no other.
             for (azure, error) in wrong {
                 let tenant = azure.as_str();
                 tracing::warn!(partner = partner.0, tenant, %error, "a tenant cannot be looked up");
-                settled.push(azure);
+                settled.push((azure, false));
             }
         }
         self.note(partner, seen, now).await?;
@@ -287,7 +299,7 @@ impl App {
     async fn asked(
         &self,
         partner: PartnerId,
-        tenants: Vec<AzureCustomerId>,
+        tenants: Vec<(AzureCustomerId, bool)>,
         now: Timestamp,
     ) -> Result<(), Error> {
         if tenants.is_empty() {
@@ -296,8 +308,8 @@ impl App {
         self.db
             .write(partner, (partner, tenants, now), |(partner, tenants, now), tx| {
                 Box::pin(async move {
-                    for azure in tenants {
-                        azure_tenants::asked(tx, *partner, azure, *now).await?;
+                    for (azure, missing) in tenants {
+                        azure_tenants::asked(tx, *partner, azure, *missing, *now).await?;
                     }
                     Ok(())
                 })
@@ -312,25 +324,48 @@ fn is_due(row: &DirectoryRow, now: Timestamp) -> bool {
     row.cursor.is_some() || !row.synced_at.is_some_and(walked_lately)
 }
 
-/// How a step ended.
-struct Done {
-    /// Where the walk goes on.
-    cursor: Option<String>,
-    /// When it came to its end, if it did.
-    synced_at: Option<Timestamp>,
-    failed: Option<String>,
+/// Why a step failed.
+struct Failed {
+    code: &'static str,
+    message: String,
+    /// Where the next walk begins, if this one cannot go on.
+    start_over: Option<Option<Cursor>>,
 }
 
-enum Failed {
-    StartOver(String),
-    Other(String),
+impl Failed {
+    fn failure(self, now: Timestamp) -> Failure {
+        Failure { code: self.code.to_owned(), message: self.message, since: now }
+    }
 }
 
 impl From<::directory::Error> for Failed {
     fn from(error: ::directory::Error) -> Self {
-        match error {
-            ::directory::Error::StartOver(_) => Failed::StartOver(error.to_string()),
-            other => Failed::Other(other.to_string()),
+        let (code, message) = (error.code(), error.to_string());
+        let start_over = match error {
+            ::directory::Error::StartOver { from, .. } => Some(from),
+            _ => None,
+        };
+        Failed { code, message, start_over }
+    }
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        let code = if matches!(error, Error::Directory(_)) { "invalid" } else { "internal" };
+        Failed { code, message: error.to_string(), start_over: None }
+    }
+}
+
+/// One line when an outage begins or becomes another one, and one when it is over.
+fn log_change(partner: PartnerId, before: Option<&Failure>, after: Option<&Failure>) {
+    let partner = partner.0;
+    match (before, after) {
+        (before, Some(after)) if before.is_none_or(|before| before.code != after.code) => {
+            tracing::warn!(partner, code = after.code, message = after.message, "directory failing");
         }
+        (Some(before), None) => {
+            tracing::info!(partner, code = before.code, since = %before.since, "directory works again");
+        }
+        _ => {}
     }
 }

@@ -101,10 +101,12 @@ impl FileDirectory {
         let start = match cursor.map(|cursor| cursor.as_str().strip_prefix(AFTER)) {
             None => Bound::Unbounded,
             Some(Some(key)) => Bound::Excluded(key.to_owned()),
-            Some(None) => return Err(Error::StartOver {
+            Some(None) => {
+                return Err(Error::StartOver {
                     reason: "the cursor is not one of a file".to_owned(),
                     from: None,
-                }),
+                });
+            }
         };
         let all = self.load().await.0?;
         let mut rest = all.range((start, Bound::Unbounded));

@@ -98,7 +98,15 @@ impl Caller {
             let (reason, status, retry_after) = match outcome {
                 Ok(answer) => {
                     let status = answer.status.as_u16();
-                    tracing::debug!(path, attempt, status, ms, correlation_id, request_id, "directory request");
+                    tracing::debug!(
+                        path,
+                        attempt,
+                        status,
+                        ms,
+                        correlation_id,
+                        request_id,
+                        "directory request"
+                    );
                     if !calls_for_another(&answer) {
                         self.throttle().unsaid = 0;
                         return Ok(answer);

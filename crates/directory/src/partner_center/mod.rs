@@ -215,9 +215,7 @@ impl PartnerCenter {
                     "the list of customers has no end, not after {number} pages"
                 )));
             }
-            Some(next) => {
-                Some(Position { number: number + 1, failed: *failed, token: Some(next) }.cursor())
-            }
+            Some(next) => Some(Position { number: number + 1, failed: *failed, token: Some(next) }.cursor()),
         };
         let mut seen = HashSet::new();
         let mut page = Page { next, ..Page::default() };
@@ -286,7 +284,8 @@ impl Client {
         continuation: Option<&HeaderValue>,
         deadline: Instant,
     ) -> Result<Answer, Error> {
-        let continuation: Vec<_> = continuation.map(|token| (CONTINUATION, token.clone())).into_iter().collect();
+        let continuation: Vec<_> =
+            continuation.map(|token| (CONTINUATION, token.clone())).into_iter().collect();
         self.ask_with(path, &continuation, deadline).await
     }
 
@@ -321,7 +320,9 @@ impl Client {
         match wire::Fault::read(&answer.body) {
             Some(fault) if fault.is_mfa_required() => {
                 let theirs = fault.text();
-                Err(Error::MfaRequired(self.tokens.shown(&format!("{} answers 401: {theirs}; {MFA_ADVICE}", bare(path)))))
+                Err(Error::MfaRequired(
+                    self.tokens.shown(&format!("{} answers 401: {theirs}; {MFA_ADVICE}", bare(path))),
+                ))
             }
             _ => Ok(()),
         }

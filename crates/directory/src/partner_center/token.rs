@@ -171,12 +171,18 @@ impl Tokens {
         let number: Option<u32> =
             number.and_then(|rest| rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok());
         let hint = match number {
-            Some(7_000_215 | 7_000_218 | 50_012) => "; the client secret is wrong (its value is needed, not its id)",
+            Some(7_000_215 | 7_000_218 | 50_012) => {
+                "; the client secret is wrong (its value is needed, not its id)"
+            }
             Some(7_000_222) => {
                 "; the client secret has expired: make a new one in the application's registration"
             }
-            Some(700_016 | 7_000_112) => "; there is no active application with this client id in this tenant",
-            Some(90_002 | 900_023 | 500_021) => "; there is no such tenant: the partner's own tenant is meant",
+            Some(700_016 | 7_000_112) => {
+                "; there is no active application with this client id in this tenant"
+            }
+            Some(90_002 | 900_023 | 500_021) => {
+                "; there is no such tenant: the partner's own tenant is meant"
+            }
             Some(65_001 | 65_004 | 90_094) => "; an administrator has to consent to the application",
             Some(500_011 | 650_057 | 650_052) => {
                 "; the application lacks the API permission Microsoft Partner Center"
@@ -204,7 +210,9 @@ impl Tokens {
         };
         let message = self.shown(&format!("no token: {said}{hint}"));
         match number {
-            Some(50_076 | 50_079 | 50_072 | 50_074 | 50_078 | 50_158 | 900_421) => Error::MfaRequired(message),
+            Some(50_076 | 50_079 | 50_072 | 50_074 | 50_078 | 50_158 | 900_421) => {
+                Error::MfaRequired(message)
+            }
             _ => Error::Refused(message),
         }
     }

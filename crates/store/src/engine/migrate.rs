@@ -20,6 +20,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0010_audit_filters", include_str!("../../../../migrations/0010_audit_filters.sql")),
     ("0011_ids_of_partners", include_str!("../../../../migrations/0011_ids_of_partners.sql")),
     (NAME_KEYS, include_str!("../../../../migrations/0012_name_keys.sql")),
+    ("0013_directory_health", include_str!("../../../../migrations/0013_directory_health.sql")),
 ];
 
 /// The migration that makes the keys of names again.

@@ -119,7 +119,13 @@ async fn list(State(sandbox): State<Sandbox>, request: Request) -> Response {
     let link = |seek: &str, headers| json!({"uri": format!("{prefix}/customers?size={size}{seek}"), "method": "GET", "headers": headers});
     let mut links = json!({"self": link("", json!([]))});
     if more || behaviour.dead_end {
-        let next = if !more { sandbox.0.customers.len() + 1 } else if behaviour.circle && start > 0 { start } else { end };
+        let next = if !more {
+            sandbox.0.customers.len() + 1
+        } else if behaviour.circle && start > 0 {
+            start
+        } else {
+            end
+        };
         let headers = json!([{"key": "MS-ContinuationToken", "value": format!("{next},/+=")}]);
         links["next"] = link("&seekOperation=Next", headers);
     }
@@ -150,7 +156,8 @@ impl Sandbox {
 }
 
 async fn customer(State(sandbox): State<Sandbox>, Path(id): Path<String>) -> Response {
-    let left = sandbox.known(&id).and_then(|(number, _)| sandbox.state().behaviour.left.get(&number).copied());
+    let left =
+        sandbox.known(&id).and_then(|(number, _)| sandbox.state().behaviour.left.get(&number).copied());
     if let Some(code) = left {
         let status = match code {
             404 => StatusCode::NOT_FOUND,

@@ -184,7 +184,8 @@ impl Fault {
                 answer
             }
             Fault::Error { status, code: number, description, retry_after } => {
-                let body = json!({"code": number, "description": description, "data": [], "source": "sandbox"});
+                let body =
+                    json!({"code": number, "description": description, "data": [], "source": "sandbox"});
                 let mut answer = (code(status), body.to_string()).into_response();
                 if let Some(value) = retry_after.and_then(|value| value.parse().ok()) {
                     answer.headers_mut().insert(RETRY_AFTER, value);

@@ -85,6 +85,7 @@ const ROWS: &[Row] = &[
     Row("POST /v2/customers/{id}/users/{user_id}/api_key",   Nothing,    [401, 401, 201, 403, 403, 403, 403, 403, 403, 404]),
     Row("DELETE /v2/customers/{id}/users/{user_id}/api_key", Nothing,    [401, 401, 204, 403, 403, 403, 403, 403, 403, 404]),
 
+    Row("GET /v1/directory",                                 Nothing, [401, 401, 200, 200, 200, 403, 403, 403, 403, 200]),
     Row("GET /v1/azure_partner_customers",                   Nothing, [401, 401, 200, 200, 200, 403, 403, 403, 403, 200]),
     Row("GET /v1/azure_partner_customers/{id}",              Nothing, [401, 401, 200, 200, 200, 403, 403, 403, 403, 404]),
     Row("GET /v1/azure_partner_customer_accounts/list",      Nothing, [401, 401, 200, 200, 200, 403, 403, 403, 403, 200]),

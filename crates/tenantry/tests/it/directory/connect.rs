@@ -1,7 +1,7 @@
 //! `tenantry directory connect`: what works, what is missing, and where its secrets are not.
 
 use super::{
-    ALLOWED, NO_SYNC, PartnerCenter, Place, by_tenant, connect, connecting, health, id, serve_at,
+    ALLOWED, NO_SYNC, PartnerCenter, Place, by_tenant, connect, connecting, health, id, serve_at, tenants,
     to_partner_center, told, until,
 };
 use crate::support::{Database, Engine, Failures, on_both_engines};
@@ -14,6 +14,7 @@ on_both_engines!(
     secrets_are_nowhere_to_be_read,
     a_newer_refresh_token_outlives_the_server,
     only_what_is_allowed_is_reached,
+    a_connection_is_shown_tested_walked_and_taken_away,
 );
 
 struct Case {
@@ -36,7 +37,7 @@ fn cases() -> Vec<Case> {
     vec![
         case("everything works", json!({}), true, &["works  sign in", "works  list customers: 20 customers on the first page", "seen of 3 of 3 customers", "works  see addresses: 3 of 3"]),
         Case { secret: "not~the+secret", ..case("a wrong secret", json!({}), false, &["FAILS  sign in", "AADSTS7000215", "the client secret is wrong (its value is needed, not its id)", "-      list customers: there is no token"]) },
-        Case { further: &["--client-id", "00000000-0000-4000-8000-000000000000"], ..case("another application", json!({}), false, &["FAILS  sign in", "there is no application with this client id in this tenant"]) },
+        Case { further: &["--client-id", "00000000-0000-4000-8000-000000000000"], ..case("another application", json!({}), false, &["FAILS  sign in", "there is no active application with this client id in this tenant"]) },
         case("a secret that has expired", sign_in(7_000_222), false, &["the client secret has expired"]),
         case("no consent", sign_in(65_001), false, &["an administrator has to consent"]),
         case("no such tenant", sign_in(90_002), false, &["there is no such tenant"]),
@@ -177,15 +178,80 @@ fn a_newer_refresh_token_outlives_the_server(engine: Engine) {
         assert_eq!(center.count("sign_ins"), number as u64 + 1);
         server = serve_at(&database, &["--sync-interval", NO_SYNC]);
     }
-    // The control: the one that was given is no longer good.
+    // The control: the one that was given is no longer good, and does not replace the one that is.
     let output = connected();
     assert_eq!(output.status.code(), Some(1), "{}", told(&output));
     assert!(
-        told(&output).contains("the refresh token is no longer good: consent once more"),
+        told(&output).contains("the refresh token is no longer good: consent once more")
+            && told(&output).contains("not connected: the partner's directory stays as it was"),
         "{}",
         told(&output)
     );
-    assert_eq!(server.admin().post("/v2/customers", &by_tenant("Beta", &id(6))).status, 503);
+    assert_eq!(server.admin().post("/v2/customers", &by_tenant("Beta", &id(6))).status, 201);
+    // Forced, it does.
+    let forced = [args[0], args[1], "--force"];
+    let output = connect(&database, &to_partner_center(&center.url, &forced), CLIENT_SECRET);
+    assert!(told(&output).contains("is connected, but not all of it works yet"), "{}", told(&output));
+    assert_eq!(server.admin().post("/v2/customers", &by_tenant("Gamma", &id(6))).status, 503);
+}
+
+fn a_connection_is_shown_tested_walked_and_taken_away(engine: Engine) {
+    let place = Place::new(engine, 20, &["--sync-interval", "20", "--directory-timeout", "1"], &[]);
+    until("the walk is at its end", || health(&place.api) == [1, 1, 0]);
+    let directory = || place.api.get("/v1/directory").json();
+    let run = |command: &str| {
+        let output = crate::support::command(place.database.folder(), &["directory", command])
+            .args(ALLOWED)
+            .env("TENANTRY_DATABASE", &place.database.url)
+            .output()
+            .unwrap();
+        (output.status.success(), told(&output))
+    };
+    let shown = directory();
+    assert_eq!((&shown["kind"], &shown["failure"]), (&json!("partner_center"), &Value::Null), "{shown}");
+    assert!(shown["synced_at"].is_string(), "{shown}");
+    let (ok, text) = run("show");
+    assert!(ok && text.contains("partner-center") && text.contains("fails        no"), "{text}");
+
+    // What fails is said with its kind, since when, and what to do; tenants stay, and it recovers by itself.
+    place.center.behave(json!({"mfa_required": true}));
+    assert_eq!(run("sync").0, true);
+    until("the failure shows", || health(&place.api)[2] == 1);
+    let failure = directory()["failure"].clone();
+    assert_eq!(failure["code"], "mfa_required", "{failure}");
+    assert!(failure["message"].as_str().unwrap().contains("sign in again with multi-factor"), "{failure}");
+    assert_eq!(crate::metrics::sample(&place.api, "tenantry_directory_failures{code=\"mfa_required\"}"), 1.0);
+    assert_eq!(place.api.post("/v2/customers", &by_tenant("Acme Corp", &id(1))).status, 503);
+    let (ok, text) = run("test");
+    assert!(!ok && text.contains("multi-factor"), "{text}");
+    assert!(run("show").1.contains("(mfa_required)"));
+    assert_eq!(directory()["failure"]["since"], failure["since"], "since the first failed step");
+    let sign_ins = place.center.count("sign_ins");
+    for _ in 0..20 {
+        directory();
+    }
+    assert!(place.center.count("sign_ins") <= sign_ins + 1, "a new token for each step");
+    place.center.behave(json!({"left": {"2": 3000}}));
+    until("it has passed", || health(&place.api) == [1, 1, 0]);
+    assert_eq!(place.api.post("/v2/customers", &by_tenant("Acme Corp", &id(1))).status, 201);
+    let log = place.server.log();
+    assert_eq!(log.matches("directory failing").count(), 1, "one line for an outage: {log}");
+    assert!(log.contains("directory works again"), "{log}");
+
+    // One that has left is marked, and is back without a second row.
+    let tenant =
+        || tenants(&place.api).into_iter().find(|tenant| tenant["azure_customer_id"] == id(2)).unwrap();
+    assert_eq!(place.api.post("/v2/customers", &by_tenant("Gone", &id(2))).status, 422);
+    place.database.execute("UPDATE azure_tenants SET address_asked_at = 0");
+    until("it is marked", || tenant()["missing_since"].is_string());
+    place.center.behave(json!({}));
+    assert_eq!(run("sync").0, true);
+    until("it is back", || tenant()["missing_since"].is_null());
+    assert_eq!(tenants(&place.api).len(), 20);
+
+    assert!(run("disconnect").1.contains("has no directory"));
+    assert_eq!(directory()["kind"], "none");
+    assert!(run("show").1.contains("has no directory") && run("test").0);
 }
 
 fn only_what_is_allowed_is_reached(engine: Engine) {
