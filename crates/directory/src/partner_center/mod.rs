@@ -299,19 +299,23 @@ impl Client {
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(APPLICATION, HeaderValue::from_static("Tenantry"));
         let token = self.tokens.get(deadline).await?;
-        headers.insert(AUTHORIZATION, token.clone());
+        headers.insert(AUTHORIZATION, token.header.clone());
         let answer = self.caller.call(self.request(path, headers.clone())?, deadline).await?;
         if answer.status != StatusCode::UNAUTHORIZED {
+            token.accept();
             return Ok(answer);
         }
         self.require_no_mfa(path, &answer)?;
         if !self.tokens.forget(&token).await {
             return Ok(answer);
         }
-        headers.insert(AUTHORIZATION, self.tokens.get(deadline).await?);
+        let token = self.tokens.get(deadline).await?;
+        headers.insert(AUTHORIZATION, token.header.clone());
         let answer = self.caller.call(self.request(path, headers)?, deadline).await?;
         if answer.status == StatusCode::UNAUTHORIZED {
             self.require_no_mfa(path, &answer)?;
+        } else {
+            token.accept();
         }
         Ok(answer)
     }

@@ -9,6 +9,8 @@ use form_urlencoded::Serializer;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Request};
 use secrecy::{ExposeSecret, SecretString};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout_at};
@@ -17,8 +19,8 @@ use tokio::time::{Instant, timeout_at};
 const EARLY: Duration = Duration::from_secs(300);
 /// How long a token that could not be renewed is used on before that is tried again.
 const USE_ON: Duration = Duration::from_secs(30);
-/// Shortest time between two tokens that are fetched because the API refused one: when a new one is refused too, the token
-/// is not what is wrong.
+/// Shortest time between two tokens that are fetched because the API refused one that it never took: when a new one is
+/// refused too, the token is not what is wrong.
 const FORGET_EVERY: Duration = Duration::from_secs(60);
 /// How long a token is good for if its answer does not say.
 const UNSAID: Duration = Duration::from_secs(600);
@@ -41,8 +43,24 @@ struct Kept {
     forgotten: Option<Instant>,
 }
 
+/// A token in use.
+#[derive(Clone)]
+pub(super) struct Held {
+    /// The value of the `Authorization` header.
+    pub(super) header: HeaderValue,
+    /// Whether the API has taken the token for any request.
+    accepted: Arc<AtomicBool>,
+}
+
+impl Held {
+    /// The API has taken it.
+    pub(super) fn accept(&self) {
+        self.accepted.store(true, Ordering::Relaxed);
+    }
+}
+
 struct Token {
-    header: HeaderValue,
+    held: Held,
     renew: Instant,
     end: Instant,
 }
@@ -64,23 +82,22 @@ impl Tokens {
         Ok(Tokens { caller, url, settings, on_refresh_token, kept: Mutex::default() })
     }
 
-    /// The value of the `Authorization` header: of the token that is kept, or of a new one. Who comes while a new one
-    /// is fetched waits for that one.
-    pub(super) async fn get(&self, deadline: Instant) -> Result<HeaderValue, Error> {
+    /// The token that is kept, or a new one. Calls that come while a new one is fetched wait for that one.
+    pub(super) async fn get(&self, deadline: Instant) -> Result<Held, Error> {
         let late = |_| Error::Unreachable { reason: "no token in time".to_owned(), retry_after: None };
         let mut kept = timeout_at(deadline, self.kept.lock()).await.map_err(late)?;
         let now = Instant::now();
         if let Some(token) = kept.token.as_ref().filter(|token| now < token.renew) {
-            return Ok(token.header.clone());
+            return Ok(token.held.clone());
         }
         let fetched = self.fetch(&mut kept, deadline).await;
         match (fetched, &mut kept.token) {
-            (Ok(token), kept) => Ok(kept.insert(token).header.clone()),
+            (Ok(token), kept) => Ok(kept.insert(token).held.clone()),
             // That is what "early" is for: the old one is good for a while.
             (Err(error), Some(old)) if Instant::now() < old.end => {
                 tracing::warn!(%error, "the token could not be renewed; the old one is used until it expires");
                 old.renew = old.end.min(Instant::now() + USE_ON);
-                Ok(old.header.clone())
+                Ok(old.held.clone())
             }
             (Err(error), _) => Err(error),
         }
@@ -88,13 +105,14 @@ impl Tokens {
 
     /// Stop using this token, which the API has refused; a newer one stays. `false` if a token was forgotten so shortly
     /// before that another one would be refused as well.
-    pub(super) async fn forget(&self, header: &HeaderValue) -> bool {
+    pub(super) async fn forget(&self, refused: &Held) -> bool {
         let mut kept = self.kept.lock().await;
-        if kept.token.as_ref().is_some_and(|token| token.header != header) {
+        if kept.token.as_ref().is_some_and(|token| token.held.header != refused.header) {
             return true;
         }
         let now = Instant::now();
-        if kept.forgotten.is_some_and(|at| now < at + FORGET_EVERY) {
+        let was_good = refused.accepted.load(Ordering::Relaxed);
+        if !was_good && kept.forgotten.is_some_and(|at| now < at + FORGET_EVERY) {
             return false;
         }
         kept.forgotten = Some(now);
@@ -132,7 +150,8 @@ impl Tokens {
             kept.refresh_token = Some(newer);
         }
         let lives = grant.expires_in.map_or(UNSAID, Duration::from_secs).min(24 * 60 * EARLY);
-        Ok(Token { header, renew: asked + lives - EARLY.min(lives / 2), end: asked + lives })
+        let held = Held { header, accepted: Arc::default() };
+        Ok(Token { held, renew: asked + lives - EARLY.min(lives / 2), end: asked + lives })
     }
 
     fn request(&self, newer: Option<&SecretString>) -> Result<Request<Bytes>, Error> {

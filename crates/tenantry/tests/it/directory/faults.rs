@@ -112,7 +112,9 @@ fn how_long_to_wait_is_said(engine: Engine) {
     let answer = create();
     assert_eq!((unavailable(&answer), answer.header("retry-after")), (Ok(()), "7"));
 
-    // Throttled, it is left alone until then, whoever asks.
+    // Throttled, it is left alone until then by all requests.
+    let place = Place::new(engine, 20, &QUIET, &[]);
+    let create = || place.api.post("/v2/customers", &by_tenant("Acme Corp", &id(1)));
     place.center.fail(json!({"fault": "status", "status": 429, "retry_after": 40}));
     let wait = |answer: &Answer| answer.header("retry-after").parse::<u64>().unwrap();
     let answer = create();

@@ -42,6 +42,9 @@ fn it_is_read_again_when_it_changes(engine: Engine) {
     // Nothing can be looked up in a file that is not there, or broken from the start.
     let output = connect_file(&database, &path, &[]);
     assert!(!output.status.success() && told(&output).contains("FAILS  read the file"), "{}", told(&output));
+    assert_eq!(create(&api, "34fdg"), "201 -", "it is not connected");
+    let output = connect_file(&database, &path, &["--force"]);
+    assert!(!output.status.success() && told(&output).contains("is connected, but"), "{}", told(&output));
     assert_eq!(create(&api, "34fdg"), "503");
     std::fs::write(&path, "[{\"azure_customer_id\": ").unwrap();
     assert_eq!(create(&api, "34fdg"), "503");

@@ -157,7 +157,7 @@ fn a_failure_shows_and_passes(engine: Engine) {
     let place = Place::new(engine, 600, &["--sync-interval", "20", "--directory-timeout", "1"], &[]);
     until("the walk is at its end", || health(&place.api) == [1, 1, 0]);
     place.center.behave(json!({"no_role": true}));
-    assert!(place.connect(&[]).status.code() == Some(1));
+    assert!(place.connect(&["--force"]).status.code() == Some(1));
     until("the failure shows", || health(&place.api) == [1, 0, 1]);
     assert_eq!(sample(&place.api, "tenantry_directories_failing"), 1.0);
     assert!(sample(&place.api, "tenantry_directory_steps_total{outcome=\"failed\"}") >= 1.0);

@@ -53,10 +53,11 @@ fn fields_pages_and_filters(engine: Engine) {
         "id": tenant["id"], "azure_customer_id": "tenant-8", "name": "Tenant ÄÖ 8", "domain": "t8.example",
         "address": {"street1": "1 Main St", "city": "Springfield", "state": "MA", "zipcode": "01234", "country": "US"},
         "customer_id": acme["id"], "created_at": "2030-01-01T00:00:00Z", "updated_at": "2030-01-01T00:00:00Z",
+        "missing_since": null,
     });
     assert_eq!(tenant, expected);
     let fields: Vec<&String> = tenant.as_object().unwrap().keys().collect();
-    assert_eq!(fields.len(), 8);
+    assert_eq!(fields.len(), 9);
     let read = api.get(&format!("{PATH}/{}", tenant["id"]));
     assert_eq!((read.status, read.json()), (200, tenant));
     let tenant = one("tenant%20%C3%A4%C3%B6%209");
