@@ -215,7 +215,7 @@ fn a_connection_is_shown_tested_walked_and_taken_away(engine: Engine) {
 
     // What fails is said with its kind, since when, and what to do; tenants stay, and it recovers by itself.
     place.center.behave(json!({"mfa_required": true}));
-    assert_eq!(run("sync").0, true);
+    assert!(run("sync").0);
     until("the failure shows", || health(&place.api)[2] == 1);
     let failure = directory()["failure"].clone();
     assert_eq!(failure["code"], "mfa_required", "{failure}");
@@ -245,7 +245,7 @@ fn a_connection_is_shown_tested_walked_and_taken_away(engine: Engine) {
     place.database.execute("UPDATE azure_tenants SET address_asked_at = 0");
     until("it is marked", || tenant()["missing_since"].is_string());
     place.center.behave(json!({}));
-    assert_eq!(run("sync").0, true);
+    assert!(run("sync").0);
     until("it is back", || tenant()["missing_since"].is_null());
     assert_eq!(tenants(&place.api).len(), 20);
 
