@@ -31,8 +31,8 @@ const fn shown(name: &'static str) -> Column {
     Column { name, aliases: &[], shown: true }
 }
 
-/// A column that would give away the partner's cost, margin or earned credit, or that says things in free text that nobody
-/// can vouch for. What a line costs, in whatever unit or currency and with whatever tax; the exchange rates and promotions
+/// A column that would give away the partner's cost, margin or earned credit, or that holds free text, which may say any of
+/// that. What a line costs, in whatever unit or currency and with whatever tax; the exchange rates and promotions
 /// behind that; the credits that Microsoft grants the partner, and which benefit (a reservation, a savings plan) covers a
 /// line, because then its cost is nothing.
 const fn hidden(name: &'static str) -> Column {

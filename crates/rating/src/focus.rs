@@ -429,7 +429,7 @@ impl Writer {
     }
 
     /// Appends a row that is no line of Microsoft's: the rounding, or a correction of a month before.
-    pub(crate) fn own(
+    pub(crate) fn adjustment_row(
         &mut self,
         description: &str,
         charge: Amount,

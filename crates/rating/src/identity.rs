@@ -25,9 +25,9 @@ const TEXTS: [Role; 8] = [
 const INVOICE_TEXT: usize = 5;
 
 /// How many bytes tell tenants apart, nearly always.
-pub(crate) const TAG: usize = 4;
+pub(crate) const TENANT_FINGERPRINT: usize = 4;
 /// Where in a key they are.
-const TAG_AT: usize = 20;
+const TENANT_FINGERPRINT_AT: usize = 20;
 
 /// A tenant's id, as files and customers have it, in lower case and without `org:` or the braces of a GUID.
 pub(crate) fn tenant_id(given: &str) -> String {
@@ -37,26 +37,31 @@ pub(crate) fn tenant_id(given: &str) -> String {
     bare.unwrap_or(id).trim().to_owned()
 }
 
-/// By what a tenant's lines are found in a ledger. `tenant`: its id, as [`tenant_id`] gives it.
-pub(crate) fn tag(tenant: &str) -> [u8; TAG] {
+/// The fingerprint by which a tenant's lines are found in a ledger. `tenant`: its id, as [`tenant_id`] gives it.
+pub(crate) fn tenant_fingerprint(tenant: &str) -> [u8; TENANT_FINGERPRINT] {
     let digest = twox_hash::XxHash3_128::oneshot(tenant.as_bytes()).to_be_bytes();
     [digest[0], digest[1], digest[2], digest[3]]
 }
 
-/// The tag in a key.
-pub(crate) fn tag_of(key: &[u8; KEY]) -> [u8; TAG] {
-    [key[TAG_AT], key[TAG_AT + 1], key[TAG_AT + 2], key[TAG_AT + 3]]
+/// The tenant fingerprint stored in a line key.
+pub(crate) fn tenant_fingerprint_of(key: &[u8; KEY]) -> [u8; TENANT_FINGERPRINT] {
+    [
+        key[TENANT_FINGERPRINT_AT],
+        key[TENANT_FINGERPRINT_AT + 1],
+        key[TENANT_FINGERPRINT_AT + 2],
+        key[TENANT_FINGERPRINT_AT + 3],
+    ]
 }
 
 /// What tells invoices apart, nearly always; all zeros for none.
-pub(crate) type Invoice = [u8; 2];
+pub(crate) type InvoiceFingerprint = [u8; 2];
 /// Where in a key it is.
-const INVOICE_AT: usize = TAG_AT + TAG;
+const INVOICE_AT: usize = TENANT_FINGERPRINT_AT + TENANT_FINGERPRINT;
 
-/// That of an invoice's number, in any case.
-pub(crate) fn invoice(number: &[u8]) -> Invoice {
+/// Case-insensitive 16-bit fingerprint of an invoice number; 0 means none.
+pub(crate) fn invoice_fingerprint(number: &[u8]) -> InvoiceFingerprint {
     match number.trim_ascii().to_ascii_lowercase() {
-        none if none.is_empty() => Invoice::default(),
+        none if none.is_empty() => InvoiceFingerprint::default(),
         number => {
             let digest = twox_hash::XxHash3_128::oneshot(&number).to_be_bytes();
             [digest[0], digest[1] | 1]
@@ -64,8 +69,8 @@ pub(crate) fn invoice(number: &[u8]) -> Invoice {
     }
 }
 
-/// That in a key.
-pub(crate) fn invoice_of(key: &[u8; KEY]) -> Invoice {
+/// The invoice fingerprint stored in a line key.
+pub(crate) fn invoice_fingerprint_of(key: &[u8; KEY]) -> InvoiceFingerprint {
     [key[INVOICE_AT], key[INVOICE_AT + 1]]
 }
 
@@ -80,15 +85,15 @@ pub(crate) struct Scratch {
     text: Vec<u8>,
     /// The first and last day of the charge as the last line had them: mostly those of the next.
     days: [(Vec<u8>, u32); 2],
-    invoice: (Vec<u8>, Invoice),
+    invoice: (Vec<u8>, InvoiceFingerprint),
 }
 
-/// The key of a line: day, subscription, meter or product, by which a bill is ordered; the tenant's tag, the invoice's; and
+/// The key of a line: day, subscription, meter or product, by which a bill is ordered; the fingerprints of tenant and invoice; and
 /// a digest of all that the line is known by. Beside it a digest of all that but the invoice.
 pub(crate) fn key(
     line: &Line<'_>,
     values: &Values,
-    (tenant, tag): (&str, [u8; TAG]),
+    (tenant, fingerprint): (&str, [u8; TENANT_FINGERPRINT]),
     scratch: &mut Scratch,
 ) -> ([u8; KEY], u64) {
     let Scratch { text: scratch, days, invoice: (last_number, last_invoice) } = scratch;
@@ -113,11 +118,11 @@ pub(crate) fn key(
         let length = text.len().min(8);
         key[at..at + length].copy_from_slice(&text[..length]);
     }
-    key[TAG_AT..INVOICE_AT].copy_from_slice(&tag);
+    key[TENANT_FINGERPRINT_AT..INVOICE_AT].copy_from_slice(&fingerprint);
     let number = line.get(Role::Invoice);
     if last_number != number {
         number.clone_into(last_number);
-        *last_invoice = invoice(number);
+        *last_invoice = invoice_fingerprint(number);
     }
     let digest_at = INVOICE_AT + last_invoice.len();
     key[INVOICE_AT..digest_at].copy_from_slice(last_invoice);

@@ -33,9 +33,9 @@ pub struct Job {
     /// All customers of the partner, each once. A tenant belongs to at most one.
     pub customers: Vec<BilledCustomer>,
     /// The bills of this month that are final, of any customer, those that are there no more too. Their lines are billed
-    /// already, whoever has their tenants now; what is left for a customer that has such a bill is a correction.
+    /// already, even if their tenants belong to another customer now; what is left for a customer that has such a bill is a correction.
     pub final_bills: Vec<FinalBill>,
-    /// Final lines of this month that somebody knows to be missing: what reports of before had as `acknowledged`.
+    /// Line keys listed as `acknowledged` in the reports of previous runs: final lines of this month known to be missing.
     pub acknowledged: Vec<u64>,
     /// The invoices that final bills of other months are made of. A line of one of them ends the run.
     pub billed_invoices: Vec<BilledInvoice>,
@@ -188,7 +188,7 @@ pub trait Progress: Sync {
     fn cancelled(&self) -> bool;
 }
 
-/// Nobody looks.
+/// A progress sink that does nothing.
 impl Progress for () {
     fn at(&self, _: u64, _: u64, _: u64, _: u64) {}
 

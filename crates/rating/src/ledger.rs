@@ -2,7 +2,10 @@
 
 use crate::amount::Amount;
 use crate::failure::Failure;
-use crate::identity::{Invoice, TAG, before_invoice, digest_of, invoice, invoice_of, tag, tag_of, tenant_id};
+use crate::identity::{
+    InvoiceFingerprint, TENANT_FINGERPRINT, before_invoice, digest_of, invoice_fingerprint,
+    invoice_fingerprint_of, tenant_fingerprint, tenant_fingerprint_of, tenant_id,
+};
 use crate::job::{FinalBill, Job};
 use crate::price::{NO_RULE, Prices};
 use crate::render::push_text;
@@ -63,19 +66,19 @@ pub(crate) fn push(row: Row<'_>, charge: &[u8], currency: &str, prices: &Prices<
 }
 
 /// A line that is not Microsoft's.
-pub(crate) fn push_own(what: &str, charge: Amount, currency: &str, out: &mut Vec<u8>) {
+pub(crate) fn push_adjustment(what: &str, charge: Amount, currency: &str, out: &mut Vec<u8>) {
     let _ = writeln!(out, ",0,{currency},{charge},{currency},,,{what},");
 }
 
 /// Lines by their invoice.
-pub(crate) type Counts = BTreeMap<Invoice, u64>;
+pub(crate) type Counts = BTreeMap<InvoiceFingerprint, u64>;
 /// Of lines that had none when they were billed.
-pub(crate) const NO_INVOICE: Invoice = [0; 2];
+pub(crate) const NO_INVOICE: InvoiceFingerprint = [0; 2];
 
-/// The final bills of a month: their lines are billed already, whoever has their tenants now.
-pub(crate) struct Finals<'a> {
+/// The final bills of a month: their lines are billed already, even if their tenants belong to another customer now.
+pub(crate) struct FinalLedger<'a> {
     bills: Vec<Final<'a>>,
-    /// Lines of tenants that nobody is billed for any more, and how many of each were not found again.
+    /// Lines of tenants that no customer is billed for any more, and how many of each were not found again.
     unbilled: HashMap<[u8; KEY], AtomicU64>,
     /// How many lines were found again.
     found: AtomicU64,
@@ -86,13 +89,16 @@ pub(crate) struct Finals<'a> {
 struct Final<'a> {
     bill: &'a FinalBill,
     /// Lines by tenant and invoice.
-    lines: HashMap<([u8; TAG], Invoice), u64>,
+    lines: HashMap<([u8; TENANT_FINGERPRINT], InvoiceFingerprint), u64>,
 }
 
-impl<'a> Finals<'a> {
-    /// Looks through the ledgers of a job. `billed`: the tags of the tenants that somebody is billed for.
-    pub(crate) fn of(job: &'a Job, billed: &HashSet<[u8; TAG]>) -> Result<Finals<'a>, Failure> {
-        let mut finals = Finals {
+impl<'a> FinalLedger<'a> {
+    /// Looks through the ledgers of a job. `billed`: the tenants of the tenants that a customer is billed for.
+    pub(crate) fn of(
+        job: &'a Job,
+        billed: &HashSet<[u8; TENANT_FINGERPRINT]>,
+    ) -> Result<FinalLedger<'a>, Failure> {
+        let mut finals = FinalLedger {
             bills: Vec::new(),
             unbilled: HashMap::new(),
             found: AtomicU64::new(0),
@@ -101,16 +107,16 @@ impl<'a> Finals<'a> {
         for line in &job.acknowledged {
             *finals.acknowledged.entry(*line).or_default() += 1;
         }
-        let wanted = job.invoice_id.as_ref().map(|number| invoice(number.as_bytes()));
+        let wanted = job.invoice_id.as_ref().map(|number| invoice_fingerprint(number.as_bytes()));
         for bill in &job.final_bills {
             let (mut ledger, mut lines) = (Ledger::open(&bill.ledger)?, HashMap::new());
             while let Some(key) = ledger.next {
-                let of = invoice_of(&key);
-                // Nobody looks for those of other invoices.
+                let of = invoice_fingerprint_of(&key);
+                // Lines of other invoices are not in this run.
                 if wanted.is_none_or(|wanted| of == wanted || of == NO_INVOICE) {
-                    *lines.entry((tag_of(&key), of)).or_default() += 1;
+                    *lines.entry((tenant_fingerprint_of(&key), of)).or_default() += 1;
                 }
-                if !billed.contains(&tag_of(&key)) {
+                if !billed.contains(&tenant_fingerprint_of(&key)) {
                     *finals.unbilled.entry(key).or_default().get_mut() += 1;
                 }
                 ledger.advance()?;
@@ -120,18 +126,20 @@ impl<'a> Finals<'a> {
         Ok(finals)
     }
 
-    /// Whether the month is final for somebody.
+    /// Whether the month is final for a customer.
     pub(crate) fn are_any(&self) -> bool {
         !self.bills.is_empty()
     }
 
     /// The lines of these tenants that are final, and how many of each invoice there are.
     pub(crate) fn of_tenants(&self, tenants: &[String]) -> Result<(FinalLines<'_>, Counts), Failure> {
-        let tags: HashSet<[u8; TAG]> = tenants.iter().map(|tenant| tag(&tenant_id(tenant))).collect();
+        let fingerprints: HashSet<[u8; TENANT_FINGERPRINT]> =
+            tenants.iter().map(|tenant| tenant_fingerprint(&tenant_id(tenant))).collect();
         let (mut ledgers, mut ahead, mut counts) = (Vec::new(), Vec::new(), Counts::new());
         for Final { bill, lines } in &self.bills {
             let mut has_some = false;
-            for ((_, invoice), count) in lines.iter().filter(|((tag, _), _)| tags.contains(tag)) {
+            for ((_, invoice), count) in lines.iter().filter(|((tenant, _), _)| fingerprints.contains(tenant))
+            {
                 *counts.entry(*invoice).or_default() += count;
                 has_some = true;
             }
@@ -140,11 +148,14 @@ impl<'a> Finals<'a> {
                 ahead.push(Ledger::open(&bill.ledger)?);
             }
         }
-        Ok((FinalLines { ledgers, tags, found: &self.found, ahead, alike: Alike::default() }, counts))
+        Ok((
+            FinalLines { ledgers, tenants: fingerprints, found: &self.found, ahead, alike: Alike::default() },
+            counts,
+        ))
     }
 
-    /// Whether a line that nobody is billed for any more is billed already; it then counts no more.
-    pub(crate) fn take_unbilled(&self, key: &[u8; KEY]) -> bool {
+    /// Whether a line that no customer is billed for any more is billed already; it then counts no more.
+    pub(crate) fn contains_unbilled_and_count(&self, key: &[u8; KEY]) -> bool {
         let Some(count) = self.unbilled.get(key) else { return false };
         let less = |count: u64| count.checked_sub(1);
         let taken = count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok();
@@ -152,18 +163,18 @@ impl<'a> Finals<'a> {
         taken
     }
 
-    /// Of these missing lines, those that nobody is known to have looked at, by their digest.
-    pub(crate) fn unlooked(&self, missing: &[[u8; KEY]]) -> Vec<u64> {
+    /// Of these missing lines, those that are not acknowledged, by their digest.
+    pub(crate) fn unsearched(&self, missing: &[[u8; KEY]]) -> Vec<u64> {
         let mut known = self.acknowledged.clone();
-        let mut unlooked: Vec<u64> = missing.iter().map(digest_of).collect();
-        unlooked.retain(|line| match known.get_mut(line) {
+        let mut unsearched: Vec<u64> = missing.iter().map(digest_of).collect();
+        unsearched.retain(|line| match known.get_mut(line) {
             Some(count) if *count > 0 => {
                 *count -= 1;
                 false
             }
             _ => true,
         });
-        unlooked
+        unsearched
     }
 
     /// How many final lines were not found again, when all lines have been asked for.
@@ -176,7 +187,7 @@ impl<'a> Finals<'a> {
 /// The final lines of a customer's tenants, to be told from new ones.
 pub(crate) struct FinalLines<'a> {
     ledgers: Vec<Ledger<'a>>,
-    tags: HashSet<[u8; TAG]>,
+    tenants: HashSet<[u8; TENANT_FINGERPRINT]>,
     found: &'a AtomicU64,
     /// The ledgers once more, read up to the lines that may equal the current one in all but the invoice.
     ahead: Vec<Ledger<'a>>,
@@ -188,7 +199,7 @@ pub(crate) struct FinalLines<'a> {
 struct Alike {
     before_invoice: Vec<u8>,
     /// Invoice and content of each that has not been found again.
-    lines: Vec<(Invoice, u64)>,
+    lines: Vec<(InvoiceFingerprint, u64)>,
 }
 
 impl FinalLines<'_> {
@@ -208,32 +219,37 @@ impl FinalLines<'_> {
                     if before_invoice(&next) == wanted
                         && let Some(content) = ledger.content()
                     {
-                        self.alike.lines.push((invoice_of(&next), content));
+                        self.alike.lines.push((invoice_fingerprint_of(&next), content));
                     }
                     ledger.advance()?;
                 }
             }
         }
-        let invoice = invoice_of(key);
+        let invoice = invoice_fingerprint_of(key);
         let lines = &mut self.alike.lines;
         let found = lines.iter().position(|line| line.0 != invoice && line.1 == content);
         Ok(found.map(|at| lines.swap_remove(at)).is_some())
     }
 
     /// Whether a line is billed already; it then counts no more. To be asked in the lines' order.
-    pub(crate) fn take(&mut self, key: &[u8; KEY]) -> Result<bool, Failure> {
+    pub(crate) fn contains_and_count(&mut self, key: &[u8; KEY]) -> Result<bool, Failure> {
         let found = self.find(key, |_| ())?;
         self.found.fetch_add(found.into(), Ordering::Relaxed);
         Ok(found)
     }
 
-    /// The same, for whoever wants to know what is not asked for; it counts as found by nobody.
-    pub(crate) fn pass(&mut self, key: &[u8; KEY], missing: &mut Vec<[u8; KEY]>) -> Result<(), Failure> {
-        let tags = std::mem::take(&mut self.tags);
-        let missed = |key| missing.extend(Some(key).filter(|key| tags.contains(&tag_of(key))));
-        let passed = self.find(key, missed);
-        self.tags = tags;
-        passed.map(drop)
+    /// Like [`FinalLines::contains_and_count`], but collects the skipped keys in `missing` and does not count the match.
+    pub(crate) fn contains_collecting_missing(
+        &mut self,
+        key: &[u8; KEY],
+        missing: &mut Vec<[u8; KEY]>,
+    ) -> Result<(), Failure> {
+        let tenants = std::mem::take(&mut self.tenants);
+        let missed =
+            |key| missing.extend(Some(key).filter(|key| tenants.contains(&tenant_fingerprint_of(key))));
+        let found = self.find(key, missed);
+        self.tenants = tenants;
+        found.map(drop)
     }
 
     fn find(&mut self, key: &[u8; KEY], mut missed: impl FnMut([u8; KEY])) -> Result<bool, Failure> {

@@ -17,7 +17,7 @@
 //! - `ledgers/{id}.csv` (or `ledgers/{id}.EUR.csv`): for each line of `bill.csv`, in its order, what it cost and which rule priced
 //!   it from what. The partner's alone. Given back as `final_bills`, its lines are not billed again.
 //!
-//! What a bill shows is a list of columns (`columns`); everything else is left out, columns that nobody knows yet too. FOCUS rows
+//! What a bill shows is a list of columns (`columns`); everything else is left out, unknown columns too. FOCUS rows
 //! and statements are made from what the bill shows, so they cannot say more.
 
 pub mod amount;

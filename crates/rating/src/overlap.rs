@@ -1,4 +1,4 @@
-//! Lines that are in more than one file. A file that was saved anew, with other line ends, in another order of columns or as
+//! Lines that are in more than one file. A file that was saved again, with other line ends, in another order of columns or as
 //! JSON, looks like another one; its lines say who they are.
 
 use crate::failure::Failure;

@@ -1,4 +1,4 @@
-//! The first half of a run: every line read, priced and spooled, and everything summed up that nobody is billed for.
+//! The first half of a run: every line read, priced and spooled, and everything summed up that no customer is billed for.
 
 mod worker;
 
@@ -12,7 +12,7 @@ use crate::identity::tenant_id;
 use crate::job::{Job, Progress};
 use crate::jsonl;
 use crate::layout::Layout;
-use crate::ledger::Finals;
+use crate::ledger::FinalLedger;
 use crate::overlap::Overlap;
 use crate::price::Prices;
 use crate::render::{MARKS, Plan, text};
@@ -28,7 +28,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub(crate) struct Reading<'a> {
     pub(crate) job: &'a Job,
     pub(crate) prices: &'a Prices<'a>,
-    finals: &'a Finals<'a>,
+    finals: &'a FinalLedger<'a>,
     /// Whether lines of several files are compared.
     compares: bool,
     /// Whether there can be sums and details of the same usage.
@@ -82,7 +82,7 @@ impl<'a> Reading<'a> {
     pub(crate) fn of(
         job: &'a Job,
         prices: &'a Prices<'a>,
-        finals: &'a Finals<'a>,
+        finals: &'a FinalLedger<'a>,
         members: &[Member],
         progress: &'a dyn Progress,
     ) -> Result<Self, Failure> {
@@ -149,7 +149,7 @@ impl<'a> Reading<'a> {
         seen.iter().map(file).collect()
     }
 
-    /// What somebody should know of the members, though they can be billed.
+    /// Warnings about the members, which can be billed nevertheless.
     pub(crate) fn warnings(&self, members: &[Member]) -> Vec<Warning> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let empty = seen.iter().filter(|(_, seen)| seen.lines == 0);

@@ -25,7 +25,7 @@ pub struct RunReport {
     pub totals: Vec<Total>,
     /// One entry per bill, by customer and currency.
     pub customers: Vec<CustomerBill>,
-    /// What nobody is billed for, by tenant and currency.
+    /// What no customer is billed for, by tenant and currency.
     pub unassigned: Vec<Unassigned>,
     /// Whether it all adds up.
     pub checks: Checks,
@@ -48,7 +48,7 @@ pub struct RunReport {
 pub struct Done {
     /// Bytes of the files.
     pub bytes_read: u64,
-    /// The same.
+    /// Total size in bytes of all input files on disk.
     pub bytes_total: u64,
     /// Lines of the files.
     pub lines: u64,
@@ -63,8 +63,8 @@ pub struct FileRead {
     pub file: String,
     /// Its lines, those of other invoices too, and not its header.
     pub lines: u64,
-    /// Tells what is in it, unpacked, from anything else: XXH3, 128 bits, in hexadecimal digits. No proof against whoever
-    /// means to deceive.
+    /// Tells what is in it, unpacked, from anything else: XXH3, 128 bits, in hexadecimal digits. No proof against
+    /// tampering.
     pub digest: String,
 }
 
@@ -118,7 +118,7 @@ pub struct CustomerBill {
     pub rounding: Amount,
     /// The part of it that corrects months before.
     pub corrections: Amount,
-    /// Lines that a final bill of this month has already, this customer's or that of whoever had the tenant, so that they
+    /// Lines that a final bill of this month has already, this customer's or another one's that had the tenant, so that they
     /// are not on this one; and their cost.
     pub billed_before: BilledBefore,
     /// The partner earned credit of its lines.
@@ -149,7 +149,7 @@ pub struct BilledBefore {
     pub cost: Amount,
 }
 
-/// Lines that nobody is billed for.
+/// Lines that no customer is billed for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Unassigned {
     /// Whose lines they are, as the files have it, in lower case and without `org:`.
@@ -175,7 +175,7 @@ pub enum Reason {
     /// The customer it belongs to is not billed.
     #[serde(rename = "billing off")]
     BillingOff,
-    /// A final bill has them already; by now, nobody is billed for the tenant.
+    /// A final bill has them already, and no customer is billed for the tenant now.
     #[serde(rename = "billed before")]
     BilledBefore,
 }

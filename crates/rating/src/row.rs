@@ -84,7 +84,7 @@ pub(crate) fn member_number(member: usize) -> u16 {
     u16::try_from(member).unwrap_or(u16::MAX)
 }
 
-/// The row of a line that nobody is billed for: only which it is, and where from.
+/// The row of a line that no customer is billed for: only which it is, and where from.
 pub(crate) fn unpriced(key: &[u8; KEY], member: u16) -> [u8; HEAD] {
     let mut row = [0; HEAD];
     row[0..4].copy_from_slice(&(HEAD as u32).to_le_bytes());

@@ -4,9 +4,9 @@ use crate::amount::Amount;
 use crate::coverage::{Coverage, judge};
 use crate::currency::Currency;
 use crate::failure::{Failure, Fault};
-use crate::identity::{tag, tenant_id};
+use crate::identity::{tenant_fingerprint, tenant_id};
 use crate::job::{BilledInvoice, Job, Progress};
-use crate::ledger::Finals;
+use crate::ledger::FinalLedger;
 use crate::price::{Lack, Prices, RuleUse};
 use crate::reading::{Left, Read, Reading, Worker};
 use crate::report::{
@@ -47,7 +47,7 @@ fn whole_or_nothing(job: &Job, progress: &dyn Progress, whole: bool) -> Result<R
 fn clear(job: &Job) {
     let Ok(entries) = std::fs::read_dir(&job.out) else { return };
     for path in entries.flatten().map(|entry| entry.path()) {
-        // Nobody publishes what a failed run has left, and the failure itself is what there is to tell.
+        // What a failed run leaves is never published, and its error is what the caller needs.
         let _ = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
     }
 }
@@ -56,8 +56,9 @@ fn staged(job: &Job, progress: &dyn Progress, whole: bool) -> Result<RunReport, 
     let prices = Prices::of(job)?;
     let members = members(&job.inputs)?;
     let billed = job.customers.iter().filter(|customer| customer.billing_enabled);
-    let billed = billed.flat_map(|customer| &customer.tenants).map(|tenant| tag(&tenant_id(tenant)));
-    let finals = Finals::of(job, &billed.collect())?;
+    let billed =
+        billed.flat_map(|customer| &customer.tenants).map(|tenant| tenant_fingerprint(&tenant_id(tenant)));
+    let finals = FinalLedger::of(job, &billed.collect())?;
     let reading = Reading::of(job, &prices, &finals, &members, progress)?;
     let workers = reading.run(&members)?;
     let (invoice_ids, other_invoices) = invoices(job, &workers)?;

@@ -340,10 +340,10 @@ impl<'a> Blocks<'a> {
         }
         self.next(&mut block)?;
         let end = record_length(&block.bytes);
-        // Back to where it came from, so that all that follows is cut anew.
+        // Back to where it came from, so that the rest is cut into blocks again.
         let mut rest = block.bytes.split_off(end);
         rest.append(&mut self.rest);
-        // A second byte order mark, of whoever put the header before the lines.
+        // A second byte order mark: a header was put before a file that had one.
         let marks = marks(&rest);
         self.rest = rest.split_off(marks);
         self.offset = block.offset + (end + marks) as u64;

@@ -66,7 +66,7 @@ impl Table {
     }
 
     /// A line that is not Microsoft's.
-    pub(crate) fn own(
+    pub(crate) fn adjustment_row(
         &self,
         product: &str,
         charge_type: &str,

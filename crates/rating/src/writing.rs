@@ -4,9 +4,9 @@ use crate::amount::{Amount, Decimal};
 use crate::currency::Currency;
 use crate::failure::Failure;
 use crate::focus;
-use crate::identity::{Invoice, invoice_of};
+use crate::identity::{InvoiceFingerprint, invoice_fingerprint_of};
 use crate::job::{BilledCustomer, Correction, Job, Progress};
-use crate::ledger::{self, Counts, Finals, NO_INVOICE};
+use crate::ledger::{self, Counts, FinalLedger, NO_INVOICE};
 use crate::overlap::Overlap;
 use crate::parquet;
 use crate::price::{Prices, exchanged};
@@ -32,7 +32,7 @@ pub(crate) struct Writing<'a> {
     pub(crate) job: &'a Job,
     pub(crate) prices: &'a Prices<'a>,
     pub(crate) workers: &'a [Worker<'a>],
-    pub(crate) finals: &'a Finals<'a>,
+    pub(crate) finals: &'a FinalLedger<'a>,
     pub(crate) members: &'a [Member],
     pub(crate) invoice_id: Option<String>,
     pub(crate) progress: &'a dyn Progress,
@@ -46,20 +46,20 @@ pub(crate) struct Writing<'a> {
 pub(crate) struct Billed {
     pub(crate) bill: CustomerBill,
     pub(crate) costs: BTreeMap<Currency, Amount>,
-    /// Where the month is final for somebody: the invoices of new lines, and of how many lines that are billed already.
-    new: BTreeSet<Invoice>,
+    /// Where the month is final for a customer: the invoices of new lines, and of how many lines that are billed already.
+    new: BTreeSet<InvoiceFingerprint>,
     found: Counts,
     /// Lines charged below, and far above, their cost: how many, their cost at the run's rate, and their charge.
     pub(crate) below_cost: (u64, Amount, Amount),
     pub(crate) far_above_cost: (u64, Amount, Amount),
     /// Lines that equal final ones in all but the invoice number.
     pub(crate) reissued: Tally,
-    /// Final lines that are missing, by their digest: whoever released the customer's bills has seen that.
+    /// Final lines that are missing, by their digest: releasing the customer's bills acknowledges them.
     pub(crate) acknowledged: Vec<u64>,
 }
 
-/// A thread's own.
-struct Pen<'a> {
+/// What one thread keeps from one bill to the next.
+struct WriterContext<'a> {
     buffers: Buffers,
     /// Of files, for the next.
     outputs: Vec<Vec<u8>>,
@@ -67,9 +67,14 @@ struct Pen<'a> {
     done: Vec<Billed>,
 }
 
-impl<'a> Pen<'a> {
+impl<'a> WriterContext<'a> {
     fn of(members: &'a [Member]) -> Self {
-        Pen { buffers: Buffers::new(), outputs: Vec::new(), overlap: Overlap::of(members), done: Vec::new() }
+        WriterContext {
+            buffers: Buffers::new(),
+            outputs: Vec::new(),
+            overlap: Overlap::of(members),
+            done: Vec::new(),
+        }
     }
 }
 
@@ -111,39 +116,41 @@ impl<'a> Writing<'a> {
 
         let next = AtomicUsize::new(0);
         let written = AtomicUsize::new(0);
-        let mut pens: Vec<Pen<'_>> = (0..self.job.threads.max(1)).map(|_| Pen::of(self.members)).collect();
-        each(&mut pens, |pen| {
+        let mut contexts: Vec<WriterContext<'_>> =
+            (0..self.job.threads.max(1)).map(|_| WriterContext::of(self.members)).collect();
+        each(&mut contexts, |context| {
             loop {
                 let next = next.fetch_add(1, Ordering::Relaxed);
                 if next == 0 {
-                    self.compare_unbilled(pen)?;
+                    self.compare_unbilled(context)?;
                     continue;
                 }
                 let Some((customer, currencies)) = work.get(next - 1) else { return Ok(()) };
                 if self.progress.cancelled() {
                     return Err(Failure::Cancelled);
                 }
-                self.customer(*customer, currencies, pen)?;
+                self.customer(*customer, currencies, context)?;
                 let customers = written.fetch_add(1, Ordering::Relaxed) as u64 + 1;
                 self.progress.at(self.bytes, self.bytes, self.lines, customers);
             }
         })?;
-        let mut done: Vec<Billed> = pens.iter_mut().flat_map(|pen| std::mem::take(&mut pen.done)).collect();
-        let seen = pens.into_iter().map(|pen| pen.overlap);
+        let mut done: Vec<Billed> =
+            contexts.iter_mut().flat_map(|context| std::mem::take(&mut context.done)).collect();
+        let seen = contexts.into_iter().map(|context| context.overlap);
         warnings.extend(Overlap::judge(self.members, &self.job.inputs, seen)?);
         done.sort_by_key(|billed| (billed.bill.customer_id, billed.bill.currency));
         Ok(done)
     }
 
-    /// Looks which lines that nobody is billed for are in several files.
-    fn compare_unbilled(&self, pen: &mut Pen<'_>) -> Result<(), Failure> {
+    /// Looks which lines that no customer is billed for are in several files.
+    fn compare_unbilled(&self, context: &mut WriterContext<'_>) -> Result<(), Failure> {
         let spools = self.workers.iter().filter_map(|worker| Some((&worker.spool, worker.unbilled?)));
-        let mut merge = Merge::of(spools, &mut pen.buffers)?;
+        let mut merge = Merge::of(spools, &mut context.buffers)?;
         merge.each(|row| {
-            pen.overlap.see(row.key(), row.member());
+            context.overlap.see(row.key(), row.member());
             Ok(())
         })?;
-        merge.finish(&mut pen.buffers);
+        merge.finish(&mut context.buffers);
         Ok(())
     }
 
@@ -154,26 +161,31 @@ impl<'a> Writing<'a> {
             .filter_map(move |worker| Some((&worker.spool, *worker.bills.get(&(customer, currency))?)))
     }
 
-    fn customer(&self, i: usize, currencies: &[Currency], pen: &mut Pen<'_>) -> Result<(), Failure> {
+    fn customer(
+        &self,
+        i: usize,
+        currencies: &[Currency],
+        context: &mut WriterContext<'_>,
+    ) -> Result<(), Failure> {
         let customer = &self.job.customers[i];
         let folder = self.job.out.join(customer.id.to_string());
         if !self.job.dry_run {
             std::fs::create_dir(&folder).map_err(Failure::io("cannot create", &folder))?;
         }
         let mut bills = Vec::new();
-        let repeated_before = pen.overlap.repeated();
+        let repeated_before = context.overlap.repeated();
         for currency in currencies {
             let several = (currencies.len() > 1).then_some(currency.code());
-            bills.push(self.bill(i, *currency, several, &folder, pen)?);
+            bills.push(self.bill(i, *currency, several, &folder, context)?);
         }
-        if let Some((why, missing)) = self.changed(i, currencies, &bills, pen)? {
+        if let Some((why, missing)) = self.changed(i, currencies, &bills, context)? {
             if !customer.released {
                 bills.iter_mut().for_each(|billed| billed.bill.held_back.insert(0, why.clone()));
             } else if let Some(billed) = bills.first_mut() {
                 billed.acknowledged = missing;
             }
         }
-        let repeated = pen.overlap.repeated() - repeated_before;
+        let repeated = context.overlap.repeated() - repeated_before;
         if repeated > 0 && !customer.released && !self.job.accepts(WarningCode::OverlappingFiles) {
             let why = format!("{repeated} of its lines are in two files, and would be billed twice");
             bills.iter_mut().for_each(|billed| billed.bill.held_back.push(why.clone()));
@@ -192,12 +204,12 @@ impl<'a> Writing<'a> {
                     std::fs::remove_file(&ledger).map_err(Failure::io("cannot remove", &ledger))?;
                 }
             }
-            pen.done.push(billed);
+            context.done.push(billed);
         }
         Ok(())
     }
 
-    /// Why a customer's bills must be looked at, and the final lines that nobody knows to be missing: the month is final,
+    /// Why a customer's bills must be looked at, and the final lines that are missing and not acknowledged: the month is final,
     /// and of an invoice that has new lines some are gone that its tenants have on final bills. What was changed would be
     /// billed twice.
     fn changed(
@@ -205,13 +217,14 @@ impl<'a> Writing<'a> {
         i: usize,
         currencies: &[Currency],
         bills: &[Billed],
-        pen: &mut Pen<'_>,
+        context: &mut WriterContext<'_>,
     ) -> Result<Option<(String, Vec<u64>)>, Failure> {
         if !self.finals.are_any() {
             return Ok(None);
         }
         let (mut finals, mut counts) = self.finals.of_tenants(&self.job.customers[i].tenants)?;
-        let new: BTreeSet<Invoice> = bills.iter().flat_map(|billed| billed.new.iter().copied()).collect();
+        let new: BTreeSet<InvoiceFingerprint> =
+            bills.iter().flat_map(|billed| billed.new.iter().copied()).collect();
         // Before there is an invoice, lines have none.
         counts.retain(|invoice, _| {
             new.contains(invoice) || *invoice == NO_INVOICE && !new.is_empty() || new.contains(&NO_INVOICE)
@@ -226,19 +239,19 @@ impl<'a> Writing<'a> {
         // Seldom, so it may take one more look at the customer's lines to know which.
         let mut missing = Vec::new();
         let spools = currencies.iter().flat_map(|currency| self.spools(i, *currency));
-        let mut merge = Merge::of(spools, &mut pen.buffers)?;
-        merge.each(|row| finals.pass(&row.key(), &mut missing))?;
-        merge.finish(&mut pen.buffers);
-        finals.pass(&[u8::MAX; KEY], &mut missing)?;
-        missing.retain(|key| counts.contains_key(&invoice_of(key)));
-        let unlooked = self.finals.unlooked(&missing);
+        let mut merge = Merge::of(spools, &mut context.buffers)?;
+        merge.each(|row| finals.contains_collecting_missing(&row.key(), &mut missing))?;
+        merge.finish(&mut context.buffers);
+        finals.contains_collecting_missing(&[u8::MAX; KEY], &mut missing)?;
+        missing.retain(|key| counts.contains_key(&invoice_fingerprint_of(key)));
+        let unsearched = self.finals.unsearched(&missing);
         let lines: u64 = bills.iter().map(|billed| billed.bill.lines).sum();
         let why = format!(
             "{} of the {all} lines that are final already are not among these, and {lines} are new: were lines changed \
              that are billed, or are files missing?",
-            unlooked.len()
+            unsearched.len()
         );
-        Ok((!unlooked.is_empty()).then_some((why, unlooked)))
+        Ok((!unsearched.is_empty()).then_some((why, unsearched)))
     }
 
     /// Writes the bill of a customer in a currency. `several`: what tells its files from those of its other bills.
@@ -248,7 +261,7 @@ impl<'a> Writing<'a> {
         currency: Currency,
         several: Option<&str>,
         folder: &Path,
-        pen: &mut Pen<'_>,
+        context: &mut WriterContext<'_>,
     ) -> Result<Billed, Failure> {
         let (job, customer) = (self.job, &self.job.customers[i]);
         let code = currency.code();
@@ -273,9 +286,9 @@ impl<'a> Writing<'a> {
         let mut out = match job.dry_run {
             true => None,
             false => Some(Files {
-                bill: Output::create(name("bill", "csv"), true, pen)?,
-                focus: Output::create(name("bill.focus", "csv"), self.whole, pen)?,
-                ledger: Output::create(ledger.clone(), self.whole, pen)?,
+                bill: Output::create(name("bill", "csv"), true, context)?,
+                focus: Output::create(name("bill.focus", "csv"), self.whole, context)?,
+                ledger: Output::create(ledger.clone(), self.whole, context)?,
                 parquet: match job.parquet && self.whole {
                     true => Some(parquet::Writer::create(name("bill.focus", "parquet"))?),
                     false => None,
@@ -305,19 +318,19 @@ impl<'a> Writing<'a> {
         let period = job.period.to_string();
         let (mut scan, mut charge) = (Scan::default(), Vec::new());
         let mut rates = Vec::new();
-        let mut merge = Merge::of(self.spools(i, currency), &mut pen.buffers)?;
+        let mut merge = Merge::of(self.spools(i, currency), &mut context.buffers)?;
         merge.each(|row| {
             let key = row.key();
-            pen.overlap.see(key, row.member());
+            context.overlap.see(key, row.member());
             let cost = sums.costs.entry(row.currency()).or_default();
             if self.finals.are_any() {
-                if finals.take(&key)? {
+                if finals.contains_and_count(&key)? {
                     cost.0 += row.cost();
                     sums.before += 1;
-                    *found.entry(invoice_of(&key)).or_default() += 1;
+                    *found.entry(invoice_fingerprint_of(&key)).or_default() += 1;
                     return Ok(());
                 }
-                new.insert(invoice_of(&key));
+                new.insert(invoice_fingerprint_of(&key));
                 if finals.has_under_another_invoice(&key, row.content())?
                     && let Some(currency) = currency_of(row.currency())
                 {
@@ -347,7 +360,7 @@ impl<'a> Writing<'a> {
             files.parquet(begin)?;
             files.flush()
         })?;
-        merge.finish(&mut pen.buffers);
+        merge.finish(&mut context.buffers);
 
         let corrected: Amount = corrections.iter().map(|correction| correction.amount).sum();
         let exact = Amount::of(sums.charge, CHARGE_PLACES) + corrected;
@@ -358,14 +371,28 @@ impl<'a> Writing<'a> {
             for correction in &corrections {
                 let text = format!("Correction of {}, version {}", correction.period, correction.version);
                 let days = Some((correction.period.first_day(), correction.period.end()));
-                table.own(&text, "correction", customer, correction.amount, code, &mut files.bill.buffer);
-                ledger::push_own("correction", correction.amount, code, &mut files.ledger.buffer);
-                files.focus_rows.own(&text, correction.amount, days, &mut files.focus.buffer);
+                table.adjustment_row(
+                    &text,
+                    "correction",
+                    customer,
+                    correction.amount,
+                    code,
+                    &mut files.bill.buffer,
+                );
+                ledger::push_adjustment("correction", correction.amount, code, &mut files.ledger.buffer);
+                files.focus_rows.adjustment_row(&text, correction.amount, days, &mut files.focus.buffer);
             }
             if !rounding.is_zero() {
-                table.own("Rounding", "rounding", customer, rounding, code, &mut files.bill.buffer);
-                ledger::push_own("rounding", rounding, code, &mut files.ledger.buffer);
-                files.focus_rows.own("Rounding", rounding, None, &mut files.focus.buffer);
+                table.adjustment_row(
+                    "Rounding",
+                    "rounding",
+                    customer,
+                    rounding,
+                    code,
+                    &mut files.bill.buffer,
+                );
+                ledger::push_adjustment("rounding", rounding, code, &mut files.ledger.buffer);
+                files.focus_rows.adjustment_row("Rounding", rounding, None, &mut files.focus.buffer);
             }
             files.parquet(begin)?;
         }
@@ -413,7 +440,7 @@ impl<'a> Writing<'a> {
         }
         let is_empty = sums.lines == 0 && corrections.is_empty();
         if let Some(files) = out {
-            files.finish(pen)?;
+            files.finish(context)?;
             if is_empty {
                 let parquet = job.parquet.then(|| name("bill.focus", "parquet"));
                 for path in [name("bill", "csv"), name("bill.focus", "csv"), ledger.clone()]
@@ -508,10 +535,10 @@ impl Files {
         Ok(())
     }
 
-    fn finish(self, pen: &mut Pen<'_>) -> Result<(), Failure> {
+    fn finish(self, context: &mut WriterContext<'_>) -> Result<(), Failure> {
         for mut output in [self.bill, self.focus, self.ledger] {
             output.flush()?;
-            pen.outputs.push(output.buffer);
+            context.outputs.push(output.buffer);
         }
         self.parquet.map_or(Ok(()), parquet::Writer::finish)
     }
@@ -525,12 +552,12 @@ struct Output {
 }
 
 impl Output {
-    fn create(path: PathBuf, wanted: bool, pen: &mut Pen<'_>) -> Result<Output, Failure> {
+    fn create(path: PathBuf, wanted: bool, context: &mut WriterContext<'_>) -> Result<Output, Failure> {
         let file = match wanted {
             true => Some(File::create_new(&path).map_err(Failure::io("cannot create", &path))?),
             false => None,
         };
-        Ok(Output { path, file, buffer: pen.outputs.pop().unwrap_or_default() })
+        Ok(Output { path, file, buffer: context.outputs.pop().unwrap_or_default() })
     }
 
     fn flush(&mut self) -> Result<(), Failure> {

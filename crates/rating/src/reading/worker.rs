@@ -1,4 +1,4 @@
-//! One thread's part of the reading: lines priced and spooled, or summed up where nobody is billed for them.
+//! One thread's part of the reading: lines priced and spooled, or summed up where no customer is billed for them.
 
 use super::{Misread, Reader, Reading, STRAY};
 use crate::amount::Amount;
@@ -9,7 +9,7 @@ use crate::credit::Credit;
 use crate::currency::Currency;
 use crate::detail::Details;
 use crate::failure::Failure;
-use crate::identity::{self, TAG, tenant_id};
+use crate::identity::{self, TENANT_FINGERPRINT, tenant_id};
 use crate::jsonl;
 use crate::line::{LastCurrency, Line};
 use crate::price::{CreditUse, RuleUse};
@@ -30,7 +30,7 @@ pub(crate) struct Worker<'a> {
     pub(crate) spool: Spool,
     /// The number of a customer's bill in a currency, in this thread's spool.
     pub(crate) bills: HashMap<(usize, Currency), u32>,
-    /// The number under which lines are that nobody is billed for, where they are to be compared.
+    /// The number under which lines are that no customer is billed for, where they are to be compared.
     pub(crate) unbilled: Option<u32>,
     /// For each number, which kinds of lines it has: bit 0 for reconciliation, bit 1 for usage.
     pub(crate) kinds: Vec<u8>,
@@ -71,7 +71,7 @@ pub(crate) struct Read {
 
 struct Tenant {
     id: String,
-    tag: [u8; TAG],
+    fingerprint: [u8; TENANT_FINGERPRINT],
     customer: Option<usize>,
     reason: Option<Reason>,
     name: Option<String>,
@@ -81,7 +81,7 @@ struct Tenant {
 }
 
 impl Tenant {
-    /// Counts a line that nobody is billed for.
+    /// Counts a line that no customer is billed for.
     fn leave(&mut self, reason: Reason, name: String, currency: Currency, cost: Amount) {
         if self.name.as_ref().is_none_or(|known| name < *known) && !name.is_empty() {
             self.name = Some(name);
@@ -101,7 +101,7 @@ fn next(kinds: &mut Vec<u8>) -> u32 {
     kinds.len() as u32 - 1
 }
 
-/// Lines that nobody is billed for, by tenant, reason and currency: name, count and cost.
+/// Lines that no customer is billed for, by tenant, reason and currency: name, count and cost.
 pub(crate) type Left = BTreeMap<(String, Reason, Currency), (Option<String>, u64, Amount)>;
 
 impl<'a> Worker<'a> {
@@ -303,14 +303,14 @@ impl<'a> Worker<'a> {
             self.details.see(line, &self.tenants[tenant].id, reader.member);
         }
         let (customer, of) = match &mut self.tenants[tenant] {
-            Tenant { customer: Some(customer), reason: None, id, tag, .. } => {
-                (*customer, (id.as_str(), *tag))
+            Tenant { customer: Some(customer), reason: None, id, fingerprint, .. } => {
+                (*customer, (id.as_str(), *fingerprint))
             }
             left => {
                 let mut why = left.reason.unwrap_or(Reason::NoCustomer);
                 let key = (self.shared.compares || self.shared.finals.are_any())
-                    .then(|| identity::key(line, &values, (&left.id, left.tag), &mut self.scratch).0);
-                if key.is_some_and(|key| self.shared.finals.take_unbilled(&key)) {
+                    .then(|| identity::key(line, &values, (&left.id, left.fingerprint), &mut self.scratch).0);
+                if key.is_some_and(|key| self.shared.finals.contains_unbilled_and_count(&key)) {
                     why = Reason::BilledBefore;
                 }
                 left.leave(why, text(line.get(Role::CustomerName)), values.currency, cost);
@@ -406,15 +406,23 @@ impl<'a> Worker<'a> {
         };
         let tenant = self.tenants.iter().position(|known| known.id == id).unwrap_or_else(|| {
             let unassigned = BTreeMap::new();
-            let tag = identity::tag(&id);
-            self.tenants.push(Tenant { id, tag, customer, reason, name: None, unassigned, bill: None });
+            let fingerprint = identity::tenant_fingerprint(&id);
+            self.tenants.push(Tenant {
+                id,
+                fingerprint,
+                customer,
+                reason,
+                name: None,
+                unassigned,
+                bill: None,
+            });
             self.tenants.len() - 1
         });
         self.ids.insert(cell.into(), tenant);
         tenant
     }
 
-    /// Adds what nobody is billed for to what other threads have found.
+    /// Adds what no customer is billed for to what other threads have found.
     pub(crate) fn add_unassigned(&self, left: &mut Left) {
         for tenant in &self.tenants {
             for ((reason, currency), (lines, cost)) in &tenant.unassigned {
