@@ -72,6 +72,12 @@ pub(crate) async fn metrics(State(shared): State<Shared>) -> Response {
             gauge!("tenantry_directory_failures", "code" => code).set(count as u32);
         }
     }
+    if let Ok(broken) = shared.app.broken_audit_chains().await {
+        gauge!("tenantry_audit_broken_chains").set(broken as f64);
+    }
+    if let Ok(rollbacks) = shared.app.rollbacks().await {
+        gauge!("tenantry_audit_rollbacks").set(rollbacks as f64);
+    }
     for (state, count) in shared.app.bill_run_counts().await.unwrap_or_default() {
         gauge!("tenantry_bill_runs", "state" => state).set(count as f64);
     }

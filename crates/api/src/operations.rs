@@ -48,5 +48,9 @@ async fn readyz(State(shared): State<Shared>) -> Result<Json<schema::Readiness>,
     });
     let app::DirectoryHealth { connected, synced, failing, .. } = health?;
     let directories = schema::DirectoryHealth { connected, synced, failing };
-    Ok(Json(schema::Readiness { status: "ok", directories }))
+    let audit = schema::AuditHealth {
+        broken_chains: shared.app.broken_audit_chains().await?,
+        rollbacks: shared.app.rollbacks().await?,
+    };
+    Ok(Json(schema::Readiness { status: "ok", directories, audit }))
 }

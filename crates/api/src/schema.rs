@@ -88,6 +88,20 @@ pub(crate) struct Readiness {
     #[schema(example = "ok")]
     pub(crate) status: &'static str,
     pub(crate) directories: DirectoryHealth,
+    pub(crate) audit: AuditHealth,
+}
+
+/// How the audit trail is.
+#[derive(ToSchema, Serialize)]
+pub(crate) struct AuditHealth {
+    /// Chains of all partners that did not end where the server had left them. They stay counted:
+    /// `tenantry audit verify` says what was found.
+    #[schema(example = 0)]
+    pub(crate) broken_chains: i64,
+    /// How often the database was found behind its anchor, in an older state than it had, and the operator has not said
+    /// why (`tenantry audit accept`).
+    #[schema(example = 0)]
+    pub(crate) rollbacks: i64,
 }
 
 /// How the server is.

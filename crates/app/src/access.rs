@@ -2,9 +2,10 @@
 
 use crate::audit::Entry;
 use crate::change::{Done, Idempotency};
+use crate::keys::{self, Proof};
 use crate::limits::Permits;
 use crate::refusals::{MAX_IN_WINDOW, Step, Summary, shortened};
-use crate::{App, Error, Exceeded, keys};
+use crate::{App, Error, Exceeded};
 use domain::{Classification, CustomerId, Email, PartnerId, Role, TrialExpiration, UserId};
 use serde_json::{Value, json};
 use std::sync::PoisonError;
@@ -107,6 +108,11 @@ impl Call {
         }
     }
 
+    /// What the server does by itself.
+    pub(crate) fn of_server(partner: PartnerId) -> Self {
+        Call { origin: "server".into(), ..Call::of_operator(partner, "server") }
+    }
+
     /// What the directory says changes something.
     pub(crate) fn of_directory(partner: PartnerId) -> Self {
         Call { origin: "directory".into(), ..Call::of_operator(partner, "directory sync") }
@@ -144,12 +150,22 @@ impl App {
                 Box::pin(async move { Ok::<_, Error>(store::users::find_key(tx, id).await?) })
             })
             .await?;
-        // An unknown id costs the same digest and comparison as a wrong secret.
-        let kept = owner.as_ref().map_or("", |owner| owner.hash.as_str());
-        let proven = keys::proves(presented, kept);
+        // An unknown id costs the same digests and comparisons as a wrong secret.
+        let nobody = keys::of_nobody();
+        let kept = owner.as_ref().map_or(&nobody, |owner| &owner.credential);
+        let proof = keys::prove(&self.secrets, presented, kept);
+        if proof == Proof::Forged {
+            metrics::counter!("tenantry_forged_keys_total").increment(1);
+            tracing::error!(
+                partner = kept.partner.0,
+                user = kept.user.0,
+                key_id = kept.key.id,
+                "the key of a user is refused: its row was changed beside the server. Rotate it, and run `tenantry audit verify`"
+            );
+        }
         let now = self.clock.now();
-        let Some(owner) =
-            owner.filter(|owner| proven && !owner.expires_at.is_some_and(|end| end.reached(now)))
+        let Some(owner) = owner
+            .filter(|owner| proof == Proof::Good && !owner.expires_at.is_some_and(|end| end.reached(now)))
         else {
             self.limits.note(presented, false);
             return Err(Error::Unauthorized);

@@ -9,6 +9,7 @@ use crate::{App, Error};
 use domain::fields::Fields;
 use domain::json::Json;
 use domain::payload::{Member, Payload};
+use domain::version::Nonce;
 use domain::{
     AzureCustomerId, CustomerId, CustomerName, Handling, NewCustomer, PartnerId, Violation, Violations,
 };
@@ -201,13 +202,13 @@ impl App {
         };
         let named: Vec<Named> =
             stream::iter(named).map(look_up).buffered(LOOKUPS_AT_ONCE).try_collect().await?;
-        let input = (partner, customer, change, named, self.clock.now());
-        let changed = self.change(call, input, |(partner, id, change, named, now), tx| {
+        let input = (partner, customer, change, named, self.random.nonce()?, self.clock.now());
+        let changed = self.change(call, input, |(partner, id, change, named, random, now), tx| {
             Box::pin(async move {
                 let before = customers::get(tx, *partner, *id).await?.ok_or(Error::NotFound)?;
                 let refusals = match change {
                     Change::Add => add(tx, *partner, *id, named, *now).await?,
-                    Change::Remove => remove(tx, *partner, &before, named, *now).await?,
+                    Change::Remove => remove(tx, *partner, &before, named, *random, *now).await?,
                 };
                 if refusals.iter().any(Option::is_some) {
                     return Err(Error::Assignments(outcomes(named, &refusals)));
@@ -272,6 +273,7 @@ async fn remove(
     partner: PartnerId,
     customer: &domain::Customer,
     named: &[Named],
+    random: Nonce,
     now: jiff::Timestamp,
 ) -> Result<Vec<Option<&'static str>>, Error> {
     let mut refusals = Vec::with_capacity(named.len());
@@ -285,7 +287,7 @@ async fn remove(
     if loses_its_own {
         let from_directory = customers::directory_address(tx, partner, customer.id).await?;
         let details = NewCustomer { azure_customer_id: None, ..customer.details.clone() };
-        customers::update(tx, partner, customer, details, from_directory, now).await?;
+        customers::update(tx, partner, customer, details, from_directory, random, now).await?;
     }
     Ok(refusals)
 }

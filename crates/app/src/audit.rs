@@ -1,23 +1,58 @@
 //! The audit trail: every change, and every refusal to a live key, chained so that tampering shows.
+//!
+//! A partner's trail has several chains, its shards. A chain goes on only behind an end whose MAC verifies; where it does
+//! not, an `audit.broken` event holds what was found, and the chain is marked for good. The anchor, outside of the database,
+//! shows what no chain does: that its end was cut off, or that all of it is older than it was.
+
+pub(crate) mod anchor;
+mod erasure;
+mod export;
+mod mac;
+mod retention;
+pub(crate) mod system;
+#[cfg(test)]
+mod tests;
+mod verify;
+
+pub use anchor::{AnchorPlaces, AnchorVerdict};
+pub use erasure::Erasure;
+pub use retention::Exported;
+pub use system::SystemVerdict;
+pub use verify::Verdict;
 
 use crate::access::Call;
-use crate::secrets::{Purpose, hex};
-use crate::{App, Error, SecretKey};
+use crate::{App, Error, Random, SecretKey};
 use domain::PartnerId;
 use jiff::Timestamp;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use serde_json::json;
 use std::sync::Arc;
-use store::Tx;
-use store::audit::{self, Event, Head, Next, Sign};
+use std::sync::atomic::{AtomicU64, Ordering};
+use store::audit::{self, End, Event, Next, Sign};
+use store::{Scope, Tx};
 
-#[cfg(test)]
-mod tests;
+/// Says that a shard begins; always in shard 0.
+const SHARD_BEGINS: &str = "audit.lane";
+/// Says that a chain did not end where the server had left it.
+const BROKEN: &str = "audit.broken";
+/// Says which events were pruned, and into which export they went before.
+const PRUNE: &str = "audit.prune";
+/// Says which events were made to tell less of a person.
+const ERASE: &str = "audit.erase";
 
-/// Tells of a lane's beginning.
-const LANE: &str = "audit.lane";
-/// How many events are read at a time when a trail is verified.
-const PAGE: i64 = 1000;
+/// What writing to the trail takes.
+pub(crate) struct Trail {
+    pub(crate) secrets: Arc<SecretKey>,
+    pub(crate) random: Arc<Random>,
+    /// How many ends of chains were signed: it rises with every transaction that writes to the trail, before its commit.
+    signed: AtomicU64,
+}
+
+impl Trail {
+    pub(crate) fn new(secrets: Arc<SecretKey>, random: Arc<Random>) -> Self {
+        Trail { secrets, random, signed: AtomicU64::new(0) }
+    }
+}
 
 /// What is written down of a change.
 #[derive(Debug)]
@@ -45,52 +80,105 @@ impl Entry {
     }
 }
 
-/// Write an event into the transaction of what it tells of; its lane and place.
+/// Write an event into the transaction of what it tells of; its shard and place.
 pub(crate) async fn append(
     tx: &mut Tx,
-    secrets: &Arc<SecretKey>,
+    trail: &Arc<Trail>,
     call: &Call,
     entry: Entry,
     now: Timestamp,
 ) -> Result<(i64, i64), Error> {
-    let (lane, _turn) = (tx.lane(), tx.turn().await);
-    append_to(tx, secrets, call, entry, now, lane).await
+    let (shard, _turn) = (tx.lane(), tx.turn().await);
+    append_to(tx, trail, call, entry, now, shard).await
 }
 
 async fn append_to(
     tx: &mut Tx,
-    secrets: &Arc<SecretKey>,
+    trail: &Arc<Trail>,
     call: &Call,
     entry: Entry,
     now: Timestamp,
-    lane: i64,
+    shard: i64,
 ) -> Result<(i64, i64), Error> {
     let partner = call.partner();
-    let mut next = audit::next_place(tx, partner, lane).await?;
-    let before = &next.head;
-    if before.seq == 0 && lane != 0 {
-        // Lane 0 knows of every other lane, so that none can vanish whole.
-        let start = Entry::new(LANE, format!("lanes/{lane}"));
-        let zero = audit::next_place(tx, partner, 0).await?;
-        write(tx, secrets, call, start, now, &zero).await?;
-        next = audit::next_place(tx, partner, lane).await?; // with an id behind that one's
-    } else if before.seq > 0 && !next.moved && before.mac != head_mac(secrets, partner, before) {
-        tracing::error!(partner = partner.0, lane, "the audit trail's head has been tampered with");
+    let mut next = next_place(tx, trail, partner, shard, now).await?;
+    if next.head.seq == 0 && shard != 0 {
+        // Shard 0 tells of every other one, so that none can vanish whole.
+        let begins = Entry::new(SHARD_BEGINS, format!("lanes/{shard}"));
+        let zero = next_place(tx, trail, partner, 0, now).await?;
+        write(tx, trail, call, begins, now, &zero).await?;
+        next = audit::next_place(tx, partner, shard).await?; // with an id behind that one's
     }
-    write(tx, secrets, call, entry, now, &next).await
+    write(tx, trail, call, entry, now, &next).await
+}
+
+/// Where the next event of a chain goes: behind its end, or, where that is not as it was signed, behind an event that says
+/// so.
+async fn next_place(
+    tx: &mut Tx,
+    trail: &Arc<Trail>,
+    partner: PartnerId,
+    shard: i64,
+    now: Timestamp,
+) -> Result<Next, Error> {
+    let next = audit::next_place(tx, partner, shard).await?;
+    if next.moved {
+        return Ok(next); // signed by this transaction, when it ends
+    }
+    let head = next.head.clone();
+    if head.seq > 0 && head.mac == mac::of_head(&trail.secrets, partner, &head) {
+        return Ok(next);
+    }
+    let last = audit::last_event(tx, partner, shard).await?;
+    if head.seq == 0 && head.mac.is_empty() && last.is_none() {
+        return Ok(next); // a new chain
+    }
+    let end = End { partner, head, last };
+    let why =
+        if end.head.seq == 0 { "it has events, but no head" } else { "its head is not as it was signed" };
+    break_chain(tx, trail, end, why, now).await?;
+    Ok(audit::next_place(tx, partner, shard).await?)
+}
+
+/// Write down that a chain's end is not what the server has written, and let the chain go on behind that.
+async fn break_chain(
+    tx: &mut Tx,
+    trail: &Arc<Trail>,
+    end: End,
+    why: &str,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let End { partner, head, last } = end;
+    tracing::error!(
+        partner = partner.0,
+        shard = head.shard,
+        head_seq = head.seq,
+        last_seq = last.as_ref().map(|(seq, _)| *seq),
+        "the audit trail was tampered with: {why}. Run `tenantry audit verify`, and compare with a backup"
+    );
+    let found = json!({
+        "head": {"seq": head.seq, "last_mac": head.last_mac, "mac": head.mac, "broken": head.broken},
+        "last_event": last.as_ref().map(|(seq, mac)| json!({"seq": seq, "mac": mac})),
+    });
+    audit::continue_behind(tx, partner, head.shard, last);
+    let next = audit::next_place(tx, partner, head.shard).await?;
+    let entry = Entry::new(BROKEN, format!("shards/{}", head.shard)).after(&found);
+    let entry = Entry { reason: Some(why.to_owned()), ..entry };
+    write(tx, trail, &Call::of_server(partner), entry, now, &next).await.map(drop)
 }
 
 async fn write(
     tx: &mut Tx,
-    secrets: &Arc<SecretKey>,
+    trail: &Arc<Trail>,
     call: &Call,
     entry: Entry,
     now: Timestamp,
     Next { head: before, id, .. }: &Next,
 ) -> Result<(i64, i64), Error> {
     let partner = call.partner();
+    let has_texts = entry.before.is_some() || entry.after.is_some();
     let mut event = Event {
-        lane: before.lane,
+        shard: before.shard,
         seq: before.seq + 1,
         id: *id,
         at: now.as_second(),
@@ -104,123 +192,65 @@ async fn write(
         origin: call.origin.clone(),
         request_id: call.request_id.clone(),
         mac: String::new(),
+        salt: if has_texts { Some(mac::salt(&trail.random)?) } else { None },
+        erased: None,
     };
-    event.mac = event_mac(secrets, partner, &event, &before.last_mac);
-    let secrets = Arc::clone(secrets);
-    let sign: Sign = Arc::new(move |partner, head| head_mac(&secrets, partner, head));
+    event.mac = mac::of_event(&trail.secrets, partner, &event, &before.last_mac);
+    let trail = Arc::clone(trail);
+    let sign: Sign = Arc::new(move |partner, head| {
+        trail.signed.fetch_add(1, Ordering::Relaxed);
+        mac::of_head(&trail.secrets, partner, head)
+    });
     audit::append(tx, partner, &event, sign).await?;
-    Ok((event.lane, event.seq))
-}
-
-fn event_mac(secrets: &SecretKey, partner: PartnerId, event: &Event, mac_before: &str) -> String {
-    let numbers = [partner.0, event.lane, event.seq, event.at].map(i64::to_be_bytes);
-    let user = event.user.map_or(String::new(), |user| user.to_string());
-    let optional = |text: &Option<String>| text.as_ref().map_or(String::new(), |text| format!("={text}"));
-    let (key_id, before) = (optional(&event.key_id), optional(&event.before));
-    let (after, reason) = (optional(&event.after), optional(&event.reason));
-    let texts: [&str; 10] = [
-        mac_before,
-        &user,
-        &key_id,
-        &event.action,
-        &event.object,
-        &before,
-        &after,
-        &reason,
-        &event.origin,
-        &event.request_id,
-    ];
-    // Events from before there were ids have none, in their MAC either.
-    let id = event.id.to_be_bytes();
-    let id = (event.id != 0).then_some(&id[..]);
-    let parts: Vec<&[u8]> =
-        numbers.iter().map(|n| &n[..]).chain(texts.iter().map(|text| text.as_bytes())).chain(id).collect();
-    hex(&secrets.mac(Purpose::AuditEvent, &parts))
-}
-
-fn head_mac(secrets: &SecretKey, partner: PartnerId, head: &Head) -> String {
-    let numbers = [partner.0, head.lane, head.seq].map(i64::to_be_bytes);
-    let parts: Vec<&[u8]> = numbers.iter().map(|n| &n[..]).chain([head.last_mac.as_bytes()]).collect();
-    hex(&secrets.mac(Purpose::AuditHead, &parts))
-}
-
-/// What verifying a partner's audit trail found.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Verdict {
-    /// How many events were looked at.
-    pub events: u64,
-    /// What is wrong, each in a sentence; empty if nothing is.
-    pub problems: Vec<String>,
-}
-
-/// Holds a trail against itself, event by event in the order of lanes and places.
-struct Verifier<'s> {
-    secrets: &'s SecretKey,
-    partner: PartnerId,
-    /// The last place and MAC seen, by lane.
-    ends: BTreeMap<i64, (i64, String)>,
-    /// The lanes that lane 0 tells of.
-    told: Vec<i64>,
-    verdict: Verdict,
-}
-
-impl Verifier<'_> {
-    fn take(&mut self, event: &Event) {
-        let (seq, mac) = self.ends.get(&event.lane).map_or((0, ""), |(seq, mac)| (*seq, mac.as_str()));
-        let name = format!("lane {}, event {}", event.lane, event.seq);
-        if event.seq != seq + 1 {
-            self.verdict.problems.push(format!("{name}: what was written before it is missing"));
-        } else if event.mac != event_mac(self.secrets, self.partner, event, mac) {
-            self.verdict.problems.push(format!("{name}: is not what was written there"));
-        }
-        if event.lane == 0 && event.action == LANE {
-            self.told.extend(event.object.strip_prefix("lanes/").and_then(|lane| lane.parse::<i64>().ok()));
-        }
-        self.ends.insert(event.lane, (event.seq, event.mac.clone()));
-        self.verdict.events += 1;
-    }
-
-    fn finish(mut self, heads: &[Head]) -> Verdict {
-        let mut problem = |lane: &i64, what: &str| self.verdict.problems.push(format!("lane {lane}: {what}"));
-        for head in heads {
-            if head.mac != head_mac(self.secrets, self.partner, head) {
-                problem(&head.lane, "its head is not what was written there");
-            }
-            if self.ends.get(&head.lane) != Some(&(head.seq, head.last_mac.clone())) {
-                problem(&head.lane, &format!("does not end at event {}, as its head says", head.seq));
-            }
-        }
-        let headless = self.ends.keys().filter(|lane| !heads.iter().any(|head| head.lane == **lane));
-        headless.for_each(|lane| problem(lane, "its head is missing"));
-        let told = self.told.iter().chain([&0]); // a partner's own making is always in the trail
-        told.filter(|lane| !self.ends.contains_key(lane))
-            .for_each(|lane| problem(lane, "is missing altogether"));
-        self.verdict
-    }
+    Ok((event.shard, event.seq))
 }
 
 impl App {
-    /// Verify a partner's audit trail: that no event was altered, taken out, put in, swapped or cut off.
+    /// Look whether every chain ends where its head says, and as it was signed; those that do not are marked as broken.
     ///
     /// # Errors
     /// [`Error`] of the store.
-    pub async fn verify_audit(&self, partner: PartnerId) -> Result<Verdict, Error> {
-        let input = (Arc::clone(&self.secrets), partner);
-        self.db
-            .read(partner, input, |(secrets, partner), tx| {
+    pub async fn check_audit_ends(&self) -> Result<(), Error> {
+        let ends: Vec<End> = self
+            .db
+            .read(Scope::System, (), |(), tx| Box::pin(async move { Ok::<_, Error>(audit::ends(tx).await?) }))
+            .await?;
+        for End { partner, head, .. } in ends.into_iter().filter(|end| fault_of(&self.trail, end).is_some()) {
+            let input = (Arc::clone(&self.trail), partner, head.shard, self.clock.now());
+            let checked = self.db.write(partner, input, |(trail, partner, shard, now), tx| {
                 Box::pin(async move {
-                    let (ends, told, verdict) = Default::default();
-                    let mut verifier = Verifier { secrets, partner: *partner, ends, told, verdict };
-                    let mut after = (i64::MIN, i64::MIN);
-                    loop {
-                        let events = audit::chain(tx, *partner, after, PAGE).await?;
-                        let Some(last) = events.last() else { break };
-                        after = (last.lane, last.seq);
-                        events.iter().for_each(|event| verifier.take(event));
+                    // Looked at again: the chain may have moved since, and now it does not.
+                    let next = next_place(tx, trail, *partner, *shard, *now).await?;
+                    let last = audit::last_event(tx, *partner, *shard).await?;
+                    let end = End { partner: *partner, head: next.head, last };
+                    match fault_of(trail, &end) {
+                        Some(why) if !next.moved => break_chain(tx, trail, end, why, *now).await,
+                        _ => Ok(()),
                     }
-                    Ok(verifier.finish(&audit::heads(tx, *partner).await?))
                 })
-            })
-            .await
+            });
+            checked.await?;
+        }
+        Ok(())
+    }
+
+    /// How many chains of all partners are broken.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    pub async fn broken_audit_chains(&self) -> Result<i64, Error> {
+        self.db.read(Scope::System, (), |(), tx| Box::pin(async move { Ok(audit::broken(tx).await?) })).await
+    }
+}
+
+/// What is wrong with the end of a chain.
+fn fault_of(trail: &Trail, End { partner, head, last }: &End) -> Option<&'static str> {
+    let ends_at = (head.seq, head.last_mac.as_str());
+    if head.mac != mac::of_head(&trail.secrets, *partner, head) {
+        Some("its head is not as it was signed")
+    } else if last.as_ref().map(|(seq, mac)| (*seq, mac.as_str())) != Some(ends_at) {
+        Some("it does not end at the event that its head says")
+    } else {
+        None
     }
 }

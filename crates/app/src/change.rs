@@ -1,9 +1,9 @@
 //! How every change is made: once, audited, and repeatable, in one transaction.
 
 use crate::access::Call;
-use crate::audit::Entry;
+use crate::audit::{Entry, Trail};
 use crate::secrets::{Purpose, hex};
-use crate::{App, Error, Random, SecretKey, audit};
+use crate::{App, Error, SecretKey, audit};
 use domain::PartnerId;
 use domain::json::Json;
 use futures_util::future::BoxFuture;
@@ -164,8 +164,7 @@ impl Drop for Entered<'_> {
 
 /// Something to be made once.
 struct Making<I> {
-    secrets: Arc<SecretKey>,
-    random: Arc<Random>,
+    trail: Arc<Trail>,
     call: Call,
     now: Timestamp,
     /// Answers that were given later are given again.
@@ -176,11 +175,13 @@ struct Making<I> {
 
 impl<I> Making<I> {
     async fn run(&self, tx: &mut Tx) -> Result<Created, Error> {
-        let Making { secrets, random, call, now, since, .. } = self;
+        let Making { trail, call, now, since, .. } = self;
         let partner = call.partner();
         if let Some(repeatable) = &call.idempotency {
             match idempotency::enter(tx, partner, &repeatable.key, *since).await? {
-                Found::Answered(stored) => return replay(tx, secrets, partner, repeatable, &stored).await,
+                Found::Answered(stored) => {
+                    return replay(tx, &trail.secrets, partner, repeatable, &stored).await;
+                }
                 Found::Running => return Err(Error::StillRunning),
                 Found::Nothing => {}
             }
@@ -196,13 +197,14 @@ impl<I> Making<I> {
         let mut event = None;
         if let Some(entry) = done.entry {
             let has_body = entry.after.as_ref() == Some(&done.value.json);
-            let place = audit::append(tx, secrets, call, entry, *now).await?;
+            let place = audit::append(tx, trail, call, entry, *now).await?;
             event = has_body.then_some(place);
         }
         if let Some(Idempotency { key, fingerprint, .. }) = &call.idempotency {
             let mut answer = Kept::write(&done.value, event)?;
             if event.is_none() {
-                answer = secrets.seal(Purpose::Idempotency, &place(partner, key), &answer, random)?;
+                let place = place(partner, key);
+                answer = trail.secrets.seal(Purpose::Idempotency, &place, &answer, &trail.random)?;
             }
             let stored = Stored { fingerprint: fingerprint.clone(), answer };
             idempotency::keep(tx, partner, key, &stored, *now).await?;
@@ -218,13 +220,13 @@ impl App {
         I: Send + Sync + 'static,
         T: Send + 'static,
     {
-        let input = (Arc::clone(&self.secrets), call.clone(), self.clock.now(), input);
+        let input = (Arc::clone(&self.trail), call.clone(), self.clock.now(), input);
         self.db
-            .write(call.partner(), input, move |(secrets, call, now, input), tx| {
+            .write(call.partner(), input, move |(trail, call, now, input), tx| {
                 Box::pin(async move {
                     let done = job(input, tx).await?;
                     if let Some(entry) = done.entry {
-                        audit::append(tx, secrets, call, entry, *now).await?;
+                        audit::append(tx, trail, call, entry, *now).await?;
                     }
                     Ok(done.value)
                 })
@@ -272,20 +274,21 @@ impl App {
     }
 
     fn making<I>(&self, call: &Call, input: I, job: Job<I, Created>) -> Making<I> {
-        let (secrets, random) = (Arc::clone(&self.secrets), Arc::clone(&self.random));
         let (now, since) = (self.clock.now(), self.answers_since());
-        Making { secrets, random, call: call.clone(), now, since, input, job }
+        Making { trail: Arc::clone(&self.trail), call: call.clone(), now, since, input, job }
     }
 
     /// The first answer to this request, if it was answered before.
     pub(crate) async fn first_answer(&self, call: &Call) -> Result<Option<Created>, Error> {
         let Some(repeatable) = call.idempotency.clone() else { return Ok(None) };
-        let input = (Arc::clone(&self.secrets), call.partner(), repeatable, self.answers_since());
+        let input = (Arc::clone(&self.trail), call.partner(), repeatable, self.answers_since());
         self.db
-            .look_up(call.partner(), input, |(secrets, partner, repeatable, since), tx| {
+            .look_up(call.partner(), input, |(trail, partner, repeatable, since), tx| {
                 Box::pin(async move {
                     match idempotency::find(tx, *partner, &repeatable.key, *since).await? {
-                        Some(stored) => replay(tx, secrets, *partner, repeatable, &stored).await.map(Some),
+                        Some(stored) => {
+                            replay(tx, &trail.secrets, *partner, repeatable, &stored).await.map(Some)
+                        }
                         None => Ok(None),
                     }
                 })
@@ -343,6 +346,7 @@ async fn replay(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Random;
 
     #[test]
     fn requests_are_compared_as_canonical_json_or_as_the_bytes_of_before() {

@@ -66,7 +66,7 @@ impl EventSearch {
 
 /// What `cursor=` says to go on behind this event.
 fn cursor(event: &Event) -> String {
-    format!("{}.{}.{}.{}", event.at, event.id, event.lane, event.seq)
+    format!("{}.{}.{}.{}", event.at, event.id, event.shard, event.seq)
 }
 
 fn parse_cursor(value: &str) -> Result<[i64; 4], String> {
@@ -80,7 +80,7 @@ impl From<Event> for EventView {
     fn from(event: Event) -> Self {
         let json = |text: Option<String>| text.and_then(|text| serde_json::from_str(&text).ok());
         EventView {
-            id: format!("{}-{}", event.lane, event.seq),
+            id: format!("{}-{}", event.shard, event.seq),
             at: Timestamp::from_second(event.at).map_or(String::new(), |at| at.to_string()),
             user_id: event.user,
             key_id: event.key_id,

@@ -1,9 +1,12 @@
 //! API keys: `tnt_`, eight characters that find the key, 256 random bits, and a check sum for secret scanners.
 
-use crate::secrets::hex;
-use crate::{Error, Random};
+use crate::secrets::{Purpose, hex};
+use crate::{App, Error, Random, SecretKey};
+use domain::{CustomerId, PartnerId, Role, TrialExpiration, UserId};
 use sha2::{Digest, Sha256};
-use store::users::StoredKey;
+use std::sync::Arc;
+use store::Scope;
+use store::users::{self, Credential, StoredKey};
 use subtle::ConstantTimeEq;
 
 const PREFIX: &str = "tnt_";
@@ -60,8 +63,100 @@ impl ApiKey {
     }
 
     /// What is kept of it.
-    pub fn stored(&self) -> StoredKey {
-        StoredKey { id: key_id(&self.0), hash: hash(&self.0) }
+    pub(crate) fn stored(&self, secrets: &SecretKey, holder: &Holder) -> StoredKey {
+        let mut credential = Credential {
+            partner: holder.partner,
+            user: holder.user,
+            customer: holder.customer,
+            role: holder.role.as_str().to_owned(),
+            expires_at: holder.expires_at.map(|end| end.as_second()),
+            key: StoredKey { id: key_id(&self.0), hash: hash(&self.0), mac: String::new() },
+        };
+        seal(secrets, &mut credential);
+        credential.key
+    }
+}
+
+/// Whom a key is made for, and what it is to open.
+pub(crate) struct Holder {
+    pub(crate) partner: PartnerId,
+    pub(crate) user: UserId,
+    pub(crate) customer: Option<CustomerId>,
+    pub(crate) role: Role,
+    pub(crate) expires_at: Option<TrialExpiration>,
+}
+
+/// Turn the SHA-256 of a key into what is kept of it.
+fn seal(secrets: &SecretKey, credential: &mut Credential) {
+    credential.key.hash = keyed(secrets, credential, &credential.key.hash);
+    credential.key.mac = mac(secrets, credential);
+}
+
+/// A key's SHA-256 under the secret key, bound to the user: in another row, or without the secret key, it is worth nothing.
+fn keyed(secrets: &SecretKey, credential: &Credential, hash: &str) -> String {
+    let [partner, user, customer] = numbers(credential);
+    hex(&secrets.mac(Purpose::ApiKey, &[&partner, &user, &customer, hash.as_bytes()]))
+}
+
+/// Covers what a key opens.
+fn mac(secrets: &SecretKey, credential: &Credential) -> String {
+    let [partner, user, customer] = numbers(credential);
+    let Credential { role, expires_at, key: StoredKey { id, hash, .. }, .. } = credential;
+    let expires_at = expires_at.map_or(Vec::new(), |at| at.to_be_bytes().to_vec());
+    let parts: [&[u8]; 7] =
+        [&partner, &user, &customer, role.as_bytes(), &expires_at, id.as_bytes(), hash.as_bytes()];
+    hex(&secrets.mac(Purpose::KeyOwner, &parts))
+}
+
+/// A partner's own user counts as one of the customer 0, which there is not.
+fn numbers(Credential { partner, user, customer, .. }: &Credential) -> [[u8; 8]; 3] {
+    [partner.0, user.0, customer.map_or(0, |customer| customer.0)].map(i64::to_be_bytes)
+}
+
+/// Whether a credential is as a server has written it.
+pub(crate) fn is_genuine(secrets: &SecretKey, credential: &Credential) -> bool {
+    mac(secrets, credential).as_bytes().ct_eq(credential.key.mac.as_bytes()).into()
+}
+
+/// The same credential for a user whose role is another one now. One that is not genuine stays so.
+pub(crate) fn with_role(secrets: &SecretKey, credential: &Credential, role: Role) -> Credential {
+    let mut changed = credential.clone();
+    if is_genuine(secrets, credential) {
+        role.as_str().clone_into(&mut changed.role);
+        changed.key.mac = mac(secrets, &changed);
+    }
+    changed
+}
+
+impl App {
+    /// Turn the hashes of keys from before they were keyed into keyed ones: once in the life of a database.
+    pub(crate) async fn seal_keys(&self) -> Result<(), Error> {
+        let input = (Arc::clone(&self.secrets), self.clock.now());
+        let sealed: usize = self
+            .db
+            .write(Scope::System, input, |(secrets, now), tx| {
+                Box::pin(async move {
+                    if !store::secrets::begin_sealing(tx, *now).await? {
+                        return Ok::<_, Error>(0);
+                    }
+                    let start = (PartnerId(0), UserId(0));
+                    let mut found = users::credentials(tx, None, start, i64::MAX).await?;
+                    // Where one is sealed, this was done before, and those that are not were put there.
+                    if found.iter().any(|credential| !credential.key.mac.is_empty()) {
+                        return Ok(0);
+                    }
+                    for credential in &mut found {
+                        seal(secrets, credential);
+                        users::reseal(tx, credential).await?;
+                    }
+                    Ok(found.len())
+                })
+            })
+            .await?;
+        if sealed > 0 {
+            tracing::info!(keys = sealed, "hashes of API keys are keyed by the secret key from now on");
+        }
+        Ok(())
     }
 }
 
@@ -75,9 +170,42 @@ pub(crate) fn key_id(presented: &str) -> String {
     }
 }
 
-/// Is this the key whose hash is kept? Takes the same time for every answer.
-pub(crate) fn proves(presented: &str, kept: &str) -> bool {
-    hash(presented).as_bytes().ct_eq(kept.as_bytes()).into()
+/// What presenting a key showed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Proof {
+    /// It is the key, and the credential is genuine.
+    Good,
+    /// It is another key.
+    Wrong,
+    /// It would be the key, but no server has written this credential.
+    Forged,
+}
+
+/// Is this the key that is kept? Takes the same time for every answer.
+pub(crate) fn prove(secrets: &SecretKey, presented: &str, kept: &Credential) -> Proof {
+    let hash = hash(presented);
+    let genuine = is_genuine(secrets, kept);
+    let is_key: bool = keyed(secrets, kept, &hash).as_bytes().ct_eq(kept.key.hash.as_bytes()).into();
+    // A hash that is not keyed is what one who does not have the secret key can put there.
+    let planted: bool = hash.as_bytes().ct_eq(kept.key.hash.as_bytes()).into();
+    match (is_key, genuine) {
+        (true, true) => Proof::Good,
+        (true, false) => Proof::Forged,
+        (false, _) if planted => Proof::Forged,
+        (false, _) => Proof::Wrong,
+    }
+}
+
+/// What an unknown key is compared with, so that it costs the same as a wrong one.
+pub(crate) fn of_nobody() -> Credential {
+    Credential {
+        partner: PartnerId(0),
+        user: UserId(0),
+        customer: None,
+        role: Role::Viewer.as_str().to_owned(),
+        expires_at: None,
+        key: StoredKey { id: "00000000".into(), hash: "0".repeat(64), mac: "0".repeat(64) },
+    }
 }
 
 fn hash(text: &str) -> String {
@@ -101,20 +229,74 @@ mod tests {
         assert!(text[4..].bytes().all(|b| b.is_ascii_alphanumeric()));
         let (body, sum) = text.split_at(text.len() - SUM);
         assert_eq!(sum, padded(u128::from(crc32fast::hash(body.as_bytes())), SUM));
-        assert_eq!(key.stored().id, &text[4..12]);
+        assert_eq!(stored(&key).id, &text[4..12]);
         assert_ne!(key, ApiKey::generate(&Random::default()).unwrap());
         assert_eq!(format!("{key:?}"), "ApiKey(…)");
+    }
+
+    fn secrets() -> SecretKey {
+        SecretKey::parse(&"07".repeat(32)).unwrap()
+    }
+
+    fn holder() -> Holder {
+        let (partner, user, customer) = (PartnerId(1), UserId(2), Some(CustomerId(3)));
+        Holder { partner, user, customer, role: Role::Viewer, expires_at: TrialExpiration::from_second(9) }
+    }
+
+    fn stored(key: &ApiKey) -> StoredKey {
+        key.stored(&secrets(), &holder())
+    }
+
+    fn kept(key: &ApiKey) -> Credential {
+        let Holder { partner, user, customer, role, expires_at } = holder();
+        let (role, expires_at) = (role.as_str().to_owned(), expires_at.map(|end| end.as_second()));
+        Credential { partner, user, customer, role, expires_at, key: stored(key) }
     }
 
     #[test]
     fn only_the_key_itself_proves_itself() {
         let key = ApiKey::generate(&Random::default()).unwrap();
-        let kept = key.stored().hash;
-        assert!(proves(key.reveal(), &kept));
-        let cases = ["", "tnt_", &key.reveal()[1..], &format!("{} ", key.reveal()), &kept];
+        let kept = kept(&key);
+        assert_eq!(prove(&secrets(), key.reveal(), &kept), Proof::Good);
+        let cases = ["", "tnt_", &key.reveal()[1..], &format!("{} ", key.reveal()), &kept.key.hash];
         for wrong in cases {
-            assert!(!proves(wrong, &kept), "{wrong:?}");
+            assert_eq!(prove(&secrets(), wrong, &kept), Proof::Wrong, "{wrong:?}");
         }
+        let other = SecretKey::parse(&"08".repeat(32)).unwrap();
+        assert_eq!(prove(&other, key.reveal(), &kept), Proof::Wrong, "another secret key");
+        assert_eq!(prove(&secrets(), key.reveal(), &of_nobody()), Proof::Wrong);
+    }
+
+    #[test]
+    fn what_a_key_opens_cannot_be_changed_beside_the_server() {
+        let key = ApiKey::generate(&Random::default()).unwrap();
+        type Change = fn(&mut Credential);
+        let cases: [(&str, Change, Proof); 9] = [
+            ("another partner", |c| c.partner = PartnerId(2), Proof::Wrong),
+            ("another user", |c| c.user = UserId(3), Proof::Wrong),
+            ("another customer", |c| c.customer = Some(CustomerId(4)), Proof::Wrong),
+            ("the partner itself", |c| c.customer = None, Proof::Wrong),
+            ("another role", |c| c.role = "admin".into(), Proof::Forged),
+            ("another expiry", |c| c.expires_at = Some(10), Proof::Forged),
+            ("no expiry", |c| c.expires_at = None, Proof::Forged),
+            ("no MAC", |c| c.key.mac.clear(), Proof::Forged),
+            ("another id", |c| c.key.id = "abcdefgh".into(), Proof::Forged),
+        ];
+        for (what, change, expected) in cases {
+            let mut changed = kept(&key);
+            change(&mut changed);
+            assert_eq!(prove(&secrets(), key.reveal(), &changed), expected, "{what}");
+            // Nor does a change of the role by the server make it good again.
+            let laundered = with_role(&secrets(), &changed, Role::Admin);
+            assert_ne!(prove(&secrets(), key.reveal(), &laundered), Proof::Good, "{what}");
+        }
+        // The control: the server changes the role.
+        let promoted = with_role(&secrets(), &kept(&key), Role::Admin);
+        assert_eq!((prove(&secrets(), key.reveal(), &promoted), &*promoted.role), (Proof::Good, "admin"));
+        // What one can make who knows how it was before: the plain digest of a key of one's own.
+        let mut planted = kept(&key);
+        planted.key.hash = hash("a key of one's own that was planted");
+        assert_eq!(prove(&secrets(), "a key of one's own that was planted", &planted), Proof::Forged);
     }
 
     #[test]
@@ -129,7 +311,7 @@ mod tests {
         for (text, good) in cases {
             assert_eq!(ApiKey::chosen(&text).is_ok(), good, "{text:?}");
         }
-        let key = ApiKey::chosen(&"k".repeat(40)).unwrap().stored();
+        let key = stored(&ApiKey::chosen(&"k".repeat(40)).unwrap());
         assert!(key.id.starts_with('x') && key.id.len() == 17);
     }
 }

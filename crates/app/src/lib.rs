@@ -25,7 +25,7 @@ pub mod events;
 pub mod sandbox;
 
 pub use access::{Actor, Call, Origin};
-pub use audit::Verdict;
+pub use audit::{AnchorPlaces, AnchorVerdict, Erasure, Exported, SystemVerdict, Verdict};
 pub use change::{Created, Idempotency, IfMatch};
 pub use clock::{Clock, parse_time};
 pub use directory::{
@@ -41,6 +41,7 @@ pub use redact::redact_keys;
 pub use secrets::SecretKey;
 pub use users::Tenant;
 
+use crate::audit::Trail;
 use crate::directory::Directories;
 use ::directory::Egress;
 use change::Running;
@@ -58,6 +59,8 @@ pub struct App {
     expiry_clock: ExpiryClock,
     random: Arc<Random>,
     secrets: Arc<SecretKey>,
+    trail: Arc<Trail>,
+    anchor: audit::anchor::Keeper,
     running: Running,
     limits: limits::Limits,
     refusals: refusals::Refusals,
@@ -74,11 +77,14 @@ impl App {
     /// [`Error::Internal`] if the database belongs to another secret key; [`Error`] of the store.
     pub async fn open(db: Db, clock: Clock, secrets: SecretKey, egress: Egress) -> Result<Self, Error> {
         let ours = secrets.fingerprint();
+        let new_id = Random::default().long_id()?;
         let (kept, newest): (String, _) = db
-            .write(store::Scope::System, ours.clone(), |ours, tx| {
+            .write(store::Scope::System, (ours.clone(), new_id), |(ours, new_id), tx| {
                 Box::pin(async move {
                     let newest = store::idempotency::newest(tx).await?;
-                    Ok::<_, Error>((store::secrets::fingerprint(tx, ours).await?, newest))
+                    let kept = store::secrets::fingerprint(tx, ours).await?;
+                    store::secrets::ensure_database_id(tx, new_id).await?;
+                    Ok::<_, Error>((kept, newest))
                 })
             })
             .await?;
@@ -89,21 +95,37 @@ impl App {
             ));
         }
         let (random, secrets) = (Arc::new(Random::default()), Arc::new(secrets));
+        let trail = Arc::new(Trail::new(Arc::clone(&secrets), Arc::clone(&random)));
         let directories = Directories::new(egress)?;
         let expiry_clock = ExpiryClock::starting(clock.now(), newest, std::time::Instant::now());
-        Ok(App {
+        let app = App {
             db,
             clock,
             expiry_clock,
             random,
             secrets,
+            trail,
+            anchor: audit::anchor::Keeper::default(),
             running: Running::default(),
             limits: limits::Limits::new(LimitSettings::default()),
             refusals: refusals::Refusals::default(),
             directories,
             billing: None,
             used: Mutex::default(),
+        };
+        app.seal_keys().await?;
+        Ok(app)
+    }
+
+    /// Whether a database has a secret key already, without which it is not to be used.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    pub async fn has_secret_key(db: &Db) -> Result<bool, Error> {
+        db.read(store::Scope::System, (), |(), tx| {
+            Box::pin(async move { Ok(store::secrets::known_fingerprint(tx).await?.is_some()) })
         })
+        .await
     }
 
     /// The same, with directories that may take as long for a look-up.
@@ -120,11 +142,13 @@ impl App {
         self
     }
 
-    /// What is to be done now and then: write down when keys were used, forget old answers. A failure is only logged,
-    /// for the next time makes up for it.
+    /// What is to be done now and then: write down when keys were used, forget old answers, look at the ends of the audit
+    /// trail. A failure is only logged, for the next time makes up for it.
     pub async fn tidy(&self) {
         self.limits.tidy();
         warn_of(self.write_refusals(false).await);
+        warn_of(self.check_audit_ends().await);
+        warn_of(self.keep_anchor(true).await);
         warn_of(self.note_uses().await);
         warn_of(self.forget_answers().await);
     }
@@ -144,8 +168,7 @@ impl App {
 
     /// A new id for a request that brought none: 128 random bits, lower-case hex.
     pub fn request_id(&self) -> String {
-        let bits = self.random.bytes().map_or(0, u128::from_le_bytes);
-        format!("{bits:032x}")
+        self.random.long_id().unwrap_or_default()
     }
 
     /// Finish what is under way and let the database go. Nothing is forgotten here, for a command's clock is not that of
@@ -153,6 +176,7 @@ impl App {
     pub async fn close(&self) {
         warn_of(self.write_refusals(true).await);
         warn_of(self.note_uses().await);
+        warn_of(self.keep_anchor(false).await);
         self.stop_bill_runs();
         self.directories.close().await;
         self.db.close().await;

@@ -1,9 +1,10 @@
 //! Partners and their first user.
 
 use crate::access::Call;
-use crate::audit::{self, Entry};
-use crate::change::Done;
-use crate::{ApiKey, App, Error, SecretKey};
+use crate::audit::system::append_system;
+use crate::audit::{self, Entry, Trail};
+use crate::keys::Holder;
+use crate::{ApiKey, App, Error};
 use domain::{CustomerName, Email, NewUser, Role, UserId, Violation};
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -41,10 +42,10 @@ impl App {
         match (name, email) {
             (Ok(name), Ok(email)) => {
                 let key = ApiKey::generate(&self.random)?;
-                let founding = (Arc::clone(&self.secrets), name, email, key, self.clock.now());
+                let founding = (Arc::clone(&self.trail), name, email, key, self.clock.now());
                 self.db
-                    .write(store::Scope::System, founding, |(secrets, name, email, key, now), tx| {
-                        Box::pin(found(tx, secrets, name, email, key, *now))
+                    .write(store::Scope::System, founding, |(trail, name, email, key, now), tx| {
+                        Box::pin(found(tx, trail, name, email, key, *now))
                     })
                     .await
             }
@@ -54,6 +55,18 @@ impl App {
                 Err(Error::Invalid(violations))
             }
         }
+    }
+
+    /// Whether there is any partner yet.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    pub async fn has_partners(&self) -> Result<bool, Error> {
+        self.db
+            .read(store::Scope::System, (), |(), tx| {
+                Box::pin(async move { Ok(store::partners::any(tx).await?) })
+            })
+            .await
     }
 
     /// All partners of this server.
@@ -88,16 +101,19 @@ impl App {
     /// # Errors
     /// [`Error`] of the store.
     pub async fn suspend_partner(&self, partner: &Partner, suspended: bool) -> Result<(), Error> {
-        let call = Call::of_operator(partner.id, "partner suspend");
-        self.change(&call, (partner.clone(), suspended), |(partner, suspended), tx| {
-            Box::pin(async move {
-                store::partners::set_suspended(tx, partner.id, *suspended).await?;
-                let action = if *suspended { "partner.suspend" } else { "partner.resume" };
-                let entry = Entry::new(action, format!("partners/{}", partner.id));
-                Ok(Done { value: (), entry: Some(entry) })
+        let input = (Arc::clone(&self.trail), partner.clone(), suspended, self.clock.now());
+        self.db
+            .write(store::Scope::System, input, |(trail, partner, suspended, now), tx| {
+                Box::pin(async move {
+                    store::partners::set_suspended(tx, partner.id, *suspended).await?;
+                    let action = if *suspended { "partner.suspend" } else { "partner.resume" };
+                    let entry = || Entry::new(action, format!("partners/{}", partner.id));
+                    let call = Call::of_operator(partner.id, "partner suspend");
+                    audit::append(tx, trail, &call, entry(), *now).await?;
+                    append_system(tx, trail, "command line", entry(), *now).await
+                })
             })
-        })
-        .await
+            .await
     }
 
     /// Give an empty database its first partner, `default`, with an admin who holds `chosen`, or a key made now.
@@ -109,14 +125,14 @@ impl App {
         let key = chosen.map_or_else(|| ApiKey::generate(&self.random), Ok)?;
         let name = CustomerName::parse(FIRST_PARTNER).map_err(|v| Error::Internal(v.message))?;
         let email = Email::parse(FIRST_ADMIN).map_err(Error::Internal)?;
-        let founding = (Arc::clone(&self.secrets), name, email, key, self.clock.now());
+        let founding = (Arc::clone(&self.trail), name, email, key, self.clock.now());
         self.db
-            .write(store::Scope::System, founding, |(secrets, name, email, key, now), tx| {
+            .write(store::Scope::System, founding, |(trail, name, email, key, now), tx| {
                 Box::pin(async move {
                     if store::partners::any(tx).await? {
                         return Ok(None);
                     }
-                    found(tx, secrets, name, email, key, *now).await.map(Some)
+                    found(tx, trail, name, email, key, *now).await.map(Some)
                 })
             })
             .await
@@ -125,7 +141,7 @@ impl App {
 
 async fn found(
     tx: &mut Tx,
-    secrets: &Arc<SecretKey>,
+    trail: &Arc<Trail>,
     name: &CustomerName,
     email: &Email,
     key: &ApiKey,
@@ -136,13 +152,17 @@ async fn found(
     };
     let admin =
         NewUser { email: email.clone(), name: String::new(), role: Role::Admin, key_expires_at: None };
-    let user = store::users::insert(tx, partner.id, None, &admin, &key.stored(), now).await?;
+    let of = |user| Holder { partner: partner.id, user, customer: None, role: Role::Admin, expires_at: None };
+    let stored = |user| key.stored(&trail.secrets, &of(user));
+    let user = store::users::insert(tx, partner.id, None, &admin, stored, now).await?;
     let user = user.ok_or_else(|| Error::Internal("a new partner had a user already".into()))?;
     let call = Call::of_operator(partner.id, "partner create");
     let partners = Entry::new("partner.create", format!("partners/{}", partner.id)).after(&partner.name);
     let users = Entry::new("user.create", format!("users/{}", user.id)).after(&user);
+    let recorded = Entry::new("partner.create", format!("partners/{}", partner.id)).after(&partner.name);
     for entry in [partners, users] {
-        audit::append(tx, secrets, &call, entry, now).await?;
+        audit::append(tx, trail, &call, entry, now).await?;
     }
+    append_system(tx, trail, "command line", recorded, now).await?;
     Ok(Founded { partner, user: user.id, email: email.clone(), key: key.clone() })
 }

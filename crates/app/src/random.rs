@@ -42,6 +42,22 @@ impl Random {
         Ok(bytes)
     }
 
+    /// An id of 128 random bits, lower-case hex.
+    ///
+    /// # Errors
+    /// As [`Random::bytes`].
+    pub fn long_id(&self) -> Result<String, Error> {
+        Ok(format!("{:032x}", u128::from_le_bytes(self.bytes()?)))
+    }
+
+    /// The random part of a version ([`domain::version`]).
+    ///
+    /// # Errors
+    /// As [`Random::bytes`].
+    pub fn nonce(&self) -> Result<domain::version::Nonce, Error> {
+        Ok(u32::from_le_bytes(self.bytes()?))
+    }
+
     /// A new external id: 48 random bits, or the one a sandbox was told.
     ///
     /// # Errors

@@ -18,15 +18,25 @@ pub(crate) enum Purpose {
     AuditHead,
     Idempotency,
     Directory,
+    ApiKey,
+    KeyOwner,
+    Anchor,
+    Export,
+    AuditCut,
 }
 
 impl Purpose {
-    const ALL: [Purpose; 5] = [
+    const ALL: [Purpose; 10] = [
         Purpose::Fingerprint,
         Purpose::AuditEvent,
         Purpose::AuditHead,
         Purpose::Idempotency,
         Purpose::Directory,
+        Purpose::ApiKey,
+        Purpose::KeyOwner,
+        Purpose::Anchor,
+        Purpose::Export,
+        Purpose::AuditCut,
     ];
 
     fn name(self) -> &'static str {
@@ -36,6 +46,11 @@ impl Purpose {
             Purpose::AuditHead => "audit head",
             Purpose::Idempotency => "idempotency",
             Purpose::Directory => "directory credentials",
+            Purpose::ApiKey => "API key",
+            Purpose::KeyOwner => "owner of an API key",
+            Purpose::Anchor => "audit anchor",
+            Purpose::Export => "audit export",
+            Purpose::AuditCut => "audit cut",
         }
     }
 }

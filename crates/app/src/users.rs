@@ -3,12 +3,14 @@
 use crate::access::{Act, Call};
 use crate::audit::Entry;
 use crate::change::{Created, Done};
+use crate::keys::{self, Holder};
 use crate::paging::Paging;
 use crate::{ApiKey, App, Error};
 use domain::json::Json;
 use domain::{CustomerId, Handling, NewUser, PartnerId, Role, User, UserId, Violation};
 use jiff::Timestamp;
 use serde::Serialize;
+use std::sync::Arc;
 use store::{Tx, users};
 
 /// A user with the key that was just made for it: the only time that the key is shown.
@@ -45,11 +47,16 @@ impl App {
                 return before.ok_or(Error::Invalid(violations));
             }
         };
-        let input = (call.partner(), tenant, user, ApiKey::generate(&self.random)?, now);
-        self.make(call, input, |(partner, tenant, user, key, now), tx| {
+        let key = ApiKey::generate(&self.random)?;
+        let input = (Arc::clone(&self.secrets), call.partner(), tenant, user, key, now);
+        self.make(call, input, |(secrets, partner, tenant, user, key, now), tx| {
             Box::pin(async move {
                 exists(tx, *partner, *tenant).await?;
-                let added = users::insert(tx, *partner, *tenant, user, &key.stored(), *now).await?;
+                let NewUser { role, key_expires_at, .. } = *user;
+                let (partner, customer, expires_at) = (*partner, *tenant, key_expires_at);
+                let stored =
+                    |user| key.stored(secrets, &Holder { partner, user, customer, role, expires_at });
+                let added = users::insert(tx, partner, *tenant, user, stored, *now).await?;
                 let user = added.ok_or_else(|| Error::Invalid(Violation::taken("/email").into()))?;
                 let entry = Entry::new("user.create", object(*tenant, user.id)).after(&user);
                 Ok(Done { value: issued(&user, key, Some(href(*tenant, user.id)))?, entry: Some(entry) })
@@ -107,8 +114,8 @@ impl App {
         handling: Handling,
     ) -> Result<User, Error> {
         self.allow(call, Act::ManageUsers).await?;
-        let input = (call.partner(), tenant, id, body, handling, self.clock.now());
-        self.change(call, input, |(partner, tenant, id, body, handling, now), tx| {
+        let input = (Arc::clone(&self.secrets), call.partner(), tenant, id, body, handling, self.clock.now());
+        self.change(call, input, |(secrets, partner, tenant, id, body, handling, now), tx| {
             Box::pin(async move {
                 let before = find_held(tx, *partner, *tenant, *id).await?;
                 let (name, role) = before.patched(body, *handling).map_err(Error::Invalid)?;
@@ -118,7 +125,14 @@ impl App {
                 if role != Role::Admin {
                     keep_an_admin(tx, *partner, &before, *now).await?;
                 }
+                // As it was: its MAC covers the role of before.
+                let credential = users::credential_of(tx, *partner, *id).await?;
                 users::update(tx, *partner, *id, &name, role, *now).await?;
+                if role != before.role
+                    && let Some(credential) = credential
+                {
+                    users::reseal(tx, &keys::with_role(secrets, &credential, role)).await?;
+                }
                 let after = User { name, role, updated_at: *now, ..before.clone() };
                 let entry = Entry::new("user.update", object(*tenant, *id)).before(&before).after(&after);
                 Ok(Done { value: after, entry: Some(entry) })
@@ -167,14 +181,18 @@ impl App {
                 return before.ok_or(Error::Invalid(violations));
             }
         };
-        let input = (call.partner(), tenant, id, ApiKey::generate(&self.random)?, expires_at, now);
-        self.make(call, input, |(partner, tenant, id, key, expires_at, now), tx| {
+        let key = ApiKey::generate(&self.random)?;
+        let input = (Arc::clone(&self.secrets), call.partner(), tenant, id, key, expires_at, now);
+        self.make(call, input, |(secrets, partner, tenant, id, key, expires_at, now), tx| {
             Box::pin(async move {
                 let before = find(tx, *partner, *tenant, *id).await?;
-                users::set_key(tx, *partner, *id, Some(&key.stored()), *expires_at, *now).await?;
+                let (partner, user, customer, expires_at) = (*partner, *id, *tenant, *expires_at);
+                let holder = Holder { partner, user, customer, role: before.role, expires_at };
+                let stored = key.stored(secrets, &holder);
+                users::set_key(tx, partner, *id, Some(&stored), expires_at, *now).await?;
                 let after = User {
                     has_key: true,
-                    key_expires_at: *expires_at,
+                    key_expires_at: expires_at,
                     last_used_at: None,
                     updated_at: *now,
                     ..before.clone()

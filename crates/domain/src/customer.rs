@@ -101,7 +101,7 @@ pub struct Customer {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
-    /// Counts its changes; what an `ETag` is made of.
+    /// Rises with each change and is never given twice ([`crate::version`]); what an `ETag` is made of.
     pub version: i64,
     /// How its billing stands, once its partner has bills. Not kept with the customer.
     pub billing_configuration: Option<BillingConfiguration>,

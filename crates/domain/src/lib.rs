@@ -26,6 +26,7 @@ pub mod tags;
 pub mod text;
 pub mod trial;
 pub mod user;
+pub mod version;
 pub mod violation;
 
 mod slips;

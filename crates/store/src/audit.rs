@@ -1,5 +1,9 @@
 //! The audit trail: rows that only grow, chained by the caller's MAC.
 
+mod retention;
+
+pub use retention::{all_cuts, cuts, erase, last_before, prune};
+
 use crate::engine::value::{Arg, Row, args};
 use crate::engine::{Kind, Place};
 use crate::query::Query;
@@ -10,8 +14,8 @@ use std::sync::Arc;
 /// An event as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// Which of the partner's chains it is in.
-    pub lane: i64,
+    /// Which shard of the partner's trail it is in: each shard is a chain of its own.
+    pub shard: i64,
     /// Its place in the chain, from 1.
     pub seq: i64,
     /// Its place among the events of all chains: above that of every event that was answered before it was asked for.
@@ -38,19 +42,50 @@ pub struct Event {
     pub request_id: String,
     /// Covers all of it and the MAC before; lower-case hex.
     pub mac: String,
+    /// Hides what `before` and `after` were once it is removed. None where they were erased, and in events of versions
+    /// that had no salt.
+    pub salt: Option<String>,
+    /// Where `before` and `after` were erased: the commitments to what they were, which the MAC covers.
+    pub erased: Option<[Option<String>; 2]>,
 }
 
 /// Where a chain ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
-    /// Which of the partner's chains.
-    pub lane: i64,
+    /// Which shard of the partner's trail.
+    pub shard: i64,
     /// The place of its last event.
     pub seq: i64,
     /// The last event's MAC.
     pub last_mac: String,
-    /// Covers the other three.
+    /// Covers the others.
     pub mac: String,
+    /// The place of the newest event that says that the chain is broken; 0 if there is none.
+    pub broken: i64,
+}
+
+/// Where a chain begins, after older events were pruned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// Which shard of the partner's trail.
+    pub shard: i64,
+    /// The place of the last event that was pruned.
+    pub seq: i64,
+    /// That event's MAC.
+    pub last_mac: String,
+    /// Covers the others.
+    pub mac: String,
+}
+
+/// A chain's head, and the last event that the table has of that chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct End {
+    /// Whose chain.
+    pub partner: PartnerId,
+    /// Where it is said to end.
+    pub head: Head,
+    /// Where it does end: the place and MAC of the last event.
+    pub last: Option<(i64, String)>,
 }
 
 /// Gives an end's [`Head::mac`]. Asked once for all events of a transaction, at its end.
@@ -80,37 +115,40 @@ pub struct Filter {
     pub since: Option<i64>,
     /// Before this second.
     pub until: Option<i64>,
-    /// Behind this event: its second, id, lane and place.
+    /// Behind this event: its second, id, shard and place.
     pub after: Option<[i64; 4]>,
 }
 
 const COLUMNS: &str =
-    "lane, seq, id, at, user_id, key_id, action, object, before, after, reason, origin, request_id, mac";
+    "lane, seq, id, at, user_id, key_id, action, object, before, after, reason, origin, request_id, mac,
+    salt, before_commitment, after_commitment";
+/// No server has written an event beyond it; one that is there was put there, and no chain goes on behind it.
+const LAST_PLACE: i64 = 1 << 62;
 
 /// Where the next event of a chain goes. The place behind the end is this transaction's: nobody else gets it
 /// until the transaction ends. Whoever shares the transaction has to wait for [`Tx::turn`] first.
 ///
 /// # Errors
 /// [`Error`] of the store.
-pub async fn next_place(tx: &mut Tx, partner: PartnerId, lane: i64) -> Result<Next, Error> {
-    if !tx.notes().heads.contains_key(&(partner, lane)) {
-        let mut place = take_place(tx, partner, lane).await?;
+pub async fn next_place(tx: &mut Tx, partner: PartnerId, shard: i64) -> Result<Next, Error> {
+    if !tx.notes().heads.contains_key(&(partner, shard)) {
+        let mut place = take_place(tx, partner, shard).await?;
         if place.is_none() {
             let start =
                 "INSERT INTO audit_heads (partner_id, lane, seq, last_mac, mac) VALUES ($1, $2, 0, '', '')
                  ON CONFLICT DO NOTHING";
-            tx.execute(start, args![partner.0, lane]).await?;
-            place = take_place(tx, partner, lane).await?;
+            tx.execute(start, args![partner.0, shard]).await?;
+            place = take_place(tx, partner, shard).await?;
         }
         let place = place.ok_or_else(|| Error::defect("an audit chain has no head"))?;
-        tx.notes().heads.insert((partner, lane), place);
-    } else if let Some(place) = tx.notes().heads.get_mut(&(partner, lane))
+        tx.notes().heads.insert((partner, shard), place);
+    } else if let Some(place) = tx.notes().heads.get_mut(&(partner, shard))
         && place.head.seq == 0
     {
         place.ids.clear(); // asked again, for an id behind that of the event that tells of this chain
     }
     let next = |place: &mut Place| (place.head.clone(), place.moved.is_some(), place.ids.pop_front());
-    let known = tx.notes().heads.get_mut(&(partner, lane)).map(next);
+    let known = tx.notes().heads.get_mut(&(partner, shard)).map(next);
     let (head, moved, id) = known.ok_or_else(|| Error::defect("an audit chain has no head"))?;
     let id = match id {
         Some(id) => id,
@@ -119,18 +157,18 @@ pub async fn next_place(tx: &mut Tx, partner: PartnerId, lane: i64) -> Result<Ne
     Ok(Next { head, moved, id })
 }
 
-async fn take_place(tx: &mut Tx, partner: PartnerId, lane: i64) -> Result<Option<Place>, Error> {
+async fn take_place(tx: &mut Tx, partner: PartnerId, shard: i64) -> Result<Option<Place>, Error> {
     // Ids are drawn behind the lock, so that they rise along a chain; one for each that shares the transaction, all of
     // whom asked before.
     let (id, for_update, times) = (tx.next_id_in(Kind::AuditEvent), tx.for_update(), tx.times());
     let sql = format!(
-        "SELECT {id}, seq, last_mac, mac
-         FROM (SELECT seq, last_mac, mac FROM audit_heads WHERE partner_id = $1 AND lane = $2{for_update}) head, {times} times"
+        "SELECT {id}, seq, last_mac, mac, broken
+         FROM (SELECT seq, last_mac, mac, broken FROM audit_heads WHERE partner_id = $1 AND lane = $2{for_update}) head, {times} times"
     );
-    let args: [Arg<'_>; 3] = [partner.0.into(), lane.into(), (tx.jobs() as i64).into()];
+    let args: [Arg<'_>; 3] = [partner.0.into(), shard.into(), (tx.jobs() as i64).into()];
     let rows = tx.all(&sql, &args, |row| {
         let id = row.next()?;
-        Ok((Head { lane, seq: row.next()?, last_mac: row.next()?, mac: row.next()? }, id))
+        Ok((head_of(shard, row)?, id))
     });
     let rows: Vec<(Head, Option<i64>)> = rows.await?;
     let Some((head, _)) = rows.first().cloned() else { return Ok(None) };
@@ -147,11 +185,11 @@ async fn take_place(tx: &mut Tx, partner: PartnerId, lane: i64) -> Result<Option
 pub async fn append(tx: &mut Tx, partner: PartnerId, event: &Event, sign: Sign) -> Result<(), Error> {
     let sql =
         "INSERT INTO audit_events (partner_id, lane, seq, id, at, user_id, key_id, action, object, before, after,
-                                         reason, origin, request_id, mac)
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
-    let row: [Arg<'_>; 15] = [
+                                         reason, origin, request_id, mac, salt)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
+    let row: [Arg<'_>; 16] = [
         partner.0.into(),
-        event.lane.into(),
+        event.shard.into(),
         event.seq.into(),
         event.id.into(),
         event.at.into(),
@@ -165,19 +203,49 @@ pub async fn append(tx: &mut Tx, partner: PartnerId, event: &Event, sign: Sign) 
         (&event.origin).into(),
         (&event.request_id).into(),
         (&event.mac).into(),
+        event.salt.as_deref().into(),
     ];
     tx.later(sql, &row).await?;
     let mut notes = tx.notes();
-    let place = notes.heads.get_mut(&(partner, event.lane));
+    let place = notes.heads.get_mut(&(partner, event.shard));
     let place = place.ok_or_else(|| Error::defect("an event was appended at a place that nobody gave"))?;
     (place.head.seq, place.moved) = (event.seq, Some(sign));
     place.head.last_mac.clone_from(&event.mac);
     Ok(())
 }
 
+/// Let a chain whose end cannot be trusted go on behind `last`, with an event that says so: it is `broken` from there on.
+/// To be asked where [`next_place`] has given the end, and before anything was appended to it.
+pub fn continue_behind(tx: &mut Tx, partner: PartnerId, shard: i64, last: Option<(i64, String)>) {
+    if let Some(place) = tx.notes().heads.get_mut(&(partner, shard)) {
+        (place.head.seq, place.head.last_mac) = last.unwrap_or_default();
+        place.head.broken = place.head.seq + 1;
+    }
+}
+
+/// The place and MAC of the last event that the table has of a chain.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn last_event(tx: &mut Tx, partner: PartnerId, shard: i64) -> Result<Option<(i64, String)>, Error> {
+    let sql = "SELECT seq, mac FROM audit_events WHERE partner_id = $1 AND lane = $2 AND seq < $3
+               ORDER BY seq DESC LIMIT 1";
+    tx.first(sql, args![partner.0, shard, LAST_PLACE], |row| Ok((row.next()?, row.next()?))).await
+}
+
+/// The MAC of one event.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn mac_at(tx: &mut Tx, partner: PartnerId, shard: i64, seq: i64) -> Result<Option<String>, Error> {
+    let sql = "SELECT mac FROM audit_events WHERE partner_id = $1 AND lane = $2 AND seq = $3";
+    tx.first(sql, args![partner.0, shard, seq], |row| row.next()).await
+}
+
 /// Sign where the chains end, and move the heads there.
 pub(crate) async fn settle(tx: &mut Tx) -> Result<(), Error> {
-    let sql = "UPDATE audit_heads SET seq = $3, last_mac = $4, mac = $5 WHERE partner_id = $1 AND lane = $2";
+    let sql = "UPDATE audit_heads SET seq = $3, last_mac = $4, mac = $5, broken = $6
+               WHERE partner_id = $1 AND lane = $2";
     let mut moved = Vec::new();
     for ((partner, _), place) in &mut tx.notes().heads {
         if let Some(sign) = place.moved.take() {
@@ -186,7 +254,8 @@ pub(crate) async fn settle(tx: &mut Tx) -> Result<(), Error> {
         }
     }
     for (partner, head) in moved {
-        tx.later(sql, args![partner.0, head.lane, head.seq, &head.last_mac, &head.mac]).await?;
+        let row = args![partner.0, head.shard, head.seq, &head.last_mac, &head.mac, head.broken];
+        tx.later(sql, row).await?;
     }
     Ok(())
 }
@@ -222,10 +291,10 @@ fn listing(partner: PartnerId, filter: &Filter, limit: i64) -> Query {
     if let Some(until) = filter.until {
         query.and("at < ", until);
     }
-    if let Some([at, id, lane, seq]) = filter.after {
+    if let Some([at, id, shard, seq]) = filter.after {
         query.and("(at, id, lane, seq) > (", at);
         query.push(", ", id);
-        query.push(", ", lane);
+        query.push(", ", shard);
         query.push(", ", seq);
         query.sql.push(')');
     }
@@ -233,7 +302,7 @@ fn listing(partner: PartnerId, filter: &Filter, limit: i64) -> Query {
     query
 }
 
-/// The next events of a partner in the order of their chains, behind a lane and place.
+/// The next events of a partner in the order of their chains, behind a shard and place.
 ///
 /// # Errors
 /// [`Error`] of the store.
@@ -250,32 +319,82 @@ pub async fn chain(
     tx.all(&sql, args![partner.0, after.0, after.1, limit], read).await
 }
 
-/// What an event says that its object was after it, by the event's lane and place.
+/// What an event says that its object was after it, by the event's shard and place.
 ///
 /// # Errors
 /// [`Error`] of the store.
-pub async fn after(tx: &mut Tx, partner: PartnerId, lane: i64, seq: i64) -> Result<Option<String>, Error> {
+pub async fn after(tx: &mut Tx, partner: PartnerId, shard: i64, seq: i64) -> Result<Option<String>, Error> {
     let sql = "SELECT after FROM audit_events WHERE partner_id = $1 AND lane = $2 AND seq = $3";
-    let found = tx.first(sql, args![partner.0, lane, seq], |row| row.next::<Option<String>>()).await?;
+    let found = tx.first(sql, args![partner.0, shard, seq], |row| row.next::<Option<String>>()).await?;
     Ok(found.flatten())
 }
 
-/// Where a partner's chains end, by lane.
+/// Where a partner's chains end, by shard.
 ///
 /// # Errors
 /// [`Error`] of the store.
 pub async fn heads(tx: &mut Tx, partner: PartnerId) -> Result<Vec<Head>, Error> {
     tx.settle().await?;
-    let sql = "SELECT lane, seq, last_mac, mac FROM audit_heads WHERE partner_id = $1 ORDER BY lane";
-    tx.all(sql, args![partner.0], |row| {
-        Ok(Head { lane: row.next()?, seq: row.next()?, last_mac: row.next()?, mac: row.next()? })
+    let sql = "SELECT lane, seq, last_mac, mac, broken FROM audit_heads WHERE partner_id = $1 ORDER BY lane";
+    tx.all(sql, args![partner.0], |row| head_of(row.next()?, row)).await
+}
+
+/// Where all partners' chains end, by partner and shard.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn ends(tx: &mut Tx) -> Result<Vec<End>, Error> {
+    let sql = "SELECT h.partner_id, h.lane, h.seq, h.last_mac, h.mac, h.broken, e.seq, e.mac
+               FROM audit_heads h LEFT JOIN audit_events e
+                 ON e.partner_id = h.partner_id AND e.lane = h.lane AND e.seq =
+                   (SELECT MAX(m.seq) FROM audit_events m
+                    WHERE m.partner_id = h.partner_id AND m.lane = h.lane AND m.seq < $1)
+               ORDER BY h.partner_id, h.lane";
+    tx.all(sql, args![LAST_PLACE], |row| {
+        let (partner, head) = (PartnerId(row.next()?), head_of(row.next()?, row)?);
+        let last = (row.next::<Option<i64>>()?, row.next::<Option<String>>()?);
+        Ok(End { partner, head, last: last.0.zip(last.1) })
     })
     .await
 }
 
+/// Where all partners' chains are said to end.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn all_heads(tx: &mut Tx) -> Result<Vec<(PartnerId, Head)>, Error> {
+    let sql =
+        "SELECT partner_id, lane, seq, last_mac, mac, broken FROM audit_heads ORDER BY partner_id, lane";
+    tx.all(sql, &[], |row| Ok((PartnerId(row.next()?), head_of(row.next()?, row)?))).await
+}
+
+/// How many events of a partner's shard 0 have this action and are behind the last one that has the other.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn count_behind(tx: &mut Tx, partner: PartnerId, action: &str, behind: &str) -> Result<i64, Error> {
+    let sql = "SELECT COUNT(*) FROM audit_events WHERE partner_id = $1 AND lane = 0 AND action = $2 AND seq >
+                 COALESCE((SELECT MAX(seq) FROM audit_events WHERE partner_id = $1 AND lane = 0 AND action = $3), 0)";
+    Ok(tx.first(sql, args![partner.0, action, behind], |row| row.next()).await?.unwrap_or(0))
+}
+
+/// How many chains of all partners are broken.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn broken(tx: &mut Tx) -> Result<i64, Error> {
+    let sql = "SELECT COUNT(*) FROM audit_heads WHERE broken > 0";
+    Ok(tx.first(sql, &[], |row| row.next()).await?.unwrap_or(0))
+}
+
+fn head_of(shard: i64, row: &mut Row<'_>) -> Result<Head, Error> {
+    let (seq, last_mac, mac, broken) = (row.next()?, row.next()?, row.next()?, row.next()?);
+    Ok(Head { shard, seq, last_mac, mac, broken })
+}
+
 fn read(row: &mut Row<'_>) -> Result<Event, Error> {
     Ok(Event {
-        lane: row.next()?,
+        shard: row.next()?,
         seq: row.next()?,
         id: row.next()?,
         at: row.next()?,
@@ -289,6 +408,11 @@ fn read(row: &mut Row<'_>) -> Result<Event, Error> {
         origin: row.next()?,
         request_id: row.next()?,
         mac: row.next()?,
+        salt: row.next()?,
+        erased: match (row.next()?, row.next()?) {
+            (None, None) => None,
+            (before, after) => Some([before, after]),
+        },
     })
 }
 

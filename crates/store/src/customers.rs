@@ -4,6 +4,7 @@ use crate::engine::Tx;
 use crate::engine::value::{Arg, Row, args};
 use crate::query::Query;
 use crate::{Error, azure_tenants, engine::Kind};
+use domain::version::Nonce;
 use domain::{
     Address, AzureCustomerId, Classification, Customer, CustomerId, CustomerName, Email, ExternalId, Margin,
     NewCustomer, PartnerBilling, PartnerId, Tag, TrialExpiration,
@@ -104,12 +105,15 @@ pub async fn insert(
             name, name_key, azure_customer_id, azure_customer_key, street1, street2, city, state, zipcode, country,
             classification, trial_expiration_date, billing_contact, margin_percentage, billing_enabled, billing_folder,
             directory_address)
-        VALUES ($1, $21, $2, $3, $3, 1, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
+        VALUES ($1, $22, $2, $3, $3, $21, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
         ON CONFLICT DO NOTHING";
     let keys = Keys::of(details);
     let mut row = vec![partner.0.into(), external_id.as_str().into(), now.as_second().into()];
     row.extend(settable(details, &keys));
-    row.push(directory_address.into());
+    // The external id's bits are random, so the version's need not be drawn.
+    let random = u32::from_str_radix(&external_id.as_str()[4..], 16).map_err(Error::defect)?;
+    let version = domain::version::next(0, random);
+    row.extend::<[Arg<'_>; 2]>([directory_address.into(), version.into()]);
     let azure = details.azure_customer_id.as_ref();
     let inserted = tx.insert(partner, Kind::Customer, sql, &row).await?.map(CustomerId);
     let added = match (inserted, azure) {
@@ -129,7 +133,7 @@ pub async fn insert(
         generated_external_id: external_id.clone(),
         created_at: now,
         updated_at: now,
-        version: 1,
+        version,
         billing_configuration: None,
     }))
 }
@@ -145,9 +149,10 @@ pub async fn update(
     before: &Customer,
     details: NewCustomer,
     directory_address: bool,
+    random: Nonce,
     now: Timestamp,
 ) -> Result<Customer, Error> {
-    let sql = "UPDATE customers SET updated_at = $4, version = version + 1,
+    let sql = "UPDATE customers SET updated_at = $4, version = $22,
             name = $5, name_key = CASE WHEN name = $5 THEN name_key ELSE $6 END, azure_customer_id = $7, azure_customer_key = $8, street1 = $9, street2 = $10,
             city = $11, state = $12, zipcode = $13, country = $14, classification = $15, trial_expiration_date = $16,
             billing_contact = $17, margin_percentage = $18, billing_enabled = $19, billing_folder = $20,
@@ -156,7 +161,8 @@ pub async fn update(
     let keys = Keys::of(&details);
     let mut row = vec![partner.0.into(), before.id.0.into(), before.version.into(), now.as_second().into()];
     row.extend(settable(&details, &keys));
-    row.push(directory_address.into());
+    let version = domain::version::next(before.version, random);
+    row.extend::<[Arg<'_>; 2]>([directory_address.into(), version.into()]);
     if tx.execute(sql, &row).await? == 0 {
         return Err(tx.overtaken());
     }
@@ -176,7 +182,7 @@ pub async fn update(
         tx.later(sql, args![partner.0, before.id.0]).await?;
         insert_tags(tx, partner, before.id, &details.tags).await?;
     }
-    Ok(Customer { details, updated_at: now, version: before.version + 1, ..before.clone() })
+    Ok(Customer { details, updated_at: now, version, ..before.clone() })
 }
 
 /// Remove a customer that was read in this transaction with this version, with its tags and its users; its tenants are
@@ -424,6 +430,7 @@ pub async fn refresh_address(
     partner: PartnerId,
     azure: &AzureCustomerId,
     address: &Address,
+    random: Nonce,
     now: Timestamp,
 ) -> Result<Option<(Customer, Customer)>, Error> {
     let Some(id) = azure_tenants::find(tx, partner, azure).await?.and_then(|tenant| tenant.customer) else {
@@ -436,7 +443,7 @@ pub async fn refresh_address(
         return Ok(None);
     }
     let details = NewCustomer { address: Some(address.clone()), ..before.details.clone() };
-    let after = update(tx, partner, &before, details, true, now).await?;
+    let after = update(tx, partner, &before, details, true, random, now).await?;
     Ok(Some((before, after)))
 }
 

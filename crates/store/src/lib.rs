@@ -24,5 +24,8 @@ pub mod statements;
 pub mod transfer;
 pub mod users;
 
-pub use engine::{Db, ListLimits, Options, Scope, Tx};
+pub use engine::{Db, ListLimits, Options, Scope, Tx, exists, name_of};
 pub use error::Error;
+
+/// The newest schema version, which every database is brought to at the start.
+pub const SCHEMA_VERSION: usize = engine::migrate::NEWEST;

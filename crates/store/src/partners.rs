@@ -31,12 +31,26 @@ pub async fn insert(tx: &mut Tx, name: &CustomerName, now: Timestamp) -> Result<
     Ok(Some(Partner { id, name: name.as_str().to_owned(), suspended: false }))
 }
 
+/// Have a row for the server's own chain of audit events: partner 0, which is no partner. Its name is one that no partner can
+/// have.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn ensure_system(tx: &mut Tx, now: Timestamp) -> Result<(), Error> {
+    let sql = "INSERT INTO partners (id, name, name_key, suspended, created_at) VALUES (0, '', '', $1, $2)
+               ON CONFLICT DO NOTHING";
+    tx.execute(sql, args![true, now.as_second()]).await.map(drop)
+}
+
 /// Is there any partner yet?
 ///
 /// # Errors
 /// [`Error`] of the store.
 pub async fn any(tx: &mut Tx) -> Result<bool, Error> {
-    Ok(tx.first("SELECT id FROM partners LIMIT 1", &[], |row| row.next::<i64>()).await?.is_some())
+    Ok(tx
+        .first("SELECT id FROM partners WHERE id > 0 LIMIT 1", &[], |row| row.next::<i64>())
+        .await?
+        .is_some())
 }
 
 /// All partners, in the order of their ids.
@@ -44,7 +58,7 @@ pub async fn any(tx: &mut Tx) -> Result<bool, Error> {
 /// # Errors
 /// [`Error`] of the store.
 pub async fn list(tx: &mut Tx) -> Result<Vec<Partner>, Error> {
-    tx.all("SELECT id, name, suspended FROM partners ORDER BY id", &[], read).await
+    tx.all("SELECT id, name, suspended FROM partners WHERE id > 0 ORDER BY id", &[], read).await
 }
 
 fn read(row: &mut Row<'_>) -> Result<Partner, Error> {

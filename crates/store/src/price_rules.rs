@@ -4,6 +4,7 @@ use crate::engine::Kind;
 use crate::engine::value::{Row, args};
 use crate::{Error, Tx};
 use domain::PartnerId;
+use domain::version::{self, Nonce};
 use jiff::Timestamp;
 
 /// How far a rule without a place of its own is put behind the last one, so that others fit in between.
@@ -37,6 +38,7 @@ pub async fn insert(
     partner: PartnerId,
     position: Option<i64>,
     rule: &str,
+    random: Nonce,
     now: Timestamp,
 ) -> Result<PriceRuleRow, Error> {
     let id = tx.next_id(partner, Kind::PriceRule).await?;
@@ -44,9 +46,10 @@ pub async fn insert(
     let last = tx.first(sql, args![partner.0], |row| row.next::<Option<i64>>()).await?.flatten();
     let position = position.unwrap_or(last.unwrap_or(0).saturating_add(STEP));
     let sql = "INSERT INTO price_rules (partner_id, id, position, rule, created_at, updated_at, version)
-               VALUES ($1, $2, $3, $4, $5, $5, 1)";
-    tx.execute(sql, args![partner.0, id, position, rule, now.as_second()]).await?;
-    Ok(PriceRuleRow { id, position, rule: rule.to_owned(), created_at: now, updated_at: now, version: 1 })
+               VALUES ($1, $2, $3, $4, $5, $5, $6)";
+    let version = version::next(0, random);
+    tx.execute(sql, args![partner.0, id, position, rule, now.as_second(), version]).await?;
+    Ok(PriceRuleRow { id, position, rule: rule.to_owned(), created_at: now, updated_at: now, version })
 }
 
 /// One rule.
@@ -86,15 +89,16 @@ pub async fn update(
     before: &PriceRuleRow,
     position: i64,
     rule: &str,
+    random: Nonce,
     now: Timestamp,
 ) -> Result<PriceRuleRow, Error> {
-    let sql = "UPDATE price_rules SET position = $4, rule = $5, updated_at = $6, version = version + 1
+    let version = version::next(before.version, random);
+    let sql = "UPDATE price_rules SET position = $4, rule = $5, updated_at = $6, version = $7
                WHERE partner_id = $1 AND id = $2 AND version = $3";
-    let row = args![partner.0, before.id, before.version, position, rule, now.as_second()];
+    let row = args![partner.0, before.id, before.version, position, rule, now.as_second(), version];
     if tx.execute(sql, row).await? == 0 {
         return Err(tx.overtaken());
     }
-    let version = before.version + 1;
     Ok(PriceRuleRow { position, rule: rule.to_owned(), updated_at: now, version, ..before.clone() })
 }
 

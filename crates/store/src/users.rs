@@ -10,8 +10,27 @@ use jiff::Timestamp;
 pub struct StoredKey {
     /// Finds the key; not secret.
     pub id: String,
-    /// SHA-256 of the whole key, lower-case hex.
+    /// A keyed hash of the whole key, bound to its user; lower-case hex.
     pub hash: String,
+    /// Covers what the key opens.
+    pub mac: String,
+}
+
+/// A key as it is kept, with all that its MAC covers.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credential {
+    /// The partner.
+    pub partner: PartnerId,
+    /// The user.
+    pub user: UserId,
+    /// The customer whose user it is.
+    pub customer: Option<CustomerId>,
+    /// What the user may do, as it stands in the database.
+    pub role: String,
+    /// When the key ends by itself: seconds since 1970 UTC.
+    pub expires_at: Option<i64>,
+    /// The key.
+    pub key: StoredKey,
 }
 
 /// Whom a key belongs to, and all that decides whether it opens anything.
@@ -27,8 +46,8 @@ pub struct KeyOwner {
     pub email: Email,
     /// What it may do.
     pub role: Role,
-    /// SHA-256 of the whole key, lower-case hex.
-    pub hash: String,
+    /// The key as it is kept, with all that its MAC covers.
+    pub credential: Credential,
     /// When the key ends by itself.
     pub expires_at: Option<TrialExpiration>,
     /// For a customer's user: the customer, its level of access, and the end of its trial.
@@ -38,7 +57,7 @@ pub struct KeyOwner {
 const COLUMNS: &str =
     "id, customer_id, email, name, role, key_id, key_expires_at, last_used_at, created_at, updated_at";
 
-/// Add a user with its first key; `None` if the tenant has one with this e-mail address.
+/// Add a user with its first key, which is asked for once the user's id is known; `None` if the tenant has one with this e-mail address.
 ///
 /// # Errors
 /// [`Error`] of the store.
@@ -47,14 +66,15 @@ pub async fn insert(
     partner: PartnerId,
     customer: Option<CustomerId>,
     user: &NewUser,
-    key: &StoredKey,
+    key: impl FnOnce(UserId) -> StoredKey + Send,
     now: Timestamp,
 ) -> Result<Option<User>, Error> {
     let id = tx.next_id(partner, Kind::User).await?;
+    let key = key(UserId(id));
     let sql =
         "INSERT INTO users (partner_id, id, customer_id, email, email_key, name, role, key_id, key_hash,
-                                  key_expires_at, created_at, updated_at)
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11) ON CONFLICT DO NOTHING";
+                                  key_expires_at, created_at, updated_at, key_mac)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12) ON CONFLICT DO NOTHING";
     let (email, email_key, expires_at) =
         (user.email.as_str(), user.email.key(), user.key_expires_at.map(|t| t.as_second()));
     let row = args![
@@ -69,6 +89,7 @@ pub async fn insert(
         &key.hash,
         expires_at,
         now.as_second(),
+        &key.mac,
     ];
     if tx.execute(sql, row).await? == 0 {
         return Ok(None);
@@ -87,42 +108,93 @@ pub async fn insert(
     }))
 }
 
-/// Whose key has this id? The caller still has to compare the hash.
+/// Whose key has this id? The caller still has to compare the hash, and to check the MAC.
 ///
 /// # Errors
 /// [`Error`] of the store.
 pub async fn find_key(tx: &mut Tx, key_id: &str) -> Result<Option<KeyOwner>, Error> {
-    let sql = "SELECT u.partner_id, p.suspended, u.id, u.email, u.role, u.key_hash, u.key_expires_at,
-                      u.customer_id, c.classification, c.trial_expiration_date
+    let sql =
+        "SELECT u.partner_id, u.id, u.customer_id, u.role, u.key_expires_at, u.key_id, u.key_hash, u.key_mac,
+                      p.suspended, u.email, c.classification, c.trial_expiration_date
                FROM users u JOIN partners p ON p.id = u.partner_id
                LEFT JOIN customers c ON c.partner_id = u.partner_id AND c.id = u.customer_id
                WHERE u.key_id = $1";
     tx.first(sql, args![key_id], |row| {
         let wrong = || Error::defect("a key's owner in the database is none");
+        let credential = credential(row)?;
         Ok(KeyOwner {
-            partner: PartnerId(row.next()?),
+            partner: credential.partner,
             partner_suspended: row.next()?,
-            user: UserId(row.next()?),
+            user: credential.user,
             email: Email::from_stored(row.next()?),
-            role: Role::parse(&row.next::<String>()?).ok_or_else(wrong)?,
-            hash: row.next()?,
-            expires_at: row.next::<Option<i64>>()?.and_then(TrialExpiration::from_second),
-            customer: match (
-                row.next::<Option<i64>>()?,
-                row.next::<Option<String>>()?,
-                row.next::<Option<i64>>()?,
-            ) {
+            role: Role::parse(&credential.role).ok_or_else(wrong)?,
+            expires_at: credential.expires_at.and_then(TrialExpiration::from_second),
+            customer: match (credential.customer, row.next::<Option<String>>()?, row.next::<Option<i64>>()?) {
                 (Some(id), Some(classification), trial) => Some((
-                    CustomerId(id),
+                    id,
                     Classification::parse(&classification).ok_or_else(wrong)?,
                     trial.and_then(TrialExpiration::from_second),
                 )),
                 (Some(_), None, _) => return Err(wrong()),
                 (None, ..) => None,
             },
+            credential,
         })
     })
     .await
+}
+
+/// The keys of a partner's users and its customers', with what their MACs cover, in the order of the users' ids behind
+/// `after`; of all partners where none is named.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn credentials(
+    tx: &mut Tx,
+    partner: Option<PartnerId>,
+    after: (PartnerId, UserId),
+    limit: i64,
+) -> Result<Vec<Credential>, Error> {
+    let sql = "SELECT partner_id, id, customer_id, role, key_expires_at, key_id, key_hash, key_mac FROM users
+               WHERE key_id IS NOT NULL AND (partner_id, id) > ($1, $2) AND (partner_id = $3 OR $3 = 0)
+               ORDER BY partner_id, id LIMIT $4";
+    let partner = partner.map_or(0, |partner| partner.0);
+    tx.all(sql, args![after.0.0, after.1.0, partner, limit], credential).await
+}
+
+/// The key of one user, with what its MAC covers; `None` if it has none.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn credential_of(tx: &mut Tx, partner: PartnerId, id: UserId) -> Result<Option<Credential>, Error> {
+    let sql = "SELECT partner_id, id, customer_id, role, key_expires_at, key_id, key_hash, key_mac FROM users
+               WHERE partner_id = $1 AND id = $2 AND key_id IS NOT NULL";
+    tx.first(sql, args![partner.0, id.0], credential).await
+}
+
+/// Keep another hash and MAC of a key that stays as it is.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn reseal(tx: &mut Tx, credential: &Credential) -> Result<(), Error> {
+    let sql = "UPDATE users SET key_hash = $3, key_mac = $4 WHERE partner_id = $1 AND id = $2";
+    let Credential { partner, user, key, .. } = credential;
+    tx.later(sql, args![partner.0, user.0, &key.hash, &key.mac]).await
+}
+
+fn credential(row: &mut Row<'_>) -> Result<Credential, Error> {
+    Ok(Credential {
+        partner: PartnerId(row.next()?),
+        user: UserId(row.next()?),
+        customer: row.next::<Option<i64>>()?.map(CustomerId),
+        role: row.next()?,
+        expires_at: row.next()?,
+        key: StoredKey {
+            id: row.next()?,
+            hash: row.next::<Option<String>>()?.unwrap_or_default(),
+            mac: row.next()?,
+        },
+    })
 }
 
 /// One user of this tenant: of the customer, or of the partner itself where that is `None`.
@@ -222,11 +294,12 @@ pub async fn set_key(
     expires_at: Option<TrialExpiration>,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let sql = "UPDATE users SET key_id = $3, key_hash = $4, key_expires_at = $5, last_used_at = NULL, updated_at = $6
+    let sql = "UPDATE users SET key_id = $3, key_hash = $4, key_expires_at = $5, last_used_at = NULL, updated_at = $6,
+               key_mac = $7
                WHERE partner_id = $1 AND id = $2";
     let (key_id, hash) = (key.map(|k| k.id.as_str()), key.map(|k| k.hash.as_str()));
-    let expires_at = expires_at.map(|t| t.as_second());
-    tx.execute(sql, args![partner.0, id.0, key_id, hash, expires_at, now.as_second()]).await.map(drop)
+    let (expires_at, mac) = (expires_at.map(|t| t.as_second()), key.map_or("", |k| k.mac.as_str()));
+    tx.execute(sql, args![partner.0, id.0, key_id, hash, expires_at, now.as_second(), mac]).await.map(drop)
 }
 
 /// Remove a user, and with it its key.

@@ -1,6 +1,6 @@
 //! `tenantry doctor`
 
-use crate::platform::Database;
+use crate::platform::{Database, KeyFile, exposed};
 use anyhow::bail;
 use app::Clock;
 use clap::Args;
@@ -16,10 +16,30 @@ pub(crate) struct DoctorArgs {
     json: bool,
     #[command(flatten)]
     database: Database,
+    #[command(flatten)]
+    key_file: KeyFile,
+}
+
+/// Where the secret key is, and whether others may read it.
+fn secret_key(args: &DoctorArgs) -> Check {
+    let path = args.key_file.path(&args.database);
+    let (verdict, found, advice) = match exposed(&path) {
+        Ok(None) => (Verdict::Fine, path.display().to_string(), String::new()),
+        Ok(Some(found)) => {
+            let advice = format!("chmod 600 {}: the server refuses to start with it", path.display());
+            (Verdict::Problem, found, advice)
+        }
+        Err(error) => {
+            let advice = "name it with --secret-key-file, to have it looked at as well".to_owned();
+            (Verdict::Warning, format!("{}: {error}", path.display()), advice)
+        }
+    };
+    Check { name: "secret key", verdict, found, advice }
 }
 
 pub(crate) async fn run(args: DoctorArgs) -> anyhow::Result<()> {
-    let checks = store::doctor::examine(args.database.url(), &|| Clock::System.now()).await;
+    let mut checks = store::doctor::examine(args.database.url(), &|| Clock::System.now()).await;
+    checks.push(secret_key(&args));
     let problems = checks.iter().filter(|check| check.verdict == Verdict::Problem).count();
     if args.json {
         let list: Vec<_> = checks

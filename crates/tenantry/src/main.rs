@@ -8,6 +8,7 @@ mod audit;
 mod backup;
 mod bill;
 mod billing;
+mod bootstrap;
 mod connections;
 mod copy;
 mod directory;

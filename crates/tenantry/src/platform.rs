@@ -1,10 +1,10 @@
 //! Where the data and the secret key are; what every subcommand that touches them opens.
 
 use anyhow::{Context, bail};
-use app::{App, Clock, SecretKey};
+use app::{AnchorPlaces, App, Clock, SecretKey};
 use clap::Args;
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 const DEFAULT_FOLDER: &str = "data";
@@ -33,16 +33,57 @@ impl Database {
     }
 }
 
+/// The file with the secret key.
+#[derive(Args, Clone)]
+pub(crate) struct KeyFile {
+    /// The file with the key that chains the audit trail and seals what must not be read from the database alone: 64
+    /// hex digits. `serve` makes it together with a new database. All servers of one database need the same
+    /// [default: secret.key beside the SQLite database, data/secret.key with PostgreSQL]
+    #[arg(long, env = "TENANTRY_SECRET_KEY_FILE", value_name = "FILE")]
+    secret_key_file: Option<PathBuf>,
+    /// Where the audit trail's anchor is kept: a file beside the secret key, outside of the database, that shows if the
+    /// database was put back to an older state. Several by commas, for one on another machine's share; `none` for none
+    /// [default: the secret key's file with the extension .anchor]
+    #[arg(long, env = "TENANTRY_AUDIT_ANCHOR", value_name = "FILE", value_delimiter = ',')]
+    audit_anchor: Vec<PathBuf>,
+    /// Write the anchor into the log too, once a minute and at the end.
+    #[arg(long, env = "TENANTRY_AUDIT_ANCHOR_LOG", value_parser = clap::builder::BoolishValueParser::new())]
+    audit_anchor_log: bool,
+}
+
+impl KeyFile {
+    /// Where the anchor is kept, for this database.
+    fn anchors(&self, database: &Database) -> AnchorPlaces {
+        let files = match self.audit_anchor.as_slice() {
+            [none] if none.as_os_str() == "none" => Vec::new(),
+            _ if self.is_in_memory(database) => Vec::new(),
+            [] => vec![self.path(database).with_extension("anchor")],
+            named => named.to_vec(),
+        };
+        AnchorPlaces { files, log: self.audit_anchor_log }
+    }
+
+    /// Where it is, for this database.
+    pub(crate) fn path(&self, database: &Database) -> PathBuf {
+        self.secret_key_file.clone().unwrap_or_else(|| {
+            let folder = database.url().strip_prefix("sqlite:").map(Path::new).and_then(Path::parent);
+            folder.unwrap_or(Path::new(DEFAULT_FOLDER)).join(KEY_FILE)
+        })
+    }
+
+    /// Whether there is no need for one: the database in memory has a key in memory.
+    fn is_in_memory(&self, database: &Database) -> bool {
+        self.secret_key_file.is_none() && database.url() == "sqlite::memory:"
+    }
+}
+
 /// Where the data and the secret key are.
 #[derive(Args, Clone)]
 pub(crate) struct Platform {
     #[command(flatten)]
     pub(crate) database: Database,
-    /// The file with the key that chains the audit trail and seals what must not be read from the database alone: 64
-    /// hex digits. Made at the first start if it is not there. All servers of one database need the same
-    /// [default: secret.key beside the SQLite database, data/secret.key with PostgreSQL]
-    #[arg(long, env = "TENANTRY_SECRET_KEY_FILE", value_name = "FILE")]
-    pub(crate) secret_key_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) key_file: KeyFile,
     /// Private ranges that directories may be reached in, such as `10.1.0.0/16,fd00::/8`; by default none.
     #[arg(long, env = "TENANTRY_ALLOW_EGRESS", value_name = "RANGES", default_value = "")]
     pub(crate) allow_egress: String,
@@ -52,57 +93,120 @@ pub(crate) struct Platform {
     pub(crate) directory_timeout: u64,
 }
 
+/// What to do where there is no database.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Absent {
+    /// Refuse: only `serve` makes one.
+    Refuse,
+    /// Make one, with a new secret key.
+    Make,
+    /// Make one, also where there is a secret key already.
+    MakeForKey,
+}
+
 impl Platform {
+    /// Open what is there.
     pub(crate) async fn open(&self, clock: Clock) -> anyhow::Result<App> {
-        let db = store::Db::open_with(self.database.url(), self.database.options()).await?;
-        let egress = directory::Egress::parse(&self.allow_egress);
-        let egress = egress.map_err(|wrong| anyhow::anyhow!("TENANTRY_ALLOW_EGRESS {wrong}"))?;
-        let app = App::open(db, clock, self.secret_key()?, egress).await?;
-        Ok(app.with_directory_patience(std::time::Duration::from_secs(self.directory_timeout)))
+        self.open_or(clock, Absent::Refuse).await
     }
 
-    fn secret_key(&self) -> anyhow::Result<SecretKey> {
-        if self.secret_key_file.is_none() && self.database.url() == "sqlite::memory:" {
-            return Ok(SecretKey::generate()?);
-        }
-        let path = self.secret_key_file.clone().unwrap_or_else(|| {
-            let database = self.database.url().strip_prefix("sqlite:").map(Path::new).and_then(Path::parent);
-            database.unwrap_or(Path::new(DEFAULT_FOLDER)).join(KEY_FILE)
-        });
-        match std::fs::read_to_string(&path) {
-            Ok(text) => {
-                SecretKey::parse(&text).map_err(|wrong| anyhow::anyhow!("{} {wrong}", path.display()))
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => make(&path),
-            Err(error) => bail!("cannot read the secret key file {}: {error}", path.display()),
-        }
+    /// Open what is there, or make it. A new database beside an existing secret key is made only where `new` says so: as a
+    /// rule the database's name is mistyped, or its file has gone.
+    pub(crate) async fn open_to_serve(&self, clock: Clock, new: bool) -> anyhow::Result<App> {
+        self.open_or(clock, if new { Absent::MakeForKey } else { Absent::Make }).await
     }
+
+    async fn open_or(&self, clock: Clock, absent: Absent) -> anyhow::Result<App> {
+        let url = self.database.url();
+        let path = self.key_file.path(&self.database);
+        let in_memory = self.key_file.is_in_memory(&self.database);
+        if !in_memory && !store::exists(url).await? {
+            let name = store::name_of(url)?;
+            match absent {
+                Absent::Refuse => bail!(
+                    "there is no database of Tenantry at {name}: name the right one with --database \
+                     (TENANTRY_DATABASE), or let `tenantry serve` make a new one"
+                ),
+                Absent::Make if path.exists() => bail!(
+                    "there is a secret key, {}, but no database of Tenantry at {name}: name the right one with \
+                     --database (TENANTRY_DATABASE), restore the last backup, or start with --new to have a new one \
+                     made for this key",
+                    path.display()
+                ),
+                Absent::Make | Absent::MakeForKey => {}
+            }
+        }
+        let egress = directory::Egress::parse(&self.allow_egress);
+        let egress = egress.map_err(|wrong| anyhow::anyhow!("TENANTRY_ALLOW_EGRESS {wrong}"))?;
+        let db = store::Db::open_with(url, self.database.options()).await?;
+        let key = if in_memory {
+            SecretKey::generate()?
+        } else if path.exists() {
+            read(&path)?
+        } else if App::has_secret_key(&db).await? {
+            bail!(
+                "the secret key of this database is not at {}: put the file back from where you keep its copy, or name it \
+                 with --secret-key-file (TENANTRY_SECRET_KEY_FILE). No new one is made: it would open nothing",
+                path.display()
+            );
+        } else if absent == Absent::Refuse {
+            bail!("there is no secret key at {}; `tenantry serve` makes it", path.display());
+        } else {
+            make(&path)?
+        };
+        let app = App::open(db, clock, key, egress).await?;
+        let app = app.with_anchor(self.key_file.anchors(&self.database));
+        Ok(app.with_directory_patience(std::time::Duration::from_secs(self.directory_timeout)))
+    }
+}
+
+/// What keeps the server from using a secret key file; an answer that others on the machine may be able to read it.
+///
+/// The rule is PostgreSQL's for its private key: 0600 at most, or 0640 where root owns the file, as container platforms
+/// mount it.
+pub(crate) fn exposed(path: &Path) -> std::io::Result<Option<String>> {
+    let about = std::fs::metadata(path)?;
+    let (mode, allowed) = (about.mode() & 0o777, if about.uid() == 0 { 0o640 } else { 0o600 });
+    if mode & !allowed == 0 {
+        return Ok(None);
+    }
+    let path = path.display();
+    Ok(Some(format!(
+        "{path} has mode {mode:04o}, so others on this machine may read or change it: chmod 600 {path}"
+    )))
+}
+
+fn read(path: &Path) -> anyhow::Result<SecretKey> {
+    let unreadable = || format!("cannot read the secret key file {}", path.display());
+    if let Some(exposed) = exposed(path).with_context(unreadable)? {
+        bail!("the secret key file {exposed}");
+    }
+    let text = std::fs::read_to_string(path).with_context(unreadable)?;
+    SecretKey::parse(&text).map_err(|wrong| anyhow::anyhow!("{} {wrong}", path.display()))
 }
 
 /// A new key in a file that only its owner can read. Whole or not at all, and never over another.
 fn make(path: &Path) -> anyhow::Result<SecretKey> {
     let key = SecretKey::generate()?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let written = || -> std::io::Result<()> {
-        std::fs::create_dir_all(folder)?;
-        let draft = path.with_extension(format!("{}.draft", std::process::id()));
-        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
-        writeln!(file, "{}", key.reveal())?;
-        file.sync_all()?;
-        let linked = std::fs::hard_link(&draft, path);
-        std::fs::remove_file(&draft)?;
-        linked?;
-        std::fs::File::open(folder)?.sync_all()
-    };
-    match written() {
+    match write_private(path, &key.reveal()) {
         Ok(()) => Ok(key),
         // Another process made one in the same moment: that one it is.
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            let text = std::fs::read_to_string(path)?;
-            SecretKey::parse(&text).map_err(|wrong| anyhow::anyhow!("{} {wrong}", path.display()))
-        }
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => read(path),
         Err(error) => {
             Err(error).with_context(|| format!("cannot make the secret key file {}", path.display()))
         }
     }
+}
+
+/// Write a line into a new file that only its owner can read: whole or not at all, and never over another.
+pub(crate) fn write_private(path: &Path, line: &str) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder)?;
+    let draft = path.with_extension(format!("{}.draft", std::process::id()));
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+    let written = writeln!(file, "{line}").and_then(|()| file.sync_all());
+    let linked = written.and_then(|()| std::fs::hard_link(&draft, path));
+    std::fs::remove_file(&draft)?;
+    linked?;
+    std::fs::File::open(folder)?.sync_all()
 }

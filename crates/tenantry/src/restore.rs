@@ -1,30 +1,34 @@
 //! `tenantry restore`
 
-use crate::platform::Database;
+use crate::platform::Platform;
 use crate::progress::Bar;
 use anyhow::Context;
+use app::Clock;
 use clap::Args;
 use std::path::PathBuf;
 
 /// Put everything that a backup holds into a new, empty database of either engine. Run again, it goes on where it was
-/// interrupted. Ids go on behind a gap, so that none that was given after the backup was made is given again.
+/// interrupted. Ids go on behind a gap, so that none that was given after the backup was made is given again. With the secret
+/// key's file at its place it also says what the audit trail's anchor knows that the backup does not, and lets the anchor
+/// start again from there.
 #[derive(Args)]
 pub(crate) struct RestoreArgs {
     /// A file that `tenantry backup` made.
     file: PathBuf,
     #[command(flatten)]
-    database: Database,
+    platform: Platform,
 }
 
 pub(crate) async fn run(args: RestoreArgs) -> anyhow::Result<()> {
     let mut bar = Bar::new();
-    let (url, options) = (args.database.url(), args.database.options());
+    let database = &args.platform.database;
+    let (url, options) = (database.url(), database.options());
     let tally = store::transfer::restore(&args.file, url, options, &mut |at| bar.show(at))
         .await
         .context("the backup was not restored")?;
     bar.end();
     println!(
-        "{} rows of {} tables, verified\nThe server needs the secret key file that the backed-up one had.\n\
+        "{} rows of {} tables, verified\n\
          What was changed after the backup was made is lost. Ids go on {} behind the last in the backup, so that none \
          that was given since then is given again: an id that other systems know and this server does not is one of \
          something lost.",
@@ -32,5 +36,20 @@ pub(crate) async fn run(args: RestoreArgs) -> anyhow::Result<()> {
         tally.tables.len(),
         store::transfer::GAP_AFTER_RESTORE,
     );
+    if !args.platform.key_file.path(database).exists() {
+        println!("The server needs the secret key file that the backed-up one had.");
+        return Ok(());
+    }
+    let app =
+        args.platform.open(Clock::System).await.context("restored, but the anchor was not looked at")?;
+    let file = args.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let lost = app.accept_state(&format!("restored from the backup {file}")).await;
+    app.close().await;
+    let lost = lost.context("restored, but the anchor was not written")?;
+    if !lost.is_empty() {
+        println!("Compared with the audit trail's anchor, this backup is without:");
+        lost.iter().for_each(|lost| println!("  {lost}"));
+        println!("The anchor starts again from here, and the audit trail says so.");
+    }
     Ok(())
 }

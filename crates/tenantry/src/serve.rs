@@ -1,33 +1,34 @@
 //! `tenantry serve`
 
 use crate::billing::BillingArgs;
+use crate::bootstrap;
 use crate::connections;
 use crate::limits::LimitArgs;
 use crate::network::NetworkArgs;
 use crate::platform::Platform;
 use crate::telemetry;
 use anyhow::{Context, anyhow};
-use app::{ApiKey, Clock, Founded};
+use app::Clock;
 use clap::Args;
-use std::io::Write;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
 const MIB: usize = 1024 * 1024;
-const BOOTSTRAP_KEY: &str = "TENANTRY_BOOTSTRAP_KEY";
 /// After this, what is still under way is left to itself; with what follows, the process ends within ten seconds.
 const GRACE: Duration = Duration::from_secs(8);
 /// How long a bill run may take to leave off.
 const LEAVE: Duration = Duration::from_secs(1);
 
+/// How often the audit trail's anchor is written, where there is anything new.
+const ANCHOR: Duration = Duration::from_secs(1);
 /// How often uses of keys are written down, and old answers forgotten.
 const TIDY: Duration = Duration::from_secs(60);
 
-/// Serve the API. The first start makes the partner `default` and its admin's key, or takes the key from
-/// TENANTRY_BOOTSTRAP_KEY.
+/// Serve the API. The first start makes the partner `default` and its admin's key: it is shown on a terminal, and else
+/// written into a file, admin.key beside the secret key. Or choose it: TENANTRY_BOOTSTRAP_KEY, or
+/// TENANTRY_BOOTSTRAP_KEY_FILE with the path of a file that holds it.
 #[derive(Args, Clone)]
 pub(crate) struct ServeArgs {
     #[command(flatten)]
@@ -38,6 +39,9 @@ pub(crate) struct ServeArgs {
     network: NetworkArgs,
     #[command(flatten)]
     limits: LimitArgs,
+    /// Make a new database for a secret key that is there already; without this, that is taken for a mistake.
+    #[arg(long, env = "TENANTRY_NEW_DATABASE", value_parser = clap::builder::BoolishValueParser::new())]
+    new: bool,
     /// Try integrations out: a clock that stands still until `PUT /sandbox/clock` moves it, and a database in memory
     /// unless --database names one.
     #[arg(long)]
@@ -57,10 +61,7 @@ pub(crate) struct ServeArgs {
 }
 
 pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
-    let chosen = match std::env::var(BOOTSTRAP_KEY) {
-        Ok(text) => Some(ApiKey::chosen(&text).map_err(|wrong| anyhow!("{BOOTSTRAP_KEY} {wrong}"))?),
-        Err(_) => None,
-    };
+    let chosen = bootstrap::chosen()?;
     let clock = match (args.sandbox, &args.at) {
         (false, _) => Clock::System,
         (true, None) => Clock::standing(Clock::System.now()),
@@ -70,10 +71,14 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     if args.sandbox && platform.database.url.is_none() {
         platform.database.url = Some("sqlite::memory:".into());
     }
-    let app = platform.open(clock).await?.with_billing(args.billing.setup(2))?;
+    let app = platform.open_to_serve(clock, args.new).await?.with_billing(args.billing.setup(2))?;
     let app = Arc::new(app.with_limits(args.limits.settings()).with_list_limits(args.limits.lists()));
-    let was_chosen = chosen.is_some();
-    let founded = app.bootstrap(chosen).await?;
+    if args.new && !app.has_partners().await? {
+        app.accept_state("a new database was asked for, with --new").await?;
+    }
+    app.start_audit().await?;
+    let beside = platform.key_file.path(&platform.database);
+    let first_key = bootstrap::run(&app, chosen, args.sandbox, &beside).await?;
 
     let network = args.network;
     let timeout = Duration::from_secs(network.request_timeout);
@@ -101,7 +106,15 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let service = api::service(Arc::clone(&app), config);
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let mut hangup = signal(SignalKind::hangup())?;
-    if let Err(error) = greet(listener.local_addr()?, args.sandbox, founded.as_ref(), was_chosen) {
+    let address = listener.local_addr()?;
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        %address,
+        database = store::name_of(platform.database.url()).unwrap_or_else(|_| "memory".into()),
+        schema = store::SCHEMA_VERSION,
+        "serving"
+    );
+    if let Err(error) = bootstrap::greet(address, args.sandbox, &first_key) {
         app.close().await;
         // The reader has gone, as `head` does when it has enough.
         return if error.kind() == std::io::ErrorKind::BrokenPipe {
@@ -148,6 +161,19 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
             }
         }
     });
+    let anchoring = tokio::spawn({
+        let app = Arc::clone(&app);
+        async move {
+            loop {
+                // At most a tenth of the time goes into it, however many chains there are.
+                let began = std::time::Instant::now();
+                if let Err(error) = app.keep_anchor(false).await {
+                    tracing::warn!(%error, "the audit anchor was not written");
+                }
+                tokio::time::sleep(ANCHOR.max(began.elapsed() * 10)).await;
+            }
+        }
+    });
     let syncing = tokio::spawn({
         let app = Arc::clone(&app);
         async move {
@@ -176,42 +202,11 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     });
     connections::serve(listener, service, limits, stop, GRACE).await;
     tidying.abort();
+    anchoring.abort();
     syncing.abort();
     // What it was working on goes to another server.
     drop(tokio::time::timeout(LEAVE, working).await);
     app.close().await;
     tracing::info!("stopped");
     Ok(())
-}
-
-/// Print where the server listens, the admin key of a new database, and a first request to paste.
-fn greet(
-    address: SocketAddr,
-    sandbox: bool,
-    founded: Option<&Founded>,
-    was_chosen: bool,
-) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
-    let kind = if sandbox { " (sandbox)" } else { "" };
-    writeln!(out, "Tenantry {}{kind} listens on http://{address}", env!("CARGO_PKG_VERSION"))?;
-    let key = match founded {
-        Some(founded) if !was_chosen => {
-            writeln!(
-                out,
-                "\nThe admin key of the partner \"{}\", shown only this once:\n",
-                founded.partner.name
-            )?;
-            writeln!(out, "    {}", founded.key.reveal())?;
-            founded.key.reveal().to_owned()
-        }
-        _ => format!("${}", if was_chosen { BOOTSTRAP_KEY } else { "TENANTRY_KEY" }),
-    };
-    writeln!(
-        out,
-        "\nCreate a customer:\n\n    curl -i http://{address}/v2/customers \\\n      -H \"Authorization: Bearer {key}\" \
-         -H \"Content-Type: application/json\" \\\n      -d '{{\"name\": \"Acme Corp\", \"address\": {{\"street1\": \
-         \"1 Main St\", \"city\": \"Springfield\",\n           \"state\": \"MA\", \"zipcode\": \"01234\", \"country\": \
-         \"US\"}}}}'\n"
-    )?;
-    out.flush()
 }

@@ -1,5 +1,5 @@
-//! Ten thousand tamperings, each found. What no chain inside a database can show is that all of it, heads included, was
-//! put back to an older state: compare with a backup, or with a head that was noted elsewhere.
+//! Ten thousand tamperings, each found, also behind ordinary changes and a restart. What no chain inside a database can
+//! show is that all of it, heads included, was put back to an older state: that is what the anchor is for.
 
 use super::{Entry, append_to};
 use crate::access::Call;
@@ -7,6 +7,7 @@ use crate::{App, Clock, Error, SecretKey};
 use domain::PartnerId;
 use rusqlite::{Connection, params_from_iter};
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 const ROUNDS: usize = 10_000;
@@ -31,9 +32,31 @@ impl Dice {
     }
 }
 
+async fn open(db: store::Db, secrets: &SecretKey) -> App {
+    let clock = Clock::standing("2016-09-15T18:17:04Z".parse().unwrap());
+    App::open(db, clock, secrets.clone(), directory::Egress::parse("").unwrap()).await.unwrap()
+}
+
+/// An ordinary change.
+async fn change(app: &App, partner: PartnerId, lane: i64, number: usize) -> Result<(i64, i64), Error> {
+    let input = (Arc::clone(&app.trail), partner, lane, number, app.clock.now());
+    let written = app.db.write(partner, input, |(trail, partner, shard, number, now), tx| {
+        Box::pin(async move {
+            let mut entry = Entry::new("customer.update", format!("customers/{number}"));
+            entry.before = number.is_multiple_of(2).then(|| format!("{{\"number\":{number}}}"));
+            entry.after = number.is_multiple_of(3).then(String::new);
+            entry.reason = number.is_multiple_of(5).then(|| "why not".into());
+            let call = Call::of_operator(*partner, "test");
+            append_to(tx, trail, &call, entry, *now, *shard).await
+        })
+    });
+    written.await
+}
+
 /// Two partners' trails in several lanes, and a way to them that does not ask the platform.
 struct Trail {
     app: App,
+    secrets: SecretKey,
     partners: Vec<PartnerId>,
     sql: Connection,
     _folder: tempfile::TempDir,
@@ -41,30 +64,21 @@ struct Trail {
 
 impl Trail {
     async fn new(dice: &mut Dice) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        // In memory where that can be: ten thousand rounds are some fifty thousand commits.
+        let memory = Path::new("/dev/shm");
+        let folder =
+            if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
         let file = folder.path().join("trail.db");
         let db = store::Db::open(&format!("sqlite:{}", file.display())).await.unwrap();
-        let clock = Clock::standing("2016-09-15T18:17:04Z".parse().unwrap());
-        let egress = directory::Egress::parse("").unwrap();
-        let app = App::open(db, clock, SecretKey::generate().unwrap(), egress).await.unwrap();
+        let secrets = SecretKey::generate().unwrap();
+        let app = open(db, &secrets).await;
         let mut partners = Vec::new();
         for name in ["Contoso", "Fabrikam"] {
             partners.push(app.create_partner(name, "admin@example.com").await.unwrap().partner.id);
         }
         for number in 0..EVENTS {
             let (partner, lane) = (*dice.pick(&partners), *dice.pick(&LANES));
-            let input = (Arc::clone(&app.secrets), partner, lane, number, app.clock.now());
-            let written = app.db.write(partner, input, |(secrets, partner, lane, number, now), tx| {
-                Box::pin(async move {
-                    let mut entry = Entry::new("customer.update", format!("customers/{number}"));
-                    entry.before = number.is_multiple_of(2).then(|| format!("{{\"number\":{number}}}"));
-                    entry.after = number.is_multiple_of(3).then(String::new);
-                    entry.reason = number.is_multiple_of(5).then(|| "why not".into());
-                    let call = Call::of_operator(*partner, "test");
-                    append_to(tx, secrets, &call, entry, *now, *lane).await
-                })
-            });
-            written.await.map_err(|error: Error| error.to_string()).unwrap();
+            change(&app, partner, lane, number).await.unwrap();
         }
         let sql = Connection::open(file).unwrap();
         sql.execute_batch(
@@ -73,19 +87,37 @@ impl Trail {
              CREATE TABLE kept.audit_heads AS SELECT * FROM main.audit_heads;",
         )
         .unwrap();
-        Trail { app, partners, sql, _folder: folder }
+        Trail { app, secrets, partners, sql, _folder: folder }
     }
 
     /// What is wrong with the partners' trails; an error of the store counts.
     async fn problems(&self) -> Vec<String> {
+        self.problems_of(&self.app).await
+    }
+
+    async fn problems_of(&self, app: &App) -> Vec<String> {
         let mut problems = Vec::new();
         for partner in &self.partners {
-            match self.app.verify_audit(*partner).await {
+            match app.verify_audit(*partner).await {
                 Ok(verdict) => problems.extend(verdict.problems),
                 Err(error) => problems.push(error.to_string()),
             }
         }
         problems
+    }
+
+    /// A server that knows nothing of what was before, after a change for each partner by the one that was there.
+    async fn changed_and_restarted(&self, dice: &mut Dice) -> App {
+        for partner in &self.partners {
+            // Where an event was put in its place, a change fails until the server has looked at the chain's end.
+            drop(change(&self.app, *partner, *dice.pick(&LANES), EVENTS).await);
+        }
+        let app = open(self.app.db.clone(), &self.secrets).await;
+        app.check_audit_ends().await.unwrap();
+        for partner in &self.partners {
+            change(&app, *partner, *dice.pick(&LANES), EVENTS).await.unwrap();
+        }
+        app
     }
 
     fn undo(&self) {
@@ -120,9 +152,21 @@ impl Trail {
     }
 }
 
-const NUMBERS: [&str; 5] = ["partner_id", "lane", "seq", "at", "id"];
-const TEXTS: [&str; 9] =
-    ["user_id", "key_id", "action", "object", "before", "after", "reason", "origin", "request_id"];
+const NUMBERS: [&str; 6] = ["partner_id", "lane", "seq", "at", "id", "broken"];
+const TEXTS: [&str; 12] = [
+    "user_id",
+    "key_id",
+    "action",
+    "object",
+    "before",
+    "after",
+    "reason",
+    "origin",
+    "request_id",
+    "salt",
+    "before_commitment",
+    "after_commitment",
+];
 
 /// One change of what `column` holds, as SQL.
 fn another_value(column: &str, dice: &mut Dice) -> String {
@@ -159,7 +203,7 @@ fn tampering(trail: &Trail, dice: &mut Dice) -> (&'static str, String) {
     let forged = "'ab' || SUBSTR(mac, 3)";
     match dice.roll(14) {
         0..4 => {
-            let columns: Vec<&str> = NUMBERS.iter().chain(&TEXTS).copied().chain(["mac"]).collect();
+            let columns: Vec<&str> = NUMBERS[..5].iter().chain(&TEXTS).copied().chain(["mac"]).collect();
             let column = *dice.pick(&columns);
             let value = another_value(column, dice);
             ("altered", format!("UPDATE audit_events SET {column} = {value} WHERE rowid = {event}"))
@@ -167,7 +211,8 @@ fn tampering(trail: &Trail, dice: &mut Dice) -> (&'static str, String) {
         4 => ("missing", format!("DELETE FROM audit_events WHERE rowid = {event}")),
         5 => {
             // Their contents change places; sometimes with their MACs, sometimes without.
-            let all = "id, at, user_id, key_id, action, object, before, after, reason, origin, request_id";
+            let all =
+                "id, at, user_id, key_id, action, object, before, after, reason, origin, request_id, salt";
             let columns = if dice.roll(2) == 0 { format!("{all}, mac") } else { all.to_owned() };
             let set = |from: i64, to: i64| {
                 format!(
@@ -203,7 +248,7 @@ fn tampering(trail: &Trail, dice: &mut Dice) -> (&'static str, String) {
             ("cut off", format!("{cut}{behind}"))
         }
         9 => {
-            let column = *dice.pick(&["partner_id", "lane", "seq", "last_mac", "mac"]);
+            let column = *dice.pick(&["partner_id", "lane", "seq", "last_mac", "mac", "broken"]);
             let value = another_value(column, dice);
             ("head altered", format!("UPDATE audit_heads SET {column} = {value} WHERE rowid = {head}"))
         }
@@ -213,13 +258,14 @@ fn tampering(trail: &Trail, dice: &mut Dice) -> (&'static str, String) {
             let seq = ["-1", "0", "1", "seq", "seq + 1", "99"][dice.roll(6)];
             let mac = ["mac", forged, "''"][dice.roll(3)];
             let lane = if dice.roll(2) == 0 { "lane".to_owned() } else { at.to_string() };
-            let rest = "id, at, user_id, key_id, action, object, before, after, reason, origin, request_id";
+            let rest =
+                "id, at, user_id, key_id, action, object, before, after, reason, origin, request_id, salt";
             let insert = format!(
                 "INSERT INTO audit_events (partner_id, lane, seq, {rest}, mac)
                  SELECT partner_id, {lane}, {seq}, {rest}, {mac} FROM audit_events WHERE rowid = {event};"
             );
             let head = format!(
-                "INSERT INTO audit_heads SELECT partner_id, {at}, 1, mac, mac FROM audit_events WHERE rowid = {event};"
+                "INSERT INTO audit_heads SELECT partner_id, {at}, 1, mac, mac, 0 FROM audit_events WHERE rowid = {event};"
             );
             let behind = if dice.roll(3) == 0 { head } else { String::new() };
             ("put in", format!("{insert}{behind}"))
@@ -259,12 +305,18 @@ fn every_tampering_is_found() {
             }
             trail.run("COMMIT");
             assert_ne!(trail.problems().await, [""; 0], "{kind} is not found: {sql}");
+            let restarted = trail.changed_and_restarted(&mut dice).await;
+            assert_ne!(trail.problems_of(&restarted).await, [""; 0], "{kind} is forgotten: {sql}");
             *found.entry(kind).or_default() += 1;
             trail.run("BEGIN IMMEDIATE");
             trail.undo();
             trail.run("COMMIT");
         }
         assert_eq!(trail.problems().await, [""; 0], "undone, it is as it was written");
+        for _ in 0..20 {
+            let restarted = trail.changed_and_restarted(&mut dice).await;
+            assert_eq!(trail.problems_of(&restarted).await, [""; 0], "the changes alone are none");
+        }
         assert!(found.len() == 9 && found.values().all(|count| *count > 200), "{found:?}");
     });
 }

@@ -86,8 +86,8 @@ impl App {
         let _entered = self.enter(call)?;
         let details = NewPriceRule::parse(body).map_err(Error::Invalid)?;
         let placed = body.get("position").is_some_and(|position| !position.is_blank());
-        let input = (call.partner(), details, placed, self.clock.now());
-        self.make(call, input, |(partner, details, placed, now), tx| {
+        let input = (call.partner(), details, placed, self.random.nonce()?, self.clock.now());
+        self.make(call, input, |(partner, details, placed, random, now), tx| {
             Box::pin(async move {
                 check_customer(tx, *partner, details).await?;
                 if price_rules::list(tx, *partner, 0, 0).await?.1 >= MOST {
@@ -95,7 +95,8 @@ impl App {
                     return Err(Error::Invalid(Violation::new("", "too_many", said).into()));
                 }
                 let position = placed.then_some(details.position);
-                let row = price_rules::insert(tx, *partner, position, &written(details)?, *now).await?;
+                let text = written(details)?;
+                let row = price_rules::insert(tx, *partner, position, &text, *random, *now).await?;
                 let view = RuleView::of(row)?;
                 let json = serde_json::to_string(&view).map_err(internal)?;
                 let entry = Entry::new("price_rule.create", object(view.row.id)).after(&view);
@@ -152,8 +153,8 @@ impl App {
         if_match: IfMatch,
     ) -> Result<RuleView, Error> {
         self.allow(call, Act::ChangeBilling).await?;
-        let input = (call.partner(), id, body, if_match, self.clock.now());
-        self.change(call, input, |(partner, id, body, if_match, now), tx| {
+        let input = (call.partner(), id, body, if_match, self.random.nonce()?, self.clock.now());
+        self.change(call, input, |(partner, id, body, if_match, random, now), tx| {
             Box::pin(async move {
                 let row = price_rules::get(tx, *partner, *id).await?.ok_or(Error::NotFound)?;
                 if_match.allows(row.id, row.version)?;
@@ -166,7 +167,8 @@ impl App {
                     check_customer(tx, *partner, &details).await?;
                 }
                 let (position, text) = (details.position, written(&details)?);
-                let row = price_rules::update(tx, *partner, &before.row, position, &text, *now).await?;
+                let row =
+                    price_rules::update(tx, *partner, &before.row, position, &text, *random, *now).await?;
                 let after = RuleView::of(row)?;
                 let entry = Entry::new("price_rule.update", object(*id)).before(&before).after(&after);
                 Ok(Done { value: after, entry: Some(entry) })

@@ -78,9 +78,9 @@ impl App {
         outcome: Outcome,
     ) -> Result<(), Error> {
         let input =
-            (Arc::clone(&self.secrets), taken, request, run, progress.to_string(), outcome, self.clock.now());
+            (Arc::clone(&self.trail), taken, request, run, progress.to_string(), outcome, self.clock.now());
         self.db
-            .write(taken.partner, input, |(secrets, taken, request, run, progress, outcome, now), tx| {
+            .write(taken.partner, input, |(trail, taken, request, run, progress, outcome, now), tx| {
                 Box::pin(async move {
                     let refused = refused(tx, request, run, outcome).await?;
                     let outcome = refused.as_ref().unwrap_or(outcome);
@@ -113,7 +113,7 @@ impl App {
                         after: Some(short),
                         ..Entry::new(action(state, has_changed), object(taken.id))
                     };
-                    audit::append(tx, secrets, &Call::of_billing(taken.partner), entry, *now).await?;
+                    audit::append(tx, trail, &Call::of_billing(taken.partner), entry, *now).await?;
                     tracing::info!(
                         partner = taken.partner.0,
                         run = taken.id,

@@ -138,8 +138,9 @@ impl App {
     ) -> Result<Customer, Error> {
         self.allow(call, Act::ChangeCustomers).await?;
         let lookup = self.look_up_change(call.partner(), id, &body).await?;
-        let input = (call.partner(), id, body, lookup, handling, if_match, self.clock.now());
-        self.change(call, input, |(partner, id, body, lookup, handling, if_match, now), tx| {
+        let random = self.random.nonce()?;
+        let input = (call.partner(), id, body, lookup, handling, if_match, random, self.clock.now());
+        self.change(call, input, |(partner, id, body, lookup, handling, if_match, random, now), tx| {
             Box::pin(async move {
                 let before = customers::get(tx, *partner, *id).await?.ok_or(Error::NotFound)?;
                 if_match.allows(before.id.0, before.version)?;
@@ -182,7 +183,8 @@ impl App {
                 if taken != Taken::default() {
                     return Err(Error::Invalid(with_taken(Violations::default(), taken, renamed)));
                 }
-                let mut after = customers::update(tx, *partner, &before, details, !by_hand, *now).await?;
+                let mut after =
+                    customers::update(tx, *partner, &before, details, !by_hand, *random, *now).await?;
                 if let (Lookup::Unverified, Some(azure)) = (lookup, &after.details.azure_customer_id) {
                     azure_tenants::ask_again(tx, *partner, azure).await?;
                 }

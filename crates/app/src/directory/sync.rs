@@ -273,9 +273,9 @@ impl App {
         // As those who assign tenants do it, so that no two transactions wait for each other.
         seen.sort_by_key(|seen| seen.azure_customer_id.key());
         let call = Call::of_directory(partner);
-        let input = (Arc::clone(&self.secrets), call, seen, now);
+        let input = (Arc::clone(&self.trail), call, seen, self.random.nonce()?, now);
         self.db
-            .write(partner, input, |(secrets, call, seen, now), tx| {
+            .write(partner, input, |(trail, call, seen, random, now), tx| {
                 Box::pin(async move {
                     let partner = call.partner();
                     for seen in seen {
@@ -283,11 +283,11 @@ impl App {
                         let Some(Some(address)) = &seen.address else { continue };
                         let azure = &seen.azure_customer_id;
                         if let Some((before, after)) =
-                            customers::refresh_address(tx, partner, azure, address, *now).await?
+                            customers::refresh_address(tx, partner, azure, address, *random, *now).await?
                         {
                             let object = format!("customers/{}", before.id);
                             let entry = Entry::new("customer.update", object).before(&before).after(&after);
-                            audit::append(tx, secrets, call, entry, *now).await?;
+                            audit::append(tx, trail, call, entry, *now).await?;
                         }
                     }
                     Ok(())

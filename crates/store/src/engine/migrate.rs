@@ -21,6 +21,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0011_ids_of_partners", include_str!("../../../../migrations/0011_ids_of_partners.sql")),
     (NAME_KEYS, include_str!("../../../../migrations/0012_name_keys.sql")),
     ("0013_directory_health", include_str!("../../../../migrations/0013_directory_health.sql")),
+    ("0014_audit_broken", include_str!("../../../../migrations/0014_audit_broken.sql")),
+    ("0015_user_macs", include_str!("../../../../migrations/0015_user_macs.sql")),
+    ("0016_audit_anchor", include_str!("../../../../migrations/0016_audit_anchor.sql")),
+    ("0017_audit_cuts", include_str!("../../../../migrations/0017_audit_cuts.sql")),
 ];
 
 /// The migration that makes the keys of names again.

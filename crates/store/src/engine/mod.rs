@@ -143,6 +143,27 @@ impl From<PartnerId> for Scope {
     }
 }
 
+/// Whether a URL leads to a database that holds Tenantry's schema already. Nothing is made or changed.
+///
+/// # Errors
+/// [`Error::Unfit`] for a URL that will not do; [`Error::Unavailable`] if the database cannot be reached.
+pub async fn exists(url: &str) -> Result<bool, Error> {
+    match Target::of(url)? {
+        Target::Sqlite(":memory:") => Ok(false),
+        // An empty file is what SQLite makes before it writes into it.
+        Target::Sqlite(path) => Ok(std::fs::metadata(path).is_ok_and(|about| about.len() > 0)),
+        Target::Postgres(_) => Tx::snapshot(url).await?.has_table("schema_migrations").await,
+    }
+}
+
+/// Which database a URL names, without the credentials in it.
+///
+/// # Errors
+/// [`Error::Unfit`] for a URL that will not do.
+pub fn name_of(url: &str) -> Result<String, Error> {
+    Target::of(url)?.identity()
+}
+
 impl Db {
     /// Open `sqlite:PATH`, `sqlite::memory:` or `postgres://…`, bring its schema up to date, and refuse what would
     /// lose data.

@@ -1,6 +1,7 @@
 //! The audit trail: every change and every refusal is in it, and whoever tampers with it is found out. That the latter
 //! holds for any tampering is shown ten thousand times in `app`; here it goes through the command line.
 
+use crate::metrics::sample;
 use crate::support::{Api, Database, Engine, NOW, Server, customer, on_both_engines};
 use serde_json::{Value, json};
 use std::collections::HashSet;
@@ -12,6 +13,7 @@ on_both_engines!(
     pages_and_filters,
     concurrent_changes_leave_a_trail_that_verifies,
     tampering_is_found,
+    a_broken_chain_stays_marked,
 );
 
 fn text<'v>(event: &'v Value, field: &str) -> &'v str {
@@ -296,7 +298,11 @@ fn tampering_is_found(engine: Engine) {
     let content = |when: &str| {
         let (good, printed) = verify(&server);
         assert!(good, "{when}: {printed:#}");
-        assert_eq!(printed["audit"][1], json!({"partner": name, "events": events, "problems": []}), "{when}");
+        assert_eq!(
+            printed["audit"][1],
+            json!({"partner": name, "events": events, "erased": 0, "problems": []}),
+            "{when}"
+        );
     };
     content("the control");
     let output = server.run(&["audit", "verify", "--partner", &name]);
@@ -340,6 +346,66 @@ fn tampering_is_found(engine: Engine) {
     assert_eq!(output.status.code(), Some(1));
     assert!(
         printed.contains("default: ")
-            && printed.contains(&format!("{name}: {events} events, TAMPERED WITH:\n  lane "))
+            && printed.contains(&format!("{name}: {events} events, TAMPERED WITH:\n  shard "))
     );
+}
+
+/// The tail is cut off, the head moved there with a made-up MAC, and the server goes on writing: it says so for good.
+fn a_broken_chain_stays_marked(engine: Engine) {
+    let database = Database::new(engine);
+    let mut server = Server::start(&database, &["--sandbox", "--at", NOW]);
+    let admin = server.admin();
+    let rename = |admin: &Api, name: &str| {
+        let listed = admin.get("/v2/customers").json();
+        let path = format!("/v2/customers/{}", listed["customers"][0]["id"]);
+        assert_eq!(admin.put(&path, &json!({"name": name})).status, 200);
+    };
+    admin.create(&customer(&json!({})));
+    ["B", "C", "D"].iter().for_each(|name| rename(&admin, name));
+    let broken = |api: &Api| {
+        (
+            sample(api, "tenantry_audit_broken_chains"),
+            api.get("/readyz").json()["audit"]["broken_chains"].clone(),
+        )
+    };
+    assert!(verify(&server).0, "the control");
+    assert_eq!(broken(&admin), (0.0, json!(0)), "the control");
+
+    // The last two events of the longest chain, which on PostgreSQL may be in any shard.
+    let chain = "partner_id = 1 AND lane = (SELECT lane FROM audit_heads WHERE partner_id = 1 ORDER BY seq DESC, lane LIMIT 1)";
+    let end = database.value(&format!("SELECT seq - 2 FROM audit_heads WHERE {chain}"));
+    database.execute(&format!(
+        "DELETE FROM audit_events WHERE {chain} AND seq > {end};
+         UPDATE audit_heads SET seq = {end}, mac = 'ab' || SUBSTR(mac, 3), last_mac =
+           (SELECT e.mac FROM audit_events e WHERE (e.partner_id, e.lane, e.seq) = (audit_heads.partner_id, audit_heads.lane, {end}))
+         WHERE {chain}"
+    ));
+    ["E", "F", "G"].iter().for_each(|name| rename(&admin, name));
+    for round in ["before a restart", "after one", "after two"] {
+        let admin = server.admin();
+        let (good, printed) = verify(&server);
+        assert!(!good, "{round}: {printed:#}");
+        if engine == Engine::Postgres && round == "before a restart" {
+            // No change may have met this shard yet.
+            server.signal("TERM");
+            server.wait();
+            server = Server::start(&database, &["--sandbox", "--at", NOW]);
+            continue;
+        }
+        let problems = printed["audit"][0]["problems"].to_string();
+        assert!(problems.contains("the server found the chain broken here"), "{round}: {printed:#}");
+        let event = &admin.trail("action=audit.broken")[0];
+        let why = "its head is not as it was signed";
+        assert_eq!((text(event, "origin"), text(event, "reason")), ("server", why), "{round}");
+        let seq = &event["after"]["head"]["seq"];
+        assert_eq!(seq.to_string(), end, "{round}: {event}");
+        assert_eq!(admin.trail("action=audit.broken").len(), 1, "{round}: it is said once");
+        assert_eq!(broken(&admin), (1.0, json!(1)), "{round}");
+        assert_eq!(admin.get("/readyz").status, 200, "{round}");
+        rename(&admin, round);
+        server.signal("TERM");
+        server.wait();
+        assert!(server.log().contains("the audit trail was tampered with"), "{round}");
+        server = Server::start(&database, &["--sandbox", "--at", NOW]);
+    }
 }

@@ -37,4 +37,5 @@ mod stop;
 mod storage;
 mod support;
 mod tolerance;
+mod trail;
 mod walk;

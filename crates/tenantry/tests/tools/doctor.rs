@@ -1,7 +1,7 @@
 //! `tenantry doctor`: what is wrong, what to do, and an exit status for scripts.
 
 use crate::raw::cluster::Cluster;
-use crate::support::{Database, Engine, Failures};
+use crate::support::{Database, Engine, Failures, Server};
 use crate::{done, printed, run, run_with, sql};
 use serde_json::Value;
 use std::fs::File;
@@ -10,8 +10,15 @@ use std::time::Duration;
 
 fn made(engine: Engine) -> Database {
     let database = Database::new(engine);
-    done(&["partner", "create", "Contoso", "--admin", "a@example.com", "--database", &database.url]);
+    serve_once(&database);
     database
+}
+
+/// The first start makes the database; the end leaves it in its file.
+fn serve_once(database: &Database) {
+    let mut server = Server::start(database, &[]);
+    server.signal("TERM");
+    server.wait();
 }
 
 fn path(database: &Database) -> &str {
@@ -179,7 +186,7 @@ fn damage(database: &Database) {
 fn a_cluster_that_collects_no_statistics_is_warned_of() {
     let Some(cluster) = Cluster::start(&["autovacuum=off"]) else { return };
     let url = cluster.url();
-    done(&["partner", "create", "Contoso", "--admin", "a@example.com", "--database", &url]);
+    serve_once(&Database::at(&url));
     let warned = Some(("warning".to_owned(), "autovacuum is off".to_owned()));
     assert_eq!(asked(&url, "statistics"), (warned, Some(0)));
 }

@@ -47,6 +47,13 @@ impl Database {
         Database { url, folder }
     }
 
+    /// One that is there.
+    #[allow(dead_code, reason = "the tests of tools use it")]
+    pub(crate) fn at(url: &str) -> Self {
+        let folder = tempfile::Builder::new().prefix("tenantry-test-").tempdir().unwrap();
+        Database { url: url.to_owned(), folder }
+    }
+
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }

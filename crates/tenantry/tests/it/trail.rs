@@ -1,0 +1,531 @@
+//! What a chain inside the database cannot show by itself: keys that were planted, states that were put back; and events that
+//! go because they are to go.
+
+use crate::metrics::sample;
+use crate::support::{Api, Database, Engine, NOW, Server, customer, on_both_engines};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+on_both_engines!(
+    what_is_planted_opens_nothing,
+    hashes_of_keys_from_before_are_keyed_once,
+    an_older_state_is_found,
+    a_restored_backup_is_told_of,
+    an_anchor_is_kept_and_begun_again,
+    a_person_is_erased,
+    old_events_are_pruned_behind_a_mark,
+);
+
+const SANDBOX: [&str; 3] = ["--sandbox", "--at", NOW];
+/// What an attacker makes for itself: a key, its id and its SHA-256.
+const PLANTED: &str = "planted-key-planted-key-planted-key-1";
+const PLANTED_ID: &str = "x5fedd19662960d76";
+const PLANTED_HASH: &str = "8c1c69edddb2ec63b8664bfd3f4e9e5052c54a37a14c3168ae05a35b2fea0206";
+
+/// `tenantry audit verify`: whether it was content, and what it printed.
+fn verify(server: &Server) -> (bool, Value) {
+    let output = server.run(&["audit", "verify", "--json"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let printed = serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {said}"));
+    (output.status.success(), printed)
+}
+
+fn content(server: &Server, when: &str) -> Value {
+    let (good, printed) = verify(server);
+    assert!(good, "{when}: {printed:#}");
+    printed
+}
+
+fn found(server: &Server, when: &str, what: &str) {
+    let (good, printed) = verify(server);
+    assert!(!good && printed.to_string().contains(what), "{when}: {printed:#}");
+}
+
+fn ok(server: &Server, args: &[&str]) -> String {
+    let output = server.run(args);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{args:?}: {said}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The same database, served again.
+fn restart(server: &mut Server, database: &Database) {
+    stop(server);
+    *server = Server::start(database, &SANDBOX);
+}
+
+fn stop(server: &mut Server) {
+    server.signal("TERM");
+    server.wait();
+}
+
+fn anchor(database: &Database, engine: Engine) -> PathBuf {
+    let folder = if engine == Engine::Sqlite { "" } else { "data" };
+    database.folder().join(folder).join("secret.anchor")
+}
+
+fn works(api: &Api) -> bool {
+    api.get("/v2/me").status == 200
+}
+
+fn what_is_planted_opens_nothing(engine: Engine) {
+    let database = Database::new(engine);
+    let mut server = Server::start(&database, &SANDBOX);
+    let admin = server.admin();
+    let (viewer, as_viewer) = admin.colleague("viewer");
+    let planted = admin.with_key(PLANTED);
+    let made = admin.create(&customer(&json!({"classification": "managed_with_access"})));
+    let (_, inside) = admin.user_of(made["id"].as_i64().unwrap());
+    assert!(works(&as_viewer) && works(&inside), "the control");
+    assert_eq!(admin.post("/v2/users/0/api_key", &json!({})).status, 404);
+    let columns = "email, email_key, name, key_expires_at, created_at, updated_at";
+    let insert = |role: &str, mac: &str| {
+        format!(
+        "INSERT INTO users (partner_id, id, customer_id, role, key_id, key_hash, key_mac, {columns})
+         SELECT 1, 999, NULL, '{role}', '{PLANTED_ID}', '{PLANTED_HASH}', {mac}, 'e@example.com', 'e@example.com', '', NULL, 0, 0
+         FROM users WHERE partner_id = 1 AND id = {viewer}"
+    )
+    };
+    let of_viewer = format!("partner_id = 1 AND id = {viewer}");
+    let admins = "(SELECT u.{} FROM users u WHERE u.partner_id = 1 AND u.role = 'admin')";
+    let keep = "key_id = k.key_id, key_hash = k.key_hash, key_mac = k.key_mac, role = k.role,
+                customer_id = k.customer_id, key_expires_at = k.key_expires_at";
+    database.execute("CREATE TABLE kept_users AS SELECT * FROM users");
+    let undo = format!(
+        "DELETE FROM users WHERE id = 999;
+         UPDATE users SET {keep} FROM kept_users k WHERE k.partner_id = users.partner_id AND k.id = users.id"
+    );
+    let cases = [
+        ("an admin", insert("admin", "''"), &planted),
+        ("an admin with another's MAC", insert("admin", "key_mac"), &planted),
+        (
+            "a key of one's own",
+            format!(
+                "UPDATE users SET key_id = '{PLANTED_ID}', key_hash = '{PLANTED_HASH}' WHERE {of_viewer}"
+            ),
+            &planted,
+        ),
+        ("a promotion", format!("UPDATE users SET role = 'admin' WHERE {of_viewer}"), &as_viewer),
+        (
+            "... with the admin's MAC",
+            format!(
+                "UPDATE users SET role = 'admin', key_mac = {} WHERE {of_viewer}",
+                admins.replace("{}", "key_mac")
+            ),
+            &as_viewer,
+        ),
+        ("an expiry", format!("UPDATE users SET key_expires_at = 99999999999 WHERE {of_viewer}"), &as_viewer),
+        (
+            "out of its customer",
+            "UPDATE users SET customer_id = NULL, email = 'x', email_key = 'x' WHERE customer_id IS NOT NULL"
+                .to_owned(),
+            &inside,
+        ),
+    ];
+    for (what, sql, key) in cases {
+        database.execute(&sql);
+        for round in ["at once", "after a change and a restart"] {
+            let key = key.on(server.address);
+            assert_eq!(key.get("/v2/me").status, 401, "{what} {round}");
+            found(&server, what, "is not as it was written there");
+            if round == "at once" {
+                server.admin().create(&customer(&json!({"name": what})));
+                restart(&mut server, &database);
+            }
+        }
+        database.execute(&undo);
+        content(&server, &format!("{what}, undone"));
+        assert!(works(&as_viewer.on(server.address)) && works(&inside.on(server.address)), "{what}, undone");
+    }
+    // Nor does a change of its role by the server make a planted one good.
+    database.execute(&format!(
+        "UPDATE users SET key_id = '{PLANTED_ID}', key_hash = '{PLANTED_HASH}' WHERE {of_viewer}"
+    ));
+    let admin = server.admin();
+    assert_eq!(admin.put(&format!("/v2/users/{viewer}"), &json!({"role": "operator"})).status, 200);
+    assert_eq!(admin.with_key(PLANTED).get("/v2/me").status, 401);
+    found(&server, "a planted key whose role is changed", "user");
+    assert!(server.log().contains("its row was changed beside the server"));
+    assert!(sample(&admin, "tenantry_forged_keys_total") > 0.0);
+    // A new key mends it.
+    let (_, rotated) = admin.user(&format!("/v2/users/{viewer}/api_key"), &json!({}));
+    assert!(works(&rotated));
+    content(&server, "rotated");
+    // The server changes roles as before.
+    assert_eq!(admin.put(&format!("/v2/users/{viewer}"), &json!({"role": "admin"})).status, 200);
+    assert_eq!(rotated.get("/v2/users").status, 200);
+}
+
+fn hashes_of_keys_from_before_are_keyed_once(engine: Engine) {
+    let database = Database::new(engine);
+    let mut server = Server::start(&database, &SANDBOX);
+    let (viewer, _) = server.admin().colleague("viewer");
+    stop(&mut server);
+    // As an earlier version has left it: SHA-256 alone, no MACs.
+    let as_before = format!("UPDATE users SET key_mac = ''; UPDATE secret_check SET keys_sealed = 0;
+        UPDATE users SET key_id = '{PLANTED_ID}', key_hash = '{PLANTED_HASH}' WHERE partner_id = 1 AND id = {viewer}");
+    database.execute(&format!(
+        "{as_before}; UPDATE users SET key_id = NULL, key_hash = NULL WHERE role = 'admin'"
+    ));
+    server = Server::start(&database, &SANDBOX);
+    let key = server.admin().with_key(PLANTED);
+    assert!(works(&key), "a key from before works on");
+    let hash = format!(
+        "SELECT COUNT(*) FROM users WHERE key_hash = '{PLANTED_HASH}' OR (key_mac = '' AND key_id IS NOT NULL)"
+    );
+    assert_eq!(database.value(&hash), "0", "no hash is left that is not keyed");
+    content(&server, "keyed");
+    // Not again: what is put there later is not taken for one from before.
+    let plant = format!(
+        "UPDATE users SET key_id = '{PLANTED_ID}', key_hash = '{PLANTED_HASH}', key_mac = '' WHERE partner_id = 1 AND id = {viewer}"
+    );
+    database.execute(&plant);
+    restart(&mut server, &database);
+    assert!(!works(&key.on(server.address)));
+    found(&server, "planted later", "is not as it was written there");
+}
+
+fn an_older_state_is_found(engine: Engine) {
+    let database = Database::new(engine);
+    let mut server = Server::start(&database, &SANDBOX);
+    let (_, other) = server.named_partner();
+    let change = |api: &Api, name: &str| {
+        api.create(&customer(&json!({"name": name})));
+    };
+    change(&server.admin(), "A");
+    change(&other, "A");
+    stop(&mut server);
+    let tables = ["audit_events", "audit_heads"];
+    let keep = |name: &str| {
+        for table in tables {
+            database.execute(&format!("CREATE TABLE {name}_{table} AS SELECT * FROM {table}"));
+        }
+    };
+    let back = |name: &str| {
+        let each = tables
+            .map(|table| format!("DELETE FROM {table}; INSERT INTO {table} SELECT * FROM {name}_{table};"));
+        database.execute(&each.concat());
+    };
+    keep("older");
+    server = Server::start(&database, &SANDBOX);
+    change(&server.admin(), "B");
+    change(&other.on(server.address), "B");
+    stop(&mut server);
+    let of_two: Vec<String> = ["customer_tags", "customers", "users", "audit_events", "audit_heads"]
+        .iter()
+        .map(|table| format!("DELETE FROM {table} WHERE partner_id = 2;"))
+        .collect();
+    type Tampering<'d> = Box<dyn Fn() + 'd>;
+    let cases: [(&str, Tampering<'_>, &str); 4] = [
+        ("tail and head of before", Box::new(|| back("older")), "are missing"),
+        (
+            "tail and head of one partner",
+            Box::new(|| {
+                database.execute(
+            "DELETE FROM audit_heads WHERE partner_id = 2; DELETE FROM audit_events WHERE partner_id = 2;
+             INSERT INTO audit_heads SELECT * FROM older_audit_heads WHERE partner_id = 2;
+             INSERT INTO audit_events SELECT * FROM older_audit_events WHERE partner_id = 2"
+        );
+            }),
+            "are missing",
+        ),
+        (
+            "the server's own chain",
+            Box::new(|| {
+                database.execute(
+                    "DELETE FROM audit_heads WHERE partner_id = 0; DELETE FROM audit_events WHERE partner_id = 0",
+                );
+            }),
+            "the server's own chain, shard 0: all",
+        ),
+        (
+            "a partner deleted",
+            Box::new(|| {
+                let blocks = "DELETE FROM customer_blocks WHERE partner_id = 2;";
+                database.execute(&format!("{}{blocks}DELETE FROM partners WHERE id = 2", of_two.concat()));
+            }),
+            "partner 2",
+        ),
+    ];
+    for (what, tamper, problem) in cases {
+        server = Server::start(&database, &SANDBOX);
+        change(&server.admin(), &format!("{what}: the control"));
+        change(&other.on(server.address), &format!("{what}: the control"));
+        content(&server, &format!("{what}: the control"));
+        stop(&mut server);
+        tamper();
+        found(&server, what, problem);
+        server = Server::start(&database, &SANDBOX);
+        assert!(server.log().contains("the database is behind its audit anchor"), "{what}");
+        change(&server.admin(), what);
+        for round in ["after a change", "after a restart"] {
+            found(&server, &format!("{what} {round}"), "the database is behind an anchor");
+            let api = server.admin();
+            assert_eq!(api.get("/readyz").json()["audit"]["rollbacks"], 1, "{what} {round}");
+            assert_eq!(sample(&api, "tenantry_audit_rollbacks"), 1.0, "{what} {round}");
+            restart(&mut server, &database);
+        }
+        if what == "a partner deleted" {
+            // Accepted or not, the partner is missing.
+            ok(&server, &["audit", "accept", "--reason", "a drill"]);
+            found(&server, what, "partner 2 is missing");
+            break;
+        }
+        ok(&server, &["audit", "accept", "--reason", "a drill"]);
+        let printed = content(&server, &format!("{what}: accepted"));
+        assert!(printed["system"]["notes"].to_string().contains("a drill"), "{printed:#}");
+        assert_eq!(server.admin().get("/readyz").json()["audit"]["rollbacks"], 0, "{what}");
+        stop(&mut server);
+    }
+}
+
+fn a_restored_backup_is_told_of(engine: Engine) {
+    let database = Database::new(engine);
+    let secret = database.folder().join("kept.key").display().to_string();
+    let with_key = [&SANDBOX[..], &["--secret-key-file", &secret]].concat();
+    let mut server = Server::start(&database, &with_key);
+    let made = server.admin().create(&customer(&json!({})));
+    let path = format!("/v2/customers/{}", made["id"]);
+    let backup = database.folder().join("a.backup").display().to_string();
+    ok(&server, &["backup", &backup]);
+    assert_eq!(server.admin().put(&path, &json!({"name": "Seen before the restore"})).status, 200);
+    let tag = server.admin().get(&path).header("etag").to_owned();
+    stop(&mut server);
+    let new = Database::new(engine);
+    let restored = server.run_without_database(&[
+        "restore",
+        &backup,
+        "--database",
+        &new.url,
+        "--secret-key-file",
+        &secret,
+    ]);
+    let told = String::from_utf8_lossy(&restored.stdout).into_owned();
+    assert!(
+        restored.status.success() && told.contains("this backup is without:") && told.contains("are missing"),
+        "{told}"
+    );
+    server = Server::start(&new, &with_key);
+    let verified = server.run(&["audit", "verify", "--json", "--secret-key-file", &secret]);
+    let printed: Value = serde_json::from_slice(&verified.stdout).unwrap();
+    assert!(verified.status.success(), "{printed:#}");
+    assert!(
+        printed["system"]["notes"].to_string().contains("restored from the backup a.backup (lost: "),
+        "{printed:#}"
+    );
+    // The same number of changes as before, but not the same version.
+    let admin = server.admin();
+    assert_eq!(admin.put(&path, &json!({"name": "Seen before the restore"})).status, 200);
+    let stale = admin.call("PUT", &path).header("If-Match", &tag).json(&json!({"name": "C"})).send();
+    assert_eq!(stale.status, 412, "{tag} and {}", admin.get(&path).header("etag"));
+    let fresh = admin.get(&path).header("etag").to_owned();
+    assert_eq!(
+        admin.call("PUT", &path).header("If-Match", &fresh).json(&json!({"name": "C"})).send().status,
+        200
+    );
+}
+
+fn an_anchor_is_kept_and_begun_again(engine: Engine) {
+    let database = Database::new(engine);
+    let mut server = Server::start(&database, &SANDBOX);
+    let file = anchor(&database, engine);
+    server.admin().create(&customer(&json!({})));
+    stop(&mut server);
+    let text = std::fs::read_to_string(&file).unwrap();
+    let elsewhere = database.folder().join("elsewhere");
+    std::fs::write(&elsewhere, &text).unwrap();
+    let named = elsewhere.display().to_string();
+    ok(&server, &["audit", "verify", "--anchor", &named]);
+    // Altered, that of another key, none.
+    for (what, wrong) in
+        [("altered", text.replace("\"events\":", "\"events\":1")), ("cut", text[..text.len() - 9].to_owned())]
+    {
+        std::fs::write(&file, wrong).unwrap();
+        found(&server, what, "the anchor is not as a server has written it");
+    }
+    std::fs::remove_file(&file).unwrap();
+    found(&server, "gone", "there is no anchor here");
+    server = Server::start(&database, &SANDBOX);
+    let printed = content(&server, "begun again");
+    let notes = printed["system"]["notes"].as_array().unwrap();
+    assert_eq!(
+        notes.iter().filter(|note| note.to_string().contains("an anchor was begun")).count(),
+        2,
+        "{printed:#}"
+    );
+    // A command that changes something brings it up to date by itself.
+    let before = std::fs::read_to_string(&file).unwrap();
+    ok(&server, &["partner", "create", "Another", "--admin", "a@example.com"]);
+    assert_ne!(std::fs::read_to_string(&file).unwrap(), before);
+    // An older one is fine.
+    std::fs::write(&file, before).unwrap();
+    content(&server, "an older anchor");
+    stop(&mut server);
+    // Several, and none.
+    let two = format!("{},{}", file.display(), database.folder().join("second.anchor").display());
+    server =
+        Server::start(&database, &[&SANDBOX[..], &["--audit-anchor", &two, "--audit-anchor-log"]].concat());
+    server.admin().create(&customer(&json!({"name": "B"})));
+    stop(&mut server);
+    let second = std::fs::read_to_string(database.folder().join("second.anchor")).unwrap();
+    assert_eq!(second.lines().next(), std::fs::read_to_string(&file).unwrap().lines().next());
+    assert!(server.log().contains("audit anchor"), "{}", server.log());
+    std::fs::remove_file(&file).unwrap();
+    server = Server::start(&database, &[&SANDBOX[..], &["--audit-anchor", "none"]].concat());
+    server.admin().create(&customer(&json!({"name": "C"})));
+    stop(&mut server);
+    assert!(!file.exists());
+}
+
+fn a_person_is_erased(engine: Engine) {
+    let database = Database::new(engine);
+    let mut server = Server::start(&database, &SANDBOX);
+    let admin = server.admin();
+    let jane = json!({"email": "Jane@Acme.example", "name": "Jane Doe", "role": "viewer"});
+    let (id, _) = admin.user("/v2/users", &jane);
+    admin.put(&format!("/v2/users/{id}"), &json!({"role": "operator"}));
+    admin.create(&customer(&json!({"billing_contact": "jane@acme.example", "name": "Acme of J. Doe"})));
+    admin.user("/v2/users", &json!({"email": "joe@acme.example", "name": "Joe", "role": "viewer"}));
+    admin.delete(&format!("/v2/users/{id}"));
+    let events = || json!(server_events(&database)).to_string().to_lowercase();
+    assert!(events().contains("jane@acme.example") && events().contains("jane doe"), "the control");
+    let before = content(&server, "before");
+    let told = ok(&server, &["audit", "erase-person", "jane@acme.example"]);
+    assert_eq!(told, "4 events changed\n");
+    assert!(!events().contains("jane"), "{}", events());
+    assert!(events().contains("joe@acme.example"));
+    let printed = content(&server, "erased");
+    assert_eq!(printed["audit"][0]["erased"], 4, "{printed:#}");
+    assert!(printed["audit"][0]["events"].as_i64() > before["audit"][0]["events"].as_i64());
+    let trail = admin.trail("action=user.");
+    assert_eq!(trail[1]["after"]["email"], "[erased]", "{}", trail[1]);
+    assert_eq!(
+        (&trail[1]["after"]["name"], &trail[1]["after"]["role"]),
+        (&json!("[erased]"), &json!("viewer"))
+    );
+    assert_eq!(ok(&server, &["audit", "erase-person", "jane@acme.example"]), "0 events changed\n");
+    // Another person in the same events.
+    assert_eq!(
+        ok(&server, &["audit", "erase-person", "x@y.example", "--name", "Acme of J. Doe"]),
+        "1 events changed\n"
+    );
+    restart(&mut server, &database);
+    content(&server, "after a restart");
+    // What stands there now is covered too, and nobody else erases.
+    database.execute("CREATE TABLE kept AS SELECT * FROM audit_events");
+    let undo = "DELETE FROM audit_events; INSERT INTO audit_events SELECT * FROM kept";
+    for (what, sql) in [
+        (
+            "what was erased says something else",
+            "UPDATE audit_events SET after = REPLACE(after, '[erased]', 'Jim') WHERE salt IS NULL AND after LIKE '%[erased]%'",
+        ),
+        (
+            "an event is erased by hand",
+            "UPDATE audit_events SET after = '{}' WHERE after LIKE '%joe@acme.example%'",
+        ),
+        (
+            "... and its salt",
+            "UPDATE audit_events SET after = '{}', salt = NULL WHERE after LIKE '%joe@acme.example%'",
+        ),
+        (
+            "... with a commitment",
+            "UPDATE audit_events SET after_commitment = 'ab', salt = NULL WHERE after LIKE '%joe@acme.example%'",
+        ),
+        (
+            "what tells of it is gone",
+            "UPDATE audit_events SET action = 'customer.update' WHERE action = 'audit.erase'",
+        ),
+    ] {
+        database.execute(sql);
+        found(&server, what, "shard");
+        database.execute(undo);
+        content(&server, &format!("{what}, undone"));
+    }
+}
+
+fn server_events(database: &Database) -> Vec<Vec<String>> {
+    database.query("SELECT before, after, object, reason FROM audit_events")
+}
+
+fn old_events_are_pruned_behind_a_mark(engine: Engine) {
+    let database = Database::new(engine);
+    let mut server = Server::start(&database, &SANDBOX);
+    let admin = server.admin();
+    let made = admin.create(&customer(&json!({})));
+    let path = format!("/v2/customers/{}", made["id"]);
+    for number in 0..20 {
+        admin.put(&path, &json!({"name": format!("Number {number}")}));
+    }
+    let file = database.folder().join("old.jsonl").display().to_string();
+    let count =
+        || database.value("SELECT COUNT(*) FROM audit_events WHERE partner_id = 1").parse::<i64>().unwrap();
+    let before = count();
+    let refused = |args: &[&str], why: &str| {
+        let output = server.run(args);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && said.contains(why), "{args:?}: {said}");
+    };
+    refused(&["audit", "prune", "--older-than", "400", "--export", &file], "such as 400d");
+    refused(&["audit", "prune", "--older-than", "1h", "--export", &file], "at least 48 hours");
+    let all = format!("{file}.all");
+    ok(&server, &["audit", "export", &all]);
+    refused(&["audit", "export", &all], "cannot make");
+    ok(&server, &["audit", "verify", "--export", &all]);
+    // The sandbox's events are of 2016; what the command line made is of now.
+    let told = ok(&server, &["audit", "prune", "--older-than", "400d", "--export", &file]);
+    assert!(told.contains("events pruned") && count() < before - 5, "{told}: {before} {}", count());
+    let ok_export = |file: &str| ok(&server, &["audit", "verify", "--export", file]);
+    assert!(ok_export(&file).contains("as they were exported"));
+    content(&server, "pruned");
+    admin.put(&path, &json!({"name": "Behind the mark"}));
+    restart(&mut server, &database);
+    content(&server, "pruned, changed and restarted");
+    // Again, with events that a mark precedes.
+    let again = format!("{file}.again");
+    ok(&server, &["audit", "prune", "--older-than", "400d", "--export", &again]);
+    ok(&server, &["audit", "verify", "--export", &again]);
+    content(&server, "pruned again");
+
+    let text = std::fs::read_to_string(&file).unwrap();
+    let altered = format!("{file}.altered");
+    let lines: Vec<&str> = text.lines().collect();
+    let without = |number: usize| {
+        let mut lines = lines.clone();
+        lines.remove(number);
+        format!("{}\n", lines.join("\n"))
+    };
+    for (what, text) in [
+        ("altered", text.replace("Number 3", "Number 4")),
+        ("one is missing", without(3)),
+        ("the end is missing", without(lines.len() - 1)),
+        ("the last event is missing", without(lines.len() - 2)),
+        ("the first line is missing", without(0)),
+        ("empty", String::new()),
+    ] {
+        std::fs::write(&altered, text).unwrap();
+        let output = server.run(&["audit", "verify", "--export", &altered]);
+        assert!(!output.status.success(), "{what}: {}", String::from_utf8_lossy(&output.stdout));
+    }
+    database.execute(
+        "CREATE TABLE kept_events AS SELECT * FROM audit_events; CREATE TABLE kept_cuts AS SELECT * FROM audit_cuts",
+    );
+    let undo = "DELETE FROM audit_events; INSERT INTO audit_events SELECT * FROM kept_events;
+                DELETE FROM audit_cuts; INSERT INTO audit_cuts SELECT * FROM kept_cuts";
+    let first =
+        "(partner_id, lane, seq) = (SELECT e.partner_id, e.lane, e.seq FROM kept_events e JOIN kept_cuts c
+                 ON c.partner_id = e.partner_id AND c.lane = e.lane AND c.seq + 1 = e.seq LIMIT 1)";
+    for (what, sql) in [
+        ("one more is gone", format!("DELETE FROM audit_events WHERE {first}")),
+        ("... and the mark is moved", format!(
+            "DELETE FROM audit_events WHERE {first}; UPDATE audit_cuts SET seq = seq + 1, last_mac =
+             (SELECT e.mac FROM kept_events e WHERE e.partner_id = audit_cuts.partner_id AND e.lane = audit_cuts.lane AND e.seq = audit_cuts.seq + 1)"
+        )),
+        ("the mark is gone", "DELETE FROM audit_cuts".to_owned()),
+        ("the mark is altered", "UPDATE audit_cuts SET mac = 'ab' || SUBSTR(mac, 3)".to_owned()),
+    ] {
+        database.execute(&sql);
+        found(&server, what, "shard");
+        database.execute(undo);
+        content(&server, &format!("{what}, undone"));
+    }
+}
