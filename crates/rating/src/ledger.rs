@@ -93,7 +93,7 @@ struct Final<'a> {
 }
 
 impl<'a> FinalLedger<'a> {
-    /// Looks through the ledgers of a job. `billed`: the tenants of the tenants that a customer is billed for.
+    /// Looks through the ledgers of a job. `billed`: the fingerprints of the tenants that a customer is billed for.
     pub(crate) fn of(
         job: &'a Job,
         billed: &HashSet<[u8; TENANT_FINGERPRINT]>,
