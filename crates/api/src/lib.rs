@@ -9,6 +9,7 @@ mod content_encoding;
 mod created;
 mod credentials;
 mod customers;
+mod download;
 mod extract;
 mod frame;
 mod ignored;

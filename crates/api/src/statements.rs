@@ -1,15 +1,15 @@
 //! `/v1/customer_statements`.
 
 use crate::base_url::ListUrl;
+use crate::download::Download;
 use crate::extract::{Caller, Ids, Parameters};
 use crate::problem::Problem;
 use crate::{Shared, paging, schema};
-use app::billing::{BillFile, StatementSearch, StatementView};
+use app::billing::{StatementSearch, StatementView};
 use axum::Json;
-use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::header;
+use http::HeaderMap;
 use serde::Serialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -17,6 +17,7 @@ use utoipa_axum::routes;
 pub(crate) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new()
         .routes(routes!(list_statements))
+        .routes(routes!(show_statement))
         .routes(routes!(download_file))
         .routes(routes!(download_correction_file))
 }
@@ -54,15 +55,41 @@ async fn list_statements(
     Ok((headers, Json(List { billing_artifacts })).into_response())
 }
 
+/// Read a statement
+///
+/// A customer's user sees its own.
+#[utoipa::path(
+    get, path = "/customer_statements/{id}", tag = "billing", params(schema::StatementId),
+    responses(
+        (status = 200, description = "The statement", body = schema::Statement),
+        (status = 404, description = "There is none, or it is another's", body = schema::Error),
+        schema::Refusals,
+    )
+)]
+async fn show_statement(
+    State(shared): State<Shared>,
+    Ids(id): Ids<i64>,
+    Caller(call): Caller,
+) -> Result<Json<StatementView>, Problem> {
+    Ok(Json(shared.app.statement(&call, id).await?))
+}
+
 /// Download a file of a statement's bill
 ///
 /// `bill.csv` (its lines), `bill.focus.csv` (the same as FOCUS rows), `statement.json`, `statement.html`; which there
-/// are, the statement says.
+/// are, the statement says. One range of bytes can be asked for.
 #[utoipa::path(
-    get, path = "/customer_statements/{id}/files/{name}", tag = "billing", params(schema::StatementFile),
+    get, path = "/customer_statements/{id}/files/{name}", tag = "billing",
+    params(schema::StatementFile, schema::Download),
     responses(
         (status = 200, description = "The file", body = Vec<u8>, content_type = "application/octet-stream",
-         headers(("ETag" = String, description = "Only of what the manifest names: its SHA-256"))),
+         headers(("ETag" = String, description = "Its SHA-256"),
+                 ("Content-Disposition" = String, description = "A name for it, such as `acme-2026-10.csv`"))),
+        (status = 206, description = "The bytes of `Range`", body = Vec<u8>, content_type = "application/octet-stream",
+         headers(("ETag" = String, description = "The whole file's SHA-256"),
+                 ("Content-Range" = String, description = "Which bytes, and how many the whole file has"))),
+        (status = 304, description = "It is still the file that `If-None-Match` names"),
+        (status = 416, description = "The file has no such bytes; `Content-Range` says how many it has", body = schema::Error),
         (status = 404, description = "There is none, or it is another's", body = schema::Error),
         schema::Refusals,
     )
@@ -71,8 +98,11 @@ async fn download_file(
     State(shared): State<Shared>,
     Ids((id, name)): Ids<(i64, String)>,
     Caller(call): Caller,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    Ok(download(&name, shared.app.statement_file(&call, id, None, &name).await?))
+    let asked = Download::of(&headers);
+    let range = |size, sha256: Option<&str>| asked.range(size, sha256);
+    asked.answer(shared.app.statement_file(&call, id, None, &name, &range).await?)
 }
 
 /// Download a file of a correction
@@ -80,10 +110,16 @@ async fn download_file(
 /// What came in for a month that was final, on the statement that has it: its lines, and the same files as a bill's.
 #[utoipa::path(
     get, path = "/customer_statements/{id}/corrections/{billing_period}/{version}/files/{name}", tag = "billing",
-    params(schema::CorrectionFile),
+    params(schema::CorrectionFile, schema::Download),
     responses(
         (status = 200, description = "The file", body = Vec<u8>, content_type = "application/octet-stream",
-         headers(("ETag" = String, description = "Only of what the manifest names: its SHA-256"))),
+         headers(("ETag" = String, description = "Its SHA-256"),
+                 ("Content-Disposition" = String, description = "A name for it, such as `acme-2026-10-correction-v3.csv`"))),
+        (status = 206, description = "The bytes of `Range`", body = Vec<u8>, content_type = "application/octet-stream",
+         headers(("ETag" = String, description = "The whole file's SHA-256"),
+                 ("Content-Range" = String, description = "Which bytes, and how many the whole file has"))),
+        (status = 304, description = "It is still the file that `If-None-Match` names"),
+        (status = 416, description = "The file has no such bytes; `Content-Range` says how many it has", body = schema::Error),
         (status = 404, description = "There is none, or it is another's", body = schema::Error),
         schema::Refusals,
     )
@@ -92,18 +128,10 @@ async fn download_correction_file(
     State(shared): State<Shared>,
     Ids((id, billing_period, version, name)): Ids<(i64, String, i64, String)>,
     Caller(call): Caller,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    let asked = Download::of(&headers);
+    let range = |size, sha256: Option<&str>| asked.range(size, sha256);
     let correction = Some((billing_period, version));
-    Ok(download(&name, shared.app.statement_file(&call, id, correction, &name).await?))
-}
-
-fn download(name: &str, opened: BillFile) -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, opened.media_type.to_owned()),
-        (header::CONTENT_LENGTH, opened.file.size.to_string()),
-        // Never a page of this origin.
-        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
-    ];
-    let etag = opened.file.sha256.map(|digest| [(header::ETAG, format!("\"{digest}\""))]);
-    (headers, etag, Body::from_stream(opened.file.stream)).into_response()
+    asked.answer(shared.app.statement_file(&call, id, correction, &name, &range).await?)
 }

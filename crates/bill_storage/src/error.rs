@@ -1,46 +1,53 @@
-//! What can go wrong, in words for whoever runs the platform. No error and no `Debug` of this crate has a credential.
+//! Errors, in words for the operator. No error and no `Debug` of this crate shows a credential.
 
 use std::error::Error as StdError;
 use std::path::Path;
 
-/// Why something could not be done. Each text says what, where and, where that is known, what would be right.
+/// An error of a store, a source or a bill. Each text says what is wrong, where and, as far as that is known, what would be
+/// right.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A root, a source, a folder or a setting that will not do. Trying again changes nothing.
+    /// A root, a source, a folder or a setting that cannot be used. Retrying is pointless.
     #[error("{0}")]
     Invalid(String),
     /// There is no such object, bill or bucket.
     #[error("{0}")]
     NotFound(String),
-    /// The store knows us, or does not, and lets us not in.
+    /// The store refuses access.
     #[error("{0}")]
     Denied(String),
-    /// Somebody else writes the same bill at this moment. Nothing of theirs was touched.
+    /// Another process is writing the same bill. Its files were not touched.
     #[error("{0}")]
     Contended(String),
-    /// What is read is not what was written: another length, another digest, cut off or exchanged meanwhile.
+    /// The bytes are not those that were written: another length, another digest, cut off or replaced meanwhile.
     #[error("{0}")]
     Corrupt(String),
-    /// A source that has more bytes than it may have.
+    /// A source exceeds its maximum size.
     #[error("{0}")]
     TooLarge(String),
-    /// The caller does not want it any more.
+    /// The caller cancelled the work.
     #[error("cancelled")]
     Cancelled,
-    /// The store or the disk failed; trying again may help.
+    /// The store or the disk failed; retrying may help.
     #[error("{0}")]
     Unavailable(String),
 }
 
 impl Error {
-    /// An error of a store, about the address the caller knows.
+    /// An error of a store, about the address that the caller knows.
     pub(crate) fn store(place: &str, error: &object_store::Error) -> Self {
         use object_store::Error as E;
         let why = explain(error);
-        // Of lists and credentials it only hands on the text.
+        // object_store has variants for few requests; of lists and credentials only the text tells.
         let text = error.to_string();
         let status =
             |codes: [&str; 2]| codes.iter().any(|code| text.contains(&format!("status code: {code}")));
+        if Error::is_unsupported(error) {
+            return Error::Invalid(format!(
+                "{place}: the store does not know a request that bills need{why}; AWS S3, MinIO, Cloudflare R2, Azure Blob and \
+                 folders do"
+            ));
+        }
         match error {
             E::NotFound { .. } => Error::NotFound(format!("{place}: not there{why}")),
             E::Generic { .. } if status(["404", "410"]) => {
@@ -54,6 +61,13 @@ impl Error {
             }
             _ => Error::Unavailable(format!("{place}: the store failed{why}")),
         }
+    }
+
+    /// Whether a store answered 501. The connector turns that into 405, which object_store does not retry.
+    pub(crate) fn is_unsupported(error: &object_store::Error) -> bool {
+        matches!(error, object_store::Error::NotImplemented { .. })
+            || ["405", "501"].iter().any(|code| error.to_string().contains(&format!("status code: {code}")))
+            || error.to_string().contains("<Code>NotImplemented</Code>")
     }
 
     /// An error of a file.
@@ -85,7 +99,7 @@ fn explain(error: &object_store::Error) -> String {
     }
     let innermost = cause.to_string();
     let innermost = innermost.strip_suffix(": ").unwrap_or(&innermost);
-    // Where AWS and Azure give credentials to machines of theirs.
+    // The addresses at which AWS and Azure hand out credentials to their own machines.
     let asks_the_machine = ["/latest/api/token", "/latest/meta-data/", "/identity/oauth2/token"];
     if asks_the_machine.iter().any(|path| text.contains(path)) {
         return format!(

@@ -1,12 +1,12 @@
-//! How requests get to a store: HTTP/1.1, no redirects, no proxies, and an end to every waiting.
+//! The HTTP client of stores: HTTP/1.1, no redirects, no proxies, and a time-out for every wait.
 //!
-//! The addresses are not looked at as those of directories are. Nobody but the operator says them: they come from
-//! the same environment that would allow them, or are AWS's and Azure's own; what callers of the API name, a bucket
-//! and a key, stands in the path. The services that hand out credentials live on link-local addresses besides.
+//! Addresses do not pass the egress guard of directories. Only the operator sets them: they come from the same environment
+//! that would allow them, or are AWS's and Azure's own; callers of the API name a bucket and a key, which stand in the path.
+//! The services that hand out credentials have link-local addresses besides.
 
 use crate::{Error, Settings};
 use futures_util::TryFutureExt;
-use http::{HeaderValue, Method, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use http_body_util::BodyExt;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::{Client, connect::HttpConnector as Tcp};
@@ -21,15 +21,15 @@ use std::error::Error as StdError;
 use std::time::Duration;
 use tower_http::timeout::TimeoutBody;
 
-/// How long a connection that nobody uses is kept.
+/// How long an unused connection is kept.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// Makes the clients of one root.
+/// Builds the clients of one root.
 #[derive(Debug)]
 pub(crate) struct Connector(ClientConfig);
 
 impl Connector {
-    /// Trusts the authorities that are built in, the system's, and those of `AWS_CA_BUNDLE`.
+    /// Trusts the built-in certificate authorities, the system's, and those of `AWS_CA_BUNDLE`.
     pub(crate) fn new(settings: &Settings) -> Result<Self, Error> {
         let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -69,8 +69,8 @@ impl HttpConnector for Connector {
             .build(tls.enable_http1().wrap_connector(tcp));
         Ok(HttpClient::new(Network {
             client,
-            answer: limit(ClientConfigKey::Timeout, Duration::from_secs(60))?,
-            silence: limit(ClientConfigKey::ReadTimeout, Duration::from_secs(30))?,
+            response_timeout: limit(ClientConfigKey::Timeout, Duration::from_secs(60))?,
+            read_timeout: limit(ClientConfigKey::ReadTimeout, Duration::from_secs(30))?,
         }))
     }
 }
@@ -78,10 +78,10 @@ impl HttpConnector for Connector {
 #[derive(Debug)]
 struct Network {
     client: Client<HttpsConnector<Tcp>, HttpRequestBody>,
-    /// From a request's first byte to the head of its answer.
-    answer: Duration,
-    /// Between two pieces of an answer's body.
-    silence: Duration,
+    /// Maximum time from a request's first byte to the head of its response.
+    response_timeout: Duration,
+    /// Maximum time between two pieces of a response's body.
+    read_timeout: Duration,
 }
 
 #[async_trait::async_trait]
@@ -89,17 +89,21 @@ impl HttpService for Network {
     async fn call(&self, mut request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let headers = request.headers_mut();
         headers.entry(header::USER_AGENT).or_insert(HeaderValue::from_static("tenantry"));
-        // Every upload is made where nothing is. object_store says so for uploads in one request, but has no door to
-        // say it for the completion of one in parts; S3 does not want this header signed.
+        // Every upload must not replace an object. object_store says so for uploads in one request, but cannot for the
+        // completion of one in parts; S3 does not require this header to be signed.
         if request.method() == Method::POST && request.uri().query().is_some_and(|q| q.contains("uploadId="))
         {
             request.headers_mut().insert(header::IF_NONE_MATCH, HeaderValue::from_static("*"));
         }
-        let answer = self.client.request(request).map_err(failed);
-        let answer = tokio::time::timeout(self.answer, answer).await;
-        let answer = answer.map_err(|late| HttpError::new(HttpErrorKind::Timeout, late))??;
-        Ok(answer.map(|body| {
-            let body = TimeoutBody::new(self.silence, body);
+        let response = self.client.request(request).map_err(failed);
+        let response = tokio::time::timeout(self.response_timeout, response).await;
+        let mut response = response.map_err(|late| HttpError::new(HttpErrorKind::Timeout, late))??;
+        // object_store retries every 5xx, but a store that does not know a request will not learn it.
+        if response.status() == StatusCode::NOT_IMPLEMENTED {
+            *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+        }
+        Ok(response.map(|body| {
+            let body = TimeoutBody::new(self.read_timeout, body);
             HttpResponseBody::new(body.map_err(|error| HttpError::new_boxed(kind(&*error), error)))
         }))
     }
@@ -110,7 +114,7 @@ fn failed(error: hyper_util::client::legacy::Error) -> HttpError {
     HttpError::new(kind, error)
 }
 
-/// Interrupted: the other side may have done what it was asked to.
+/// The kind of an error. *Interrupted* means that the store may have done what it was asked to.
 fn kind(error: &(dyn StdError + 'static)) -> HttpErrorKind {
     let mut next = Some(error);
     while let Some(error) = next {

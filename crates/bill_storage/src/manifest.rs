@@ -1,4 +1,5 @@
-//! `manifest.json`: what a bill consists of. It is written last; a folder without one is no bill.
+//! `manifest.json`: the files of a bill with their lengths and digests. It is written last; a folder without one is not a
+//! bill.
 
 use crate::{BillPrefix, Error};
 use jiff::Timestamp;
@@ -7,16 +8,17 @@ use serde::{Deserialize, Serialize};
 /// Its name in the bill's folder.
 pub const NAME: &str = "manifest.json";
 
-/// What the run knows of a bill beside its files.
+/// The fields of a manifest that the run supplies.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ManifestHead {
-    /// When the run was created, in Unix seconds: a repetition must say the same.
+    /// Time at which the run was created, in Unix seconds. A repeated run has the same.
     pub generated_at: i64,
-    /// Microsoft's invoice.
+    /// Number of Microsoft's invoice.
     pub invoice_id: Option<String>,
-    /// The last of the final versions to which this one only adds lines, wherever they are; its own number is higher.
+    /// The last final version of this month, in whatever folder, if this one only adds lines to it. The new version gets a
+    /// higher number.
     pub corrects: Option<u32>,
-    /// Whether it is what is owed, and its statements say so.
+    /// Whether the bill is final.
     pub is_final: bool,
 }
 
@@ -31,22 +33,22 @@ pub struct FileEntry {
     pub sha256: String,
 }
 
-/// What a bill consists of.
+/// The manifest of one version of a bill.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     /// The month, `2026-10`.
     pub billing_period: String,
-    /// Whose bill it is.
+    /// The customer's id.
     pub customer_id: i64,
-    /// Which version of the month's bill, from 1.
+    /// Version of the month's bill, from 1.
     pub version: u32,
     /// The final version to which this one only adds lines.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub corrects: Option<u32>,
-    /// Whether it is what is owed, and its statements say so.
+    /// Whether the bill is final.
     #[serde(rename = "final", default, skip_serializing_if = "std::ops::Not::not")]
     pub is_final: bool,
-    /// Microsoft's invoice.
+    /// Number of Microsoft's invoice.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub invoice_id: Option<String>,
     /// `YYYY-MM-DD HH:MM:SS`, UTC.
@@ -63,7 +65,7 @@ impl Manifest {
         files: Vec<FileEntry>,
     ) -> Result<Self, Error> {
         let at = Timestamp::from_second(head.generated_at)
-            .map_err(|_| Error::Invalid(format!("{} is no time in Unix seconds", head.generated_at)))?;
+            .map_err(|_| Error::Invalid(format!("{} is not a time in Unix seconds", head.generated_at)))?;
         Ok(Manifest {
             billing_period: bill.billing_period().to_owned(),
             customer_id: bill.customer_id(),
@@ -81,8 +83,8 @@ impl Manifest {
         self.files.iter().find(|file| file.name == name)
     }
 
-    /// Whether both bill the same lines at the same charges: `bill.csv`, `bill.focus.csv` and their like are equal.
-    /// When they were generated does not count.
+    /// Whether both bill the same lines at the same charges: their `bill….csv` files are equal. The time of generation does
+    /// not count.
     pub fn bills_the_same(&self, files: &[FileEntry]) -> bool {
         let lines = |files: &[FileEntry]| -> Vec<FileEntry> {
             files.iter().filter(|file| is_lines(&file.name)).cloned().collect()
@@ -98,13 +100,22 @@ impl Manifest {
     }
 }
 
-/// Whether a bill's file can be called so.
+/// Whether a file of a bill can have this name.
 pub(crate) fn is_name(name: &str) -> bool {
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
     !name.is_empty() && !name.starts_with('.') && name.bytes().all(legal) && name != NAME
 }
 
-/// Whether this is a file of lines, in the input's columns or FOCUS's.
+/// Whether a name is one of those that runs publish, `manifest.json` aside: `bill….csv`, `statement….json` and the like. No
+/// other file is ever removed.
+pub(crate) fn is_published(name: &str) -> bool {
+    let (first, extension) = (name.split('.').next(), name.rsplit('.').next());
+    is_name(name)
+        && matches!(first, Some("bill" | "statement"))
+        && matches!(extension, Some("csv" | "json" | "html" | "parquet"))
+}
+
+/// Whether a file has lines, in the input's columns or FOCUS's.
 pub(crate) fn is_lines(name: &str) -> bool {
     name.starts_with("bill.") && name.ends_with(".csv")
 }

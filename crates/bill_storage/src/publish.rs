@@ -1,7 +1,8 @@
-//! A staged folder becomes a version of a bill.
+//! Publishes a staged folder as a version of a bill.
 
-use crate::key::PRIVATE;
-use crate::manifest::{Manifest, ManifestHead, NAME};
+use crate::key::{check_folder, version_number};
+use crate::layout::CLAIMS;
+use crate::manifest::{Manifest, ManifestHead, NAME, is_published};
 use crate::put::{Outcome, Source};
 use crate::store::{Store, hex};
 use crate::{BillPrefix, Error, FileEntry, local, stage};
@@ -10,20 +11,20 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// What [`Bills::publish`](crate::Bills::publish) did.
+/// The result of [`Bills::publish`](crate::Bills::publish).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Published {
     /// The version that has these lines.
     pub version: u32,
-    /// Its place below the root: `acme/2026-10/3947/v1/`.
+    /// Its key below the root: `p1/acme/2026-10/3947/v1/`.
     pub prefix: String,
-    /// Whether this call wrote anything; else the same bill was there already.
+    /// Whether this call wrote anything. If not, the same bill was there already.
     pub written: bool,
-    /// What it consists of.
+    /// Its manifest.
     pub manifest: Manifest,
 }
 
-/// The files of one version as they are listed, by name, with their lengths.
+/// The listed files of one version with their lengths, by name. What lies in folders below it is not among them.
 type Listed = BTreeMap<String, u64>;
 
 impl Store {
@@ -33,10 +34,12 @@ impl Store {
         staged: &Path,
         head: &ManifestHead,
     ) -> Result<Published, Error> {
+        check_folder(bill.folder())?;
+        self.prepare().await?;
         let folder = staged.to_owned();
         let files = tokio::task::spawn_blocking(move || stage::read(&folder)).await.expect("no panic")?;
         let versions = self.versions(bill).await?;
-        // What is corrected may lie in another folder, or have been lost: its number stays its own.
+        // The corrected version may be in another folder, or lost: its number is not used again.
         if let Some(latest) = complete(&versions).filter(|latest| Some(*latest) > head.corrects) {
             let manifest = self.manifest(bill, latest).await?;
             if manifest.bills_the_same(&files) && manifest.is_final == head.is_final {
@@ -61,28 +64,26 @@ impl Store {
         }
     }
 
-    /// What there is of a bill, complete or not.
+    /// All versions of a bill, complete or not.
     async fn versions(&self, bill: &BillPrefix) -> Result<BTreeMap<u32, Listed>, Error> {
         let below = bill.to_string();
         let mut versions = BTreeMap::<u32, Listed>::new();
         for (name, meta) in self.list(below.trim_end_matches('/')).await? {
             let parts = name.strip_prefix(&below).and_then(|name| name.split_once('/'));
-            // Other folders may lie here: a customer's own folder can be named like another one's month.
-            let Some((version, file)) = parts else { continue };
-            let number = version.strip_prefix('v').and_then(|number| number.parse().ok());
-            if let Some(number) = number.filter(|number| version == format!("v{number}")) {
+            let Some((version, file)) = parts.filter(|(_, file)| !file.contains('/')) else { continue };
+            if let Some(number) = version_number(version) {
                 versions.entry(number).or_default().insert(file.to_owned(), meta.size);
             }
         }
         Ok(versions)
     }
 
-    /// Whether all files of a bill are what its manifest says.
+    /// Checks that the files of a bill are those of its manifest.
     async fn check(&self, bill: &BillPrefix, manifest: &Manifest) -> Result<(), Error> {
         let prefix = bill.of_version(manifest.version);
         for file in &manifest.files {
             let place = prefix.clone() + &file.name;
-            if self.there(&place, file).await? != Some(Outcome::Ours) {
+            if self.compare(&place, file).await? != Some(Outcome::Ours) {
                 return Err(Error::Corrupt(format!(
                     "{}: is not what its manifest says; put back the file that was published (tenantry bill verify)",
                     self.name(&place)
@@ -92,9 +93,8 @@ impl Store {
         Ok(())
     }
 
-    /// Where a new bill goes: on with one that died half-way, if all that is there of it is ours; else to the next
-    /// number that nobody has begun with. So nobody's file is ever replaced, not even a dead one's: it may yet turn
-    /// out to be alive.
+    /// The manifest of a new version. Its number is that of an interrupted publication with the same bytes, or else the next
+    /// one that was not begun with: no file is ever replaced, because an interrupted publisher may still be at work.
     async fn manifest_for(
         &self,
         bill: &BillPrefix,
@@ -110,7 +110,7 @@ impl Store {
         Ok(manifest)
     }
 
-    /// Whether what is there of this version, if anything, belongs to this very bill.
+    /// Whether all that there is of this version has the bytes of this bill.
     async fn is_ours(
         &self,
         bill: &BillPrefix,
@@ -120,7 +120,7 @@ impl Store {
         for (name, size) in listed.into_iter().flatten() {
             let Some(file) = manifest.file(name).filter(|file| file.size == *size) else { return Ok(false) };
             let place = bill.of_version(manifest.version) + name;
-            if self.there(&place, file).await? == Some(Outcome::Theirs) {
+            if self.compare(&place, file).await? == Some(Outcome::Theirs) {
                 return Ok(false);
             }
         }
@@ -128,19 +128,19 @@ impl Store {
             return Ok(true);
         }
         let (_, expected) = described(manifest);
-        Ok(self.there(&claim(bill, manifest.version), &expected).await? != Some(Outcome::Theirs))
+        Ok(self.compare(&claim(bill, manifest.version), &expected).await? != Some(Outcome::Theirs))
     }
 
     async fn write(&self, bill: &BillPrefix, staged: &Path, manifest: &Manifest) -> Result<(), Error> {
         let prefix = bill.of_version(manifest.version);
         let contended = || {
-            let text = format!("{}: somebody else is publishing this bill just now", self.name(&prefix));
+            let text = format!("{}: another process is publishing this bill", self.name(&prefix));
             Error::Contended(text)
         };
         let (bytes, expected) = described(manifest);
         let bytes = Source::Bytes(bytes);
-        // Not every store can complete an upload in parts on condition that nothing is there. Every one can put a small
-        // object so: who has put this one has the number, for ever.
+        // Not every store can complete a multipart upload on condition, but each can put a small object so. The number of a
+        // version belongs to the bill whose claim was put first, for ever.
         if self.folder().is_none()
             && self.put(&claim(bill, manifest.version), &bytes, &expected).await? == Outcome::Theirs
         {
@@ -153,14 +153,14 @@ impl Store {
             }
         }
         if let Some(folder) = self.path(prefix.trim_end_matches('/'))? {
-            self.settle(folder).await?;
+            self.sync_folder(folder).await?;
         }
         let place = prefix.clone() + NAME;
         if self.put(&place, &bytes, &expected).await? == Outcome::Theirs {
             return Err(contended());
         }
-        // Another run, if there is one against all leases, removes what it takes for a dead one's remains, or has
-        // published a newer version meanwhile.
+        // A run that has lost its lease may still be at work: it may have removed these files as those of an interrupted
+        // publication, or have published a newer version.
         let mut versions = self.versions(bill).await?;
         let newest = complete(&versions);
         let listed = versions.remove(&manifest.version).unwrap_or_default();
@@ -172,17 +172,18 @@ impl Store {
         if newest == Some(manifest.version) { Ok(()) } else { Err(contended()) }
     }
 
-    /// Before the manifest: no half copies, and the names of all folders above on the disk, whoever made them.
-    async fn settle(&self, folder: PathBuf) -> Result<(), Error> {
+    /// Prepares a folder for its manifest: removes unfinished copies, and syncs the names of all folders above.
+    async fn sync_folder(&self, folder: PathBuf) -> Result<(), Error> {
         let root = self.folder().map(Path::to_owned).unwrap_or_default();
-        let settled = tokio::task::spawn_blocking(move || {
+        let synced = tokio::task::spawn_blocking(move || {
             let done = local::sweep(&folder).and_then(|()| local::sync_up_to(&folder, &root));
             done.map_err(|e| Error::file(&folder, &e))
         });
-        settled.await.expect("no panic")
+        synced.await.expect("no panic")
     }
 
-    /// Removes the versions without a manifest: what somebody left who died. Only the one who publishes does it.
+    /// Removes the files of versions without a manifest, which interrupted publications left. Only files that are named like
+    /// those of bills go, and none that lies below a folder with a manifest.
     async fn remove_unfinished(
         &self,
         bill: &BillPrefix,
@@ -193,34 +194,48 @@ impl Store {
             versions.iter().filter(|(version, listed)| **version != but && !is_complete(listed))
         {
             let prefix = bill.of_version(*version);
-            // It may have come to life.
-            if self.digest(&(prefix.clone() + NAME)).await?.is_some() {
+            // The publisher may have gone on meanwhile.
+            if self.lies_in_a_bill(&prefix).await? {
                 continue;
             }
-            tracing::info!(place = self.name(&prefix), "removed: a bill without a manifest is none");
-            // Should a manifest come while its files go, it goes too: better no bill than half of one.
-            for name in listed.keys().map(String::as_str).chain([NAME]) {
+            tracing::info!(place = self.name(&prefix), "removing the files of an interrupted publication");
+            for name in listed.keys().filter(|name| is_published(name)) {
                 self.remove(&(prefix.clone() + name)).await?;
             }
+            // A manifest that arrived while its files went is that of no bill.
+            self.remove(&(prefix.clone() + NAME)).await?;
             if let Some(folder) = self.path(prefix.trim_end_matches('/'))? {
-                let removed = tokio::fs::remove_dir_all(&folder).await;
-                removed.map_err(|e| Error::file(&folder, &e))?;
+                let removed = tokio::task::spawn_blocking(move || {
+                    let removed = local::sweep(&folder).and_then(|()| local::remove_if_empty(&folder));
+                    removed.map_err(|e| Error::file(&folder, &e))
+                });
+                removed.await.expect("no panic")?;
             }
         }
         Ok(())
     }
+
+    /// Whether a folder, or one above it, has a manifest.
+    async fn lies_in_a_bill(&self, prefix: &str) -> Result<bool, Error> {
+        for (end, _) in prefix.match_indices('/') {
+            if self.digest(&format!("{}/{NAME}", &prefix[..end])).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
 }
 
-/// A manifest's bytes, and what they must be when they are read back.
+/// A manifest's bytes, and their description.
 fn described(manifest: &Manifest) -> (Bytes, FileEntry) {
     let bytes = Bytes::from(manifest.to_bytes());
     let (size, sha256) = (bytes.len() as u64, hex(&Sha256::digest(&bytes)));
     (bytes, FileEntry { name: NAME.to_owned(), size, sha256 })
 }
 
-/// Where is written, out of customers' sight, whose number a version is.
+/// The key of a version's claim, which customers cannot read.
 fn claim(bill: &BillPrefix, version: u32) -> String {
-    format!("{PRIVATE}/claims/{}{NAME}", bill.of_version(version))
+    format!("{CLAIMS}{}{NAME}", bill.of_version(version))
 }
 
 fn is_complete(listed: &Listed) -> bool {

@@ -1,4 +1,4 @@
-//! Puts a file where nothing is, and makes sure that it is there.
+//! Puts a file at a key that has no object yet, and reads it back.
 
 use crate::store::Store;
 use crate::{Error, FileEntry, local};
@@ -11,38 +11,37 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
 
-/// A file of up to so many bytes goes in one request, a larger one in parts of so many: S3 wants 5 MiB at least. It
-/// is also what is held in memory, [`AT_ONCE`] times.
-const PART: u64 = 8 * 1024 * 1024;
-/// How many parts are on their way.
-const AT_ONCE: usize = 2;
+/// Length in bytes of the parts of an upload; a smaller file goes in one request. S3 wants 5 MiB at least. This much is held
+/// in memory for each of [`CONCURRENT_PARTS`].
+const PART_BYTES: u64 = 8 * 1024 * 1024;
+const CONCURRENT_PARTS: usize = 2;
 /// S3 takes 10,000 parts, so those of a file beyond 80 GB are larger.
-const MOST_PARTS: u64 = 9_999;
-/// How often something is put that then is not there. Each request is repeated by object_store besides.
-const TRIES: u32 = 6;
-/// How long to wait before the second try; before each further one twice as long.
+const MAX_PARTS: u64 = 9_999;
+/// How often an object is put that then is not there. object_store repeats each request besides.
+const ATTEMPTS: u32 = 6;
+/// Pause before the second attempt; it doubles before each further one.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// What is put.
+/// Bytes to be put.
 #[derive(Clone, Debug)]
 pub(crate) enum Source {
     /// A local file, which does not change.
     File(PathBuf),
-    /// Something small.
+    /// A small object.
     Bytes(Bytes),
 }
 
-/// What is there afterwards, in both cases the bytes that were expected or others.
+/// The object at a key after a put.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// The bytes that were to be put.
+    /// It has the bytes that were to be put, whoever put them.
     Ours,
-    /// Something else, which was left alone.
+    /// It has other bytes, and was left alone.
     Theirs,
 }
 
 impl Store {
-    /// Puts what `expected` describes at a place, if nothing is there, and reads it back.
+    /// Puts the bytes that `expected` describes at a key, if it has no object, and compares what is there then.
     pub(crate) async fn put(
         &self,
         relative: &str,
@@ -60,24 +59,30 @@ impl Store {
             if placed == local::Placed::Linked {
                 return Ok(Outcome::Ours);
             }
-            return self.there(relative, expected).await?.ok_or_else(|| vanished(&self.name(relative)));
+            return self.compare(relative, expected).await?.ok_or_else(|| vanished(&self.name(relative)));
         }
         let key = self.key(relative)?;
         let mut pause = PAUSE;
         for attempt in 1.. {
             let answer = match source {
-                Source::File(file) if expected.size > PART => self.in_parts(&key, file, expected.size).await,
+                Source::File(file) if expected.size > PART_BYTES => {
+                    self.put_multipart(&key, file, expected.size).await
+                }
                 Source::File(file) => {
                     let bytes = tokio::fs::read(file).await.map_err(|e| Error::file(file, &e))?;
-                    self.at_once(&key, bytes.into()).await
+                    self.put_single(&key, bytes.into()).await
                 }
-                Source::Bytes(bytes) => self.at_once(&key, bytes.clone()).await,
+                Source::Bytes(bytes) => self.put_single(&key, bytes.clone()).await,
             };
-            // Whatever was answered: a success may have been reported as a conflict, or not at all.
-            match (self.there(relative, expected).await, answer) {
+            // A store may report a success as a conflict, or not at all: only what is there counts.
+            match (self.compare(relative, expected).await, answer) {
                 (Ok(Some(outcome)), _) => return Ok(outcome),
-                (Ok(None), answer) if attempt < TRIES && !answer.as_ref().is_err_and(is_lasting) => {
-                    tracing::info!(place = self.name(relative), ?answer, "put again: nothing is there");
+                (Ok(None), answer) if attempt < ATTEMPTS && !answer.as_ref().is_err_and(is_lasting) => {
+                    tracing::info!(
+                        place = self.name(relative),
+                        ?answer,
+                        "object missing after a put, retrying"
+                    );
                 }
                 (Err(e), _) => return Err(e),
                 (Ok(None), Err(e)) => return Err(Error::store(&self.name(relative), &e)),
@@ -86,25 +91,29 @@ impl Store {
             tokio::time::sleep(pause).await;
             pause *= 2;
         }
-        unreachable!("the last try returns")
+        unreachable!("the last attempt returns")
     }
 
-    /// Whether what is there, if anything, is what is expected.
-    pub(crate) async fn there(&self, relative: &str, expected: &FileEntry) -> Result<Option<Outcome>, Error> {
+    /// Compares the object at a key, if there is one, with what is expected.
+    pub(crate) async fn compare(
+        &self,
+        relative: &str,
+        expected: &FileEntry,
+    ) -> Result<Option<Outcome>, Error> {
         let found = self.digest(relative).await?;
         let same = |(size, sha256): (u64, String)| size == expected.size && sha256 == expected.sha256;
         Ok(found.map(|found| if same(found) { Outcome::Ours } else { Outcome::Theirs }))
     }
 
-    async fn at_once(&self, key: &Key, bytes: Bytes) -> object_store::Result<()> {
+    async fn put_single(&self, key: &Key, bytes: Bytes) -> object_store::Result<()> {
         let options = PutOptions::from(PutMode::Create);
         self.objects().put_opts(key, PutPayload::from_bytes(bytes), options).await.map(drop)
     }
 
-    async fn in_parts(&self, key: &Key, file: &Path, size: u64) -> object_store::Result<()> {
+    async fn put_multipart(&self, key: &Key, file: &Path, size: u64) -> object_store::Result<()> {
         let unreadable =
             |e: std::io::Error| object_store::Error::Generic { store: "staged file", source: Box::new(e) };
-        let part = size.div_ceil(MOST_PARTS).max(PART);
+        let part = size.div_ceil(MAX_PARTS).max(PART_BYTES);
         let mut file = tokio::fs::File::open(file).await.map_err(unreadable)?;
         let mut upload = Upload(Some(self.objects().put_multipart(key).await?));
         let mut parts = FuturesUnordered::new();
@@ -115,7 +124,7 @@ impl Store {
                 if (&mut file).take(part).read_to_end(&mut bytes).await.map_err(unreadable)? == 0 {
                     break;
                 }
-                if parts.len() == AT_ONCE {
+                if parts.len() == CONCURRENT_PARTS {
                     parts.try_next().await?;
                 }
                 parts.push(upload.put_part(bytes.into()));
@@ -124,7 +133,7 @@ impl Store {
             upload.complete().await
         };
         let done = done.await;
-        // One that comes after the upload was aborted would stay.
+        // A part that arrives after the upload was aborted would stay.
         while parts.next().await.is_some() {}
         match done {
             Ok(_) => upload.0 = None,
@@ -134,20 +143,19 @@ impl Store {
     }
 }
 
-/// Whether trying again changes nothing. An upload that is not there may have been completed by a request that was
-/// given up too early.
-fn is_lasting(error: &object_store::Error) -> bool {
+/// Whether retrying is pointless. A missing upload is not: a request that timed out here may have completed it.
+pub(crate) fn is_lasting(error: &object_store::Error) -> bool {
     matches!(
         error,
         object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. }
-    )
+    ) || Error::is_unsupported(error)
 }
 
 fn vanished(place: &str) -> Error {
-    Error::Corrupt(format!("{place}: the store took it, but it is not there"))
+    Error::Corrupt(format!("{place}: the store accepted it, but does not have it"))
 }
 
-/// An upload that is aborted if nobody finishes it, for parts are paid for until somebody does.
+/// An upload that is aborted when it is dropped, because stores charge for parts until then.
 struct Upload(Option<Box<dyn MultipartUpload>>);
 
 impl Upload {
@@ -155,7 +163,7 @@ impl Upload {
         if let Some(mut upload) = self.0.take()
             && let Err(error) = upload.abort().await
         {
-            tracing::info!(%error, "an upload in parts was not aborted: it may be complete");
+            tracing::info!(%error, "multipart upload not aborted: it may be complete");
         }
     }
 }

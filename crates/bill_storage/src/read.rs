@@ -1,29 +1,35 @@
-//! What is there is read again; and what is the partner's alone.
+//! Reads published bills, and reads and writes the partner's private files.
 
-use crate::key::{PRIVATE, check_folder, check_segments};
+use crate::key::{PRIVATE, check_folder, check_segments, folder_key};
 use crate::manifest::{Manifest, NAME, is_name};
 use crate::put::{Outcome, Source};
-use crate::store::{Content, Store, checked};
+use crate::store::{Content, Store, checked, hex};
 use crate::{BillPrefix, Error, FileEntry, local, stage};
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
 use object_store::{ObjectStoreExt, PutPayload};
+use sha2::{Digest, Sha256};
+use std::ops::Range;
 use std::path::Path;
 use tokio::io::AsyncWriteExt;
 
-/// A manifest has one line for each of a handful of files.
-const LONGEST_MANIFEST: u64 = 1 << 20;
+/// Maximum length in bytes of a manifest, which has a few lines for each of a handful of files.
+const MAX_MANIFEST_BYTES: u64 = 1 << 20;
 
-/// A file of a bill, to be read.
+/// An open file of a bill.
 pub struct OpenFile {
-    /// Its length in bytes.
+    /// The whole file's length in bytes.
     pub size: u64,
-    /// Its SHA-256 in hexadecimal digits, as the manifest has it; `None` for what no manifest names.
+    /// The whole file's SHA-256 in hexadecimal digits; `None` for private files without one in their keys.
     pub sha256: Option<String>,
-    /// Its bytes. In place of the last ones comes an error, if they are not those of the manifest.
+    /// Its bytes, or those of the range that was asked for. If the whole file's are not those of the manifest, an error comes
+    /// in place of the last ones.
     pub stream: BoxStream<'static, Result<Bytes, Error>>,
 }
+
+/// Which bytes of a file are read, once its length and SHA-256 are known.
+pub type RangeOf<'a> = &'a (dyn Fn(u64, Option<&str>) -> Option<Range<u64>> + Send + Sync);
 
 impl Store {
     pub(crate) async fn manifest(&self, bill: &BillPrefix, version: u32) -> Result<Manifest, Error> {
@@ -31,7 +37,7 @@ impl Store {
         let says = (&*manifest.billing_period, manifest.customer_id, manifest.version);
         if says != (bill.billing_period(), bill.customer_id(), version) {
             let place = self.name(&bill.of_version(version));
-            return Err(Error::Corrupt(format!("{place}: its manifest is another bill's")));
+            return Err(Error::Corrupt(format!("{place}: the manifest is that of another bill")));
         }
         Ok(manifest)
     }
@@ -39,17 +45,19 @@ impl Store {
     pub(crate) async fn manifest_at(&self, place: &str) -> Result<Manifest, Error> {
         let content = self.read(place, None).await?;
         let unfit = |why: String| Error::Corrupt(format!("{}: {why}", self.name(place)));
-        if content.size > LONGEST_MANIFEST {
-            return Err(unfit(format!("{} bytes are no manifest", content.size)));
+        if content.size > MAX_MANIFEST_BYTES {
+            return Err(unfit(format!("has {} bytes, too many for a manifest", content.size)));
         }
         let bytes = content.stream.try_fold(Vec::new(), |mut all, bytes| async move {
             all.extend_from_slice(&bytes);
             Ok(all)
         });
         let manifest: Manifest = serde_json::from_slice(&bytes.await?).map_err(|e| unfit(e.to_string()))?;
-        // Who follows a path here reads or writes what is none of the bill's.
+        // A path here would lead out of the bill's folder.
         match manifest.files.iter().find(|file| !is_name(&file.name)) {
-            Some(file) => Err(unfit(format!("names {:?}, which is no name of a bill's file", file.name))),
+            Some(file) => {
+                Err(unfit(format!("names {:?}, which is not the name of a bill's file", file.name)))
+            }
             None => Ok(manifest),
         }
     }
@@ -59,17 +67,32 @@ impl Store {
         bill: &BillPrefix,
         version: u32,
         name: &str,
+        range: RangeOf<'_>,
     ) -> Result<OpenFile, Error> {
         let place = bill.of_version(version) + name;
         if name == NAME {
-            let Content { size, stream } = self.read(&place, None).await?;
-            return Ok(OpenFile { size, sha256: None, stream });
+            let content = self.read(&place, None).await?;
+            if content.size > MAX_MANIFEST_BYTES {
+                return Err(Error::Corrupt(format!("{}: too long for a manifest", self.name(&place))));
+            }
+            let bytes: Bytes = content.stream.try_collect::<Vec<_>>().await?.concat().into();
+            let (size, sha256) = (bytes.len() as u64, hex(&Sha256::digest(&bytes)));
+            let bytes = match range(size, Some(&sha256)) {
+                Some(range) => bytes.slice(range.start as usize..range.end as usize),
+                None => bytes,
+            };
+            let stream = futures_util::stream::iter([Ok(bytes)]).boxed();
+            return Ok(OpenFile { size, sha256: Some(sha256), stream });
         }
         let manifest = self.manifest(bill, version).await?;
         let Some(FileEntry { size, sha256, .. }) = manifest.file(name).cloned() else {
             return Err(Error::NotFound(format!("{}: the bill has no such file", self.name(&place))));
         };
-        let content = self.read(&place, None).await?;
+        let range = range(size, Some(&sha256));
+        let content = match &range {
+            Some(range) => self.read_range(&place, range.clone()).await?,
+            None => self.read(&place, None).await?,
+        };
         if content.size != size {
             let place = self.name(&place);
             return Err(Error::Corrupt(format!(
@@ -77,7 +100,10 @@ impl Store {
                 content.size
             )));
         }
-        // A small file is a single piece: whether it will do is known before anything is answered.
+        if range.is_some() {
+            return Ok(OpenFile { size, sha256: Some(sha256), stream: content.stream });
+        }
+        // A small file is a single piece, so that a wrong digest is an error before the response begins.
         let mut stream = checked(content.stream, self.name(&place), size, Some(sha256.clone()));
         let first = stream.try_next().await?;
         let stream = futures_util::stream::iter(first.map(Ok)).chain(stream).boxed();
@@ -87,7 +113,7 @@ impl Store {
     pub(crate) async fn fetch(&self, bill: &BillPrefix, version: u32, to: &Path) -> Result<Manifest, Error> {
         let manifest = self.manifest(bill, version).await?;
         for file in &manifest.files {
-            let opened = self.open_file(bill, version, &file.name).await?;
+            let opened = self.open_file(bill, version, &file.name, &|_, _| None).await?;
             save(opened.stream, &to.join(&file.name), |_| Ok(())).await?;
         }
         Ok(manifest)
@@ -95,6 +121,7 @@ impl Store {
 
     pub(crate) async fn put_private(&self, key: &str, file: &Path) -> Result<String, Error> {
         private(key)?;
+        self.prepare().await?;
         let (name, source) = (key.rsplit('/').next().unwrap_or_default().to_owned(), file.to_owned());
         let expected = tokio::task::spawn_blocking(move || stage::entry(name, &source));
         let expected = expected.await.expect("no panic")?;
@@ -106,10 +133,10 @@ impl Store {
         }
         let source = Source::File(source);
         if self.put(&place, &source, &expected).await? == Outcome::Theirs {
-            // It is not what its name says.
+            // Its bytes do not match its name: it was damaged.
             self.remove(&place).await?;
             if self.put(&place, &source, &expected).await? == Outcome::Theirs {
-                let text = format!("{}: somebody else is writing this just now", self.name(&place));
+                let text = format!("{}: another process is writing this file", self.name(&place));
                 return Err(Error::Contended(text));
             }
         }
@@ -124,7 +151,7 @@ impl Store {
         };
         let place = self.name(&place);
         if size != length {
-            return Err(Error::Corrupt(format!("{place}: has {size} bytes, where {length} were kept")));
+            return Err(Error::Corrupt(format!("{place}: has {size} bytes, {length} were written")));
         }
         let stream = checked(stream, place, size, Some(sha256.clone()));
         Ok(OpenFile { size, sha256: Some(sha256), stream })
@@ -134,16 +161,17 @@ impl Store {
         save(self.open_private(key).await?.stream, to, |_| Ok(())).await
     }
 
-    pub(crate) async fn writable(&self, folder: &str) -> Result<(), Error> {
+    pub(crate) async fn writable(&self, partner: i64, folder: &str) -> Result<(), Error> {
         check_folder(folder)?;
+        let folder = &*folder_key(partner, folder);
         if let Some(path) = self.path(folder)? {
             let tried = tokio::task::spawn_blocking(move || {
                 local::try_write(&path).map_err(|e| Error::file(&path, &e))
             });
             return tried.await.expect("no panic");
         }
-        let place = if folder.is_empty() { PROBE.to_owned() } else { format!("{folder}/{PROBE}") };
-        let wrong = |what: &str, e: &object_store::Error| match Error::store(&self.name(folder), e) {
+        let place = format!("{folder}/{PROBE}");
+        let failed = |what: &str, e: &object_store::Error| match Error::store(&self.name(folder), e) {
             Error::Denied(text) => Error::Denied(format!("{text}: bills cannot be {what}")),
             Error::NotFound(text) => Error::NotFound(format!("{text}: is there such a bucket?")),
             e => e,
@@ -152,23 +180,23 @@ impl Store {
         self.objects()
             .put(&key, PutPayload::from_static(b"probe"))
             .await
-            .map_err(|e| wrong("written", &e))?;
+            .map_err(|e| failed("written", &e))?;
         match self.objects().head(&key).await {
-            // Somebody else may be probing, and have removed it already.
+            // Another process may probe too, and have removed it already.
             Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
-            Err(e) => return Err(wrong("read", &e)),
+            Err(e) => return Err(failed("read", &e)),
         }
         match self.objects().delete(&key).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Err(e) => Err(wrong("removed, should a run die half-way", &e)),
+            Err(e) => Err(failed("removed, should a run die half-way", &e)),
         }
     }
 }
 
-/// What is written, and removed, to see whether it can be.
+/// Name of the object that is written and removed to test a folder.
 const PROBE: &str = ".tenantry-probe";
 
-/// The partner's own key below the root.
+/// A private key below the root.
 fn private(key: &str) -> Result<String, Error> {
     check_segments("key", key)?;
     if key.is_empty() {
@@ -177,7 +205,7 @@ fn private(key: &str) -> Result<String, Error> {
     Ok(format!("{PRIVATE}/{key}"))
 }
 
-/// A key with what is kept under it: `7/ledgers/3947.1024-9f86….csv`.
+/// A key with the length and digest of its file: `p1/7/ledgers/3947.1024-9f86….csv`.
 fn described(key: &str, FileEntry { size, sha256, .. }: &FileEntry) -> String {
     match key.rsplit_once('.').filter(|(_, extension)| !extension.contains('/')) {
         Some((stem, extension)) => format!("{stem}.{size}-{sha256}.{extension}"),
@@ -185,7 +213,7 @@ fn described(key: &str, FileEntry { size, sha256, .. }: &FileEntry) -> String {
     }
 }
 
-/// The length and SHA-256 that a key has; `None` for those of earlier versions.
+/// The length and SHA-256 in a key; `None` for keys of earlier versions.
 pub(crate) fn description(key: &str) -> Option<(u64, String)> {
     let name = key.rsplit('/').next()?;
     let (size, sha256) =
@@ -194,11 +222,11 @@ pub(crate) fn description(key: &str) -> Option<(u64, String)> {
     sha256.bytes().all(legal).then_some((size.parse().ok()?, sha256.to_owned()))
 }
 
-/// Writes a stream to a file, and tells after each piece how long it is.
+/// Writes a stream to a file, and reports the length after each piece.
 pub(crate) async fn save(
     mut stream: BoxStream<'static, Result<Bytes, Error>>,
     to: &Path,
-    mut at: impl FnMut(u64) -> Result<(), Error>,
+    mut progress: impl FnMut(u64) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let failed = |e: std::io::Error| Error::file(to, &e);
     let mut file =
@@ -207,7 +235,7 @@ pub(crate) async fn save(
     while let Some(bytes) = stream.try_next().await? {
         file.write_all(&bytes).await.map_err(failed)?;
         size += bytes.len() as u64;
-        at(size)?;
+        progress(size)?;
     }
     file.flush().await.map_err(failed)
 }

@@ -1,4 +1,4 @@
-//! What the engine left to be published.
+//! Staged folders: the files that a run's engine wrote, to be published.
 
 use crate::manifest::{is_lines, is_name};
 use crate::store::hex;
@@ -8,19 +8,19 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 
-/// The files of a staged folder, ordered by name, each read through for its digest.
+/// Reads every file of a staged folder for its length and digest; ordered by name.
 pub(crate) fn read(folder: &Path) -> Result<Vec<FileEntry>, Error> {
     let failed = |e: io::Error| Error::file(folder, &e);
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;
-        let no_bill = |why: &str| Error::Invalid(format!("{}: {why}", entry.path().display()));
-        let name = entry.file_name().into_string().map_err(|_| no_bill("not a name for a bill's file"))?;
+        let unfit = |why: &str| Error::Invalid(format!("{}: {why}", entry.path().display()));
+        let name = entry.file_name().into_string().map_err(|_| unfit("not a name for a bill's file"))?;
         if !is_name(&name) {
-            return Err(no_bill("not a name for a bill's file"));
+            return Err(unfit("not a name for a bill's file"));
         }
         if !entry.file_type().map_err(failed)?.is_file() {
-            return Err(no_bill("a bill consists of files alone"));
+            return Err(unfit("a bill consists of files alone"));
         }
         files.push(self::entry(name, &entry.path())?);
     }
@@ -37,7 +37,7 @@ pub(crate) fn entry(name: String, path: &Path) -> Result<FileEntry, Error> {
     Ok(FileEntry { name, size, sha256 })
 }
 
-fn digest(path: &Path) -> io::Result<(u64, String)> {
+pub(crate) fn digest(path: &Path) -> io::Result<(u64, String)> {
     let (mut file, mut sha256, mut size) = (File::open(path)?, Sha256::new(), 0);
     let mut buffer = vec![0; 256 * 1024];
     loop {

@@ -1,6 +1,7 @@
-//! An object store below a root: what all three kinds can do alike.
+//! An object store below a root: the operations that folders, S3 and Azure Blob share.
 
 use crate::http::Connector;
+use crate::key::MAX_KEY_BYTES;
 use crate::{Error, Settings, local};
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
@@ -10,20 +11,22 @@ use object_store::azure::MicrosoftAzureBuilder;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Key;
 use object_store::{
-    BackoffConfig, ClientOptions, GetOptions, GetResultPayload, ObjectMeta, ObjectStore, ObjectStoreExt,
-    RetryConfig,
+    BackoffConfig, ClientOptions, GetOptions, GetRange, GetResultPayload, ObjectMeta, ObjectStore,
+    ObjectStoreExt, RetryConfig,
 };
 use sha2::{Digest, Sha256};
 use std::fmt;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::OnceCell;
 use tokio_util::io::ReaderStream;
 
-/// The most bytes that S3 lets a key have.
-const LONGEST_KEY: usize = 1024;
-/// How much of a local file is read at a time.
-const CHUNK: usize = 256 * 1024;
+/// Maximum length in bytes of a root's prefix: what is left of a key has room for a folder of 512 bytes.
+const MAX_PREFIX_BYTES: usize = 400;
+/// Bytes of a local file that are read at a time.
+const CHUNK_BYTES: usize = 256 * 1024;
 
 /// An object store below a root.
 #[derive(Clone)]
@@ -32,11 +35,13 @@ pub(crate) struct Store {
     prefix: Key,
     /// The root as it was given, without a slash at the end.
     place: String,
-    /// The root's folder, where it is one.
+    /// The root's folder, if it is on a disk.
     folder: Option<PathBuf>,
+    /// Set once the store is known to be one that can be written to.
+    prepared: Arc<OnceCell<()>>,
 }
 
-/// Bytes of an object or a file, and how many there are to be.
+/// The bytes of an object or a file, and their length.
 pub(crate) struct Content {
     pub(crate) size: u64,
     pub(crate) stream: BoxStream<'static, Result<Bytes, Error>>,
@@ -55,6 +60,7 @@ impl Store {
                 prefix,
                 place,
                 folder: Some(folder),
+                prepared: Arc::default(),
             });
         }
         let (objects, prefix) = if let Some((bucket, prefix)) = split(root, "s3://")? {
@@ -64,14 +70,20 @@ impl Store {
         } else {
             let known = "file:PATH, s3://bucket/prefix or az://container/prefix";
             let shown = root.split_once(':').map_or(root, |(scheme, _)| scheme);
-            return Err(Error::Invalid(format!("{shown:?}… is no place for bills: it must be {known}")));
+            return Err(Error::Invalid(format!("{shown:?}… cannot be a root for bills: it must be {known}")));
         };
         crate::key::check_segments("prefix", prefix)?;
+        if prefix.len() > MAX_PREFIX_BYTES {
+            return Err(Error::Invalid(format!(
+                "the prefix of {place:?} has {} bytes: at most {MAX_PREFIX_BYTES} leave room for the keys of bills",
+                prefix.len()
+            )));
+        }
         let prefix = Key::parse(prefix).map_err(|e| Error::Invalid(format!("{place}: {e}")))?;
-        Ok(Store { objects, prefix, place, folder: None })
+        Ok(Store { objects, prefix, place, folder: None, prepared: Arc::default() })
     }
 
-    /// The folder of the root, where it is one.
+    /// The folder of the root, if it is on a disk.
     pub(crate) fn folder(&self) -> Option<&Path> {
         self.folder.as_deref()
     }
@@ -80,12 +92,17 @@ impl Store {
         &self.objects
     }
 
-    /// How a place below the root is called in messages.
+    /// Whether the store was found to be one that can be written to.
+    pub(crate) fn prepared(&self) -> &OnceCell<()> {
+        &self.prepared
+    }
+
+    /// The name of a key below the root in messages.
     pub(crate) fn name(&self, relative: &str) -> String {
         format!("{}/{relative}", self.place).trim_end_matches('/').to_owned()
     }
 
-    /// The key of a place below the root, which it certainly is below.
+    /// The whole key of one below the root. An error if it would lead out of the root.
     pub(crate) fn key(&self, relative: &str) -> Result<Key, Error> {
         crate::key::check_segments("key", relative)?;
         let whole = match (self.prefix.as_ref(), relative) {
@@ -94,9 +111,9 @@ impl Store {
             (prefix, relative) => format!("{prefix}/{relative}"),
         };
         let key = Key::parse(&whole).map_err(|e| Error::Invalid(format!("{}: {e}", self.name(relative))))?;
-        if whole.len() > LONGEST_KEY && self.folder.is_none() {
+        if whole.len() > MAX_KEY_BYTES && self.folder.is_none() {
             let long =
-                format!("{}: a key of {} bytes; S3 lets it have {LONGEST_KEY}", self.place, whole.len());
+                format!("{}: a key of {} bytes; S3 lets it have {MAX_KEY_BYTES}", self.place, whole.len());
             return Err(Error::Invalid(long));
         }
         if key.as_ref() != whole || !key.prefix_matches(&self.prefix) {
@@ -105,13 +122,19 @@ impl Store {
         Ok(key)
     }
 
-    /// Where a key is on the disk, if that is where it is.
+    /// The path of a key, if the store is on a disk.
     pub(crate) fn path(&self, relative: &str) -> Result<Option<PathBuf>, Error> {
         self.key(relative)?;
         Ok(self.folder.as_ref().map(|folder| folder.join(relative)))
     }
 
-    /// All that lies below a place, with names relative to the root, ordered.
+    /// The name below the root of a listed key.
+    pub(crate) fn relative(&self, location: &Key) -> Option<String> {
+        let parts = location.prefix_match(&self.prefix)?;
+        Some(parts.map(|part| part.as_ref().to_owned()).collect::<Vec<_>>().join("/"))
+    }
+
+    /// All objects below a key, with names relative to the root, ordered.
     pub(crate) async fn list(&self, below: &str) -> Result<Vec<(String, ObjectMeta)>, Error> {
         let key = self.key(below)?;
         let listed = self.objects.list(Some(&key)).try_collect::<Vec<_>>().await;
@@ -124,40 +147,50 @@ impl Store {
             if self.folder.is_some() && meta.location.filename().is_some_and(local::is_partial) {
                 continue;
             }
-            let below_root = meta.location.prefix_match(&self.prefix);
-            let parts: Option<Vec<String>> =
-                below_root.map(|parts| parts.map(|p| p.as_ref().to_owned()).collect());
-            let Some(parts) = parts else {
-                return Err(Error::Unavailable(format!("{}: the store lists what is not there", self.place)));
+            let Some(name) = self.relative(&meta.location) else {
+                return Err(Error::Unavailable(format!(
+                    "{}: the store lists keys of other prefixes",
+                    self.place
+                )));
             };
-            found.push((parts.join("/"), meta));
+            found.push((name, meta));
         }
         found.sort_by(|(a, _), (b, _)| a.cmp(b));
         Ok(found)
     }
 
-    /// What is known of an object, if it is there.
+    /// The metadata of an object, if there is one.
     pub(crate) async fn head(&self, relative: &str) -> Result<Option<ObjectMeta>, Error> {
         match self.objects.head(&self.key(relative)?).await {
             Err(object_store::Error::NotFound { .. }) => Ok(None),
-            meta => meta.map(Some).map_err(|e| Error::store(&self.name(relative), &e)),
+            Err(e) => match Error::store(&self.name(relative), &e) {
+                Error::Denied(_) if self.lacks(relative).await => Ok(None),
+                e => Err(e),
+            },
+            Ok(meta) => Ok(Some(meta)),
         }
     }
 
-    /// Reads an object as it is listed (its ETag must not have changed), or as it is.
+    /// Whether a list says that there is no such object. Some stores answer 403 instead of 404 to a request for one.
+    async fn lacks(&self, relative: &str) -> bool {
+        let above = relative.rsplit_once('/').map_or("", |(above, _)| above);
+        self.list(above).await.is_ok_and(|listed| listed.iter().all(|(name, _)| name != relative))
+    }
+
+    /// Reads an object; with an ETag, only if it still has that.
     pub(crate) async fn read(&self, relative: &str, etag: Option<String>) -> Result<Content, Error> {
         let place = self.name(relative);
         let options = GetOptions { if_match: etag, ..GetOptions::default() };
         let result = self.objects.get_opts(&self.key(relative)?, options).await.map_err(|e| match e {
             object_store::Error::Precondition { .. } => {
-                Error::Corrupt(format!("{place}: exchanged for another since it was listed"))
+                Error::Corrupt(format!("{place}: replaced since it was listed"))
             }
             e => Error::store(&place, &e),
         })?;
         let size = result.meta.size;
         let stream = match result.payload {
             GetResultPayload::File(file, path) => {
-                let stream = ReaderStream::with_capacity(tokio::fs::File::from_std(file), CHUNK);
+                let stream = ReaderStream::with_capacity(tokio::fs::File::from_std(file), CHUNK_BYTES);
                 stream.map_err(move |e| Error::file(&path, &e)).boxed()
             }
             GetResultPayload::Stream(stream) => {
@@ -168,10 +201,26 @@ impl Store {
         Ok(Content { size, stream: checked(stream, place, size, None) })
     }
 
-    /// The length and SHA-256 of what is there, read whole; `None` if nothing is.
+    /// Reads some bytes of an object. The content's size is that of the whole object.
+    pub(crate) async fn read_range(&self, relative: &str, range: Range<u64>) -> Result<Content, Error> {
+        let place = self.name(relative);
+        let length = range.end - range.start;
+        let options = GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() };
+        let result = self.objects.get_opts(&self.key(relative)?, options).await;
+        let result = result.map_err(|e| Error::store(&place, &e))?;
+        let size = result.meta.size;
+        let stream = {
+            let place = place.clone();
+            result.into_stream().map_err(move |e| Error::store(&place, &e)).boxed()
+        };
+        Ok(Content { size, stream: checked(stream, place, length, None) })
+    }
+
+    /// The length and SHA-256 of an object, if there is one. Reads it whole.
     pub(crate) async fn digest(&self, relative: &str) -> Result<Option<(u64, String)>, Error> {
         let mut content = match self.read(relative, None).await {
             Err(Error::NotFound(_)) => return Ok(None),
+            Err(Error::Denied(_)) if self.lacks(relative).await => return Ok(None),
             content => content?,
         };
         let mut sha256 = Sha256::new();
@@ -181,6 +230,7 @@ impl Store {
         Ok(Some((content.size, hex(&sha256.finalize()))))
     }
 
+    /// Removes an object, if there is one.
     pub(crate) async fn remove(&self, relative: &str) -> Result<(), Error> {
         match self.objects.delete(&self.key(relative)?).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
@@ -195,8 +245,8 @@ impl fmt::Debug for Store {
     }
 }
 
-/// The same bytes; in place of the last ones an error, if they are not as many as expected or have another SHA-256: whoever
-/// has been told how many there will be does not wait for an end behind them.
+/// Passes bytes on. If they are not as many as expected, or have another SHA-256, an error comes in place of the last ones: a
+/// client that was told the length does not wait for anything behind them.
 pub(crate) fn checked(
     stream: BoxStream<'static, Result<Bytes, Error>>,
     place: String,
@@ -231,7 +281,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// `(bucket, prefix)` of `s3://bucket/prefix`. A bucket stands in the URL that is asked, so its name is looked at.
+/// `(bucket, prefix)` of `s3://bucket/prefix`. The bucket becomes part of a URL, so its characters are checked.
 fn split<'a>(root: &'a str, scheme: &str) -> Result<Option<(&'a str, &'a str)>, Error> {
     let Some(rest) = root.strip_prefix(scheme) else { return Ok(None) };
     let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
@@ -247,9 +297,14 @@ fn options() -> ClientOptions {
     ClientOptions::new().with_timeout(Duration::from_secs(60)).with_read_timeout(Duration::from_secs(30))
 }
 
+/// A store that answers 503 to three requests of four is slow, not down: 40 retries in a minute at most.
 fn retries() -> RetryConfig {
-    let init_backoff = Duration::from_millis(50);
-    RetryConfig { backoff: BackoffConfig { init_backoff, ..Default::default() }, ..Default::default() }
+    let (init_backoff, max_backoff) = (Duration::from_millis(50), Duration::from_secs(1));
+    RetryConfig {
+        backoff: BackoffConfig { init_backoff, max_backoff, ..Default::default() },
+        max_retries: 40,
+        retry_timeout: Duration::from_secs(60),
+    }
 }
 
 fn s3(bucket: &str, settings: &Settings) -> Result<Arc<dyn ObjectStore>, Error> {
@@ -265,7 +320,7 @@ fn s3(bucket: &str, settings: &Settings) -> Result<Arc<dyn ObjectStore>, Error> 
             settings.get("AWS_ALLOW_HTTP").is_some_and(|allowed| allowed.eq_ignore_ascii_case("true"));
         check_endpoint(name, settings.get(name), "AWS_ALLOW_HTTP=true", in_clear)?;
     }
-    // Many stores do not know the removal of several objects in one request.
+    // Many stores cannot remove several objects in one request.
     let mut builder = AmazonS3Builder::new()
         .with_client_options(options())
         .with_retry(retries())
@@ -277,7 +332,7 @@ fn s3(bucket: &str, settings: &Settings) -> Result<Arc<dyn ObjectStore>, Error> 
         }
     }
     let store = builder.with_bucket_name(bucket).build();
-    Ok(Arc::new(store.map_err(|e| Error::Invalid(format!("the settings AWS_… will not do: {e}")))?))
+    Ok(Arc::new(store.map_err(|e| Error::Invalid(format!("the settings AWS_… cannot be used: {e}")))?))
 }
 
 fn azure(container: &str, settings: &Settings) -> Result<Arc<dyn ObjectStore>, Error> {
@@ -295,10 +350,10 @@ fn azure(container: &str, settings: &Settings) -> Result<Arc<dyn ObjectStore>, E
         }
     }
     let store = builder.with_container_name(container).build();
-    Ok(Arc::new(store.map_err(|e| Error::Invalid(format!("the settings AZURE_… will not do: {e}")))?))
+    Ok(Arc::new(store.map_err(|e| Error::Invalid(format!("the settings AZURE_… cannot be used: {e}")))?))
 }
 
-/// An endpoint is a URL with TLS, or one without that is allowed by name.
+/// Checks that an endpoint is a URL with TLS, unless one without is allowed.
 fn check_endpoint(name: &str, value: Option<&str>, allow: &str, in_clear: bool) -> Result<(), Error> {
     let Some(value) = value else { return Ok(()) };
     let url = value.parse::<http::Uri>().ok().filter(|url| url.host().is_some());
@@ -306,7 +361,7 @@ fn check_endpoint(name: &str, value: Option<&str>, allow: &str, in_clear: bool) 
         Some("https") => Ok(()),
         Some("http") if in_clear => Ok(()),
         Some("http") => Err(Error::Invalid(format!(
-            "{name} is spoken to without TLS, where anybody on the way reads bills: use https, or set {allow}"
+            "{name} is without TLS, so that bills could be read on the way: use https, or set {allow}"
         ))),
         _ => Err(Error::Invalid(format!("{name} must be a URL such as https://s3.example.com"))),
     }

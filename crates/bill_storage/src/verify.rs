@@ -1,4 +1,4 @@
-//! Whether what is there is what was billed.
+//! Verifies published bills and ledgers: digests, and sums to the last digit.
 
 use crate::exact::Exact;
 use crate::key::{PRIVATE, check_segments};
@@ -15,46 +15,46 @@ use std::io::{self, BufReader, Read};
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
 /// How many bills are read at a time.
-const AT_ONCE: usize = 4;
+const CONCURRENT_BILLS: usize = 4;
 
-/// What [`Bills::verify`](crate::Bills::verify) found.
+/// The findings of [`Bills::verify`](crate::Bills::verify).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct VerifyReport {
-    /// Every bill, ordered by its place.
+    /// Every bill, ordered by its key.
     pub bills: Vec<VerifiedBill>,
-    /// Folders of bills without a manifest: no bills. A run that died left them, or one is writing.
+    /// Folders with lines of a bill and no manifest. A run is writing them, or was interrupted.
     pub unfinished: Vec<String>,
-    /// The partner's records of how lines were priced, by which final lines are known again.
+    /// The ledgers, by which final lines are recognised.
     pub ledgers: VerifiedLedgers,
 }
 
-/// Ledgers; those below the folder that was asked for.
+/// The ledgers below the folder that was asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct VerifiedLedgers {
-    /// How many are what their names say.
+    /// How many have the length and digest in their names.
     pub good: usize,
-    /// Those of earlier versions, whose names say nothing: they are used as they are.
+    /// Ledgers of earlier versions, without a digest in their names. They are used as they are.
     pub unknown: Vec<String>,
-    /// What is wrong with others.
+    /// Messages on the others.
     pub faults: Vec<String>,
 }
 
 /// One bill.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct VerifiedBill {
-    /// Its place below the root, with a slash at the end.
+    /// Its key below the root, with a slash at the end.
     pub prefix: String,
     /// How many files its manifest names.
     pub files: usize,
-    /// How many bytes they have.
+    /// Their length in bytes.
     pub bytes: u64,
-    /// What is billed, by currency, with the exact digits.
+    /// The charge in each currency.
     pub totals: Vec<Total>,
-    /// What is wrong. Empty: nothing.
+    /// Messages on what is wrong; empty if the bill is good.
     pub faults: Vec<String>,
 }
 
-/// What a bill comes to in one currency.
+/// The charge of a bill in one currency.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Total {
     /// The ISO 4217 code.
@@ -64,18 +64,18 @@ pub struct Total {
 }
 
 impl VerifyReport {
-    /// Whether nothing is wrong with any bill or ledger.
+    /// Whether all bills and ledgers are good.
     pub fn is_good(&self) -> bool {
         self.ledgers.faults.is_empty() && self.bills.iter().all(|bill| bill.faults.is_empty())
     }
 }
 
-/// What a file of a bill says it comes to, by currency; a statement does not always say in which.
+/// Sums by currency.
 type Sums = BTreeMap<String, Exact>;
 
-/// What the files of one currency say: `bill.csv`, `bill.focus.csv` and `statement.json`, or `bill.EUR.csv` and so on.
+/// The sums of the files of one currency: `bill.csv`, `bill.focus.csv` and `statement.json`, or `bill.EUR.csv` and so on.
 #[derive(Default)]
-struct Said {
+struct FileSums {
     charges: Option<Sums>,
     billed: Option<Sums>,
     statement: Option<Exact>,
@@ -99,7 +99,7 @@ impl Store {
         let unfinished = others.into_iter().filter(|(_, files)| files.iter().any(|file| is_lines(file)));
         let bills = bills.into_iter().map(|(folder, files)| self.verify_bill(folder, files));
         Ok(VerifyReport {
-            bills: futures_util::stream::iter(bills).buffered(AT_ONCE).try_collect().await?,
+            bills: futures_util::stream::iter(bills).buffered(CONCURRENT_BILLS).try_collect().await?,
             unfinished: unfinished.map(|(folder, _)| format!("{folder}/")).collect(),
             ledgers: self.verify_ledgers(ledgers).await?,
         })
@@ -121,7 +121,7 @@ impl Store {
             None => Ok((name, None)),
             Some(described) => self.digest(&name).await.map(|digest| (name, Some(digest == Some(described)))),
         });
-        let read: Vec<_> = futures_util::stream::iter(read).buffered(AT_ONCE).try_collect().await?;
+        let read: Vec<_> = futures_util::stream::iter(read).buffered(CONCURRENT_BILLS).try_collect().await?;
         for (name, is_good) in read {
             match is_good {
                 None => found.unknown.push(name),
@@ -146,7 +146,7 @@ impl Store {
         let named: BTreeSet<&str> = manifest.files.iter().map(|file| &*file.name).chain([NAME]).collect();
         let extra = listed.iter().filter(|name| !named.contains(&***name));
         bill.faults.extend(extra.map(|name| format!("{name} is not in the manifest")));
-        let mut said = BTreeMap::<String, Said>::new();
+        let mut by_currency = BTreeMap::<String, FileSums>::new();
         for file in &manifest.files {
             bill.files += 1;
             bill.bytes += file.size;
@@ -154,17 +154,17 @@ impl Store {
                 bill.faults.push(format!("{} is not there", file.name));
                 continue;
             }
-            if let Err(fault) = self.verify_file(&prefix, file, &mut said).await? {
+            if let Err(fault) = self.verify_file(&prefix, file, &mut by_currency).await? {
                 bill.faults.push(format!("{}: {fault}", file.name));
             }
         }
-        // What adds up or not says nothing where the bytes are not those that were published.
+        // Sums say nothing about a bill whose bytes are not those that were published.
         if bill.faults.is_empty() {
-            for (currency, said) in &said {
-                bill.faults.extend(said.compare(currency));
+            for (currency, sums) in &by_currency {
+                bill.faults.extend(sums.compare(currency));
             }
         }
-        let charges = said.values().filter_map(|said| said.charges.as_ref()).flatten();
+        let charges = by_currency.values().filter_map(|sums| sums.charges.as_ref()).flatten();
         bill.totals.extend(
             charges
                 .map(|(currency, charge)| Total { currency: currency.clone(), charge: charge.to_string() }),
@@ -172,19 +172,19 @@ impl Store {
         Ok(bill)
     }
 
-    /// Reads a file once, for its digest and for what it says.
+    /// Reads a file once, for its digest and its sums.
     async fn verify_file(
         &self,
         prefix: &str,
         file: &FileEntry,
-        said: &mut BTreeMap<String, Said>,
+        by_currency: &mut BTreeMap<String, FileSums>,
     ) -> Result<Result<(), String>, Error> {
         let content = self.read(&(prefix.to_owned() + &file.name), None).await?;
         let stream = StreamReader::new(content.stream.map_err(io::Error::other));
         let mut bytes = Hashed { inner: SyncIoBridge::new(stream), sha256: Sha256::new(), size: 0 };
         let name = file.name.clone();
         let read = tokio::task::spawn_blocking(move || {
-            let found = said_by(&name, &mut bytes);
+            let found = read_sums(&name, &mut bytes);
             io::copy(&mut bytes, &mut io::sink()).map(|_| (found, bytes.size, hex(&bytes.sha256.finalize())))
         });
         let (found, size, sha256) = match read.await.expect("no panic") {
@@ -200,17 +200,21 @@ impl Store {
             return Ok(Err("is not what the manifest says (SHA-256)".into()));
         }
         Ok(found.map(|found| match found {
-            Some((currency, Found::Charges(sums))) => said.entry(currency).or_default().charges = Some(sums),
-            Some((currency, Found::Billed(sums))) => said.entry(currency).or_default().billed = Some(sums),
+            Some((currency, Found::Charges(sums))) => {
+                by_currency.entry(currency).or_default().charges = Some(sums);
+            }
+            Some((currency, Found::Billed(sums))) => {
+                by_currency.entry(currency).or_default().billed = Some(sums);
+            }
             Some((currency, Found::Statement(total))) => {
-                said.entry(currency).or_default().statement = Some(total);
+                by_currency.entry(currency).or_default().statement = Some(total);
             }
             None => {}
         }))
     }
 }
 
-/// Where a manifest does not say what its place says, as far as the place goes.
+/// The message on a manifest whose month, customer or version is not that of its key, as far as the key goes.
 fn misplaced(prefix: &str, manifest: &Manifest) -> Option<String> {
     let says =
         [&*manifest.billing_period, &*manifest.customer_id.to_string(), &*format!("v{}", manifest.version)]
@@ -220,7 +224,7 @@ fn misplaced(prefix: &str, manifest: &Manifest) -> Option<String> {
     wrong.then(|| format!("the manifest is that of {}/", says.join("/")))
 }
 
-impl Said {
+impl FileSums {
     fn compare(&self, currency: &str) -> Option<String> {
         let of = if currency.is_empty() { String::new() } else { format!(" in {currency}") };
         let (Some(charges), Some(billed), Some(statement)) = (&self.charges, &self.billed, &self.statement)
@@ -243,14 +247,15 @@ impl Said {
     }
 }
 
-/// What a file says, and about which currency's files, where they have one in their names.
+/// The sums of a file.
 enum Found {
     Charges(Sums),
     Billed(Sums),
     Statement(Exact),
 }
 
-fn said_by(name: &str, bytes: &mut impl Read) -> Result<Option<(String, Found)>, String> {
+/// The sums of a file, with the currency in its name, which is empty where there is none.
+fn read_sums(name: &str, bytes: &mut impl Read) -> Result<Option<(String, Found)>, String> {
     let parts: Vec<&str> = name.split('.').collect();
     let known = |part: &&&str| !["bill", "focus", "statement", "csv", "json"].contains(*part);
     let currency = parts.iter().find(known).map_or(String::new(), |part| (*part).to_owned());
@@ -289,14 +294,14 @@ fn sums(bytes: &mut impl Read, amounts: &str, currencies: &str) -> Result<Sums, 
 fn total(bytes: &mut impl Read) -> Result<Exact, String> {
     #[derive(Deserialize)]
     struct Statement {
-        /// As it is written: a number that is parsed as one is no longer exact.
+        /// The digits as they are written: a parsed number is not exact.
         total_amount: Box<RawValue>,
     }
     let statement: Statement = serde_json::from_reader(BufReader::new(bytes)).map_err(|e| e.to_string())?;
     statement.total_amount.get().trim_matches('"').parse().map_err(|e| format!("total_amount {e}"))
 }
 
-/// What is read, and its digest.
+/// A reader that computes the digest of what is read.
 struct Hashed<R> {
     inner: R,
     sha256: Sha256,

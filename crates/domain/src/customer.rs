@@ -179,6 +179,14 @@ fn read(
     let trial = read_trial(&mut fields, now, current);
     let contact = fields.optional("billing_contact", Email::read);
     let margin = fields.optional("margin_percentage", Margin::read);
+    // Of a change, an object of blanks is read too: its folder must not be emptied in silence.
+    let blanks = fields.raw("partner_billing_configuration").filter(|json| matches!(json, Json::Object(_)));
+    if let (Some(json), Some(current)) = (blanks.filter(|json| json.is_blank()), current)
+        && let Err(violations) =
+            PartnerBilling::read(json, Some(&current.partner_billing_configuration), Handling::Lenient)
+    {
+        fields.refuse("partner_billing_configuration", violations);
+    }
     let billing = fields.optional("partner_billing_configuration", |billing| {
         PartnerBilling::read(billing, current.map(|c| &c.partner_billing_configuration), Handling::Lenient)
     });

@@ -44,7 +44,7 @@ pub use ids::{CustomerId, ExternalId, PartnerId, UserId};
 pub use json::Json;
 pub use margin::Margin;
 pub use name::CustomerName;
-pub use partner_billing::{BillingConfiguration, PartnerBilling};
+pub use partner_billing::{BillingConfiguration, PartnerBilling, check_folder};
 pub use tags::Tag;
 pub use trial::TrialExpiration;
 pub use user::{NewUser, Role, User};

@@ -1,10 +1,10 @@
-//! Whether and where the partner billing engine writes a customer's bills.
+//! A customer's billing configuration: whether it gets bills, and the folder they are published in.
 
 use crate::customer::Handling;
 use crate::fields::Fields;
 use crate::json::Json;
 use crate::text::{invalid, required, string, too_long, wrong_type};
-use crate::violation::{Violation, Violations, shortened};
+use crate::violation::{Violation, Violations, code, shortened};
 use serde::Serialize;
 
 /// A customer's configuration for the partner billing engine. By default disabled, with an empty folder.
@@ -12,21 +12,36 @@ use serde::Serialize;
 pub struct PartnerBilling {
     /// Whether bills are produced.
     pub enabled: bool,
-    /// The S3 key prefix that bills are put under: at most 512 bytes of UTF-8, segments between single `/`, or
-    /// empty.
+    /// The S3 key prefix that bills are put under, below the partner's own: at most 512 bytes of UTF-8, segments between
+    /// single `/`, with or without one at the end; or empty. Kept as it was given.
     pub folder: String,
 }
 
 impl PartnerBilling {
     const FIELDS: [&str; 2] = ["enabled", "folder"];
 
-    /// Reads the object. `enabled` is required in it, unless there is a `current` one to be merged with.
+    /// The folder as a path: `acme` and `acme/` are the same place.
+    pub fn folder_path(&self) -> &str {
+        self.folder.trim_end_matches('/')
+    }
+
+    /// Reads the object. `enabled` is required in it, unless there is a `current` one to be merged with. A folder that is
+    /// set cannot be emptied: a form that leaves it out would move the customer's bills.
     pub(crate) fn read(json: &Json, current: Option<&Self>, handling: Handling) -> Result<Self, Violations> {
         let mut fields = Fields::of(json, "an object with enabled and folder")?;
         let enabled = fields.optional("enabled", read_enabled);
         let folder = fields.optional("folder", |folder| read_folder(string(folder)?));
         if current.is_none() && fields.given("enabled").is_none() {
             fields.refuse("enabled", required());
+        }
+        let is_emptied = fields.raw("folder").is_some_and(Json::is_blank);
+        if is_emptied && let Some(set) = current.map(|current| &current.folder).filter(|set| !set.is_empty())
+        {
+            let message = format!(
+                "cannot be emptied: it is {:?}; leave the field out to keep it, or name another folder",
+                shortened(set)
+            );
+            fields.refuse("folder", Violation::new("", code::INVALID, message));
         }
         if handling == Handling::Strict {
             fields.refuse_unknown(&Self::FIELDS, &[]);
@@ -79,25 +94,73 @@ fn read_enabled(json: &Json) -> Result<bool, Violation> {
     }
 }
 
-/// The longest folder, in bytes of UTF-8: S3 keys have 1,024, and the names of the bills come after it.
-const MOST: usize = 512;
+/// Maximum length of a folder in bytes of UTF-8. S3 keys have 1,024, and the names of the bills come after it.
+const MAX_BYTES: usize = 512;
+
+/// Maximum length of one segment in bytes: file systems have no longer names.
+const MAX_SEGMENT_BYTES: usize = 255;
 
 fn read_folder(folder: &str) -> Result<String, Violation> {
-    let wrong = |why: &str| Err(invalid(format!("{why}: {:?}", shortened(folder))));
-    if folder.len() > MOST {
-        Err(too_long(folder.len(), "bytes", MOST))
-    } else if folder.contains(|c: char| c.is_control() || c == '\\') {
-        wrong("must not contain control characters or \\")
-    } else if folder.starts_with('/') {
-        wrong("must not begin with a /; remove the leading /")
-    } else if folder.ends_with('/') {
-        wrong("must not end with a /; remove the trailing /")
-    } else if folder.split('/').any(|segment| matches!(segment, "" | "." | "..")) {
-        wrong("must not have an empty, . or .. segment")
-    } else if folder.split('/').next() == Some("_runs") {
-        wrong("must not be in _runs, where the ledgers of runs are")
-    } else {
-        Ok(folder.to_owned())
+    if folder.len() > MAX_BYTES {
+        return Err(too_long(folder.len(), "bytes", MAX_BYTES));
+    }
+    let path = folder.strip_suffix('/').filter(|path| !path.is_empty()).unwrap_or(folder);
+    if let Some(longest) = path.split('/').map(str::len).max().filter(|longest| *longest > MAX_SEGMENT_BYTES)
+    {
+        return Err(too_long(longest, "bytes between two slashes", MAX_SEGMENT_BYTES));
+    }
+    match check_folder(path) {
+        Ok(()) => Ok(folder.to_owned()),
+        Err(why) => Err(invalid(format!("{why}: {:?}", shortened(folder)))),
+    }
+}
+
+/// Checks a folder's path, without a slash at its end: that it leads nowhere else, and that no part of it can be taken for
+/// what bill storage itself names so. The error says what it must not be.
+pub fn check_folder(path: &str) -> Result<(), String> {
+    let wrong = |why: &str| Err(why.to_owned());
+    if path.contains(|c: char| c.is_control() || c == '\\') {
+        return wrong("must not contain control characters or \\");
+    }
+    if path.starts_with('/') {
+        return wrong("must not begin with a /; remove the leading /");
+    }
+    if !path.is_empty() && path.split('/').any(|segment| matches!(segment, "" | "." | "..")) {
+        return wrong("must not have an empty, . or .. segment");
+    }
+    for (i, segment) in path.split('/').enumerate() {
+        if let Some(what) = reserved(segment, i == 0) {
+            return Err(format!("must not have the segment {segment:?}, which would look like {what}"));
+        }
+    }
+    Ok(())
+}
+
+/// What bill storage names like this segment. Bills are at `p{partner}/{folder}/{billing_period}/{customer_id}/v{n}/`; a
+/// folder with a month or a version in it could lie inside another customer's bill.
+fn reserved(segment: &str, is_first: bool) -> Option<&'static str> {
+    let number_after = |prefix: char| {
+        let rest = segment.strip_prefix([prefix, prefix.to_ascii_uppercase()]);
+        rest.is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    let is_month = segment.len() == 7
+        && segment
+            .bytes()
+            .enumerate()
+            .all(|(i, byte)| if i == 4 { byte == b'-' } else { byte.is_ascii_digit() });
+    match () {
+        () if segment.eq_ignore_ascii_case("_runs") => Some("the folder of the ledgers"),
+        () if segment.eq_ignore_ascii_case("manifest.json") => Some("a bill's manifest"),
+        () if segment.eq_ignore_ascii_case("index.json") => Some("a folder's index of bills"),
+        () if is_month => Some("a billing period"),
+        () if number_after('v') => Some("a version of a bill"),
+        () if is_first && number_after('p') => Some("a partner's folder"),
+        () if segment.starts_with('.')
+            && (segment.ends_with(".partial") || segment.starts_with(".tenantry-")) =>
+        {
+            Some("a file that is being written")
+        }
+        () => None,
     }
 }
 
@@ -132,19 +195,49 @@ mod tests {
     #[test]
     fn folders() {
         let long = "é".repeat(257);
+        let halves = format!("{}/{}", "h".repeat(255), "h".repeat(255));
         for (folder, legal) in [
             ("acme", true),
+            ("acme/", true),
+            ("acme/bills/", true),
+            (&halves, true),
+            (&format!("{halves}/"), true),
+            (&format!("{halves}//"), false),
+            (&"s".repeat(255), true),
+            (&"s".repeat(256), false),
+            (&format!("a/{}/b", "s".repeat(256)), false),
             ("bills/acme corp/2016", true),
             ("a..b/...", true),
             ("Ünï/☃", true),
-            (&long[..512], true),
             (&long, false),
             ("/acme", false),
-            ("acme/", false),
             ("/", false),
             ("a//b", false),
             ("_runs/a", false),
-            ("a/_runs", true),
+            ("a/_runs", false),
+            ("a/_RUNS/b", false),
+            ("bills/A1/2026-10/1/v2", false),
+            ("bills/2026-10", false),
+            ("0000-00", false),
+            ("bills/2026", true),
+            ("bills/2026-1", true),
+            ("bills/2026-10-31", true),
+            ("bills/October 2026-10", true),
+            ("v1", false),
+            ("a/V20/b", false),
+            ("v", true),
+            ("v1a", true),
+            ("a/manifest.json", false),
+            ("Index.JSON", false),
+            ("p1", false),
+            ("p12/acme", false),
+            ("P1", false),
+            ("acme/p1", true),
+            ("p", true),
+            ("p1x", true),
+            (".tenantry-probe", false),
+            ("a/.x.partial", false),
+            (".hidden", true),
             ("../b", false),
             ("a/../b", false),
             ("a/..", false),
@@ -155,6 +248,16 @@ mod tests {
         ] {
             assert_eq!(read_folder(folder).is_ok(), legal, "{folder:?}");
         }
+    }
+
+    const EMPTIED: &str =
+        "folder cannot be emptied: it is \"old\"; leave the field out to keep it, or name another folder";
+
+    #[test]
+    fn an_empty_folder_stays_empty() {
+        let current = PartnerBilling::default();
+        let json = Json::parse(br#"{"folder": null}"#).unwrap();
+        assert_eq!(PartnerBilling::read(&json, Some(&current), Handling::Strict), Ok(current));
     }
 
     #[test]
@@ -168,7 +271,10 @@ mod tests {
         let ok = |enabled, folder: &str| Ok((enabled, folder.to_owned()));
         let err = |message: &str| Err(message.to_owned());
         for (json, created, changed) in [
-            (r#"{"enabled": "TRUE", "folder": ""}"#, ok(true, ""), ok(true, "old")),
+            (r#"{"enabled": "TRUE", "folder": ""}"#, ok(true, ""), err(EMPTIED)),
+            (r#"{"enabled": true, "folder": null}"#, ok(true, ""), err(EMPTIED)),
+            (r#"{"enabled": true, "folder": " "}"#, ok(true, ""), err(EMPTIED)),
+            (r#"{"enabled": true, "folder": "new/"}"#, ok(true, "new/"), ok(true, "new/")),
             (r#"{"enabled": false}"#, ok(false, ""), ok(false, "old")),
             (r#"{"enabled": " False ", "folder": " x "}"#, ok(false, "x"), ok(false, "x")),
             (r#"{"folder": "x"}"#, err("enabled is required"), ok(true, "x")),

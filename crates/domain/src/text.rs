@@ -95,6 +95,21 @@ pub(crate) fn ascii(text: &str) -> Option<String> {
     (!folded.is_empty() && !folded.contains(|c: char| c.is_control())).then_some(folded)
 }
 
+/// A name as a part of a file's name: lower-case ASCII letters and digits with single hyphens between them, at most 60. Empty
+/// where nothing of the name can be written so.
+pub fn slug(text: &str) -> String {
+    let mut slug = String::new();
+    for c in ascii(text).unwrap_or_default().chars() {
+        if c.is_ascii_alphanumeric() {
+            slug.push(c.to_ascii_lowercase());
+        } else if !slug.is_empty() && !slug.ends_with('-') {
+            slug.push('-');
+        }
+    }
+    slug.truncate(60);
+    slug.trim_end_matches('-').to_owned()
+}
+
 /// What names are compared by: the letters and digits of a Latin name in lower-case ASCII (`Île-de-France` is
 /// `iledefrance`), and those of another script in lower case (`東京都`).
 pub(crate) fn name_key(name: &str) -> String {
@@ -225,6 +240,22 @@ pub(crate) fn neighbours(key: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn slugs() {
+        for (name, expected) in [
+            ("Acme", "acme"),
+            ("Acme Corp. & Sons", "acme-corp-sons"),
+            ("Müller GmbH / Zürich", "muller-gmbh-zurich"),
+            ("--x--", "x"),
+            ("../../etc/passwd", "etc-passwd"),
+            ("a\"b;c", "a-b-c"),
+            ("...", ""),
+        ] {
+            assert_eq!(slug(name), expected, "{name}");
+        }
+        assert_eq!(slug(&"ab ".repeat(40)).len(), 59);
+    }
 
     #[test]
     fn lines() {

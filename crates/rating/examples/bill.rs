@@ -42,6 +42,7 @@ fn main() {
         accept: Vec::new(),
         price_sheets: Vec::new(),
         parquet: false,
+        max_source_bytes: u64::MAX,
         threads: more.first().and_then(|threads| threads.parse().ok()).unwrap_or(2),
         out: PathBuf::from(out),
         dry_run: more.iter().any(|word| word == "dry"),

@@ -30,6 +30,8 @@ pub struct Job {
     pub finalize: bool,
     /// The files, in any order.
     pub inputs: Vec<Input>,
+    /// Maximum length in bytes of one of `inputs`, all its files together, unpacked.
+    pub max_source_bytes: u64,
     /// All customers of the partner, each once. A tenant belongs to at most one.
     pub customers: Vec<BilledCustomer>,
     /// The bills of this month that are final, of any customer, those that are there no more too. Their lines are billed

@@ -71,7 +71,7 @@ impl PriceSheet {
             return Ok(sheet);
         }
         let mut faults = Vec::new();
-        for member in members(inputs)? {
+        for member in members(inputs, u64::MAX)? {
             let bytes = member.read(&Arc::default(), |stream| {
                 let mut bytes = Vec::new();
                 let read = stream.take(MAX_BYTES + 1).read_to_end(&mut bytes);

@@ -326,7 +326,7 @@ fn located(misread: Vec<Misread>, members: &[Member]) -> Vec<Fault> {
         let mut offsets: Vec<u64> = of_member.iter().map(|fault| fault.offset).collect();
         offsets.retain(|offset| *offset != u64::MAX);
         let mut lines = Vec::new();
-        let counted = member.read(&Arc::default(), |stream| {
+        let counted = member.without_limit().read(&Arc::default(), |stream| {
             lines = crate::source::lines_at(stream, &offsets);
             Ok(())
         });

@@ -54,7 +54,7 @@ fn clear(job: &Job) {
 
 fn staged(job: &Job, progress: &dyn Progress, whole: bool) -> Result<RunReport, Failure> {
     let prices = Prices::of(job)?;
-    let members = members(&job.inputs)?;
+    let members = members(&job.inputs, job.max_source_bytes)?;
     let billed = job.customers.iter().filter(|customer| customer.billing_enabled);
     let billed =
         billed.flat_map(|customer| &customer.tenants).map(|tenant| tenant_fingerprint(&tenant_id(tenant)));

@@ -7,7 +7,8 @@ use flate2::bufread::MultiGzDecoder;
 use serde::Deserialize;
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,6 +32,26 @@ pub(crate) struct Member {
     pub(crate) source: usize,
     /// Whether it is a part of an export.
     pub(crate) is_part: bool,
+    /// The parsed directory of the archive that it is in.
+    archive: Option<Arc<Archive>>,
+    /// The unpacked bytes of its source.
+    unpacked: Arc<Unpacked>,
+}
+
+/// An archive whose directory is read once, however many entries it has.
+type Archive = zip::ZipArchive<SharedFile>;
+
+/// Unpacked bytes of a source, all its members together, against their maximum.
+#[derive(Debug)]
+struct Unpacked {
+    bytes: AtomicU64,
+    max_bytes: u64,
+}
+
+impl Unpacked {
+    fn up_to(max_bytes: u64) -> Arc<Self> {
+        Arc::new(Unpacked { bytes: AtomicU64::new(0), max_bytes })
+    }
 }
 
 impl Member {
@@ -56,17 +77,19 @@ pub(crate) fn fault(name: &str, message: impl Into<String>) -> Fault {
     Fault { file: name.to_owned(), line: None, column: None, message: message.into() }
 }
 
-/// All members of the inputs, in their order.
+/// All members of the inputs, in their order. An input may unpack to so many bytes.
 ///
 /// # Errors
 /// Inputs that are not there, are no archives though they look like it, or are exports with parts missing.
-pub(crate) fn members(inputs: &[Input]) -> Result<Vec<Member>, Failure> {
+pub(crate) fn members(inputs: &[Input], max_source_bytes: u64) -> Result<Vec<Member>, Failure> {
     let (mut members, mut faults) = (Vec::new(), Vec::new());
     for (source, input) in inputs.iter().enumerate() {
         let is_part = input.path.is_dir();
         let found = if is_part { export(input) } else { file(&input.name, &input.path) };
+        let unpacked = Unpacked::up_to(max_source_bytes);
+        let of_source = |member| Member { source, is_part, unpacked: Arc::clone(&unpacked), ..member };
         match found {
-            Ok(found) => members.extend(found.into_iter().map(|member| Member { source, is_part, ..member })),
+            Ok(found) => members.extend(found.into_iter().map(of_source)),
             Err(found) => faults.push(found),
         }
     }
@@ -98,6 +121,8 @@ fn file(name: &str, path: &Path) -> Result<Vec<Member>, Fault> {
         size,
         source: 0,
         is_part: false,
+        archive: None,
+        unpacked: Unpacked::up_to(u64::MAX),
     };
     if let Some(what) = by_first_bytes(&magic[..read]) {
         return Err(fault(name, format!("{what}. {WANTED}")));
@@ -105,7 +130,7 @@ fn file(name: &str, path: &Path) -> Result<Vec<Member>, Fault> {
     match &magic[..read] {
         [0x1f, 0x8b, ..] => Ok(vec![member(Packing::Gzip)]),
         [b'P', b'K', ..] => {
-            let archive = zip::ZipArchive::new(BufReader::new(file))
+            let archive = Archive::new(SharedFile::new(file, size))
                 .map_err(|e| fault(name, format!("is no complete zip archive: {e}")))?;
             let entries: Vec<(usize, String)> = (0..archive.len())
                 .filter_map(|i| Some((i, archive.name_for_index(i)?.ok()?.into_owned())))
@@ -118,9 +143,11 @@ fn file(name: &str, path: &Path) -> Result<Vec<Member>, Fault> {
                 return Err(fault(name, format!("{what}. {WANTED}")));
             }
             let share = size / entries.len() as u64;
+            let archive = Arc::new(archive);
             let entry = |(i, entry)| Member {
                 name: format!("{name}/{entry}"),
                 size: share,
+                archive: Some(Arc::clone(&archive)),
                 ..member(Packing::Zip(i))
             };
             Ok(entries.into_iter().map(entry).collect())
@@ -220,24 +247,111 @@ impl Member {
         with: impl FnOnce(&mut (dyn Read + Send)) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         let unreadable = |e: io::Error| fault(&self.name, format!("cannot be read: {e}"));
-        let file = File::open(&self.path).map_err(unreadable)?;
-        let counted = Counted { file, read: Arc::clone(bytes_read) };
-        match self.packing {
-            Packing::Plain => with(&mut { counted }),
-            Packing::Gzip => with(&mut MultiGzDecoder::new(BufReader::with_capacity(BLOCK, counted))),
-            Packing::Zip(entry) => {
-                let no_archive =
-                    |e: zip::result::ZipError| fault(&self.name, format!("cannot be unpacked: {e}"));
-                let file = File::open(&self.path).map_err(unreadable)?;
-                let mut archive =
-                    zip::ZipArchive::new(BufReader::with_capacity(BLOCK, file)).map_err(no_archive)?;
-                let mut entry = archive.by_index(entry).map_err(no_archive)?;
-                let packed = entry.compressed_size();
-                let done = with(&mut entry);
-                bytes_read.fetch_add(packed, Ordering::Relaxed);
-                done
-            }
+        if let (Packing::Zip(entry), Some(archive)) = (self.packing, &self.archive) {
+            let no_archive = |e: zip::result::ZipError| fault(&self.name, format!("cannot be unpacked: {e}"));
+            let mut archive = Archive::clone(archive);
+            let mut entry = archive.by_index(entry).map_err(no_archive)?;
+            let packed = entry.compressed_size();
+            let done = with(&mut self.limited(&mut entry));
+            bytes_read.fetch_add(packed, Ordering::Relaxed);
+            return done;
         }
+        let file = File::open(&self.path).map_err(unreadable)?;
+        let mut counted = Counted { file, read: Arc::clone(bytes_read) };
+        match self.packing {
+            Packing::Gzip => {
+                let mut unpacked = MultiGzDecoder::new(BufReader::with_capacity(BLOCK, counted));
+                with(&mut self.limited(&mut unpacked))
+            }
+            Packing::Plain | Packing::Zip(_) => with(&mut self.limited(&mut counted)),
+        }
+    }
+
+    /// The same member, read a second time: its bytes do not count again.
+    pub(crate) fn without_limit(&self) -> Self {
+        Member { unpacked: Unpacked::up_to(u64::MAX), ..self.clone() }
+    }
+
+    fn limited<'a>(&'a self, inner: &'a mut (dyn Read + Send)) -> Limited<'a> {
+        Limited { inner, unpacked: &self.unpacked }
+    }
+}
+
+/// A stream that ends with an error where its source has more bytes than it may have: 3 MB can unpack to a disk full.
+struct Limited<'a> {
+    inner: &'a mut (dyn Read + Send),
+    unpacked: &'a Unpacked,
+}
+
+impl Read for Limited<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        let before = self.unpacked.bytes.fetch_add(read as u64, Ordering::Relaxed);
+        let max_bytes = self.unpacked.max_bytes;
+        if before.saturating_add(read as u64) > max_bytes {
+            let message = format!(
+                "its source has more than {max_bytes} bytes unpacked, the maximum (--bill-max-source)"
+            );
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+        }
+        Ok(read)
+    }
+}
+
+/// Bytes of a shared file that are read at a time.
+const SHARED_BLOCK: usize = 32 << 10;
+
+/// A reader of a file that others read too, each at its own position.
+#[derive(Debug)]
+struct SharedFile {
+    file: Arc<File>,
+    size: u64,
+    position: u64,
+    /// Bytes that were read from `begins` on.
+    buffer: Vec<u8>,
+    begins: u64,
+}
+
+impl SharedFile {
+    fn new(file: File, size: u64) -> Self {
+        SharedFile { file: Arc::new(file), size, position: 0, buffer: Vec::new(), begins: 0 }
+    }
+}
+
+impl Clone for SharedFile {
+    fn clone(&self) -> Self {
+        let (file, size, position) = (Arc::clone(&self.file), self.size, self.position);
+        SharedFile { file, size, position, buffer: Vec::new(), begins: 0 }
+    }
+}
+
+impl Read for SharedFile {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let within = self.position.checked_sub(self.begins).and_then(|at| usize::try_from(at).ok());
+        let mut rest = within.and_then(|at| self.buffer.get(at..)).unwrap_or_default();
+        if rest.is_empty() {
+            self.buffer.resize(SHARED_BLOCK, 0);
+            let read = self.file.read_at(&mut self.buffer, self.position)?;
+            self.buffer.truncate(read);
+            self.begins = self.position;
+            rest = &self.buffer;
+        }
+        let read = rest.len().min(buffer.len());
+        buffer[..read].copy_from_slice(&rest[..read]);
+        self.position += read as u64;
+        Ok(read)
+    }
+}
+
+impl Seek for SharedFile {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let position = match to {
+            SeekFrom::Start(position) => Some(position),
+            SeekFrom::End(offset) => self.size.checked_add_signed(offset),
+            SeekFrom::Current(offset) => self.position.checked_add_signed(offset),
+        };
+        self.position = position.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.position)
     }
 }
 
@@ -377,6 +491,7 @@ impl<'a> Blocks<'a> {
             Err(e) => {
                 let why = match e.kind() {
                     io::ErrorKind::UnexpectedEof => "ends in the middle: the file was cut off".to_owned(),
+                    io::ErrorKind::FileTooLarge => e.to_string(),
                     _ => format!("cannot be read on: {e}"),
                 };
                 Err((self.offset + bytes.len() as u64, why))

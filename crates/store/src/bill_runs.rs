@@ -418,3 +418,39 @@ fn read(row: &mut Row<'_>) -> Result<BillRun, Error> {
         report: row.next()?,
     })
 }
+
+/// The ids of a partner's runs, and of its customers, deleted ones that have statements or corrections included.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn owned(tx: &mut Tx, partner: PartnerId) -> Result<(Vec<i64>, Vec<i64>), Error> {
+    let sql = "SELECT id FROM bill_runs WHERE partner_id = $1";
+    let runs = tx.all(sql, args![partner.0], |row| row.next()).await?;
+    let sql = "SELECT id FROM customers WHERE partner_id = $1
+               UNION SELECT customer_id FROM statements WHERE partner_id = $1
+               UNION SELECT customer_id FROM corrections WHERE partner_id = $1";
+    Ok((runs, tx.all(sql, args![partner.0], |row| row.next()).await?))
+}
+
+/// How many of a partner's runs have ended, how many of them were cancelled, and when the last one ended, in Unix seconds: it
+/// differs whenever statements have changed.
+pub type EndedRuns = (i64, i64, i64);
+
+/// The ended runs of each partner.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn ended(tx: &mut Tx) -> Result<Vec<(PartnerId, EndedRuns)>, Error> {
+    let sql = "SELECT partner_id, COUNT(*), COUNT(CASE WHEN state = 'cancelled' THEN 1 END), MAX(updated_at) FROM bill_runs
+               WHERE state NOT IN ('queued', 'running') GROUP BY partner_id ORDER BY partner_id";
+    tx.all(sql, args![], |row| Ok((PartnerId(row.next()?), (row.next()?, row.next()?, row.next()?)))).await
+}
+
+/// The folders that a partner's customers are configured with.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn folders(tx: &mut Tx, partner: PartnerId) -> Result<Vec<String>, Error> {
+    let sql = "SELECT DISTINCT billing_folder FROM customers WHERE partner_id = $1 AND billing_enabled";
+    tx.all(sql, args![partner.0], |row| row.next()).await
+}

@@ -1,5 +1,6 @@
 //! `tenantry bill …`
 
+use crate::bill_store;
 use crate::billing::BillingArgs;
 use crate::partner::partner_named;
 use crate::platform::Platform;
@@ -11,7 +12,6 @@ use clap::{Args, Subcommand};
 use domain::PartnerId;
 use domain::json::Json;
 use serde_json::{Value, json};
-use std::path::Path;
 use std::sync::Arc;
 
 /// Make bills, and verify them.
@@ -25,9 +25,18 @@ pub(crate) enum BillCommand {
     Cancel(Box<RunOfPartner>),
     /// Take back all statements of a month that is not final, because it was a mistake.
     Withdraw(Box<RunOfPartner>),
+    /// Move the bills of a store that version 0.1 has written into folders of their partners. Stop all servers first. If it is
+    /// interrupted, run it again.
+    MoveStore {
+        /// The root that bills are below.
+        #[arg(long, env = "TENANTRY_BILLS", value_name = "URL", default_value = "file:data/bills")]
+        bills: String,
+        #[command(flatten)]
+        platform: Box<Platform>,
+    },
     /// Check every bill below a folder: manifests, digests and sums; of all bills their ledgers too. Exit status 1 if something is wrong.
     Verify {
-        /// A folder below the root of bills; or a root itself, as a path or a URL [default: all bills]
+        /// A folder below the root of bills, such as p1/acme; or a root itself, as a path or a URL [default: all bills]
         #[arg(value_name = "FOLDER", default_value = "")]
         folder: String,
         /// The root that bills are below.
@@ -147,8 +156,9 @@ pub(crate) async fn run(command: BillCommand) -> anyhow::Result<()> {
             println!("the month's statements are withdrawn");
             Ok(())
         }
+        BillCommand::MoveStore { bills, platform } => bill_store::move_store(&bills, &platform).await,
         BillCommand::Verify { folder, bills, complete, json, platform } => {
-            verify(&folder, &bills, complete.then_some(*platform), json).await
+            bill_store::verify(&folder, &bills, complete.then_some(*platform), json).await
         }
     }
 }
@@ -395,63 +405,4 @@ fn sentence(error: &Value) -> String {
             .collect();
     let colon = if place.is_empty() { "" } else { ": " };
     format!("{}{colon}{}", place.join(", "), text(&error["message"]))
-}
-
-/// `known`: where the database is that knows what must be there.
-async fn verify(folder: &str, root: &str, known: Option<Platform>, json: bool) -> anyhow::Result<()> {
-    let is_url = ["s3://", "az://", "file:"].iter().any(|scheme| folder.starts_with(scheme));
-    let (root, folder) = match folder {
-        root if is_url => (root.to_owned(), ""),
-        path if !path.is_empty() && Path::new(path).is_dir() => (format!("file:{path}"), ""),
-        folder => (root.to_owned(), folder.trim_end_matches('/')),
-    };
-    let bills = bill_storage::Bills::open(&root, &bill_storage::Settings::from_env())?;
-    let mut missing = Vec::new();
-    if let Some(platform) = known {
-        let file = platform.database.url().strip_prefix("sqlite:");
-        if let Some(file) = file.filter(|file| !Path::new(file).exists()) {
-            bail!("there is no database {file}: say with --database where it is");
-        }
-        let app = platform.open(Clock::System).await?;
-        let known = app.known_bill_files().await;
-        app.close().await;
-        let known = known?;
-        if known.is_empty() {
-            bail!("{} knows of no bill: is it the right database?", file.unwrap_or("the database"));
-        }
-        missing = bills.missing(folder, known).await?;
-    }
-    let report = bills.verify(folder).await?;
-    let bill_storage::VerifiedLedgers { good, unknown, faults } = &report.ledgers;
-    let ledgers = good + unknown.len() + faults.len();
-    if json {
-        let mut report = serde_json::to_value(&report)?;
-        report["missing"] = json!(missing);
-        println!("{report:#}");
-    } else {
-        for bill in &report.bills {
-            let totals: Vec<String> =
-                bill.totals.iter().map(|total| format!("{} {}", total.charge, total.currency)).collect();
-            println!("{}  {} files, {} bytes  {}", bill.prefix, bill.files, bill.bytes, totals.join(", "));
-            bill.faults.iter().for_each(|fault| println!("    {fault}"));
-        }
-        report.unfinished.iter().for_each(|place| println!("{place}  has no manifest: it is no bill"));
-        println!("{} bills", report.bills.len());
-        faults.iter().for_each(|fault| println!("{fault}"));
-        unknown.iter().for_each(|place| println!("{place}  is of an earlier version, and has no digest"));
-        match ledgers {
-            0 if !folder.is_empty() => {
-                println!("no ledgers: these lie in _runs, below the root of all bills");
-            }
-            ledgers => println!("{ledgers} ledgers"),
-        }
-        missing.iter().for_each(|name| println!("{name}  is not there, and the database knows of it"));
-    }
-    if !report.is_good() || !missing.is_empty() {
-        bail!("something is wrong with these bills or ledgers");
-    }
-    if report.bills.is_empty() && ledgers == 0 {
-        bail!("there are no bills below {root}/{folder}; is that where they are?");
-    }
-    Ok(())
 }

@@ -23,7 +23,7 @@ pub(crate) struct BillingArgs {
     /// Where a bill run puts what it needs while it works: about twice the uncompressed input.
     #[arg(long, env = "TENANTRY_BILL_WORK", value_name = "FOLDER", default_value = "data/work")]
     bill_work: PathBuf,
-    /// The most bytes that a source may have.
+    /// Maximum length of a source in bytes, unpacked.
     #[arg(long, env = "TENANTRY_BILL_MAX_SOURCE", value_name = "BYTES", default_value = "200000000000")]
     bill_max_source: u64,
     /// Hold back bills with more lines.

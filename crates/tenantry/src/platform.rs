@@ -28,6 +28,11 @@ impl Database {
         self.url.as_deref().unwrap_or("sqlite:data/tenantry.db")
     }
 
+    /// The database's name in messages, without a password.
+    pub(crate) fn shown(&self) -> &str {
+        self.url().strip_prefix("sqlite:").unwrap_or("the database")
+    }
+
     pub(crate) fn options(&self) -> store::Options {
         store::Options { allow_unsafe: self.allow_unsafe_database }
     }

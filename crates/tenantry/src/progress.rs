@@ -34,6 +34,31 @@ impl Bar {
     }
 }
 
+/// The bar of a store of bills that is moved.
+pub(crate) struct MoveBar(ProgressBar);
+
+impl MoveBar {
+    /// On standard error, and hidden unless that is a terminal.
+    pub(crate) fn new() -> Self {
+        let bar = ProgressBar::new(0);
+        if let Ok(style) =
+            ProgressStyle::with_template("moving {wide_bar} {human_pos}/{human_len} files, {eta} left")
+        {
+            bar.set_style(style);
+        }
+        MoveBar(bar)
+    }
+
+    pub(crate) fn show(&self, done: usize, total: usize) {
+        self.0.set_length(total as u64);
+        self.0.set_position(done as u64);
+    }
+
+    pub(crate) fn end(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
 /// The bar of a bill run.
 pub(crate) struct RunBar {
     bar: ProgressBar,

@@ -73,6 +73,7 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     }
     let app = platform.open_to_serve(clock, args.new).await?.with_billing(args.billing.setup(2))?;
     let app = Arc::new(app.with_limits(args.limits.settings()).with_list_limits(args.limits.lists()));
+    app.check_bill_store().await?;
     if args.new && !app.has_partners().await? {
         app.accept_state("a new database was asked for, with --new").await?;
     }

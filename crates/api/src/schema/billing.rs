@@ -603,6 +603,27 @@ pub(crate) struct CorrectionFile {
 
 #[derive(IntoParams)]
 #[into_params(parameter_in = Path)]
+pub(crate) struct StatementId {
+    /// The statement's id.
+    id: i64,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+pub(crate) struct Download {
+    /// `bytes=0-1023`, `bytes=1024-` or `bytes=-1024`; several ranges are answered with the whole file.
+    #[param(rename = "Range", nullable = false)]
+    range: Option<String>,
+    /// An `ETag`: `Range` counts only if the file is still that one.
+    #[param(rename = "If-Range", nullable = false)]
+    if_range: Option<String>,
+    /// An `ETag`: `304` if the file is still that one.
+    #[param(rename = "If-None-Match", nullable = false)]
+    if_none_match: Option<String>,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
 pub(crate) struct StatementFile {
     /// The statement's id.
     id: i64,

@@ -4,13 +4,14 @@
 //! estimate, not from the invoice, and so nothing but their status can differ.
 
 use super::Scratch;
-use super::publish::PUBLISHED_AT_ONCE;
+use super::publish::CONCURRENT_PUBLICATIONS;
 use super::runs::{estimates, report};
 use super::settle::{Finalized, Outcome};
 use super::statements::prefix;
 use super::watch::{Ended, Watch};
 use crate::{App, Error};
 use bill_storage::ManifestHead;
+use domain::PartnerId;
 use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
@@ -62,13 +63,14 @@ impl App {
                 if watch.is_given_up() {
                     return Err(Ended::GivenUp);
                 }
-                let done = self.finalize_one(&statements, since, &folder).await;
+                let done = self.finalize_one(run.partner, &statements, since, &folder).await;
                 Ok(done.map_err(|error| (customer, format!("its final bill cannot be written: {error}"))))
             }
             .boxed()
         });
         let work: Vec<_> = work.collect();
-        let done: Vec<Done> = stream::iter(work).buffer_unordered(PUBLISHED_AT_ONCE).try_collect().await?;
+        let done: Vec<Done> =
+            stream::iter(work).buffer_unordered(CONCURRENT_PUBLICATIONS).try_collect().await?;
         let (mut finalized, mut faults) = (Vec::new(), BTreeSet::new());
         for done in done {
             match done {
@@ -96,6 +98,7 @@ impl App {
     /// Publish one customer's bills of a month as final ones: they are in one folder.
     async fn finalize_one(
         &self,
+        partner: PartnerId,
         statements: &[Statement],
         since: i64,
         folder: &Path,
@@ -108,7 +111,7 @@ impl App {
             return Ok((Vec::new(), String::new()));
         };
         let store = &self.billing().map_err(defect)?.bills;
-        let prefix = prefix(bill).map_err(defect)?;
+        let prefix = prefix(partner, bill).map_err(defect)?;
         tokio::fs::create_dir(folder).await.map_err(failed)?;
         let estimate = store.fetch(&prefix, bill.version as u32, folder).await?;
         for file in &estimate.files {

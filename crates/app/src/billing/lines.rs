@@ -57,8 +57,8 @@ impl LineSearch {
     }
 }
 
-/// Where a bill of a run is.
-struct Place {
+/// The location of a run's bill.
+struct BillLocation {
     prefix: BillPrefix,
     version: u32,
     currency: String,
@@ -67,8 +67,8 @@ struct Place {
     lines: i64,
 }
 
-impl Place {
-    /// As the run's report has it.
+impl BillLocation {
+    /// Finds a customer's bill in a run's report.
     fn find(run: &BillRun, customer: CustomerId, currency: Option<&str>) -> Option<Self> {
         let report = report(run);
         let bill = report["customers"].as_array()?.iter().find(|bill| {
@@ -76,22 +76,15 @@ impl Place {
                 && bill["prefix"].is_string()
                 && currency.is_none_or(|currency| bill["currency"] == currency)
         })?;
-        let (place, version) = bill["prefix"].as_str()?.trim_end_matches('/').rsplit_once("/v")?;
-        let folder = place.strip_suffix(&format!("{}/{customer}", run.billing_period))?;
-        let (version, currency) = (version.parse().ok()?, bill["currency"].as_str()?.to_owned());
+        let (prefix, version) = BillPrefix::parse(bill["prefix"].as_str()?)?;
+        let currency = bill["currency"].as_str()?.to_owned();
         // Reports of earlier versions do not say.
         let ledger = bill["ledger"]
             .as_str()
             .and_then(|place| place.strip_prefix(bill_storage::PRIVATE)?.strip_prefix('/'));
-        let ledger = ledger
-            .map_or_else(|| ledger_key(run.id, customer.0, &currency, i64::from(version)), str::to_owned);
-        Some(Place {
-            prefix: BillPrefix::new(folder.trim_end_matches('/'), &run.billing_period, customer.0).ok()?,
-            version,
-            currency,
-            ledger,
-            lines: bill["lines"].as_i64()?,
-        })
+        let ledger =
+            ledger.map_or_else(|| ledger_key(run, customer.0, &currency, i64::from(version)), str::to_owned);
+        Some(BillLocation { prefix, version, currency, ledger, lines: bill["lines"].as_i64()? })
     }
 }
 
@@ -115,7 +108,7 @@ impl App {
             })
             .await?;
         let run = run.ok_or(Error::NotFound)?;
-        let place = Place::find(&run, customer, search.currency.as_deref()).ok_or(Error::NotFound)?;
+        let place = BillLocation::find(&run, customer, search.currency.as_deref()).ok_or(Error::NotFound)?;
         let billing = self.billing()?;
         let manifest =
             billing.bills.manifest(&place.prefix, place.version).await.map_err(|e| of_store(&e))?;

@@ -6,8 +6,10 @@
 
 mod finalize;
 pub(crate) mod health;
+mod index;
 mod invoices;
 mod lines;
+mod move_store;
 mod plan;
 mod publish;
 mod request;
@@ -54,7 +56,7 @@ pub struct BillingSetup {
     pub remote_sources: Vec<String>,
     /// Where runs put what they need while they work.
     pub work: PathBuf,
-    /// The most bytes that a source may have.
+    /// Maximum length of a source in bytes, unpacked.
     pub max_source_bytes: u64,
     /// Credentials of object stores.
     pub settings: Settings,
@@ -73,6 +75,7 @@ pub struct BillingSetup {
 pub(crate) struct Billing {
     setup: BillingSetup,
     bills: Bills,
+    indexing: tokio::sync::Mutex<index::Indexing>,
     /// There is a new run.
     wake: Notify,
     /// Whoever works is to give its run back.
@@ -82,7 +85,13 @@ pub(crate) struct Billing {
 impl Billing {
     fn open(setup: BillingSetup) -> Result<Self, Error> {
         let bills = Bills::open(&setup.bills, &setup.settings).map_err(|e| Error::Billing(e.to_string()))?;
-        Ok(Billing { setup, bills, wake: Notify::new(), closing: Arc::default() })
+        Ok(Billing {
+            setup,
+            bills,
+            indexing: Default::default(),
+            wake: Notify::new(),
+            closing: Arc::default(),
+        })
     }
 
     /// What sources may be; none for the server's operator, who can read whatever it names anyway.

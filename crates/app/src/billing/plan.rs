@@ -162,7 +162,7 @@ impl Plan {
                 tenants: customer.tenants,
                 billed,
                 margin: customer.margin.ten_thousandths(),
-                folder: customer.billing.folder,
+                folder: customer.billing.folder_path().to_owned(),
                 previous: previous.remove(&customer.id).unwrap_or_default(),
                 corrections,
             });

@@ -16,8 +16,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use store::bill_runs::BillRun;
 use store::statements;
 
-/// How many bills are published at the same time.
-pub(super) const PUBLISHED_AT_ONCE: usize = 8;
+/// How many bills are published at a time.
+pub(super) const CONCURRENT_PUBLICATIONS: usize = 8;
 
 impl App {
     /// Publish what is staged. A bill that cannot be is left out, and told of; the others are published.
@@ -70,7 +70,7 @@ impl App {
             publications.push(publication.boxed());
         }
         let published: Vec<Result<Vec<Published>, (i64, String)>> =
-            stream::iter(publications).buffer_unordered(PUBLISHED_AT_ONCE).try_collect().await?;
+            stream::iter(publications).buffer_unordered(CONCURRENT_PUBLICATIONS).try_collect().await?;
         let (mut done, mut faults) = (Vec::new(), Vec::new());
         for outcome in published {
             match outcome {
@@ -98,7 +98,12 @@ impl App {
     ) -> Result<Vec<Published>, bill_storage::Error> {
         let no_billing = |error: Error| bill_storage::Error::Invalid(error.to_string());
         let store = &self.billing().map_err(no_billing)?.bills;
-        let prefix = BillPrefix::new(folder, &run.billing_period, customer)?;
+        domain::check_folder(folder).map_err(|why| {
+            bill_storage::Error::Invalid(format!(
+                "the folder {folder:?} {why}; give the customer another one"
+            ))
+        })?;
+        let prefix = BillPrefix::new(run.partner.0, folder, &run.billing_period, customer)?;
         let Some(place) = staged.iter().find_map(|bill| bill.staged.as_deref()) else {
             return Ok(Vec::new());
         };
@@ -107,7 +112,7 @@ impl App {
         let mut published = Vec::with_capacity(staged.len());
         for bill in staged {
             let currency = bill.currency.to_string();
-            let mut key = ledger_key(run.id, customer, &currency, i64::from(version));
+            let mut key = ledger_key(run, customer, &currency, i64::from(version));
             if let Some(ledger) = &bill.ledger {
                 key = store.put_private(&key, ledger).await?;
             }
@@ -129,6 +134,7 @@ impl App {
     /// Of the customers that had no bill to be written, those whose folder could not take one, and why.
     pub(super) async fn unwritable(
         &self,
+        run: &BillRun,
         plan: &Plan,
         had_one: &BTreeSet<i64>,
     ) -> Result<Vec<(i64, String)>, Error> {
@@ -141,17 +147,18 @@ impl App {
         let bills = &self.billing()?.bills;
         let mut trials = Vec::with_capacity(folders.len());
         for (folder, customers) in folders {
-            trials.push(async move { (customers, bills.writable(folder).await) }.boxed());
+            trials.push(async move { (customers, bills.writable(run.partner.0, folder).await) }.boxed());
         }
         let tried: Vec<(Vec<i64>, Result<(), bill_storage::Error>)> =
-            stream::iter(trials).buffer_unordered(PUBLISHED_AT_ONCE).collect().await;
+            stream::iter(trials).buffer_unordered(CONCURRENT_PUBLICATIONS).collect().await;
         let faults = tried.into_iter().filter_map(|(customers, tried)| Some((customers, tried.err()?)));
         let said = |why: &bill_storage::Error| format!("its folder cannot be written: {why}");
         Ok(faults.flat_map(|(ids, why)| ids.into_iter().map(move |id| (id, said(&why)))).collect())
     }
 }
 
-/// Where the record of a bill's prices is. Named by its version, so that a repetition of the run overwrites no other.
-pub(super) fn ledger_key(run: i64, customer: i64, currency: &str, version: i64) -> String {
-    format!("{run}/ledgers/{customer}-{currency}-v{version}.csv")
+/// The private key of a bill's ledger. It has the version, so that a repeated run overwrites no other.
+pub(super) fn ledger_key(run: &BillRun, customer: i64, currency: &str, version: i64) -> String {
+    let partner = bill_storage::partner_segment(run.partner.0);
+    format!("{partner}/{}/ledgers/{customer}-{currency}-v{version}.csv", run.id)
 }

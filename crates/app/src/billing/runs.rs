@@ -147,20 +147,21 @@ impl App {
     /// or is not the last of it; [`Error`] of the store.
     pub async fn withdraw_bill_run(&self, call: &Call, id: i64) -> Result<(), Error> {
         self.allow(call, Act::ChangeBilling).await?;
-        self.change(call, (call.partner(), id, self.clock.now()), |(partner, id, now), tx| {
+        let work = self.change(call, (call.partner(), id, self.clock.now()), |(partner, id, now), tx| {
             Box::pin(async move {
                 let run = last_of_its_period(tx, *partner, *id).await?;
                 let was_newest = bill_runs::newest_of_all(tx, *partner).await? == Some(*id);
                 // First, so that nobody else works on it from here on.
                 bill_runs::void(tx, &run, State::Succeeded, *now).await?;
-                let mut withdrawn = Vec::new();
+                let (mut withdrawn, mut folders) = (Vec::new(), BTreeSet::new());
                 for statement in statements::list(tx, *partner, &of_month(&run), 0, i64::MAX).await?.0 {
                     if statement.status == statements::Status::Final {
                         let said = format!("{} is final: its statements stay", run.billing_period);
                         return Err(Error::Conflict(said));
                     }
                     statements::withdraw(tx, *partner, statement.id).await?;
-                    let statements::Bill { customer, currency, total, .. } = statement.bill;
+                    let statements::Bill { customer, currency, total, folder, .. } = statement.bill;
+                    folders.insert(folder);
                     withdrawn.push(json!({"customer_id": customer, "currency": currency, "total": total}));
                 }
                 statements::let_go(tx, *partner, &run.billing_period).await?;
@@ -169,10 +170,15 @@ impl App {
                 }
                 let entry = Entry::new("bill_run.withdraw", object(*id));
                 let entry = entry.after(&json!({ "withdrawn": withdrawn }));
-                Ok(Done { value: (), entry: Some(entry) })
+                Ok(Done { value: folders, entry: Some(entry) })
             })
-        })
-        .await
+        });
+        let folders = work.await?;
+        // A command without a store of bills leaves it to a server.
+        if self.billing.is_some() {
+            self.update_indexes(call.partner(), folders).await;
+        }
+        Ok(())
     }
 
     /// Make a run's statements final. The payload has nothing to say: what it says would not be heeded, so it is refused.

@@ -47,7 +47,7 @@ impl App {
         let (published, unwritten) = self.publish(run, request, &report, &plan, watch).await?;
         drop(scratch);
         let had_one = published.iter().map(|bill| bill.customer.0).chain(unwritten.iter().map(|(id, _)| *id));
-        let unwritable = self.unwritable(&plan, &had_one.collect()).await?;
+        let unwritable = self.unwritable(run, &plan, &had_one.collect()).await?;
         // On the customers there is no more than the run's number: what the store said is in its report.
         let held_back = report.customers.iter().filter(|bill| !bill.held_back.is_empty());
         let held_back = held_back.map(|bill| (bill.customer_id, "was held back"));
@@ -121,6 +121,7 @@ impl App {
             accept: request.accepted(),
             parquet: plan.options.parquet,
             threads: billing.setup.threads,
+            max_source_bytes: billing.setup.max_source_bytes,
             out: scratch.path().join("out"),
             dry_run,
         };

@@ -5,8 +5,8 @@ use super::{of_store, runs};
 use crate::access::{Act, Call};
 use crate::paging::{self, Paging, Query};
 use crate::{App, Error};
-use bill_storage::{BillPrefix, OpenFile};
-use domain::{CustomerId, PartnerId};
+use bill_storage::{BillPrefix, OpenFile, RangeOf};
+use domain::{Customer, CustomerId, PartnerId};
 use rating::Currency;
 use serde::Serialize;
 use serde::ser::Serializer;
@@ -63,12 +63,14 @@ struct CurrencyView {
     symbol: String,
 }
 
-/// A file of a bill.
+/// An open file of a bill.
 pub struct BillFile {
-    /// Its bytes and their number.
+    /// Its bytes, length and digest.
     pub file: OpenFile,
-    /// What kind of file it is.
+    /// Its media type.
     pub media_type: &'static str,
+    /// A name that tells customers and months apart: `acme-2026-10.csv`.
+    pub name: String,
 }
 
 impl StatementSearch {
@@ -194,8 +196,32 @@ impl App {
         Ok((found.into_iter().map(StatementView::of).collect::<Result<_, _>>()?, total))
     }
 
-    /// Open a file of a statement's bill, or of a correction that it has (the month that was final, and the version of that
-    /// month's bill); for a customer's user of its own.
+    /// One statement; to a customer's user only its own.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error`] of the store.
+    pub async fn statement(&self, call: &Call, id: i64) -> Result<StatementView, Error> {
+        if call.customer().is_none() {
+            self.allow(call, Act::ReadBilling).await?;
+        }
+        let found: Vec<(Statement, Vec<Correction>)> = self
+            .db
+            .read(call.partner(), (call.partner(), id), |(partner, id), tx| {
+                Box::pin(async move {
+                    let found = statements::get(tx, *partner, *id).await?;
+                    with_corrections(tx, *partner, found.into_iter().collect()).await
+                })
+            })
+            .await?;
+        let is_visible = |(statement, _): &(Statement, _)| {
+            call.customer().is_none_or(|own| own == statement.bill.customer)
+        };
+        let found = found.into_iter().find(is_visible).ok_or(Error::NotFound)?;
+        StatementView::of(found)
+    }
+
+    /// Opens a file of a statement's bill, or of a correction that it has (the month that was final, and the version of that
+    /// month's bill); for a customer's user only its own. `range` says which bytes are read.
     ///
     /// # Errors
     /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::BillsUnavailable`]; [`Error`] of the store.
@@ -205,32 +231,40 @@ impl App {
         id: i64,
         correction: Option<(String, i64)>,
         name: &str,
+        range: RangeOf<'_>,
     ) -> Result<BillFile, Error> {
         if call.customer().is_none() {
             self.allow(call, Act::ReadBilling).await?;
         }
-        let found: Option<Bill> = self
+        let is_correction = correction.is_some();
+        let found: Option<(Bill, Option<Customer>)> = self
             .db
             .list(call.partner(), (call.partner(), id, correction), |(partner, id, correction), tx| {
                 Box::pin(async move {
                     let Some(statement) = statements::get(tx, *partner, *id).await? else { return Ok(None) };
-                    let Some((period, version)) = correction else { return Ok(Some(statement.bill)) };
+                    let customer = store::customers::get(tx, *partner, statement.bill.customer).await?;
+                    let Some((period, version)) = correction else {
+                        return Ok(Some((statement.bill, customer)));
+                    };
                     let found = with_corrections(tx, *partner, vec![statement]).await?;
                     let mut corrections = found.into_iter().flat_map(|(_, has)| has).map(|found| found.bill);
                     let is_it = |bill: &Bill| bill.billing_period == *period && bill.version == *version;
-                    Ok::<_, Error>(corrections.find(is_it))
+                    Ok::<_, Error>(corrections.find(is_it).map(|bill| (bill, customer)))
                 })
             })
             .await?;
-        let bill = found.ok_or(Error::NotFound)?;
+        let (bill, customer) = found.ok_or(Error::NotFound)?;
         if call.customer().is_some_and(|own| own != bill.customer) {
             return Err(Error::NotFound);
         }
         // Nothing is opened that the bill's manifest does not name.
-        let prefix = prefix(&bill)?;
-        let opened = self.billing()?.bills.open_file(&prefix, bill.version as u32, name).await;
+        let prefix = prefix(call.partner(), &bill)?;
+        let opened = self.billing()?.bills.open_range(&prefix, bill.version as u32, name, range).await;
         let file = opened.map_err(|error| of_store(&error))?;
-        Ok(BillFile { file, media_type: media_type(name) })
+        let customer =
+            customer.map_or_else(String::new, |customer| customer.details.name.as_str().to_owned());
+        let download = download_name(&bill, &customer, is_correction, name);
+        Ok(BillFile { file, media_type: media_type(name), name: download })
     }
 
     /// The files below the root of bills that must be there for what the partners' statements and corrections say: each
@@ -255,7 +289,9 @@ impl App {
                 })
                 .await?;
             for bill in bills {
-                names.insert(prefix(&bill)?.of_version(bill.version as u32) + bill_storage::MANIFEST);
+                names.insert(
+                    prefix(partner.id, &bill)?.of_version(bill.version as u32) + bill_storage::MANIFEST,
+                );
                 names.insert(format!("{}/{}", bill_storage::PRIVATE, bill.ledger));
             }
         }
@@ -263,10 +299,21 @@ impl App {
     }
 }
 
-/// Where a bill is.
-pub(super) fn prefix(bill: &Bill) -> Result<BillPrefix, Error> {
-    let prefix = BillPrefix::new(&bill.folder, &bill.billing_period, bill.customer.0);
+/// The key of a bill.
+pub(super) fn prefix(partner: PartnerId, bill: &Bill) -> Result<BillPrefix, Error> {
+    let prefix = BillPrefix::new(partner.0, &bill.folder, &bill.billing_period, bill.customer.0);
     prefix.map_err(|error| Error::Internal(error.to_string()))
+}
+
+/// `acme-2026-10.csv` for `bill.csv`, `acme-2026-10-statement.html` for `statement.html`; a correction's has its version.
+fn download_name(bill: &Bill, customer: &str, is_correction: bool, name: &str) -> String {
+    let customer = match domain::text::slug(customer) {
+        slug if slug.is_empty() => format!("customer-{}", bill.customer),
+        slug => slug,
+    };
+    let correction = if is_correction { format!("-correction-v{}", bill.version) } else { String::new() };
+    let rest = name.strip_prefix("bill.").map_or_else(|| format!("-{name}"), |rest| format!(".{rest}"));
+    format!("{customer}-{}{correction}{rest}", bill.billing_period)
 }
 
 fn media_type(name: &str) -> &'static str {
@@ -276,5 +323,37 @@ fn media_type(name: &str) -> &'static str {
         Some("html") => "text/html; charset=utf-8",
         Some("parquet") => "application/vnd.apache.parquet",
         _ => "application/octet-stream",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn downloads_tell_customers_and_months_apart() {
+        let bill = Bill {
+            customer: CustomerId(7),
+            billing_period: "2026-10".into(),
+            currency: "USD".into(),
+            total: "1".into(),
+            run: 1,
+            folder: String::new(),
+            version: 3,
+            files: "[]".into(),
+            ledger: String::new(),
+        };
+        for (customer, is_correction, name, expected) in [
+            ("Acme", false, "bill.csv", "acme-2026-10.csv"),
+            ("Acme", false, "bill.EUR.csv", "acme-2026-10.EUR.csv"),
+            ("Acme", false, "bill.focus.csv", "acme-2026-10.focus.csv"),
+            ("Acme", false, "statement.html", "acme-2026-10-statement.html"),
+            ("Acme", false, "manifest.json", "acme-2026-10-manifest.json"),
+            ("Acme", true, "bill.csv", "acme-2026-10-correction-v3.csv"),
+            ("", false, "bill.csv", "customer-7-2026-10.csv"),
+            ("\u{0}", false, "bill.csv", "customer-7-2026-10.csv"),
+        ] {
+            assert_eq!(download_name(&bill, customer, is_correction, name), expected);
+        }
     }
 }

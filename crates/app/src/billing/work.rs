@@ -33,6 +33,9 @@ impl App {
         if let Err(error) = self.end_what_was_left_behind().await {
             tracing::warn!(%error, "what commands have left behind could not be ended");
         }
+        if let Err(error) = self.update_changed_indexes().await {
+            tracing::warn!(%error, "indexes of bills not updated");
+        }
         let read: Result<Vec<(PartnerId, i64)>, Error> = self
             .db
             .read(store::Scope::System, self.clock.now(), |now, tx| {
@@ -252,7 +255,10 @@ impl App {
             // The lease ends by itself, and then somebody tries again.
             Err(Ended::Error(error)) => return Err(error),
         };
-        self.settle(taken, request, run, watch.json(), outcome).await
+        let folders = self.folders_of_month(partner, &run.billing_period).await?;
+        self.settle(taken, request, run, watch.json(), outcome).await?;
+        self.update_indexes(partner, folders).await;
+        Ok(())
     }
 
     /// Renew the lease again and again, note how far the run is, and hear whether it is to stop.

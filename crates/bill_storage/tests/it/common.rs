@@ -9,7 +9,7 @@ use tenantry_bill_storage::{BillPrefix, Bills, Error, ManifestHead};
 
 /// October's bills of customer 3947, in the folder `acme`.
 pub(crate) fn october() -> BillPrefix {
-    BillPrefix::new("acme", "2026-10", 3947).unwrap()
+    BillPrefix::new(1, "acme", "2026-10", 3947).unwrap()
 }
 
 pub(crate) fn head() -> ManifestHead {

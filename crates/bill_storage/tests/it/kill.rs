@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// Every way in which files change, in libc's and rustix's words.
-const CALLS: [&str; 16] = [
+pub(crate) const CALLS: [&str; 16] = [
     "mkdir",
     "mkdirat",
     "link",
@@ -37,7 +37,7 @@ fn publisher() {
     let (staged, root) = (from_env("BILLS_STAGED"), from_env("BILLS_ROOT"));
     let (staged, root) = (Path::new(&staged), Path::new(&root));
     if std::env::var_os("BILLS_NAIVE").is_some() {
-        return publish_naively(staged, &root.join("acme/2026-10/3947/v1"));
+        return publish_naively(staged, &root.join("p1/acme/2026-10/3947/v1"));
     }
     let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
     runtime.block_on(open(root).publish(&october(), staged, &head())).unwrap();
@@ -85,7 +85,7 @@ fn at_every_call(naive: bool, staging: &Path, what: &str) -> (BTreeMap<&'static 
             let inject = format!("inject={call}:{what}:when={k}");
             let root = disk.path().join(format!("{call}{k}"));
             let staged = Staged::within(BILL, staging);
-            let customer = root.join("acme/2026-10/3947");
+            let customer = root.join("p1/acme/2026-10/3947");
             let ended = run(staged.path(), &root, naive, Some(&inject));
             let half = wrong(&customer, BILL);
             if customer.join("v1/manifest.json").exists() || ended {
@@ -108,15 +108,15 @@ fn at_every_call(naive: bool, staging: &Path, what: &str) -> (BTreeMap<&'static 
 
 #[test]
 fn killed_at_every_call_a_repetition_ends_with_the_same_bytes_once() {
-    // On the disk of the bills, where files are linked, and on another one, from which they are copied. To the disk go
-    // five new folders' names, four files (copied ones twice, where they come from too), the manifest, the name of each
-    // of these, and before the manifest once more the names of all six folders above.
-    let linked = (std::env::temp_dir(), "linkat", 4, 5 + 4 + 1 + 5 + 6);
-    let copied = ("/dev/shm".into(), "renameat2", 5, 5 + 8 + 1 + 5 + 6);
+    // On the disk of the bills, where files are linked, and on another one, from which they are copied. Synced are the names
+    // of seven new folders, the marker and its name, four files (copied ones twice, their sources too), the manifest, the
+    // names of these five, and before the manifest the names of all seven folders above.
+    let linked = (std::env::temp_dir(), "linkat", 4, 7 + 2 + 4 + 1 + 5 + 7);
+    let copied = ("/dev/shm".into(), "renameat2", 6, 7 + 2 + 8 + 1 + 5 + 7);
     for (staging, place, places, syncs) in [linked, copied] {
         let (deaths, found) = at_every_call(false, &staging, "signal=KILL");
         assert_eq!(found, [""; 0], "{}", staging.display());
-        assert_eq!((deaths[place], deaths["fsync"], deaths["mkdir"]), (places, syncs, 5), "{deaths:?}");
+        assert_eq!((deaths[place], deaths["fsync"], deaths["mkdir"]), (places, syncs, 7), "{deaths:?}");
     }
 }
 

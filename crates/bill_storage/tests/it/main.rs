@@ -5,8 +5,11 @@
 mod common;
 mod faults;
 mod folders;
+mod index;
 mod kill;
+mod layout;
 mod other_makes;
+mod relocate;
 mod roots;
 mod s3;
 mod sources;

@@ -12,7 +12,7 @@ async fn a_store_of_another_make() {
     let settings = Settings::from_env();
     let bills = &Bills::open(&root, &settings).unwrap();
     for folder in ["", "acme", "Ünï/☃ and 100%/a+b"] {
-        bills.writable(folder).await.unwrap();
+        bills.writable(1, folder).await.unwrap();
     }
     assert_eq!(bills.verify("").await.unwrap().bills, []);
 
@@ -25,12 +25,12 @@ async fn a_store_of_another_make() {
         let file = bills.open_file(&october(), 2, &name).await.unwrap();
         assert!(file.stream.try_collect::<Vec<_>>().await.unwrap().concat() == bytes, "{name}");
     }
-    let odd = BillPrefix::new("Ünï/☃ and 100%/a+b", "2026-10", 1).unwrap();
+    let odd = BillPrefix::new(1, "Ünï/☃ and 100%/a+b", "2026-10", 1).unwrap();
     bills.publish(&odd, Staged::new(SMALL).path(), &head()).await.unwrap();
 
     // Whatever two publishers do at the same time, each bill is whole.
     for customer in 1..=20 {
-        let bill = BillPrefix::new("races", "2026-10", customer).unwrap();
+        let bill = BillPrefix::new(1, "races", "2026-10", customer).unwrap();
         let other = Made { amount: 8, ..LARGE };
         let (a, b) = if customer % 4 == 0 { (LARGE, other) } else { (SMALL, OTHER) };
         let one = async |made| bills.publish(&bill, Staged::new(made).path(), &head()).await;
@@ -53,7 +53,7 @@ async fn a_store_of_another_make() {
         assert!(std::fs::read(disk.path().join("ledger")).unwrap() == files(LARGE)[file], "{file}");
     }
     let allowed = Allowed { folder: None, max_bytes: 1 << 30, settings };
-    for (source, brought) in [("acme/2026-10/3947/v2/bill.csv", 1), ("acme/2026-10/3947/v2", 5)] {
+    for (source, brought) in [("p1/acme/2026-10/3947/v2/bill.csv", 1), ("p1/acme/2026-10/3947/v2", 5)] {
         let source = format!("{}/{source}", root.trim_end_matches('/'));
         let spooled = spool(&source, &allowed, disk.path(), &|_, _| true).await.unwrap();
         let file = if brought == 1 { spooled.path } else { spooled.path.join("bill.csv") };

@@ -1,4 +1,4 @@
-//! Roots and settings that will not do, and TLS.
+//! Roots and settings that cannot be used, and TLS.
 
 use crate::common::{SMALL, Staged, head, kind, october};
 use crate::s3::{BUCKET, Server};
@@ -11,7 +11,7 @@ fn settings(variables: &[(&str, &str)]) -> Settings {
 }
 
 #[test]
-fn roots() {
+fn roots_are_checked() {
     let keys =
         [("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b"), ("AZURE_STORAGE_ACCOUNT_NAME", "me")];
     for root in ["file:data/bills", "s3://bucket", "s3://bucket/", "s3://a.b-c/x/y/", "az://container/x"] {
@@ -20,11 +20,11 @@ fn roots() {
     for (root, says) in [
         (
             "data/bills",
-            r#""data/bills"… is no place for bills: it must be file:PATH, s3://bucket/prefix or az://"#,
+            r#""data/bills"… cannot be a root for bills: it must be file:PATH, s3://bucket/prefix or az://"#,
         ),
-        ("gs://bucket/x", r#""gs"… is no place for bills"#),
-        ("https://me:secret@s3.example.com/x", r#""https"… is no place for bills"#),
-        ("", r#"""… is no place for bills"#),
+        ("gs://bucket/x", r#""gs"… cannot be a root for bills"#),
+        ("https://me:secret@s3.example.com/x", r#""https"… cannot be a root for bills"#),
+        ("", r#"""… cannot be a root for bills"#),
         ("file:", "file: must be followed by a path"),
         ("s3://", "the bucket in s3://BUCKET/prefix must have 3 to 63"),
         ("s3://B", "the bucket in s3://BUCKET/prefix must have 3 to 63"),
@@ -34,6 +34,7 @@ fn roots() {
         ("s3://bucket/a//b", "no segment may be empty"),
         ("s3://bucket/../b", "no segment may be empty, . or .."),
         ("az://container/a\\b", "has a control character or a backslash"),
+        (&format!("s3://bucket/{}", "p".repeat(401)), "has 401 bytes: at most 400 leave room for the keys"),
     ] {
         let error = Bills::open(root, &settings(&keys)).unwrap_err();
         assert_eq!(kind(&error), "Invalid", "{root}");
@@ -45,7 +46,7 @@ fn roots() {
 }
 
 #[test]
-fn settings_that_will_not_do() {
+fn invalid_settings_are_refused() {
     let key = [("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "hidden")];
     for (root, more, says) in [
         (
@@ -58,11 +59,7 @@ fn settings_that_will_not_do() {
             &[("AWS_ACCESS_KEY_ID", "")],
             "AWS_SECRET_ACCESS_KEY is set, but AWS_ACCESS_KEY_ID is not",
         ),
-        (
-            "s3://bucket",
-            &[("AWS_ENDPOINT_URL", "http://10.0.0.1:9000")],
-            "AWS_ENDPOINT_URL is spoken to without TLS",
-        ),
+        ("s3://bucket", &[("AWS_ENDPOINT_URL", "http://10.0.0.1:9000")], "AWS_ENDPOINT_URL is without TLS"),
         ("s3://bucket", &[("AWS_ENDPOINT_URL_S3", "http://s3")], "set AWS_ALLOW_HTTP=true"),
         (
             "s3://bucket",
@@ -70,17 +67,17 @@ fn settings_that_will_not_do() {
             "AWS_ENDPOINT_URL must be a URL such as https://",
         ),
         ("s3://bucket", &[("AWS_CA_BUNDLE", "/none.pem")], "AWS_CA_BUNDLE /none.pem: "),
-        ("s3://bucket", &[("AWS_TIMEOUT", "soon")], "AWS_… will not do"),
-        ("az://container", &[], "AZURE_… will not do"),
+        ("s3://bucket", &[("AWS_TIMEOUT", "soon")], "AWS_… cannot be used"),
+        ("az://container", &[], "AZURE_… cannot be used"),
         (
             "az://container",
             &[("AZURE_STORAGE_ACCOUNT_NAME", "me"), ("AZURE_STORAGE_ACCOUNT_KEY", "hidden, not base64")],
-            "AZURE_… will not do",
+            "AZURE_… cannot be used",
         ),
         (
             "az://container",
             &[("AZURE_STORAGE_ACCOUNT_NAME", "me"), ("AZURE_STORAGE_SAS_KEY", "sig=hidden&%zz")],
-            "AZURE_… will not do",
+            "AZURE_… cannot be used",
         ),
         ("az://container", &[("AZURE_STORAGE_ENDPOINT", "http://x")], "set AZURE_ALLOW_HTTP=true"),
     ] {
@@ -93,15 +90,12 @@ fn settings_that_will_not_do() {
 }
 
 #[test]
-fn bills_have_places_below_their_folder() {
+fn bills_have_keys_below_their_folder() {
     let long = "x".repeat(1024);
     for (folder, period, customer, place) in [
-        ("acme", "2026-10", 3947, Some("acme/2026-10/3947/v1/")),
-        ("a/b c", "0001-12", 1, Some("a/b c/0001-12/1/v1/")),
-        ("", "2026-10", 1, Some("2026-10/1/v1/")),
-        ("runs/_runs", "2026-10", 1, Some("runs/_runs/2026-10/1/v1/")),
-        ("_runs", "2026-10", 1, None),
-        ("_runs/x", "2026-10", 1, None),
+        ("acme", "2026-10", 3947, Some("p1/acme/2026-10/3947/v1/")),
+        ("a/b c", "0001-12", 1, Some("p1/a/b c/0001-12/1/v1/")),
+        ("", "2026-10", 1, Some("p1/2026-10/1/v1/")),
         ("/acme", "2026-10", 1, None),
         ("acme/", "2026-10", 1, None),
         ("a/../b", "2026-10", 1, None),
@@ -117,7 +111,7 @@ fn bills_have_places_below_their_folder() {
         ("acme", "2026-10", 0, None),
         ("acme", "2026-10", -1, None),
     ] {
-        let bill = BillPrefix::new(folder, period, customer);
+        let bill = BillPrefix::new(1, folder, period, customer);
         assert_eq!(
             bill.ok().map(|bill| bill.of_version(1)).as_deref(),
             place,
@@ -127,13 +121,14 @@ fn bills_have_places_below_their_folder() {
     // S3 lets a key have 1,024 bytes.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let bills = Bills::open("s3://bucket/bills", &settings(&[])).unwrap();
-    let error = runtime.block_on(bills.latest(&BillPrefix::new(&long, "2026-10", 1).unwrap())).unwrap_err();
+    let error =
+        runtime.block_on(bills.latest(&BillPrefix::new(1, &long, "2026-10", 1).unwrap())).unwrap_err();
     assert_eq!(kind(&error), "Invalid");
 }
 
 /// A store whose certificate an authority of its own has signed is believed if `AWS_CA_BUNDLE` names that one.
 #[tokio::test]
-async fn authorities_of_ones_own() {
+async fn private_certificate_authorities() {
     let server = Server::start().await;
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let certificate = made.cert.der().clone();
@@ -177,7 +172,7 @@ async fn authorities_of_ones_own() {
 
 /// Without keys the machine is asked for some; where there are none, it is said what is missing.
 #[tokio::test]
-async fn nobody_says_who_we_are() {
+async fn missing_credentials_are_named() {
     let server = Server::start().await;
     let settings = settings(&[
         ("AWS_ENDPOINT_URL", &*format!("http://{}", server.address)),
@@ -185,6 +180,6 @@ async fn nobody_says_who_we_are() {
         ("AWS_METADATA_ENDPOINT", "http://127.0.0.1:1"),
     ]);
     let bills = Bills::open(&format!("s3://{BUCKET}"), &settings).unwrap();
-    let error = bills.writable("").await.unwrap_err().to_string();
+    let error = bills.writable(1, "").await.unwrap_err().to_string();
     assert!(error.contains("no key is set in the environment, and this machine has none"), "{error}");
 }

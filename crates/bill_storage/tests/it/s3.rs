@@ -134,7 +134,7 @@ impl Server {
 
     /// Where October's bills of customer 3947 are.
     pub(crate) fn october(&self) -> PathBuf {
-        self.bucket().join("bills/acme/2026-10/3947")
+        self.bucket().join("bills/p1/acme/2026-10/3947")
     }
 
     /// Parts of uploads that were neither completed nor aborted.

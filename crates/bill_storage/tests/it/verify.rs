@@ -93,9 +93,9 @@ async fn a_manifest_leads_out_of_no_folder() {
     let folder = tempfile::tempdir().unwrap();
     let bills = open(folder.path());
     bills.publish(&october(), Staged::new(SMALL).path(), &head()).await.unwrap();
-    let manifest = folder.path().join("acme/2026-10/3947/v1/manifest.json");
+    let manifest = folder.path().join("p1/acme/2026-10/3947/v1/manifest.json");
     let text = fs::read_to_string(&manifest).unwrap();
-    fs::write(folder.path().join("acme/2026-10/3947/statement.html"), "x").unwrap();
+    fs::write(folder.path().join("p1/acme/2026-10/3947/statement.html"), "x").unwrap();
     for name in [
         "../statement.html",
         "/etc/hostname",
@@ -110,7 +110,7 @@ async fn a_manifest_leads_out_of_no_folder() {
         assert_ne!(changed, text);
         fs::write(&manifest, changed).unwrap();
         let report = bills.verify("").await.unwrap();
-        let says = format!("names {name:?}, which is no name of a bill's file");
+        let says = format!("names {name:?}, which is not the name of a bill's file");
         assert!(report.bills[0].faults[0].contains(&says), "{report:?}");
         let to = tempfile::tempdir().unwrap();
         let error = bills.fetch(&october(), 1, &to.path().join("in")).await.unwrap_err();
@@ -130,16 +130,16 @@ async fn what_was_changed_is_found() {
         [(open(folder.path()), folder.path().to_owned()), (server.bills(), server.bucket().join("bills"))]
     {
         for customer in 1..=9 {
-            let bill = BillPrefix::new("acme", "2026-10", customer).unwrap();
+            let bill = BillPrefix::new(1, "acme", "2026-10", customer).unwrap();
             bills.publish(&bill, Staged::new(SMALL).path(), &head()).await.unwrap();
         }
         let good = bills.verify("").await.unwrap();
         assert!(good.is_good() && good.bills.len() == 9 && good.unfinished.is_empty(), "{good:?}");
         let total = Total { currency: "USD".into(), charge: "37.02".into() };
         assert_eq!(good.bills[0].totals, [total]);
-        assert_eq!((good.bills[0].files, &*good.bills[0].prefix), (4, "acme/2026-10/1/v1/"));
+        assert_eq!((good.bills[0].files, &*good.bills[0].prefix), (4, "p1/acme/2026-10/1/v1/"));
 
-        let at = |customer: u32, name: &str| root.join(format!("acme/2026-10/{customer}/v1/{name}"));
+        let at = |customer: u32, name: &str| root.join(format!("p1/acme/2026-10/{customer}/v1/{name}"));
         let flip = |path: &Path| {
             let mut bytes = fs::read(path).unwrap();
             let last = bytes.len() - 1;
@@ -153,7 +153,7 @@ async fn what_was_changed_is_found() {
         fs::remove_file(at(5, "manifest.json")).unwrap();
         fs::write(at(6, "manifest.json"), "{").unwrap();
         fs::copy(at(8, "manifest.json"), at(7, "manifest.json")).unwrap();
-        let report = bills.verify("acme").await.unwrap();
+        let report = bills.verify("p1/acme").await.unwrap();
         let found: Vec<(&str, &str)> = report
             .bills
             .iter()
@@ -169,15 +169,15 @@ async fn what_was_changed_is_found() {
             (8, ""),
             (9, ""),
         ] {
-            let prefix = format!("acme/2026-10/{customer}/v1/");
+            let prefix = format!("p1/acme/2026-10/{customer}/v1/");
             let fault = found.iter().find(|(at, _)| *at == prefix).unwrap().1;
             assert!(fault.contains(says) && says.is_empty() == fault.is_empty(), "{customer}: {fault}");
         }
-        assert_eq!(report.unfinished, ["acme/2026-10/5/v1/"]);
+        assert_eq!(report.unfinished, ["p1/acme/2026-10/5/v1/"]);
         assert!(!report.is_good());
     }
     // A single bill's own folder, as root.
-    let root = format!("file:{}/acme/2026-10/9/v1", folder.path().display());
+    let root = format!("file:{}/p1/acme/2026-10/9/v1", folder.path().display());
     let report = Bills::open(&root, &Default::default()).unwrap().verify("").await.unwrap();
     assert!(report.is_good() && report.bills.len() == 1 && report.bills[0].prefix.is_empty());
     let serialised = serde_json::to_value(&report).unwrap();

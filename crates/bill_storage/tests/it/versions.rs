@@ -10,7 +10,7 @@ use tenantry_bill_storage::{Bills, ManifestHead, Settings};
 async fn both() -> Vec<(Bills, PathBuf, Box<dyn std::any::Any>)> {
     let folder = tempfile::tempdir().unwrap();
     let local = Bills::open(&format!("file:{}", folder.path().display()), &Settings::default()).unwrap();
-    let place = folder.path().join("acme/2026-10/3947");
+    let place = folder.path().join("p1/acme/2026-10/3947");
     let server = Server::start().await;
     vec![(local, place, Box::new(folder)), (server.bills(), server.october(), Box::new(server))]
 }
@@ -59,7 +59,7 @@ async fn what_died_half_way_is_taken_up_or_removed() {
         assert_eq!(wrong(&place, SMALL), [""; 0]);
 
         // With other bytes, and with a file that the new bill has not.
-        for (dead, file, bytes) in [(2, "bill.csv", &b"other"[..]), (4, "statement.txt", b"<p>")] {
+        for (dead, file, bytes) in [(2, "bill.csv", &b"other"[..]), (4, "statement.parquet", b"<p>")] {
             let remains = place.join(format!("v{dead}"));
             std::fs::create_dir_all(&remains).unwrap();
             std::fs::write(remains.join(file), bytes).unwrap();
@@ -120,7 +120,7 @@ async fn files_are_read_as_they_were_published() {
             assert!(read == bytes, "{name}");
         }
         let manifest = bills.open_file(&october(), 1, "manifest.json").await.unwrap();
-        assert_eq!(manifest.sha256, None);
+        assert_eq!(manifest.sha256.as_ref().map(String::len), Some(64));
         assert_eq!(
             manifest.stream.try_collect::<Vec<_>>().await.unwrap().concat(),
             tree(&place)["v1/manifest.json"]
@@ -249,7 +249,7 @@ async fn what_is_no_bill_is_not_published() {
 #[tokio::test]
 async fn what_is_the_partners_alone_lies_beside_the_bills() {
     for (bills, place, _kept) in both().await {
-        let root = place.ancestors().nth(3).unwrap();
+        let root = place.ancestors().nth(4).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let (from, to) = (folder.path().join("from"), folder.path().join("to"));
         let mut keys = Vec::new();
@@ -278,6 +278,7 @@ async fn what_is_the_partners_alone_lies_beside_the_bills() {
             keys.iter().all(|key| key.starts_with("_runs/7/ledgers/3947.") && key.ends_with(".csv")),
             "{keys:?}"
         );
+        keys.push("_runs/layout.json".to_owned());
         assert_eq!(tree(root).into_keys().collect::<Vec<_>>(), keys);
         // One of an earlier version.
         std::fs::write(root.join("_runs/7/ledgers/3947-USD-v1.csv"), "old").unwrap();
@@ -297,15 +298,25 @@ async fn what_is_the_partners_alone_lies_beside_the_bills() {
 #[tokio::test]
 async fn whether_a_folder_can_be_written() {
     for (bills, place, _kept) in both().await {
-        let root = place.ancestors().nth(3).unwrap();
+        let root = place.ancestors().nth(4).unwrap();
         for folder in ["", "acme", "Ünï/☃ and 100%/a#1?"] {
-            bills.writable(folder).await.unwrap();
+            bills.writable(1, folder).await.unwrap();
         }
         assert!(tree(root).is_empty());
         // s3s-fs keeps the folders of keys that are gone.
-        assert!(!root.join("acme").exists() || root.ends_with("invoices/bills"));
-        for folder in ["../x", "/x", "_runs", "_runs/acme", "a\\b"] {
-            assert_eq!(kind(&bills.writable(folder).await.unwrap_err()), "Invalid", "{folder}");
+        assert!(!root.join("p1").exists() || root.ends_with("invoices/bills"));
+        for folder in [
+            "../x",
+            "/x",
+            "_runs",
+            "acme/_runs",
+            "a\\b",
+            "bills/2026-10",
+            "x/v1",
+            "manifest.json",
+            "index.json",
+        ] {
+            assert_eq!(kind(&bills.writable(1, folder).await.unwrap_err()), "Invalid", "{folder}");
         }
     }
 }
@@ -315,16 +326,16 @@ async fn whether_a_folder_can_be_written() {
 #[tokio::test]
 async fn a_folder_that_cannot_be_written_is_said_to_be_so() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("acme"), "a file").unwrap();
+    std::fs::write(folder.path().join("p1"), "a file").unwrap();
     let bills = Bills::open(&format!("file:{}", folder.path().display()), &Settings::default()).unwrap();
-    assert!(bills.writable("acme").await.is_err());
-    assert!(bills.writable("acme/more").await.is_err());
+    assert!(bills.writable(1, "acme").await.is_err());
+    assert!(bills.writable(1, "acme/more").await.is_err());
 
     let server = Server::start().await;
     for (method, why) in [("PUT", "written"), ("HEAD", ""), ("DELETE", "removed, should a run die half-way")]
     {
         server.rule(move |seen| if seen.method == method { Fate::Refused(403) } else { Fate::Done });
-        let error = server.bills().writable("acme").await.unwrap_err();
+        let error = server.bills().writable(1, "acme").await.unwrap_err();
         assert_eq!(kind(&error), "Denied", "{method}: {error}");
         assert!(error.to_string().contains(why), "{error}");
     }
@@ -333,15 +344,15 @@ async fn a_folder_that_cannot_be_written_is_said_to_be_so() {
 #[tokio::test]
 async fn names_that_stores_might_stumble_over() {
     for (bills, place, _kept) in both().await {
-        let root = place.ancestors().nth(3).unwrap();
-        for folder in ["", "Ünï/☃", "100%/%41/a#1?", "a b/+&=", "2026-10", "~x{}[]^`|\"<>*"] {
-            let bill = tenantry_bill_storage::BillPrefix::new(folder, "2026-10", 1).unwrap();
+        let root = place.ancestors().nth(4).unwrap();
+        for folder in ["", "Ünï/☃", "100%/%41/a#1?", "a b/+&=", "2026", "~x{}[]^`|\"<>*"] {
+            let bill = tenantry_bill_storage::BillPrefix::new(1, folder, "2026-10", 1).unwrap();
             let staged = Staged::new(SMALL);
             let published = bills.publish(&bill, staged.path(), &head()).await.unwrap();
             assert_eq!(published.prefix, format!("{bill}v1/"));
             assert!(root.join(&published.prefix).join("manifest.json").is_file(), "{folder}");
             assert!(!bills.publish(&bill, staged.path(), &head()).await.unwrap().written, "{folder}");
-            let report = bills.verify(folder).await.unwrap();
+            let report = bills.verify(format!("p1/{folder}").trim_end_matches('/')).await.unwrap();
             assert!(report.is_good() && !report.bills.is_empty(), "{folder}: {report:?}");
         }
         assert_eq!(bills.verify("").await.unwrap().bills.len(), 6);

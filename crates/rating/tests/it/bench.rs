@@ -139,6 +139,7 @@ impl Bench {
             accept: Vec::new(),
             parquet: false,
             threads: 2,
+            max_source_bytes: u64::MAX,
             out: PathBuf::new(),
             dry_run: false,
         };

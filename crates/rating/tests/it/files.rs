@@ -91,6 +91,52 @@ fn the_same_lines_in_any_dress() {
     }
 }
 
+/// A few megabytes can unpack to as many as fill a disk, so unpacked bytes count.
+#[test]
+fn a_source_is_bounded_by_its_unpacked_bytes() {
+    let lines: Vec<Line> =
+        (0..2_000).map(|i| with(usage("1.5"), &[("ResourceURI", &*format!("/resources/{i}"))])).collect();
+    let (one, two) = (csv_of(USAGE, &lines[..1_000]), csv_of(USAGE, &lines[1_000..]));
+    let plain = csv_of(USAGE, &lines);
+    let length = plain.len() as u64;
+    for (what, bytes, unpacked) in [
+        ("plain", plain.clone(), length),
+        ("gzip", gzip(&plain), length),
+        ("zip", archive(&[("usage.csv", &plain)]), length),
+        ("zip of two", archive(&[("one.csv", &one), ("two.csv", &two)]), (one.len() + two.len()) as u64),
+    ] {
+        let mut bench = Bench::new();
+        bench.file("october.csv", &bytes);
+        bench.job.max_source_bytes = unpacked - 1;
+        let failure = bench.run().unwrap_err().to_string();
+        assert!(
+            failure.contains(&format!("has more than {} bytes unpacked", unpacked - 1)),
+            "{what}: {failure}"
+        );
+        assert!(failure.contains("--bill-max-source"), "{what}: {failure}");
+        bench.job.max_source_bytes = unpacked;
+        let report = bench.run().unwrap_or_else(|e| panic!("{what}: {e}"));
+        assert_eq!(report.totals[0].cost.to_string(), "3000", "{what}");
+    }
+}
+
+/// An archive's directory is read once, not for each of its entries.
+#[test]
+fn an_archive_of_many_entries() {
+    let lines: Vec<Line> =
+        (0..5_000).map(|i| with(usage("1.5"), &[("ResourceURI", &*format!("/resources/{i}"))])).collect();
+    let files: Vec<(String, Vec<u8>)> = lines
+        .iter()
+        .enumerate()
+        .map(|(i, line)| (format!("{i}.csv"), csv_of(USAGE, std::slice::from_ref(line))))
+        .collect();
+    let entries: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (&**name, &**bytes)).collect();
+    let mut bench = Bench::new();
+    bench.file("october.zip", &archive(&entries));
+    let report = bench.run().unwrap();
+    assert_eq!((report.totals[0].lines, report.totals[0].cost.to_string()), (5_000, "7500".to_owned()));
+}
+
 #[test]
 fn a_graph_export() {
     let lines = [

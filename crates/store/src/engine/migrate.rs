@@ -25,6 +25,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0015_user_macs", include_str!("../../../../migrations/0015_user_macs.sql")),
     ("0016_audit_anchor", include_str!("../../../../migrations/0016_audit_anchor.sql")),
     ("0017_audit_cuts", include_str!("../../../../migrations/0017_audit_cuts.sql")),
+    ("0018_partner_in_bill_paths", include_str!("../../../../migrations/0018_partner_in_bill_paths.sql")),
 ];
 
 /// The migration that makes the keys of names again.

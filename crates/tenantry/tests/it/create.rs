@@ -380,6 +380,12 @@ fn contact_and_margin() -> Vec<Case> {
     ]
 }
 
+/// A folder of so many bytes, at least 460, none of its segments longer than 255.
+fn bytes(count: usize) -> String {
+    let folder = format!("{}/{}/", "é".repeat(127), "f".repeat(203));
+    format!("{folder}{}", "x".repeat(count - folder.len()))
+}
+
 #[rustfmt::skip]
 fn partner_billing() -> Vec<Case> {
     let at = "/partner_billing_configuration";
@@ -401,8 +407,18 @@ fn partner_billing() -> Vec<Case> {
         ok("a folder", folder("bills/acme corp/2016"), at, configured(true, "bills/acme corp/2016")),
         ok("a folder in any script", folder("Rechnungen/Müller"), at, configured(true, "Rechnungen/Müller")),
         ok("dots that are no way out", folder("a..b/..."), at, configured(true, "a..b/...")),
-        ok("512 bytes", folder(&"é".repeat(256)), at, configured(true, &"é".repeat(256))),
-        no("513 bytes", folder(&("é".repeat(256) + "x")), "/partner_billing_configuration/folder too_long"),
+        ok("512 bytes", folder(&bytes(512)), at, configured(true, &bytes(512))),
+        no("513 bytes", folder(&bytes(513)), "/partner_billing_configuration/folder too_long"),
+        ok("a segment of 255 bytes", folder(&"f".repeat(255)), at, configured(true, &"f".repeat(255))),
+        no("a segment of 300 characters", folder(&"f".repeat(300)), "/partner_billing_configuration/folder too_long"),
+        ok("a trailing slash", folder("bills/acme/"), at, configured(true, "bills/acme/")),
+        no("two trailing slashes", folder("bills/acme//"), "/partner_billing_configuration/folder invalid"),
+        no("a slash alone", folder("/"), "/partner_billing_configuration/folder invalid"),
+        no("another partner's bill", folder("bills/A1/2026-10/1/v2"), "/partner_billing_configuration/folder invalid"),
+        no("a bill's manifest", folder("bills/v1/manifest.json"), "/partner_billing_configuration/folder invalid"),
+        no("a month", folder("2026-10"), "/partner_billing_configuration/folder invalid"),
+        no("a partner's folder", folder("p1/acme"), "/partner_billing_configuration/folder invalid"),
+        no("the ledgers' folder", folder("acme/_runs"), "/partner_billing_configuration/folder invalid"),
         no("a leading slash", folder("/bills"), "/partner_billing_configuration/folder invalid"),
         no("a way out", folder("bills/../../etc"), "/partner_billing_configuration/folder invalid"),
         no("a way out at the start", folder("../bills"), "/partner_billing_configuration/folder invalid"),

@@ -108,6 +108,7 @@ const ROWS: &[Row] = &[
     Row("POST /v1/bill_runs/{id}/release",      Release,        [401, 401, 202, 202, 403, 403, 403, 403, 403, 404]),
     Row("GET /v1/bill_runs/{id}/customers/{customer_id}/lines", Nothing, [401, 401, 200, 200, 200, 403, 403, 403, 403, 404]),
     Row("GET /v1/customer_statements",          Nothing,        [401, 401, 200, 200, 200, 200, 403, 403, 403, 200]),
+    Row("GET /v1/customer_statements/{id}",     Nothing,        [401, 401, 200, 200, 200, 200, 403, 403, 403, 404]),
     Row("GET /v1/customer_statements/{id}/files/{name}",        Nothing, [401, 401, 200, 200, 200, 200, 403, 403, 403, 404]),
     // There are no corrections here.
     Row("GET /v1/customer_statements/{id}/corrections/{billing_period}/{version}/files/{name}", Nothing,

@@ -60,7 +60,7 @@ fn a_command_says_what_is_wrong(engine: Engine) {
         assert!(!bare, "{said}");
     }
     // A file without lines beside one that has some is told of.
-    std::fs::create_dir_all(scene.bills().join("bills")).unwrap();
+    std::fs::create_dir_all(scene.bills().join("p1/bills")).unwrap();
     let (code, warned) = run(&["october.csv", "nothing.csv"], &[]);
     assert!(
         code == Some(0) && warned.contains("warning: file:") && warned.contains("has a header and no lines"),
@@ -69,7 +69,7 @@ fn a_command_says_what_is_wrong(engine: Engine) {
 
     // One bill of two that cannot be written.
     scene.invoice("october.csv", &[line("acme", "a", "3"), line("blocked", "a", "4")]);
-    let folder = scene.bills().join("bills/blocked");
+    let folder = scene.bills().join("p1/bills/blocked");
     std::fs::remove_dir_all(&folder).unwrap();
     std::fs::write(&folder, "").unwrap();
     std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o400)).unwrap();
@@ -125,7 +125,7 @@ fn a_command_releases_and_finalises(engine: Engine) {
         assert!(code != Some(0) && text.to_lowercase().contains(expected), "{args:?}: {text}");
     }
     // One bill that cannot be written, and one that can.
-    let folder = scene.bills().join("bills/dear");
+    let folder = scene.bills().join("p1/bills/dear");
     std::fs::write(&folder, "").unwrap();
     std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o400)).unwrap();
     let (code, text) = run(&["bill", "release", "1", "--customer", &dear_id]);
@@ -159,7 +159,7 @@ fn a_command_misses_what_was_removed_whole(engine: Engine) {
         (ran.status.success(), String::from_utf8(ran.stdout).unwrap())
     };
     assert!(verify(&["--complete"]).0);
-    let bill = |customer: i64, name: &str| format!("bills/{name}/2026-10/{customer}/v1");
+    let bill = |customer: i64, name: &str| format!("p1/bills/{name}/2026-10/{customer}/v1");
     let ledger = run["customers"][0]["ledger"].as_str().unwrap();
     std::fs::remove_file(scene.bills().join(ledger)).unwrap();
     std::fs::remove_dir_all(scene.bills().join(bill(beta, "beta"))).unwrap();
@@ -170,7 +170,7 @@ fn a_command_misses_what_was_removed_whole(engine: Engine) {
         assert!(!good && said.contains(&missing(name)), "{said}");
     }
     assert_eq!(said.matches("is not there").count(), 2, "{said}");
-    let (good, said) = verify(&["--complete", "--json", "bills/beta"]);
+    let (good, said) = verify(&["--complete", "--json", "p1/bills/beta"]);
     let report: Value = serde_json::from_str(&said).unwrap();
     assert_eq!(
         (good, &report["missing"]),
@@ -183,7 +183,7 @@ fn a_command_misses_what_was_removed_whole(engine: Engine) {
     // A database that knows nothing is the wrong one.
     let other = ["bill", "verify", "--complete", "--database", "sqlite:nowhere.db"];
     let (code, text) = self::said(&scene.server.run_without_database(&other));
-    assert!(code == Some(1) && text.contains("there is no database nowhere.db"), "{text}");
+    assert!(code == Some(1) && text.contains("there is no database of Tenantry at"), "{text}");
     assert!(!scene.database.folder().join("nowhere.db").exists());
 }
 
@@ -192,7 +192,7 @@ fn a_command_that_was_killed_in_finalising_is_repeated(engine: Engine) {
     let names: Vec<String> = (0..24).map(|i| format!("tenant-{i}")).collect();
     let places = names.iter().map(|name| {
         let id = scene.billed(name, name, 0.0);
-        scene.bills().join(format!("bills/{name}/2026-10/{id}/v2"))
+        scene.bills().join(format!("p1/bills/{name}/2026-10/{id}/v2"))
     });
     let places: Vec<_> = places.collect();
     let lines: Vec<_> = names.iter().map(|name| line(name, "a", "1")).collect();

@@ -212,7 +212,7 @@ fn an_exchanged_folder_loses_no_correction(engine: Engine) {
         let billing = json!({"partner_billing_configuration": {"enabled": true, "folder": folder}});
         assert_eq!(scene.api.put(&format!("/v2/customers/{beta}"), &billing).status, 200);
     };
-    let place = |folder: &str, version: u32| Some(format!("{folder}/2026-10/{beta}/v{version}/"));
+    let place = |folder: &str, version: u32| Some(format!("p1/{folder}/2026-10/{beta}/v{version}/"));
     assert_eq!(month(None, &json!({"finalize": true})), place("bills/beta", 1));
     assert_eq!(month(Some("1"), &json!({})), place("bills/beta", 2));
     move_to("moved");
@@ -353,12 +353,12 @@ fn a_release_bills_no_correction_again(engine: Engine) {
     assert_eq!(scene.finalize(&run)["state"], "succeeded");
     assert_eq!(shown(&scene, "2026-11"), ["Final 30.00"]);
     let of_acme = || scene.statements(&format!("client_api_id={acme}"));
-    let (before, files) = (of_acme(), tree(&scene.bills().join("bills/acme")));
+    let (before, files) = (of_acme(), tree(&scene.bills().join("p1/bills/acme")));
     assert!(before.iter().any(|statement| statement["corrections"].is_array()), "{before:?}");
     let released = release(&scene, &run, beta);
     assert_eq!(released["pending_corrections"], json!([]), "it is on a statement");
     assert_eq!(shown(&scene, "2026-11"), ["Final 30.00", "Estimated 2000.00"]);
-    assert_eq!((of_acme(), tree(&scene.bills().join("bills/acme"))), (before, files));
+    assert_eq!((of_acme(), tree(&scene.bills().join("p1/bills/acme"))), (before, files));
     december(&scene, "7");
     assert_eq!(shown(&scene, "2026-12"), ["Final 7.00"]);
 }
@@ -529,7 +529,7 @@ fn a_ledger_that_was_cut_short_is_not_trusted(engine: Engine) {
     assert_eq!(scene.run("2026-10", &[&first], &json!({}))["customers"][0]["lines"], 0);
 
     // One of an earlier version has no digest: it is told of, and used.
-    let old = format!("{}/ledgers/{acme}-USD-v1.csv", run["id"]);
+    let old = format!("p1/{}/ledgers/{acme}-USD-v1.csv", run["id"]);
     std::fs::rename(&place, scene.bills().join("_runs").join(&old)).unwrap();
     scene.database.execute(&format!("UPDATE statements SET ledger = '{old}'"));
     let (good, said) = verify();

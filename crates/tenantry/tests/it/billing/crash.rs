@@ -85,7 +85,7 @@ fn a_run_that_was_killed_is_resumed_to_the_same_bytes(engine: Engine) {
         change(&mut other);
         other != bills
     };
-    let first = bills.keys().next().unwrap();
+    let first = bills.keys().find(|name| name.contains("/v1/")).unwrap();
     assert!(changed(&|files| files.get_mut(first).unwrap().clear()));
     assert!(changed(&|files| drop(files.remove(first))));
     assert!(changed(&|files| drop(files.insert(first.replace("v1", "v2"), files[first].clone()))));

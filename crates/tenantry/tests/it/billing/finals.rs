@@ -124,7 +124,7 @@ fn what_cannot_be_written_stays_an_estimate(engine: Engine) {
     let beta = scene.billed("Beta", "beta", 0.0);
     let source = scene.invoice("october.csv", &[line("acme", "a", "1"), line("beta", "b", "2")]);
     let run = scene.run("2026-10", &[&source], &json!({}));
-    let path = scene.bills().join(format!("bills/beta/2026-10/{beta}/v1/bill.csv"));
+    let path = scene.bills().join(format!("p1/bills/beta/2026-10/{beta}/v1/bill.csv"));
     let bytes = std::fs::read(&path).unwrap();
     std::fs::remove_file(&path).unwrap();
     let shown = || -> Vec<Value> { scene.statements("").iter().map(|s| s["status"].clone()).collect() };
@@ -172,7 +172,7 @@ fn a_file_that_was_changed_is_noticed(engine: Engine) {
     let source = scene.invoice("october.csv", &[line("acme", "a", "1")]);
     scene.run("2026-10", &[&source], &json!({}));
     let statement = scene.statements("")[0].clone();
-    let path = scene.bills().join(format!("bills/acme/2026-10/{acme}/v1/statement.json"));
+    let path = scene.bills().join(format!("p1/bills/acme/2026-10/{acme}/v1/statement.json"));
     let whole = std::fs::read(&path).unwrap();
     let download =
         || scene.api.get(&format!("/v1/customer_statements/{}/files/statement.json", statement["id"])).status;
@@ -207,7 +207,7 @@ fn a_large_file_that_was_changed_breaks_off(engine: Engine) {
     let source = scene.invoice("october.csv", &vec![line("acme", "a", "1"); 8_000]);
     scene.run("2026-10", &[&source], &json!({}));
     let id = scene.statements("")[0]["id"].clone();
-    let path = scene.bills().join(format!("bills/acme/2026-10/{acme}/v1/bill.csv"));
+    let path = scene.bills().join(format!("p1/bills/acme/2026-10/{acme}/v1/bill.csv"));
     // The bytes that were promised, and those that came.
     let download = || {
         let head = format!(

@@ -24,9 +24,10 @@ fn customers_tell_how_their_billing_stands(engine: Engine) {
     assert_eq!(told(acme), Value::Null, "there are no bills yet");
 
     // A file where the folder would be.
-    std::fs::create_dir_all(scene.bills()).unwrap();
-    std::fs::write(scene.bills().join("blocked"), "").unwrap();
-    std::fs::set_permissions(scene.bills().join("blocked"), std::fs::Permissions::from_mode(0o400)).unwrap();
+    std::fs::create_dir_all(scene.bills().join("p1")).unwrap();
+    std::fs::write(scene.bills().join("p1/blocked"), "").unwrap();
+    std::fs::set_permissions(scene.bills().join("p1/blocked"), std::fs::Permissions::from_mode(0o400))
+        .unwrap();
     let lines = [line("acme", "a", "1"), line("blocked", "a", "2"), line("off", "a", "3")];
     let source = scene.invoice("october.csv", &lines);
     let run = scene.run("2026-10", &[&source], &json!({}));
@@ -68,7 +69,7 @@ fn customers_tell_how_their_billing_stands(engine: Engine) {
     worked_on("succeeded", 0);
 
     // What is mended is told by the next run.
-    std::fs::remove_file(scene.bills().join("blocked")).unwrap();
+    std::fs::remove_file(scene.bills().join("p1/blocked")).unwrap();
     scene.run("2026-10", &[&source], &json!({}));
     assert_eq!([told(blocked), told(idle)], [healthy.clone(), healthy]);
     assert_eq!(scene.statements("").len(), 2);
@@ -125,7 +126,7 @@ fn what_was_left_out_is_told_until_it_is_billed(engine: Engine) {
     }
 
     // One of two that cannot be made final.
-    let path = scene.bills().join(format!("bills/beta/2026-10/{beta}/v1/bill.csv"));
+    let path = scene.bills().join(format!("p1/bills/beta/2026-10/{beta}/v1/bill.csv"));
     let bytes = std::fs::read(&path).unwrap();
     std::fs::remove_file(&path).unwrap();
     scene.finalize(&billed_again);

@@ -4,12 +4,14 @@ mod command;
 mod corrections;
 mod crash;
 mod currencies;
+mod download;
 mod finals;
 mod health;
 mod held;
 mod portal;
 mod rules;
 mod runs;
+mod store;
 mod warnings;
 
 use crate::support::{Api, Database, Engine, Server, customer};
@@ -181,7 +183,7 @@ pub(crate) fn usage(lines: &[Usage<'_>]) -> String {
 /// Files by their paths, and their bytes.
 pub(crate) type Files = BTreeMap<String, Vec<u8>>;
 
-/// Every file below a folder.
+/// Every file below a folder but the indexes, which are written behind a run's end.
 pub(crate) fn tree(folder: &Path) -> Files {
     let mut files = Files::new();
     let mut folders = vec![folder.to_owned()];
@@ -190,7 +192,7 @@ pub(crate) fn tree(folder: &Path) -> Files {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
-            } else {
+            } else if !path.ends_with("index.json") && path.extension().is_none_or(|end| end != "partial") {
                 let name = path.strip_prefix(folder).unwrap().display().to_string();
                 // Somebody may be at work there.
                 match std::fs::read(&path) {

@@ -98,7 +98,7 @@ fn nothing_gives_the_partner_away(engine: Engine) {
     }
     for (name, bytes) in tree(&scene.bills()) {
         let text = String::from_utf8_lossy(&bytes);
-        if name.starts_with(&format!("bills/acme/2026-10/{acme}/")) {
+        if name.starts_with(&format!("p1/bills/acme/2026-10/{acme}/")) {
             assert!(PLANTED.iter().chain(&others).all(|planted| !text.contains(planted)), "{name}: {text}");
         }
     }

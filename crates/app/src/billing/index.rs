@@ -1,0 +1,172 @@
+//! `index.json` in the customers' folders: the current version of each bill, for those who read the store and not the API.
+//!
+//! An index is derived from the statements in the database and put after they have changed. It is only replaced if it still is
+//! the one that was read before the database was, so that an older state never overwrites a newer one, however many servers
+//! and commands are at work. One that was not put, because its process was killed, is put by the next server that looks.
+
+use super::publish::CONCURRENT_PUBLICATIONS;
+use super::statements::prefix;
+use crate::{App, Error};
+use bill_storage::{IndexVersion, IndexedBill, IndexedVersion};
+use domain::PartnerId;
+use futures_util::FutureExt;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use std::collections::{BTreeMap, BTreeSet};
+use store::bill_runs::{self, EndedRuns};
+use store::statements::{self, Correction, Filter, Statement};
+
+/// How often an index that another process has replaced meanwhile is derived again.
+const ATTEMPTS: usize = 20;
+
+/// The indexes that are to be brought up to date.
+#[derive(Debug, Default)]
+pub(super) struct Indexing {
+    /// The ended runs of each partner when its indexes were derived.
+    seen: BTreeMap<PartnerId, EndedRuns>,
+}
+
+/// The bills of each folder.
+type Indexes = BTreeMap<String, Vec<IndexedBill>>;
+
+impl App {
+    /// The folders with statements of a month, which may have none after a change.
+    pub(super) async fn folders_of_month(
+        &self,
+        partner: PartnerId,
+        period: &str,
+    ) -> Result<BTreeSet<String>, Error> {
+        let filter = Filter { billing_period: Some(period.to_owned()), ..Filter::default() };
+        let found: Vec<Statement> = self
+            .db
+            .read(partner, (partner, filter), |(partner, filter), tx| {
+                Box::pin(async move {
+                    Ok::<_, Error>(statements::list(tx, *partner, filter, 0, i64::MAX).await?.0)
+                })
+            })
+            .await?;
+        Ok(found.into_iter().map(|statement| statement.bill.folder).collect())
+    }
+
+    /// Brings the indexes of a partner up to date, those of these folders too if they have no bill any more. An error is
+    /// logged: the bills themselves are published.
+    pub(super) async fn update_indexes(&self, partner: PartnerId, folders: BTreeSet<String>) {
+        if let Err(error) = self.try_update_indexes(partner, folders).await {
+            tracing::warn!(partner = partner.0, %error, "indexes of bills not updated; a server's start updates them");
+        }
+    }
+
+    /// Brings the indexes of all partners up to date whose runs have ended since this server looked: those of commands and of
+    /// servers that were killed.
+    pub(super) async fn update_changed_indexes(&self) -> Result<(), Error> {
+        let ended: Vec<(PartnerId, EndedRuns)> = self
+            .db
+            .read(store::Scope::System, (), |(), tx| {
+                Box::pin(async move { Ok::<_, Error>(bill_runs::ended(tx).await?) })
+            })
+            .await?;
+        let mut indexing = self.billing()?.indexing.lock().await;
+        for (partner, state) in ended {
+            if indexing.seen.get(&partner) != Some(&state) {
+                // Where the last bill was withdrawn, the customer's folder is that of the index.
+                let folders: Vec<String> = self
+                    .db
+                    .read(partner, partner, |partner, tx| {
+                        Box::pin(async move { Ok::<_, Error>(bill_runs::folders(tx, *partner).await?) })
+                    })
+                    .await?;
+                let folders = folders.iter().map(|folder| folder.trim_end_matches('/').to_owned());
+                self.try_update_indexes(partner, folders.collect()).await?;
+                indexing.seen.insert(partner, state);
+            }
+        }
+        Ok(())
+    }
+
+    async fn try_update_indexes(&self, partner: PartnerId, folders: BTreeSet<String>) -> Result<(), Error> {
+        let store = &self.billing()?.bills;
+        let failed = |e: bill_storage::Error| Error::BillsUnavailable(e.to_string());
+        let mut waiting: BTreeSet<String> = self.indexes(partner).await?.into_keys().chain(folders).collect();
+        for _ in 0..ATTEMPTS {
+            let reads = waiting.iter().map(|folder| {
+                async move { Ok((folder.clone(), store.read_index(partner.0, folder).await?)) }.boxed()
+            });
+            let reads: Vec<_> = reads.collect();
+            let read: Vec<(String, IndexVersion)> = stream::iter(reads)
+                .buffer_unordered(CONCURRENT_PUBLICATIONS)
+                .try_collect()
+                .await
+                .map_err(failed)?;
+            // After the indexes: whatever they were derived from is in this.
+            let mut indexes = self.indexes(partner).await?;
+            let writes = read.into_iter().filter_map(|(folder, read)| {
+                let bills = indexes.remove(&folder).unwrap_or_default();
+                let bytes = bill_storage::index_bytes(&bills);
+                let is_current = match read.bytes() {
+                    Some(current) => current == bytes,
+                    None => bills.is_empty(),
+                };
+                let write = async move {
+                    let is_replaced = store.replace_index(partner.0, &folder, &read, bytes).await?;
+                    Ok((!is_replaced).then_some(folder))
+                };
+                (!is_current).then(|| write.boxed())
+            });
+            let writes: Vec<_> = writes.collect();
+            let outrun: Vec<Option<String>> = stream::iter(writes)
+                .buffer_unordered(CONCURRENT_PUBLICATIONS)
+                .try_collect()
+                .await
+                .map_err(failed)?;
+            waiting = outrun.into_iter().flatten().collect();
+            if waiting.is_empty() {
+                return Ok(());
+            }
+        }
+        Err(Error::BillsUnavailable(format!("{} indexes are replaced by others all the time", waiting.len())))
+    }
+
+    async fn indexes(&self, partner: PartnerId) -> Result<Indexes, Error> {
+        let (statements, corrections): (Vec<Statement>, Vec<Correction>) = self
+            .db
+            .read(partner, partner, |partner, tx| {
+                Box::pin(async move {
+                    let statements = statements::list(tx, *partner, &Filter::default(), 0, i64::MAX).await?.0;
+                    Ok::<_, Error>((statements, statements::corrections(tx, *partner, None).await?))
+                })
+            })
+            .await?;
+        let mut found = BTreeMap::<(String, String, i64), IndexedBill>::new();
+        let statements = statements.into_iter().map(|s| (s.bill, Some(s.status)));
+        let corrections = corrections.into_iter().map(|c| (c.bill, None));
+        for (bill, status) in statements.chain(corrections) {
+            let version = u32::try_from(bill.version).unwrap_or_default();
+            let whole = prefix(partner, &bill)?.of_version(version);
+            // A folder may be handed on as a whole: its index names nothing above it.
+            let above = format!("{}/{}/", bill_storage::partner_segment(partner.0), bill.folder);
+            let above = above.replace("//", "/");
+            let path = whole.strip_prefix(&above).unwrap_or(&whole).to_owned();
+            let key = (bill.folder, bill.billing_period.clone(), bill.customer.0);
+            let entry = found.entry(key).or_insert_with(|| IndexedBill {
+                billing_period: bill.billing_period,
+                customer_id: bill.customer.0,
+                ..IndexedBill::default()
+            });
+            // A bill of several currencies is one version with several statements.
+            let indexed = IndexedVersion { version, path };
+            match status {
+                Some(status) if entry.current.as_ref().is_none_or(|current| current.version <= version) => {
+                    entry.status = Some(status.as_str());
+                    entry.current = Some(indexed);
+                }
+                Some(_) => {}
+                None if entry.corrections.contains(&indexed) => {}
+                None => entry.corrections.push(indexed),
+            }
+        }
+        let mut indexes = Indexes::new();
+        for ((folder, ..), bill) in found {
+            indexes.entry(folder).or_default().push(bill);
+        }
+        Ok(indexes)
+    }
+}
