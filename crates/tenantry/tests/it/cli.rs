@@ -64,8 +64,9 @@ fn the_first_start_writes_a_key_that_works_and_later_ones_write_none(engine: Eng
 #[test]
 fn on_a_terminal_the_first_start_shows_a_key_and_a_request_to_paste() {
     let database = Database::new(Engine::Sqlite);
-    let line =
-        format!("{} serve --listen 127.0.0.1:0 --database {}", env!("CARGO_BIN_EXE_tenantry"), database.url);
+    let (binary, pid) = (env!("CARGO_BIN_EXE_tenantry"), database.folder().join("pid"));
+    let serve = format!("{binary} serve --listen 127.0.0.1:0 --database {}", database.url);
+    let line = format!("echo $$ > {}; exec {serve}", pid.display());
     let typescript = database.folder().join("typescript");
     let mut child = Command::new("script")
         .args(["-qfec", &line])
@@ -80,7 +81,9 @@ fn on_a_terminal_the_first_start_shows_a_key_and_a_request_to_paste() {
     let address = shown.split("http://").nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
     let key = shown.split_whitespace().find(|word| word.starts_with("tnt_")).unwrap().to_owned();
     assert_eq!(Api::new(address.parse().unwrap(), &key).get("/v2/customers").status, 200);
-    child.kill().unwrap();
+    // The server outlives its terminal.
+    let killed = Command::new("kill").arg("-9").arg(std::fs::read_to_string(&pid).unwrap().trim()).status();
+    assert!(killed.unwrap().success());
     child.wait().unwrap();
     assert!(
         shown.contains(&format!("curl -i http://{address}/v2/customers"))
