@@ -6,7 +6,7 @@ use crate::keys::{self, Proof};
 use crate::limits::Permits;
 use crate::refusals::{MAX_IN_WINDOW, Step, Summary, shortened};
 use crate::{App, Error, Exceeded};
-use domain::{Classification, CustomerId, Email, PartnerId, Role, TrialExpiration, UserId};
+use domain::{Classification, CustomerId, Email, PartnerId, Role, UserId, UtcSecond};
 use serde_json::{Value, json};
 use std::sync::PoisonError;
 use store::users::KeyOwner;
@@ -27,7 +27,7 @@ pub struct Actor {
     /// The key that it showed; not secret.
     pub key_id: String,
     /// When it is locked out, if that is known.
-    pub access_until: Option<TrialExpiration>,
+    pub access_until: Option<UtcSecond>,
 }
 
 /// One request: who, from where, under which id, and whether it may be repeated.

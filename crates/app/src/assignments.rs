@@ -11,7 +11,7 @@ use domain::json::Json;
 use domain::payload::{Member, Payload};
 use domain::version::Nonce;
 use domain::{
-    AzureCustomerId, CustomerId, CustomerName, Handling, NewCustomer, PartnerId, Violation, Violations,
+    AzureCustomerId, CustomerId, DisplayName, Handling, NewCustomer, PartnerId, Violation, Violations,
 };
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use serde::Serialize;
@@ -19,7 +19,7 @@ use store::azure_tenants::{self, AzureTenant, Filter, Sighting};
 use store::{Tx, customers};
 
 /// The most tenants that one request can assign.
-const MOST: usize = 500;
+const MAX_IDS: usize = 500;
 /// How many of them are looked up at the same time.
 const LOOKUPS_AT_ONCE: usize = 8;
 
@@ -79,7 +79,7 @@ impl TenantSearch {
         paging::read(query, &["q", "assigned"], |name, value| match name {
             _ if search.paging.take(name, value)? => Ok(()),
             "q" => {
-                let part = CustomerName::parse(value).map_err(|violation| violation.message)?;
+                let part = DisplayName::parse(value).map_err(|violation| violation.message)?;
                 search.filter.name_part = Some(part.key());
                 Ok(())
             }
@@ -319,8 +319,8 @@ fn read_ids(body: &Json, handling: Handling) -> Result<Vec<AzureCustomerId>, Err
         Some(Json::Array(_) | Json::Null) | None => return refuse("required", "is required".into()),
         Some(_) => return refuse("wrong_type", "must be an array of strings".into()),
     };
-    if ids.len() > MOST {
-        return refuse("too_many", format!("has {} entries, at most {MOST} are allowed", ids.len()));
+    if ids.len() > MAX_IDS {
+        return refuse("too_many", format!("has {} entries, at most {MAX_IDS} are allowed", ids.len()));
     }
     let mut violations = Violations::default();
     let mut read: Vec<AzureCustomerId> = Vec::with_capacity(ids.len());

@@ -97,7 +97,7 @@ impl ExpiryClock {
 /// # Errors
 /// Says what would be right.
 pub fn parse_time(text: &str) -> Result<Timestamp, String> {
-    let time = domain::TrialExpiration::parse(text).map_err(|violation| violation.message)?;
+    let time = domain::UtcSecond::parse(text).map_err(|violation| violation.message)?;
     Timestamp::from_second(time.as_second()).map_err(|_| "must be a time before the year 9999 ends".into())
 }
 

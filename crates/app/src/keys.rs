@@ -2,7 +2,7 @@
 
 use crate::secrets::{Purpose, hex};
 use crate::{App, Error, Random, SecretKey};
-use domain::{CustomerId, PartnerId, Role, TrialExpiration, UserId};
+use domain::{CustomerId, PartnerId, Role, UserId, UtcSecond};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use store::Scope;
@@ -83,7 +83,7 @@ pub(crate) struct Holder {
     pub(crate) user: UserId,
     pub(crate) customer: Option<CustomerId>,
     pub(crate) role: Role,
-    pub(crate) expires_at: Option<TrialExpiration>,
+    pub(crate) expires_at: Option<UtcSecond>,
 }
 
 /// Turn the SHA-256 of a key into what is kept of it.
@@ -240,7 +240,7 @@ mod tests {
 
     fn holder() -> Holder {
         let (partner, user, customer) = (PartnerId(1), UserId(2), Some(CustomerId(3)));
-        Holder { partner, user, customer, role: Role::Viewer, expires_at: TrialExpiration::from_second(9) }
+        Holder { partner, user, customer, role: Role::Viewer, expires_at: UtcSecond::from_second(9) }
     }
 
     fn stored(key: &ApiKey) -> StoredKey {

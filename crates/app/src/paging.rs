@@ -9,7 +9,7 @@ use std::num::{IntErrorKind, ParseIntError};
 use std::ops::Deref;
 use std::sync::OnceLock;
 
-const MOST_PER_PAGE: i64 = 100;
+const MAX_PER_PAGE: i64 = 100;
 /// How many filters a list may have. Equal ones count once.
 const MAX_FILTERS: usize = 20;
 /// Parameters that are no filters.
@@ -76,7 +76,7 @@ impl Paging {
     pub(crate) fn take(&mut self, name: &str, value: &str) -> Result<bool, String> {
         match name {
             "page" => self.page = whole_number(value, 0)?.max(1),
-            "per_page" => self.per_page = whole_number(value, 1)?.min(MOST_PER_PAGE),
+            "per_page" => self.per_page = whole_number(value, 1)?.min(MAX_PER_PAGE),
             _ => return Ok(false),
         }
         Ok(true)
@@ -179,13 +179,13 @@ pub(crate) fn time(value: &str) -> Result<Timestamp, String> {
 
 /// A number beyond all use counts as the greatest of use: such a page is past the end, as any great one is.
 pub(crate) fn whole_number(value: &str, least: i64) -> Result<i64, String> {
-    const MOST: i64 = i64::MAX / MOST_PER_PAGE;
+    const MAX_PAGE: i64 = i64::MAX / MAX_PER_PAGE;
     let number = value.parse().or_else(|error: ParseIntError| match error.kind() {
-        IntErrorKind::PosOverflow => Ok(MOST),
+        IntErrorKind::PosOverflow => Ok(MAX_PAGE),
         _ => Err(error),
     });
     match number {
-        Ok(number) if number >= least => Ok(number.min(MOST)),
+        Ok(number) if number >= least => Ok(number.min(MAX_PAGE)),
         _ => Err(format!("must be a whole number from {least}")),
     }
 }

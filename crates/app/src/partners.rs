@@ -5,7 +5,7 @@ use crate::audit::system::append_system;
 use crate::audit::{self, Entry, Trail};
 use crate::keys::Holder;
 use crate::{ApiKey, App, Error};
-use domain::{CustomerName, Email, NewUser, Role, UserId, Violation};
+use domain::{DisplayName, Email, NewUser, Role, UserId, Violation};
 use jiff::Timestamp;
 use std::sync::Arc;
 use store::Tx;
@@ -34,7 +34,7 @@ impl App {
     /// # Errors
     /// [`Error::Invalid`] if the name (`/name`) or the e-mail address (`/email`) will not do, or the name is taken.
     pub async fn create_partner(&self, name: &str, admin: &str) -> Result<Founded, Error> {
-        let (name, email) = (CustomerName::parse(name), Email::parse(admin));
+        let (name, email) = (DisplayName::parse(name), Email::parse(admin));
         let mut violations = domain::Violations::default();
         let mut wrong = |pointer: &str, message: &String| {
             violations.push(Violation::new(pointer, "invalid", message));
@@ -86,13 +86,13 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`]; [`Error`] of the store.
     pub async fn partner_named(&self, name: &str) -> Result<Partner, Error> {
-        let name = CustomerName::parse(name).map_err(|_| Error::NotFound)?;
+        let name = DisplayName::parse(name).map_err(|_| Error::NotFound)?;
         let key = name.key();
         let found = self
             .partners()
             .await?
             .into_iter()
-            .find(|partner| CustomerName::from_stored(partner.name.clone()).key() == key);
+            .find(|partner| DisplayName::from_stored(partner.name.clone()).key() == key);
         found.ok_or(Error::NotFound)
     }
 
@@ -123,7 +123,7 @@ impl App {
     /// [`Error`] of the store.
     pub async fn bootstrap(&self, chosen: Option<ApiKey>) -> Result<Option<Founded>, Error> {
         let key = chosen.map_or_else(|| ApiKey::generate(&self.random), Ok)?;
-        let name = CustomerName::parse(FIRST_PARTNER).map_err(|v| Error::Internal(v.message))?;
+        let name = DisplayName::parse(FIRST_PARTNER).map_err(|v| Error::Internal(v.message))?;
         let email = Email::parse(FIRST_ADMIN).map_err(Error::Internal)?;
         let founding = (Arc::clone(&self.trail), name, email, key, self.clock.now());
         self.db
@@ -142,7 +142,7 @@ impl App {
 async fn found(
     tx: &mut Tx,
     trail: &Arc<Trail>,
-    name: &CustomerName,
+    name: &DisplayName,
     email: &Email,
     key: &ApiKey,
     now: Timestamp,

@@ -19,9 +19,9 @@ const MAX_OPERATION: usize = 256;
 
 /// The refusals of the last minute.
 #[derive(Default)]
-pub(crate) struct Refusals(Mutex<HashMap<(PartnerId, UserId, String), Refused>>);
+pub(crate) struct Refusals(Mutex<HashMap<(PartnerId, UserId, String), RefusalCount>>);
 
-struct Refused {
+struct RefusalCount {
     since: Timestamp,
     in_window: u32,
     /// How many are in no event yet.
@@ -47,7 +47,7 @@ pub(crate) struct Summary {
 }
 
 impl Refusals {
-    fn lock(&self) -> MutexGuard<'_, HashMap<(PartnerId, UserId, String), Refused>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<(PartnerId, UserId, String), RefusalCount>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -59,13 +59,13 @@ impl Refusals {
         let mut last = call.clone();
         last.permits = Permits::default();
         let Some(refused) = all.get_mut(&key) else {
-            all.insert(key, Refused { since: now, in_window: 1, unwritten: 0, last });
+            all.insert(key, RefusalCount { since: now, in_window: 1, unwritten: 0, last });
             return Step::Write(1);
         };
         let age = now.duration_since(refused.since);
         if age >= WINDOW || age.is_negative() {
             let count = refused.unwritten + 1;
-            *refused = Refused { since: now, in_window: 1, unwritten: 0, last };
+            *refused = RefusalCount { since: now, in_window: 1, unwritten: 0, last };
             return Step::Write(count);
         }
         refused.in_window = refused.in_window.saturating_add(1);

@@ -1,7 +1,6 @@
 //! A customer's mailing address.
 
 use crate::country::{Country, Needed};
-use crate::customer::Handling;
 use crate::fields::Fields;
 use crate::json::Json;
 use crate::text::{filled_line, required, string};
@@ -9,8 +8,8 @@ use crate::violation::{Violation, Violations};
 use crate::{state, zipcode};
 use serde::Serialize;
 
-/// A mailing address, its parts checked and in the form they are kept in. One that a directory gave may lack parts that a
-/// payload has to give, and have others that no payload could; they may be sent back as they are.
+/// A mailing address with validated and normalized parts. An address from a directory may lack parts that a payload must
+/// have, and may have values that a payload cannot introduce; a payload may send those back unchanged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Address {
     /// The first line: 1–255 characters.
@@ -36,41 +35,24 @@ impl Address {
     /// The longest street line or city, in characters.
     pub const MAX_LENGTH: usize = 255;
 
-    const FIELDS: [&str; 6] = ["street1", "street2", "city", "state", "zipcode", "country"];
-
-    /// Reads the object. Where fields are unknown they are ignored, or refused.
-    ///
-    /// # Errors
-    /// Every rule that the object breaks, with pointers from it.
-    pub fn parse(json: &Json, handling: Handling) -> Result<Self, Violations> {
-        Self::read(json, Source::Payload(None), handling)
-    }
-
-    /// Reads an object of the same fields that a directory gave. It needs a street, a city and a country; a state and a
-    /// postal code are put right where it is clear how, and else stay as they are.
-    ///
-    /// # Errors
-    /// What is wrong with the street, the city or the country, with pointers from the object.
+    /// Reads an address that a directory gave. Street, city and country are required; state and postal code are normalized
+    /// where their meaning is certain, and kept as written otherwise.
     pub fn from_directory(json: &Json) -> Result<Self, Violations> {
-        Self::read(json, Source::Directory, Handling::Lenient)
+        Self::read_from(json, Source::Directory)
     }
 
-    /// Reads the object. What is equal to the part of `current` is no violation.
-    pub(crate) fn changed(
-        json: &Json,
-        current: Option<&Self>,
-        handling: Handling,
-    ) -> Result<Self, Violations> {
-        Self::read(json, Source::Payload(current), handling)
+    /// Reads the object of a payload. Parts that are equal to those of `current` are not validated again.
+    pub(crate) fn read(json: &Json, current: Option<&Self>) -> Result<Self, Violations> {
+        Self::read_from(json, Source::Payload(current))
     }
 
-    fn read(json: &Json, source: Source<'_>, handling: Handling) -> Result<Self, Violations> {
+    fn read_from(json: &Json, source: Source<'_>) -> Result<Self, Violations> {
         let mut fields = Fields::of(json, "an object with street1, city, state, zipcode and country")?;
         let current = match source {
             Source::Payload(current) => current,
             Source::Directory => None,
         };
-        // What is sent back as it was given is taken as it is.
+        // A part that equals the current one is accepted unchanged: it may come from a directory and break a rule.
         let same_country = current.filter(|current| same(fields.raw("country"), &current.country));
         let country = fields.given("country").and_then(Country::meant);
 
@@ -105,9 +87,6 @@ impl Address {
         let country = unchanged(&fields, "country", same_country.map(|a| &a.country)).or_else(|| {
             fields.required("country", |json| Ok::<_, Violation>(Country::read(json)?.alpha2().to_owned()))
         });
-        if handling == Handling::Strict {
-            fields.refuse_unknown(&Self::FIELDS, &[]);
-        }
 
         match (street1, city, country) {
             (Some(street1), Some(city), Some(country)) if fields.violations.is_empty() => {
@@ -118,16 +97,17 @@ impl Address {
     }
 }
 
-/// Where an object comes from.
+/// The origin of an address object.
 #[derive(Clone, Copy)]
 enum Source<'a> {
-    /// A request, which may send back parts of this address.
+    /// The payload of a request, which may send back parts of this current address.
     Payload(Option<&'a Address>),
-    /// A directory.
+    /// A directory, whose values are normalized rather than rejected.
     Directory,
 }
 
-/// A part that not every country's post needs; `of_current` is that of the current address, if it is in this country.
+/// The state or the postal code, which some countries do not need; `of_current` is the current part, if the current address
+/// is in the same country.
 fn part(
     fields: &mut Fields<'_>,
     key: &str,
@@ -148,7 +128,7 @@ fn line(json: &Json) -> Result<String, Violation> {
     filled_line(string(json)?, Address::MAX_LENGTH).map(str::to_owned)
 }
 
-/// The current part, if it is sent back just so: then it is not read again.
+/// The current part, if the payload sends it back unchanged.
 fn unchanged(fields: &Fields<'_>, key: &str, current: Option<&String>) -> Option<String> {
     current.filter(|current| same(fields.raw(key), current)).cloned()
 }
@@ -162,7 +142,7 @@ mod tests {
     use super::*;
 
     fn read(json: &str, current: Option<&Address>) -> Result<Address, String> {
-        Address::changed(&Json::parse(json.as_bytes()).unwrap(), current, Handling::Strict)
+        Address::read(&Json::parse(json.as_bytes()).unwrap(), current)
             .map_err(|violations| violations.to_string())
     }
 
@@ -178,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn legal() {
+    fn valid_addresses_are_normalized() {
         for (rest, expected) in [
             (r#""state": "MA", "zipcode": "01234", "country": "US""#, address(None, "MA", "01234", "US")),
             (r#""state": "ma", "zipcode": 1234, "country": "usa""#, address(None, "MA", "01234", "US")),
@@ -207,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_is_wrong_at_once() {
+    fn invalid_addresses_report_every_violation() {
         for (json, message) in [
             ("7", "the body must be an object with street1, city, state, zipcode and country, not a number"),
             (
@@ -215,18 +195,17 @@ mod tests {
                 "street1 is required; city is required; state is required; zipcode is required; country is required",
             ),
             (
-                r#"{"street1": "", "city": 7, "state": "Massachusetts", "zipcode": "1234", "country": "US", "zip": 1}"#,
+                r#"{"street1": "", "city": 7, "state": "Massachusetts", "zipcode": "1234", "country": "US"}"#,
                 "street1 is required; city must be a string, not a number; \
                  state must be the abbreviation of two letters: use MA; \
-                 zipcode must be a US ZIP code, 12345 or 12345-6789, not \"1234\"; did you mean 01234?; \
-                 zip is unknown; did you mean zipcode?",
+                 zipcode must be a US ZIP code, 12345 or 12345-6789, not \"1234\"; did you mean 01234?",
             ),
-            // Without a country there is no telling what a state is.
+            // A state cannot be validated without a country.
             (
                 r#"{"street1": "a", "city": "b", "state": "Massachusetts", "zipcode": 1, "country": null}"#,
                 "country is required",
             ),
-            // Where it is clear what is meant, it is judged by that.
+            // A misspelt country whose meaning is certain is used to validate state and postal code.
             (
                 r#"{"street1": "a", "city": "b", "state": "Massachusetts", "zipcode": "1234", "country": "Untied States"}"#,
                 "state must be the abbreviation of two letters: use MA; \
@@ -254,17 +233,17 @@ mod tests {
     }
 
     #[test]
-    fn what_a_directory_gave_may_be_sent_back() {
+    fn values_from_a_directory_may_be_sent_back() {
         let odd = address(Some("a\tb"), "Somewhere", "?", "AU");
         let json = serde_json::to_string(&odd).unwrap();
         assert_eq!(read(&json, Some(&odd)), Ok(odd.clone()));
         assert!(read(&json, None).is_err());
-        // Another country is another meaning.
+        // In another country the same text has another meaning, so it is validated.
         assert!(read(&json.replace("\"AU\"", "\"DE\""), Some(&odd)).is_err());
         assert!(
             read(&json.replace("Somewhere", "Elsewhere"), Some(&odd)).unwrap_err().starts_with("state must")
         );
-        // A part that the directory does not have need not be given either.
+        // A part that the directory's address lacks may be absent from the payload.
         let bare = address(None, "", "", "AU");
         let json = serde_json::to_string(&bare).unwrap();
         assert_eq!(read(&json, Some(&bare)), Ok(bare));

@@ -12,7 +12,7 @@ pub struct AzureCustomerId(String);
 
 impl AzureCustomerId {
     /// The longest id, in characters.
-    pub const MOST: usize = 64;
+    pub const MAX_LENGTH: usize = 64;
 
     /// Reads an id; white space around it is dropped. The violation's pointer is `""`.
     pub fn parse(text: &str) -> Result<Self, Violation> {
@@ -20,7 +20,7 @@ impl AzureCustomerId {
         let length = text.chars().count();
         match text.chars().find(|c| !c.is_ascii_alphanumeric() && *c != '-') {
             _ if length == 0 => Err(required()),
-            _ if length > Self::MOST => Err(too_long(length, "characters", Self::MOST)),
+            _ if length > Self::MAX_LENGTH => Err(too_long(length, "characters", Self::MAX_LENGTH)),
             Some(c) => Err(invalid(format!(
                 "must consist of letters A-Z, digits and hyphens, but has {:?}",
                 shortened(&c.to_string())

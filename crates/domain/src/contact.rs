@@ -14,7 +14,7 @@ pub struct Email(String);
 
 impl Email {
     /// The longest address, in characters.
-    pub const MOST: usize = 254;
+    pub const MAX_LENGTH: usize = 254;
 
     /// Reads an address; white space around it is dropped. The error is a message: "must be …".
     pub fn parse(text: &str) -> Result<Self, String> {
@@ -23,8 +23,8 @@ impl Email {
             Err(format!("must be an e-mail address such as jane@example.com: {:?} {why}", shortened(text)))
         };
         let length = text.chars().count();
-        if length > Self::MOST {
-            return wrong(&format!("has {length} characters, at most {} are allowed", Self::MOST));
+        if length > Self::MAX_LENGTH {
+            return wrong(&format!("has {length} characters, at most {} are allowed", Self::MAX_LENGTH));
         }
         let Some((_, domain)) = text.rsplit_once('@') else { return wrong("has no @") };
         if text.matches('@').count() > 1 && text.contains([',', ';', ' ']) && !text.contains('"') {

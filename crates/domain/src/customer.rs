@@ -1,4 +1,4 @@
-//! A customer: everything that is known of it, and how a payload becomes one.
+//! Customers: their fields, the payloads that create and change them, and their JSON representation.
 
 use crate::address::Address;
 use crate::azure::AzureCustomerId;
@@ -8,17 +8,17 @@ use crate::fields::Fields;
 use crate::ids::{CustomerId, ExternalId};
 use crate::json::Json;
 use crate::margin::Margin;
-use crate::name::CustomerName;
+use crate::name::DisplayName;
 use crate::partner_billing::{BillingConfiguration, PartnerBilling};
 use crate::payload::{Member, Payload};
 use crate::tags::Tag;
-use crate::trial::TrialExpiration;
+use crate::utc_second::UtcSecond;
 use crate::violation::{Violation, Violations, code};
 use jiff::Timestamp;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use std::collections::BTreeMap;
 
-/// What a payload consists of, in the order in which the contract lists it. A payload cannot set what only answers have.
+/// The schema of a customer's payload, in the order of the contract.
 pub static PAYLOAD: Payload = Payload {
     members: &[
         Member::alias("name", &["display_name", "customer_name"]),
@@ -26,7 +26,7 @@ pub static PAYLOAD: Payload = Payload {
         Member::object("address", &ADDRESS),
         Member::alias("classification", &["class"]),
         Member::alias(TRIAL, &["trial_end", "trial_ends", "trial_end_date", "trial_ends_at", "trial_until"]),
-        Member::plain(TRIAL_TOO),
+        Member::plain(TRIAL_ALIAS),
         Member::alias("billing_contact", &["billing_email"]),
         Member::plain("margin_percentage"),
         Member::object("partner_billing_configuration", &PARTNER_BILLING),
@@ -62,117 +62,121 @@ static PARTNER_BILLING: Payload = Payload {
 static TAG: Payload = Payload { members: &[Member::plain("key"), Member::plain("value")], read_only: &[] };
 
 const TRIAL: &str = "trial_expiration_date";
-/// Another name of the same.
-const TRIAL_TOO: &str = "trial_expiration";
+/// The alias of [`TRIAL`] in payloads and responses.
+const TRIAL_ALIAS: &str = "trial_expiration";
 
-/// What a customer is told to be: all of it that is not given by the server.
+/// The fields of a customer that its partner sets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewCustomer {
-    /// Its display name, unique in the partner.
-    pub name: CustomerName,
-    /// Its Microsoft tenant, which belongs to no other customer of the partner.
+    /// The display name, unique in the partner.
+    pub name: DisplayName,
+    /// The Azure tenant, unique in the partner.
     pub azure_customer_id: Option<AzureCustomerId>,
-    /// Its mailing address.
+    /// The mailing address.
     pub address: Option<Address>,
-    /// Whether its users have access.
+    /// Whether the customer's users have access.
     pub classification: Classification,
-    /// When its trial ends, if it is one.
-    pub trial_expiration_date: Option<TrialExpiration>,
-    /// Whom to write to about bills.
+    /// The end of the trial, if the customer is on one.
+    pub trial_expiration_date: Option<UtcSecond>,
+    /// The e-mail address for questions about bills.
     pub billing_contact: Option<Email>,
-    /// The partner's margin on its costs.
+    /// The partner's margin on the customer's costs.
     pub margin_percentage: Margin,
-    /// Whether and where its bills are written.
+    /// Whether and where bills are written.
     pub partner_billing_configuration: PartnerBilling,
-    /// Its tags, in the order given.
+    /// The tags, in the order given.
     pub tags: Vec<Tag>,
 }
 
-/// A customer as it is kept.
+/// A stored customer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Customer {
-    /// Its number.
+    /// The customer's id.
     pub id: CustomerId,
-    /// What it was told to be.
+    /// The fields that the partner sets.
     pub details: NewCustomer,
-    /// Its random name, for the outside.
+    /// The random id for use outside the partner.
     pub generated_external_id: ExternalId,
-    /// When it was created.
+    /// The time of creation.
     pub created_at: Timestamp,
-    /// When it was last changed.
+    /// The time of the last change.
     pub updated_at: Timestamp,
-    /// Rises with each change and is never given twice ([`crate::version`]); what an `ETag` is made of.
+    /// The version ([`crate::version`]): increases with each change, is never reused, and is part of the `ETag`.
     pub version: i64,
-    /// How its billing stands, once its partner has bills. Not kept with the customer.
+    /// The billing status, if the partner has bill runs. Computed, not stored with the customer.
     pub billing_configuration: Option<BillingConfiguration>,
 }
 
 /// How unknown fields and parameters are handled: `Prefer: handling=…` (RFC 7240, section 4.4).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Handling {
-    /// They are ignored, but for near misses of what is missing.
+    /// Unknown names are ignored, except near misses of a name that is absent.
     #[default]
     Lenient,
-    /// They are violations.
+    /// Unknown names are violations.
     Strict,
 }
 
-/// A payload that broke rules, and what could be read of it all the same, so that the caller can look whether that
-/// is taken and say so in the same answer.
+/// The violations of a payload, and its valid unique values. The caller checks those for conflicts with other customers and
+/// reports all violations in one response.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refused {
-    /// All that is wrong, by field; never empty.
+pub struct RejectedPayload {
+    /// The violations, sorted by field; never empty.
     pub violations: Violations,
-    /// The name, if that was in order.
-    pub name: Option<CustomerName>,
-    /// The Azure tenant, if that was in order.
+    /// The display name, if it is valid.
+    pub name: Option<DisplayName>,
+    /// The Azure tenant, if it is valid.
     pub azure_customer_id: Option<AzureCustomerId>,
 }
 
 impl NewCustomer {
-    /// Reads the payload that creates a customer. A trial has to end after `now`.
+    /// Reads the payload that creates a customer. A trial must end after `now`.
     ///
     /// # Errors
-    /// Every rule that the payload breaks, see section 4 of the contract.
-    pub fn parse(body: &Json, now: Timestamp, handling: Handling) -> Result<NewCustomer, Refused> {
+    /// All violations of section 4 of the contract.
+    pub fn parse(body: &Json, now: Timestamp, handling: Handling) -> Result<NewCustomer, RejectedPayload> {
         read(body, now, handling, None)
     }
 }
 
 impl Customer {
-    /// The details after a `PUT`, which changes only what it names: blank is not named, `null` clears the trial and
-    /// the billing contact, address and tags are replaced whole, the partner billing configuration is merged. What
-    /// is sent back as it is breaks no rule.
+    /// The details after a `PUT`, which changes only the fields that it has. A blank field is absent; `null` clears the trial
+    /// and the billing contact; address and tags are replaced; the partner billing configuration is merged. A value that
+    /// equals the current one is always valid.
     ///
     /// # Errors
-    /// Every rule that the payload breaks, see section 4 of the contract.
-    pub fn patched(&self, body: &Json, now: Timestamp, handling: Handling) -> Result<NewCustomer, Refused> {
+    /// All violations of section 4 of the contract.
+    pub fn patched(
+        &self,
+        body: &Json,
+        now: Timestamp,
+        handling: Handling,
+    ) -> Result<NewCustomer, RejectedPayload> {
         read(body, now, handling, Some(&self.details))
     }
 }
 
-/// Reads a payload over the `current` details, or over nothing.
+/// Reads a payload that creates a customer, or that changes the `current` details.
 fn read(
     body: &Json,
     now: Timestamp,
     handling: Handling,
     current: Option<&NewCustomer>,
-) -> Result<NewCustomer, Refused> {
+) -> Result<NewCustomer, RejectedPayload> {
     const EXPECTED: &str = r#"a JSON object such as {"name": "Acme Corp", "azure_customer_id": "34fdg"}"#;
-    let mut fields = Fields::of(body, EXPECTED).map_err(|violation| Refused {
+    let mut fields = Fields::of(body, EXPECTED).map_err(|violation| RejectedPayload {
         violations: violation.into(),
         name: None,
         azure_customer_id: None,
     })?;
 
     let name = match current {
-        None => fields.required("name", CustomerName::read),
-        Some(_) => fields.optional("name", CustomerName::read),
+        None => fields.required("name", DisplayName::read),
+        Some(_) => fields.optional("name", DisplayName::read),
     };
     let azure_customer_id = fields.optional("azure_customer_id", AzureCustomerId::read);
-    let address = fields.optional("address", |address| {
-        Address::changed(address, current.and_then(|c| c.address.as_ref()), Handling::Lenient)
-    });
+    let address = fields
+        .optional("address", |address| Address::read(address, current.and_then(|c| c.address.as_ref())));
     let address = address.or_else(|| without_street2(&fields, current?.address.as_ref()?));
     tenant_or_address(&mut fields, azure_customer_id.as_ref(), address.as_ref(), current);
     let classification = fields.optional("classification", Classification::read);
@@ -182,13 +186,12 @@ fn read(
     // Of a change, an object of blanks is read too: its folder must not be emptied in silence.
     let blanks = fields.raw("partner_billing_configuration").filter(|json| matches!(json, Json::Object(_)));
     if let (Some(json), Some(current)) = (blanks.filter(|json| json.is_blank()), current)
-        && let Err(violations) =
-            PartnerBilling::read(json, Some(&current.partner_billing_configuration), Handling::Lenient)
+        && let Err(violations) = PartnerBilling::read(json, Some(&current.partner_billing_configuration))
     {
         fields.refuse("partner_billing_configuration", violations);
     }
     let billing = fields.optional("partner_billing_configuration", |billing| {
-        PartnerBilling::read(billing, current.map(|c| &c.partner_billing_configuration), Handling::Lenient)
+        PartnerBilling::read(billing, current.map(|c| &c.partner_billing_configuration))
     });
     let tags = fields.optional("tags", Tag::read_all);
     fields.violations.extend(PAYLOAD.unknown(body, handling));
@@ -211,19 +214,19 @@ fn read(
         }),
         _ => {
             violations.sort_by_field();
-            Err(Refused { violations, name, azure_customer_id })
+            Err(RejectedPayload { violations, name, azure_customer_id })
         }
     }
 }
 
-/// The address without its second line, where the payload's is blank but for `"street2": null`.
+/// The current address without its second line, if the payload's address is blank except for `"street2": null`.
 fn without_street2(fields: &Fields<'_>, current: &Address) -> Option<Address> {
     let clears = fields.given("address").is_none()
         && fields.raw("address").is_some_and(|address| address.get("street2") == Some(&Json::Null));
     clears.then(|| Address { street2: None, ..current.clone() })
 }
 
-/// A new customer has either a tenant or an address. Of a known one not both may be changed at once.
+/// Validates that a new customer has either a tenant or an address, and that a change does not set both.
 fn tenant_or_address(
     fields: &mut Fields<'_>,
     tenant: Option<&AzureCustomerId>,
@@ -247,36 +250,33 @@ fn tenant_or_address(
     }
 }
 
-/// The trial after the payload, under either of its names.
-fn read_trial(
-    fields: &mut Fields<'_>,
-    now: Timestamp,
-    current: Option<&NewCustomer>,
-) -> Option<TrialExpiration> {
+/// The end of the trial after the payload, which may give it under [`TRIAL`] or [`TRIAL_ALIAS`].
+fn read_trial(fields: &mut Fields<'_>, now: Timestamp, current: Option<&NewCustomer>) -> Option<UtcSecond> {
     let current_trial = current.and_then(|c| c.trial_expiration_date);
     let mut read = |key| {
-        fields.optional(key, |json| match TrialExpiration::read(json)? {
+        fields.optional(key, |json| match UtcSecond::read(json)? {
             trial if Some(trial) == current_trial => Ok(trial),
             trial => trial.in_future(now),
         })
     };
-    let (one, other) = (read(TRIAL), read(TRIAL_TOO));
+    let (one, other) = (read(TRIAL), read(TRIAL_ALIAS));
     let clears = |key| current.is_some() && fields.is_null(key);
-    let cleared = [TRIAL, TRIAL_TOO].map(clears).contains(&true);
-    // Clients send back what they were given, and change it under the name that they know.
-    let changed = |trial: Option<TrialExpiration>| trial.filter(|trial| Some(*trial) != current_trial);
+    let cleared = [TRIAL, TRIAL_ALIAS].map(clears).contains(&true);
+    // Clients send back both names of a response and change the one that they know, so an unchanged value does not
+    // contradict a changed one.
+    let changed = |trial: Option<UtcSecond>| trial.filter(|trial| Some(*trial) != current_trial);
     let contradiction = match (changed(one), changed(other)) {
         (Some(one), Some(other)) => one != other,
         (one, other) => cleared && one.or(other).is_some(),
     };
     if contradiction {
         let message = format!("must be equal to {TRIAL}, which it is another name of, or be left out");
-        fields.refuse(TRIAL_TOO, Violation::new("", code::CONFLICT, message));
+        fields.refuse(TRIAL_ALIAS, Violation::new("", code::CONFLICT, message));
     }
     changed(one).or(changed(other)).or(current_trial.filter(|_| !cleared))
 }
 
-/// The `_links` of an answer.
+/// The `_links` of a response.
 struct Links(CustomerId);
 
 impl Serialize for Links {
@@ -290,7 +290,7 @@ fn entry<M: SerializeMap, T: Serialize>(map: &mut M, key: &str, value: Option<&T
     value.map_or(Ok(()), |value| map.serialize_entry(key, value))
 }
 
-/// The payload that would create this customer.
+/// The payload that creates an equal customer.
 impl Serialize for NewCustomer {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
@@ -307,14 +307,14 @@ impl Serialize for NewCustomer {
     }
 }
 
-/// The answer of the API, in the seed's field order. Times are RFC 3339 UTC, to the second.
+/// The JSON of the API, in the field order of the contract. Times are RFC 3339 in UTC, to the second.
 impl Serialize for Customer {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.serialize_with(serializer, true)
     }
 }
 
-/// A customer as its own users see it: without the partner's margin, and how the partner's billing stands.
+/// The JSON of a customer for the customer's own users: without margin and billing status, which are the partner's.
 pub struct WithoutMargin<'a>(&'a Customer);
 
 impl Serialize for WithoutMargin<'_> {
@@ -324,7 +324,7 @@ impl Serialize for WithoutMargin<'_> {
 }
 
 impl Customer {
-    /// As the customer's own users see it.
+    /// The representation for the customer's own users.
     pub fn without_margin(&self) -> WithoutMargin<'_> {
         WithoutMargin(self)
     }
@@ -337,7 +337,7 @@ impl Customer {
         entry(&mut map, "azure_customer_id", details.azure_customer_id.as_ref())?;
         entry(&mut map, "classification", Some(&details.classification))?;
         entry(&mut map, TRIAL, details.trial_expiration_date.as_ref())?;
-        entry(&mut map, TRIAL_TOO, details.trial_expiration_date.as_ref())?;
+        entry(&mut map, TRIAL_ALIAS, details.trial_expiration_date.as_ref())?;
         entry(&mut map, "billing_contact", details.billing_contact.as_ref())?;
         entry(&mut map, "margin_percentage", partner.then_some(&details.margin_percentage))?;
         entry(&mut map, "created_at", Some(&format!("{:.0}", self.created_at)))?;

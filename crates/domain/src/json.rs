@@ -1,6 +1,6 @@
-//! A JSON text, read with the order of its fields, its duplicates and its slips.
+//! A JSON text, read with the order of its fields, its duplicate keys and its syntax errors.
 
-use crate::slips;
+use crate::json_diagnostics;
 use crate::violation::{Violation, Violations, code, segment};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Number, Value};
@@ -29,21 +29,22 @@ impl Json {
     /// deep.
     ///
     /// # Errors
-    /// Of code "malformed", one per slip in the syntax, all that can be found at once: pointer `""`, line and column
-    /// in characters from 1, and in the message what belongs there. Of code "duplicate", one per key that an object
-    /// gives more than once.
+    /// One violation of code `malformed` per syntax error that can be found: pointer `""`, line and column in characters
+    /// from 1, and in the message what belongs there. One violation of code `duplicate` per key that an object has more
+    /// than once.
     pub fn parse(body: &[u8]) -> Result<Json, Violations> {
-        let text = std::str::from_utf8(body).map_err(|e| slips::not_utf8(body, e.valid_up_to()))?;
+        let text =
+            std::str::from_utf8(body).map_err(|e| json_diagnostics::not_utf8(body, e.valid_up_to()))?;
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let json = match serde_json::from_str(text) {
             Ok(json) => json,
-            Err(first) => return Err(slips::find(text, first)),
+            Err(first) => return Err(json_diagnostics::diagnose(text, first)),
         };
         let duplicates = duplicates(&json);
         if duplicates.is_empty() { Ok(json) } else { Err(duplicates) }
     }
 
-    /// The same as a [`serde_json::Value`]; of a key given twice, the last value.
+    /// Converts it to a [`serde_json::Value`]; of a duplicate key, the last value is kept.
     pub fn to_value(&self) -> Value {
         match self {
             Json::Null => Value::Null,
@@ -57,8 +58,8 @@ impl Json {
         }
     }
 
-    /// The text that all JSON texts of this value share: no white space, the members of objects sorted by their names,
-    /// numbers by their value (`1.0` and `1` are alike).
+    /// The canonical text, equal for all JSON texts of the same value: no white space, members sorted by name, numbers by
+    /// value (`1.0` and `1` are equal).
     pub fn canonical(&self) -> String {
         let mut text = String::new();
         self.write_canonical(&mut text);
@@ -95,8 +96,8 @@ impl Json {
         }
     }
 
-    /// Whether it counts as not given: `null`, a string of nothing or only white space, an object whose every field
-    /// is blank.
+    /// Whether it counts as absent: `null`, a string that is empty or only white space, or an object whose fields are all
+    /// blank.
     pub fn is_blank(&self) -> bool {
         match self {
             Json::Null => true,
@@ -106,7 +107,7 @@ impl Json {
         }
     }
 
-    /// An object's field; `None` where there is none, and of what is no object.
+    /// An object's field; `None` if the object does not have it or the value is not an object.
     pub fn get(&self, key: &str) -> Option<&Json> {
         match self {
             Json::Object(fields) => fields.iter().find(|(known, _)| known == key).map(|(_, value)| value),
@@ -118,7 +119,7 @@ impl Json {
         matches!(self, Json::Array(_) | Json::Object(_))
     }
 
-    /// Its type, as a message names it: "a string".
+    /// The JSON type as messages name it: "a string".
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Json::Null => "null",
@@ -131,7 +132,7 @@ impl Json {
     }
 }
 
-/// A whole number that a double holds exactly is written without a fraction, whichever way it was spelled.
+/// The canonical text of a number: without a fraction if it is a whole number that a double holds exactly.
 fn canonical_number(number: &Number) -> String {
     const EXACT: f64 = 9_007_199_254_740_992.0; // 2^53
     match number.as_f64() {
@@ -164,7 +165,8 @@ pub(crate) fn duplicates(json: &Json) -> Violations {
     violations
 }
 
-/// The pointer is one text that grows and shrinks on the way: a long key with many values would cost its length each.
+/// Collects duplicate keys. The pointer is one buffer that grows and shrinks with the depth, because a copy for each value
+/// under a long key would cost the product of their lengths.
 fn note_duplicates(json: &Json, pointer: &mut String, violations: &mut Violations) {
     let length = pointer.len();
     match json {
@@ -193,7 +195,7 @@ fn note_duplicates(json: &Json, pointer: &mut String, violations: &mut Violation
 
 fn given_twice(fields: &[(String, Json)]) -> BTreeSet<&str> {
     if fields.len() <= 16 {
-        // Of so few, looking at each is quicker than hashing it.
+        // Comparing so few keys pairwise is faster than hashing them.
         let again =
             fields.iter().enumerate().filter(|(i, (key, _))| fields[..*i].iter().any(|(k, _)| k == key));
         return again.map(|(_, (key, _))| key.as_str()).collect();
@@ -372,7 +374,7 @@ mod tests {
 }"#;
 
     #[test]
-    fn the_first_sample_of_the_seed_can_be_mended_in_one_go() {
+    fn the_first_sample_of_the_seed_is_corrected_by_one_answer() {
         let violations = Json::parse(SEED.as_bytes()).unwrap_err();
         assert_eq!(
             violations.to_string(),
@@ -492,8 +494,8 @@ mod tests {
             (Err(violations), Err(_)) => {
                 prop_assert!(violations.iter().any(|v| v.code == code::MALFORMED));
                 let lines = body.iter().filter(|b| **b == b'\n').count() + 1;
-                for slip in violations.iter().filter(|v| v.code == code::MALFORMED) {
-                    let (line, column) = (slip.line.unwrap(), slip.column.unwrap());
+                for error in violations.iter().filter(|v| v.code == code::MALFORMED) {
+                    let (line, column) = (error.line.unwrap(), error.column.unwrap());
                     prop_assert!((1..=lines).contains(&line) && (1..=body.len() + 1).contains(&column));
                 }
             }

@@ -8,25 +8,25 @@ use icu_normalizer::ComposingNormalizerBorrowed;
 use serde::Serialize;
 
 /// A customer's display name: 1–255 characters after trimming, no control characters. Unique in the partner, as
-/// [`CustomerName::key`] compares.
+/// [`DisplayName::key`] compares.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
-pub struct CustomerName(String);
+pub struct DisplayName(String);
 
-impl CustomerName {
+impl DisplayName {
     /// The longest name, in characters (Unicode scalar values).
-    pub const MOST: usize = 255;
+    pub const MAX_LENGTH: usize = 255;
 
     /// Reads a name. The violation's pointer is `""`.
     pub fn parse(text: &str) -> Result<Self, Violation> {
-        let name = filled_line(text, Self::MOST)?;
+        let name = filled_line(text, Self::MAX_LENGTH)?;
         // The other controls of direction are in no line of text at all.
         match name.chars().find(|c| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}')) {
             Some(c) => Err(invalid(format!(
                 "must not contain characters that change the direction of text, but has U+{:04X}",
                 u32::from(c)
             ))),
-            None => Ok(CustomerName(name.to_owned())),
+            None => Ok(DisplayName(name.to_owned())),
         }
     }
 
@@ -41,7 +41,7 @@ impl CustomerName {
 
     /// The name as it was stored. Trusts that it was parsed once.
     pub fn from_stored(text: String) -> Self {
-        CustomerName(text)
+        DisplayName(text)
     }
 
     /// The name as it was given, trimmed.
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn the_same_name() {
-        let key = |name: &str| CustomerName::parse(name).unwrap().key();
+        let key = |name: &str| DisplayName::parse(name).unwrap().key();
         for (one, other) in [
             ("Acme Corp", "ACME CORP"),
             ("Acme  Corp", "aCME CORP"),
@@ -119,17 +119,17 @@ mod tests {
             ("می\u{200c}خواهم".to_owned(), true),
             ("????".to_owned(), true),
         ] {
-            assert_eq!(CustomerName::parse(&name).is_ok(), legal, "{name:?}");
+            assert_eq!(DisplayName::parse(&name).is_ok(), legal, "{name:?}");
         }
     }
 
     #[test]
     fn what_is_typed_stays() {
         for name in ["👨\u{200d}👩\u{200d}👧 Ltd", "می\u{200c}خواهم", "C1\u{200b}"] {
-            assert_eq!(CustomerName::parse(name).unwrap().as_str(), name);
+            assert_eq!(DisplayName::parse(name).unwrap().as_str(), name);
         }
         for (name, lost) in [("????", true), ("\u{fffd}\u{fffd} ??", true), ("Who?", false), ("...", false)] {
-            assert_eq!(CustomerName::parse(name).unwrap().has_lost_its_letters(), lost, "{name}");
+            assert_eq!(DisplayName::parse(name).unwrap().has_lost_its_letters(), lost, "{name}");
         }
     }
 
@@ -137,7 +137,7 @@ mod tests {
         // Upper-casing the dotless i makes it another letter, in Unicode and in Turkish alike.
         #[test]
         fn recasing_and_respacing_keep_the_name(words in prop::collection::vec("[^\\pC\\s\u{131}]{1,8}", 1..5)) {
-            let key = |name: &str| CustomerName::from_stored(name.to_owned()).key();
+            let key = |name: &str| DisplayName::from_stored(name.to_owned()).key();
             let name = words.join(" ");
             prop_assert_eq!(key(&name), key(&name.to_uppercase()));
             prop_assert_eq!(key(&name), key(&name.to_lowercase()));

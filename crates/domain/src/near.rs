@@ -1,14 +1,14 @@
-//! "Did you mean": when a name is a slip of another one.
+//! "Did you mean": the known name that a misspelt name stands for.
 
-/// Names longer than this, in bytes, are no slip of any of ours.
+/// The maximum length in bytes of a name that is compared; known names are far shorter.
 const MAX_BYTES: usize = 64;
 
-/// Words at the end of a name that add nothing to it.
+/// Words at the end of a name that are ignored in comparisons.
 const FILLERS: [&str; 7] = ["at", "on", "date", "utc", "time", "email", "value"];
 
-/// The known name that `written` is a slip of: another case (`Folder`, `billingContact`), a mistyped letter
+/// The known name that `written` misspells: another case (`Folder`, `billingContact`), a mistyped letter
 /// (`clasification`), the beginning of a name (`margin`), or another form of its words (`trial_expires`). The nearest
-/// where there are several.
+/// if there are several.
 pub fn near<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if written.len() > MAX_BYTES {
         return None;
@@ -41,7 +41,7 @@ impl Name {
         Name { joined: words.concat(), words }
     }
 
-    /// How far it is from a known name; `None` where it is no slip of it.
+    /// The distance from a known name, 0 for equal letters; `None` if it does not misspell that name.
     fn distance(&self, known: &Name) -> Option<usize> {
         let (written, name) = (self.joined.as_str(), known.joined.as_str());
         if written == name {
@@ -68,7 +68,7 @@ fn without_fillers(words: &[String]) -> &[String] {
     &words[..kept]
 }
 
-/// How many letters were mistyped: one in a short name, two in a longer one.
+/// The number of mistyped letters; `None` for more than one in a name of 3 to 5 letters, or two in a longer one.
 fn edits(one: &str, other: &str) -> Option<usize> {
     let shorter = one.chars().count().min(other.chars().count());
     let allowed = match shorter {
@@ -83,7 +83,7 @@ fn edits(one: &str, other: &str) -> Option<usize> {
     (edits <= allowed).then_some(edits)
 }
 
-/// The same word, mistyped or in another form: `expires`, `expiration`.
+/// Whether two words are the same word, mistyped or in another form: `expires`, `expiration`.
 fn alike(one: &str, other: &str) -> bool {
     let shared = one.chars().zip(other.chars()).take_while(|(a, b)| a == b).count();
     let longer = one.chars().count().max(other.chars().count());
@@ -110,7 +110,7 @@ mod tests {
     ];
 
     #[test]
-    fn slips_and_what_is_none() {
+    fn misspelt_names_are_matched_and_other_names_are_not() {
         for (written, meant) in [
             ("clasification", Some("classification")),
             ("Classification", Some("classification")),

@@ -1,6 +1,5 @@
 //! A customer's billing configuration: whether it gets bills, and the folder they are published in.
 
-use crate::customer::Handling;
 use crate::fields::Fields;
 use crate::json::Json;
 use crate::text::{invalid, required, string, too_long, wrong_type};
@@ -10,7 +9,7 @@ use serde::Serialize;
 /// A customer's configuration for the partner billing engine. By default disabled, with an empty folder.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct PartnerBilling {
-    /// Whether bills are produced.
+    /// Whether bills are written.
     pub enabled: bool,
     /// The S3 key prefix that bills are put under, below the partner's own: at most 512 bytes of UTF-8, segments between
     /// single `/`, with or without one at the end; or empty. Kept as it was given.
@@ -18,16 +17,14 @@ pub struct PartnerBilling {
 }
 
 impl PartnerBilling {
-    const FIELDS: [&str; 2] = ["enabled", "folder"];
-
     /// The folder as a path: `acme` and `acme/` are the same place.
     pub fn folder_path(&self) -> &str {
         self.folder.trim_end_matches('/')
     }
 
-    /// Reads the object. `enabled` is required in it, unless there is a `current` one to be merged with. A folder that is
-    /// set cannot be emptied: a form that leaves it out would move the customer's bills.
-    pub(crate) fn read(json: &Json, current: Option<&Self>, handling: Handling) -> Result<Self, Violations> {
+    /// Reads the object. `enabled` is required, unless the object is merged with a `current` configuration. A folder that is
+    /// set cannot be emptied, because a form that leaves it blank would move the customer's bills.
+    pub(crate) fn read(json: &Json, current: Option<&Self>) -> Result<Self, Violations> {
         let mut fields = Fields::of(json, "an object with enabled and folder")?;
         let enabled = fields.optional("enabled", read_enabled);
         let folder = fields.optional("folder", |folder| read_folder(string(folder)?));
@@ -43,9 +40,6 @@ impl PartnerBilling {
             );
             fields.refuse("folder", Violation::new("", code::INVALID, message));
         }
-        if handling == Handling::Strict {
-            fields.refuse_unknown(&Self::FIELDS, &[]);
-        }
         if fields.violations.is_empty() {
             let current = current.cloned().unwrap_or_default();
             let (enabled, folder) = (enabled.unwrap_or(current.enabled), folder.unwrap_or(current.folder));
@@ -60,13 +54,14 @@ impl PartnerBilling {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct BillingConfiguration {
     status: &'static str,
-    /// Why it is not healthy; otherwise empty.
+    /// Why the status is not healthy; empty if it is.
     reason: String,
 }
 
 impl BillingConfiguration {
-    /// Judges by the configuration, by whether an Azure tenant is assigned, by what the last run had against the bill,
-    /// and by whether it failed for everybody.
+    /// The status that follows from the configuration, the assigned Azure tenant, the error that the last run reported for
+    /// this customer's bill (`fault`), and the error that failed the whole run (`failed`). The first of these that applies
+    /// is the reason.
     pub fn judge(
         configured: &PartnerBilling,
         has_tenant: bool,
@@ -169,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn health() {
+    fn status_follows_configuration_tenant_and_last_run() {
         let no_tenant = "no Azure tenant is assigned to this customer";
         for (enabled, has_tenant, fault, failed, expected) in [
             (true, true, None, None, ("Healthy", "")),
@@ -193,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn folders() {
+    fn invalid_folders_are_rejected() {
         let long = "é".repeat(257);
         let halves = format!("{}/{}", "h".repeat(255), "h".repeat(255));
         for (folder, legal) in [
@@ -257,14 +252,14 @@ mod tests {
     fn an_empty_folder_stays_empty() {
         let current = PartnerBilling::default();
         let json = Json::parse(br#"{"folder": null}"#).unwrap();
-        assert_eq!(PartnerBilling::read(&json, Some(&current), Handling::Strict), Ok(current));
+        assert_eq!(PartnerBilling::read(&json, Some(&current)), Ok(current));
     }
 
     #[test]
-    fn configurations() {
+    fn configurations_are_read_and_merged() {
         let current = PartnerBilling { enabled: true, folder: "old".to_owned() };
         let read = |json: &str, current| {
-            PartnerBilling::read(&Json::parse(json.as_bytes()).unwrap(), current, Handling::Strict)
+            PartnerBilling::read(&Json::parse(json.as_bytes()).unwrap(), current)
                 .map(|billing| (billing.enabled, billing.folder))
                 .map_err(|violations| violations.to_string())
         };
@@ -287,7 +282,6 @@ mod tests {
             (r#"{"enabled": 1}"#, "enabled must be true or false, not a number"),
             (r#"{"enabled": "yes"}"#, "enabled must be true or false, not \"yes\""),
             (r#"{"enabled": true, "folder": 7}"#, "folder must be a string, not a number"),
-            (r#"{"enabled": true, "foldr": "x"}"#, "foldr is unknown; did you mean folder?"),
             ("true", "the body must be an object with enabled and folder, not a boolean"),
         ] {
             assert_eq!(read(json, None), err(message));

@@ -1,29 +1,30 @@
-//! The members that a payload may have, and what becomes of those that it may not.
+//! The members that a payload may have, and how unknown members are handled.
 
 use crate::customer::Handling;
 use crate::json::Json;
 use crate::near::near;
 use crate::violation::{Violation, Violations, code, path, segment};
 
-/// The object that a payload, or a part of it, has to be.
+/// The schema of a payload's object, or of an object in it.
 #[derive(Debug)]
 pub struct Payload {
-    /// The members that count.
+    /// The members that a payload can set.
     pub members: &'static [Member],
-    /// The members of an answer that a payload cannot set. Sent back, they are ignored whatever the handling.
+    /// The members of a response that a payload cannot set. They are ignored under lenient and strict handling, so that a
+    /// response can be sent back.
     pub read_only: &'static [&'static str],
 }
 
 /// A member of a payload.
 #[derive(Debug)]
 pub struct Member {
-    /// Its name.
+    /// The name.
     pub name: &'static str,
-    /// What it consists of, if it is an object; with `array`, what its elements consist of.
+    /// The schema of its value, if that is an object; with `array`, the schema of each element.
     pub object: Option<&'static Payload>,
-    /// Whether it is an array of objects.
+    /// Whether its value is an array of objects.
     pub array: bool,
-    /// What others call it. None of them counts.
+    /// Names that other products use for it. They are reported as near misses and never read.
     pub aliases: &'static [&'static str],
 }
 
@@ -33,7 +34,7 @@ impl Member {
         Member { name, object: None, array: false, aliases: &[] }
     }
 
-    /// A member that others call by these names.
+    /// A member with names that other products use for it.
     pub const fn alias(name: &'static str, aliases: &'static [&'static str]) -> Self {
         Member { name, object: None, array: false, aliases }
     }
@@ -49,12 +50,12 @@ impl Member {
     }
 }
 
-/// How many members of one object are compared with those it may have.
+/// The maximum number of members of one object that are compared with the known ones.
 const MAX_COMPARED: usize = 1000;
 
 impl Payload {
-    /// The unknown members that are violations: every one under strict handling, else each that is a near miss of a member
-    /// that would have counted and is not given.
+    /// A violation for each unknown member: under strict handling for all of them, under lenient handling for near misses
+    /// of a member that the payload lacks.
     pub fn unknown(&self, body: &Json, handling: Handling) -> Violations {
         let mut violations = Violations::default();
         self.each(body, &mut String::new(), &mut |at, verdict| {
@@ -72,7 +73,7 @@ impl Payload {
         violations
     }
 
-    /// The members that are ignored, as people write them: `colour`, `address.planet`. At most 50.
+    /// The paths of the ignored members, such as `colour` and `address.planet`. At most 50.
     pub fn ignored(&self, body: &Json) -> Vec<String> {
         let mut ignored = Vec::new();
         self.each(body, &mut String::new(), &mut |at, _| {
@@ -82,7 +83,7 @@ impl Payload {
         ignored
     }
 
-    /// Shows every member that does not count, until it has been enough.
+    /// Passes each unknown member to `see`, until that returns `false`.
     fn each(&self, json: &Json, at: &mut String, see: &mut dyn FnMut(&str, Verdict) -> bool) -> bool {
         let length = at.len();
         match json {
@@ -137,7 +138,7 @@ impl Payload {
     }
 }
 
-/// The member that is called so by others, or that the name is a slip of.
+/// The member that has the name as an alias, or that the name misspells.
 fn nearest(name: &str, members: impl IntoIterator<Item = &'static Member> + Clone) -> Option<&'static str> {
     let called = |member: &&Member| member.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(name));
     let alias = members.clone().into_iter().find(called).map(|member| member.name);

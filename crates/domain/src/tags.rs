@@ -7,7 +7,7 @@ use crate::violation::{Violation, Violations, code, segment, shortened};
 use serde::Serialize;
 use std::collections::HashSet;
 
-/// A tag. A customer has at most [`Tag::MOST`], no two with the same key.
+/// A tag. A customer has at most [`Tag::MAX_COUNT`], no two with the same key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Tag {
     /// 1–128 characters after trimming, no control characters. Compared exactly.
@@ -18,11 +18,11 @@ pub struct Tag {
 
 impl Tag {
     /// How many tags a customer has at most.
-    pub const MOST: usize = 20;
+    pub const MAX_COUNT: usize = 20;
     /// The longest key, in characters.
-    pub const LONGEST_KEY: usize = 128;
+    pub const MAX_KEY_LENGTH: usize = 128;
     /// The longest value, in characters.
-    pub const LONGEST_VALUE: usize = 256;
+    pub const MAX_VALUE_LENGTH: usize = 256;
 
     /// Reads the array, or an object whose members are the tags.
     pub(crate) fn read_all(json: &Json) -> Result<Vec<Tag>, Violations> {
@@ -51,8 +51,8 @@ impl Tag {
             None => format!("/{i}{part}"),
         };
         let mut violations = Violations::default();
-        if elements.len() > Self::MOST {
-            let message = format!("has {} entries, at most {} are allowed", elements.len(), Self::MOST);
+        if elements.len() > Self::MAX_COUNT {
+            let message = format!("has {} entries, at most {} are allowed", elements.len(), Self::MAX_COUNT);
             violations.push(Violation::new("", code::TOO_MANY, message));
         }
         let (mut tags, mut keys) = (Vec::new(), HashSet::new());
@@ -76,13 +76,13 @@ impl Tag {
     fn read(json: &Json) -> Result<Tag, Violations> {
         let mut fields = Fields::of(json, "an object with key and value")?;
         let key =
-            fields.required("key", |key| filled_line(string(key)?, Self::LONGEST_KEY).map(str::to_owned));
+            fields.required("key", |key| filled_line(string(key)?, Self::MAX_KEY_LENGTH).map(str::to_owned));
         // A value alone may be empty, so blank is not absent here.
         let value = match fields.raw("value") {
             None | Some(Json::Null) => Err(required()),
             Some(Json::Number(number)) => Ok(number.to_string()),
             Some(value) => {
-                string(value).and_then(|value| line(value, Self::LONGEST_VALUE)).map(str::to_owned)
+                string(value).and_then(|value| line(value, Self::MAX_VALUE_LENGTH)).map(str::to_owned)
             }
         };
         let value = value.map_err(|wrong| fields.refuse("value", wrong)).ok();

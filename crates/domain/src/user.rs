@@ -7,7 +7,7 @@ use crate::ids::{CustomerId, UserId};
 use crate::json::Json;
 use crate::payload::{Member, Payload};
 use crate::text::{invalid, line, string};
-use crate::trial::TrialExpiration;
+use crate::utc_second::UtcSecond;
 use crate::violation::{Violation, Violations, shortened};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
@@ -66,7 +66,7 @@ pub struct NewUser {
     /// What it may do.
     pub role: Role,
     /// When its key ends by itself.
-    pub key_expires_at: Option<TrialExpiration>,
+    pub key_expires_at: Option<UtcSecond>,
 }
 
 /// A user as it is kept.
@@ -85,7 +85,7 @@ pub struct User {
     /// Whether it has a key.
     pub has_key: bool,
     /// When its key ends by itself.
-    pub key_expires_at: Option<TrialExpiration>,
+    pub key_expires_at: Option<UtcSecond>,
     /// When its key was last used, give or take a minute.
     pub last_used_at: Option<Timestamp>,
     /// When it was made.
@@ -126,7 +126,7 @@ pub static KEY_PAYLOAD: Payload = Payload { members: &[EXPIRY], read_only: &[] }
 const EXPIRY: Member =
     Member::alias("api_key_expires_at", &["expires_at", "expires", "expiry", "key_expires_at", "expiration"]);
 
-const MOST_NAME: usize = 255;
+const MAX_NAME_LENGTH: usize = 255;
 
 impl NewUser {
     /// Reads the payload that makes a user of a customer, or of the partner itself (`customer` is `None`). A customer's
@@ -142,7 +142,7 @@ impl NewUser {
     ) -> Result<Self, Violations> {
         let mut fields = Fields::of(body, r#"a JSON object such as {"email": "jane@example.com"}"#)?;
         let email = fields.required("email", Email::read);
-        let name = fields.optional("name", |json| line(string(json)?, MOST_NAME).map(str::to_owned));
+        let name = fields.optional("name", |json| line(string(json)?, MAX_NAME_LENGTH).map(str::to_owned));
         let role = match customer {
             Some(_) => {
                 fields.optional("role", |json| Role::read(json, &[Role::Customer])).or(Some(Role::Customer))
@@ -168,7 +168,7 @@ impl User {
     pub fn patched(&self, body: &Json, handling: Handling) -> Result<(String, Role), Violations> {
         let mut fields = Fields::of(body, r#"a JSON object such as {"name": "Jane"}"#)?;
         let allowed: &[Role] = if self.customer.is_some() { &[Role::Customer] } else { &Role::OF_PARTNERS };
-        let name = fields.optional("name", |json| line(string(json)?, MOST_NAME).map(str::to_owned));
+        let name = fields.optional("name", |json| line(string(json)?, MAX_NAME_LENGTH).map(str::to_owned));
         let role = fields.optional("role", |json| Role::read(json, allowed));
         let email = fields.optional("email", Email::read);
         if email.is_some_and(|email| email.key() != self.email.key()) {
@@ -186,19 +186,15 @@ impl User {
 ///
 /// # Errors
 /// Every rule that the payload breaks.
-pub fn key_expiry(
-    body: &Json,
-    now: Timestamp,
-    handling: Handling,
-) -> Result<Option<TrialExpiration>, Violations> {
+pub fn key_expiry(body: &Json, now: Timestamp, handling: Handling) -> Result<Option<UtcSecond>, Violations> {
     let mut fields = Fields::of(body, r#"a JSON object such as {"api_key_expires_at": "2030-12-31"}"#)?;
     let expiry = read_expiry(&mut fields, now);
     fields.violations.extend(KEY_PAYLOAD.unknown(body, handling));
     if fields.violations.is_empty() { Ok(expiry) } else { Err(fields.violations) }
 }
 
-fn read_expiry(fields: &mut Fields<'_>, now: Timestamp) -> Option<TrialExpiration> {
-    fields.optional("api_key_expires_at", |json| TrialExpiration::read(json)?.in_future(now))
+fn read_expiry(fields: &mut Fields<'_>, now: Timestamp) -> Option<UtcSecond> {
+    fields.optional("api_key_expires_at", |json| UtcSecond::read(json)?.in_future(now))
 }
 
 /// The answer of the API.

@@ -1,8 +1,8 @@
-//! What is wrong with a payload: one violation per rule broken, all of them at once.
+//! Violations: the rules that a payload breaks, one violation for each rule, collected in one response.
 
 use std::fmt;
 
-/// The codes of violations: a small closed set that a client may match on. Messages may change, these do not.
+/// The codes of violations: a closed set that clients may match on. Codes are stable; messages are not.
 pub mod code {
     /// The body is not JSON; carries a line and a column.
     pub const MALFORMED: &str = "malformed";
@@ -24,22 +24,22 @@ pub mod code {
     pub const NOT_FUTURE: &str = "not_future";
     /// Two fields that exclude or contradict each other.
     pub const CONFLICT: &str = "conflict";
-    /// Unique in the partner, and somebody else has it.
+    /// A value that must be unique in the partner belongs to another object.
     pub const TAKEN: &str = "taken";
 }
 
-/// One rule that a payload broke.
+/// A rule that a payload breaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// Where: a JSON pointer (RFC 6901); `""` is the whole document.
+    /// The position: a JSON pointer (RFC 6901); `""` is the whole document.
     pub pointer: String,
-    /// Which rule: one of [`code`].
+    /// The rule: one of [`code`].
     pub code: &'static str,
-    /// What is wrong and what would be right, to be read after the field's name: "must be …".
+    /// The message, which follows the field's name: "must be …". It says what is wrong and what would be right.
     pub message: String,
-    /// Of malformed JSON: the line, from 1.
+    /// The line of a syntax error, from 1.
     pub line: Option<usize>,
-    /// Of malformed JSON: the column in characters, from 1.
+    /// The column of a syntax error in characters, from 1.
     pub column: Option<usize>,
 }
 
@@ -49,7 +49,7 @@ impl Violation {
         Violation { pointer: pointer.into(), code, message: message.into(), line: None, column: None }
     }
 
-    /// The violation of a value that must be unique and is another object's already.
+    /// The violation of a value that must be unique and that another object has.
     pub fn taken(pointer: &str) -> Self {
         Violation::new(pointer, code::TAKEN, "has already been taken")
     }
@@ -78,52 +78,52 @@ impl fmt::Display for Violation {
     }
 }
 
-/// Everything that is wrong with a payload, in the order in which the contract lists the fields. Also an error.
+/// All violations of a payload, in the order in which the contract lists the fields. Also an error type.
 ///
-/// Bounded, for a hostile body must not be answered by a far larger answer: at most [`Violations::LIMIT`], with
-/// pointers of 64 KiB in all. No honest payload comes near either; what is pushed beyond is dropped.
+/// Bounded to [`Violations::MAX_COUNT`] violations and 64 KiB of pointers, so that a hostile body cannot cause a far larger
+/// response. Violations beyond the bounds are dropped; legitimate payloads stay far below them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Violations(Vec<Violation>);
 
 impl Violations {
-    /// How many are kept.
-    pub const LIMIT: usize = 200;
+    /// The maximum number of violations.
+    pub const MAX_COUNT: usize = 200;
 
-    /// Adds one, unless the bounds are reached.
+    /// Adds a violation, unless the bounds are reached.
     pub fn push(&mut self, violation: Violation) {
         if !self.is_full() {
             self.0.push(violation);
         }
     }
 
-    /// Whether there is none.
+    /// Whether there are no violations.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// How many there are.
+    /// The number of violations.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// In order.
+    /// The violations, in order.
     pub fn iter(&self) -> std::slice::Iter<'_, Violation> {
         self.0.iter()
     }
 
-    /// Whether more would be dropped, and looking for more is idle.
+    /// Whether further violations would be dropped; validation can stop then.
     pub(crate) fn is_full(&self) -> bool {
-        self.0.len() >= Self::LIMIT
+        self.0.len() >= Self::MAX_COUNT
             || self.0.iter().map(|violation| violation.pointer.len()).sum::<usize>() > 65_536
     }
 
-    /// All of them, found under `prefix`.
+    /// The same violations with `prefix` before each pointer.
     pub(crate) fn under(self, prefix: &str) -> Self {
         Violations(self.0.into_iter().map(|violation| violation.under(prefix)).collect())
     }
 
-    /// Sorts by the customer's field, in the contract's order; what concerns the whole document comes first, what
-    /// concerns an unknown field last. Stable within a field.
+    /// Sorts by the customer's field, in the contract's order: violations of the whole document first, of unknown fields
+    /// last. Stable within a field.
     pub fn sort_by_field(&mut self) {
         self.0.sort_by_key(|violation| {
             let field = violation.pointer.split('/').nth(1);
@@ -225,7 +225,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sentences() {
+    fn sentences_name_the_field_by_its_path() {
         for (pointer, sentence) in [
             ("/name", "name is wrong"),
             ("/address/state", "address.state is wrong"),
@@ -236,13 +236,13 @@ mod tests {
         ] {
             assert_eq!(Violation::new(pointer, code::INVALID, "is wrong").sentence(), sentence);
         }
-        let slip =
+        let malformed =
             Violation { line: Some(9), column: Some(2), ..Violation::new("", code::MALFORMED, "remove it") };
-        assert_eq!(slip.sentence(), "line 9, column 2: remove it");
+        assert_eq!(malformed.sentence(), "line 9, column 2: remove it");
     }
 
     #[test]
-    fn the_answer_of_the_contract() {
+    fn violations_are_displayed_as_one_line() {
         let mut violations = Violations::default();
         violations.push(Violation::new("/tags", code::TOO_MANY, "has 21 entries, at most 20 are allowed"));
         violations.push(Violation::taken("/name"));
@@ -276,10 +276,10 @@ mod tests {
     }
 
     #[test]
-    fn bounded() {
+    fn number_and_length_of_violations_are_bounded() {
         let many: Violations =
             (0..9999).map(|i| Violation::new(format!("/{i}"), code::UNKNOWN, "")).collect();
-        assert_eq!(many.len(), Violations::LIMIT);
+        assert_eq!(many.len(), Violations::MAX_COUNT);
         assert_eq!(shortened(&"é".repeat(61)), format!("{}…", "é".repeat(60)));
         assert_eq!(shortened("a\nb"), "a\u{fffd}b");
         assert_eq!(

@@ -46,7 +46,7 @@ const fn alias(column: Column, aliases: &'static [&'static str]) -> Column {
 pub(crate) const RECONCILIATION: [Column; 46] = [
     shown("PartnerId"),
     shown("CustomerId"),
-    shown("CustomerName"),
+    shown("DisplayName"),
     shown("CustomerDomainName"),
     shown("CustomerCountry"),
     shown("InvoiceNumber"),
@@ -96,7 +96,7 @@ pub(crate) const USAGE: [Column; 55] = [
     shown("PartnerId"),
     shown("PartnerName"),
     shown("CustomerId"),
-    shown("CustomerName"),
+    shown("DisplayName"),
     shown("CustomerDomainName"),
     shown("CustomerCountry"),
     shown("MpnId"),
@@ -159,7 +159,7 @@ pub(crate) const CHARGE_CURRENCY: &str = "ChargeCurrency";
 #[repr(usize)]
 pub(crate) enum Role {
     CustomerId,
-    CustomerName,
+    DisplayName,
     Invoice,
     Publisher,
     ProductId,
@@ -227,7 +227,7 @@ impl Kind {
         let usage = self == Kind::Usage;
         let name = match role {
             Role::CustomerId => "CustomerId",
-            Role::CustomerName => "CustomerName",
+            Role::DisplayName => "DisplayName",
             Role::Invoice => "InvoiceNumber",
             Role::Publisher => "PublisherName",
             Role::ProductId => "ProductId",

@@ -138,7 +138,7 @@ impl Layout {
 /// In their order.
 const ALL: [Role; ROLES] = [
     Role::CustomerId,
-    Role::CustomerName,
+    Role::DisplayName,
     Role::Invoice,
     Role::Publisher,
     Role::ProductId,

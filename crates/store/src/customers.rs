@@ -6,8 +6,8 @@ use crate::query::Query;
 use crate::{Error, azure_tenants, engine::Kind};
 use domain::version::Nonce;
 use domain::{
-    Address, AzureCustomerId, Classification, Customer, CustomerId, CustomerName, Email, ExternalId, Margin,
-    NewCustomer, PartnerBilling, PartnerId, Tag, TrialExpiration,
+    Address, AzureCustomerId, Classification, Customer, CustomerId, DisplayName, Email, ExternalId, Margin,
+    NewCustomer, PartnerBilling, PartnerId, Tag, UtcSecond,
 };
 use jiff::Timestamp;
 
@@ -38,7 +38,7 @@ pub enum Trial {
 /// What customers of a list have in common; an empty filter lets all through.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// Part of the name, in the form that [`CustomerName::key`] has.
+    /// Part of the name, in the form that [`DisplayName::key`] has.
     pub name_part: Option<String>,
     /// The level of access.
     pub classification: Option<Classification>,
@@ -213,7 +213,7 @@ pub async fn delete(
 pub async fn taken(
     tx: &mut Tx,
     partner: PartnerId,
-    name: Option<&CustomerName>,
+    name: Option<&DisplayName>,
     azure: Option<&AzureCustomerId>,
     except: Option<CustomerId>,
 ) -> Result<Taken, Error> {
@@ -313,7 +313,7 @@ async fn by_blocks(tx: &mut Tx, partner: PartnerId, window: Window) -> Result<(i
 }
 
 /// The longest key of a tag, in bytes of UTF-8.
-const MAX_KEY_BYTES: usize = 4 * Tag::LONGEST_KEY;
+const MAX_KEY_BYTES: usize = 4 * Tag::MAX_KEY_LENGTH;
 
 /// How many colons of a tag filter may be the one between key and value. Each is another condition to plan.
 const MAX_COLONS: usize = 16;
@@ -517,15 +517,13 @@ async fn with_tags(
 fn read(row: &mut Row<'_>) -> Result<Customer, Error> {
     let wrong = |column: &str| Error::defect(format!("a customer's {column} in the database is not one"));
     let id = CustomerId(row.next()?);
-    let name = CustomerName::from_stored(row.next()?);
+    let name = DisplayName::from_stored(row.next()?);
     let azure_customer_id = row.next::<Option<String>>()?.map(AzureCustomerId::from_stored);
     let address = read_address(row)?;
     let classification =
         Classification::parse(&row.next::<String>()?).ok_or_else(|| wrong("classification"))?;
     let trial_expiration_date = match row.next::<Option<i64>>()? {
-        Some(second) => {
-            Some(TrialExpiration::from_second(second).ok_or_else(|| wrong("trial_expiration_date"))?)
-        }
+        Some(second) => Some(UtcSecond::from_second(second).ok_or_else(|| wrong("trial_expiration_date"))?),
         None => None,
     };
     let billing_contact = row.next::<Option<String>>()?.map(Email::from_stored);

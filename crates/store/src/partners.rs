@@ -2,7 +2,7 @@
 
 use crate::engine::value::{Row, args};
 use crate::{Error, Tx};
-use domain::{CustomerName, PartnerId};
+use domain::{DisplayName, PartnerId};
 use jiff::Timestamp;
 
 /// A Microsoft CSP partner.
@@ -20,7 +20,7 @@ pub struct Partner {
 ///
 /// # Errors
 /// [`Error`] of the store.
-pub async fn insert(tx: &mut Tx, name: &CustomerName, now: Timestamp) -> Result<Option<Partner>, Error> {
+pub async fn insert(tx: &mut Tx, name: &DisplayName, now: Timestamp) -> Result<Option<Partner>, Error> {
     let id = tx.next_partner_id().await?;
     let sql = "INSERT INTO partners (id, name, name_key, suspended, created_at) VALUES ($1, $2, $3, $4, $5)
                ON CONFLICT DO NOTHING";

@@ -2,7 +2,7 @@
 
 use crate::engine::value::{Row, args};
 use crate::{Error, Tx, engine::Kind};
-use domain::{Classification, CustomerId, Email, NewUser, PartnerId, Role, TrialExpiration, User, UserId};
+use domain::{Classification, CustomerId, Email, NewUser, PartnerId, Role, User, UserId, UtcSecond};
 use jiff::Timestamp;
 
 /// What is kept of an API key: enough to find it and to prove it, not enough to make it.
@@ -49,9 +49,9 @@ pub struct KeyOwner {
     /// The key as it is kept, with all that its MAC covers.
     pub credential: Credential,
     /// When the key ends by itself.
-    pub expires_at: Option<TrialExpiration>,
+    pub expires_at: Option<UtcSecond>,
     /// For a customer's user: the customer, its level of access, and the end of its trial.
-    pub customer: Option<(CustomerId, Classification, Option<TrialExpiration>)>,
+    pub customer: Option<(CustomerId, Classification, Option<UtcSecond>)>,
 }
 
 const COLUMNS: &str =
@@ -128,12 +128,12 @@ pub async fn find_key(tx: &mut Tx, key_id: &str) -> Result<Option<KeyOwner>, Err
             user: credential.user,
             email: Email::from_stored(row.next()?),
             role: Role::parse(&credential.role).ok_or_else(wrong)?,
-            expires_at: credential.expires_at.and_then(TrialExpiration::from_second),
+            expires_at: credential.expires_at.and_then(UtcSecond::from_second),
             customer: match (credential.customer, row.next::<Option<String>>()?, row.next::<Option<i64>>()?) {
                 (Some(id), Some(classification), trial) => Some((
                     id,
                     Classification::parse(&classification).ok_or_else(wrong)?,
-                    trial.and_then(TrialExpiration::from_second),
+                    trial.and_then(UtcSecond::from_second),
                 )),
                 (Some(_), None, _) => return Err(wrong()),
                 (None, ..) => None,
@@ -291,7 +291,7 @@ pub async fn set_key(
     partner: PartnerId,
     id: UserId,
     key: Option<&StoredKey>,
-    expires_at: Option<TrialExpiration>,
+    expires_at: Option<UtcSecond>,
     now: Timestamp,
 ) -> Result<(), Error> {
     let sql = "UPDATE users SET key_id = $3, key_hash = $4, key_expires_at = $5, last_used_at = NULL, updated_at = $6,
@@ -335,7 +335,7 @@ fn read(row: &mut Row<'_>) -> Result<User, Error> {
         role: Role::parse(&row.next::<String>()?)
             .ok_or_else(|| Error::defect("a role in the database is none"))?,
         has_key: row.next::<Option<String>>()?.is_some(),
-        key_expires_at: row.next::<Option<i64>>()?.and_then(TrialExpiration::from_second),
+        key_expires_at: row.next::<Option<i64>>()?.and_then(UtcSecond::from_second),
         last_used_at: row.next::<Option<i64>>()?.map(time).transpose()?,
         created_at: time(row.next()?)?,
         updated_at: time(row.next()?)?,

@@ -12,7 +12,7 @@ use crate::directory::{Lookup, no_address, not_found, sighting};
 use crate::{App, Error, IfMatch};
 use domain::json::Json;
 use domain::{
-    AzureCustomerId, Customer, CustomerId, CustomerName, Handling, NewCustomer, PartnerId, Refused,
+    AzureCustomerId, Customer, CustomerId, DisplayName, Handling, NewCustomer, PartnerId, RejectedPayload,
     Violation, Violations,
 };
 use store::customers::Taken;
@@ -58,7 +58,7 @@ impl App {
         };
         if let Some(violation) = violation {
             let (name, azure_customer_id) = (Some(details.name), details.azure_customer_id);
-            let refused = Refused { violations: violation.into(), name, azure_customer_id };
+            let refused = RejectedPayload { violations: violation.into(), name, azure_customer_id };
             return Err(self.refusal(partner, refused).await);
         }
         let seen = match &lookup {
@@ -163,7 +163,7 @@ impl App {
                 if let Some(violation) = violation(by_hand) {
                     let name = Some(details.name).filter(|name| *name != before.details.name);
                     let azure_customer_id = details.azure_customer_id;
-                    let refused = Refused { violations: violation.into(), name, azure_customer_id };
+                    let refused = RejectedPayload { violations: violation.into(), name, azure_customer_id };
                     return Err(refusal(tx, *partner, refused, Some(*id)).await?);
                 }
                 if let Lookup::Found(tenant) = lookup {
@@ -232,7 +232,7 @@ impl App {
     }
 
     /// Say what is wrong with a new customer's payload, and which of its readable values are taken too.
-    async fn refusal(&self, partner: PartnerId, refused: Refused) -> Error {
+    async fn refusal(&self, partner: PartnerId, refused: RejectedPayload) -> Error {
         let looked = self.db.look_up(partner, (partner, refused), |(partner, refused), tx| {
             Box::pin(refusal(tx, *partner, refused.clone(), None))
         });
@@ -261,7 +261,7 @@ fn object(id: CustomerId) -> String {
 async fn refusal(
     tx: &mut Tx,
     partner: PartnerId,
-    refused: Refused,
+    refused: RejectedPayload,
     except: Option<CustomerId>,
 ) -> Result<Error, Error> {
     let (name, azure) = (refused.name.as_ref(), refused.azure_customer_id.as_ref());
@@ -269,10 +269,10 @@ async fn refusal(
     Ok(Error::Invalid(with_taken(refused.violations, taken, name)))
 }
 
-fn with_taken(mut violations: Violations, taken: Taken, name: Option<&CustomerName>) -> Violations {
+fn with_taken(mut violations: Violations, taken: Taken, name: Option<&DisplayName>) -> Violations {
     if taken.name {
         let mut violation = Violation::taken("/name");
-        if name.is_some_and(CustomerName::has_lost_its_letters) {
+        if name.is_some_and(DisplayName::has_lost_its_letters) {
             violation.message.push_str(
                 "; has it lost its letters in an encoding, so that different names look alike? Send UTF-8",
             );

@@ -4,7 +4,7 @@ use crate::access::{Act, Call};
 use crate::billing::health;
 use crate::paging::{self, Paging, Query, one_of, time, truth};
 use crate::{App, Error};
-use domain::{AzureCustomerId, Classification, Customer, CustomerId, CustomerName, Violation};
+use domain::{AzureCustomerId, Classification, Customer, CustomerId, DisplayName, Violation};
 use jiff::Timestamp;
 use store::customers::{self, Filter, Trial, Window};
 
@@ -56,7 +56,7 @@ impl Search {
         match name {
             _ if self.paging.take(name, value)? => {}
             "cursor" => self.after = Some(parse_cursor(value)?),
-            "q" => filter.name_part = Some(CustomerName::parse(value).map_err(said)?.key()),
+            "q" => filter.name_part = Some(DisplayName::parse(value).map_err(said)?.key()),
             "classification" => {
                 filter.classification = Some(one_of(value, &Classification::ALL.map(|c| (c.as_str(), c)))?);
             }

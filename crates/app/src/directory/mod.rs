@@ -14,7 +14,7 @@ use ::directory::{
     Directory, Egress, FileDirectory, PartnerCenter, Report, Tenant, TenantAddress, Transport,
 };
 use domain::Violation;
-use domain::{AzureCustomerId, CustomerName, PartnerId};
+use domain::{AzureCustomerId, DisplayName, PartnerId};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -467,7 +467,7 @@ pub(crate) fn sighting(tenant: &Tenant) -> Sighting {
     Sighting {
         azure_customer_id: tenant.azure_customer_id.clone(),
         name: tenant.name.clone(),
-        name_key: CustomerName::from_stored(tenant.name.clone()).key(),
+        name_key: DisplayName::from_stored(tenant.name.clone()).key(),
         domain: tenant.domain.clone(),
         address: match &tenant.address {
             NotAsked => None,

@@ -8,7 +8,7 @@ fn now() -> Timestamp {
     "2016-09-15T18:17:04Z".parse().unwrap()
 }
 
-fn create(body: &Value) -> Result<NewCustomer, Refused> {
+fn create(body: &Value) -> Result<NewCustomer, RejectedPayload> {
     NewCustomer::parse(&Json::from(body), now(), Handling::Lenient)
 }
 
@@ -24,7 +24,7 @@ fn customer(body: &Value) -> Customer {
     }
 }
 
-fn messages(refused: Result<NewCustomer, Refused>) -> Vec<String> {
+fn messages(refused: Result<NewCustomer, RejectedPayload>) -> Vec<String> {
     refused.map_or_else(|refused| refused.violations.iter().map(Violation::sentence).collect(), |_| vec![])
 }
 

@@ -3,12 +3,12 @@
 use super::Tx;
 use super::value::args;
 use crate::Error;
-use domain::CustomerName;
+use domain::DisplayName;
 
 /// How many rows are held in memory at once.
 const BATCH: i64 = 10_000;
 
-/// Make the keys of names again that are not what [`CustomerName::key`] makes now. Only names beyond ASCII can be. A
+/// Make the keys of names again that are not what [`DisplayName::key`] makes now. Only names beyond ASCII can be. A
 /// customer whose new key another customer of the partner has keeps its old one: both go on under the names they have.
 pub(super) async fn refold(tx: &mut Tx) -> Result<(), Error> {
     for (table, unique) in [("customers", true), ("azure_tenants", false)] {
@@ -32,7 +32,7 @@ pub(super) async fn refold(tx: &mut Tx) -> Result<(), Error> {
                 })
                 .await?;
             for (partner, id, name, kept) in &rows {
-                let key = CustomerName::from_stored(name.clone()).key();
+                let key = DisplayName::from_stored(name.clone()).key();
                 if key != *kept {
                     tx.execute(&update, args![*partner, *id, &key]).await?;
                 }

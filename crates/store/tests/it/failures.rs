@@ -2,14 +2,14 @@
 
 use crate::cluster::Cluster;
 use crate::support::{Folder, postgres, postgres_is_here, signed_in_as, sql, value};
-use domain::CustomerName;
+use domain::DisplayName;
 use jiff::Timestamp;
 use std::time::{Duration, Instant};
 use tenantry_store::{Db, Error, Options, Scope, partners};
 
 /// A change, as any.
 async fn add(db: &Db, name: &str) -> Result<bool, Error> {
-    let name = CustomerName::parse(name).unwrap();
+    let name = DisplayName::parse(name).unwrap();
     db.write(Scope::System, name, |name, tx| {
         Box::pin(async move { Ok(partners::insert(tx, name, Timestamp::UNIX_EPOCH).await?.is_some()) })
     })

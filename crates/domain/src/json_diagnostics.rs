@@ -1,7 +1,7 @@
-//! Slips in the syntax of a JSON text: where each is and what belongs there, all of them at once.
+//! Diagnostics for malformed JSON: the position of every syntax error in a text, and what belongs there.
 //!
-//! serde_json is the judge, but a judge that stops at the first slip. So each slip is mended in a draft, as somebody
-//! who reads the message would mend it, and the draft is judged again, until it is JSON or beyond mending.
+//! serde_json stops at the first syntax error. Error recovery therefore corrects each error in a draft, the way the
+//! message tells the caller to correct it, and parses the draft again, until it is JSON or cannot be recovered.
 
 use crate::json::{Json, duplicates};
 use crate::text::invalid;
@@ -9,24 +9,24 @@ use crate::violation::{Violation, Violations, code, shortened};
 use serde_json::Error;
 use std::ops::Range;
 
-/// How many slips are looked for.
-const MOST: usize = 20;
+/// The maximum number of syntax errors that are reported for one text.
+const MAX_DIAGNOSTICS: usize = 20;
 
-/// How many bytes are judged again at most, so that a large body with slips does not cost twenty times its parsing.
-const BUDGET: usize = 2 << 20;
+/// The maximum number of bytes that are parsed again for one text, which bounds the cost of a large malformed body.
+const MAX_REPARSED_BYTES: usize = 2 << 20;
 
-/// Every slip in a text that serde_json refused with `error`, and the keys given twice beside them.
-pub(crate) fn find(text: &str, mut error: Error) -> Violations {
+/// The syntax errors of a text that serde_json rejected with `error`, and the duplicate keys of the recovered text.
+pub(crate) fn diagnose(text: &str, mut error: Error) -> Violations {
     let mut violations = Violations::default();
     let mut draft = Draft::of(text);
-    for _ in 0..(BUDGET / text.len().max(1)).clamp(1, MOST) {
-        let slip = draft.slip(&error);
-        let violation = located(text, draft.origin[slip.at], slip.message);
+    for _ in 0..(MAX_REPARSED_BYTES / text.len().max(1)).clamp(1, MAX_DIAGNOSTICS) {
+        let diagnostic = draft.diagnostic(&error);
+        let violation = located(text, draft.origin[diagnostic.at], diagnostic.message);
         if violations.iter().any(|known| *known == violation) {
-            break; // The mend did not help.
+            break; // The recovery made no progress.
         }
         violations.push(violation);
-        let Some((range, with)) = slip.mend else { break };
+        let Some((range, with)) = diagnostic.recovery else { break };
         draft.replace(range, &with);
         match serde_json::from_str::<Json>(&draft.text) {
             Ok(json) => {
@@ -39,68 +39,68 @@ pub(crate) fn find(text: &str, mut error: Error) -> Violations {
     violations
 }
 
-/// The body is not UTF-8 from byte `at` on.
+/// The violation of a body that is UTF-8 only up to byte `at`.
 pub(crate) fn not_utf8(body: &[u8], at: usize) -> Violations {
     let readable = String::from_utf8_lossy(&body[..at]);
     located(&readable, readable.len(), "this byte is not UTF-8: send the text encoded as UTF-8".to_owned())
         .into()
 }
 
-/// A slip at a byte of the text, with its line and column.
+/// A violation at a byte of the text, with its line and column.
 fn located(text: &str, at: usize, message: String) -> Violation {
     let (line, column) = position(text, at);
     Violation { code: code::MALFORMED, line: Some(line), column: Some(column), ..invalid(message) }
 }
 
-/// The line and the column, in characters, of a byte of the text; both from 1.
+/// The line and the column of a byte of the text, both from 1; columns count characters.
 fn position(text: &str, at: usize) -> (usize, usize) {
     let before = &text[..at];
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
     (1 + before.matches('\n').count(), 1 + before[line_start..].chars().count())
 }
 
-/// One slip: the byte of the draft where it is, what to do about it, and the replacement in the draft that does it.
-/// Without one it is beyond mending.
-struct Slip {
+/// A syntax error: its byte position in the draft, the message for the caller, and the replacement in the draft that
+/// corrects it. Without a replacement, parsing cannot be resumed.
+struct Diagnostic {
     at: usize,
     message: String,
-    mend: Option<(Range<usize>, String)>,
+    recovery: Option<(Range<usize>, String)>,
 }
 
-impl Slip {
-    fn beyond_mending(at: usize, message: impl Into<String>) -> Slip {
-        Slip { at, message: message.into(), mend: None }
+impl Diagnostic {
+    fn unrecoverable(at: usize, message: impl Into<String>) -> Diagnostic {
+        Diagnostic { at, message: message.into(), recovery: None }
     }
 
-    fn replace(range: Range<usize>, with: impl Into<String>, message: impl Into<String>) -> Slip {
-        Slip { at: range.start, message: message.into(), mend: Some((range, with.into())) }
+    fn replace(range: Range<usize>, with: impl Into<String>, message: impl Into<String>) -> Diagnostic {
+        Diagnostic { at: range.start, message: message.into(), recovery: Some((range, with.into())) }
     }
 
-    fn remove(range: Range<usize>, message: impl Into<String>) -> Slip {
-        Slip::replace(range, " ", message)
+    fn remove(range: Range<usize>, message: impl Into<String>) -> Diagnostic {
+        Diagnostic::replace(range, " ", message)
     }
 
-    fn insert(at: usize, what: &str, message: impl Into<String>) -> Slip {
-        Slip::replace(at..at, what, message)
+    fn insert(at: usize, what: &str, message: impl Into<String>) -> Diagnostic {
+        Diagnostic::replace(at..at, what, message)
     }
 }
 
-/// The text with the slips mended that were found so far.
+/// The text with the syntax errors corrected that were found so far.
 struct Draft<'a> {
     original: &'a str,
     text: String,
-    /// For each byte of the draft, and its end, the byte of the original that it comes from or stands before.
+    /// The position in the original of each byte of the draft and of its end; for inserted bytes, of the byte after them.
     origin: Vec<usize>,
 }
 
-/// What stands before a place in the draft. All of it has been judged to be in order.
+/// The lexical context at a position in the draft. The text before that position is valid.
 #[derive(Default)]
 struct Before {
-    /// The brackets that are open, and where.
+    /// The open brackets and their byte positions, outermost first.
     open: Vec<(char, usize)>,
-    /// Where the string began in which the place is.
+    /// The byte position of the opening quote, if the position is inside a string.
     string: Option<usize>,
-    /// The last character of the last token, and where that ends.
+    /// The last character of the token before the position; `end` is the byte after that token.
     last: Option<char>,
     end: usize,
 }
@@ -139,31 +139,32 @@ impl Draft<'_> {
         self.origin.splice(range, std::iter::repeat_n(from, with.len()));
     }
 
-    /// The slip at which serde_json stopped.
-    fn slip(&self, error: &Error) -> Slip {
+    /// The diagnostic for the error at which serde_json stopped.
+    fn diagnostic(&self, error: &Error) -> Diagnostic {
         let at = if error.is_eof() { self.text.len() } else { self.place(error) };
         let before = Before::of(&self.text[..at]);
         let here = self.text[at..].chars().next();
-        // Its error codes are private, their texts are all there is. A change of theirs fails the tests below.
+        // serde_json keeps its error codes private, so the error is classified by its text. The tests below fail if an
+        // update changes those texts.
         let says = error.to_string();
         let says = |what: &str| says.starts_with(what);
 
         if let Some(start) = before.string {
             self.in_string(at, start, here, says("control character"))
         } else if says("recursion limit") {
-            Slip::beyond_mending(at, "nested too deeply: at most 127 levels are allowed")
+            Diagnostic::unrecoverable(at, "nested too deeply: at most 127 levels are allowed")
         } else if says("number out of range") {
             let token = self.word_around(at);
             let message = format!("number out of range: {}", shortened(&self.text[token.clone()]));
-            Slip::replace(token, "0", message)
+            Diagnostic::replace(token, "0", message)
         } else if let Some(comment) = self.comment(at) {
-            Slip::remove(comment, "remove this comment: JSON has none")
+            Diagnostic::remove(comment, "remove this comment: JSON has none")
         } else if error.is_eof() {
             self.at_end(&before)
         } else if says("trailing comma") {
             let comma = before.end.saturating_sub(1);
             let follows = here.map(String::from).unwrap_or_default();
-            Slip::remove(comma..before.end, format!("remove this comma: only {follows} follows"))
+            Diagnostic::remove(comma..before.end, format!("remove this comma: only {follows} follows"))
         } else if says("expected ident") || says("invalid number") {
             self.word(self.word_around(at))
         } else if says("expected `:`") {
@@ -175,9 +176,9 @@ impl Draft<'_> {
         } else if says("trailing characters") {
             match here {
                 Some(c @ ('}' | ']' | ',' | ';')) => {
-                    Slip::remove(at..at + 1, format!("remove this {c}: the text is over"))
+                    Diagnostic::remove(at..at + 1, format!("remove this {c}: the text is over"))
                 }
-                _ => Slip::beyond_mending(
+                _ => Diagnostic::unrecoverable(
                     at,
                     format!("the text should be over here, but {} follows", self.token(at)),
                 ),
@@ -187,34 +188,34 @@ impl Draft<'_> {
         }
     }
 
-    /// The byte at which serde_json stopped: it counts lines from 1 and bytes from 1, or 0 for a line break itself.
+    /// The byte at which serde_json stopped. It counts lines from 1, and bytes in a line from 1, or 0 for the line break.
     fn place(&self, error: &Error) -> usize {
         let newlines = self.text.match_indices('\n').map(|(at, _)| at + 1);
         let line_start = std::iter::once(0).chain(newlines).nth(error.line().saturating_sub(1)).unwrap_or(0);
         self.text.floor_char_boundary((line_start + error.column()).saturating_sub(1))
     }
 
-    fn in_string(&self, at: usize, start: usize, here: Option<char>, control: bool) -> Slip {
+    fn in_string(&self, at: usize, start: usize, here: Option<char>, control: bool) -> Diagnostic {
         let rest = &self.text[at..];
         match here {
-            // A closing quote further on belongs to this string if what comes after it could follow a string.
+            // A later quote closes this string if the text after that quote could follow a string.
             Some('\n' | '\r') if control && self.closes_properly(at) => {
                 let length = if rest.starts_with("\r\n") { 2 } else { 1 };
                 let message = "write \\n instead of this line break, or close the string before it";
-                Slip::replace(at..at + length, " ", message)
+                Diagnostic::replace(at..at + length, " ", message)
             }
             Some('\n' | '\r') | None => {
                 let line = self.text[start..at].trim_end_matches([',', '}', ']', ' ', '\t', '\n', '\r']);
                 let end = (start + line.len()).max(start + 1);
-                Slip {
+                Diagnostic {
                     at: start,
-                    ..Slip::insert(end, "\"", "this string is not closed: put a \" at its end")
+                    ..Diagnostic::insert(end, "\"", "this string is not closed: put a \" at its end")
                 }
             }
-            Some('\t') if control => Slip::replace(at..at + 1, " ", "write \\t instead of this tab"),
+            Some('\t') if control => Diagnostic::replace(at..at + 1, " ", "write \\t instead of this tab"),
             Some(c) if control => {
                 let message = format!("write \\u{:04x} instead of this control character", u32::from(c));
-                Slip::replace(at..at + 1, " ", message)
+                Diagnostic::replace(at..at + 1, " ", message)
             }
             Some(_) => {
                 let end = at + rest.chars().next().map_or(0, char::len_utf8);
@@ -224,36 +225,36 @@ impl Draft<'_> {
                 }
                 let escape = shortened(self.text[backslash..end].trim_end_matches('"'));
                 let message = format!("{escape} is no escape of JSON: a backslash itself is written \\\\");
-                Slip::insert(backslash, "\\", message)
+                Diagnostic::insert(backslash, "\\", message)
             }
         }
     }
 
-    /// A `\u` escape that is half of a surrogate pair.
-    fn half_of_a_pair(&self, backslash: usize) -> Option<Slip> {
+    /// The diagnostic for a `\u` escape that is half of a surrogate pair; `None` for any other text.
+    fn half_of_a_pair(&self, backslash: usize) -> Option<Diagnostic> {
         let escape = self.text.get(backslash..backslash + 6)?;
         let unit = u16::from_str_radix(escape.strip_prefix("\\u")?, 16).ok()?;
         (0xd800..0xe000).contains(&unit).then(|| {
             let message = format!(
                 "{escape} is half of a surrogate pair: write the character itself, or both halves such as \\ud83d\\ude00"
             );
-            Slip::replace(backslash..backslash + 6, "?", message)
+            Diagnostic::replace(backslash..backslash + 6, "?", message)
         })
     }
 
-    /// Whether the next quote from here on is followed by what may follow a string.
+    /// Whether the text after the next quote from `at` could follow a string.
     fn closes_properly(&self, at: usize) -> bool {
         let Some(quote) = self.text[at..].find('"') else { return false };
         let after = self.text[at + quote + 1..].trim_start();
         after.is_empty() || after.starts_with([',', ':', '}', ']'])
     }
 
-    fn at_end(&self, before: &Before) -> Slip {
+    fn at_end(&self, before: &Before) -> Diagnostic {
         let word = self.word_around(before.end.saturating_sub(1));
         match before.last {
-            None => Slip::beyond_mending(0, "a JSON object is expected, but the body is empty"),
-            Some(',') => Slip::remove(before.end - 1..before.end, "remove this comma: nothing follows"),
-            Some(':') => Slip::insert(before.end, " null", "put a value here, after the colon"),
+            None => Diagnostic::unrecoverable(0, "a JSON object is expected, but the body is empty"),
+            Some(',') => Diagnostic::remove(before.end - 1..before.end, "remove this comma: nothing follows"),
+            Some(':') => Diagnostic::insert(before.end, " null", "put a value here, after the colon"),
             Some(c) if is_word(c) && serde_json::from_str::<Json>(&self.text[word.clone()]).is_err() => {
                 self.word(word)
             }
@@ -262,33 +263,33 @@ impl Draft<'_> {
                 let openers: Vec<_> =
                     before.open.iter().rev().take(3).map(|open| self.opener(*open)).collect();
                 let message = format!("put {} here, to close {}", shortened(&closers), openers.join(", "));
-                Slip::insert(before.end, &closers, message)
+                Diagnostic::insert(before.end, &closers, message)
             }
         }
     }
 
-    fn colon_expected(&self, at: usize, here: Option<char>, before: &Before) -> Slip {
+    fn colon_expected(&self, at: usize, here: Option<char>, before: &Before) -> Diagnostic {
         match here {
             Some('=') => {
                 let length = if self.text[at..].starts_with("=>") { 2 } else { 1 };
-                Slip::replace(at..at + length, ":", "write a colon instead")
+                Diagnostic::replace(at..at + length, ":", "write a colon instead")
             }
             Some(',' | '}') => {
-                Slip::insert(before.end, ":null", "put a colon and a value here, after the key")
+                Diagnostic::insert(before.end, ":null", "put a colon and a value here, after the key")
             }
             Some(c) if begins_value(c) && before.end < at || matches!(here, Some('{' | '[')) => {
-                Slip::insert(before.end, ":", format!("put a colon here, before {}", self.token(at)))
+                Diagnostic::insert(before.end, ":", format!("put a colon here, before {}", self.token(at)))
             }
             _ => self.unexpected(at, "a colon after the key"),
         }
     }
 
-    fn comma_expected(&self, at: usize, here: Option<char>, before: &Before) -> Slip {
+    fn comma_expected(&self, at: usize, here: Option<char>, before: &Before) -> Diagnostic {
         let in_object = before.open.last().is_some_and(|(bracket, _)| *bracket == '{');
         let missing =
-            || Slip::insert(before.end, ",", format!("put a comma here, before {}", self.token(at)));
+            || Diagnostic::insert(before.end, ",", format!("put a comma here, before {}", self.token(at)));
         match here {
-            Some(';') => Slip::replace(at..at + 1, ",", "write a comma instead"),
+            Some(';') => Diagnostic::replace(at..at + 1, ",", "write a comma instead"),
             Some('}' | ']') => self.mismatch(at, before),
             Some(c) if is_word(c) && before.end == at && before.last.is_some_and(is_word) => {
                 self.word(self.word_around(at))
@@ -301,27 +302,29 @@ impl Draft<'_> {
         }
     }
 
-    fn key_expected(&self, at: usize, here: Option<char>, before: &Before) -> Slip {
+    fn key_expected(&self, at: usize, here: Option<char>, before: &Before) -> Diagnostic {
         match here {
-            Some(',') => Slip::remove(at..at + 1, "remove this comma: nothing stands before it"),
+            Some(',') => Diagnostic::remove(at..at + 1, "remove this comma: nothing stands before it"),
             Some(']') => self.mismatch(at, before),
             Some(c) if is_quote(c) => self.quoted(at, c),
             Some(c) if is_word(c) => {
                 let key = self.text[at..].split(|c| !is_word(c) || c == ':').next().unwrap_or_default();
                 let message = format!("quote the key: \"{}\"", shortened(key));
-                Slip::replace(at..at + key.len(), quote(key), message)
+                Diagnostic::replace(at..at + key.len(), quote(key), message)
             }
             _ => self.unexpected(at, "a key in double quotes"),
         }
     }
 
-    fn value_expected(&self, at: usize, here: Option<char>, before: &Before) -> Slip {
+    fn value_expected(&self, at: usize, here: Option<char>, before: &Before) -> Diagnostic {
         match (here, before.last) {
             (Some(',' | '}'), Some(':')) => {
-                Slip::insert(before.end, " null", "put a value here, after the colon")
+                Diagnostic::insert(before.end, " null", "put a value here, after the colon")
             }
-            (Some(','), _) => Slip::remove(at..at + 1, "remove this comma: nothing stands before it"),
-            (Some(':'), Some(':')) => Slip::remove(at..at + 1, "remove this colon: there is one already"),
+            (Some(','), _) => Diagnostic::remove(at..at + 1, "remove this comma: nothing stands before it"),
+            (Some(':'), Some(':')) => {
+                Diagnostic::remove(at..at + 1, "remove this colon: there is one already")
+            }
             (Some('}' | ']'), Some(_)) => self.mismatch(at, before),
             (Some(c), _) if is_quote(c) => self.quoted(at, c),
             (Some(c), _) if is_word(c) => self.word(self.word_around(at)),
@@ -329,33 +332,33 @@ impl Draft<'_> {
         }
     }
 
-    fn unexpected(&self, at: usize, expected: &str) -> Slip {
-        Slip::beyond_mending(at, format!("{} is not expected here, but {expected}", self.token(at)))
+    fn unexpected(&self, at: usize, expected: &str) -> Diagnostic {
+        Diagnostic::unrecoverable(at, format!("{} is not expected here, but {expected}", self.token(at)))
     }
 
-    /// A bracket that closes another kind than the one open: either that one's closer is missing, or this is the wrong one.
-    fn mismatch(&self, at: usize, before: &Before) -> Slip {
+    /// The diagnostic for a closing bracket that does not match: the right one is missing before it, or it is the wrong one.
+    fn mismatch(&self, at: usize, before: &Before) -> Diagnostic {
         let Some(open) = before.open.last() else { return self.unexpected(at, "a value") };
         let right = closer(open.0);
         let outer = before.open.iter().rev().nth(1).map(|(bracket, _)| closer(*bracket));
         if outer.is_some_and(|outer| self.text[at..].starts_with(outer)) {
-            Slip::insert(
+            Diagnostic::insert(
                 before.end,
                 &right.to_string(),
                 format!("put {right} here, to close {}", self.opener(*open)),
             )
         } else {
             let message = format!("write {right} instead, to close {}", self.opener(*open));
-            Slip::replace(at..at + 1, right, message)
+            Diagnostic::replace(at..at + 1, right, message)
         }
     }
 
-    /// "the [ of line 3"
+    /// An opening bracket as messages name it: "the [ of line 3".
     fn opener(&self, (bracket, at): (char, usize)) -> String {
         format!("the {bracket} of line {}", position(self.original, self.origin[at]).0)
     }
 
-    /// Whether a key begins here: a string or a word, and then a colon.
+    /// Whether a key begins at `at`: a string or a word that a colon follows.
     fn is_key(&self, at: usize) -> bool {
         let rest = &self.text[at..];
         let key = match rest.chars().next() {
@@ -370,8 +373,8 @@ impl Draft<'_> {
         })
     }
 
-    /// A string in quotes other than JSON's.
-    fn quoted(&self, at: usize, quote_mark: char) -> Slip {
+    /// The diagnostic for a string in quotes other than `"`.
+    fn quoted(&self, at: usize, quote_mark: char) -> Diagnostic {
         let inner_start = at + quote_mark.len_utf8();
         let inner = self.text[inner_start..].split('\n').next().unwrap_or_default();
         let end = inner.char_indices().find(|(i, c)| {
@@ -381,11 +384,11 @@ impl Draft<'_> {
         let Some((end, close)) = end else { return self.unexpected(at, "a string in double quotes") };
         let inner = &inner[..end];
         let whole = at..inner_start + end + close.len_utf8();
-        Slip::replace(whole, quote(inner), format!("use double quotes: \"{}\"", shortened(inner)))
+        Diagnostic::replace(whole, quote(inner), format!("use double quotes: \"{}\"", shortened(inner)))
     }
 
-    /// A value that is no value: `True`, `None`, `01234`, `Acme Corp`.
-    fn word(&self, word: Range<usize>) -> Slip {
+    /// The diagnostic for an unquoted value that is not JSON: `True`, `None`, `01234`, `Acme Corp`.
+    fn word(&self, word: Range<usize>) -> Diagnostic {
         let text = &self.text[word.clone()];
         let literal = match text.to_lowercase().as_str() {
             "true" => Some("true"),
@@ -394,9 +397,9 @@ impl Draft<'_> {
             _ => None,
         };
         if let Some(literal) = literal {
-            return Slip::replace(word, literal, format!("write {literal} instead"));
+            return Diagnostic::replace(word, literal, format!("write {literal} instead"));
         }
-        // Unquoted text goes on to the end of its line, or of the value.
+        // Unquoted text ends with its line or at the next delimiter, so that `Acme Corp` is one value.
         let start = word.start;
         let end = if text.starts_with(char::is_alphabetic) {
             let rest = self.text[start..].split([',', '}', ']', '"', '\n', '\r']).next();
@@ -407,10 +410,10 @@ impl Draft<'_> {
         let text = &self.text[start..end];
         let digits = text.bytes().all(|b| b.is_ascii_digit());
         let why = if digits { "; a number does not begin with 0" } else { "" };
-        Slip::replace(start..end, quote(text), format!("quote it: \"{}\"{why}", shortened(text)))
+        Diagnostic::replace(start..end, quote(text), format!("quote it: \"{}\"{why}", shortened(text)))
     }
 
-    /// The unquoted characters around a place.
+    /// The byte range of the unquoted word around `at`.
     fn word_around(&self, at: usize) -> Range<usize> {
         let at = self.text.floor_char_boundary(at);
         let before = &self.text[..at];
@@ -419,7 +422,7 @@ impl Draft<'_> {
         start..at + after.find(|c| !is_word(c)).unwrap_or(after.len())
     }
 
-    /// The token that begins here, to be shown.
+    /// The token that begins at `at`, shortened for a message.
     fn token(&self, at: usize) -> String {
         let rest = &self.text[at..];
         let Some(first) = rest.chars().next() else { return "the end".to_owned() };
@@ -433,7 +436,7 @@ impl Draft<'_> {
         shortened(rest.get(..length).unwrap_or(rest).trim_end())
     }
 
-    /// The comment that begins here.
+    /// The byte range of the comment that begins at `at`; `None` if none does.
     fn comment(&self, at: usize) -> Option<Range<usize>> {
         let rest = &self.text[at..];
         let length = if rest.starts_with("//") {
@@ -445,7 +448,7 @@ impl Draft<'_> {
     }
 }
 
-/// The text as a JSON string.
+/// The text as a JSON string, quoted and escaped.
 fn quote(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
@@ -454,12 +457,12 @@ fn closer(bracket: char) -> char {
     if bracket == '{' { '}' } else { ']' }
 }
 
-/// Quotes that are not JSON's.
+/// Whether a character is a quotation mark other than `"`.
 fn is_quote(c: char) -> bool {
     matches!(c, '\'' | '`' | '‘' | '’' | '“' | '”' | '„')
 }
 
-/// What unquoted names, words and numbers consist of.
+/// Whether a character belongs to an unquoted name, word or number.
 fn is_word(c: char) -> bool {
     c.is_alphanumeric() || "_$-+.:@%#".contains(c)
 }
@@ -472,12 +475,12 @@ fn begins_value(c: char) -> bool {
 mod tests {
     use super::*;
 
-    fn slips(text: &str) -> String {
+    fn diagnose_text(text: &str) -> String {
         Json::parse(text.as_bytes()).unwrap_err().to_string()
     }
 
     #[test]
-    fn each_slip_and_its_mend() {
+    fn each_syntax_error_has_a_diagnostic_and_a_recovery() {
         for (text, expected) in [
             ("", "line 1, column 1: a JSON object is expected, but the body is empty"),
             (" \n ", "line 1, column 1: a JSON object is expected, but the body is empty"),
@@ -590,7 +593,7 @@ mod tests {
             ),
             ("é", "line 1, column 1: quote it: \"é\""),
         ] {
-            assert_eq!(slips(text), expected, "{text}");
+            assert_eq!(diagnose_text(text), expected, "{text}");
         }
     }
 }

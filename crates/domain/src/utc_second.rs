@@ -14,16 +14,16 @@ use std::ops::RangeInclusive;
 ///
 /// Not a [`jiff::Timestamp`], whose last one comes before `9999-12-31T23:59:59Z`, which clients send for "never".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TrialExpiration(i64);
+pub struct UtcSecond(i64);
 
 /// 1970-01-01T00:00:00, from which seconds are counted.
 const EPOCH: DateTime = date(1970, 1, 1).at(0, 0, 0, 0);
 
-impl TrialExpiration {
+impl UtcSecond {
     /// The instant so many seconds after 1970-01-01T00:00:00Z; `None` outside the years 0000–9999.
     pub fn from_second(second: i64) -> Option<Self> {
         let time = EPOCH.checked_add(SignedDuration::from_secs(second)).ok()?;
-        (time.year() >= 0).then_some(TrialExpiration(second))
+        (time.year() >= 0).then_some(UtcSecond(second))
     }
 
     /// Seconds since 1970-01-01T00:00:00Z.
@@ -144,7 +144,7 @@ fn why(text: &str) -> Option<String> {
     ];
     if let Some(ticks) = text.strip_prefix("/Date(") {
         let count: String = ticks.chars().take_while(char::is_ascii_digit).collect();
-        let meant = count.parse::<i64>().ok().and_then(|count| TrialExpiration::from_second(count / 1000));
+        let meant = count.parse::<i64>().ok().and_then(|count| UtcSecond::from_second(count / 1000));
         let meant = meant.map_or(String::new(), |meant| format!("; write {meant}"));
         return Some(format!("that is how PowerShell 5.1 and .NET write it{meant}"));
     }
@@ -153,7 +153,7 @@ fn why(text: &str) -> Option<String> {
     }
     if (9..=13).contains(&text.len()) && digits(text, '-').is_some_and(|digits| digits == text) {
         let count = text.parse::<i64>().ok()?;
-        let meant = TrialExpiration::from_second(if text.len() < 12 { count } else { count / 1000 })?;
+        let meant = UtcSecond::from_second(if text.len() < 12 { count } else { count / 1000 })?;
         return Some(format!("a count of seconds or milliseconds is not taken; write {meant}"));
     }
     let date = text.split(['T', 't', ' ']).next().unwrap_or_default();
@@ -199,14 +199,14 @@ fn why(text: &str) -> Option<String> {
 }
 
 /// RFC 3339, UTC, to the second: `2016-09-22T00:00:00Z`.
-impl fmt::Display for TrialExpiration {
+impl fmt::Display for UtcSecond {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let time = EPOCH.saturating_add(SignedDuration::from_secs(self.0));
         write!(f, "{time:.0}Z")
     }
 }
 
-impl Serialize for TrialExpiration {
+impl Serialize for UtcSecond {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
@@ -271,11 +271,11 @@ mod tests {
             ("Thu, 22 Sep 2016 00:00:00 GMT", None),
             ("1474502400", None),
         ] {
-            let read = TrialExpiration::parse(text).ok();
+            let read = UtcSecond::parse(text).ok();
             assert_eq!(read.map(|trial| trial.to_string()).as_deref(), expected, "{text:?}");
             if let Some(trial) = read {
-                assert_eq!(TrialExpiration::from_second(trial.as_second()), Some(trial));
-                assert_eq!(TrialExpiration::parse(&trial.to_string()), Ok(trial));
+                assert_eq!(UtcSecond::from_second(trial.as_second()), Some(trial));
+                assert_eq!(UtcSecond::parse(&trial.to_string()), Ok(trial));
             }
         }
     }
@@ -321,13 +321,13 @@ mod tests {
         ] {
             let expected =
                 format!("must be an ISO 8601 date and time such as 2030-12-31T23:59:59Z, not {text:?}{why}");
-            assert_eq!(TrialExpiration::parse(text).unwrap_err().message, expected);
+            assert_eq!(UtcSecond::parse(text).unwrap_err().message, expected);
         }
     }
 
     #[test]
     fn over_at_the_instant_itself() {
-        let trial = TrialExpiration::parse("2016-09-22T00:00:00Z").unwrap();
+        let trial = UtcSecond::parse("2016-09-22T00:00:00Z").unwrap();
         for (now, over) in [
             ("2016-09-21T23:59:59.999999999Z", false),
             ("2016-09-22T00:00:00Z", true),
@@ -343,7 +343,7 @@ mod tests {
     #[test]
     fn the_message_tells_the_time() {
         let now: Timestamp = "2016-09-15T18:17:04.5Z".parse().unwrap();
-        let violation = TrialExpiration::parse("2016-09-15").unwrap().in_future(now).unwrap_err();
+        let violation = UtcSecond::parse("2016-09-15").unwrap().in_future(now).unwrap_err();
         assert_eq!(
             violation.message,
             "must be in the future, but 2016-09-15T00:00:00Z is not: it is 2016-09-15T18:17:04Z now"
