@@ -88,7 +88,7 @@ pub(crate) async fn append(
     entry: Entry,
     now: Timestamp,
 ) -> Result<(i64, i64), Error> {
-    let (shard, _turn) = (tx.lane(), tx.turn().await);
+    let (shard, _guard) = (tx.shard(), tx.lock().await);
     append_to(tx, trail, call, entry, now, shard).await
 }
 

@@ -259,7 +259,7 @@ impl App {
     }
 
     /// The same for what is made often, and is right whatever its neighbours in a transaction do in between
-    /// ([`store::Db::write_together`]).
+    /// ([`store::Db::write_batched`]).
     pub(crate) async fn make_together<I>(
         &self,
         call: &Call,
@@ -270,7 +270,7 @@ impl App {
         I: Send + Sync + 'static,
     {
         let making = self.making(call, input, job);
-        self.db.write_together(call.partner(), making, |making, tx| Box::pin(making.run(tx))).await
+        self.db.write_batched(call.partner(), making, |making, tx| Box::pin(making.run(tx))).await
     }
 
     fn making<I>(&self, call: &Call, input: I, job: Job<I, Created>) -> Making<I> {

@@ -5,7 +5,7 @@ mod retention;
 pub use retention::{all_cuts, cuts, erase, last_before, prune};
 
 use crate::engine::value::{Arg, Row, args};
-use crate::engine::{Kind, Place};
+use crate::engine::{ChainHead, IdSequence};
 use crate::query::Query;
 use crate::{Error, Tx};
 use domain::PartnerId;
@@ -126,12 +126,9 @@ const COLUMNS: &str =
 const LAST_PLACE: i64 = 1 << 62;
 
 /// Where the next event of a chain goes. The place behind the end is this transaction's: nobody else gets it
-/// until the transaction ends. Whoever shares the transaction has to wait for [`Tx::turn`] first.
-///
-/// # Errors
-/// [`Error`] of the store.
+/// until the transaction ends. Whoever shares the transaction has to wait for [`Tx::lock`] first.
 pub async fn next_place(tx: &mut Tx, partner: PartnerId, shard: i64) -> Result<Next, Error> {
-    if !tx.notes().heads.contains_key(&(partner, shard)) {
+    if !tx.deferred().heads.contains_key(&(partner, shard)) {
         let mut place = take_place(tx, partner, shard).await?;
         if place.is_none() {
             let start =
@@ -141,26 +138,26 @@ pub async fn next_place(tx: &mut Tx, partner: PartnerId, shard: i64) -> Result<N
             place = take_place(tx, partner, shard).await?;
         }
         let place = place.ok_or_else(|| Error::defect("an audit chain has no head"))?;
-        tx.notes().heads.insert((partner, shard), place);
-    } else if let Some(place) = tx.notes().heads.get_mut(&(partner, shard))
+        tx.deferred().heads.insert((partner, shard), place);
+    } else if let Some(place) = tx.deferred().heads.get_mut(&(partner, shard))
         && place.head.seq == 0
     {
         place.ids.clear(); // asked again, for an id behind that of the event that tells of this chain
     }
-    let next = |place: &mut Place| (place.head.clone(), place.moved.is_some(), place.ids.pop_front());
-    let known = tx.notes().heads.get_mut(&(partner, shard)).map(next);
+    let next = |place: &mut ChainHead| (place.head.clone(), place.moved.is_some(), place.ids.pop_front());
+    let known = tx.deferred().heads.get_mut(&(partner, shard)).map(next);
     let (head, moved, id) = known.ok_or_else(|| Error::defect("an audit chain has no head"))?;
     let id = match id {
         Some(id) => id,
-        None => tx.next_id(partner, Kind::AuditEvent).await?,
+        None => tx.next_id(partner, IdSequence::AuditEvent).await?,
     };
     Ok(Next { head, moved, id })
 }
 
-async fn take_place(tx: &mut Tx, partner: PartnerId, shard: i64) -> Result<Option<Place>, Error> {
+async fn take_place(tx: &mut Tx, partner: PartnerId, shard: i64) -> Result<Option<ChainHead>, Error> {
     // Ids are drawn behind the lock, so that they rise along a chain; one for each that shares the transaction, all of
     // whom asked before.
-    let (id, for_update, times) = (tx.next_id_in(Kind::AuditEvent), tx.for_update(), tx.times());
+    let (id, for_update, times) = (tx.next_id_in(IdSequence::AuditEvent), tx.for_update(), tx.times());
     let sql = format!(
         "SELECT {id}, seq, last_mac, mac, broken
          FROM (SELECT seq, last_mac, mac, broken FROM audit_heads WHERE partner_id = $1 AND lane = $2{for_update}) head, {times} times"
@@ -174,14 +171,11 @@ async fn take_place(tx: &mut Tx, partner: PartnerId, shard: i64) -> Result<Optio
     let Some((head, _)) = rows.first().cloned() else { return Ok(None) };
     let mut ids: Vec<i64> = rows.into_iter().filter_map(|(_, id)| id).collect();
     ids.sort_unstable();
-    Ok(Some(Place { head, ids: ids.into(), moved: None }))
+    Ok(Some(ChainHead { head, ids: ids.into(), moved: None }))
 }
 
 /// Append an event at the place that [`next_place`] gave, and move the chain's end to it, which is signed at the end of the
 /// transaction.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn append(tx: &mut Tx, partner: PartnerId, event: &Event, sign: Sign) -> Result<(), Error> {
     let sql =
         "INSERT INTO audit_events (partner_id, lane, seq, id, at, user_id, key_id, action, object, before, after,
@@ -205,9 +199,9 @@ pub async fn append(tx: &mut Tx, partner: PartnerId, event: &Event, sign: Sign) 
         (&event.mac).into(),
         event.salt.as_deref().into(),
     ];
-    tx.later(sql, &row).await?;
-    let mut notes = tx.notes();
-    let place = notes.heads.get_mut(&(partner, event.shard));
+    tx.enqueue(sql, &row).await?;
+    let mut deferred = tx.deferred();
+    let place = deferred.heads.get_mut(&(partner, event.shard));
     let place = place.ok_or_else(|| Error::defect("an event was appended at a place that nobody gave"))?;
     (place.head.seq, place.moved) = (event.seq, Some(sign));
     place.head.last_mac.clone_from(&event.mac);
@@ -217,16 +211,13 @@ pub async fn append(tx: &mut Tx, partner: PartnerId, event: &Event, sign: Sign) 
 /// Let a chain whose end cannot be trusted go on behind `last`, with an event that says so: it is `broken` from there on.
 /// To be asked where [`next_place`] has given the end, and before anything was appended to it.
 pub fn continue_behind(tx: &mut Tx, partner: PartnerId, shard: i64, last: Option<(i64, String)>) {
-    if let Some(place) = tx.notes().heads.get_mut(&(partner, shard)) {
+    if let Some(place) = tx.deferred().heads.get_mut(&(partner, shard)) {
         (place.head.seq, place.head.last_mac) = last.unwrap_or_default();
         place.head.broken = place.head.seq + 1;
     }
 }
 
 /// The place and MAC of the last event that the table has of a chain.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn last_event(tx: &mut Tx, partner: PartnerId, shard: i64) -> Result<Option<(i64, String)>, Error> {
     let sql = "SELECT seq, mac FROM audit_events WHERE partner_id = $1 AND lane = $2 AND seq < $3
                ORDER BY seq DESC LIMIT 1";
@@ -234,20 +225,17 @@ pub async fn last_event(tx: &mut Tx, partner: PartnerId, shard: i64) -> Result<O
 }
 
 /// The MAC of one event.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn mac_at(tx: &mut Tx, partner: PartnerId, shard: i64, seq: i64) -> Result<Option<String>, Error> {
     let sql = "SELECT mac FROM audit_events WHERE partner_id = $1 AND lane = $2 AND seq = $3";
     tx.first(sql, args![partner.0, shard, seq], |row| row.next()).await
 }
 
 /// Sign where the chains end, and move the heads there.
-pub(crate) async fn settle(tx: &mut Tx) -> Result<(), Error> {
+pub(crate) async fn flush_deferred(tx: &mut Tx) -> Result<(), Error> {
     let sql = "UPDATE audit_heads SET seq = $3, last_mac = $4, mac = $5, broken = $6
                WHERE partner_id = $1 AND lane = $2";
     let mut moved = Vec::new();
-    for ((partner, _), place) in &mut tx.notes().heads {
+    for ((partner, _), place) in &mut tx.deferred().heads {
         if let Some(sign) = place.moved.take() {
             place.head.mac = sign(*partner, &place.head);
             moved.push((*partner, place.head.clone()));
@@ -255,15 +243,12 @@ pub(crate) async fn settle(tx: &mut Tx) -> Result<(), Error> {
     }
     for (partner, head) in moved {
         let row = args![partner.0, head.shard, head.seq, &head.last_mac, &head.mac, head.broken];
-        tx.later(sql, row).await?;
+        tx.enqueue(sql, row).await?;
     }
     Ok(())
 }
 
 /// Events in the order of their time, and within a second in that of their writing.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn list(tx: &mut Tx, partner: PartnerId, filter: &Filter, limit: i64) -> Result<Vec<Event>, Error> {
     let query = listing(partner, filter, limit);
     tx.all(&query.sql, &query.args(), read).await
@@ -303,9 +288,6 @@ fn listing(partner: PartnerId, filter: &Filter, limit: i64) -> Query {
 }
 
 /// The next events of a partner in the order of their chains, behind a shard and place.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn chain(
     tx: &mut Tx,
     partner: PartnerId,
@@ -320,9 +302,6 @@ pub async fn chain(
 }
 
 /// What an event says that its object was after it, by the event's shard and place.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn after(tx: &mut Tx, partner: PartnerId, shard: i64, seq: i64) -> Result<Option<String>, Error> {
     let sql = "SELECT after FROM audit_events WHERE partner_id = $1 AND lane = $2 AND seq = $3";
     let found = tx.first(sql, args![partner.0, shard, seq], |row| row.next::<Option<String>>()).await?;
@@ -330,19 +309,13 @@ pub async fn after(tx: &mut Tx, partner: PartnerId, shard: i64, seq: i64) -> Res
 }
 
 /// Where a partner's chains end, by shard.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn heads(tx: &mut Tx, partner: PartnerId) -> Result<Vec<Head>, Error> {
-    tx.settle().await?;
+    tx.flush_deferred().await?;
     let sql = "SELECT lane, seq, last_mac, mac, broken FROM audit_heads WHERE partner_id = $1 ORDER BY lane";
     tx.all(sql, args![partner.0], |row| head_of(row.next()?, row)).await
 }
 
 /// Where all partners' chains end, by partner and shard.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn ends(tx: &mut Tx) -> Result<Vec<End>, Error> {
     let sql = "SELECT h.partner_id, h.lane, h.seq, h.last_mac, h.mac, h.broken, e.seq, e.mac
                FROM audit_heads h LEFT JOIN audit_events e
@@ -359,9 +332,6 @@ pub async fn ends(tx: &mut Tx) -> Result<Vec<End>, Error> {
 }
 
 /// Where all partners' chains are said to end.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn all_heads(tx: &mut Tx) -> Result<Vec<(PartnerId, Head)>, Error> {
     let sql =
         "SELECT partner_id, lane, seq, last_mac, mac, broken FROM audit_heads ORDER BY partner_id, lane";
@@ -369,9 +339,6 @@ pub async fn all_heads(tx: &mut Tx) -> Result<Vec<(PartnerId, Head)>, Error> {
 }
 
 /// How many events of a partner's shard 0 have this action and are behind the last one that has the other.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn count_behind(tx: &mut Tx, partner: PartnerId, action: &str, behind: &str) -> Result<i64, Error> {
     let sql = "SELECT COUNT(*) FROM audit_events WHERE partner_id = $1 AND lane = 0 AND action = $2 AND seq >
                  COALESCE((SELECT MAX(seq) FROM audit_events WHERE partner_id = $1 AND lane = 0 AND action = $3), 0)";
@@ -379,9 +346,6 @@ pub async fn count_behind(tx: &mut Tx, partner: PartnerId, action: &str, behind:
 }
 
 /// How many chains of all partners are broken.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn broken(tx: &mut Tx) -> Result<i64, Error> {
     let sql = "SELECT COUNT(*) FROM audit_heads WHERE broken > 0";
     Ok(tx.first(sql, &[], |row| row.next()).await?.unwrap_or(0))

@@ -1,7 +1,7 @@
 //! Azure tenants, and which customer each is assigned to.
 
 use crate::customers::{address_args, read_address};
-use crate::engine::Kind;
+use crate::engine::IdSequence;
 use crate::engine::value::{Arg, Row, args};
 use crate::query::Query;
 use crate::{Error, Tx};
@@ -64,14 +64,11 @@ const COLUMNS: &str =
     assigned_at, created_at, updated_at, missing_since";
 
 /// Note what a directory says of a tenant, new or known.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn note(tx: &mut Tx, partner: PartnerId, seen: &Sighting, now: Timestamp) -> Result<(), Error> {
     let key = seen.azure_customer_id.key();
     let known = find(tx, partner, &seen.azure_customer_id).await?;
     let Some(known) = known else {
-        let id = tx.next_id(partner, Kind::AzureTenant).await?;
+        let id = tx.next_id(partner, IdSequence::AzureTenant).await?;
         let sql = "INSERT INTO azure_tenants (partner_id, id, azure_customer_id, azure_customer_key, name, name_key,
                 domain, address_asked_at, created_at, updated_at, street1, street2, city, state, zipcode, country)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT DO NOTHING";
@@ -88,7 +85,7 @@ pub async fn note(tx: &mut Tx, partner: PartnerId, seen: &Sighting, now: Timesta
             now.as_second().into(),
         ];
         row.extend(address_args(seen.address.as_ref().and_then(Option::as_ref)));
-        return if tx.execute(sql, &row).await? == 0 { Err(tx.overtaken()) } else { Ok(()) };
+        return if tx.execute(sql, &row).await? == 0 { Err(tx.serialization_conflict()) } else { Ok(()) };
     };
     if known.missing_since.is_some() {
         let sql = "UPDATE azure_tenants SET missing_since = NULL WHERE partner_id = $1 AND id = $2";
@@ -115,9 +112,6 @@ pub async fn note(tx: &mut Tx, partner: PartnerId, seen: &Sighting, now: Timesta
 }
 
 /// Assign a tenant to a customer; one that was never seen is taken as given. `false` if it is another customer's.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn assign(
     tx: &mut Tx,
     partner: PartnerId,
@@ -125,7 +119,7 @@ pub async fn assign(
     customer: CustomerId,
     now: Timestamp,
 ) -> Result<bool, Error> {
-    let id = tx.next_id(partner, Kind::AzureTenant).await?;
+    let id = tx.next_id(partner, IdSequence::AzureTenant).await?;
     let sql = "INSERT INTO azure_tenants (partner_id, id, azure_customer_id, azure_customer_key, name, name_key, domain,
             customer_id, assigned_at, address_asked_at, created_at, updated_at)
         VALUES ($1, $2, $3, $4, '', '', '', $5, $6, 0, $6, $6)
@@ -140,9 +134,6 @@ pub async fn assign(
 }
 
 /// Take a tenant from a customer; `false` if it was not its.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn release(
     tx: &mut Tx,
     partner: PartnerId,
@@ -156,9 +147,6 @@ pub async fn release(
 }
 
 /// Take all tenants from a customer.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn release_all(
     tx: &mut Tx,
     partner: PartnerId,
@@ -171,9 +159,6 @@ pub async fn release_all(
 }
 
 /// The tenant that Microsoft calls so.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn find(
     tx: &mut Tx,
     partner: PartnerId,
@@ -185,18 +170,12 @@ pub async fn find(
 }
 
 /// The tenant that we call so.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn get(tx: &mut Tx, partner: PartnerId, id: i64) -> Result<Option<AzureTenant>, Error> {
     let sql = format!("SELECT {COLUMNS} FROM azure_tenants WHERE partner_id = $1 AND id = $2");
     tx.first(&sql, args![partner.0, id], read).await
 }
 
 /// Tenants in the order of their ids, and how many there are in all.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn list(
     tx: &mut Tx,
     partner: PartnerId,
@@ -228,9 +207,6 @@ pub async fn list(
 }
 
 /// The tenants whose addresses were asked for longest ago, before this instant; those that a customer holds first.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn stale(
     tx: &mut Tx,
     partner: PartnerId,
@@ -252,9 +228,6 @@ pub async fn stale(
 }
 
 /// Let the directory be asked for a tenant as soon as it can be.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn ask_again(tx: &mut Tx, partner: PartnerId, azure: &AzureCustomerId) -> Result<(), Error> {
     let sql =
         "UPDATE azure_tenants SET address_asked_at = 0 WHERE partner_id = $1 AND azure_customer_key = $2";
@@ -263,9 +236,6 @@ pub async fn ask_again(tx: &mut Tx, partner: PartnerId, azure: &AzureCustomerId)
 
 /// Record that the directory was asked for a tenant's address and gave none; and, if it no longer has the tenant, since
 /// when.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn asked(
     tx: &mut Tx,
     partner: PartnerId,

@@ -1,6 +1,6 @@
 //! Bill runs: one processing of an invoice each, worked on by whoever holds its lease.
 
-use crate::engine::Kind;
+use crate::engine::IdSequence;
 use crate::engine::value::{Row, args};
 use crate::query::Query;
 use crate::{Error, Tx};
@@ -118,18 +118,15 @@ pub async fn insert(
     by_command: bool,
     now: Timestamp,
 ) -> Result<i64, Error> {
-    let id = tx.next_id(partner, Kind::BillRun).await?;
+    let id = tx.next_id(partner, IdSequence::BillRun).await?;
     let sql = "INSERT INTO bill_runs (partner_id, id, billing_period, state, request, by_command, released,
             cancelling, attempt, leased_until, created_at, updated_at)
         VALUES ($1, $2, $3, 'queued', $4, $5, '[]', FALSE, 0, 0, $6, $6) ON CONFLICT DO NOTHING";
     let row = args![partner.0, id, billing_period, request, by_command, now.as_second()];
-    if tx.execute(sql, row).await? == 0 { Err(tx.overtaken()) } else { Ok(id) }
+    if tx.execute(sql, row).await? == 0 { Err(tx.serialization_conflict()) } else { Ok(id) }
 }
 
 /// The run of a period that is queued or running.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn under_way(tx: &mut Tx, partner: PartnerId, period: &str) -> Result<Option<BillRun>, Error> {
     let sql = format!(
         "SELECT {COLUMNS}, report FROM bill_runs
@@ -139,18 +136,12 @@ pub async fn under_way(tx: &mut Tx, partner: PartnerId, period: &str) -> Result<
 }
 
 /// One run.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn get(tx: &mut Tx, partner: PartnerId, id: i64) -> Result<Option<BillRun>, Error> {
     let sql = format!("SELECT {COLUMNS}, report FROM bill_runs WHERE partner_id = $1 AND id = $2");
     tx.first(&sql, args![partner.0, id], read).await
 }
 
 /// Runs in the order of their ids, and how many there are in all.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn list(
     tx: &mut Tx,
     partner: PartnerId,
@@ -178,18 +169,12 @@ pub async fn list(
 }
 
 /// The last run of all periods that succeeded.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn newest_of_all(tx: &mut Tx, partner: PartnerId) -> Result<Option<i64>, Error> {
     let sql = "SELECT MAX(id) FROM bill_runs WHERE partner_id = $1 AND state = 'succeeded'";
     Ok(tx.first(sql, args![partner.0], |row| row.next::<Option<i64>>()).await?.flatten())
 }
 
 /// The last run of a period that succeeded.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn newest(tx: &mut Tx, partner: PartnerId, period: &str) -> Result<Option<i64>, Error> {
     let sql = "SELECT MAX(id) FROM bill_runs
                WHERE partner_id = $1 AND billing_period = $2 AND state = 'succeeded'";
@@ -198,9 +183,6 @@ pub async fn newest(tx: &mut Tx, partner: PartnerId, period: &str) -> Result<Opt
 }
 
 /// The months and reports, without customers, of the runs that have final bills.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn with_final_bills(tx: &mut Tx, partner: PartnerId) -> Result<Vec<(String, String)>, Error> {
     let sql = "SELECT r.billing_period, r.summary FROM bill_runs r
                WHERE r.partner_id = $1 AND r.summary IS NOT NULL AND (
@@ -212,9 +194,6 @@ pub async fn with_final_bills(tx: &mut Tx, partner: PartnerId) -> Result<Vec<(St
 }
 
 /// Have no other run of the partner end before this transaction has.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn one_after_the_other(tx: &mut Tx, partner: PartnerId) -> Result<(), Error> {
     // The row of the first run is the lock.
     let sql = "UPDATE bill_runs SET cancelling = cancelling
@@ -223,9 +202,6 @@ pub async fn one_after_the_other(tx: &mut Tx, partner: PartnerId) -> Result<(), 
 }
 
 /// The runs of all partners that a server may take now, the oldest first.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn waiting(tx: &mut Tx, now: Timestamp) -> Result<Vec<(PartnerId, i64)>, Error> {
     let sql = "SELECT partner_id, id FROM bill_runs
                WHERE state IN ('queued', 'running') AND NOT by_command AND leased_until <= $1 ORDER BY id";
@@ -234,9 +210,6 @@ pub async fn waiting(tx: &mut Tx, now: Timestamp) -> Result<Vec<(PartnerId, i64)
 
 /// The runs of all partners that a command has left behind: their leases have ended, and they were not just asked for
 /// either, but `before` that.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn left_behind(
     tx: &mut Tx,
     now: Timestamp,
@@ -250,9 +223,6 @@ pub async fn left_behind(
 }
 
 /// How many runs of all partners are in each state, of those that there are some in.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn count(tx: &mut Tx) -> Result<Vec<(State, i64)>, Error> {
     let sql = "SELECT state, COUNT(*) FROM bill_runs GROUP BY state";
     let counted = tx.all(sql, args![], |row| Ok((row.next::<String>()?, row.next()?))).await?;
@@ -260,9 +230,6 @@ pub async fn count(tx: &mut Tx) -> Result<Vec<(State, i64)>, Error> {
 }
 
 /// Take a run, if nobody has it: the run as it is now.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn take(
     tx: &mut Tx,
     partner: PartnerId,
@@ -280,9 +247,6 @@ pub async fn take(
 }
 
 /// Go on having a run, and note how far it is. Whether it is to stop; `None` if it is somebody else's by now.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn keep(
     tx: &mut Tx,
     taken: Taken,
@@ -296,27 +260,18 @@ pub async fn keep(
 }
 
 /// What a run works with, as it was noted when its work began.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn plan(tx: &mut Tx, partner: PartnerId, id: i64) -> Result<Option<String>, Error> {
     let sql = "SELECT plan FROM bill_runs WHERE partner_id = $1 AND id = $2";
     Ok(tx.first(sql, args![partner.0, id], |row| row.next::<Option<String>>()).await?.flatten())
 }
 
 /// Note what a run works with.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn set_plan(tx: &mut Tx, partner: PartnerId, id: i64, plan: &str) -> Result<(), Error> {
     let sql = "UPDATE bill_runs SET plan = $3 WHERE partner_id = $1 AND id = $2";
     tx.execute(sql, args![partner.0, id, plan]).await.map(drop)
 }
 
 /// The end of a run's work; `false` if it is somebody else's by now, and nothing was written.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn end(
     tx: &mut Tx,
     taken: Taken,
@@ -335,9 +290,6 @@ pub async fn end(
 }
 
 /// Have a run no longer, so that somebody else can take it at once.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn give_back(tx: &mut Tx, taken: Taken) -> Result<(), Error> {
     let sql = "UPDATE bill_runs SET leased_until = 0
                WHERE partner_id = $1 AND id = $2 AND attempt = $3 AND state = 'running'";
@@ -355,7 +307,7 @@ pub async fn cancel(tx: &mut Tx, partner: PartnerId, id: i64, now: Timestamp) ->
             WHEN summary IS NULL THEN 'cancelled' ELSE 'succeeded' END
         WHERE partner_id = $1 AND id = $2 AND state IN ('queued', 'running')";
     if tx.execute(sql, args![partner.0, id, now.as_second()]).await? == 0 {
-        Err(tx.overtaken())
+        Err(tx.serialization_conflict())
     } else {
         Ok(())
     }
@@ -370,7 +322,7 @@ pub async fn void(tx: &mut Tx, run: &BillRun, state: State, now: Timestamp) -> R
                WHERE partner_id = $1 AND billing_period = $2 AND state = $4 AND id = $3";
     let row = args![run.partner.0, &run.billing_period, run.id, state.as_str(), now.as_second()];
     if tx.execute(sql, row).await? == 0 {
-        return Err(tx.overtaken());
+        return Err(tx.serialization_conflict());
     }
     let sql = "UPDATE bill_runs SET state = 'cancelled', updated_at = $4
                WHERE partner_id = $1 AND billing_period = $2 AND state IN ($3, 'failed')";
@@ -396,7 +348,7 @@ pub async fn repeat(
             leased_until = 0, updated_at = $5, request = $6
         WHERE partner_id = $1 AND id = $2 AND state = 'succeeded'";
     let row = args![partner.0, id, released, by_command, now.as_second(), request];
-    if tx.execute(sql, row).await? == 0 { Err(tx.overtaken()) } else { Ok(()) }
+    if tx.execute(sql, row).await? == 0 { Err(tx.serialization_conflict()) } else { Ok(()) }
 }
 
 fn read(row: &mut Row<'_>) -> Result<BillRun, Error> {
@@ -420,9 +372,6 @@ fn read(row: &mut Row<'_>) -> Result<BillRun, Error> {
 }
 
 /// The ids of a partner's runs, and of its customers, deleted ones that have statements or corrections included.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn owned(tx: &mut Tx, partner: PartnerId) -> Result<(Vec<i64>, Vec<i64>), Error> {
     let sql = "SELECT id FROM bill_runs WHERE partner_id = $1";
     let runs = tx.all(sql, args![partner.0], |row| row.next()).await?;
@@ -437,9 +386,6 @@ pub async fn owned(tx: &mut Tx, partner: PartnerId) -> Result<(Vec<i64>, Vec<i64
 pub type EndedRuns = (i64, i64, i64);
 
 /// The ended runs of each partner.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn ended(tx: &mut Tx) -> Result<Vec<(PartnerId, EndedRuns)>, Error> {
     let sql = "SELECT partner_id, COUNT(*), COUNT(CASE WHEN state = 'cancelled' THEN 1 END), MAX(updated_at) FROM bill_runs
                WHERE state NOT IN ('queued', 'running') GROUP BY partner_id ORDER BY partner_id";
@@ -447,9 +393,6 @@ pub async fn ended(tx: &mut Tx) -> Result<Vec<(PartnerId, EndedRuns)>, Error> {
 }
 
 /// The folders that a partner's customers are configured with.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn folders(tx: &mut Tx, partner: PartnerId) -> Result<Vec<String>, Error> {
     let sql = "SELECT DISTINCT billing_folder FROM customers WHERE partner_id = $1 AND billing_enabled";
     tx.all(sql, args![partner.0], |row| row.next()).await

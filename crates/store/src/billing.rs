@@ -25,9 +25,6 @@ pub struct Standing {
 }
 
 /// How these customers' billing stands; `None` as long as no run of the partner has come to its end.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn of(
     tx: &mut Tx,
     partner: PartnerId,
@@ -69,20 +66,17 @@ pub async fn of(
 
 /// Whether a run of the partner's has ended, well or badly.
 async fn has_had_runs(tx: &mut Tx, partner: PartnerId) -> Result<bool, Error> {
-    if let Some(known) = tx.notes().billed.get(&partner) {
+    if let Some(known) = tx.deferred().billed.get(&partner) {
         return Ok(*known);
     }
     // One that is worked on once more has a report, and has succeeded before.
     let sql = "SELECT id FROM bill_runs WHERE partner_id = $1 AND summary IS NOT NULL AND state <> 'cancelled' LIMIT 1";
     let found = tx.first(sql, args![partner.0], |row| row.next::<i64>()).await?.is_some();
-    tx.notes().billed.insert(partner, found);
+    tx.deferred().billed.insert(partner, found);
     Ok(found)
 }
 
 /// Note what a run had against customers' bills, in the place of what the one before had.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn replace_faults(
     tx: &mut Tx,
     partner: PartnerId,
@@ -98,9 +92,6 @@ pub async fn replace_faults(
 }
 
 /// Note whose bills of a run could not be made final, and why, in the place of whom that was said of before.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn replace_unfinalized(
     tx: &mut Tx,
     partner: PartnerId,
@@ -134,9 +125,6 @@ pub struct Billable {
 }
 
 /// The customers that have Azure tenants, or had lines for a month that was final already; in the order of their ids.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn billable(tx: &mut Tx, partner: PartnerId) -> Result<Vec<Billable>, Error> {
     let sql = "SELECT c.id, c.name, c.margin_percentage, c.billing_enabled, c.billing_folder, a.azure_customer_id, a.id
         FROM azure_tenants a JOIN customers c ON c.partner_id = a.partner_id AND c.id = a.customer_id

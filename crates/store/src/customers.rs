@@ -3,7 +3,7 @@
 use crate::engine::Tx;
 use crate::engine::value::{Arg, Row, args};
 use crate::query::Query;
-use crate::{Error, azure_tenants, engine::Kind};
+use crate::{Error, azure_tenants, engine::IdSequence};
 use domain::version::Nonce;
 use domain::{
     Address, AzureCustomerId, Classification, Customer, CustomerId, DisplayName, Email, ExternalId, Margin,
@@ -115,7 +115,7 @@ pub async fn insert(
     let version = domain::version::next(0, random);
     row.extend::<[Arg<'_>; 2]>([directory_address.into(), version.into()]);
     let azure = details.azure_customer_id.as_ref();
-    let inserted = tx.insert(partner, Kind::Customer, sql, &row).await?.map(CustomerId);
+    let inserted = tx.insert(partner, IdSequence::Customer, sql, &row).await?.map(CustomerId);
     let added = match (inserted, azure) {
         (Some(id), Some(azure)) => azure_tenants::assign(tx, partner, azure, id, now).await?.then_some(id),
         _ => inserted,
@@ -123,7 +123,7 @@ pub async fn insert(
     let Some(id) = added else {
         // The customer itself, if it was added, goes with the transaction.
         let taken = taken(tx, partner, Some(&details.name), azure, inserted).await?;
-        return if taken == Taken::default() { Err(tx.overtaken()) } else { Ok(Err(taken)) };
+        return if taken == Taken::default() { Err(tx.serialization_conflict()) } else { Ok(Err(taken)) };
     };
     insert_tags(tx, partner, id, &details.tags).await?;
     count_block(tx, partner, id, 1);
@@ -164,7 +164,7 @@ pub async fn update(
     let version = domain::version::next(before.version, random);
     row.extend::<[Arg<'_>; 2]>([directory_address.into(), version.into()]);
     if tx.execute(sql, &row).await? == 0 {
-        return Err(tx.overtaken());
+        return Err(tx.serialization_conflict());
     }
     let (old, new) = (before.details.azure_customer_id.as_ref(), details.azure_customer_id.as_ref());
     if old.map(AzureCustomerId::key) != new.map(AzureCustomerId::key) {
@@ -174,12 +174,12 @@ pub async fn update(
         if let Some(new) = new
             && !azure_tenants::assign(tx, partner, new, before.id, now).await?
         {
-            return Err(tx.overtaken());
+            return Err(tx.serialization_conflict());
         }
     }
     if details.tags != before.details.tags {
         let sql = "DELETE FROM customer_tags WHERE partner_id = $1 AND customer_id = $2";
-        tx.later(sql, args![partner.0, before.id.0]).await?;
+        tx.enqueue(sql, args![partner.0, before.id.0]).await?;
         insert_tags(tx, partner, before.id, &details.tags).await?;
     }
     Ok(Customer { details, updated_at: now, version, ..before.clone() })
@@ -200,16 +200,13 @@ pub async fn delete(
     azure_tenants::release_all(tx, partner, id, now).await?;
     let sql = "DELETE FROM customers WHERE partner_id = $1 AND id = $2 AND version = $3";
     if tx.execute(sql, args![partner.0, id.0, version]).await? == 0 {
-        return Err(tx.overtaken());
+        return Err(tx.serialization_conflict());
     }
     count_block(tx, partner, id, -1);
     Ok(())
 }
 
 /// Which of these values does a customer other than `except` hold?
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn taken(
     tx: &mut Tx,
     partner: PartnerId,
@@ -232,9 +229,6 @@ pub async fn taken(
 }
 
 /// One customer.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn get(tx: &mut Tx, partner: PartnerId, id: CustomerId) -> Result<Option<Customer>, Error> {
     let sql = format!("SELECT {COLUMNS} FROM customers WHERE partner_id = $1 AND id = $2");
     let found = tx.first(&sql, args![partner.0, id.0], read).await?;
@@ -242,9 +236,6 @@ pub async fn get(tx: &mut Tx, partner: PartnerId, id: CustomerId) -> Result<Opti
 }
 
 /// Customers in the order of their ids, and how many the whole list has.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn list(
     tx: &mut Tx,
     partner: PartnerId,
@@ -294,7 +285,7 @@ fn listing(partner: PartnerId, filter: &Filter, window: Window) -> Query {
 
 /// How long the whole list is, and where the window begins: in which block, and how far in it.
 async fn by_blocks(tx: &mut Tx, partner: PartnerId, window: Window) -> Result<(i64, Window), Error> {
-    tx.settle().await?;
+    tx.flush_deferred().await?;
     let sql = "SELECT block, CAST(SUM(customers) AS BIGINT) FROM customer_blocks WHERE partner_id = $1
                GROUP BY block ORDER BY block";
     let blocks: Vec<(i64, i64)> = tx.all(sql, args![partner.0], |row| Ok((row.next()?, row.next()?))).await?;
@@ -422,9 +413,6 @@ pub(crate) fn read_address(row: &mut Row<'_>) -> Result<Option<Address>, Error> 
 
 /// Give the directory's address to the customer that was made with this tenant, unless somebody set its address by hand;
 /// if that changed anything, the customer before and after.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn refresh_address(
     tx: &mut Tx,
     partner: PartnerId,
@@ -448,9 +436,6 @@ pub async fn refresh_address(
 }
 
 /// Whether the directory may refresh this customer's address.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn directory_address(tx: &mut Tx, partner: PartnerId, id: CustomerId) -> Result<bool, Error> {
     let sql = "SELECT directory_address FROM customers WHERE partner_id = $1 AND id = $2";
     Ok(tx.first(sql, args![partner.0, id.0], |row| row.next()).await?.unwrap_or(false))
@@ -460,24 +445,24 @@ async fn insert_tags(tx: &mut Tx, partner: PartnerId, id: CustomerId, tags: &[Ta
     // A row each: for several in one statement, SQLite keeps a copy of every page that they change.
     let sql = "INSERT INTO customer_tags (partner_id, customer_id, position, key, value) VALUES ($1, $2, $3, $4, $5)";
     for (position, tag) in (0..).zip(tags) {
-        tx.later(sql, args![partner.0, id.0, position, &tag.key, &tag.value]).await?;
+        tx.enqueue(sql, args![partner.0, id.0, position, &tag.key, &tag.value]).await?;
     }
     Ok(())
 }
 
 /// A customer more or less in its block.
 fn count_block(tx: &mut Tx, partner: PartnerId, id: CustomerId, more: i64) {
-    *tx.notes().blocks.entry((partner, id.0 / BLOCK)).or_default() += more;
+    *tx.deferred().blocks.entry((partner, id.0 / BLOCK)).or_default() += more;
 }
 
 /// Write down how many customers there are more or less.
-pub(crate) async fn settle(tx: &mut Tx) -> Result<(), Error> {
+pub(crate) async fn flush_deferred(tx: &mut Tx) -> Result<(), Error> {
     let sql = "INSERT INTO customer_blocks (partner_id, block, lane, customers) VALUES ($1, $2, $3, $4)
                ON CONFLICT (partner_id, block, lane)
                DO UPDATE SET customers = customer_blocks.customers + excluded.customers";
-    let (blocks, lane) = (std::mem::take(&mut tx.notes().blocks), tx.lane());
+    let (blocks, lane) = (std::mem::take(&mut tx.deferred().blocks), tx.shard());
     for ((partner, block), more) in blocks {
-        tx.later(sql, args![partner.0, block, lane, more]).await?;
+        tx.enqueue(sql, args![partner.0, block, lane, more]).await?;
     }
     Ok(())
 }

@@ -57,9 +57,6 @@ const COLUMNS: &str =
     list_cut_off";
 
 /// Give a partner this directory.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn set(
     tx: &mut Tx,
     partner: PartnerId,
@@ -78,44 +75,29 @@ pub async fn set(
 }
 
 /// Put newer credentials in the place of those of this version.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn reseal(tx: &mut Tx, partner: PartnerId, version: i64, sealed: &str) -> Result<(), Error> {
     let sql = "UPDATE directories SET sealed = $3 WHERE partner_id = $1 AND version = $2";
     tx.execute(sql, args![partner.0, version, sealed]).await.map(drop)
 }
 
 /// Take a partner's directory away.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn remove(tx: &mut Tx, partner: PartnerId) -> Result<(), Error> {
     tx.execute("DELETE FROM directories WHERE partner_id = $1", args![partner.0]).await.map(drop)
 }
 
 /// A partner's directory.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn get(tx: &mut Tx, partner: PartnerId) -> Result<Option<DirectoryRow>, Error> {
     tx.first(&format!("SELECT {COLUMNS} FROM directories WHERE partner_id = $1"), args![partner.0], read)
         .await
 }
 
 /// All directories.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn all(tx: &mut Tx) -> Result<Vec<DirectoryRow>, Error> {
     tx.all(&format!("SELECT {COLUMNS} FROM directories ORDER BY partner_id"), &[], read).await
 }
 
 /// Be the one server that walks this directory until then: the directory as it is now. None if another one is, or if
 /// the partner has none any more.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn lease(
     tx: &mut Tx,
     partner: PartnerId,
@@ -131,9 +113,6 @@ pub async fn lease(
 
 /// Record how a step ended, and give the lease back. Changes nothing if the lease has gone to another server or the
 /// directory is another one meanwhile.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn progress(
     tx: &mut Tx,
     leased: &DirectoryRow,
@@ -160,9 +139,6 @@ pub async fn progress(
 }
 
 /// Have the list walked from its beginning at the next step.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn request_walk(tx: &mut Tx, partner: PartnerId) -> Result<(), Error> {
     let sql = "UPDATE directories SET cursor = NULL, synced_at = NULL WHERE partner_id = $1";
     tx.execute(sql, args![partner.0]).await.map(drop)

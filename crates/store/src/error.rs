@@ -1,31 +1,33 @@
-/// Why the store could not do what it was asked. What a rule forbids is never one of these: the jobs say that themselves.
+//! Errors of the store, and how errors of the engines map to them.
+
+/// Error of the store. Violations of domain rules are not among them: jobs return those in their own error types.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
-    /// Out of reach, full or busy. Nothing was written; the same call may succeed later.
+    /// The database is unreachable, full or busy. Nothing was written; the same call may succeed later.
     #[error("the database is not available: {0}")]
     Unavailable(String),
-    /// Too much waits already, of this caller's partner or of others. Nothing was asked; the same call may succeed later.
+    /// Too many calls are waiting. Nothing was sent to the database; the same call may succeed later.
     #[error("too much waits already: {0}")]
     Busy(String),
-    /// As many lists of this partner as may be are under way or wait. Nothing was read.
+    /// The limit of concurrent lists of one partner is reached. Nothing was read.
     #[error("too many lists of this partner are under way; {per_partner} are read at a time")]
     ShareExceeded {
-        /// How many lists of one partner are read at a time.
+        /// Maximum number of concurrent lists of one partner.
         per_partner: usize,
     },
-    /// A statement took longer than it may, and was stopped. Nothing was written.
+    /// A statement exceeded its time limit and was cancelled. Nothing was written.
     #[error("a statement was stopped: {0}")]
     TimedOut(String),
-    /// The connection was lost, or the disk failed, while the commit was under way: it may or may not have happened.
+    /// The connection was lost, or the disk failed, during the commit: the change may or may not be stored.
     #[error("the outcome of the commit is unknown: {0}")]
     Unknown(String),
-    /// Another transaction got in between. Nothing was written; repeating the whole transaction is right.
+    /// Serialization conflict with another transaction. Nothing was written; the whole transaction can be retried.
     #[error("the transaction has to be repeated: {0}")]
     Retry(String),
-    /// The database itself is not as it must be: wrong version, wrong settings, a schema newer than this program.
+    /// The database cannot be used: unsupported version, unsafe settings, or a schema newer than this program.
     #[error("{0}")]
     Unfit(String),
-    /// A row that breaks a rule of the domain, a statement that does not fit the schema: a defect.
+    /// Programming error or corrupt data: a row that violates a domain rule, a statement that does not fit the schema.
     #[error("the database holds or was asked something impossible: {0}")]
     Defect(String),
 }
@@ -46,7 +48,7 @@ impl From<rusqlite::Error> for Error {
             Some(
                 CannotOpen
                 | DatabaseBusy
-                | DatabaseCorrupt // also what SQLite calls a disk that answers EIO to a read
+                | DatabaseCorrupt // SQLite reports an EIO on read as this too
                 | DatabaseLocked
                 | DiskFull
                 | FileLockingProtocolFailed
@@ -63,7 +65,7 @@ impl From<rusqlite::Error> for Error {
 impl From<tokio_postgres::Error> for Error {
     fn from(error: tokio_postgres::Error) -> Self {
         let Some(server) = error.as_db_error() else {
-            // Without a server's word it was the connection, or a value that would not convert.
+            // Without an answer of the server, the connection failed or a value did not convert.
             return if error.is_closed()
                 || std::error::Error::source(&error).is_some_and(|s| s.is::<std::io::Error>())
             {
@@ -72,19 +74,19 @@ impl From<tokio_postgres::Error> for Error {
                 Error::Defect(format!("{error}: {:?}", std::error::Error::source(&error)))
             };
         };
-        let said = format!("{} ({})", server.message(), server.code().code());
+        let message = format!("{} ({})", server.message(), server.code().code());
         match server.code().code() {
-            // Serialization failure, deadlock, time-out of a lock, and a unique violation: another transaction came first.
-            "40001" | "40P01" | "55P03" | "23505" => Error::Retry(said),
+            // Serialization failure, deadlock, lock timeout and unique violation: conflicts with another transaction.
+            "40001" | "40P01" | "55P03" | "23505" => Error::Retry(message),
             // `statement_timeout`, or an operator's pg_cancel_backend.
-            "57014" => Error::TimedOut(said),
-            // Read-only (a standby), and the time-out of an idle transaction, whose connection is gone.
-            "25006" | "25P03" => Error::Unavailable(said),
-            // Shutting down, connection trouble, out of resources, trouble with the disk.
+            "57014" => Error::TimedOut(message),
+            // Read-only server (a standby), and the timeout of an idle transaction, which closes the connection.
+            "25006" | "25P03" => Error::Unavailable(message),
+            // Shutdown, connection errors, insufficient resources, I/O errors.
             code if ["57P", "08", "53", "58"].iter().any(|class| code.starts_with(class)) => {
-                Error::Unavailable(said)
+                Error::Unavailable(message)
             }
-            _ => Error::Defect(said),
+            _ => Error::Defect(message),
         }
     }
 }

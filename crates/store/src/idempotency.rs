@@ -27,9 +27,6 @@ pub enum Found {
 
 /// Take this key for this transaction, or find the answer that was given under it after `since`. An older one is
 /// forgotten.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn enter(tx: &mut Tx, partner: PartnerId, key: &str, since: Timestamp) -> Result<Found, Error> {
     // PostgreSQL looks at the table as it was before the hold. An answer that was kept in between makes `keep` fail, and
     // this transaction start again.
@@ -39,7 +36,7 @@ pub async fn enter(tx: &mut Tx, partner: PartnerId, key: &str, since: Timestamp)
          LEFT JOIN idempotency_keys kept ON kept.partner_id = $2 AND kept.key = $3"
     );
     let name = format!("idempotency {partner} {key}");
-    if !tx.take(&name) {
+    if !tx.claim(&name) {
         return Ok(Found::Running);
     }
     let read = |row: &mut Row<'_>| Ok((row.next()?, row.next::<Option<i64>>()?, row.next()?, row.next()?));
@@ -50,7 +47,7 @@ pub async fn enter(tx: &mut Tx, partner: PartnerId, key: &str, since: Timestamp)
         }
         Some((true, Some(_), ..)) => {
             let sql = "DELETE FROM idempotency_keys WHERE partner_id = $1 AND key = $2";
-            tx.later(sql, args![partner.0, key]).await?;
+            tx.enqueue(sql, args![partner.0, key]).await?;
             Ok(Found::Nothing)
         }
         _ => Ok(Found::Nothing),
@@ -58,9 +55,6 @@ pub async fn enter(tx: &mut Tx, partner: PartnerId, key: &str, since: Timestamp)
 }
 
 /// The answer under this key that was given after `since`.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn find(
     tx: &mut Tx,
     partner: PartnerId,
@@ -82,15 +76,12 @@ pub async fn find(
 /// [`Error::Retry`] then; else [`Error`] of the store.
 pub async fn reconsider(tx: &mut Tx, partner: PartnerId, key: &str, since: Timestamp) -> Result<(), Error> {
     match find(tx, partner, key, since).await? {
-        Some(_) => Err(tx.overtaken()),
+        Some(_) => Err(tx.serialization_conflict()),
         None => Ok(()),
     }
 }
 
 /// Keep an answer under a key that this transaction has taken with [`enter`]. Another one there makes it start again.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn keep(
     tx: &mut Tx,
     partner: PartnerId,
@@ -100,16 +91,13 @@ pub async fn keep(
 ) -> Result<(), Error> {
     let sql = "INSERT INTO idempotency_keys (partner_id, key, fingerprint, answer, created_at)
                VALUES ($1, $2, $3, $4, $5)";
-    tx.later(sql, args![partner.0, key, &stored.fingerprint, &stored.answer, now.as_second()]).await
+    tx.enqueue(sql, args![partner.0, key, &stored.fingerprint, &stored.answer, now.as_second()]).await
 }
 
 /// As many answers are forgotten in one transaction.
 pub const FORGOTTEN_AT_ONCE: u64 = 1_000;
 
 /// Forget the oldest answers that [`find`] would not show any more, up to [`FORGOTTEN_AT_ONCE`]; how many.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn forget(tx: &mut Tx, since: Timestamp) -> Result<u64, Error> {
     let sql = "DELETE FROM idempotency_keys WHERE (partner_id, key) IN
                (SELECT partner_id, key FROM idempotency_keys WHERE created_at <= $1 ORDER BY created_at LIMIT $2)";
@@ -117,9 +105,6 @@ pub async fn forget(tx: &mut Tx, since: Timestamp) -> Result<u64, Error> {
 }
 
 /// When the newest answer of all partners was given.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn newest(tx: &mut Tx) -> Result<Option<Timestamp>, Error> {
     let sql = "SELECT MAX(created_at) FROM idempotency_keys";
     let second = tx.first(sql, &[], |row| row.next::<Option<i64>>()).await?.flatten();

@@ -1,7 +1,16 @@
-//! The only room that knows SQL.
+//! The only crate that contains SQL.
 //!
-//! One SQL text serves SQLite and PostgreSQL. Data is read with [`Db::read`] and changed with [`Db::write`], and in no
-//! other way; the functions of the resource modules take the transaction that these hand out, and the partner first.
+//! One SQL text serves SQLite and PostgreSQL. Jobs that run in [`Db::read`], [`Db::list`], [`Db::look_up`], [`Db::write`]
+//! and [`Db::write_batched`] receive a transaction ([`Tx`]); the functions of the resource modules take it first, and the
+//! partner second.
+//!
+//! # Errors
+//! Every function here that returns a `Result` fails with the store's [`Error`] when the database does. A section
+//! `# Errors` at a function names only what it adds to that.
+//!
+//! # Words
+//! A *shard of the audit chain* is one of a partner's hash chains: concurrent transactions append to different shards.
+//! The columns are called `lane`, because landed migrations are not edited.
 
 mod engine;
 mod error;

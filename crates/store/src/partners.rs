@@ -17,9 +17,6 @@ pub struct Partner {
 }
 
 /// Add a partner; `None` if one has this name (compared as customers' names are).
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn insert(tx: &mut Tx, name: &DisplayName, now: Timestamp) -> Result<Option<Partner>, Error> {
     let id = tx.next_partner_id().await?;
     let sql = "INSERT INTO partners (id, name, name_key, suspended, created_at) VALUES ($1, $2, $3, $4, $5)
@@ -33,9 +30,6 @@ pub async fn insert(tx: &mut Tx, name: &DisplayName, now: Timestamp) -> Result<O
 
 /// Have a row for the server's own chain of audit events: partner 0, which is no partner. Its name is one that no partner can
 /// have.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn ensure_system(tx: &mut Tx, now: Timestamp) -> Result<(), Error> {
     let sql = "INSERT INTO partners (id, name, name_key, suspended, created_at) VALUES (0, '', '', $1, $2)
                ON CONFLICT DO NOTHING";
@@ -43,9 +37,6 @@ pub async fn ensure_system(tx: &mut Tx, now: Timestamp) -> Result<(), Error> {
 }
 
 /// Is there any partner yet?
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn any(tx: &mut Tx) -> Result<bool, Error> {
     Ok(tx
         .first("SELECT id FROM partners WHERE id > 0 LIMIT 1", &[], |row| row.next::<i64>())
@@ -54,9 +45,6 @@ pub async fn any(tx: &mut Tx) -> Result<bool, Error> {
 }
 
 /// All partners, in the order of their ids.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn list(tx: &mut Tx) -> Result<Vec<Partner>, Error> {
     tx.all("SELECT id, name, suspended FROM partners WHERE id > 0 ORDER BY id", &[], read).await
 }
@@ -66,17 +54,11 @@ fn read(row: &mut Row<'_>) -> Result<Partner, Error> {
 }
 
 /// Suspend a partner, or let it in again.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn set_suspended(tx: &mut Tx, id: PartnerId, suspended: bool) -> Result<(), Error> {
     tx.execute("UPDATE partners SET suspended = $2 WHERE id = $1", args![id.0, suspended]).await.map(drop)
 }
 
 /// One partner.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn get(tx: &mut Tx, id: PartnerId) -> Result<Option<Partner>, Error> {
     tx.first("SELECT id, name, suspended FROM partners WHERE id = $1", args![id.0], read).await
 }

@@ -1,6 +1,6 @@
 //! Price rules: which line of a bill costs what.
 
-use crate::engine::Kind;
+use crate::engine::IdSequence;
 use crate::engine::value::{Row, args};
 use crate::{Error, Tx};
 use domain::PartnerId;
@@ -30,9 +30,6 @@ pub struct PriceRuleRow {
 const COLUMNS: &str = "id, position, rule, created_at, updated_at, version";
 
 /// Add a rule, behind all others unless it has a place.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn insert(
     tx: &mut Tx,
     partner: PartnerId,
@@ -41,7 +38,7 @@ pub async fn insert(
     random: Nonce,
     now: Timestamp,
 ) -> Result<PriceRuleRow, Error> {
-    let id = tx.next_id(partner, Kind::PriceRule).await?;
+    let id = tx.next_id(partner, IdSequence::PriceRule).await?;
     let sql = "SELECT MAX(position) FROM price_rules WHERE partner_id = $1";
     let last = tx.first(sql, args![partner.0], |row| row.next::<Option<i64>>()).await?.flatten();
     let position = position.unwrap_or(last.unwrap_or(0).saturating_add(STEP));
@@ -53,18 +50,12 @@ pub async fn insert(
 }
 
 /// One rule.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn get(tx: &mut Tx, partner: PartnerId, id: i64) -> Result<Option<PriceRuleRow>, Error> {
     let sql = format!("SELECT {COLUMNS} FROM price_rules WHERE partner_id = $1 AND id = $2");
     tx.first(&sql, args![partner.0, id], read).await
 }
 
 /// Rules in the order in which they are tried, and how many there are in all.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn list(
     tx: &mut Tx,
     partner: PartnerId,
@@ -97,7 +88,7 @@ pub async fn update(
                WHERE partner_id = $1 AND id = $2 AND version = $3";
     let row = args![partner.0, before.id, before.version, position, rule, now.as_second(), version];
     if tx.execute(sql, row).await? == 0 {
-        return Err(tx.overtaken());
+        return Err(tx.serialization_conflict());
     }
     Ok(PriceRuleRow { position, rule: rule.to_owned(), updated_at: now, version, ..before.clone() })
 }
@@ -109,7 +100,7 @@ pub async fn update(
 pub async fn delete(tx: &mut Tx, partner: PartnerId, id: i64, version: i64) -> Result<(), Error> {
     let sql = "DELETE FROM price_rules WHERE partner_id = $1 AND id = $2 AND version = $3";
     if tx.execute(sql, args![partner.0, id, version]).await? == 0 {
-        return Err(tx.overtaken());
+        return Err(tx.serialization_conflict());
     }
     Ok(())
 }

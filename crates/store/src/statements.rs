@@ -1,6 +1,6 @@
 //! Statements: what a customer owes for a month; and corrections, what came in after a month was final.
 
-use crate::engine::Kind;
+use crate::engine::IdSequence;
 use crate::engine::value::{Row, args};
 use crate::query::Query;
 use crate::{Error, Tx};
@@ -106,9 +106,6 @@ const OTHERS: &str = "id, status, generated_at, stated_at, invoice_id";
 
 /// Put a bill in the place of the estimated one of its customer, month and currency, or beside all others. `false`
 /// if that month is final.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn put(
     tx: &mut Tx,
     partner: PartnerId,
@@ -117,7 +114,7 @@ pub async fn put(
     generated_at: Timestamp,
     now: Timestamp,
 ) -> Result<bool, Error> {
-    let id = tx.next_id(partner, Kind::Statement).await?;
+    let id = tx.next_id(partner, IdSequence::Statement).await?;
     let sql = format!(
         "INSERT INTO statements (partner_id, {BILL}, {OTHERS})
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'Estimated', $12, $13, $14)
@@ -147,18 +144,12 @@ pub async fn put(
 }
 
 /// Take away the estimated statement of a customer, month and currency: the lines are somebody else's by now.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn withdraw(tx: &mut Tx, partner: PartnerId, id: i64) -> Result<(), Error> {
     let sql = "DELETE FROM statements WHERE partner_id = $1 AND id = $2 AND status = 'Estimated'";
     tx.execute(sql, args![partner.0, id]).await.map(drop)
 }
 
 /// Freeze the statements that a run made; how many.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn finalize(
     tx: &mut Tx,
     partner: PartnerId,
@@ -172,9 +163,6 @@ pub async fn finalize(
 }
 
 /// Freeze one statement, whose bill is this version of it and has these files. Nothing, if it is final already.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn freeze(
     tx: &mut Tx,
     partner: PartnerId,
@@ -189,18 +177,12 @@ pub async fn freeze(
 }
 
 /// One statement.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn get(tx: &mut Tx, partner: PartnerId, id: i64) -> Result<Option<Statement>, Error> {
     let sql = format!("SELECT {BILL}, {OTHERS} FROM statements WHERE partner_id = $1 AND id = $2");
     tx.first(&sql, args![partner.0, id], read).await
 }
 
 /// Statements in the order of their ids, and how many there are in all.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn list(
     tx: &mut Tx,
     partner: PartnerId,
@@ -235,9 +217,6 @@ fn narrow(query: &mut Query, filter: &Filter) {
 }
 
 /// Note what came in for a final month.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn correct(tx: &mut Tx, partner: PartnerId, bill: &Bill) -> Result<(), Error> {
     let sql =
         "INSERT INTO corrections (partner_id, customer_id, billing_period, version, currency, amount, run_id,
@@ -259,9 +238,6 @@ pub async fn correct(tx: &mut Tx, partner: PartnerId, bill: &Bill) -> Result<(),
 }
 
 /// The corrections of a month; of all months if none is named.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn corrections(
     tx: &mut Tx,
     partner: PartnerId,
@@ -277,9 +253,6 @@ pub async fn corrections(
 }
 
 /// The corrections of these customers that statements have.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn carried(
     tx: &mut Tx,
     partner: PartnerId,
@@ -299,9 +272,6 @@ pub async fn carried(
 }
 
 /// The last final version of a month's bill, corrections included, by customer.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn final_versions(
     tx: &mut Tx,
     partner: PartnerId,
@@ -319,18 +289,12 @@ pub async fn final_versions(
 }
 
 /// The final lines of a month that are known to be missing, as they were noted.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn acknowledged(tx: &mut Tx, partner: PartnerId, period: &str) -> Result<Vec<String>, Error> {
     let sql = "SELECT lines FROM acknowledged_lines WHERE partner_id = $1 AND billing_period = $2";
     tx.all(sql, args![partner.0, period], |row| row.next()).await
 }
 
 /// Note final lines of a month that are known to be missing, since a customer's bills without them were released.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn acknowledge(
     tx: &mut Tx,
     partner: PartnerId,
@@ -360,9 +324,6 @@ pub struct CorrectionKey<'a> {
 
 /// Take a correction for the bills of a month, which a run has begun to make: `false` if another month's statement has it,
 /// or another month's run that is under way, or if the customer's month is final.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn take(
     tx: &mut Tx,
     partner: PartnerId,
@@ -384,9 +345,6 @@ pub async fn take(
 }
 
 /// Say that a month's statement has a correction.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn carry(
     tx: &mut Tx,
     partner: PartnerId,
@@ -401,9 +359,6 @@ pub async fn carry(
 }
 
 /// Let go of the corrections that a month's statements had which are withdrawn.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn let_go(tx: &mut Tx, partner: PartnerId, period: &str) -> Result<(), Error> {
     let sql = "UPDATE corrections SET carried_by = NULL
                WHERE partner_id = $1 AND carried_by = $2 AND NOT EXISTS (SELECT 1 FROM statements s

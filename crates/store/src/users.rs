@@ -1,7 +1,7 @@
 //! Users, and the one API key that each may have.
 
 use crate::engine::value::{Row, args};
-use crate::{Error, Tx, engine::Kind};
+use crate::{Error, Tx, engine::IdSequence};
 use domain::{Classification, CustomerId, Email, NewUser, PartnerId, Role, User, UserId, UtcSecond};
 use jiff::Timestamp;
 
@@ -58,9 +58,6 @@ const COLUMNS: &str =
     "id, customer_id, email, name, role, key_id, key_expires_at, last_used_at, created_at, updated_at";
 
 /// Add a user with its first key, which is asked for once the user's id is known; `None` if the tenant has one with this e-mail address.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn insert(
     tx: &mut Tx,
     partner: PartnerId,
@@ -69,7 +66,7 @@ pub async fn insert(
     key: impl FnOnce(UserId) -> StoredKey + Send,
     now: Timestamp,
 ) -> Result<Option<User>, Error> {
-    let id = tx.next_id(partner, Kind::User).await?;
+    let id = tx.next_id(partner, IdSequence::User).await?;
     let key = key(UserId(id));
     let sql =
         "INSERT INTO users (partner_id, id, customer_id, email, email_key, name, role, key_id, key_hash,
@@ -109,9 +106,6 @@ pub async fn insert(
 }
 
 /// Whose key has this id? The caller still has to compare the hash, and to check the MAC.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn find_key(tx: &mut Tx, key_id: &str) -> Result<Option<KeyOwner>, Error> {
     let sql =
         "SELECT u.partner_id, u.id, u.customer_id, u.role, u.key_expires_at, u.key_id, u.key_hash, u.key_mac,
@@ -146,9 +140,6 @@ pub async fn find_key(tx: &mut Tx, key_id: &str) -> Result<Option<KeyOwner>, Err
 
 /// The keys of a partner's users and its customers', with what their MACs cover, in the order of the users' ids behind
 /// `after`; of all partners where none is named.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn credentials(
     tx: &mut Tx,
     partner: Option<PartnerId>,
@@ -163,9 +154,6 @@ pub async fn credentials(
 }
 
 /// The key of one user, with what its MAC covers; `None` if it has none.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn credential_of(tx: &mut Tx, partner: PartnerId, id: UserId) -> Result<Option<Credential>, Error> {
     let sql = "SELECT partner_id, id, customer_id, role, key_expires_at, key_id, key_hash, key_mac FROM users
                WHERE partner_id = $1 AND id = $2 AND key_id IS NOT NULL";
@@ -173,13 +161,10 @@ pub async fn credential_of(tx: &mut Tx, partner: PartnerId, id: UserId) -> Resul
 }
 
 /// Keep another hash and MAC of a key that stays as it is.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn reseal(tx: &mut Tx, credential: &Credential) -> Result<(), Error> {
     let sql = "UPDATE users SET key_hash = $3, key_mac = $4 WHERE partner_id = $1 AND id = $2";
     let Credential { partner, user, key, .. } = credential;
-    tx.later(sql, args![partner.0, user.0, &key.hash, &key.mac]).await
+    tx.enqueue(sql, args![partner.0, user.0, &key.hash, &key.mac]).await
 }
 
 fn credential(row: &mut Row<'_>) -> Result<Credential, Error> {
@@ -198,9 +183,6 @@ fn credential(row: &mut Row<'_>) -> Result<Credential, Error> {
 }
 
 /// One user of this tenant: of the customer, or of the partner itself where that is `None`.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn get(
     tx: &mut Tx,
     partner: PartnerId,
@@ -214,9 +196,6 @@ pub async fn get(
 }
 
 /// The users of this tenant, in the order of their ids: as many behind `after`.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn list(
     tx: &mut Tx,
     partner: PartnerId,
@@ -232,9 +211,6 @@ pub async fn list(
 }
 
 /// How many users this tenant has.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn count(tx: &mut Tx, partner: PartnerId, customer: Option<CustomerId>) -> Result<i64, Error> {
     let sql = "SELECT COUNT(*) FROM users WHERE partner_id = $1 AND COALESCE(customer_id, 0) = $2";
     Ok(tx.first(sql, args![partner.0, tenant(customer)], |row| row.next()).await?.unwrap_or(0))
@@ -242,17 +218,11 @@ pub async fn count(tx: &mut Tx, partner: PartnerId, customer: Option<CustomerId>
 
 /// Hold a partner's users still until the transaction ends: two admins must not remove each other at once. What is read
 /// of them before this may be out of date.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn hold(tx: &mut Tx, partner: PartnerId) -> Result<(), Error> {
     tx.execute("UPDATE partners SET suspended = suspended WHERE id = $1", args![partner.0]).await.map(drop)
 }
 
 /// How many of a partner's own users are admins with a key that lives, `except` this one?
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn other_admins(
     tx: &mut Tx,
     partner: PartnerId,
@@ -267,9 +237,6 @@ pub async fn other_admins(
 }
 
 /// Change a user's name and role.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn update(
     tx: &mut Tx,
     partner: PartnerId,
@@ -283,9 +250,6 @@ pub async fn update(
 }
 
 /// Give a user another key, or none: the one it had is dead from now on.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn set_key(
     tx: &mut Tx,
     partner: PartnerId,
@@ -303,17 +267,11 @@ pub async fn set_key(
 }
 
 /// Remove a user, and with it its key.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn delete(tx: &mut Tx, partner: PartnerId, id: UserId) -> Result<(), Error> {
     tx.execute("DELETE FROM users WHERE partner_id = $1 AND id = $2", args![partner.0, id.0]).await.map(drop)
 }
 
 /// Note when a user's key was last used.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn used(tx: &mut Tx, partner: PartnerId, id: UserId, at: Timestamp) -> Result<(), Error> {
     let sql = "UPDATE users SET last_used_at = $3
                WHERE partner_id = $1 AND id = $2 AND COALESCE(last_used_at, 0) < $3";

@@ -202,7 +202,7 @@ impl App {
         if !in_any_case && signed == self.anchor.signed.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let _turn = self.anchor.turn.lock().await;
+        let _guard = self.anchor.turn.lock().await;
         for path in &self.anchor.places.files {
             let unusable = |e: std::io::Error| Error::Internal(format!("the anchor {}: {e}", path.display()));
             let _lock = lock(path).await.map_err(unusable)?;
@@ -359,7 +359,7 @@ impl App {
         let found = if lost.is_empty() { String::new() } else { format!(" (lost: {})", summary(&lost)) };
         self.tell_system("command line", ACCEPTED, format!("{reason}{found}")).await?;
         self.record_partners().await?;
-        let _turn = self.anchor.turn.lock().await;
+        let _guard = self.anchor.turn.lock().await;
         for path in &self.anchor.places.files {
             let unusable = |e: std::io::Error| Error::Internal(format!("the anchor {}: {e}", path.display()));
             let _lock = lock(path).await.map_err(unusable)?;

@@ -168,7 +168,7 @@ async fn erase(
     events: &[Event],
     now: Timestamp,
 ) -> Result<u64, Error> {
-    let _turn = tx.turn().await;
+    let _guard = tx.lock().await;
     let mut vouchers = Vouchers { events: Vec::new() };
     for event in events {
         if audit::erase(tx, partner, event).await? {

@@ -110,7 +110,7 @@ impl App {
         self.db
             .write(partner, input, |(trail, partner, exported, now), tx| {
                 Box::pin(async move {
-                    let _turn = tx.turn().await;
+                    let _guard = tx.lock().await;
                     let (mut pruned, mut shards) = (0, Vec::new());
                     let heads = audit::heads(tx, *partner).await?;
                     for end in &exported.ends {

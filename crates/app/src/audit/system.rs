@@ -43,7 +43,7 @@ pub(crate) async fn append_system(
     entry: Entry,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let _turn = tx.turn().await;
+    let _guard = tx.lock().await;
     partners::ensure_system(tx, now).await?;
     let mut call = Call::of_server(SYSTEM);
     origin.clone_into(&mut call.origin);

@@ -6,18 +6,12 @@ use crate::{Error, Tx};
 use domain::PartnerId;
 
 /// Where a partner's chains begin, of those that were pruned.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn cuts(tx: &mut Tx, partner: PartnerId) -> Result<Vec<Cut>, Error> {
     let sql = "SELECT lane, seq, last_mac, mac FROM audit_cuts WHERE partner_id = $1 ORDER BY lane";
     tx.all(sql, args![partner.0], cut_of).await
 }
 
 /// Where all partners' chains begin, of those that were pruned.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn all_cuts(tx: &mut Tx) -> Result<Vec<(PartnerId, Cut)>, Error> {
     let sql = "SELECT partner_id, lane, seq, last_mac, mac FROM audit_cuts ORDER BY partner_id, lane";
     tx.all(sql, &[], |row| Ok((PartnerId(row.next()?), cut_of(row)?))).await
@@ -25,9 +19,6 @@ pub async fn all_cuts(tx: &mut Tx) -> Result<Vec<(PartnerId, Cut)>, Error> {
 
 /// The last place of a chain that only older events are at or before; never that of the chain's last event, which stays.
 /// `None` where nothing is old enough.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn last_before(
     tx: &mut Tx,
     partner: PartnerId,
@@ -42,9 +33,6 @@ pub async fn last_before(
 }
 
 /// Remove the events of a chain up to this place, and keep where it begins now. How many there were.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn prune(tx: &mut Tx, partner: PartnerId, cut: &Cut) -> Result<u64, Error> {
     let sql = "DELETE FROM audit_events WHERE partner_id = $1 AND lane = $2 AND seq <= $3";
     let pruned = tx.execute(sql, args![partner.0, cut.shard, cut.seq]).await?;
@@ -56,9 +44,6 @@ pub async fn prune(tx: &mut Tx, partner: PartnerId, cut: &Cut) -> Result<u64, Er
 
 /// Replace what an event says of `before` and `after`; its commitments to what was there stay, its salt goes. `false` if the
 /// event is not there with this MAC.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn erase(tx: &mut Tx, partner: PartnerId, event: &Event) -> Result<bool, Error> {
     let sql = "UPDATE audit_events SET before = $5, after = $6, salt = NULL, before_commitment = $7, after_commitment = $8
                WHERE partner_id = $1 AND lane = $2 AND seq = $3 AND mac = $4";

@@ -2,7 +2,7 @@
 
 use super::{Report, Verdict, schema};
 use crate::engine::value::args;
-use crate::engine::{Conn, Target, Tx, postgres::CONNECTIONS};
+use crate::engine::{Conn, Target, Tx, postgres::MAX_CONNECTIONS};
 use crate::{Error, engine::postgres::Facts};
 use jiff::Timestamp;
 
@@ -44,7 +44,7 @@ pub(super) async fn examine(
     report
         .fine("disk space", format!("that of the database server, which cannot be seen from here: {advice}"));
     if schema(&mut tx, report).await.is_some() {
-        wall(&mut tx, &facts, report).await?;
+        row_level_security(&mut tx, &facts, report).await?;
     }
     Ok(())
 }
@@ -119,8 +119,8 @@ async fn room_for_connections(tx: &mut Tx, report: &mut Report) -> Result<(), Er
     let sql = "SELECT current_setting('max_connections')::bigint
                    - current_setting('superuser_reserved_connections')::bigint";
     let most = number(tx, sql).await?;
-    let found = format!("{most} allowed, each server uses up to {CONNECTIONS}");
-    if most < CONNECTIONS as i64 {
+    let found = format!("{most} allowed, each server uses up to {MAX_CONNECTIONS}");
+    if most < MAX_CONNECTIONS as i64 {
         report.add("connections", Verdict::Warning, found, "raise max_connections");
     } else {
         report.fine("connections", found);
@@ -151,7 +151,7 @@ async fn integrity(tx: &mut Tx, report: &mut Report) -> Result<(), Error> {
 }
 
 /// Does row level security hide other partners' rows from the server's transactions?
-async fn wall(tx: &mut Tx, facts: &Facts, report: &mut Report) -> Result<(), Error> {
+async fn row_level_security(tx: &mut Tx, facts: &Facts, report: &mut Report) -> Result<(), Error> {
     let sql = "SELECT c.relname::text FROM pg_class c
                WHERE c.relkind IN ('r', 'p') AND c.relnamespace = current_schema()::regnamespace
                    AND (c.relname = 'partners' OR EXISTS (SELECT FROM pg_attribute a

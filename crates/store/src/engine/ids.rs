@@ -1,17 +1,16 @@
-//! Ids: rising, never given twice, and counted for each partner by itself, so that they say nothing about other partners.
+//! Ids: ascending, never reused, and counted per partner, so that they reveal nothing about other partners.
 //!
-//! On SQLite the last id of a partner and kind is a row of `id_sequences`, written once for a commit. On PostgreSQL it is a
-//! sequence such as `customers_id_17`: a row would stay locked until the commit, and a partner's creates would wait for
-//! each other.
+//! On SQLite the last id of a partner and sequence is a row of `id_sequences`, written once per commit. On PostgreSQL it is a
+//! sequence such as `customers_id_17`: a row would stay locked until the commit, so a partner's creates would be serial.
 
 use super::value::{Arg, args};
 use super::{Conn, Tx};
 use crate::Error;
 use domain::PartnerId;
 
-/// What has ids in a partner.
+/// Sequence of ids, one per partner and table.
 #[derive(Clone, Copy)]
-pub(crate) enum Kind {
+pub(crate) enum IdSequence {
     User,
     Customer,
     AzureTenant,
@@ -21,83 +20,85 @@ pub(crate) enum Kind {
     Statement,
 }
 
-/// The kind of the partners themselves, whose ids the server counts.
+/// Name of the sequence of partner ids, which belongs to the server.
 pub(crate) const PARTNERS: &str = "partners";
 
-/// The partner in `id_sequences` of what belongs to no partner.
+/// Value of `id_sequences.partner_id` for sequences of the server.
 const SERVER: i64 = 0;
 
-/// Who has ids on PostgreSQL: the server has events of its own.
+/// Owners of sequences on PostgreSQL. The server (0) has audit events of its own.
 const PARTNERS_AND_SERVER: &str = "SELECT id FROM partners UNION SELECT 0";
 
-/// Creates PostgreSQL's sequences where they are missing; what is in braces is filled in.
+/// Template of the statement that creates missing sequences on PostgreSQL.
 const MISSING: &str = include_str!("sequences.sql");
 
-impl Kind {
-    pub(crate) const ALL: [Kind; 7] = [
-        Kind::User,
-        Kind::Customer,
-        Kind::AzureTenant,
-        Kind::AuditEvent,
-        Kind::PriceRule,
-        Kind::BillRun,
-        Kind::Statement,
+impl IdSequence {
+    pub(crate) const ALL: [IdSequence; 7] = [
+        IdSequence::User,
+        IdSequence::Customer,
+        IdSequence::AzureTenant,
+        IdSequence::AuditEvent,
+        IdSequence::PriceRule,
+        IdSequence::BillRun,
+        IdSequence::Statement,
     ];
 
-    /// Its table, which has a column `id`.
+    /// Table whose column `id` the sequence fills.
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Kind::User => "users",
-            Kind::Customer => "customers",
-            Kind::AzureTenant => "azure_tenants",
-            Kind::AuditEvent => "audit_events",
-            Kind::PriceRule => "price_rules",
-            Kind::BillRun => "bill_runs",
-            Kind::Statement => "statements",
+            IdSequence::User => "users",
+            IdSequence::Customer => "customers",
+            IdSequence::AzureTenant => "azure_tenants",
+            IdSequence::AuditEvent => "audit_events",
+            IdSequence::PriceRule => "price_rules",
+            IdSequence::BillRun => "bill_runs",
+            IdSequence::Statement => "statements",
         }
     }
 
-    /// All of them as rows of a `VALUES` list.
+    /// All sequences as rows of a `VALUES` list.
     pub(crate) fn values() -> String {
-        Kind::ALL.map(|kind| format!("('{}')", kind.name())).join(", ")
+        IdSequence::ALL.map(|kind| format!("('{}')", kind.name())).join(", ")
     }
 }
 
-/// Statements that create a partner's sequences on PostgreSQL, where they are not there yet.
+/// Statements that create a partner's missing sequences on PostgreSQL.
 pub(crate) fn create_sequences(partner: i64) -> String {
-    Kind::ALL.map(|kind| format!("CREATE SEQUENCE IF NOT EXISTS {}_id_{partner};", kind.name())).concat()
+    IdSequence::ALL
+        .map(|kind| format!("CREATE SEQUENCE IF NOT EXISTS {}_id_{partner};", kind.name()))
+        .concat()
 }
 
-/// A statement that drops the sequences that all partners shared, once each has its own on PostgreSQL.
+/// Statement that drops the sequences that all partners shared in an earlier schema, for PostgreSQL.
 pub(crate) fn drop_shared_sequences() -> String {
-    let names = Kind::ALL.map(|kind| format!("{}_id_before", kind.name())).join(", ");
+    let names = IdSequence::ALL.map(|kind| format!("{}_id_before", kind.name())).join(", ");
     format!("DROP SEQUENCE IF EXISTS {names}")
 }
 
 impl Tx {
-    /// The next id of a kind in a partner. On PostgreSQL it is not given again even if this transaction fails.
-    pub(crate) async fn next_id(&mut self, partner: PartnerId, kind: Kind) -> Result<i64, Error> {
+    /// Next id of a partner's sequence. On PostgreSQL a rolled-back transaction leaves a gap.
+    pub(crate) async fn next_id(&mut self, partner: PartnerId, kind: IdSequence) -> Result<i64, Error> {
         let Conn::Postgres(_) = self.conn else { return self.next_in_row(partner.0, kind.name()).await };
         let sql = format!("SELECT {}", self.next_id_in(kind));
         let id = self.first(&sql, args![partner.0], |row| row.next::<i64>()).await?;
         id.ok_or_else(|| Error::defect("a sequence gave no id"))
     }
 
-    /// An expression that draws the next id of a kind in a statement whose `$1` is the partner; `NULL` on SQLite, where
+    /// SQL expression for the next id of a sequence in a statement whose `$1` is the partner; `NULL` on SQLite, where
     /// [`Tx::next_id`] costs no statement.
-    pub(crate) fn next_id_in(&self, kind: Kind) -> String {
+    pub(crate) fn next_id_in(&self, kind: IdSequence) -> String {
         match &self.conn {
             Conn::Sqlite(_) => "NULL".to_owned(),
             Conn::Postgres(_) => format!("nextval(('{}_id_' || $1::bigint)::regclass)", kind.name()),
         }
     }
 
-    /// Run an `INSERT` whose `$1` is the partner and whose last value, `$N` behind those of `args`, is the next id of a
-    /// kind; the id, or `None` where a conflict kept the row out.
+    /// Runs an `INSERT` whose `$1` is the partner and whose last parameter, after those of `args`, is the next id of a
+    /// sequence. Returns the id, or `None` if `ON CONFLICT DO NOTHING` skipped the row.
     pub(crate) async fn insert(
         &mut self,
         partner: PartnerId,
-        kind: Kind,
+        kind: IdSequence,
         sql: &str,
         args: &[Arg<'_>],
     ) -> Result<Option<i64>, Error> {
@@ -106,13 +107,13 @@ impl Tx {
             let sql = format!("{} RETURNING id", sql.replace(&format!("${}", args.len() + 1), &draw));
             return self.first(&sql, args, |row| row.next()).await;
         }
-        // Not RETURNING: SQLite would make a table for the answer.
+        // Without RETURNING, for which SQLite would create a temporary table.
         let id = self.next_id(partner, kind).await?;
         let args: Vec<Arg<'_>> = args.iter().copied().chain([id.into()]).collect();
         Ok((self.execute(sql, &args).await? == 1).then_some(id))
     }
 
-    /// The id of a partner that is to be added.
+    /// Id for a new partner.
     pub(crate) async fn next_partner_id(&mut self) -> Result<PartnerId, Error> {
         if let Conn::Sqlite(_) = self.conn {
             return self.next_in_row(SERVER, PARTNERS).await.map(PartnerId);
@@ -121,12 +122,14 @@ impl Tx {
         id.map(PartnerId).ok_or_else(|| Error::defect("a sequence gave no id"))
     }
 
-    /// Have ids for a partner that this transaction has added.
+    /// Creates the sequences of a partner that this transaction has added.
     pub(crate) async fn start_ids(&mut self, partner: PartnerId) -> Result<(), Error> {
         let Conn::Postgres(client) = &mut self.conn else { return Ok(()) };
-        // The role that transactions step down to may use sequences, but creates none.
-        let (create, names) =
-            (create_sequences(partner.0), Kind::ALL.map(|kind| format!("{}_id_{partner}", kind.name())));
+        // The role that transactions switch to may use sequences but not create them.
+        let (create, names) = (
+            create_sequences(partner.0),
+            IdSequence::ALL.map(|kind| format!("{}_id_{partner}", kind.name())),
+        );
         let sql = format!(
             "DO $$
              DECLARE
@@ -144,9 +147,9 @@ impl Tx {
         client.batch(&sql).await
     }
 
-    /// Have ids for all partners that lack some, of up to a hundred; whether there may be more. On PostgreSQL, as the owner.
+    /// Creates missing sequences of up to a hundred partners and returns whether there may be more. PostgreSQL only, as owner.
     pub(crate) async fn start_missing_ids(&mut self) -> Result<bool, Error> {
-        let kinds = Kind::values();
+        let kinds = IdSequence::values();
         let is_missing = format!(
             "EXISTS (SELECT FROM (VALUES {kinds}) k (kind) WHERE to_regclass(k.kind || '_id_' || partners.id) IS NULL)"
         );
@@ -163,37 +166,34 @@ impl Tx {
         Ok(found)
     }
 
-    /// Let ids of customers go on from `next` in every partner. For the sandbox, where a documented example is replayed.
-    ///
-    /// # Errors
-    /// [`Error`] of the store.
+    /// Continues the customer ids of every partner at `next`. For the sandbox, which replays a documented example.
     pub async fn continue_customer_ids(&mut self, next: i64) -> Result<(), Error> {
         if let Conn::Postgres(_) = self.conn {
             let sql = "SELECT setval(('customers_id_' || id)::regclass, GREATEST($1::bigint - 1, 1), $1 > 1) FROM partners";
             return self.execute(sql, args![next]).await.map(drop);
         }
         for partner in self.all("SELECT id FROM partners", &[], |row| row.next::<i64>()).await? {
-            self.notes().ids.insert((partner, Kind::Customer.name()), (next - 1, true));
+            self.deferred().ids.insert((partner, IdSequence::Customer.name()), (next - 1, true));
         }
         Ok(())
     }
 
     async fn next_in_row(&mut self, partner: i64, kind: &'static str) -> Result<i64, Error> {
-        if !self.notes().ids.contains_key(&(partner, kind)) {
+        if !self.deferred().ids.contains_key(&(partner, kind)) {
             let sql = "SELECT last_id FROM id_sequences WHERE partner_id = $1 AND kind = $2";
             let last = self.first(sql, args![partner, kind], |row| row.next::<i64>()).await?;
-            self.notes().ids.insert((partner, kind), (last.unwrap_or(0), false));
+            self.deferred().ids.insert((partner, kind), (last.unwrap_or(0), false));
         }
-        let mut notes = self.notes();
-        let (last, given) = notes.ids.entry((partner, kind)).or_default();
+        let mut deferred = self.deferred();
+        let (last, given) = deferred.ids.entry((partner, kind)).or_default();
         (*last, *given) = (*last + 1, true);
         Ok(*last)
     }
 
-    /// Write down which ids were given: on SQLite, at the end of a transaction.
+    /// Writes the advanced sequences at the end of a transaction on SQLite.
     pub(crate) async fn flush_ids(&mut self) -> Result<(), Error> {
         let mut given = Vec::new();
-        for (of, (last, is_new)) in &mut self.notes().ids {
+        for (of, (last, is_new)) in &mut self.deferred().ids {
             if std::mem::take(is_new) {
                 given.push((*of, *last));
             }
@@ -201,7 +201,7 @@ impl Tx {
         let sql = "INSERT INTO id_sequences (partner_id, kind, last_id) VALUES ($1, $2, $3)
                    ON CONFLICT (partner_id, kind) DO UPDATE SET last_id = excluded.last_id";
         for ((partner, kind), last) in given {
-            self.later(sql, args![partner, kind, last]).await?;
+            self.enqueue(sql, args![partner, kind, last]).await?;
         }
         Ok(())
     }

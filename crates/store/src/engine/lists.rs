@@ -1,4 +1,4 @@
-//! The share of lists: how many one partner may have under way, and how long each may take.
+//! Limits for lists: how many one partner may run concurrently, and how long each may take.
 
 use super::Scope;
 use crate::Error;
@@ -7,49 +7,49 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// How many lists of one partner are under way or wait; those beyond it are refused at once.
+/// Maximum number of running and waiting lists of one partner; more are refused at once.
 const MAX_WAITING: usize = 128;
-/// How long a list waits for its partner's other lists, or for a connection.
+/// Time that a list waits for other lists of its partner, or for a connection.
 pub(super) const MAX_WAIT: Duration = Duration::from_secs(2);
 
-/// What lists may take.
+/// Limits for lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ListLimits {
-    /// How many lists of one partner are read at a time.
+    /// Maximum number of concurrent lists of one partner.
     pub per_partner: usize,
-    /// How long one list may take.
+    /// Timeout of one list.
     pub timeout: Duration,
 }
 
 impl Default for ListLimits {
-    /// Two at a time for a partner, or half of the processors where that is more; five seconds.
+    /// Two concurrent lists per partner, or half of the processors if that is more; five seconds each.
     fn default() -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         ListLimits { per_partner: (processors / 2).max(2), timeout: Duration::from_secs(5) }
     }
 }
 
-/// The lists under way, by scope.
+/// Running and waiting lists, by scope.
 #[derive(Default)]
 pub(super) struct Lists {
     limits: ListLimits,
     shares: Mutex<HashMap<Scope, Share>>,
 }
 
-/// One scope's lists.
+/// Running and waiting lists of one scope.
 struct Share {
     running: Arc<Semaphore>,
-    /// How many run or wait.
+    /// Number of running and waiting lists.
     members: usize,
 }
 
-/// A list's permission to run, until it is dropped.
+/// Permit of a running list, released on drop.
 pub(super) struct Ticket {
     _running: OwnedSemaphorePermit,
     _member: Member,
 }
 
-/// A list that runs or waits. The share goes with its last member.
+/// Membership of a running or waiting list. The scope's entry is removed with its last member.
 struct Member {
     lists: Arc<Lists>,
     scope: Scope,
@@ -76,7 +76,7 @@ impl Lists {
         self.limits.timeout
     }
 
-    /// Wait for a place among the scope's lists.
+    /// Waits for a permit of the scope.
     pub(super) async fn enter(self: &Arc<Self>, scope: Scope) -> Result<Ticket, Error> {
         let (running, member) = self.join(scope)?;
         let running = tokio::time::timeout(MAX_WAIT, running.acquire_owned()).await;

@@ -28,43 +28,43 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0018_partner_in_bill_paths", include_str!("../../../../migrations/0018_partner_in_bill_paths.sql")),
 ];
 
-/// The migration that makes the keys of names again.
+/// Migration that recomputes the keys of names.
 const NAME_KEYS: &str = "0012_name_keys";
 
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
     version BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, sha256 TEXT NOT NULL
 );";
 
-/// A table of this name is there while a database is being filled by `tenantry copy` or `tenantry restore`.
+/// Table that exists while `tenantry copy` or `tenantry restore` fills a database.
 pub(crate) const UNFINISHED: &str = "unfinished_copy";
 
-/// Keeps other servers from changing the schema at the same time.
+/// Lock against concurrent migrations by other servers.
 const ALONE: &str = "SELECT pg_advisory_xact_lock(7263915001)";
 
-/// Run the wall on PostgreSQL after every migration: it covers every table that has a partner, whoever adds it.
-const WALL: &str = include_str!("wall.sql");
+/// Statements that set up row-level security on PostgreSQL. Run after every migration, so that new tables are covered.
+const ROW_LEVEL_SECURITY: &str = include_str!("row_level_security.sql");
 
-/// The newest schema version.
+/// Newest schema version.
 pub(crate) const NEWEST: usize = MIGRATIONS.len();
 
 pub(super) fn sqlite(tx: &mut Tx, purpose: Purpose) -> Result<(), Error> {
-    at_once(async {
+    poll_once(async {
         batch(tx, "BEGIN IMMEDIATE").await?;
         bring_up(tx, purpose).await?;
         batch(tx, "COMMIT").await
     })
 }
 
-/// In a transaction that the caller opened and will commit.
+/// Migrates in a transaction that the caller opened and commits.
 pub(super) async fn postgres(tx: &mut Tx, purpose: Purpose) -> Result<(), Error> {
-    // Several servers may start at once: one migrates, the others wait here and find it done.
+    // Several servers may start at once: one migrates while the others wait here.
     batch(tx, ALONE).await?;
     bring_up(tx, purpose).await?;
-    batch(tx, WALL).await
+    batch(tx, ROW_LEVEL_SECURITY).await
 }
 
-/// Have ids for partners that lack some, of up to a hundred; whether there may be more. In a transaction of its own, for each
-/// sequence that it creates is a lock, and PostgreSQL has room for some thousands.
+/// Creates missing id sequences of up to a hundred partners and returns whether there may be more. Needs its own transaction,
+/// because every created sequence is a lock, and PostgreSQL's lock table holds some thousands.
 pub(super) async fn start_missing_ids(tx: &mut Tx) -> Result<bool, Error> {
     batch(tx, ALONE).await?;
     tx.start_missing_ids().await
@@ -113,12 +113,12 @@ async fn batch(tx: &mut Tx, sql: &str) -> Result<(), Error> {
     }
 }
 
-/// On SQLite nothing waits.
-fn at_once<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+/// Polls a future once: on SQLite no statement waits.
+fn poll_once<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     work.now_or_never().unwrap_or_else(|| Err(Error::defect("SQLite waited")))
 }
 
-/// The schema version of a database, which this program must know; `None` if it is not one of Tenantry's.
+/// Schema version of a database; `None` if it is not a database of Tenantry. Fails for a version this program does not know.
 pub(crate) async fn version(tx: &mut Tx) -> Result<Option<usize>, Error> {
     if !tx.has_table("schema_migrations").await? {
         return Ok(None);
@@ -128,7 +128,8 @@ pub(crate) async fn version(tx: &mut Tx) -> Result<Option<usize>, Error> {
     Ok(Some(known.len()))
 }
 
-/// The first migrations as they were written, types and all, run on an empty SQLite database: what the schema is made of.
+/// In-memory SQLite database with the first `version` migrations, declared types included: the source of the tables and
+/// columns that a copy transfers.
 pub(crate) fn blueprint(version: usize) -> Result<Tx, Error> {
     let conn = rusqlite::Connection::open_in_memory()?;
     for (_, text) in MIGRATIONS.iter().take(version) {
@@ -144,7 +145,7 @@ async fn applied(tx: &mut Tx) -> Result<Vec<(i64, String)>, Error> {
     .await
 }
 
-/// Is what has been applied what this program knows?
+/// Checks that the applied migrations are those of this program.
 fn check(known: &[(i64, String)]) -> Result<(), Error> {
     if known.len() > MIGRATIONS.len() {
         return Err(Error::Unfit(format!(
@@ -166,7 +167,7 @@ fn fingerprint(text: &str) -> String {
     Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Keep the lines that are for both engines, and those marked for `engine`.
+/// Text of a migration for one engine: its unmarked lines and those marked for `engine`.
 pub(super) fn lines_for(engine: &str, text: &str) -> String {
     let mine = format!("--{engine} ");
     let theirs = |line: &str| line.starts_with("--sqlite ") || line.starts_with("--postgres ");

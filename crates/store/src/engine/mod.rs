@@ -1,4 +1,4 @@
-//! Two engines behind one interface: a database to read from and write to, and a transaction to run statements in.
+//! One interface for both engines: a database ([`Db`]) and a transaction that runs statements ([`Tx`]).
 
 mod fair;
 pub(crate) mod ids;
@@ -11,7 +11,7 @@ pub(crate) mod sqlite;
 pub(crate) mod tests;
 pub(crate) mod value;
 
-pub(crate) use ids::Kind;
+pub(crate) use ids::IdSequence;
 
 use crate::audit::{Head, Sign};
 use crate::{Error, audit, customers};
@@ -19,13 +19,13 @@ use domain::PartnerId;
 use futures_util::future::BoxFuture;
 pub use lists::ListLimits;
 use lists::Lists;
-use postgres::Together;
+use postgres::JobKind;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::OwnedMutexGuard;
 use value::{Arg, Row};
 
-/// A database. Cheap to clone; all clones are one.
+/// Handle on a database. Clones are cheap and share its connections.
 #[derive(Clone)]
 pub struct Db {
     engine: Engine,
@@ -38,26 +38,27 @@ enum Engine {
     Postgres(postgres::Postgres),
 }
 
-/// How strict to be with a database.
+/// Options for opening a database.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// Work with one that would lose acknowledged changes in a crash (PostgreSQL with `fsync=off`, say). For throw-away
-    /// test clusters only.
+    /// Accept a database that would lose acknowledged changes in a crash, such as PostgreSQL with `fsync=off`. For
+    /// disposable test databases only.
     pub allow_unsafe: bool,
 }
 
-/// What a database is opened for.
+/// Purpose for which a database is opened; decides its schema version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// To serve: with the newest schema, and complete.
+    /// Serving: the newest schema, and no unfinished copy or restore.
     Serve,
-    /// To be filled by a tool: with the schema that the data's origin has.
+    /// Target of a copy or restore, with the schema version of the source.
     Fill(usize),
-    /// The same, in a file that nobody else sees before it is whole and synced.
+    /// Backup file under construction, with the schema version of the source. No other process opens it before it is
+    /// complete and synced.
     Build(usize),
 }
 
-/// Which engine a URL names.
+/// Engine and address that a database URL names.
 pub(crate) enum Target<'u> {
     Sqlite(&'u str),
     Postgres(&'u str),
@@ -76,7 +77,7 @@ impl<'u> Target<'u> {
         Err(Error::Unfit("the database URL must start with sqlite: or postgres://".into()))
     }
 
-    /// Which database it is, without how to get in.
+    /// Name of the database without credentials, for messages and comparisons.
     pub(crate) fn identity(&self) -> Result<String, Error> {
         match self {
             Target::Sqlite(":memory:") => {
@@ -93,33 +94,34 @@ impl<'u> Target<'u> {
     }
 }
 
-/// A transaction under way. Only [`Db::read`] and [`Db::write`] make one, and only they end it.
+/// Open transaction. The methods of [`Db`] begin and end it; jobs only run statements in it.
 pub struct Tx {
     pub(crate) conn: Conn,
-    /// Shared by the jobs that share the transaction.
-    notes: Arc<Mutex<Notes>>,
+    /// Shared by all jobs of a batched transaction.
+    deferred: Arc<Mutex<DeferredWrites>>,
 }
 
-/// What a transaction keeps in mind and writes at its end, once for all its jobs: the rows that each of them would change.
+/// Writes that a transaction defers to its end, merged for all its jobs: rows that every job would otherwise update.
 #[derive(Clone, Default)]
-pub(crate) struct Notes {
-    /// Where the chains of audit events end, by partner and lane.
-    pub(crate) heads: BTreeMap<(PartnerId, i64), Place>,
-    /// How many customers more or less, by partner and block.
+pub(crate) struct DeferredWrites {
+    /// Heads of the audit chains, by partner and shard.
+    pub(crate) heads: BTreeMap<(PartnerId, i64), ChainHead>,
+    /// Change of the customer count, by partner and block of ids.
     pub(crate) blocks: BTreeMap<(PartnerId, i64), i64>,
-    /// Whether a run of bills has ended. As it was when first asked: one that ends beside this job comes after it.
+    /// Whether the partner has a finished bill run, cached by the first query: a run that finishes concurrently counts as
+    /// later than this transaction.
     pub(crate) billed: BTreeMap<PartnerId, bool>,
-    /// The last id by partner and kind, and whether it was given here. On SQLite, where there is one writer.
+    /// Last id by partner and sequence, and whether this transaction advanced it. SQLite only, which has one writer.
     pub(crate) ids: BTreeMap<(i64, &'static str), (i64, bool)>,
 }
 
-/// The end of a chain of audit events.
+/// Head of an audit chain, as this transaction sees it.
 #[derive(Clone)]
-pub(crate) struct Place {
+pub(crate) struct ChainHead {
     pub(crate) head: Head,
-    /// Ids for the next events.
+    /// Ids reserved for the next events, ascending.
     pub(crate) ids: VecDeque<i64>,
-    /// Who signs it, where it has moved since it was read or signed.
+    /// Signer of the head, if events were appended since it was read or signed.
     pub(crate) moved: Option<Sign>,
 }
 
@@ -128,12 +130,12 @@ pub(crate) enum Conn {
     Postgres(Box<postgres::Client>),
 }
 
-/// Whose rows a transaction is about.
+/// Rows that a transaction may see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scope {
-    /// One partner's; the second wall on PostgreSQL (row level security) hides all others.
+    /// Rows of one partner. On PostgreSQL, row-level security hides all others.
     Partner(PartnerId),
-    /// The server's own business: finding the owner of a key, making a partner.
+    /// All rows, for work of the server itself: authenticating a key, creating a partner.
     System,
 }
 
@@ -143,39 +145,39 @@ impl From<PartnerId> for Scope {
     }
 }
 
-/// Whether a URL leads to a database that holds Tenantry's schema already. Nothing is made or changed.
+/// Whether the database of a URL exists and has Tenantry's schema. Nothing is created or changed.
 ///
 /// # Errors
-/// [`Error::Unfit`] for a URL that will not do; [`Error::Unavailable`] if the database cannot be reached.
+/// [`Error::Unfit`] for an unsupported URL; [`Error::Unavailable`] if the database cannot be reached.
 pub async fn exists(url: &str) -> Result<bool, Error> {
     match Target::of(url)? {
         Target::Sqlite(":memory:") => Ok(false),
-        // An empty file is what SQLite makes before it writes into it.
+        // SQLite creates an empty file before it writes the schema.
         Target::Sqlite(path) => Ok(std::fs::metadata(path).is_ok_and(|about| about.len() > 0)),
         Target::Postgres(_) => Tx::snapshot(url).await?.has_table("schema_migrations").await,
     }
 }
 
-/// Which database a URL names, without the credentials in it.
+/// Name of the database that a URL refers to, without credentials.
 ///
 /// # Errors
-/// [`Error::Unfit`] for a URL that will not do.
+/// [`Error::Unfit`] for an unsupported URL.
 pub fn name_of(url: &str) -> Result<String, Error> {
     Target::of(url)?.identity()
 }
 
 impl Db {
-    /// Open `sqlite:PATH`, `sqlite::memory:` or `postgres://…`, bring its schema up to date, and refuse what would
-    /// lose data.
+    /// Opens `sqlite:PATH`, `sqlite::memory:` or `postgres://…`, migrates its schema to the newest version, and refuses a
+    /// database that could lose data.
     ///
     /// # Errors
-    /// [`Error::Unfit`] for a URL, version, setting or schema that will not do; [`Error::Unavailable`] if it cannot be
-    /// reached.
+    /// [`Error::Unfit`] for an unsupported URL, version, setting or schema; [`Error::Unavailable`] if the database cannot
+    /// be reached.
     pub async fn open(url: &str) -> Result<Self, Error> {
         Self::open_with(url, Options::default()).await
     }
 
-    /// As [`Db::open`], with options.
+    /// Opens a database like [`Db::open`], with options.
     ///
     /// # Errors
     /// As [`Db::open`].
@@ -196,19 +198,19 @@ impl Db {
         Ok(Db { engine, lists: Arc::default() })
     }
 
-    /// The same database, with these limits for lists.
+    /// Replaces the limits for lists.
     #[must_use]
     pub fn with_list_limits(self, limits: ListLimits) -> Self {
         Db { lists: Arc::new(Lists::new(limits)), ..self }
     }
 
-    /// Change data: run `job` in a transaction and answer once it is committed, durably.
+    /// Changes data: runs `job` in a transaction and returns after its durable commit.
     ///
-    /// An error of the job undoes what the job did, and nothing else. The job runs to its end even if the caller goes
-    /// away, with an `input` of its own; it may be run again from the start where another transaction got in between.
+    /// An error of the job rolls back that job alone. The job owns its `input` and completes even if the caller's future
+    /// is dropped; it is restarted after a serialization conflict, so it must have no effects outside the transaction.
     ///
     /// # Errors
-    /// The job's own, or a store [`Error`] turned into one.
+    /// The job's error, or the store's [`Error`] converted to that type.
     pub async fn write<I, T, E, F>(&self, scope: impl Into<Scope>, input: I, job: F) -> Result<T, E>
     where
         F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
@@ -222,13 +224,14 @@ impl Db {
         }
     }
 
-    /// As [`Db::write`], for a short change that may be one of several in a transaction. On PostgreSQL their statements
-    /// take turns, so that each has to be right whatever a neighbour does between two of its own; those of a job that
-    /// has changed something and then failed, and of its neighbours, are undone and run again one by one.
+    /// Changes data like [`Db::write`], with a short job that may share a transaction with other jobs (batched commit). On
+    /// PostgreSQL the statements of batched jobs interleave, so a job must be correct whatever another one changes between
+    /// two of its statements. If a job fails after it has changed something, the batch is rolled back and each of its jobs
+    /// runs again in its own transaction.
     ///
     /// # Errors
     /// As [`Db::write`].
-    pub async fn write_together<I, T, E, F>(&self, scope: impl Into<Scope>, input: I, job: F) -> Result<T, E>
+    pub async fn write_batched<I, T, E, F>(&self, scope: impl Into<Scope>, input: I, job: F) -> Result<T, E>
     where
         F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
         I: Send + Sync + 'static,
@@ -236,15 +239,15 @@ impl Db {
         E: From<Error> + Send + 'static,
     {
         match &self.engine {
-            Engine::Sqlite(db) => db.write(scope.into(), input, job).await, // where all do
-            Engine::Postgres(db) => db.together(Together::Change, scope.into(), input, job).await,
+            Engine::Sqlite(db) => db.write(scope.into(), input, job).await, // which batches all writes
+            Engine::Postgres(db) => db.batched(JobKind::Change, scope.into(), input, job).await,
         }
     }
 
-    /// Read data for the server's own work: run `job` on one consistent snapshot, for as long as it takes.
+    /// Reads data for background work: runs `job` on one consistent snapshot, without a time limit.
     ///
     /// # Errors
-    /// The job's own, or a store [`Error`] turned into one.
+    /// The job's error, or the store's [`Error`] converted to that type.
     pub async fn read<I, T, E, F>(&self, scope: impl Into<Scope>, input: I, job: F) -> Result<T, E>
     where
         F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
@@ -258,12 +261,12 @@ impl Db {
         }
     }
 
-    /// Read what grows with the data, for a caller who waits: run `job` on one consistent snapshot, within the
-    /// [`ListLimits`] and on connections of their own, so that look-ups never wait behind lists.
+    /// Reads a list for a request: runs `job` on one consistent snapshot, within the [`ListLimits`]. Lists have their own
+    /// connections, so that look-ups never wait for them.
     ///
     /// # Errors
-    /// The job's own, or a store [`Error`] turned into one: [`Error::ShareExceeded`] where too many of the scope's lists
-    /// are under way, [`Error::TimedOut`] where this one takes too long.
+    /// The job's error, or the store's [`Error`] converted to that type: [`Error::ShareExceeded`] if too many lists of the
+    /// scope are running, [`Error::TimedOut`] if this one exceeds its timeout.
     pub async fn list<I, T, E, F>(&self, scope: impl Into<Scope>, input: I, job: F) -> Result<T, E>
     where
         F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
@@ -280,11 +283,11 @@ impl Db {
         }
     }
 
-    /// Read a few rows by their keys, on one consistent snapshot. On SQLite this happens on the caller's thread, for it
-    /// takes less time than handing it to another one: nothing that grows with the data belongs here.
+    /// Reads a few rows by their keys, on one consistent snapshot. On SQLite the job runs on the caller's thread, because
+    /// that is faster than a thread switch; use [`Db::list`] for anything that grows with the data.
     ///
     /// # Errors
-    /// The job's own, or a store [`Error`] turned into one.
+    /// The job's error, or the store's [`Error`] converted to that type.
     pub async fn look_up<I, T, E, F>(&self, scope: impl Into<Scope>, input: I, job: F) -> Result<T, E>
     where
         F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
@@ -294,11 +297,11 @@ impl Db {
     {
         match &self.engine {
             Engine::Sqlite(db) => db.look_up(scope.into(), input, job).await,
-            Engine::Postgres(db) => db.together(Together::LookUp, scope.into(), input, job).await,
+            Engine::Postgres(db) => db.batched(JobKind::LookUp, scope.into(), input, job).await,
         }
     }
 
-    /// Wait for the changes under way, then let the database go. Later calls fail with [`Error::Unavailable`].
+    /// Waits for running changes, then closes all connections. Later calls fail with [`Error::Unavailable`].
     pub async fn close(&self) {
         match &self.engine {
             Engine::Sqlite(db) => db.close().await,
@@ -306,10 +309,10 @@ impl Db {
         }
     }
 
-    /// Can the database be read from and written to just now?
+    /// Checks that the database accepts reads and writes now.
     ///
     /// # Errors
-    /// What stands in the way.
+    /// The reason why it does not.
     pub async fn check(&self) -> Result<(), Error> {
         match &self.engine {
             Engine::Sqlite(db) => db.check().await,
@@ -325,56 +328,56 @@ impl Db {
 
 impl Tx {
     pub(crate) fn new(conn: Conn) -> Self {
-        Tx { conn, notes: Arc::default() }
+        Tx { conn, deferred: Arc::default() }
     }
 
-    pub(crate) fn notes(&self) -> MutexGuard<'_, Notes> {
-        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn deferred(&self) -> MutexGuard<'_, DeferredWrites> {
+        self.deferred.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Write down what was kept in mind. Before the commit, and before anything reads these tables in a transaction.
-    pub(crate) async fn settle(&mut self) -> Result<(), Error> {
-        audit::settle(self).await?;
-        customers::settle(self).await?;
+    /// Writes the deferred rows. Called before the commit, and before a job reads their tables.
+    pub(crate) async fn flush_deferred(&mut self) -> Result<(), Error> {
+        audit::flush_deferred(self).await?;
+        customers::flush_deferred(self).await?;
         self.flush_ids().await
     }
 
-    /// The same transaction for another job.
-    pub(crate) fn beside(&self) -> Result<Self, Error> {
+    /// Second handle on this transaction, for another job of the batch.
+    pub(crate) fn fork(&self) -> Result<Self, Error> {
         match &self.conn {
-            Conn::Sqlite(_) => Err(Error::defect("jobs on SQLite share a connection one after the other")),
+            Conn::Sqlite(_) => Err(Error::defect("a transaction on SQLite cannot be forked")),
             Conn::Postgres(client) => {
-                Ok(Tx { conn: Conn::Postgres(Box::new(client.beside())), notes: Arc::clone(&self.notes) })
+                Ok(Tx { conn: Conn::Postgres(Box::new(client.fork())), deferred: Arc::clone(&self.deferred) })
             }
         }
     }
 
-    /// Keep those out that share the transaction, until the guard is dropped.
-    pub async fn turn(&mut self) -> Option<OwnedMutexGuard<()>> {
+    /// Excludes the other jobs of the batch until the guard is dropped.
+    pub async fn lock(&mut self) -> Option<OwnedMutexGuard<()>> {
         match &self.conn {
-            Conn::Sqlite(_) => None, // where one runs after the other
-            Conn::Postgres(client) => Some(client.turn().lock_owned().await),
+            Conn::Sqlite(_) => None, // jobs run sequentially
+            Conn::Postgres(client) => Some(client.job_lock().lock_owned().await),
         }
     }
 
-    /// How many jobs may share the transaction.
+    /// Number of jobs that share the transaction, from 1.
     pub(crate) fn jobs(&self) -> usize {
         match &self.conn {
-            Conn::Sqlite(_) => 1, // ids cost no round trip
+            Conn::Sqlite(_) => 1, // an id costs no round trip, so none is reserved ahead
             Conn::Postgres(client) => client.jobs(),
         }
     }
 
-    /// Whether this name was not taken before by one that shares the transaction, as nobody can be kept out by
-    /// [`Tx::hold`] who does.
-    pub(crate) fn take(&self, name: &str) -> bool {
+    /// Claims a name among the jobs of the batch; `false` if another one has claimed it. The lock of [`Tx::hold`] belongs
+    /// to the transaction, so it does not exclude them.
+    pub(crate) fn claim(&self, name: &str) -> bool {
         match &self.conn {
             Conn::Sqlite(_) => true,
-            Conn::Postgres(client) => client.take(name),
+            Conn::Postgres(client) => client.claim(name),
         }
     }
 
-    /// A table that has as many rows as `$3` says. On SQLite that is one.
+    /// Table expression with `$3` rows; always one row on SQLite.
     pub(crate) fn times(&self) -> &'static str {
         match &self.conn {
             Conn::Sqlite(_) => "(SELECT $3)",
@@ -382,7 +385,7 @@ impl Tx {
         }
     }
 
-    /// One consistent view of all that a database holds, without changing anything in it. Ended by dropping it.
+    /// Read-only transaction on a consistent snapshot of a whole database, whose schema is not migrated. Dropping it ends it.
     pub(crate) async fn snapshot(url: &str) -> Result<Self, Error> {
         match Target::of(url)? {
             Target::Sqlite(path) => sqlite::open_snapshot(path),
@@ -390,7 +393,7 @@ impl Tx {
         }
     }
 
-    /// Is there such a table?
+    /// Whether the table exists.
     pub(crate) async fn has_table(&mut self, name: &str) -> Result<bool, Error> {
         let sql = match &self.conn {
             Conn::Sqlite(_) => "SELECT name FROM sqlite_schema WHERE type = 'table' AND name = $1",
@@ -401,7 +404,7 @@ impl Tx {
         Ok(self.first(sql, value::args![name], |row| row.next::<String>()).await?.is_some())
     }
 
-    /// Run a statement; how many rows it changed.
+    /// Runs a statement and returns the number of rows it changed.
     pub(crate) async fn execute(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<u64, Error> {
         match &mut self.conn {
             Conn::Sqlite(conn) => sqlite::execute(conn, sql, args),
@@ -409,19 +412,19 @@ impl Tx {
         }
     }
 
-    /// Run a statement whose count nobody asks for. PostgreSQL gets it together with the next one, or with the commit,
-    /// and where it fails that one does.
-    pub(crate) async fn later(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<(), Error> {
+    /// Enqueues a statement whose row count is not needed. PostgreSQL receives it with the next statement or with the
+    /// commit, which then returns its error; SQLite runs it at once.
+    pub(crate) async fn enqueue(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<(), Error> {
         match &mut self.conn {
             Conn::Sqlite(conn) => sqlite::execute(conn, sql, args).map(drop),
             Conn::Postgres(client) => {
-                client.later(sql, args);
+                client.enqueue(sql, args);
                 Ok(())
             }
         }
     }
 
-    /// Run a query; its rows, each through `read`.
+    /// Runs a query and maps its rows with `read`.
     pub(crate) async fn all<T>(
         &mut self,
         sql: &str,
@@ -434,7 +437,7 @@ impl Tx {
         }
     }
 
-    /// Run a query; its first row, if there is one.
+    /// Runs a query and maps its first row, if any, with `read`.
     pub(crate) async fn first<T>(
         &mut self,
         sql: &str,
@@ -444,24 +447,26 @@ impl Tx {
         Ok(self.all(sql, args, read).await?.into_iter().next())
     }
 
-    /// Another transaction came first: have this one repeated from its start, where the engine can.
-    pub(crate) fn overtaken(&mut self) -> Error {
-        let error = Error::Retry("another change came first".into());
+    /// Error for a conflict with another transaction. On PostgreSQL it restarts this one from the beginning; on SQLite,
+    /// where writes are serial, the caller receives it.
+    pub(crate) fn serialization_conflict(&mut self) -> Error {
+        let error = Error::Retry("another change was committed first".into());
         if let Conn::Postgres(client) = &mut self.conn {
-            client.failure = Some(error.clone());
+            client.first_error = Some(error.clone());
         }
         error
     }
 
-    /// Which audit chain this transaction writes to; none that is open at the same time on this server has the same.
-    pub fn lane(&self) -> i64 {
+    /// Shard of the audit chain that this transaction appends to: no two transactions that are open on this server at the
+    /// same time share one.
+    pub fn shard(&self) -> i64 {
         match &self.conn {
             Conn::Sqlite(_) => 0, // there is one writer
-            Conn::Postgres(client) => client.lane(),
+            Conn::Postgres(client) => client.shard(),
         }
     }
 
-    /// An expression that holds the name `$1` until this transaction ends, and is false if another transaction holds it.
+    /// SQL expression that locks the name `$1` until the transaction ends; false if another transaction has locked it.
     pub(crate) fn hold(&self) -> &'static str {
         match &self.conn {
             Conn::Sqlite(_) => "$1 IS NOT NULL", // there is one writer
@@ -469,7 +474,7 @@ impl Tx {
         }
     }
 
-    /// What a `SELECT` of rows that this transaction will change ends with, so that nobody else changes them before.
+    /// Suffix of a `SELECT` that locks the rows it reads against concurrent changes.
     pub(crate) fn for_update(&self) -> &'static str {
         match &self.conn {
             Conn::Sqlite(_) => "", // there is one writer

@@ -1,15 +1,15 @@
-//! Keys of names, made again after the rule by which they are made has changed.
+//! Migration of name keys after the folding rule has changed.
 
 use super::Tx;
 use super::value::args;
 use crate::Error;
 use domain::DisplayName;
 
-/// How many rows are held in memory at once.
+/// Number of rows held in memory.
 const BATCH: i64 = 10_000;
 
-/// Make the keys of names again that are not what [`DisplayName::key`] makes now. Only names beyond ASCII can be. A
-/// customer whose new key another customer of the partner has keeps its old one: both go on under the names they have.
+/// Recomputes name keys that differ from [`DisplayName::key`], which only names beyond ASCII can. A customer keeps its old
+/// key if another customer of the partner has the new one, so that both keep their names.
 pub(super) async fn refold(tx: &mut Tx) -> Result<(), Error> {
     for (table, unique) in [("customers", true), ("azure_tenants", false)] {
         let select = format!(

@@ -1,11 +1,11 @@
-//! PostgreSQL: a pool of connections, and transactions that run to their end whoever goes away.
+//! PostgreSQL engine: connection pools, and transactions that complete even if their caller is dropped.
 
+mod batch;
 mod connect;
 mod session;
 mod tls;
-mod together;
 
-pub(super) use together::Kind as Together;
+pub(super) use batch::JobKind;
 
 use super::lists::{MAX_WAIT, Ticket};
 use super::value::{Arg, Row};
@@ -28,25 +28,27 @@ use tokio_util::task::TaskTracker;
 
 pub(crate) use connect::Facts;
 
-/// How long a transaction that was certainly not committed is tried again.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// How long the answer to COMMIT is waited for. With synchronous replication nothing of PostgreSQL's own bounds this.
+/// Time during which a transaction that certainly was not committed is retried.
+const RETRY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Timeout for COMMIT. PostgreSQL itself does not limit the wait for a synchronous standby.
 const COMMIT_DEADLINE: Duration = Duration::from_secs(10);
-/// How much longer than each of its statements all of a list may take.
-const MARGIN: Duration = Duration::from_secs(1);
-/// How long the answer to any other statement is waited for: longer than `statement_timeout`, for a frozen server.
+/// Extra time for a whole list beyond the timeout of a single statement.
+const LIST_MARGIN: Duration = Duration::from_secs(1);
+/// Timeout for all other statements. Longer than `statement_timeout`, so it is reached only if the server hangs.
 const STATEMENT_DEADLINE: Duration = Duration::from_secs(35);
-/// How many connections a server has open at most.
-pub(crate) const CONNECTIONS: usize = MAIN_CONNECTIONS + LIST_CONNECTIONS;
-/// For changes, look-ups and the server's own work.
+/// Maximum number of connections that one server opens.
+pub(crate) const MAX_CONNECTIONS: usize = MAIN_CONNECTIONS + LIST_CONNECTIONS;
+/// Connections for changes, look-ups and background work.
 const MAIN_CONNECTIONS: usize = 32;
-/// For lists alone, so that nothing else waits for one.
+/// Connections for lists, so that nothing else waits for a list.
 const LIST_CONNECTIONS: usize = 8;
-/// Fewer than the connections, so that reading goes on where commits wait for a standby that is gone.
-const CHANGES: usize = 24;
+/// Maximum number of concurrent changes. Less than [`MAIN_CONNECTIONS`], so that reads continue while commits wait for a
+/// standby that is down.
+const MAX_CHANGES: usize = 24;
 
-/// How transactions begin. Statements that find their rows by key have one plan, whatever the values; PostgreSQL would make
-/// a new one each time for some of them, at twice the price of running it. Lists are planned for what they filter.
+/// Start of a transaction that changes data. Statements that find rows by key use a generic plan, because PostgreSQL would
+/// plan some of them for each execution, which costs twice as much as the execution itself. Lists ([`READ`]) are planned
+/// for the values they filter by.
 const CHANGE: &str = "BEGIN; SET LOCAL plan_cache_mode = force_generic_plan";
 const LOOK_UP: &str =
     "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL plan_cache_mode = force_generic_plan";
@@ -56,24 +58,24 @@ const READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 pub(super) struct Postgres {
     main: Connections,
     lists: Connections,
-    places: Arc<Semaphore>,
+    change_permits: Arc<Semaphore>,
     changes: TaskTracker,
-    /// Changes that may share a transaction, and look-ups that may.
-    waiting: Arc<(Mutex<together::Waiting>, Mutex<together::Waiting>)>,
-    /// Tools work as the role that signed in and take the time they need.
+    /// Queues of batched changes and of batched look-ups.
+    queues: Arc<(Mutex<batch::JobQueue>, Mutex<batch::JobQueue>)>,
+    /// Run as the role that signed in, without time limits: for tools.
     as_owner: bool,
 }
 
-/// Connections for one kind of work.
+/// Pool of connections for one kind of work.
 #[derive(Clone)]
 struct Connections {
     pool: Pool<Cluster>,
-    lanes: Lanes,
+    shards: Shards,
 }
 
 impl Connections {
     fn new(cluster: Cluster, count: usize, max_wait: Duration) -> Result<Self, Error> {
-        let create_timeout = cluster.patience();
+        let create_timeout = cluster.max_connect_time();
         let pool = Pool::builder(cluster)
             .max_size(count)
             .runtime(Runtime::Tokio1)
@@ -81,38 +83,38 @@ impl Connections {
             .create_timeout(Some(create_timeout))
             .build()
             .map_err(Error::defect)?;
-        Ok(Connections { pool, lanes: Arc::new(Mutex::new((0..count as i64).collect())) })
+        Ok(Connections { pool, shards: Arc::new(Mutex::new((0..count as i64).collect())) })
     }
 }
 
-/// Numbers that transactions hold while they are open, no two the same.
-type Lanes = Arc<Mutex<Vec<i64>>>;
+/// Free shards of the audit chain. An open transaction holds one.
+type Shards = Arc<Mutex<Vec<i64>>>;
 
-/// A connection of the pool in a transaction, of one job or of several. One whose transaction was not ended properly is
-/// closed, not given back.
-struct Line {
+/// Pooled connection in a transaction, of one job or of a batch. If the transaction was not ended properly, the connection
+/// is closed instead of returned to the pool.
+struct PooledTransaction {
     object: Option<Object<Cluster>>,
     in_transaction: AtomicBool,
-    lane: i64,
-    lanes: Lanes,
-    /// How many jobs share the transaction.
+    shard: i64,
+    shards: Shards,
+    /// Number of jobs that share the transaction.
     jobs: usize,
-    /// What jobs hold that share the transaction: PostgreSQL's own locks do not keep them from each other.
+    /// Names claimed by the jobs of the batch. PostgreSQL's locks do not exclude statements of the same transaction.
     held: Mutex<HashSet<String>>,
-    turn: Arc<tokio::sync::Mutex<()>>,
-    /// A change's place among the changes under way, for as long as it has a connection.
-    _place: Option<OwnedSemaphorePermit>,
+    job_lock: Arc<tokio::sync::Mutex<()>>,
+    /// Permit of a change, one of [`MAX_CHANGES`], held as long as the connection.
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
-impl Line {
+impl PooledTransaction {
     fn get(&self) -> Result<&Connection, Error> {
-        self.object.as_deref().ok_or_else(|| Error::defect("a connection was used after its end"))
+        self.object.as_deref().ok_or_else(|| Error::defect("a connection was used after it was returned"))
     }
 }
 
-impl Drop for Line {
+impl Drop for PooledTransaction {
     fn drop(&mut self) {
-        lock(&self.lanes).push(self.lane);
+        lock(&self.shards).push(self.shard);
         if let Some(object) = self.object.take()
             && self.in_transaction.load(Ordering::SeqCst)
         {
@@ -121,22 +123,22 @@ impl Drop for Line {
     }
 }
 
-/// A job's end of a connection.
+/// Handle of one job on a pooled transaction.
 pub(crate) struct Client {
-    line: Arc<Line>,
-    /// What opens the transaction, until it goes out with the first statement.
+    transaction: Arc<PooledTransaction>,
+    /// Statement that opens the transaction, until it is sent with the first statement of the job.
     begin: Option<String>,
-    /// Statements that go out with the next one.
-    waiting: Vec<Waiting>,
+    /// Statements that are sent with the next one.
+    queued: Vec<QueuedStatement>,
     deadline: Duration,
-    /// The first statement that failed. The job has it too, but wrapped in an error of its own kind.
-    pub(super) failure: Option<Error>,
-    /// Whether the job has changed anything, or may have.
+    /// First error of a statement. The job receives it too, but converted to its own error type.
+    pub(super) first_error: Option<Error>,
+    /// Whether the job has changed a row, or may have.
     changed: bool,
 }
 
-/// A statement on its way.
-struct Waiting {
+/// Statement that is not sent yet.
+struct QueuedStatement {
     sql: String,
     args: Vec<Box<dyn ToSql + Sync + Send>>,
 }
@@ -147,17 +149,17 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Client {
     fn get(&self) -> Result<&Connection, Error> {
-        self.line.get()
+        self.transaction.get()
     }
 
-    /// Another job's end of the same connection, in the same transaction.
-    pub(super) fn beside(&self) -> Self {
+    /// Handle for another job, on the same connection and transaction.
+    pub(super) fn fork(&self) -> Self {
         Client {
-            line: Arc::clone(&self.line),
+            transaction: Arc::clone(&self.transaction),
             begin: None,
-            waiting: Vec::new(),
+            queued: Vec::new(),
             deadline: self.deadline,
-            failure: None,
+            first_error: None,
             changed: false,
         }
     }
@@ -167,13 +169,14 @@ impl Client {
         in_time(deadline, self.get()?.client.batch_execute(sql).map_err(Error::from)).await
     }
 
-    pub(super) fn later(&mut self, sql: &str, args: &[Arg<'_>]) {
+    pub(super) fn enqueue(&mut self, sql: &str, args: &[Arg<'_>]) {
         self.changed = true;
-        self.waiting.push(Waiting { sql: sql.to_owned(), args: args.iter().map(Arg::owned).collect() });
+        self.queued
+            .push(QueuedStatement { sql: sql.to_owned(), args: args.iter().map(Arg::owned).collect() });
     }
 
-    /// Send all that waits and then what `ask` asks of `sql`, in this order, without waiting for answers in between. What
-    /// fails first counts: all behind it has failed with it.
+    /// Sends the queued statements and then `sql` with `ask`, pipelined. Returns the first error: PostgreSQL fails all later
+    /// statements of a failed transaction.
     async fn send<'c, T, F>(
         &'c mut self,
         sql: &str,
@@ -182,16 +185,16 @@ impl Client {
     where
         F: Future<Output = Result<T, tokio_postgres::Error>> + 'c,
     {
-        let (mut begin, waiting) = (self.begin.take(), std::mem::take(&mut self.waiting));
-        let Connection { client, statements, .. } = self.line.get()?;
-        // Were it not opened, what follows would change something outside of a transaction; what only reads may follow.
+        let (mut begin, waiting) = (self.begin.take(), std::mem::take(&mut self.queued));
+        let Connection { client, statements, .. } = self.transaction.get()?;
+        // If BEGIN failed, a pipelined change would run outside of a transaction, so only a SELECT is pipelined with it.
         if let Some(sql) = begin.take_if(|_| !waiting.is_empty() || !sql.starts_with("SELECT")) {
             open(client, &sql).await?;
         }
         let opened = async { if let Some(sql) = &begin { open(client, sql).await } else { Ok(()) } };
         let answered = async {
             let mut prepared = Vec::with_capacity(waiting.len());
-            for Waiting { sql, .. } in &waiting {
+            for QueuedStatement { sql, .. } in &waiting {
                 prepared.push(statements.prepare(client, sql).await?);
             }
             let last = statements.prepare(client, sql).await?;
@@ -207,33 +210,34 @@ impl Client {
         Ok(answer)
     }
 
-    /// What failed first decides what becomes of the transaction.
-    fn note<T>(&mut self, outcome: Result<T, Error>) -> Result<T, Error> {
-        outcome.inspect_err(|error| self.failure = self.failure.take().or_else(|| Some(error.clone())))
+    /// Records the first error, which decides whether the transaction is retried.
+    fn record_error<T>(&mut self, outcome: Result<T, Error>) -> Result<T, Error> {
+        outcome
+            .inspect_err(|error| self.first_error = self.first_error.take().or_else(|| Some(error.clone())))
     }
 
-    /// What the server says of itself.
+    /// Version and settings of the server.
     pub(crate) async fn facts(&mut self) -> Result<Facts, Error> {
         Facts::of(&self.get()?.client).await
     }
 }
 
 impl Client {
-    pub(super) fn lane(&self) -> i64 {
-        self.line.lane
+    pub(super) fn shard(&self) -> i64 {
+        self.transaction.shard
     }
 
     pub(super) fn jobs(&self) -> usize {
-        self.line.jobs
+        self.transaction.jobs
     }
 
-    /// Whether nobody in this transaction has taken this name before.
-    pub(super) fn take(&self, name: &str) -> bool {
-        lock(&self.line.held).insert(name.to_owned())
+    /// Claims a name; `false` if another job of the transaction has claimed it.
+    pub(super) fn claim(&self, name: &str) -> bool {
+        lock(&self.transaction.held).insert(name.to_owned())
     }
 
-    pub(super) fn turn(&self) -> Arc<tokio::sync::Mutex<()>> {
-        Arc::clone(&self.line.turn)
+    pub(super) fn job_lock(&self) -> Arc<tokio::sync::Mutex<()>> {
+        Arc::clone(&self.transaction.job_lock)
     }
 }
 
@@ -250,12 +254,12 @@ impl Postgres {
             ids_are_missing = migrate::start_missing_ids(&mut tx).await?;
             commit(tx).await?;
         }
-        // This connection was made before there was a role to step down to.
+        // This connection was opened before the migration created the role that transactions switch to.
         db.main.pool.retain(|_, _| false);
         Ok(db)
     }
 
-    /// Refuse a pooler that does not keep sessions apart. Where there is no second connection to be had, the first will do.
+    /// Refuses a connection pooler that mixes sessions. Skipped if no second connection is available.
     async fn check_sessions(&self) -> Result<(), Error> {
         let one = self.main.pool.get().await?;
         match self.main.pool.get().await.map_err(Error::from) {
@@ -265,7 +269,7 @@ impl Postgres {
         }
     }
 
-    /// One consistent view of all data, in a database that is left as it is.
+    /// Read-only transaction on a consistent snapshot, without migrating the schema.
     pub(super) async fn snapshot(url: &str) -> Result<Tx, Error> {
         let anything = Options { allow_unsafe: true };
         let db = Self::connect(url, anything, true)?;
@@ -274,38 +278,38 @@ impl Postgres {
 
     fn connect(url: &str, options: Options, as_owner: bool) -> Result<Self, Error> {
         let cluster = || Cluster::parse(url, options.allow_unsafe);
-        let main = Connections::new(cluster()?, MAIN_CONNECTIONS, PATIENCE)?;
+        let main = Connections::new(cluster()?, MAIN_CONNECTIONS, RETRY_TIMEOUT)?;
         let lists = Connections::new(cluster()?, LIST_CONNECTIONS, MAX_WAIT)?;
-        let places = Arc::new(Semaphore::new(CHANGES));
-        let waiting = Arc::default();
-        Ok(Postgres { main, lists, places, changes: TaskTracker::new(), waiting, as_owner })
+        let change_permits = Arc::new(Semaphore::new(MAX_CHANGES));
+        let queues = Arc::default();
+        Ok(Postgres { main, lists, change_permits, changes: TaskTracker::new(), queues, as_owner })
     }
 
     async fn client(
         &self,
         connections: &Connections,
-        place: Option<OwnedSemaphorePermit>,
+        permit: Option<OwnedSemaphorePermit>,
         jobs: usize,
     ) -> Result<Client, Error> {
         let object = connections.pool.get().await?;
-        let lane = lock(&connections.lanes).pop();
-        let lane = lane.ok_or_else(|| Error::defect("more connections than lanes"))?;
-        let line = Line {
+        let shard = lock(&connections.shards).pop();
+        let shard = shard.ok_or_else(|| Error::defect("more connections than audit shards"))?;
+        let transaction = PooledTransaction {
             object: Some(object),
             in_transaction: AtomicBool::new(true),
-            lane,
-            lanes: Arc::clone(&connections.lanes),
+            shard,
+            shards: Arc::clone(&connections.shards),
             jobs,
             held: Mutex::default(),
-            turn: Arc::default(),
-            _place: place,
+            job_lock: Arc::default(),
+            _permit: permit,
         };
         Ok(Client {
-            line: Arc::new(line),
+            transaction: Arc::new(transaction),
             begin: None,
-            waiting: Vec::new(),
+            queued: Vec::new(),
             deadline: STATEMENT_DEADLINE,
-            failure: None,
+            first_error: None,
             changed: false,
         })
     }
@@ -314,17 +318,17 @@ impl Postgres {
         &self,
         begin: &str,
         scope: Scope,
-        place: Option<OwnedSemaphorePermit>,
+        permit: Option<OwnedSemaphorePermit>,
         jobs: usize,
     ) -> Result<Tx, Error> {
         if self.as_owner {
             return self.begin_as_owner(begin).await;
         }
-        let client = self.client(&self.main, place, jobs).await?;
+        let client = self.client(&self.main, permit, jobs).await?;
         Self::begin_on(client, begin, scope)
     }
 
-    /// Open a transaction about this scope with the first statement that the client sends.
+    /// Opens a transaction with this scope, together with the first statement that the client sends.
     fn begin_on(mut client: Client, begin: &str, scope: Scope) -> Result<Tx, Error> {
         let partner = match scope {
             Scope::Partner(partner) => partner.0.to_string(),
@@ -338,7 +342,7 @@ impl Postgres {
         Ok(Tx::new(Conn::Postgres(Box::new(client))))
     }
 
-    /// For the schema and for tools: all rows, any rights, and no hurry.
+    /// Opens a transaction for migrations and tools: all rows, the rights of the role that signed in, and no time limits.
     pub(super) async fn begin_as_owner(&self, begin: &str) -> Result<Tx, Error> {
         let mut client = self.client(&self.main, None, 1).await?;
         let unhurried = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '60s'; \
@@ -355,23 +359,23 @@ impl Postgres {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        // Spawned, because a caller that goes away must not leave half a transaction behind.
+        // Spawned, because a dropped caller must not leave an open transaction behind.
         let db = self.clone();
-        let change = self.changes.spawn(async move { db.insist(scope, &input, &job).await });
+        let change = self.changes.spawn(async move { db.write_with_retries(scope, &input, &job).await });
         change.await.unwrap_or_else(|e| Err(Error::defect(format!("a store job panicked: {e}")).into()))
     }
 
-    /// Change something, again and again while that may succeed.
-    async fn insist<I, T, E, F>(&self, scope: Scope, input: &I, job: &F) -> Result<T, E>
+    /// Runs a change and retries it for [`RETRY_TIMEOUT`] as long as the error is retryable.
+    async fn write_with_retries<I, T, E, F>(&self, scope: Scope, input: &I, job: &F) -> Result<T, E>
     where
         F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>>,
         E: From<Error>,
     {
-        let mut tries = Tries::new();
+        let mut retries = Retries::new();
         loop {
-            match self.change(scope, input, job).await {
+            match self.write_once(scope, input, job).await {
                 Ok(outcome) => return outcome,
-                Err(error) => tries.again(self, error).await?,
+                Err(error) => retries.wait(self, error).await?,
             }
         }
     }
@@ -383,11 +387,11 @@ impl Postgres {
         T: Send,
         E: From<Error> + Send,
     {
-        self.look(READ, scope, &input, &job).await
+        self.read_with_retries(READ, scope, &input, &job).await
     }
 
-    /// As [`Postgres::read`], on connections for lists, each statement and the whole within `timeout`. The list goes on to
-    /// its end, and holds its ticket, even if its caller goes away: PostgreSQL would not notice that either.
+    /// Runs a list on the connections for lists; `timeout` limits each statement and the whole. The list completes, and keeps
+    /// its ticket, even if its caller is dropped, because PostgreSQL does not stop the query either.
     pub(super) async fn list<I, T, E, F>(
         &self,
         ticket: Ticket,
@@ -404,17 +408,17 @@ impl Postgres {
     {
         let db = self.clone();
         let reading = self.changes.spawn(async move {
-            let mut tries = Tries::new();
+            let mut retries = Retries::new();
             loop {
                 let listed =
-                    tokio::time::timeout(timeout + MARGIN, db.list_once(timeout, scope, &input, &job));
-                let late = |_| Err(Error::TimedOut("the statements of a list took too long together".into()));
+                    tokio::time::timeout(timeout + LIST_MARGIN, db.list_once(timeout, scope, &input, &job));
+                let late = |_| Err(Error::TimedOut("the statements of a list exceeded its timeout".into()));
                 match listed.await.unwrap_or_else(late) {
                     Ok(outcome) => {
                         drop(ticket);
                         return outcome;
                     }
-                    Err(error) => tries.again(&db, error).await?,
+                    Err(error) => retries.wait(&db, error).await?,
                 }
             }
         });
@@ -438,23 +442,29 @@ impl Postgres {
         rollback(tx).map(|()| outcome)
     }
 
-    async fn look<I, T, E, F>(&self, begin: &str, scope: Scope, input: &I, job: &F) -> Result<T, E>
+    async fn read_with_retries<I, T, E, F>(
+        &self,
+        begin: &str,
+        scope: Scope,
+        input: &I,
+        job: &F,
+    ) -> Result<T, E>
     where
         F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync,
         I: Send + Sync,
         T: Send,
         E: From<Error> + Send,
     {
-        let mut tries = Tries::new();
+        let mut retries = Retries::new();
         loop {
-            match self.look_once(begin, scope, input, job).await {
+            match self.read_once(begin, scope, input, job).await {
                 Ok(outcome) => return outcome,
-                Err(error) => tries.again(self, error).await?,
+                Err(error) => retries.wait(self, error).await?,
             }
         }
     }
 
-    async fn look_once<I, T, E, F>(
+    async fn read_once<I, T, E, F>(
         &self,
         begin: &str,
         scope: Scope,
@@ -469,7 +479,7 @@ impl Postgres {
         rollback(tx).map(|()| outcome)
     }
 
-    async fn change<I, T, E, F>(&self, scope: Scope, input: &I, job: &F) -> Result<Result<T, E>, Error>
+    async fn write_once<I, T, E, F>(&self, scope: Scope, input: &I, job: &F) -> Result<Result<T, E>, Error>
     where
         F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>>,
     {
@@ -481,9 +491,10 @@ impl Postgres {
     }
 
     async fn begin_change(&self, scope: Scope, jobs: usize) -> Result<Tx, Error> {
-        let place = tokio::time::timeout(PATIENCE, Arc::clone(&self.places).acquire_owned()).await;
-        let place = place.map_err(|_| Error::Busy("too many changes wait for their commit".into()))?;
-        self.begin(CHANGE, scope, place.ok(), jobs).await
+        let permit =
+            tokio::time::timeout(RETRY_TIMEOUT, Arc::clone(&self.change_permits).acquire_owned()).await;
+        let permit = permit.map_err(|_| Error::Busy("too many changes wait for their commit".into()))?;
+        self.begin(CHANGE, scope, permit.ok(), jobs).await
     }
 
     pub(super) async fn close(&self) {
@@ -494,28 +505,29 @@ impl Postgres {
     }
 }
 
-/// The tries of one transaction.
-struct Tries {
+/// Retry state of one transaction.
+struct Retries {
     started: Instant,
     pause: Duration,
 }
 
-impl Tries {
+impl Retries {
     fn new() -> Self {
-        Tries { started: Instant::now(), pause: Duration::from_millis(5) }
+        Retries { started: Instant::now(), pause: Duration::from_millis(5) }
     }
 
-    /// `Ok` after a pause if what failed was certainly not committed, may succeed now, and there is time left.
-    async fn again(&mut self, db: &Postgres, failed: Error) -> Result<(), Error> {
-        // At the start an unfit database is for the operator; to a running server it is one more that cannot be used.
+    /// Waits before the next attempt. Returns the error instead if it is not retryable or the time is up.
+    async fn wait(&mut self, db: &Postgres, failed: Error) -> Result<(), Error> {
+        // A running server treats an unfit database like one that cannot be reached; only at the start is it a
+        // configuration error.
         let failed = if let Error::Unfit(why) = failed { Error::Unavailable(why) } else { failed };
         if matches!(failed, Error::Unavailable(_)) {
-            // A host that is read-only or gone is that for every connection to it.
+            // A host that is down or read-only is so for every pooled connection to it.
             db.main.pool.retain(|_, _| false);
             db.lists.pool.retain(|_, _| false);
         }
         let may_succeed = matches!(failed, Error::Retry(_) | Error::Unavailable(_));
-        if !may_succeed || self.started.elapsed() > PATIENCE {
+        if !may_succeed || self.started.elapsed() > RETRY_TIMEOUT {
             return Err(failed);
         }
         tokio::time::sleep(self.pause).await;
@@ -524,19 +536,19 @@ impl Tries {
     }
 }
 
-/// Run a job: `Err` where the store failed, the job's own outcome otherwise.
+/// Runs a job: `Err` if the store failed, otherwise the job's own outcome.
 async fn run<I, T, E, F>(tx: &mut Tx, input: &I, job: &F) -> Result<Result<T, E>, Error>
 where
     F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>>,
 {
     let outcome = job(input, tx).await;
-    match client_of(tx)?.failure.take() {
+    match client_of(tx)?.first_error.take() {
         Some(error) => Err(error),
         None => Ok(outcome),
     }
 }
 
-/// Send the ROLLBACK, but do not wait for it: whoever uses the connection next is served behind it.
+/// Sends ROLLBACK without waiting for the answer: PostgreSQL processes it before the next user's statements.
 fn rollback(mut tx: Tx) -> Result<(), Error> {
     let client = client_of(&mut tx)?;
     if client.begin.is_none()
@@ -547,9 +559,9 @@ fn rollback(mut tx: Tx) -> Result<(), Error> {
     ended(&mut tx)
 }
 
-/// The connection is good for another transaction.
+/// Marks the connection as reusable.
 fn ended(tx: &mut Tx) -> Result<(), Error> {
-    client_of(tx)?.line.in_transaction.store(false, Ordering::SeqCst);
+    client_of(tx)?.transaction.in_transaction.store(false, Ordering::SeqCst);
     Ok(())
 }
 
@@ -558,37 +570,37 @@ async fn commit(tx: Tx) -> Result<(), Error> {
     if let Ok(answer) = tokio::time::timeout(COMMIT_DEADLINE, &mut answer).await {
         return answer;
     }
-    // It keeps its connection until it is answered: closing that would not end the wait in the server, only pile up
-    // others beside it.
+    // Keep the connection until COMMIT is answered: closing it would not end the wait in the server, and new connections
+    // would pile up behind the same standby.
     tokio::spawn(async move {
         match answer.await {
-            Ok(()) => tracing::warn!("a commit reported as unknown was confirmed later"),
-            Err(error) => tracing::error!(%error, "a commit reported as unknown ended"),
+            Ok(()) => tracing::warn!("a commit reported as unknown has succeeded"),
+            Err(error) => tracing::error!(%error, "a commit reported as unknown has failed"),
         }
     });
-    Err(Error::Unknown("it was not confirmed in time".into()))
+    Err(Error::Unknown("PostgreSQL did not confirm it in time".into()))
 }
 
 async fn confirm(mut tx: Tx) -> Result<(), Error> {
-    tx.settle().await?;
+    tx.flush_deferred().await?;
     let client = client_of(&mut tx)?;
     client.get()?.warned.store(false, Ordering::SeqCst);
-    // What waits goes out with it. Should any of that fail, PostgreSQL takes the COMMIT for a ROLLBACK.
+    // Queued statements are sent with COMMIT. If one of them fails, PostgreSQL rolls back instead.
     let mut unanswered = false;
     let commit = client.send("COMMIT", |client, commit| {
         let answer = async move { client.execute(&commit, &[]).await };
-        // An error ends the transaction; what ends the connection says nothing of the transaction.
+        // An ERROR means that the transaction was rolled back; a lost connection leaves its outcome unknown.
         answer.inspect_err(|error| {
             unanswered = error.as_db_error().and_then(DbError::parsed_severity) != Some(Severity::Error);
         })
     });
     match commit.await {
-        // The warning comes before the answer, on the same wire, and is noted before the answer is handed on.
+        // The warning precedes the answer on the connection, and is recorded before the answer is delivered.
         Ok(_) if client.get()?.warned.load(Ordering::SeqCst) => {
             Err(Error::Unknown("the wait for the standby was cancelled; it may not have the change".into()))
         }
         Ok(_) => {
-            client.line.in_transaction.store(false, Ordering::SeqCst);
+            client.transaction.in_transaction.store(false, Ordering::SeqCst);
             Ok(())
         }
         Err(error) if unanswered => Err(Error::Unknown(error.to_string())),
@@ -596,7 +608,7 @@ async fn confirm(mut tx: Tx) -> Result<(), Error> {
     }
 }
 
-/// Open a transaction. There is nothing to wait for here: a server that takes long is frozen, or gone.
+/// Opens a transaction. BEGIN waits for nothing, so a server that does not answer within the short timeout is down.
 async fn open(client: &tokio_postgres::Client, begin: &str) -> Result<(), Error> {
     in_time(ADDRESS_TIMEOUT, client.batch_execute(begin).map_err(Error::from)).await
 }
@@ -618,7 +630,7 @@ async fn rows(client: &mut Client, sql: &str, args: &[Arg<'_>]) -> Result<Vec<to
     let deadline = client.deadline;
     let asked = client.send(sql, |client, statement| async move { client.query(&statement, &args).await });
     let answer = in_time(deadline, asked).await;
-    client.note(answer)
+    client.record_error(answer)
 }
 
 pub(super) async fn execute(client: &mut Client, sql: &str, args: &[Arg<'_>]) -> Result<u64, Error> {
@@ -627,7 +639,7 @@ pub(super) async fn execute(client: &mut Client, sql: &str, args: &[Arg<'_>]) ->
     let asked = client.send(sql, |client, statement| async move { client.execute(&statement, &args).await });
     let answer = in_time(deadline, asked).await;
     client.changed |= !matches!(answer, Ok(0));
-    client.note(answer)
+    client.record_error(answer)
 }
 
 pub(super) async fn all<T>(
@@ -641,12 +653,12 @@ pub(super) async fn all<T>(
     rows.iter().map(|row| read(&mut Row::postgres(row))).collect()
 }
 
-/// Which database a URL means, without how to get in.
+/// Name of the database that a URL refers to, without credentials.
 pub(super) fn identity(url: &str) -> Result<String, Error> {
     Ok(Cluster::parse(url, true)?.identity())
 }
 
-/// The schema's text as PostgreSQL takes it.
+/// PostgreSQL's variant of a migration text.
 pub(super) fn dialect(schema: &str) -> String {
     migrate::lines_for("postgres", schema)
 }

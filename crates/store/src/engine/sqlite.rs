@@ -9,7 +9,7 @@ pub(crate) use durability::Durability;
 use super::fair::FairQueue;
 use super::lists::{MAX_WAIT, Ticket};
 use super::value::{Arg, Row, is_kept};
-use super::{Conn, Notes, Options, Purpose, Scope, Tx, migrate};
+use super::{Conn, DeferredWrites, Options, Purpose, Scope, Tx, migrate};
 use crate::Error;
 use checkpointer::{Checkpointer, spawn};
 use files::Files;
@@ -24,9 +24,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 /// As many waiting jobs go into one commit. More gains little: at this number the fsync is a small part already.
-const JOBS_PER_COMMIT: usize = 64;
+const MAX_JOBS_PER_COMMIT: usize = 64;
 /// As many commits give every job a savepoint once a job had to be undone: others like it may follow.
-const CAREFUL: u32 = 16;
+const SAVEPOINT_COMMITS: u32 = 16;
 /// Waiting jobs beyond this make their callers wait to be queued.
 const QUEUE: usize = 1024;
 /// Connections for look-ups, for lists, and for the server's own work. Each kind has its own, so that none waits for another.
@@ -116,7 +116,7 @@ impl Reader {
         let outcome = catch_unwind(AssertUnwindSafe(|| finish(job(input, tx))))
             .unwrap_or_else(|_| Err(Error::defect("a reading job panicked").into()));
         stop_at(tx, None)?; // the ROLLBACK must not be stopped
-        *tx.notes() = Notes::default(); // the next snapshot is another one
+        *tx.deferred() = DeferredWrites::default(); // the next snapshot is another one
         run(tx, "ROLLBACK")?;
         outcome
     }
@@ -428,8 +428,8 @@ fn write_loop(
     files: Option<&Files>,
     checkpointer: Option<Checkpointer>,
 ) {
-    let mut batch = Vec::with_capacity(JOBS_PER_COMMIT);
-    let (mut closing, mut careful) = (None, 0);
+    let mut batch = Vec::with_capacity(MAX_JOBS_PER_COMMIT);
+    let (mut closing, mut savepoint_commits) = (None, 0);
     let mut waiting = FairQueue::default();
     while closing.is_none() || !waiting.is_empty() {
         if waiting.is_empty() {
@@ -446,13 +446,13 @@ fn write_loop(
                 Err(_) => break,
             }
         }
-        batch.extend(std::iter::from_fn(|| waiting.pop()).take(JOBS_PER_COMMIT));
+        batch.extend(std::iter::from_fn(|| waiting.pop()).take(MAX_JOBS_PER_COMMIT));
         files.inspect(|files| files.commit_begins());
-        let committed = commit_together(&mut tx, &mut batch, &mut careful, files);
+        let committed = commit_batch(&mut tx, &mut batch, &mut savepoint_commits, files);
         files.inspect(|files| files.commit_ended(committed.is_ok()));
         if let Err(error) = &committed {
             tracing::error!(%error, jobs = batch.len(), "a commit failed");
-            *tx.notes() = Notes::default();
+            *tx.deferred() = DeferredWrites::default();
             drop(run(&mut tx, "ROLLBACK")); // may have been rolled back already
             if let (Error::Unknown(_), Err(error)) = (error, overwrite_failed_commit(&mut tx)) {
                 tracing::error!(%error, "until the next commit, a crash may bring the failed one back");
@@ -477,28 +477,28 @@ fn write_loop(
 /// Run the jobs in one transaction, as if each had a savepoint of its own. Those make SQLite copy every page that a job
 /// changes, a quarter of its work; so they are made only where a job has left something to undo, and in some batches after
 /// that one.
-fn commit_together(
+fn commit_batch(
     tx: &mut Tx,
     batch: &mut [Box<dyn Job>],
-    careful: &mut u32,
+    savepoint_commits: &mut u32,
     files: Option<&Files>,
 ) -> Result<(), Error> {
     run(tx, "BEGIN IMMEDIATE")?;
-    if *careful == 0 {
+    if *savepoint_commits == 0 {
         if leave_nothing_to_undo(tx, batch)? {
             return commit(tx, files);
         }
-        *tx.notes() = Notes::default();
+        *tx.deferred() = DeferredWrites::default();
         run(tx, "ROLLBACK")?;
         run(tx, "BEGIN IMMEDIATE")?;
-        *careful = CAREFUL;
+        *savepoint_commits = SAVEPOINT_COMMITS;
     }
-    *careful -= 1;
+    *savepoint_commits -= 1;
     for job in batch {
         run(tx, "SAVEPOINT job")?;
-        let before = tx.notes().clone();
+        let before = tx.deferred().clone();
         if !job.run(tx) {
-            *tx.notes() = before;
+            *tx.deferred() = before;
             // A full disk can end the whole transaction; then this fails, and with it the batch.
             run(tx, "ROLLBACK TO job")?;
         }
@@ -511,8 +511,8 @@ fn commit_together(
 /// it now, but who recovers the WAL after a crash does. A full disk is found out earlier, in writing.
 fn commit(tx: &mut Tx, files: Option<&Files>) -> Result<(), Error> {
     use rusqlite::ErrorCode::{DatabaseCorrupt, OutOfMemory, SystemIoFailure};
-    finish(Box::pin(tx.settle()))?;
-    *tx.notes() = Notes::default();
+    finish(Box::pin(tx.flush_deferred()))?;
+    *tx.deferred() = DeferredWrites::default();
     files.map_or(Ok(()), Files::look)?;
     let mut statement = sqlite_of(tx)?.prepare_cached("COMMIT")?;
     statement.execute([]).map_err(|error| match error.sqlite_error_code() {

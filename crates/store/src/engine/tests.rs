@@ -4,7 +4,7 @@
 use super::migrate::{self, NEWEST};
 use super::sqlite::{self, Durability};
 use super::value::args;
-use super::{Db, Kind, Options, Purpose, Scope, Tx};
+use super::{Db, IdSequence, Options, Purpose, Scope, Tx};
 use crate::Error;
 use crate::transfer::{Contents, GAP_AFTER_RESTORE, backup, copy, restore};
 use domain::PartnerId;
@@ -178,7 +178,9 @@ async fn the_tools_know_every_table_and_column() {
 const IDS_OF_PARTNERS: usize = 11;
 
 async fn next_id(db: &Db, partner: PartnerId) -> i64 {
-    db.write(partner, partner, |partner, tx| Box::pin(tx.next_id(*partner, Kind::Customer))).await.unwrap()
+    db.write(partner, partner, |partner, tx| Box::pin(tx.next_id(*partner, IdSequence::Customer)))
+        .await
+        .unwrap()
 }
 
 /// More partners than sequences may be created for in one transaction, from before each counted by itself, and copied again.
@@ -441,7 +443,7 @@ async fn a_failing_job_harms_no_neighbour_in_a_shared_transaction() {
     let mut expected = Vec::new();
     for round in 0..9 {
         let jobs = (round * 64..(round + 1) * 64).map(|n| {
-            db.write_together(Scope::System, n, move |&n, tx| {
+            db.write_batched(Scope::System, n, move |&n, tx| {
                 Box::pin(async move {
                     if fails_early(n) {
                         return Err(Error::defect("early"));
@@ -451,7 +453,7 @@ async fn a_failing_job_harms_no_neighbour_in_a_shared_transaction() {
                                VALUES ($1, $2, $3, FALSE, $1)";
                     let row = args![n, &name, &name];
                     if n % 2 == 0 {
-                        tx.later(sql, row).await?;
+                        tx.enqueue(sql, row).await?;
                     } else {
                         tx.execute(sql, row).await?;
                     }

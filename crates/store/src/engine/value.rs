@@ -1,16 +1,16 @@
-//! Values on their way into a statement, and columns on their way out, the same for both engines.
+//! Parameters of statements and columns of rows, the same for both engines.
 
 use crate::Error;
 
-/// Whether a prepared statement is worth keeping. Filters make many long queries, each of which is seldom asked again and
-/// takes a lot of memory.
+/// Whether a prepared statement is cached. Filters produce many long queries that are seldom repeated and would use much
+/// memory.
 pub(crate) fn is_kept(sql: &str) -> bool {
     /// In bytes.
     const MAX_KEPT_QUERY: usize = 2048;
     sql.len() <= MAX_KEPT_QUERY || !sql.starts_with("SELECT")
 }
 
-/// A value bound to `$1`, `$2`, … of a statement.
+/// Value bound to `$1`, `$2`, … of a statement.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Arg<'a> {
     Text(Option<&'a str>),
@@ -50,7 +50,7 @@ impl From<bool> for Arg<'_> {
 }
 
 impl Arg<'_> {
-    /// The same, to be sent to PostgreSQL after what it was borrowed from is gone.
+    /// Owned copy, for a statement that is sent to PostgreSQL later.
     pub(crate) fn owned(&self) -> Box<dyn tokio_postgres::types::ToSql + Sync + Send> {
         match *self {
             Arg::Text(text) => Box::new(text.map(str::to_owned)),
@@ -85,7 +85,7 @@ impl tokio_postgres::types::ToSql for Arg<'_> {
         out: &mut bytes::BytesMut,
     ) -> Result<tokio_postgres::types::IsNull, Box<dyn std::error::Error + Sync + Send>> {
         match self {
-            Arg::Text(None) | Arg::Int(None) => Ok(tokio_postgres::types::IsNull::Yes), // of whatever type
+            Arg::Text(None) | Arg::Int(None) => Ok(tokio_postgres::types::IsNull::Yes), // NULL fits every type
             Arg::Text(Some(text)) => text.to_sql_checked(ty, out),
             Arg::Int(Some(number)) => number.to_sql_checked(ty, out),
             Arg::Bool(truth) => truth.to_sql_checked(ty, out),
@@ -97,7 +97,7 @@ impl tokio_postgres::types::ToSql for Arg<'_> {
     tokio_postgres::types::to_sql_checked!();
 }
 
-/// A column type that both engines can read: `String`, `i64`, `bool` and their `Option`s.
+/// Column type that both engines can read: `String`, `i64`, `bool` and their `Option`s.
 pub(crate) trait Column:
     rusqlite::types::FromSql + for<'r> tokio_postgres::types::FromSql<'r>
 {
@@ -109,7 +109,7 @@ enum Source<'r> {
     Postgres(&'r tokio_postgres::Row),
 }
 
-/// One result row, read column by column in the order in which the statement names them.
+/// Result row, read column by column in the order of the statement.
 pub(crate) struct Row<'r> {
     source: Source<'r>,
     column: usize,

@@ -13,9 +13,6 @@ const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Which program has a database open, so far as that can be seen: for SQLite on this machine, for PostgreSQL any that
 /// calls itself `tenantry`.
-///
-/// # Errors
-/// [`Error`] of the store.
 pub async fn used_by(url: &str) -> Result<Option<String>, Error> {
     match Target::of(url)? {
         Target::Sqlite(path) => {

@@ -3,7 +3,7 @@
 use super::plan::Plan;
 use crate::engine::ids::{PARTNERS, create_sequences, drop_shared_sequences};
 use crate::engine::value::args;
-use crate::engine::{Conn, Kind, Tx};
+use crate::engine::{Conn, IdSequence, Tx};
 use crate::{Db, Error, Scope};
 use std::collections::BTreeMap;
 
@@ -66,7 +66,7 @@ async fn of_partners(tx: &mut Tx) -> Result<LastIds, Error> {
     );
     let mut last = rows(tx, &server).await?;
     let partners: Vec<i64> = tx.all("SELECT id FROM partners ORDER BY id", args![], |row| row.next()).await?;
-    let kinds = Kind::values();
+    let kinds = IdSequence::values();
     let sql = format!(
         "SELECT * FROM (
              SELECT p.id, k.kind, pg_sequence_last_value(to_regclass(k.kind || '_id_' || p.id)) AS last_id
@@ -149,7 +149,7 @@ pub(super) async fn behind_gap(tx: &mut Tx, last: &LastIds, counted: Counted) ->
     }
     let partners = tx.all("SELECT id FROM partners", args![], |row| row.next::<i64>()).await?;
     for partner in partners {
-        for kind in Kind::ALL {
+        for kind in IdSequence::ALL {
             behind.entry((partner, kind.name().to_owned())).or_default();
         }
     }

@@ -27,13 +27,13 @@ pub(super) struct Plan {
 
 pub(super) struct Table {
     pub(super) name: String,
-    columns: Vec<(String, Kind)>,
+    columns: Vec<(String, ColumnType)>,
     /// Columns of the primary key, by position.
     key: Vec<usize>,
 }
 
 #[derive(Clone, Copy)]
-enum Kind {
+enum ColumnType {
     Int,
     Bool,
     Text,
@@ -116,9 +116,9 @@ impl Table {
         let read = |row: &mut Row<'_>| {
             let (column, declared, key) = (row.next::<String>()?, row.next::<String>()?, row.next::<i64>()?);
             let kind = match declared.as_str() {
-                "BIGINT" | "INTEGER" => Kind::Int,
-                "BOOLEAN" => Kind::Bool,
-                "TEXT" => Kind::Text,
+                "BIGINT" | "INTEGER" => ColumnType::Int,
+                "BOOLEAN" => ColumnType::Bool,
+                "TEXT" => ColumnType::Text,
                 other => return Err(Error::Defect(format!("{name}.{column} is of a type {other}"))),
             };
             Ok((column, kind, key))
@@ -199,18 +199,20 @@ impl Table {
     }
 }
 
-impl Kind {
+impl ColumnType {
     fn read(self, row: &mut Row<'_>) -> Result<Value, Error> {
         Ok(match self {
-            Kind::Int => row.next::<Option<i64>>()?.map_or(Value::Null, Value::Int),
-            Kind::Bool => row.next::<Option<bool>>()?.map_or(Value::Null, |truth| Value::Int(truth.into())),
-            Kind::Text => row.next::<Option<String>>()?.map_or(Value::Null, Value::Text),
+            ColumnType::Int => row.next::<Option<i64>>()?.map_or(Value::Null, Value::Int),
+            ColumnType::Bool => {
+                row.next::<Option<bool>>()?.map_or(Value::Null, |truth| Value::Int(truth.into()))
+            }
+            ColumnType::Text => row.next::<Option<String>>()?.map_or(Value::Null, Value::Text),
         })
     }
 
     fn arg(self, value: &Value) -> Arg<'_> {
         match (self, value) {
-            (Kind::Bool, Value::Int(truth)) => Arg::Bool(*truth != 0),
+            (ColumnType::Bool, Value::Int(truth)) => Arg::Bool(*truth != 0),
             (_, Value::Int(number)) => Arg::Int(Some(*number)),
             (_, Value::Text(text)) => Arg::Text(Some(text)),
             (_, Value::Null) => Arg::Text(None),

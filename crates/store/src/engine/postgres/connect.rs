@@ -152,7 +152,7 @@ impl Cluster {
     }
 
     /// The longest that [`Manager::create`] can take.
-    pub(super) fn patience(&self) -> Duration {
+    pub(super) fn max_connect_time(&self) -> Duration {
         ADDRESS_TIMEOUT * (2 * self.hosts.len() as u32)
     }
 

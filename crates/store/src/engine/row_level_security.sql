@@ -1,11 +1,11 @@
--- The second wall: on every table that has a partner, a transaction sees and writes only the rows of the partner in
--- tenantry.partner, which the engine sets at each BEGIN; of none if it is not set. Run after every migration; does
--- nothing where all is as it should be.
+-- Row-level security: on every table that has a partner, a transaction sees and writes only the rows of the partner in
+-- tenantry.partner, which the engine sets at each BEGIN; if it is not set, no rows. Run after every migration; changes
+-- nothing if the policies exist.
 DO $$
 DECLARE
-    walled record;
+    unprotected record;
 BEGIN
-    FOR walled IN
+    FOR unprotected IN
         SELECT c.oid::regclass AS name, a.attname AS partner
         FROM pg_class c
         JOIN pg_attribute a ON a.attrelid = c.oid AND NOT a.attisdropped
@@ -14,20 +14,20 @@ BEGIN
             AND NOT (c.relrowsecurity AND c.relforcerowsecurity
                 AND EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'own_partner'))
     LOOP
-        EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', walled.name);
-        -- The first is that of earlier versions, which compared texts: at a million rows, a hundred times as slow.
-        EXECUTE format('DROP POLICY IF EXISTS one_partner ON %s', walled.name);
-        EXECUTE format('DROP POLICY IF EXISTS own_partner ON %s', walled.name);
+        EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', unprotected.name);
+        -- one_partner is the policy of earlier versions, which compared texts: a hundred times slower at a million rows.
+        EXECUTE format('DROP POLICY IF EXISTS one_partner ON %s', unprotected.name);
+        EXECUTE format('DROP POLICY IF EXISTS own_partner ON %s', unprotected.name);
         EXECUTE format('CREATE POLICY own_partner ON %s USING (
             (SELECT current_setting(''tenantry.partner'', true)) = ''system''
             OR %I = (SELECT CASE WHEN current_setting(''tenantry.partner'', true) ~ ''^[0-9]+$''
                      THEN current_setting(''tenantry.partner'', true)::bigint END))',
-            walled.name, walled.partner);
+            unprotected.name, unprotected.partner);
     END LOOP;
 END $$;
 
--- Superusers and roles with BYPASSRLS walk through every wall, so transactions of such a one step down to a role that
--- does not. It owns nothing and cannot sign in.
+-- Row-level security does not apply to superusers and roles with BYPASSRLS, so their transactions switch to a role to
+-- which it applies. That role owns nothing and cannot sign in.
 DO $$
 DECLARE
     me record;
@@ -41,7 +41,7 @@ BEGIN
         BEGIN
             CREATE ROLE tenantry_app NOLOGIN;
         EXCEPTION WHEN duplicate_object OR unique_violation THEN
-            NULL; -- roles are the whole cluster's: another database's server was faster
+            NULL; -- roles belong to the cluster: another server has just created it
         END;
     END IF;
     IF NOT me.super AND NOT pg_has_role(me.name, 'tenantry_app', 'MEMBER') THEN

@@ -1,8 +1,8 @@
-//! Changes that share a transaction, and look-ups that share a snapshot: one beginning and end for many, one wait for the
-//! disk, and statements that go out side by side, of which each alone would wait for its own answers.
+//! Batched commits: several changes in one transaction, and several look-ups on one snapshot. A batch has one BEGIN, one
+//! COMMIT and one wait for the disk, and pipelines the statements of its jobs.
 
 use super::super::fair::FairQueue;
-use super::{LOOK_UP, Postgres, client_of, commit, lock, open, rollback};
+use super::{LOOK_UP, Postgres, QueuedStatement, client_of, commit, lock, open, rollback};
 use crate::{Error, Scope, Tx};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
@@ -12,52 +12,54 @@ use std::sync::Mutex;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// As many jobs share a transaction.
-const JOBS: usize = 32;
-/// As many crews work at a time: enough to keep several of the server's processors busy, and so few that jobs meet.
-const CREWS: usize = 3;
-/// A crew that takes longer waits for a lock, a disk or a standby, and another one takes its place.
-const SLOW: Duration = Duration::from_millis(100);
-/// As many jobs go alone once a transaction of several had to be undone: others like the culprit may follow.
-const CAREFUL: usize = 16;
+/// Maximum number of jobs batched into one transaction.
+const MAX_BATCHED_JOBS: usize = 32;
+/// Maximum number of batches that run at a time, for each kind: enough to use several processors of the database server,
+/// few enough that jobs queue and can be batched.
+const MAX_WORKERS: usize = 3;
+/// Duration after which a batch no longer counts towards [`MAX_WORKERS`]: it waits for a lock, a disk or a standby, and
+/// must not block the queue.
+const SLOW_BATCH: Duration = Duration::from_millis(100);
+/// Number of jobs that run unbatched after a batch was rolled back, because more jobs that fail often follow the first.
+const UNBATCHED_JOBS: usize = 16;
 
-/// What jobs do.
+/// Kind of a batched job.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(in crate::engine) enum Kind {
+pub(in crate::engine) enum JobKind {
     Change,
     LookUp,
 }
 
-/// Jobs of a kind that nobody has begun, and who works on them.
+/// Queue of waiting jobs of one kind, and its workers.
 #[derive(Default)]
-pub(super) struct Waiting {
+pub(super) struct JobQueue {
     jobs: FairQueue<Scope, Box<dyn Job>>,
-    crews: usize,
-    careful: usize,
+    workers: usize,
+    unbatched_jobs: usize,
 }
 
-impl Waiting {
-    /// The next jobs, all of one scope: it is the transaction's.
+impl JobQueue {
+    /// Takes the jobs of the next batch. All have the same scope, which becomes the transaction's.
     fn take(&mut self) -> Option<(Scope, Vec<Box<dyn Job>>)> {
-        let limit = if self.careful > 0 { 1 } else { JOBS };
+        let limit = if self.unbatched_jobs > 0 { 1 } else { MAX_BATCHED_JOBS };
         let taken = self.jobs.pop_of_scope(limit)?;
-        self.careful = self.careful.saturating_sub(1);
+        self.unbatched_jobs = self.unbatched_jobs.saturating_sub(1);
         Some(taken)
     }
 }
 
-/// A job that waits for its turn, and is answered after the transaction.
+/// Queued job; its caller is answered after the transaction has ended.
 trait Job: Send {
-    /// Run in a transaction that it shares: the statements that are still to be sent. An error undoes the transaction.
-    fn run(&mut self, tx: Tx) -> BoxFuture<'_, Result<Vec<super::Waiting>, Error>>;
-    /// Answer, with the transaction's outcome.
+    /// Runs the job in a shared transaction and returns its unsent statements. An error rolls back the whole batch.
+    fn run(&mut self, tx: Tx) -> BoxFuture<'_, Result<Vec<QueuedStatement>, Error>>;
+    /// Answers the caller with the job's outcome, or with the transaction's error.
     fn answer(self: Box<Self>, ended: Result<(), Error>);
-    /// Run in a transaction of its own, and answer.
-    fn alone(self: Box<Self>, db: Postgres, scope: Scope) -> BoxFuture<'static, ()>;
+    /// Runs the job in its own transaction and answers the caller.
+    fn run_alone(self: Box<Self>, db: Postgres, scope: Scope) -> BoxFuture<'static, ()>;
 }
 
 struct Pending<I, T, E, F> {
-    kind: Kind,
+    kind: JobKind,
     input: I,
     job: F,
     outcome: Option<Result<T, E>>,
@@ -71,40 +73,40 @@ where
     T: Send + 'static,
     E: From<Error> + Send + 'static,
 {
-    fn run(&mut self, mut tx: Tx) -> BoxFuture<'_, Result<Vec<super::Waiting>, Error>> {
+    fn run(&mut self, mut tx: Tx) -> BoxFuture<'_, Result<Vec<QueuedStatement>, Error>> {
         Box::pin(async move {
             let ran = AssertUnwindSafe((self.job)(&self.input, &mut tx)).catch_unwind().await;
             let client = client_of(&mut tx)?;
             let outcome = ran.map_err(|_| Error::defect("a store job panicked"))?;
-            if let Some(error) = client.failure.take() {
+            if let Some(error) = client.first_error.take() {
                 return Err(error);
             }
             if outcome.is_err() && client.changed {
-                return Err(Error::Retry("a job has left something to undo".into()));
+                return Err(Error::Retry("a job failed after it had changed something".into()));
             }
             self.outcome = Some(outcome);
-            Ok(std::mem::take(&mut client.waiting))
+            Ok(std::mem::take(&mut client.queued))
         })
     }
 
     fn answer(self: Box<Self>, ended: Result<(), Error>) {
         let Pending { outcome, reply, .. } = *self;
-        // A refusal may rest on a neighbour's row, so it falls with the commit too.
+        // A refusal may depend on a row that another job of the batch wrote, so it is void without the commit too.
         let outcome = match (ended, outcome) {
             (Ok(()), Some(outcome)) => outcome,
             (Ok(()), None) => Err(Error::defect("a job was answered before it ran").into()),
             (Err(error), _) => Err(error.into()),
         };
-        drop(reply.send(outcome)); // nobody may be waiting any more
+        drop(reply.send(outcome)); // the caller may be gone
     }
 
-    fn alone(self: Box<Self>, db: Postgres, scope: Scope) -> BoxFuture<'static, ()> {
+    fn run_alone(self: Box<Self>, db: Postgres, scope: Scope) -> BoxFuture<'static, ()> {
         Box::pin(async move {
             let Pending { kind, input, job, reply, .. } = *self;
             let ran = async {
                 match kind {
-                    Kind::Change => db.insist(scope, &input, &job).await,
-                    Kind::LookUp => db.look(LOOK_UP, scope, &input, &job).await,
+                    JobKind::Change => db.write_with_retries(scope, &input, &job).await,
+                    JobKind::LookUp => db.read_with_retries(LOOK_UP, scope, &input, &job).await,
                 }
             };
             let ran = AssertUnwindSafe(ran).catch_unwind().await;
@@ -115,9 +117,9 @@ where
 }
 
 impl Postgres {
-    pub(in crate::engine) async fn together<I, T, E, F>(
+    pub(in crate::engine) async fn batched<I, T, E, F>(
         &self,
-        kind: Kind,
+        kind: JobKind,
         scope: Scope,
         input: I,
         job: F,
@@ -131,72 +133,72 @@ impl Postgres {
         let (reply, answer) = oneshot::channel();
         let job = Box::new(Pending { kind, input, job, outcome: None, reply });
         lock(self.queue(kind)).jobs.push(scope, job);
-        self.send_a_crew(kind);
+        self.start_worker(kind);
         answer.await.unwrap_or_else(|_| Err(Error::defect("a job was lost").into()))
     }
 
-    fn queue(&self, kind: Kind) -> &Mutex<Waiting> {
+    fn queue(&self, kind: JobKind) -> &Mutex<JobQueue> {
         match kind {
-            Kind::Change => &self.waiting.0,
-            Kind::LookUp => &self.waiting.1,
+            JobKind::Change => &self.queues.0,
+            JobKind::LookUp => &self.queues.1,
         }
     }
 
-    /// Jobs do not wait for a crew while there is a place for one.
-    fn send_a_crew(&self, kind: Kind) {
+    /// Starts a worker for queued jobs unless [`MAX_WORKERS`] are running.
+    fn start_worker(&self, kind: JobKind) {
         let mut waiting = lock(self.queue(kind));
-        if waiting.jobs.is_empty() || waiting.crews == CREWS {
+        if waiting.jobs.is_empty() || waiting.workers == MAX_WORKERS {
             return;
         }
-        waiting.crews += 1;
+        waiting.workers += 1;
         drop(waiting);
         let db = self.clone();
         self.changes.spawn(async move { db.work(kind).await });
     }
 
-    async fn work(&self, kind: Kind) {
+    async fn work(&self, kind: JobKind) {
         loop {
             let next = {
                 let mut waiting = lock(self.queue(kind));
                 let next = waiting.take();
-                waiting.crews -= usize::from(next.is_none());
+                waiting.workers -= usize::from(next.is_none());
                 next
             };
             let Some((scope, jobs)) = next else { return };
-            let mut working = std::pin::pin!(self.work_on(kind, scope, jobs));
-            if tokio::time::timeout(SLOW, &mut working).await.is_err() {
-                lock(self.queue(kind)).crews -= 1;
-                self.send_a_crew(kind);
+            let mut working = std::pin::pin!(self.run_batch(kind, scope, jobs));
+            if tokio::time::timeout(SLOW_BATCH, &mut working).await.is_err() {
+                lock(self.queue(kind)).workers -= 1;
+                self.start_worker(kind);
                 return working.await;
             }
         }
     }
 
-    async fn work_on(&self, kind: Kind, scope: Scope, mut jobs: Vec<Box<dyn Job>>) {
+    async fn run_batch(&self, kind: JobKind, scope: Scope, mut jobs: Vec<Box<dyn Job>>) {
         if jobs.len() > 1 {
-            match self.one_transaction(kind, scope, &mut jobs).await {
+            match self.run_in_one_transaction(kind, scope, &mut jobs).await {
                 Ok(()) => return jobs.into_iter().for_each(|job| job.answer(Ok(()))),
                 Err(error @ Error::Unknown(_)) => {
                     return jobs.into_iter().for_each(|job| job.answer(Err(error.clone())));
                 }
                 Err(error) => {
-                    tracing::debug!(%error, jobs = jobs.len(), "jobs go one by one");
-                    lock(self.queue(kind)).careful = CAREFUL;
+                    tracing::debug!(%error, jobs = jobs.len(), "batch rolled back; running its jobs one by one");
+                    lock(self.queue(kind)).unbatched_jobs = UNBATCHED_JOBS;
                 }
             }
         }
-        join_all(jobs.into_iter().map(|job| job.alone(self.clone(), scope))).await;
+        join_all(jobs.into_iter().map(|job| job.run_alone(self.clone(), scope))).await;
     }
 
-    async fn one_transaction(
+    async fn run_in_one_transaction(
         &self,
-        kind: Kind,
+        kind: JobKind,
         scope: Scope,
         jobs: &mut [Box<dyn Job>],
     ) -> Result<(), Error> {
         let mut tx = match kind {
-            Kind::Change => self.begin_change(scope, jobs.len()).await?,
-            Kind::LookUp => self.begin(LOOK_UP, scope, None, jobs.len()).await?,
+            JobKind::Change => self.begin_change(scope, jobs.len()).await?,
+            JobKind::LookUp => self.begin(LOOK_UP, scope, None, jobs.len()).await?,
         };
         let client = client_of(&mut tx)?;
         if let Some(begin) = client.begin.take() {
@@ -204,17 +206,17 @@ impl Postgres {
         }
         let mut running = Vec::with_capacity(jobs.len());
         for job in jobs {
-            running.push(job.run(tx.beside()?));
+            running.push(job.run(tx.fork()?));
         }
         let ran: Result<Vec<_>, Error> = join_all(running).await.into_iter().collect();
         match (ran, kind) {
-            (Ok(waiting), Kind::Change) => {
-                client_of(&mut tx)?.waiting = gather(waiting.into_iter().flatten().collect());
+            (Ok(waiting), JobKind::Change) => {
+                client_of(&mut tx)?.queued = merge_inserts(waiting.into_iter().flatten().collect());
                 commit(tx).await
             }
-            (Ok(_), Kind::LookUp) => rollback(tx),
+            (Ok(_), JobKind::LookUp) => rollback(tx),
             (Err(error), _) => {
-                // Answered before the jobs go on: the names that they hold are free then.
+                // Wait for the ROLLBACK: it releases the advisory locks that the jobs acquire again.
                 client_of(&mut tx)?.batch("ROLLBACK").await?;
                 super::ended(&mut tx)?;
                 Err(error)
@@ -223,29 +225,30 @@ impl Postgres {
     }
 }
 
-/// Rows for the same table go out in one statement. What is no such row goes first: it makes room for them, if anything.
-fn gather(waiting: Vec<super::Waiting>) -> Vec<super::Waiting> {
-    let (mut rows, mut gathered): (Vec<Vec<super::Waiting>>, Vec<super::Waiting>) = Default::default();
+/// Merges `INSERT`s with the same text into one statement each. All other statements are sent first, because they can only
+/// free keys that the rows need.
+fn merge_inserts(waiting: Vec<QueuedStatement>) -> Vec<QueuedStatement> {
+    let (mut rows, mut merged): (Vec<Vec<QueuedStatement>>, Vec<QueuedStatement>) = Default::default();
     for statement in waiting {
         let is_row = statement.sql.starts_with("INSERT INTO") && !statement.sql.contains("ON CONFLICT");
         match rows.iter_mut().find(|rows| rows[0].sql == statement.sql) {
-            _ if !is_row => gathered.push(statement),
+            _ if !is_row => merged.push(statement),
             Some(rows) => rows.push(statement),
             None => rows.push(vec![statement]),
         }
     }
     for mut rows in rows {
         while !rows.is_empty() {
-            // Powers of two, so that there are few texts to prepare.
+            // Chunks of powers of two keep the number of prepared statements small.
             let left = rows.split_off(1 << rows.len().ilog2());
-            gathered.push(in_one(std::mem::replace(&mut rows, left)));
+            merged.push(merge(std::mem::replace(&mut rows, left)));
         }
     }
-    gathered
+    merged
 }
 
-/// One `INSERT` for several that have the same text.
-fn in_one(rows: Vec<super::Waiting>) -> super::Waiting {
+/// One `INSERT` with the rows of several that have the same text.
+fn merge(rows: Vec<QueuedStatement>) -> QueuedStatement {
     let mut sql = rows[0].sql.clone();
     let values = sql.rfind("VALUES ").map_or(String::new(), |at| sql[at + "VALUES ".len()..].to_owned());
     let mut args = Vec::new();
@@ -262,5 +265,5 @@ fn in_one(rows: Vec<super::Waiting>) -> super::Waiting {
         }
         args.extend(row.args);
     }
-    super::Waiting { sql, args }
+    QueuedStatement { sql, args }
 }
