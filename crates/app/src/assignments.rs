@@ -1,4 +1,4 @@
-//! Azure tenants as a partner sees them, and which customer each is assigned to (contract, section 7).
+//! Azure tenants of a partner and their assignments to customers (contract, section 7).
 
 use crate::access::{Act, Call};
 use crate::audit::Entry;
@@ -18,62 +18,62 @@ use serde::Serialize;
 use store::azure_tenants::{self, AzureTenant, Filter, Sighting};
 use store::{Tx, customers};
 
-/// The most tenants that one request can assign.
+/// The maximum number of tenants in one request.
 const MAX_IDS: usize = 500;
-/// How many of them are looked up at the same time.
-const LOOKUPS_AT_ONCE: usize = 8;
+/// The maximum number of concurrent directory look-ups of one request.
+const MAX_CONCURRENT_LOOKUPS: usize = 8;
 
-/// A list of tenants that was asked for.
+/// The paging and the filters of a list of tenants.
 #[derive(Clone, Debug, Default)]
 pub struct TenantSearch {
-    /// Which page.
+    /// The page.
     pub paging: Paging,
     filter: Filter,
 }
 
-/// A tenant and the customer that holds it.
+/// A tenant and the customer that it is assigned to.
 #[derive(Clone, Debug)]
 pub struct Assigned {
-    /// The customer's name.
+    /// The customer's display name.
     pub customer_name: String,
     /// The tenant.
     pub tenant: AzureTenant,
 }
 
-/// What became of one tenant of a request.
+/// The result for one tenant of a request.
 #[derive(Clone, Debug)]
 pub enum Outcome {
-    /// It is as it was asked for.
+    /// The change was made.
     Done(Box<Assigned>),
-    /// It is as it was before; why.
+    /// The change was not made.
     Refused {
-        /// For people.
+        /// The reason, for people.
         error: String,
-        /// Which.
+        /// The tenant.
         azure_customer_id: String,
     },
 }
 
-/// Whether tenants are given or taken.
+/// The direction of a change of assignments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// They are the customer's from now on.
+    /// Assign the tenants to the customer.
     Add,
-    /// They are nobody's from now on.
+    /// Remove the assignments.
     Remove,
 }
 
-/// What the audit trail keeps of it.
+/// The content of the audit event.
 #[derive(Serialize)]
 struct Changed<'a> {
     azure_customer_ids: Vec<&'a str>,
 }
 
 impl TenantSearch {
-    /// Read a query string's parameters; blank ones count as not given.
+    /// Parses a query string. Blank parameters count as absent.
     ///
     /// # Errors
-    /// [`Error::Parameters`] with every parameter that will not do, as `/name`.
+    /// [`Error::Parameters`] with every invalid parameter, as `/name`.
     pub fn parse(query: &Query) -> Result<Self, Error> {
         let mut search = TenantSearch::default();
         paging::read(query, &["q", "assigned"], |name, value| match name {
@@ -92,7 +92,7 @@ impl TenantSearch {
         Ok(search)
     }
 
-    /// Only tenants that are assigned: to this customer, or to any.
+    /// Restricts the list to tenants that are assigned to this customer, or to any customer for `None`.
     #[must_use]
     pub fn of_customer(mut self, customer: Option<CustomerId>) -> Self {
         (self.filter.customer, self.filter.assigned) = (customer, Some(true));
@@ -101,10 +101,7 @@ impl TenantSearch {
 }
 
 impl App {
-    /// A page of the partner's tenants, and how many there are.
-    ///
-    /// # Errors
-    /// [`Error::Forbidden`]; [`Error`] of the store.
+    /// A page of the partner's tenants, and the total number.
     pub async fn azure_tenants(
         &self,
         call: &Call,
@@ -121,10 +118,10 @@ impl App {
             .await
     }
 
-    /// One tenant, by our own number for it.
+    /// The tenant with this internal id.
     ///
     /// # Errors
-    /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error`] of the store.
+    /// [`Error::NotFound`] if the partner does not have it.
     pub async fn azure_tenant(&self, call: &Call, id: i64) -> Result<AzureTenant, Error> {
         self.allow(call, Act::ReadCustomers).await?;
         self.db
@@ -134,10 +131,10 @@ impl App {
             .await
     }
 
-    /// A page of the tenants that are assigned to a customer, or to any, and how many there are.
+    /// A page of the tenants that are assigned to a customer, or to any customer for `None`, and the total number.
     ///
     /// # Errors
-    /// [`Error::Forbidden`]; [`Error::NotFound`] if there is no such customer; [`Error`] of the store.
+    /// [`Error::NotFound`] if the customer does not exist.
     pub async fn assignments(
         &self,
         call: &Call,
@@ -171,11 +168,12 @@ impl App {
             .await
     }
 
-    /// Give a customer tenants, or take them: all of them or none. What became of each, in their order.
+    /// Assigns tenants to a customer, or removes assignments; either all of the payload's or none. The outcomes are in the
+    /// order of the payload.
     ///
     /// # Errors
-    /// [`Error::Forbidden`]; [`Error::NotFound`] if there is no such customer; [`Error::Invalid`] for a payload that is
-    /// none; [`Error::DirectoryUnavailable`]; [`Error`] of the store.
+    /// [`Error::NotFound`] if the customer does not exist; [`Error::Invalid`] for an invalid payload;
+    /// [`Error::DirectoryUnavailable`] if the directory cannot be reached.
     pub async fn change_assignments(
         &self,
         call: &Call,
@@ -193,15 +191,15 @@ impl App {
                 Change::Add => self.look_up(partner, &azure).await?,
                 Change::Remove => Lookup::TakenAsGiven,
             };
-            let said = match lookup {
+            let result = match lookup {
                 Lookup::Missing => Err("azure_customer_id not found"),
                 Lookup::Found(tenant) => Ok(Some(sighting(&tenant))),
                 Lookup::TakenAsGiven | Lookup::Unverified => Ok(None),
             };
-            Ok::<Named, Error>((azure, said))
+            Ok::<Named, Error>((azure, result))
         };
         let named: Vec<Named> =
-            stream::iter(named).map(look_up).buffered(LOOKUPS_AT_ONCE).try_collect().await?;
+            stream::iter(named).map(look_up).buffered(MAX_CONCURRENT_LOOKUPS).try_collect().await?;
         let input = (partner, customer, change, named, self.random.nonce()?, self.clock.now());
         let changed = self.change(call, input, |(partner, id, change, named, random, now), tx| {
             Box::pin(async move {
@@ -236,10 +234,10 @@ impl App {
     }
 }
 
-/// A tenant that was named, and what its directory says: seen, nothing, or what it has against it.
+/// A tenant of the payload and the directory's result: its data, `None` if it was not looked up, or the error message.
 type Named = (AzureCustomerId, Result<Option<Sighting>, &'static str>);
 
-/// Give each that can be given; `Some` says why one cannot.
+/// Assigns tenants to a customer; `Some` is the error message of one that cannot be assigned.
 async fn add(
     tx: &mut Tx,
     partner: PartnerId,
@@ -247,7 +245,7 @@ async fn add(
     named: &[Named],
     now: jiff::Timestamp,
 ) -> Result<Vec<Option<&'static str>>, Error> {
-    // In the same order in every request, so that no two wait for each other.
+    // Every request locks tenants in the same order, which prevents deadlocks.
     let mut order: Vec<usize> = (0..named.len()).collect();
     order.sort_by_key(|at| named[*at].0.key());
     let mut refusals = vec![None; named.len()];
@@ -267,7 +265,7 @@ async fn add(
     Ok(refusals)
 }
 
-/// Take each that the customer has; `Some` says why one cannot be taken.
+/// Removes assignments of a customer; `Some` is the error message of one that does not exist.
 async fn remove(
     tx: &mut Tx,
     partner: PartnerId,
@@ -301,10 +299,10 @@ fn outcomes(named: &[Named], refusals: &[Option<&'static str>]) -> Vec<Outcome> 
     named.iter().zip(refusals).map(outcome).collect()
 }
 
-/// What the payload of an assignment consists of.
+/// The schema of the payload.
 pub static PAYLOAD: Payload = Payload { members: &[Member::plain("azure_customer_ids")], read_only: &[] };
 
-/// `{"azure_customer_ids": [...]}`, each once.
+/// Reads `{"azure_customer_ids": [...]}`; repeated ids count once.
 fn read_ids(body: &Json, handling: Handling) -> Result<Vec<AzureCustomerId>, Error> {
     const POINTER: &str = "/azure_customer_ids";
     let fields = Fields::of(body, r#"a JSON object such as {"azure_customer_ids": ["34fdg"]}"#);

@@ -1,26 +1,26 @@
-//! Time, passed in. The platform's times are whole seconds.
+//! The clock of the platform, in whole seconds, and the expiry clock that tolerates jumps.
 
 use jiff::Timestamp;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-/// Tells the time: the system's, or one that stands still until it is moved.
+/// The source of the current time.
 #[derive(Debug)]
 pub enum Clock {
-    /// The system's clock.
+    /// The clock of the operating system.
     System,
-    /// The sandbox's: seconds since 1970 UTC.
+    /// The clock of a sandbox: seconds since 1970-01-01 UTC. It advances only when it is set.
     Sandbox(AtomicI64),
 }
 
 impl Clock {
-    /// A clock that stands still at this instant, to the second.
+    /// A sandbox clock at this instant, to the second.
     pub fn standing(at: Timestamp) -> Self {
         Clock::Sandbox(AtomicI64::new(at.as_second()))
     }
 
-    /// Now, to the second.
+    /// The current time, to the second.
     pub fn now(&self) -> Timestamp {
         let second = match self {
             #[expect(clippy::disallowed_methods, reason = "the one place that asks the system")]
@@ -30,7 +30,7 @@ impl Clock {
         Timestamp::from_second(second).unwrap_or(Timestamp::MAX)
     }
 
-    /// Move a sandbox's clock; `false` where the clock is the system's, which nobody moves.
+    /// Sets a sandbox clock; `false` for the system's clock, which cannot be set.
     pub fn set(&self, now: Timestamp) -> bool {
         match self {
             Clock::System => false,
@@ -42,35 +42,35 @@ impl Clock {
     }
 }
 
-/// By how many seconds the system's clock may drift from the monotonic one between two readings before that is a jump.
+/// The maximum drift in seconds of the system's clock from the monotonic one between two readings; more is a jump.
 const MAX_DRIFT: i64 = 30;
 
-/// Tells what is old enough to be forgotten. It never goes ahead of the system's clock, and where that jumps ahead it follows
-/// at twice the speed of the monotonic clock: a clock that is 40 days ahead for a moment has nothing forgotten, and one
-/// that was put right is caught up with in time.
+/// The clock by which stored data expires. It is never ahead of the system's clock. After a jump of the system's clock it
+/// catches up at twice the speed of the monotonic clock: a short jump of 40 days deletes no data, and a corrected clock is
+/// reached after the same time that it was behind.
 #[derive(Debug)]
 pub(crate) struct ExpiryClock(Mutex<Reading>);
 
-/// The last reading, at most a second old where somebody asks.
+/// The reading of all three clocks at the last call.
 #[derive(Debug)]
 struct Reading {
-    /// What this clock showed: seconds since 1970 UTC.
+    /// The expiry clock: seconds since 1970-01-01 UTC.
     second: i64,
-    /// What the system's clock showed.
+    /// The system's clock: seconds since 1970-01-01 UTC.
     wall: i64,
     monotonic: Instant,
 }
 
 impl ExpiryClock {
-    /// A clock that starts at the newest of what is to be forgotten one day: whether the system's clock had jumped already
-    /// when the server started, nobody knows.
+    /// An expiry clock that starts at the time of the newest data that can expire, because the system's clock may have
+    /// jumped before the server started.
     pub(crate) fn starting(wall: Timestamp, newest: Option<Timestamp>, monotonic: Instant) -> Self {
         let wall = wall.as_second();
         let second = newest.map_or(wall, |newest| newest.as_second().min(wall));
         ExpiryClock(Mutex::new(Reading { second, wall, monotonic }))
     }
 
-    /// Now, by this clock.
+    /// The current time by the expiry clock.
     pub(crate) fn now(&self, wall: Timestamp, monotonic: Instant) -> Timestamp {
         let wall = wall.as_second();
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -81,7 +81,7 @@ impl ExpiryClock {
             if jump.abs() > MAX_DRIFT {
                 tracing::warn!(
                     seconds = jump,
-                    "the system's clock has jumped: trials, keys and leases go by it, so keep it set with NTP"
+                    "the system's clock has jumped; trials, API keys and leases depend on it, so synchronize it with NTP"
                 );
             }
             last.second = last.second.saturating_add(seconds.saturating_mul(2)).min(wall);
@@ -92,10 +92,10 @@ impl ExpiryClock {
     }
 }
 
-/// A time as callers write it: ISO 8601, as the domain reads it for trials.
+/// Parses an ISO 8601 time by the rules of [`domain::UtcSecond`].
 ///
 /// # Errors
-/// Says what would be right.
+/// A message that says what would be right.
 pub fn parse_time(text: &str) -> Result<Timestamp, String> {
     let time = domain::UtcSecond::parse(text).map_err(|violation| violation.message)?;
     Timestamp::from_second(time.as_second()).map_err(|_| "must be a time before the year 9999 ends".into())
@@ -110,9 +110,9 @@ mod tests {
     const START: i64 = 1_800_000_000;
 
     #[test]
-    fn what_is_old_goes_by_both_clocks() {
+    fn the_expiry_clock_follows_jumps_slowly() {
         let time = |second| Timestamp::from_second(second).unwrap();
-        // Seconds that have passed, what the system's clock shows behind START, and what is expected.
+        // Passed seconds, seconds after START by the system's clock, and expected seconds by the expiry clock.
         for (what, readings) in [
             ("both agree", vec![(10, 10, 10), (11, 11, 11), (5 * DAY, 5 * DAY, 5 * DAY)]),
             ("ahead for a moment", vec![(10, 10, 10), (20, 20 + 40 * DAY, 30), (30, 30, 30)]),
@@ -140,13 +140,13 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_had_jumped_before_the_start_has_nothing_forgotten() {
+    fn a_jump_before_the_start_expires_nothing() {
         let time = |second| Timestamp::from_second(second).unwrap();
         let monotonic = Instant::now();
         let clock = ExpiryClock::starting(time(START + 40 * DAY), Some(time(START)), monotonic);
         let later = monotonic + Duration::from_secs(600);
         assert_eq!(clock.now(time(START + 40 * DAY + 600), later), time(START + 1_200));
-        // The control: without anything to forget it starts at once.
+        // Control: without data that can expire, the clock starts at the system's time.
         let clock = ExpiryClock::starting(time(START + 40 * DAY), None, monotonic);
         assert_eq!(clock.now(time(START + 40 * DAY + 600), later), time(START + 40 * DAY + 600));
     }

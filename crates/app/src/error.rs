@@ -1,76 +1,77 @@
+//! The error of every use case.
+
 use domain::Violations;
 use std::time::Duration;
 
-/// Everything a use case can answer beside success. What the caller reads is here; what only the log may read is
-/// marked so.
+/// The error of a use case. Callers read its text, unless the variant says that the text is for the log only.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// No key, an unknown one, a rotated or revoked one: all the same to the caller.
+    /// The API key is absent, unknown, rotated, revoked or expired. Callers cannot tell these cases apart.
     #[error("a valid API key is required")]
     Unauthorized,
-    /// A live key that may not do this, and why.
+    /// The API key is valid but lacks the permission; the text is the reason.
     #[error("{0}")]
     Forbidden(String),
-    /// There is no such thing, or it is another partner's.
+    /// The object does not exist, or belongs to another partner.
     #[error("not found")]
     NotFound,
-    /// The payload breaks rules: all of them.
+    /// The payload is invalid; with all violations.
     #[error("{0}")]
     Invalid(Violations),
-    /// The query string breaks rules; the pointers name parameters.
+    /// The query string is invalid; the pointers name parameters.
     #[error("{0}")]
     Parameters(Violations),
     /// The object has changed since the caller read it (RFC 9110, If-Match).
     #[error("the object has changed since it was read; read it again, then repeat the change")]
     PreconditionFailed,
-    /// A partner without an admin who has a key could not manage its users ever again.
+    /// The change would leave the partner without an admin that has an API key, and so without user management.
     #[error("this is the partner's last admin with a key; make another admin first")]
     LastAdmin,
-    /// This `Idempotency-Key` was used for another request.
+    /// The `Idempotency-Key` belongs to another request.
     #[error("this Idempotency-Key was used for another request; use a new one for each")]
     KeyReused,
-    /// The first request under this `Idempotency-Key` has not been answered yet.
+    /// The first request with this `Idempotency-Key` is in flight.
     #[error("the first request with this Idempotency-Key is still under way; repeat this one in a moment")]
     StillRunning,
-    /// Something else stands in the way, and has to end first.
+    /// Another operation has to end first.
     #[error("{0}")]
     Conflict(String),
-    /// The object store that bills are in cannot be asked just now. The text is for the log only.
+    /// The object store of bills cannot be reached. The text is for the log only.
     #[error("the object store of bills is not available: {0}")]
     BillsUnavailable(String),
-    /// A bill is not what was published. The text is for the log only.
+    /// A bill differs from the published one. The text is for the log only.
     #[error("a bill is not what was published: {0}")]
     BillDamaged(String),
-    /// The directory of Azure tenants cannot be asked just now. Nothing was written.
+    /// The directory of Azure tenants cannot be reached. Nothing was written.
     #[error(
         "the directory of Azure tenants cannot be reached just now; nothing was written, repeat the request"
     )]
     DirectoryUnavailable {
-        /// When to try again.
+        /// The time to wait before a retry.
         retry_after: Duration,
     },
-    /// Assignments that were not made, because not all of them could be.
+    /// Some assignments of a request could not be made, so none was.
     #[error("not all of the assignments could be made, so none was")]
     Assignments(Vec<crate::assignments::Outcome>),
-    /// A directory cannot be set up so; for the operator.
+    /// The settings of a directory are invalid. The text is for the operator.
     #[error("{0}")]
     Directory(String),
-    /// Billing cannot be done so; for the operator.
+    /// A billing command is invalid. The text is for the operator.
     #[error("{0}")]
     Billing(String),
-    /// The caller has used up its share for now. Nothing was done.
+    /// The caller exceeded a limit. Nothing was done.
     #[error("{}", .0.message)]
     LimitExceeded(Box<Exceeded>),
-    /// Too much waits already. Nothing was done. The text is for the log only.
+    /// The queue of waiting requests is full. Nothing was done. The text is for the log only.
     #[error("busy: {0}")]
     Busy(String),
-    /// What was asked for takes longer than it may. Nothing was written. The text is for the log only.
+    /// The request timed out. Nothing was written. The text is for the log only.
     #[error("stopped: {0}")]
     TimedOut(String),
-    /// The store is out of reach, full or busy. Nothing was written. The text is for the log only.
+    /// The database cannot be reached, is full or is busy. Nothing was written. The text is for the log only.
     #[error("not available: {0}")]
     Unavailable(String),
-    /// The store's answer to a commit was lost: it may or may not have happened. The text is for the log only.
+    /// The connection was lost during a commit, so the change may or may not be stored. The text is for the log only.
     #[error("outcome unknown: {0}")]
     OutcomeUnknown(String),
     /// A defect. The text is for the log only.
@@ -78,20 +79,20 @@ pub enum Error {
     Internal(String),
 }
 
-/// A limit that a request went beyond, as the `RateLimit` header fields tell it.
+/// An exceeded limit, with the values of the `RateLimit` header fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exceeded {
-    /// What was too much, and what to do.
+    /// The message for the caller: the limit, and what to do.
     pub message: String,
     /// The limit's name.
     pub policy: &'static str,
-    /// Who went beyond it, for the log.
+    /// The key, partner or address that exceeded the limit, for the log.
     pub who: String,
-    /// How many are allowed.
+    /// The number of requests allowed.
     pub quota: u32,
-    /// In how many seconds; `None` where the quota is how many may be under way at the same time.
+    /// The period of the quota in seconds; `None` for a limit of concurrent requests.
     pub window: Option<u64>,
-    /// When to try again.
+    /// The time to wait before a retry.
     pub retry_after: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! The audit trail as a partner's admin reads it.
+//! Lists of audit events for a partner's admin.
 
 use crate::access::{Act, Call};
 use crate::paging::{self, Paging, Query, whole_number};
@@ -8,15 +8,15 @@ use serde::Serialize;
 use serde_json::Value;
 use store::audit::{self, Event, Filter};
 
-/// Events that were asked for.
+/// The page size and the filters of a list of events.
 #[derive(Clone, Debug)]
 pub struct EventSearch {
     filter: Filter,
-    /// 1 to 100.
+    /// The number of events on a page, 1 to 100.
     pub per_page: i64,
 }
 
-/// An event, as it is answered.
+/// An audit event in a response.
 #[derive(Debug, Serialize)]
 pub struct EventView {
     id: String,
@@ -36,10 +36,10 @@ pub struct EventView {
 }
 
 impl EventSearch {
-    /// Read a query string's parameters; blank ones count as not given.
+    /// Parses a query string. Blank parameters count as absent.
     ///
     /// # Errors
-    /// [`Error::Parameters`] with every parameter that will not do, as `/name`.
+    /// [`Error::Parameters`] with every invalid parameter, as `/name`.
     pub fn parse(query: &Query) -> Result<Self, Error> {
         const PARAMETERS: [&str; 6] = ["action", "object", "user_id", "since", "until", "cursor"];
         let mut search = EventSearch { filter: Filter::default(), per_page: Paging::default().per_page };
@@ -64,7 +64,7 @@ impl EventSearch {
     }
 }
 
-/// What `cursor=` says to go on behind this event.
+/// The cursor of the page that follows this event.
 fn cursor(event: &Event) -> String {
     format!("{}.{}.{}.{}", event.at, event.id, event.shard, event.seq)
 }
@@ -73,7 +73,7 @@ fn parse_cursor(value: &str) -> Result<[i64; 4], String> {
     let parts: Option<Vec<i64>> = value.split('.').map(|part| part.parse().ok()).collect();
     parts
         .and_then(|parts| parts.try_into().ok())
-        .ok_or_else(|| "is none that this server gave; take it from the Link header's rel=\"next\"".into())
+        .ok_or_else(|| "is not a valid cursor; use the one from the Link header's rel=\"next\"".into())
 }
 
 impl From<Event> for EventView {
@@ -96,10 +96,7 @@ impl From<Event> for EventView {
 }
 
 impl App {
-    /// A page of the partner's audit trail in the order of time, and the cursor of the next page if there is one.
-    ///
-    /// # Errors
-    /// [`Error::Forbidden`]; [`Error`] of the store.
+    /// A page of the partner's audit events, oldest first, and the cursor of the next page if one follows.
     pub async fn events(
         &self,
         call: &Call,

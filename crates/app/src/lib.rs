@@ -1,6 +1,6 @@
-//! The use cases. Each walks the same way: who may, the rule, one write, and what follows it.
+//! The use cases. Each checks the permission, applies the domain's rules, writes in one transaction and returns the result.
 //!
-//! API, console and command line are doors to what is here. Nothing here knows HTTP, and nothing here knows SQL.
+//! The API and the command line are adapters of this crate. It contains neither HTTP nor SQL.
 
 mod access;
 mod audit;
@@ -35,7 +35,7 @@ pub use error::{Error, Exceeded};
 pub use keys::ApiKey;
 pub use limits::LimitSettings;
 pub use paging::{Paging, Query};
-pub use partners::Founded;
+pub use partners::BootstrappedPartner;
 pub use random::Random;
 pub use redact::redact_keys;
 pub use secrets::SecretKey;
@@ -44,7 +44,7 @@ pub use users::Tenant;
 use crate::audit::Trail;
 use crate::directory::Directories;
 use ::directory::Egress;
-use change::Running;
+use change::InFlight;
 use clock::ExpiryClock;
 use domain::{PartnerId, UserId};
 use jiff::Timestamp;
@@ -52,7 +52,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use store::Db;
 
-/// The platform: its data, its time, its randomness and its secret.
+/// The platform: its database, clock, source of randomness and secret key, and the state that it keeps in memory.
 pub struct App {
     db: Db,
     clock: Clock,
@@ -61,17 +61,17 @@ pub struct App {
     secrets: Arc<SecretKey>,
     trail: Arc<Trail>,
     anchor: audit::anchor::Keeper,
-    running: Running,
+    in_flight: InFlight,
     limits: limits::Limits,
     refusals: refusals::Refusals,
     directories: Directories,
     billing: Option<billing::Billing>,
-    /// When keys were last used, since that was last written down.
+    /// The time of each API key's last use, not yet written to the database.
     used: Mutex<HashMap<(PartnerId, UserId), Timestamp>>,
 }
 
 impl App {
-    /// A platform on this database, clock and secret key. Directories are reached through the guard.
+    /// Opens the platform on a database with a clock and a secret key. Directories are reached through `egress`.
     ///
     /// # Errors
     /// [`Error::Internal`] if the database belongs to another secret key; [`Error`] of the store.
@@ -90,7 +90,7 @@ impl App {
             .await?;
         if kept != ours {
             return Err(Error::Internal(
-                "this database was made with another secret key; give that one (TENANTRY_SECRET_KEY_FILE)"
+                "this database belongs to another secret key; give that one (TENANTRY_SECRET_KEY_FILE)"
                     .into(),
             ));
         }
@@ -106,7 +106,7 @@ impl App {
             secrets,
             trail,
             anchor: audit::anchor::Keeper::default(),
-            running: Running::default(),
+            in_flight: InFlight::default(),
             limits: limits::Limits::new(LimitSettings::default()),
             refusals: refusals::Refusals::default(),
             directories,
@@ -117,7 +117,7 @@ impl App {
         Ok(app)
     }
 
-    /// Whether a database has a secret key already, without which it is not to be used.
+    /// Whether a database belongs to a secret key, which is then required to open it.
     ///
     /// # Errors
     /// [`Error`] of the store.
@@ -128,63 +128,63 @@ impl App {
         .await
     }
 
-    /// The same, with directories that may take as long for a look-up.
+    /// Sets the time-out of directory look-ups.
     #[must_use]
     pub fn with_directory_patience(mut self, patience: std::time::Duration) -> Self {
         self.directories.patience = patience;
         self
     }
 
-    /// The same, with these limits for lists.
+    /// Sets the limits for lists.
     #[must_use]
     pub fn with_list_limits(mut self, limits: store::ListLimits) -> Self {
         self.db = self.db.with_list_limits(limits);
         self
     }
 
-    /// What is to be done now and then: write down when keys were used, forget old answers, look at the ends of the audit
-    /// trail. A failure is only logged, for the next time makes up for it.
+    /// Periodic maintenance: writes refusals and uses of API keys, deletes expired responses, checks and anchors the ends of
+    /// the audit trail. An error is only logged, because the next run repeats the work.
     pub async fn tidy(&self) {
         self.limits.tidy();
-        warn_of(self.write_refusals(false).await);
-        warn_of(self.check_audit_ends().await);
-        warn_of(self.keep_anchor(true).await);
-        warn_of(self.note_uses().await);
-        warn_of(self.forget_answers().await);
+        log_error(self.write_refusals(false).await);
+        log_error(self.check_audit_ends().await);
+        log_error(self.keep_anchor(true).await);
+        log_error(self.note_uses().await);
+        log_error(self.delete_expired_responses().await);
     }
 
-    /// Can requests be served just now?
+    /// Whether the database can serve requests.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] with what stands in the way.
+    /// [`Error::Unavailable`] with the reason.
     pub async fn ready(&self) -> Result<(), Error> {
         Ok(self.db.check().await?)
     }
 
-    /// Whether this is a sandbox, whose clock stands still until it is moved.
+    /// Whether this is a sandbox, whose clock advances only when it is set.
     pub fn is_sandbox(&self) -> bool {
         matches!(self.clock, Clock::Sandbox(_))
     }
 
-    /// A new id for a request that brought none: 128 random bits, lower-case hex.
+    /// A new request id: 128 random bits in lower-case hex.
     pub fn request_id(&self) -> String {
         self.random.long_id().unwrap_or_default()
     }
 
-    /// Finish what is under way and let the database go. Nothing is forgotten here, for a command's clock is not that of
-    /// the sandbox whose database it is for.
+    /// Writes pending refusals and uses, stops bill runs and closes the database. Expired responses are not deleted here: a
+    /// command runs on the system's clock, which may be ahead of the sandbox that owns the database.
     pub async fn close(&self) {
-        warn_of(self.write_refusals(true).await);
-        warn_of(self.note_uses().await);
-        warn_of(self.keep_anchor(false).await);
+        log_error(self.write_refusals(true).await);
+        log_error(self.note_uses().await);
+        log_error(self.keep_anchor(false).await);
         self.stop_bill_runs();
         self.directories.close().await;
         self.db.close().await;
     }
 }
 
-fn warn_of(done: Result<(), Error>) {
-    if let Err(error) = done {
-        tracing::warn!(%error, "could not tidy up");
+fn log_error(result: Result<(), Error>) {
+    if let Err(error) = result {
+        tracing::warn!(%error, "failed to run periodic maintenance");
     }
 }

@@ -1,5 +1,4 @@
-//! What one key, one partner and one address may ask for: how often, and how much at the same time. In bounded memory, and
-//! without asking the database.
+//! Rate and concurrency limits for API keys, partners and addresses, in bounded memory and without the database.
 
 use crate::{App, Error, Exceeded};
 use domain::PartnerId;
@@ -15,12 +14,13 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// The time over which rates are counted: so long may a caller ask at many times its rate.
+/// The window of rates in seconds; a burst may use the quota of a whole window at once.
 const WINDOW_SECONDS: u32 = 10;
-/// How many keys, partners or addresses a limit knows at a time. Others share one rate until some have been quiet.
+/// The maximum number of keys, partners or addresses that a limit tracks. Further ones share one rate until tracked ones
+/// have been idle.
 const MAX_KNOWN: usize = 65_536;
 
-/// How many requests a second on average, and how many at the same time. 0 is no limit.
+/// The limits for requests: per second on average, and concurrent. 0 is no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LimitSettings {
     /// Requests a second of one key.
@@ -47,13 +47,13 @@ impl Default for LimitSettings {
     }
 }
 
-/// A key as limits know it: its hash under a seed of this process, which nobody can aim at.
+/// The hash of an API key under a random seed of this process, so that clients cannot construct collisions.
 type KeyHash = u64;
 
-/// The limits of a server, and what counts against them.
+/// The limits of a server and their current counts.
 pub(crate) struct Limits {
     seed: RandomState,
-    /// Keys that were valid when they were last shown.
+    /// Hashes of the API keys that were valid at their last use.
     valid: Mutex<HashSet<KeyHash>>,
     keys: Rate<KeyHash>,
     partners: Rate<i64>,
@@ -62,7 +62,7 @@ pub(crate) struct Limits {
     partner_concurrency: Arc<Concurrency<i64>>,
 }
 
-/// What a request holds while it is under way, and all that it has set in motion.
+/// The concurrency permits of a request, held until it and the work that it started have ended.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Permits {
     _key: Option<Arc<Permit<KeyHash>>>,
@@ -88,8 +88,8 @@ impl Limits {
         }
     }
 
-    /// Count a request against its key, if that is known to be valid, or else against its address. So a caller can
-    /// use up the rate of nobody's key but its own, and an address without a valid key locks out no key.
+    /// Counts a request against its API key if that is known to be valid, and against its address otherwise. A caller can
+    /// therefore exhaust only the rate of its own key, and invalid keys do not affect valid ones of the same address.
     pub(crate) fn admit(&self, key: Option<&str>, network: IpAddr) -> Result<(), Error> {
         let key = key.map(|key| self.seed.hash_one(key));
         match key.filter(|key| lock(&self.valid).contains(key)) {
@@ -98,13 +98,13 @@ impl Limits {
         }
     }
 
-    /// The key's permit for a request under way.
+    /// Acquires the concurrency permit of an API key.
     pub(crate) fn enter_key(&self, key: &str) -> Result<Permits, Error> {
         let permit = self.key_concurrency.enter(self.seed.hash_one(key), || "a key".to_owned())?;
         Ok(Permits { _key: permit, _partner: None })
     }
 
-    /// The partner's, besides.
+    /// Counts a request against its partner's rate and adds the partner's concurrency permit.
     pub(crate) fn enter_partner(&self, permits: &mut Permits, partner: PartnerId) -> Result<(), Error> {
         let who = || format!("partner {partner}");
         self.partners.count(partner.0, who)?;
@@ -112,7 +112,7 @@ impl Limits {
         Ok(())
     }
 
-    /// Remember whether a key was valid when it was shown.
+    /// Records whether an API key is valid.
     pub(crate) fn note(&self, key: &str, is_valid: bool) {
         let key = self.seed.hash_one(key);
         let mut valid = lock(&self.valid);
@@ -121,11 +121,11 @@ impl Limits {
         } else if valid.len() < MAX_KNOWN || valid.contains(&key) {
             valid.insert(key);
         } else {
-            *valid = HashSet::from([key]); // the others will be back with their next request
+            *valid = HashSet::from([key]); // the other keys are recorded again by their next request
         }
     }
 
-    /// Forget those that have been quiet.
+    /// Removes the counts of idle keys, partners and addresses.
     pub(crate) fn tidy(&self) {
         self.keys.tidy();
         self.partners.tidy();
@@ -140,7 +140,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 /// A rate limiter that counts by key, in memory.
 type Limiter<K, C> = RateLimiter<K, HashMapStateStore<K>, C, NoOpMiddleware<<C as Clock>::Instant>>;
 
-/// How often each `K` may ask: `rate` times a second, counted over [`WINDOW_SECONDS`].
+/// A rate limit for each `K`: `rate` requests a second, counted over [`WINDOW_SECONDS`].
 struct Rate<K: Hash + Eq + Clone, C: Clock = DefaultClock> {
     limiter: Option<Limiter<K, C>>,
     policy: &'static str,
@@ -168,11 +168,11 @@ impl<K: Hash + Eq + Clone + Default, C: Clock + Clone> Rate<K, C> {
         Rate { limiter, policy, whose, quota, clock }
     }
 
-    /// Count one request of `key`.
+    /// Counts one request of `key`.
     fn count(&self, key: K, who: impl FnOnce() -> String) -> Result<(), Error> {
         let Some(limiter) = &self.limiter else { return Ok(()) };
-        // Beyond the bound all share one place, until the next tidying: looking for places each time would be work for
-        // whoever fills them.
+        // Keys beyond the bound share one count until the next cleanup. A search for idle counts at every request would let
+        // a flood of keys cost CPU time.
         let key = if limiter.len() < MAX_KNOWN { key } else { K::default() };
         let Err(not_until) = limiter.check_key(&key) else { return Ok(()) };
         Err(Error::LimitExceeded(Box::new(Exceeded {
@@ -196,7 +196,7 @@ impl<K: Hash + Eq + Clone + Default, C: Clock + Clone> Rate<K, C> {
     }
 }
 
-/// How many requests each `K` may have under way.
+/// A concurrency limit for each `K`.
 #[derive(Debug)]
 struct Concurrency<K> {
     limit: u32,
@@ -205,7 +205,7 @@ struct Concurrency<K> {
     under_way: Mutex<HashMap<K, u32>>,
 }
 
-/// A request under way, until it is dropped.
+/// The permit of one request, released on drop.
 #[derive(Debug)]
 struct Permit<K: Hash + Eq> {
     of: Arc<Concurrency<K>>,
@@ -258,15 +258,15 @@ impl<K: Hash + Eq> Drop for Permit<K> {
 }
 
 impl App {
-    /// The same, with these limits.
+    /// Sets the limits for requests.
     #[must_use]
     pub fn with_limits(mut self, settings: LimitSettings) -> Self {
         self.limits = Limits::new(settings);
         self
     }
 
-    /// Count a request against the rate of its key, if that is known to be valid, or else of the network that it comes
-    /// from: an IPv4 address, or the /64 of an IPv6 address.
+    /// Counts a request against the rate of its API key if that is known to be valid, and of its network otherwise: an IPv4
+    /// address, or the /64 of an IPv6 address.
     ///
     /// # Errors
     /// [`Error::LimitExceeded`].
@@ -306,13 +306,13 @@ mod tests {
         clock.advance(Duration::from_secs(11));
         rate.tidy();
         assert_eq!(rate.limiter.as_ref().unwrap().len(), 0, "those that have been quiet are forgotten");
-        // The control: without a limit.
+        // Control: rate 0 is no limit.
         let unlimited: Rate<u64, _> = Rate::with_clock("key", "", 0, clock);
         assert!((0..100).all(|_| unlimited.count(1, String::new).is_ok()));
     }
 
     #[test]
-    fn what_is_known_is_bounded() {
+    fn tracked_addresses_are_bounded() {
         let clock = FakeRelativeClock::default();
         let rate: Rate<u128, _> = Rate::with_clock("address", "", 1, clock);
         let refused = (1..200_000).filter(|address| rate.count(*address, String::new).is_err()).count();
@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_without_a_valid_key_locks_out_no_valid_one() {
+    fn requests_with_invalid_keys_do_not_limit_a_valid_key() {
         let limits = Limits::new(LimitSettings { address_rate: 1, ..LimitSettings::default() });
         let address = IpAddr::from([127, 0, 0, 1]);
         limits.note("valid", true);
@@ -329,13 +329,13 @@ mod tests {
             (0..100).filter(|i| limits.admit(Some(&format!("wrong {i}")), address).is_err()).count();
         assert!(refused > 50, "{refused}");
         assert!((0..100).all(|_| limits.admit(Some("valid"), address).is_ok()));
-        // Once it is revoked it counts as any other.
+        // A revoked key counts against the address.
         limits.note("valid", false);
         assert!((0..100).any(|_| limits.admit(Some("valid"), address).is_err()));
     }
 
     #[test]
-    fn requests_under_way_are_bounded() {
+    fn concurrent_requests_are_limited() {
         let settings =
             LimitSettings { key_concurrency: 2, partner_concurrency: 3, ..LimitSettings::default() };
         let limits = Limits::new(settings);

@@ -1,4 +1,4 @@
-//! Which page of a list, as a query string asks for it.
+//! Query strings of lists: paging, filters, and unknown parameters.
 
 use crate::Error;
 use domain::near::near;
@@ -9,18 +9,19 @@ use std::num::{IntErrorKind, ParseIntError};
 use std::ops::Deref;
 use std::sync::OnceLock;
 
+/// The maximum size of a page.
 const MAX_PER_PAGE: i64 = 100;
-/// How many filters a list may have. Equal ones count once.
+/// The maximum number of filters of a list. Equal filters count once.
 const MAX_FILTERS: usize = 20;
-/// Parameters that are no filters.
-const NO_FILTERS: [&str; 4] = ["page", "per_page", "cursor", "api_key"];
+/// Parameters that do not count as filters.
+const NOT_FILTERS: [&str; 4] = ["page", "per_page", "cursor", "api_key"];
 
 /// A page of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Paging {
-    /// From 1.
+    /// The number of the page, from 1.
     pub page: i64,
-    /// 1 to 100.
+    /// The size of the page, 1 to 100.
     pub per_page: i64,
 }
 
@@ -30,7 +31,7 @@ impl Default for Paging {
     }
 }
 
-/// A query string: its decoded parameters in their order, and how unknown ones are handled.
+/// A query string: the decoded parameters in order, and the handling of unknown ones.
 #[derive(Debug, Default)]
 pub struct Query {
     parameters: Vec<(String, String)>,
@@ -39,12 +40,12 @@ pub struct Query {
 }
 
 impl Query {
-    /// The query string with these parameters.
+    /// A query string with these parameters.
     pub fn new(parameters: Vec<(String, String)>, handling: Handling) -> Self {
         Query { parameters, handling, ignored: OnceLock::new() }
     }
 
-    /// The unknown parameters that were ignored when the list was read; at most 50.
+    /// The unknown parameters that were ignored; at most 50.
     pub fn ignored(&self) -> &[String] {
         self.ignored.get().map_or(&[], Vec::as_slice)
     }
@@ -62,17 +63,17 @@ impl Paging {
     /// The parameters of every list that has pages.
     pub(crate) const PARAMETERS: [&str; 2] = ["page", "per_page"];
 
-    /// Read `page` (0 counts as 1) and `per_page` (over 100 is capped), of a list that has no other parameters.
+    /// Parses the query string of a list without filters: `page` (0 counts as 1) and `per_page` (capped at 100).
     ///
     /// # Errors
-    /// [`Error::Parameters`] with each that will not do, as `/name`.
+    /// [`Error::Parameters`] with every invalid parameter, as `/name`.
     pub fn parse(query: &Query) -> Result<Self, Error> {
         let mut paging = Paging::default();
         read(query, &[], |name, value| paging.take(name, value).map(drop))?;
         Ok(paging)
     }
 
-    /// Take one parameter; whether it was one of these two.
+    /// Sets the page or its size from a parameter; `false` for any other parameter.
     pub(crate) fn take(&mut self, name: &str, value: &str) -> Result<bool, String> {
         match name {
             "page" => self.page = whole_number(value, 0)?.max(1),
@@ -82,24 +83,25 @@ impl Paging {
         Ok(true)
     }
 
-    /// How many come before this page.
+    /// The number of items before this page.
     pub(crate) fn skip(self) -> i64 {
         (self.page - 1) * self.per_page
     }
 }
 
-/// Parameters whose value is free text, so that it may be the word `null`.
+/// Parameters with free text as their value, which may be the word `null`.
 const FREE_TEXT: [&str; 5] = ["q", "tag", "cursor", "action", "object"];
 
-/// Whether a parameter counts as not given: an empty value, or what Python and JavaScript write for none.
+/// Whether a parameter counts as absent: its value is empty, or the text that Python or JavaScript writes for a missing
+/// value.
 fn is_blank(name: &str, value: &str) -> bool {
     value.is_empty() || !FREE_TEXT.contains(&name) && ["None", "null", "undefined"].contains(&value)
 }
 
-/// Hand every parameter that is not blank to `take`, equal ones once, and collect the messages of those that will not do.
-/// What it gets has no NUL, which no database stores, and is at most [`MAX_FILTERS`] filters. The list's parameters are
-/// those of [`Paging`] and `known`. An unknown one is a violation under strict handling, and where it is a near miss of one
-/// that is not given; else it is ignored.
+/// Passes every parameter that is not blank to `take`, equal ones once, and collects the messages of invalid ones. Values
+/// with NUL characters, which databases do not store, and more than [`MAX_FILTERS`] filters are violations. The known
+/// parameters are those of [`Paging`] and `known`. An unknown parameter is a violation under strict handling, and under
+/// lenient handling if it is a near miss of an absent one; otherwise it is ignored.
 pub(crate) fn read(
     query: &Query,
     known: &[&'static str],
@@ -120,7 +122,7 @@ pub(crate) fn read(
             if is_blank(name, value) {
                 continue;
             }
-            filters += usize::from(!NO_FILTERS.contains(&name.as_str()));
+            filters += usize::from(!NOT_FILTERS.contains(&name.as_str()));
             if filters > MAX_FILTERS {
                 let message = format!("is one filter too many: at most {MAX_FILTERS} are allowed");
                 violations.push(Violation::new(pointer, code::TOO_MANY, message));
@@ -152,7 +154,7 @@ pub(crate) fn read(
     if violations.is_empty() { Ok(()) } else { Err(Error::Parameters(violations)) }
 }
 
-/// One of these names, or what is wrong and which was meant.
+/// The choice with this name, or a message with the names and the nearest one.
 pub(crate) fn one_of<T: Copy>(value: &str, choices: &[(&'static str, T)]) -> Result<T, String> {
     let found = choices.iter().find(|(name, _)| *name == value);
     found.map(|(_, choice)| *choice).ok_or_else(|| {
@@ -162,12 +164,12 @@ pub(crate) fn one_of<T: Copy>(value: &str, choices: &[(&'static str, T)]) -> Res
     })
 }
 
-/// `true` or `false`, in any case, as Python writes `True`.
+/// Parses `true` or `false` in any case, because Python writes `True`.
 pub(crate) fn truth(value: &str) -> Result<bool, String> {
     one_of(&value.to_ascii_lowercase(), &[("true", true), ("false", false)])
 }
 
-/// A time. In a query string an unescaped `+` is a blank, so a blank before an offset is a plus.
+/// Parses a time. A space before an offset is read as `+`, because an unescaped `+` in a query string is a space.
 pub(crate) fn time(value: &str) -> Result<Timestamp, String> {
     match value.rsplit_once(' ') {
         Some((time, offset)) if time.contains(':') && offset.starts_with(|c: char| c.is_ascii_digit()) => {
@@ -177,7 +179,7 @@ pub(crate) fn time(value: &str) -> Result<Timestamp, String> {
     }
 }
 
-/// A number beyond all use counts as the greatest of use: such a page is past the end, as any great one is.
+/// Parses a whole number of at least `least`. Larger numbers are capped: every such page is past the end of the list.
 pub(crate) fn whole_number(value: &str, least: i64) -> Result<i64, String> {
     const MAX_PAGE: i64 = i64::MAX / MAX_PER_PAGE;
     let number = value.parse().or_else(|error: ParseIntError| match error.kind() {

@@ -1,4 +1,4 @@
-//! Partners and their first user.
+//! Partners: creation with a first admin, listing, and suspension.
 
 use crate::access::Call;
 use crate::audit::system::append_system;
@@ -11,29 +11,29 @@ use std::sync::Arc;
 use store::Tx;
 use store::partners::Partner;
 
-/// The partner that an empty database gets, and its admin.
+/// The name of the partner that [`App::bootstrap`] creates, and its admin's e-mail address.
 const FIRST_PARTNER: &str = "default";
 const FIRST_ADMIN: &str = "admin@localhost";
 
-/// A partner that was just made.
+/// A new partner with its first admin.
 #[derive(Debug)]
-pub struct Founded {
+pub struct BootstrappedPartner {
     /// The partner.
     pub partner: Partner,
-    /// Its first user, an admin.
+    /// The first user, an admin.
     pub user: UserId,
     /// The user's e-mail address.
     pub email: Email,
-    /// The user's key; this is the only time that it is known.
+    /// The user's API key. Only its digest is stored, so it cannot be shown again.
     pub key: ApiKey,
 }
 
 impl App {
-    /// Make a partner and its first admin.
+    /// Creates a partner and its first admin.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the name (`/name`) or the e-mail address (`/email`) will not do, or the name is taken.
-    pub async fn create_partner(&self, name: &str, admin: &str) -> Result<Founded, Error> {
+    /// [`Error::Invalid`] if the name (`/name`) or the e-mail address (`/email`) is invalid, or the name is taken.
+    pub async fn create_partner(&self, name: &str, admin: &str) -> Result<BootstrappedPartner, Error> {
         let (name, email) = (DisplayName::parse(name), Email::parse(admin));
         let mut violations = domain::Violations::default();
         let mut wrong = |pointer: &str, message: &String| {
@@ -42,10 +42,10 @@ impl App {
         match (name, email) {
             (Ok(name), Ok(email)) => {
                 let key = ApiKey::generate(&self.random)?;
-                let founding = (Arc::clone(&self.trail), name, email, key, self.clock.now());
+                let input = (Arc::clone(&self.trail), name, email, key, self.clock.now());
                 self.db
-                    .write(store::Scope::System, founding, |(trail, name, email, key, now), tx| {
-                        Box::pin(found(tx, trail, name, email, key, *now))
+                    .write(store::Scope::System, input, |(trail, name, email, key, now), tx| {
+                        Box::pin(insert_partner(tx, trail, name, email, key, *now))
                     })
                     .await
             }
@@ -57,7 +57,7 @@ impl App {
         }
     }
 
-    /// Whether there is any partner yet.
+    /// Whether the database has a partner.
     ///
     /// # Errors
     /// [`Error`] of the store.
@@ -69,7 +69,7 @@ impl App {
             .await
     }
 
-    /// All partners of this server.
+    /// All partners in the database.
     ///
     /// # Errors
     /// [`Error`] of the store.
@@ -81,10 +81,10 @@ impl App {
             .await
     }
 
-    /// The partner with this name, compared as customers' names are.
+    /// The partner with this name, compared by [`DisplayName::key`].
     ///
     /// # Errors
-    /// [`Error::NotFound`]; [`Error`] of the store.
+    /// [`Error::NotFound`] if the name is unknown or invalid.
     pub async fn partner_named(&self, name: &str) -> Result<Partner, Error> {
         let name = DisplayName::parse(name).map_err(|_| Error::NotFound)?;
         let key = name.key();
@@ -96,7 +96,7 @@ impl App {
         found.ok_or(Error::NotFound)
     }
 
-    /// Suspend a partner, whose keys are refused from now on, or let it in again.
+    /// Suspends a partner, whose API keys are rejected at once, or resumes it.
     ///
     /// # Errors
     /// [`Error`] of the store.
@@ -116,37 +116,37 @@ impl App {
             .await
     }
 
-    /// Give an empty database its first partner, `default`, with an admin who holds `chosen`, or a key made now.
-    /// `None` if there is a partner already; then `chosen` is not looked at.
+    /// Creates the partner `default` in an empty database, with an admin whose API key is `chosen` or else a generated one.
+    /// `None` if the database has a partner; `chosen` is ignored then.
     ///
     /// # Errors
     /// [`Error`] of the store.
-    pub async fn bootstrap(&self, chosen: Option<ApiKey>) -> Result<Option<Founded>, Error> {
+    pub async fn bootstrap(&self, chosen: Option<ApiKey>) -> Result<Option<BootstrappedPartner>, Error> {
         let key = chosen.map_or_else(|| ApiKey::generate(&self.random), Ok)?;
         let name = DisplayName::parse(FIRST_PARTNER).map_err(|v| Error::Internal(v.message))?;
         let email = Email::parse(FIRST_ADMIN).map_err(Error::Internal)?;
-        let founding = (Arc::clone(&self.trail), name, email, key, self.clock.now());
+        let input = (Arc::clone(&self.trail), name, email, key, self.clock.now());
         self.db
-            .write(store::Scope::System, founding, |(trail, name, email, key, now), tx| {
+            .write(store::Scope::System, input, |(trail, name, email, key, now), tx| {
                 Box::pin(async move {
                     if store::partners::any(tx).await? {
                         return Ok(None);
                     }
-                    found(tx, trail, name, email, key, *now).await.map(Some)
+                    insert_partner(tx, trail, name, email, key, *now).await.map(Some)
                 })
             })
             .await
     }
 }
 
-async fn found(
+async fn insert_partner(
     tx: &mut Tx,
     trail: &Arc<Trail>,
     name: &DisplayName,
     email: &Email,
     key: &ApiKey,
     now: Timestamp,
-) -> Result<Founded, Error> {
+) -> Result<BootstrappedPartner, Error> {
     let Some(partner) = store::partners::insert(tx, name, now).await? else {
         return Err(Error::Invalid(domain::Violation::taken("/name").into()));
     };
@@ -155,7 +155,7 @@ async fn found(
     let of = |user| Holder { partner: partner.id, user, customer: None, role: Role::Admin, expires_at: None };
     let stored = |user| key.stored(&trail.secrets, &of(user));
     let user = store::users::insert(tx, partner.id, None, &admin, stored, now).await?;
-    let user = user.ok_or_else(|| Error::Internal("a new partner had a user already".into()))?;
+    let user = user.ok_or_else(|| Error::Internal("a new partner already has a user".into()))?;
     let call = Call::of_operator(partner.id, "partner create");
     let partners = Entry::new("partner.create", format!("partners/{}", partner.id)).after(&partner.name);
     let users = Entry::new("user.create", format!("users/{}", user.id)).after(&user);
@@ -164,5 +164,5 @@ async fn found(
         audit::append(tx, trail, &call, entry, now).await?;
     }
     append_system(tx, trail, "command line", recorded, now).await?;
-    Ok(Founded { partner, user: user.id, email: email.clone(), key: key.clone() })
+    Ok(BootstrappedPartner { partner, user: user.id, email: email.clone(), key: key.clone() })
 }

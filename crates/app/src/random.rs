@@ -1,16 +1,16 @@
-//! Randomness, passed in.
+//! The source of randomness.
 
 use crate::Error;
 use domain::ExternalId;
 use std::sync::{Mutex, PoisonError};
 
-/// As many bytes are asked for at a time.
+/// The number of bytes requested from the operating system at a time.
 const POOL: usize = 1024;
 
-/// The operating system's cryptographic randomness, asked for in bulk; a sandbox can say which external id comes next.
+/// Cryptographic randomness of the operating system, buffered. A sandbox can set the next external id.
 #[derive(Default)]
 pub struct Random {
-    /// Bytes that nobody has had.
+    /// Unused random bytes.
     pool: Mutex<Vec<u8>>,
     next_external_id: Mutex<Option<ExternalId>>,
 }
@@ -22,10 +22,10 @@ impl std::fmt::Debug for Random {
 }
 
 impl Random {
-    /// As many random bytes.
+    /// `N` random bytes.
     ///
     /// # Errors
-    /// [`Error::Internal`] if the operating system has none to give.
+    /// [`Error::Internal`] if the operating system provides none.
     pub fn bytes<const N: usize>(&self) -> Result<[u8; N], Error> {
         let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
         if pool.len() < N {
@@ -58,19 +58,19 @@ impl Random {
         Ok(u32::from_le_bytes(self.bytes()?))
     }
 
-    /// A new external id: 48 random bits, or the one a sandbox was told.
+    /// A new external id: 48 random bits, or the one that a sandbox has set.
     ///
     /// # Errors
     /// As [`Random::bytes`].
     pub fn external_id(&self) -> Result<ExternalId, Error> {
-        let told = self.next_external_id.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match told {
+        let set = self.next_external_id.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match set {
             Some(id) => Ok(id),
             None => Ok(ExternalId::from_bytes(self.bytes()?)),
         }
     }
 
-    pub(crate) fn tell_external_id(&self, id: ExternalId) {
+    pub(crate) fn set_next_external_id(&self, id: ExternalId) {
         *self.next_external_id.lock().unwrap_or_else(PoisonError::into_inner) = Some(id);
     }
 }
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_bytes_are_given_twice() {
+    fn random_bytes_are_not_reused() {
         let random = Random::default();
         let mut seen = std::collections::HashSet::new();
         for _ in 0..1000 {

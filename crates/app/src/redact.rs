@@ -1,11 +1,11 @@
-//! Keys in texts that are written down: paths, headers, log lines.
+//! Redaction of API keys in texts that are logged or stored: paths, headers, log lines.
 
 use std::borrow::Cow;
 
 const PREFIX: &[u8] = b"tnt_";
 const BLANK: &str = "tnt_…";
 
-/// The text with every API key of ours in it blanked, also where a part of it is percent-encoded.
+/// The text with every API key replaced by `tnt_…`, also where the key is partly percent-encoded.
 pub fn redact_keys(text: &str) -> Cow<'_, str> {
     let bytes = text.as_bytes();
     let mut redacted = String::new();
@@ -28,7 +28,7 @@ pub fn redact_keys(text: &str) -> Cow<'_, str> {
     Cow::Owned(redacted)
 }
 
-/// Where the key ends that begins here.
+/// The end of the key that begins at byte `at`; `None` if none does.
 fn key_at(bytes: &[u8], mut at: usize) -> Option<usize> {
     if !matches!(bytes[at], b't' | b'%') {
         return None;
@@ -49,7 +49,7 @@ fn key_at(bytes: &[u8], mut at: usize) -> Option<usize> {
     (at > begin).then_some(at)
 }
 
-/// The byte here, decoded if it is `%74`, `%2574` and so on; and how many bytes it takes.
+/// The byte at `at`, decoded from `%74`, `%2574` and deeper encodings, and the length of its encoding in bytes.
 fn byte_at(bytes: &[u8], at: usize) -> Option<(u8, usize)> {
     let first = *bytes.get(at)?;
     if first != b'%' {
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_blanked_wherever_they_stand() {
+    fn keys_are_redacted_in_every_position_and_encoding() {
         const KEY: &str = "tnt_AvjNY0X843PkvHnjGNCz7evAhhsBDx7i2vMxFBsUpi0omFcOG6R924enE4";
         let encoded: String = KEY.bytes().map(|byte| format!("%{byte:02x}")).collect();
         let twice = encoded.replace('%', "%25");

@@ -1,5 +1,5 @@
-//! Refusals to live keys, as the audit trail has them: one event a minute for each user and reason, with a count. A client that
-//! goes on asking would fill the disk otherwise.
+//! Refusals of requests with a valid API key: one audit event a minute for each user and reason, with a count, so that a
+//! client in a retry loop does not fill the disk.
 
 use crate::access::Call;
 use crate::limits::Permits;
@@ -9,12 +9,11 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// How long refusals are counted before the next event.
+/// The period for which refusals are counted in one event.
 const WINDOW: SignedDuration = SignedDuration::from_secs(60);
-/// How many refusals of one user for one reason are answered with that reason within the window. Beyond it the answer is
-/// `429`.
+/// The maximum number of refusals of one user for one reason within the window; further requests get `429`.
 pub(crate) const MAX_IN_WINDOW: u32 = 300;
-/// How much of what was asked for goes into an event, in bytes.
+/// The maximum length in bytes of the operation in an event.
 const MAX_OPERATION: usize = 256;
 
 /// The refusals of the last minute.
@@ -24,22 +23,22 @@ pub(crate) struct Refusals(Mutex<HashMap<(PartnerId, UserId, String), RefusalCou
 struct RefusalCount {
     since: Timestamp,
     in_window: u32,
-    /// How many are in no event yet.
+    /// The number of refusals that no event includes yet.
     unwritten: u32,
     last: Call,
 }
 
-/// What is to be done with a refusal.
+/// The action that a refusal requires.
 pub(crate) enum Step {
-    /// Write an event that stands for so many.
+    /// Write an event for this number of refusals.
     Write(u32),
-    /// Nothing: it is counted for the next event.
+    /// No action: the next event includes the refusal.
     Count,
-    /// Answer that there are too many, for so long.
+    /// Answer `429` with this time to wait.
     Limit(Duration),
 }
 
-/// An event that is to be written.
+/// A pending event.
 pub(crate) struct Summary {
     pub(crate) call: Call,
     pub(crate) reason: String,
@@ -51,11 +50,11 @@ impl Refusals {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Note a refusal of a user's request.
+    /// Records a refusal of a user's request.
     pub(crate) fn note(&self, call: &Call, user: UserId, reason: &str, now: Timestamp) -> Step {
         let mut all = self.lock();
         let key = (call.partner(), user, reason.to_owned());
-        // What the request holds while it is under way is not kept.
+        // A stored context must not hold the request's permits.
         let mut last = call.clone();
         last.permits = Permits::default();
         let Some(refused) = all.get_mut(&key) else {
@@ -77,12 +76,12 @@ impl Refusals {
         Step::Limit(Duration::try_from(WINDOW - age).unwrap_or_default())
     }
 
-    /// Have the next refusal written, because the event for this one could not be.
+    /// Removes the count of a refusal whose event could not be written, so that the next refusal writes one.
     pub(crate) fn forget(&self, partner: PartnerId, user: UserId, reason: &str) {
         self.lock().remove(&(partner, user, reason.to_owned()));
     }
 
-    /// What is in no event yet, of windows that are over or of all. Users who were quiet for a window are forgotten.
+    /// The pending events of windows that have ended, or of all windows. Users without refusals in a window are removed.
     pub(crate) fn unwritten(&self, now: Timestamp, all: bool) -> Vec<Summary> {
         let mut due = Vec::new();
         self.lock().retain(|(_, _, reason), refused| {
@@ -100,7 +99,7 @@ impl Refusals {
     }
 }
 
-/// What was asked for, not longer than an event may have it.
+/// The operation, cut to [`MAX_OPERATION`] bytes.
 pub(crate) fn shortened(operation: &str) -> String {
     if operation.len() <= MAX_OPERATION {
         return operation.to_owned();
@@ -136,14 +135,14 @@ mod tests {
         assert_eq!(due.iter().map(|due| (due.reason.as_str(), due.count)).collect::<Vec<_>>(), [("a", 1)]);
         assert!(refusals.unwritten(at(180), false).is_empty());
         assert!(refusals.lock().is_empty(), "those that are quiet are forgotten");
-        // What is not written when the server ends.
+        // At shutdown, counts of open windows are pending.
         assert_eq!(count(&note(1, "a", 200)), Some(1));
         assert!(matches!(note(1, "a", 201), Step::Count));
         assert_eq!(refusals.unwritten(at(201), true).len(), 1);
     }
 
     #[test]
-    fn a_storm_is_answered_with_a_limit() {
+    fn too_many_refusals_are_limited() {
         let refusals = Refusals::default();
         let call = Call::of_operator(PartnerId(1), "GET /v2/customers");
         let now = Timestamp::UNIX_EPOCH;

@@ -1,28 +1,27 @@
-//! What only a sandbox can do: move the clock, and say which ids come next, so that a documented example can be
-//! replayed to the letter.
+//! Controls of the sandbox: its clock and the next ids, so that documented examples can be replayed exactly.
 
 use crate::{App, Error};
 use domain::ExternalId;
 use jiff::Timestamp;
 
 impl App {
-    /// What the clock shows, to the second.
+    /// The current time, to the second.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
-    /// Move the sandbox's clock, forwards or back.
+    /// Sets the sandbox's clock, forwards or back.
     ///
     /// # Errors
-    /// [`Error::NotFound`] where this is no sandbox.
+    /// [`Error::NotFound`] on a server that is not a sandbox.
     pub fn set_clock(&self, now: Timestamp) -> Result<(), Error> {
         if self.clock.set(now) { Ok(()) } else { Err(Error::NotFound) }
     }
 
-    /// Give the next customer this id and this external id.
+    /// Sets the id and the external id of the next customer.
     ///
     /// # Errors
-    /// [`Error::NotFound`] where this is no sandbox; [`Error`] of the store.
+    /// [`Error::NotFound`] on a server that is not a sandbox; [`Error`] of the store.
     pub async fn set_next(&self, id: Option<i64>, external_id: Option<ExternalId>) -> Result<(), Error> {
         if !self.is_sandbox() {
             return Err(Error::NotFound);
@@ -34,7 +33,7 @@ impl App {
                 .map_err(Error::from)?;
         }
         if let Some(external_id) = external_id {
-            self.random.tell_external_id(external_id);
+            self.random.set_next_external_id(external_id);
         }
         Ok(())
     }

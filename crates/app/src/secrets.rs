@@ -1,4 +1,4 @@
-//! The server's own secret: a key outside the database, and what is derived from it.
+//! The server's secret key, which is stored outside the database, and the keys derived from it.
 
 use crate::{Error, Random};
 use base64::Engine;
@@ -10,7 +10,7 @@ use sha2::Sha256;
 
 const NONCE: usize = 12;
 
-/// What the secret key is used for. Each use has a key of its own, derived from it.
+/// A use of the secret key. Each purpose has its own derived key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
     Fingerprint,
@@ -55,11 +55,11 @@ impl Purpose {
     }
 }
 
-/// The secret key, 256 bits. Its `Debug` shows nothing of it.
+/// The secret key, 256 bits. `Debug` does not show it.
 #[derive(Clone)]
 pub struct SecretKey {
     key: [u8; 32],
-    /// The keys of the purposes, in their order, and what an HMAC under each begins with.
+    /// The derived key of each purpose, in the order of [`Purpose::ALL`], and its initialized HMAC.
     derived: [([u8; 32], Hmac<Sha256>); Purpose::ALL.len()],
 }
 
@@ -81,7 +81,7 @@ impl SecretKey {
     /// A key written as 64 hex digits, white space around them ignored.
     ///
     /// # Errors
-    /// Says what would be right.
+    /// A message that says what would be right.
     pub fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim().as_bytes();
         let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
@@ -104,17 +104,17 @@ impl SecretKey {
         SecretKey { key, derived }
     }
 
-    /// As [`SecretKey::parse`] reads it.
+    /// The key in the format of [`SecretKey::parse`].
     pub fn reveal(&self) -> String {
         hex(&self.key)
     }
 
-    /// Recognises the key, and gives nothing of it away.
+    /// A fingerprint that identifies the key without revealing it: 32 hex digits.
     pub fn fingerprint(&self) -> String {
         hex(&self.mac(Purpose::Fingerprint, &[]))[..32].to_owned()
     }
 
-    /// HMAC-SHA-256 over parts, each with its length before it, under the purpose's key.
+    /// HMAC-SHA-256 under the purpose's key, over parts that each follow their length.
     pub(crate) fn mac(&self, purpose: Purpose, parts: &[&[u8]]) -> [u8; 32] {
         let mut mac = self.derived[purpose as usize].1.clone();
         for part in parts {
@@ -124,7 +124,7 @@ impl SecretKey {
         finish(mac)
     }
 
-    /// Encrypt and authenticate a text, bound to what it belongs to (ChaCha20-Poly1305, RFC 8439).
+    /// Encrypts and authenticates a text, with `belongs_to` as associated data (ChaCha20-Poly1305, RFC 8439).
     pub(crate) fn seal(
         &self,
         purpose: Purpose,

@@ -1,4 +1,4 @@
-//! Users of a partner and of its customers, and their keys.
+//! Users of a partner and of its customers, and their API keys.
 
 use crate::access::{Act, Call};
 use crate::audit::Entry;
@@ -13,7 +13,7 @@ use serde::Serialize;
 use std::sync::Arc;
 use store::{Tx, users};
 
-/// A user with the key that was just made for it: the only time that the key is shown.
+/// A user with its new API key. Only the digest is stored, so the key is shown once.
 #[derive(Serialize)]
 struct WithKey<'a> {
     #[serde(flatten)]
@@ -21,15 +21,15 @@ struct WithKey<'a> {
     api_key: &'a str,
 }
 
-/// Whose users: a customer's, or the partner's own.
+/// The tenant of users: a customer, or `None` for the partner itself.
 pub type Tenant = Option<CustomerId>;
 
 impl App {
-    /// Make a user of this tenant, and its first key.
+    /// Creates a user of this tenant with its first API key.
     ///
     /// # Errors
-    /// [`Error::Forbidden`]; [`Error::NotFound`] if there is no such customer; [`Error::Invalid`] with every violation,
-    /// an e-mail address that is taken among them; [`Error`] of the store.
+    /// [`Error::NotFound`] if the customer does not exist; [`Error::Invalid`] with every violation, including a taken e-mail
+    /// address.
     pub async fn create_user(
         &self,
         call: &Call,
@@ -38,12 +38,12 @@ impl App {
         handling: Handling,
     ) -> Result<Created, Error> {
         self.allow(call, Act::ManageUsers).await?;
-        let _entered = self.enter(call)?;
+        let _in_flight = self.enter(call)?;
         let now = self.clock.now();
         let user = match NewUser::parse(body, tenant, now, handling) {
             Ok(user) => user,
             Err(violations) => {
-                let before = self.first_answer(call).await?;
+                let before = self.stored_response(call).await?;
                 return before.ok_or(Error::Invalid(violations));
             }
         };
@@ -65,10 +65,10 @@ impl App {
         .await
     }
 
-    /// List a tenant's users: one page of them, and how many there are.
+    /// A page of the tenant's users, and the total number.
     ///
     /// # Errors
-    /// [`Error::Forbidden`]; [`Error::NotFound`] if there is no such customer; [`Error`] of the store.
+    /// [`Error::NotFound`] if the customer does not exist.
     pub async fn users(
         &self,
         call: &Call,
@@ -88,10 +88,10 @@ impl App {
             .await
     }
 
-    /// One user of this tenant.
+    /// The user with this id in this tenant.
     ///
     /// # Errors
-    /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error`] of the store.
+    /// [`Error::NotFound`] if the tenant does not have it.
     pub async fn user(&self, call: &Call, tenant: Tenant, id: UserId) -> Result<User, Error> {
         self.allow(call, Act::ManageUsers).await?;
         self.db
@@ -101,7 +101,7 @@ impl App {
             .await
     }
 
-    /// Change a user's name and role.
+    /// Changes a user's name and role.
     ///
     /// # Errors
     /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::Invalid`]; [`Error::LastAdmin`]; [`Error`] of the store.
@@ -125,7 +125,7 @@ impl App {
                 if role != Role::Admin {
                     keep_an_admin(tx, *partner, &before, *now).await?;
                 }
-                // As it was: its MAC covers the role of before.
+                // Read before the update, because the credential's MAC covers the old role.
                 let credential = users::credential_of(tx, *partner, *id).await?;
                 users::update(tx, *partner, *id, &name, role, *now).await?;
                 if role != before.role
@@ -141,7 +141,7 @@ impl App {
         .await
     }
 
-    /// Remove a user; its key is dead at once.
+    /// Deletes a user; its API key is invalid at once.
     ///
     /// # Errors
     /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::LastAdmin`]; [`Error`] of the store.
@@ -159,7 +159,7 @@ impl App {
         .await
     }
 
-    /// Give a user a new key; the one it had is dead at once.
+    /// Gives a user a new API key; the old one is invalid at once.
     ///
     /// # Errors
     /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::Invalid`]; [`Error`] of the store.
@@ -172,12 +172,12 @@ impl App {
         handling: Handling,
     ) -> Result<Created, Error> {
         self.allow(call, Act::ManageUsers).await?;
-        let _entered = self.enter(call)?;
+        let _in_flight = self.enter(call)?;
         let now = self.clock.now();
         let expires_at = match domain::user::key_expiry(body, now, handling) {
             Ok(expires_at) => expires_at,
             Err(violations) => {
-                let before = self.first_answer(call).await?;
+                let before = self.stored_response(call).await?;
                 return before.ok_or(Error::Invalid(violations));
             }
         };
@@ -204,7 +204,7 @@ impl App {
         .await
     }
 
-    /// Take a user's key away; the user stays.
+    /// Revokes a user's API key; the user remains.
     ///
     /// # Errors
     /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::LastAdmin`]; [`Error`] of the store.
@@ -223,7 +223,7 @@ impl App {
     }
 }
 
-/// The tenant has to be there before its users can be spoken of.
+/// Checks that the tenant exists; [`Error::NotFound`] otherwise.
 async fn exists(tx: &mut Tx, partner: PartnerId, tenant: Tenant) -> Result<(), Error> {
     match tenant {
         Some(id) => store::customers::get(tx, partner, id).await?.map(drop).ok_or(Error::NotFound),
@@ -235,7 +235,7 @@ async fn find(tx: &mut Tx, partner: PartnerId, tenant: Tenant, id: UserId) -> Re
     users::get(tx, partner, tenant, id).await?.ok_or(Error::NotFound)
 }
 
-/// A user who is about to lose something, for [`keep_an_admin`].
+/// Reads a user that is about to be changed. For a partner's user it takes the lock that makes [`keep_an_admin`] race-free.
 async fn find_held(tx: &mut Tx, partner: PartnerId, tenant: Tenant, id: UserId) -> Result<User, Error> {
     if tenant.is_none() {
         users::hold(tx, partner).await?;

@@ -1,20 +1,20 @@
-//! Which Microsoft tenant a customer is.
+//! Ids of Azure tenants.
 
 use crate::json::Json;
 use crate::text::{invalid, required, string, too_long};
 use crate::violation::{Violation, shortened};
 use serde::Serialize;
 
-/// The name of a Microsoft tenant, 1–64 of `A–Z a–z 0–9 -`: mostly a GUID, but opaque (the seed's `34fdg` is one).
+/// The id of a Microsoft tenant: 1–64 of `A–Z a–z 0–9 -`. Usually a GUID, but opaque: `34fdg` is valid.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct AzureCustomerId(String);
 
 impl AzureCustomerId {
-    /// The longest id, in characters.
+    /// The maximum length in characters.
     pub const MAX_LENGTH: usize = 64;
 
-    /// Reads an id; white space around it is dropped. The violation's pointer is `""`.
+    /// Parses an id, without surrounding white space. The violation's pointer is `""`.
     pub fn parse(text: &str) -> Result<Self, Violation> {
         let text = text.trim();
         let length = text.chars().count();
@@ -33,7 +33,7 @@ impl AzureCustomerId {
         Self::parse(string(json)?)
     }
 
-    /// The id as it was stored. Trusts that it was parsed once.
+    /// A stored id, which is not validated again.
     pub fn from_stored(text: String) -> Self {
         AzureCustomerId(text)
     }
@@ -55,7 +55,7 @@ mod tests {
     use crate::violation::code;
 
     #[test]
-    fn ids() {
+    fn invalid_ids_are_rejected() {
         let long = "a".repeat(65);
         for (text, expected) in [
             ("34fdg", Ok("34fdg")),

@@ -1,11 +1,11 @@
-//! Whether a customer has access to the platform itself.
+//! The classification of customers: whether a customer's users have access to the platform.
 
 use crate::json::Json;
 use crate::text::{closest, invalid, string};
 use crate::violation::{Violation, shortened};
 use serde::Serialize;
 
-/// The level of access a customer has; managed either way.
+/// The level of access of a managed customer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Classification {
@@ -17,10 +17,10 @@ pub enum Classification {
 }
 
 impl Classification {
-    /// Both of them.
+    /// All classifications.
     pub const ALL: [Classification; 2] = [Self::ManagedWithoutAccess, Self::ManagedWithAccess];
 
-    /// As it is written in payloads: `managed_without_access` or `managed_with_access`.
+    /// The name in payloads: `managed_without_access` or `managed_with_access`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ManagedWithoutAccess => "managed_without_access",
@@ -28,7 +28,7 @@ impl Classification {
         }
     }
 
-    /// The classification written exactly so.
+    /// The classification with this name; `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|classification| classification.as_str() == text)
     }
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names() {
+    fn names_are_parsed() {
         for classification in Classification::ALL {
             assert_eq!(Classification::parse(classification.as_str()), Some(classification));
             assert_eq!(

@@ -1,4 +1,4 @@
-//! Whom to write to about bills.
+//! E-mail addresses.
 
 use crate::json::Json;
 use crate::text::{invalid, string};
@@ -13,10 +13,10 @@ use serde::Serialize;
 pub struct Email(String);
 
 impl Email {
-    /// The longest address, in characters.
+    /// The maximum length in characters.
     pub const MAX_LENGTH: usize = 254;
 
-    /// Reads an address; white space around it is dropped. The error is a message: "must be …".
+    /// Parses an address, without surrounding white space. The error is a message: "must be …".
     pub fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim();
         let wrong = |why: &str| {
@@ -39,7 +39,7 @@ impl Email {
         if domain.contains('_') {
             return wrong("has a _ in its host name, where _ is not allowed");
         }
-        // The crate takes any atom for a label; a host name has letters, digits and hyphens.
+        // email_address accepts any atom as a label, but a host name has only letters, digits and hyphens.
         if domain.contains(|c: char| !c.is_alphanumeric() && c != '-' && c != '.') {
             return wrong("has no host name after the @");
         }
@@ -54,7 +54,7 @@ impl Email {
         Self::parse(string(json)?).map_err(invalid)
     }
 
-    /// The address as it was stored. Trusts that it was parsed once.
+    /// A stored address, which is not validated again.
     pub fn from_stored(text: String) -> Self {
         Email(text)
     }
@@ -64,7 +64,7 @@ impl Email {
         &self.0
     }
 
-    /// What addresses are compared on: lower case. No mail system in use tells `Jane@` from `jane@`.
+    /// The key for comparisons: lower case, because mail systems in use do not distinguish `Jane@` from `jane@`.
     pub fn key(&self) -> String {
         self.0.to_lowercase()
     }
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses() {
+    fn addresses_are_validated() {
         let long = |n: usize| format!("a@{}.com", "bc.".repeat(n)).replace("..", ".");
         for (text, legal) in [
             ("john.doe@acmecorp.com", true),

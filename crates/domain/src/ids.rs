@@ -1,4 +1,4 @@
-//! The numbers and the random name by which things are called.
+//! Identifiers of partners, users and customers.
 
 use serde::Serialize;
 use std::fmt;
@@ -19,15 +19,15 @@ macro_rules! id {
 }
 
 id! {
-    /// A partner: the root tenant, whose data no other partner ever sees.
+    /// The id of a partner: a root tenant, whose data is invisible to other partners.
     PartnerId
 }
 id! {
-    /// A person or machine that signs in, of a partner or of a customer.
+    /// The id of a user: a person or machine of a partner or of a customer.
     UserId
 }
 id! {
-    /// A customer, also called the *client API id*. Rising, never used twice.
+    /// The id of a customer, also called the *client API id*. Increasing, never reused.
     CustomerId
 }
 
@@ -38,19 +38,19 @@ id! {
 pub struct ExternalId(String);
 
 impl ExternalId {
-    /// The id that is these six bytes, most significant first.
+    /// The id of six bytes, most significant first.
     pub fn from_bytes(bytes: [u8; 6]) -> ExternalId {
         let [a, b, c, d, e, f] = bytes;
         ExternalId(format!("{:012x}", u64::from_be_bytes([0, 0, a, b, c, d, e, f])))
     }
 
-    /// The id as it is written; `None` unless it is exactly twelve digits of `0–9 a–f`.
+    /// Parses an id; `None` unless it is exactly twelve digits of `0–9 a–f`.
     pub fn parse(text: &str) -> Option<ExternalId> {
         let legal = text.len() == 12 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
         legal.then(|| ExternalId(text.to_owned()))
     }
 
-    /// The id as it was stored. Trusts that what was stored had been made here.
+    /// A stored id, which is not validated again.
     pub fn from_stored(text: String) -> ExternalId {
         ExternalId(text)
     }
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn external_ids() {
+    fn external_ids_are_twelve_lower_case_hex_digits() {
         let id = ExternalId::from_bytes([0x1a, 0x2b, 0x3c, 0x4d, 0x5e, 0x0f]);
         assert_eq!(id.as_str(), "1a2b3c4d5e0f");
         assert_eq!(ExternalId::parse("1a2b3c4d5e0f"), Some(id));

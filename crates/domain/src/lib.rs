@@ -1,11 +1,9 @@
-//! What a customer of a Microsoft CSP partner is: its types, how a payload is read into them, and every rule
-//! a payload can break.
+//! The domain of a Microsoft CSP partner: customers and users, their payloads, and the rules for them.
 //!
-//! Nothing here waits, reads a clock, draws a random number or knows of SQL and HTTP: the time is a parameter,
-//! and a value that exists is a value that keeps its rules. Reading a payload finds everything that is wrong
-//! with it at once, as [`Violations`], each with its JSON pointer.
+//! The crate is pure: it has no I/O, clock, randomness, SQL or HTTP, and the time is a parameter. A value of its types is
+//! always valid. Parsing a payload reports all [`Violations`] at once, each with its JSON pointer.
 //!
-//! The way of a request body: bytes → [`Json::parse`] → [`NewCustomer::parse`] (a `POST`) or
+//! The path of a request body: bytes → [`Json::parse`] → [`NewCustomer::parse`] (a `POST`) or
 //! [`Customer::patched`] (a `PUT`).
 
 pub mod address;

@@ -1,4 +1,4 @@
-//! What a customer is called.
+//! Display names.
 
 use crate::json::Json;
 use crate::text::{filled_line, invalid, is_blank_symbol, is_default_ignorable, string};
@@ -7,20 +7,20 @@ use icu_casemap::CaseMapper;
 use icu_normalizer::ComposingNormalizerBorrowed;
 use serde::Serialize;
 
-/// A customer's display name: 1–255 characters after trimming, no control characters. Unique in the partner, as
-/// [`DisplayName::key`] compares.
+/// The display name of a customer, a partner or an Azure tenant: 1–255 characters after trimming, no control characters.
+/// Names are compared by [`DisplayName::key`]; a customer's is unique in its partner.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct DisplayName(String);
 
 impl DisplayName {
-    /// The longest name, in characters (Unicode scalar values).
+    /// The maximum length in characters (Unicode scalar values).
     pub const MAX_LENGTH: usize = 255;
 
     /// Reads a name. The violation's pointer is `""`.
     pub fn parse(text: &str) -> Result<Self, Violation> {
         let name = filled_line(text, Self::MAX_LENGTH)?;
-        // The other controls of direction are in no line of text at all.
+        // Lines of text reject the other direction controls already.
         match name.chars().find(|c| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}')) {
             Some(c) => Err(invalid(format!(
                 "must not contain characters that change the direction of text, but has U+{:04X}",
@@ -30,7 +30,7 @@ impl DisplayName {
         }
     }
 
-    /// Whether it looks like a name whose letters an encoding has lost: `????`.
+    /// Whether the name looks like one whose letters a wrong encoding replaced: `????`.
     pub fn has_lost_its_letters(&self) -> bool {
         self.0.contains(['?', char::REPLACEMENT_CHARACTER]) && !self.0.contains(char::is_alphanumeric)
     }
@@ -39,7 +39,7 @@ impl DisplayName {
         Self::parse(string(json)?)
     }
 
-    /// The name as it was stored. Trusts that it was parsed once.
+    /// A stored name, which is not validated again.
     pub fn from_stored(text: String) -> Self {
         DisplayName(text)
     }
@@ -54,7 +54,7 @@ impl DisplayName {
     pub fn key(&self) -> String {
         let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
         if self.0.is_ascii() {
-            return words(&self.0.to_ascii_lowercase()); // which is all that folding does there
+            return words(&self.0.to_ascii_lowercase()); // folding does no more to ASCII
         }
         // Folding can undo the normal form and the normal form can bring new letters to fold, so it is done twice.
         let (nfkc, fold) = (ComposingNormalizerBorrowed::new_nfkc(), CaseMapper::new());
@@ -74,7 +74,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn the_same_name() {
+    fn equal_names_have_equal_keys() {
         let key = |name: &str| DisplayName::parse(name).unwrap().key();
         for (one, other) in [
             ("Acme Corp", "ACME CORP"),
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths() {
+    fn invalid_names_are_rejected() {
         for (name, legal) in [
             ("a".to_owned(), true),
             ("é".repeat(255), true),
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_typed_stays() {
+    fn names_are_kept_as_written() {
         for name in ["👨\u{200d}👩\u{200d}👧 Ltd", "می\u{200c}خواهم", "C1\u{200b}"] {
             assert_eq!(DisplayName::parse(name).unwrap().as_str(), name);
         }

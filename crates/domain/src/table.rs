@@ -1,5 +1,5 @@
 //! Tables of text, made by `scripts/address-tables`: rows are lines sorted by their first cell, cells are divided by
-//! tabs, and entries of a cell by `|`. They stay the text that they are, so that they cost neither time nor memory at
+//! tabs, and entries of a cell by `|`. They are searched as text, so that they cost neither time nor memory at
 //! the start.
 
 use std::cmp::Ordering;

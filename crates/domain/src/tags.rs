@@ -1,4 +1,4 @@
-//! Key-value pairs that are attached to a customer.
+//! Tags: key-value pairs of a customer.
 
 use crate::fields::Fields;
 use crate::json::Json;
@@ -17,14 +17,14 @@ pub struct Tag {
 }
 
 impl Tag {
-    /// How many tags a customer has at most.
+    /// The maximum number of tags of a customer.
     pub const MAX_COUNT: usize = 20;
-    /// The longest key, in characters.
+    /// The maximum length of a key in characters.
     pub const MAX_KEY_LENGTH: usize = 128;
-    /// The longest value, in characters.
+    /// The maximum length of a value in characters.
     pub const MAX_VALUE_LENGTH: usize = 256;
 
-    /// Reads the array, or an object whose members are the tags.
+    /// Reads an array of tags, or an object whose members are the tags.
     pub(crate) fn read_all(json: &Json) -> Result<Vec<Tag>, Violations> {
         let members: Vec<Json>;
         let given: &[(String, Json)];
@@ -45,7 +45,7 @@ impl Tag {
             }
             _ => return Err(wrong_type("an array of objects with key and value", json).into()),
         };
-        // Where a part of a tag stands: of an object, its key and its value are one member.
+        // The pointer of a part of a tag; in an object, key and value of a tag are one member.
         let place = |i: usize, part: &str| match given.get(i) {
             Some((key, _)) => segment(key),
             None => format!("/{i}{part}"),
@@ -77,7 +77,7 @@ impl Tag {
         let mut fields = Fields::of(json, "an object with key and value")?;
         let key =
             fields.required("key", |key| filled_line(string(key)?, Self::MAX_KEY_LENGTH).map(str::to_owned));
-        // A value alone may be empty, so blank is not absent here.
+        // A blank value counts as given, because the value of a tag may be empty.
         let value = match fields.raw("value") {
             None | Some(Json::Null) => Err(required()),
             Some(Json::Number(number)) => Ok(number.to_string()),
@@ -93,8 +93,8 @@ impl Tag {
     }
 }
 
-/// Refuses an object that stands where the array should: one tag, or what `ConvertTo-Json` of PowerShell 5.1 makes of an
-/// array that was given a property.
+/// Rejects an object in place of the array: a single tag, or the object that `ConvertTo-Json` of PowerShell 5.1 writes for
+/// an array with a property.
 fn not_wrapped(fields: &[(String, Json)]) -> Result<(), Violation> {
     let has = |name: &str| fields.iter().any(|(key, _)| key.eq_ignore_ascii_case(name));
     let array = |name: &str| {
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn legal() {
+    fn valid_tags_are_read() {
         for (json, expected) in [
             ("[]", vec![]),
             (r#"[{"key": " a ", "value": " 1 "}]"#, vec![("a", "1")]),
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn illegal() {
+    fn invalid_tags_are_rejected() {
         for (json, message) in [
             (r#""a""#, "tags must be an array of objects with key and value, not a string"),
             ("[null]", "tags[0] must be an object with key and value, not null"),
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn limits() {
+    fn number_and_length_of_tags_are_limited() {
         let tags = |n: usize| {
             let tags: Vec<_> = (0..n).map(|i| format!(r#"{{"key": "{i}", "value": "x"}}"#)).collect();
             read(&format!("[{}]", tags.join(","))).map(|tags| tags.len())

@@ -1,4 +1,4 @@
-//! When a customer's trial ends.
+//! Instants in whole seconds, as payloads give them.
 
 use crate::json::Json;
 use crate::text::{invalid, string};
@@ -10,17 +10,17 @@ use serde::{Serialize, Serializer};
 use std::fmt;
 use std::ops::RangeInclusive;
 
-/// The instant from which on the customer's users are locked out: a whole second of UTC, in the years 0000–9999.
+/// A whole second of UTC in the years 0000–9999, such as the expiry of a trial or of an API key.
 ///
 /// Not a [`jiff::Timestamp`], whose last one comes before `9999-12-31T23:59:59Z`, which clients send for "never".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UtcSecond(i64);
 
-/// 1970-01-01T00:00:00, from which seconds are counted.
+/// The Unix epoch, 1970-01-01T00:00:00.
 const EPOCH: DateTime = date(1970, 1, 1).at(0, 0, 0, 0);
 
 impl UtcSecond {
-    /// The instant so many seconds after 1970-01-01T00:00:00Z; `None` outside the years 0000–9999.
+    /// The instant at this number of seconds since 1970-01-01T00:00:00Z; `None` outside the years 0000–9999.
     pub fn from_second(second: i64) -> Option<Self> {
         let time = EPOCH.checked_add(SignedDuration::from_secs(second)).ok()?;
         (time.year() >= 0).then_some(UtcSecond(second))
@@ -31,14 +31,14 @@ impl UtcSecond {
         self.0
     }
 
-    /// Whether the trial is over at `now`: at the instant itself it is.
+    /// Whether `now` is at or after this instant.
     pub fn reached(self, now: Timestamp) -> bool {
         self.0 <= now.as_second()
     }
 
     /// Reads an ISO 8601 date, or date and time, extended (`2016-09-22T00:00:00Z`) or basic (`20160922T000000Z`).
-    /// Without an offset it is UTC, without a time it is midnight; fractions of a second are dropped. Whether it
-    /// is in the future is not asked. The violation's pointer is `""`.
+    /// Without an offset it is UTC, without a time it is midnight; fractions of a second are dropped. The
+    /// instant may be in the past. The violation's pointer is `""`.
     pub fn parse(text: &str) -> Result<Self, Violation> {
         let text = text.trim();
         Self::instant(text).ok_or_else(|| {
@@ -74,7 +74,7 @@ impl UtcSecond {
         Self::parse(string(json)?)
     }
 
-    /// The same, provided that it is in the future.
+    /// Returns the instant if it is after `now`.
     pub(crate) fn in_future(self, now: Timestamp) -> Result<Self, Violation> {
         if self.reached(now) {
             let message = format!("must be in the future, but {self} is not: it is {now:.0} now");
@@ -85,11 +85,11 @@ impl UtcSecond {
     }
 }
 
-/// The offsets from UTC that there are, in seconds.
+/// The range of offsets from UTC, in seconds.
 const OFFSETS: RangeInclusive<i32> = -12 * 3600..=14 * 3600;
 
-/// The numbers of a text that has a date's form: year, month and day; hour, minute and second; hours and minutes of the
-/// offset, and whether it is behind UTC.
+/// The numbers in a text with the form of a date: year, month and day; hour, minute and second; and the offset, as whether
+/// it is behind UTC, hours and minutes.
 struct Parts {
     date: [u16; 3],
     clock: Option<[Option<u16>; 3]>,
@@ -126,7 +126,7 @@ fn digits(text: &str, separator: char) -> Option<String> {
     (!digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())).then_some(digits)
 }
 
-/// What is wrong with a text that is no date and time of ISO 8601, where it can be told.
+/// The reason why a text is not an ISO 8601 date and time; `None` if it is not known.
 fn why(text: &str) -> Option<String> {
     const MONTHS: [&str; 12] = [
         "January",
@@ -217,7 +217,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn forms() {
+    fn iso_8601_forms_are_read() {
         for (text, expected) in [
             ("2016-09-22T00:00:00Z", Some("2016-09-22T00:00:00Z")),
             (" 2016-09-22T00:00:00Z ", Some("2016-09-22T00:00:00Z")),
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn over_at_the_instant_itself() {
+    fn an_instant_is_reached_at_the_instant_itself() {
         let trial = UtcSecond::parse("2016-09-22T00:00:00Z").unwrap();
         for (now, over) in [
             ("2016-09-21T23:59:59.999999999Z", false),

@@ -1,13 +1,13 @@
-//! Versions of objects, which `ETag` and `If-Match` name.
+//! Versions of objects, for `ETag` and `If-Match`.
 
 /// The random part of versions.
 pub type Nonce = u32;
 
-/// The version that follows `before` (0 for an object that is made now): the count of changes, and 32 random bits behind it.
-/// It rises, and is not given again to what is made of an older state that was restored: a client that has seen it there
-/// does not overwrite what it has not seen.
+/// The version that follows `before` (0 for a new object): the number of changes in the upper 32 bits and a random number
+/// in the lower 32. Versions increase. The random part keeps versions unique after a restored backup, so that a client that
+/// read a lost version cannot overwrite a later one.
 pub fn next(before: i64, random: Nonce) -> i64 {
-    // Versions from before there was a random part are counts alone.
+    // Old versions consist of the count only.
     let count = if before < 1 << 32 { before } else { before >> 32 };
     ((count + 1) << 32) | i64::from(random)
 }
@@ -24,7 +24,7 @@ mod tests {
             version = next(before, random);
             assert!(version > before && version >> 32 == changes, "{before} {version}");
         }
-        assert_eq!(next(41, 5) >> 32, 42, "one from before goes on");
+        assert_eq!(next(41, 5) >> 32, 42, "an old version continues");
         assert_ne!(next(41, 5), next(41, 6));
     }
 }

@@ -1,4 +1,4 @@
-//! The customer's life: created, read, listed, changed, deleted.
+//! Use cases of customers: create, read, list, change, delete.
 
 mod search;
 
@@ -19,11 +19,11 @@ use store::customers::Taken;
 use store::{Tx, azure_tenants, customers};
 
 impl App {
-    /// Create a customer, or answer again what was answered when it was created.
+    /// Creates a customer, or replays the stored response of a repeated request.
     ///
     /// # Errors
-    /// [`Error::Forbidden`]; [`Error::Invalid`] with every violation of the payload, values that are taken among them;
-    /// [`Error::KeyReused`], [`Error::StillRunning`]; [`Error`] of the store.
+    /// [`Error::Invalid`] with every violation of the payload, including taken values; [`Error::KeyReused`] and
+    /// [`Error::StillRunning`] for an `Idempotency-Key`.
     pub async fn create_customer(
         &self,
         call: &Call,
@@ -31,21 +31,21 @@ impl App {
         handling: Handling,
     ) -> Result<Created, Error> {
         self.allow(call, Act::ChangeCustomers).await?;
-        let _entered = self.enter(call)?;
+        let _in_flight = self.enter(call)?;
         let (partner, now) = (call.partner(), self.clock.now());
         let parsed = NewCustomer::parse(body, now, handling);
         let azure = match &parsed {
             Ok(details) => details.azure_customer_id.clone(),
             Err(refused) => refused.azure_customer_id.clone(),
         };
-        // What was answered before is not looked up again, and no rule that has come true since undoes it.
+        // A repeated request is replayed without a directory look-up, even if its payload has become invalid since.
         if (parsed.is_err() || azure.is_some())
-            && let Some(created) = self.first_answer(call).await?
+            && let Some(created) = self.stored_response(call).await?
         {
             return Ok(created);
         }
         let lookup = match &azure {
-            // On the heap, as all that few requests come to: the others would carry its 16 KB about.
+            // Boxed, because the future of a look-up adds 16 KB to that of every request.
             Some(azure) => Box::pin(self.look_up(partner, azure)).await?,
             None => Lookup::TakenAsGiven,
         };
@@ -70,7 +70,7 @@ impl App {
         };
         let unverified = matches!(lookup, Lookup::Unverified);
         let input = (partner, details, seen, unverified, self.random.external_id()?, now);
-        self.make_together(call, input, |(partner, details, seen, unverified, external_id, now), tx| {
+        self.make_batched(call, input, |(partner, details, seen, unverified, external_id, now), tx| {
             Box::pin(async move {
                 if let Some(seen) = seen {
                     azure_tenants::note(tx, *partner, seen, *now).await?;
@@ -101,11 +101,10 @@ impl App {
         .await
     }
 
-    /// Read a customer. Its own users may read it too.
+    /// Reads a customer. A customer's users may read their own customer.
     ///
     /// # Errors
-    /// [`Error::Forbidden`]; [`Error::NotFound`], for a customer's user also where it is not its own; [`Error`] of the
-    /// store.
+    /// [`Error::NotFound`] if the customer does not exist, or is not the one of the customer's user.
     pub async fn customer(&self, call: &Call, id: CustomerId) -> Result<Customer, Error> {
         match call.customer() {
             Some(own) if own == id => {}
@@ -123,11 +122,10 @@ impl App {
             .await
     }
 
-    /// Change what `body` names, and nothing else. A change that changes nothing leaves version and times as they are.
+    /// Changes the fields that `body` has. If all values are equal to the current ones, version and times are not changed.
     ///
     /// # Errors
-    /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::PreconditionFailed`]; [`Error::Invalid`] with every
-    /// violation of the payload; [`Error`] of the store.
+    /// [`Error::NotFound`]; [`Error::PreconditionFailed`]; [`Error::Invalid`] with every violation of the payload.
     pub async fn update_customer(
         &self,
         call: &Call,
@@ -144,7 +142,7 @@ impl App {
             Box::pin(async move {
                 let before = customers::get(tx, *partner, *id).await?.ok_or(Error::NotFound)?;
                 if_match.allows(before.id.0, before.version)?;
-                // Who set the address by hand keeps it, whatever the directory says.
+                // The directory does not replace an address that was set by hand.
                 let by_hand = before.details.address.is_some()
                     && !customers::directory_address(tx, *partner, *id).await?;
                 let violation = |by_hand: bool| match lookup {
@@ -196,10 +194,10 @@ impl App {
         .await
     }
 
-    /// Delete a customer and its users. Its name and its Azure tenants are free again, its id is not.
+    /// Deletes a customer and its users. Its name and its Azure tenants become available; its id is never reused.
     ///
     /// # Errors
-    /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::PreconditionFailed`]; [`Error`] of the store.
+    /// [`Error::NotFound`]; [`Error::PreconditionFailed`].
     pub async fn delete_customer(&self, call: &Call, id: CustomerId, if_match: IfMatch) -> Result<(), Error> {
         self.allow(call, Act::ChangeCustomers).await?;
         let input = (call.partner(), id, if_match, self.clock.now());
@@ -215,7 +213,7 @@ impl App {
         .await
     }
 
-    /// What the directory says of the tenant that a change names, if that is another one than before.
+    /// Looks up the tenant of a change in the directory, if it differs from the customer's current tenant.
     async fn look_up_change(&self, partner: PartnerId, id: CustomerId, body: &Json) -> Result<Lookup, Error> {
         let Some(Json::String(named)) = body.get("azure_customer_id") else {
             return Ok(Lookup::TakenAsGiven);
@@ -231,7 +229,7 @@ impl App {
         if held == Some(named.key()) { Ok(Lookup::TakenAsGiven) } else { self.look_up(partner, &named).await }
     }
 
-    /// Say what is wrong with a new customer's payload, and which of its readable values are taken too.
+    /// The error of a new customer's rejected payload, with violations for valid values that are taken.
     async fn refusal(&self, partner: PartnerId, refused: RejectedPayload) -> Error {
         let looked = self.db.look_up(partner, (partner, refused), |(partner, refused), tx| {
             Box::pin(refusal(tx, *partner, refused.clone(), None))
@@ -240,12 +238,13 @@ impl App {
     }
 }
 
-/// What names a customer's version, such as `3947-1`. The id in it keeps those of different customers apart.
+/// A customer's version for `ETag` and `If-Match`, such as `3947-1`. It contains the id, so that versions of different
+/// customers differ.
 pub fn version(customer: &Customer) -> String {
     format!("{}-{}", customer.id, customer.version)
 }
 
-/// What a look-up has against the tenant.
+/// The violation that follows from a directory look-up, if any.
 fn violation_of(lookup: &Lookup) -> Option<Violation> {
     match lookup {
         Lookup::TakenAsGiven | Lookup::Unverified => None,

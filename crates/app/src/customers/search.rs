@@ -1,4 +1,4 @@
-//! Lists of customers: what a query string asks for, and the page that answers it.
+//! Lists of customers: the query parameters and the pages.
 
 use crate::access::{Act, Call};
 use crate::billing::health;
@@ -19,32 +19,32 @@ const PARAMETERS: [&str; 8] = [
     "updated_since",
 ];
 
-/// A list that was asked for.
+/// The paging and the filters of a list of customers.
 #[derive(Clone, Debug)]
 pub struct Search {
-    /// Which page.
+    /// The page.
     pub paging: Paging,
-    /// Go on behind this customer; overrides the page's place, not its number.
+    /// The last customer of the page before, from the cursor; replaces the offset of `paging`.
     pub after: Option<CustomerId>,
     filter: Filter,
 }
 
-/// A part of a list.
+/// A page of a list.
 #[derive(Clone, Debug)]
 pub struct Page {
-    /// In the order of their ids.
+    /// The customers, in the order of their ids.
     pub customers: Vec<Customer>,
-    /// How many the whole list has.
+    /// The number of customers in the whole list.
     pub total: i64,
-    /// Whether there are more behind these.
+    /// Whether another page follows.
     pub more: bool,
 }
 
 impl Search {
-    /// Read a query string's parameters. A blank one counts as not given.
+    /// Parses a query string. Blank parameters count as absent.
     ///
     /// # Errors
-    /// [`Error::Parameters`] with every parameter that will not do, as `/name`.
+    /// [`Error::Parameters`] with every invalid parameter, as `/name`.
     pub fn parse(query: &Query, now: Timestamp) -> Result<Self, Error> {
         let mut search = Search { paging: Paging::default(), after: None, filter: Filter::default() };
         paging::read(query, &PARAMETERS, |name, value| search.take(name, value, now))?;
@@ -56,7 +56,7 @@ impl Search {
         match name {
             _ if self.paging.take(name, value)? => {}
             "cursor" => self.after = Some(parse_cursor(value)?),
-            "q" => filter.name_part = Some(DisplayName::parse(value).map_err(said)?.key()),
+            "q" => filter.name_part = Some(DisplayName::parse(value).map_err(message)?.key()),
             "classification" => {
                 filter.classification = Some(one_of(value, &Classification::ALL.map(|c| (c.as_str(), c)))?);
             }
@@ -66,7 +66,7 @@ impl Search {
                 filter.trial = Some((one_of(value, &trials)?, now));
             }
             "azure_customer_id" => {
-                filter.azure_customer_id = Some(AzureCustomerId::parse(value).map_err(said)?);
+                filter.azure_customer_id = Some(AzureCustomerId::parse(value).map_err(message)?);
             }
             "partner_billing" => {
                 filter.partner_billing = Some(truth(value)?);
@@ -78,11 +78,11 @@ impl Search {
     }
 }
 
-fn said(violation: Violation) -> String {
+fn message(violation: Violation) -> String {
     violation.message
 }
 
-/// What `cursor=` says to go on behind this customer. Opaque to callers, so that it can change.
+/// The cursor of the page that follows this customer. Opaque to clients, so that its format can change.
 pub fn cursor(after: CustomerId) -> String {
     format!("c{}", base62::encode(after.0.unsigned_abs()))
 }
@@ -92,14 +92,11 @@ fn parse_cursor(value: &str) -> Result<CustomerId, String> {
     number
         .and_then(|n| i64::try_from(n).ok())
         .map(CustomerId)
-        .ok_or_else(|| "is none that this server gave; take it from the Link header's rel=\"next\"".into())
+        .ok_or_else(|| "is not a valid cursor; use the one from the Link header's rel=\"next\"".into())
 }
 
 impl App {
-    /// List customers.
-    ///
-    /// # Errors
-    /// [`Error::Forbidden`]; [`Error`] of the store.
+    /// A page of the partner's customers.
     pub async fn customers(&self, call: &Call, search: Search) -> Result<Page, Error> {
         self.allow(call, Act::ReadCustomers).await?;
         self.db
@@ -107,7 +104,7 @@ impl App {
                 Box::pin(async move {
                     let skip = if search.after.is_some() { 0 } else { search.paging.skip() };
                     let per_page = search.paging.per_page;
-                    // One more than a page shows whether there is a next one.
+                    // One customer more than the page shows whether another page follows.
                     let window = Window { after: search.after, skip, limit: per_page + 1 };
                     let (mut found, total) = customers::list(tx, *partner, &search.filter, window).await?;
                     let more = found.len() as i64 > per_page;

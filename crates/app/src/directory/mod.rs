@@ -1,4 +1,4 @@
-//! Where a partner's Azure tenants are looked up: how that is set up, and what a look-up says.
+//! Directories of Azure tenants: their settings, their credentials, and look-ups.
 
 mod sync;
 
@@ -27,111 +27,111 @@ use store::directories::Failure;
 use store::directories::{self, DirectoryRow};
 use tokio_util::task::TaskTracker;
 
-/// How a partner's directory is reached. Without secrets.
+/// The location of a partner's directory, without secrets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Source {
-    /// A file that somebody puts there.
+    /// A file that the operator provides.
     File {
-        /// Where it is, on the server.
+        /// The path on the server.
         path: PathBuf,
     },
     /// Microsoft Partner Center.
     PartnerCenter {
-        /// The partner's own Microsoft tenant.
+        /// The id of the partner's own Microsoft tenant.
         tenant_id: String,
-        /// The application.
+        /// The client id of the application.
         client_id: String,
-        /// Another API, for national clouds.
+        /// The URL of the API, if it is that of a national cloud.
         api_url: Option<String>,
-        /// Another identity platform, for national clouds.
+        /// The URL of the identity platform, if it is that of a national cloud.
         login_url: Option<String>,
     },
 }
 
-/// What happens to a create while the directory cannot be asked.
+/// The handling of new customers while the directory cannot be reached.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum WhenUnreachable {
-    /// It is answered `503`, and nothing is written.
+    /// The request gets `503` and nothing is written.
     #[default]
     Refuse,
-    /// The tenant is taken as given, and verified later.
+    /// The tenant is accepted and verified later.
     Accept,
 }
 
-/// A partner's directory, as it is set up.
+/// The settings of a partner's directory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DirectorySetup {
-    /// Where it is.
+    /// The location.
     #[serde(flatten)]
     pub source: Source,
-    /// What happens while it cannot be asked.
+    /// The handling of new customers while it cannot be reached.
     #[serde(default)]
     pub when_unreachable: WhenUnreachable,
 }
 
-/// What Partner Center is shown.
+/// The credentials for Partner Center.
 #[derive(Clone, Debug)]
 pub struct DirectorySecret {
     /// The application's secret.
     pub client_secret: SecretString,
-    /// The refresh token of a user who consented (the secure application model), if that is how it works.
+    /// The refresh token of a consenting user, in the secure application model.
     pub refresh_token: Option<SecretString>,
 }
 
-/// How trying a directory went, and whether it is the partner's now.
+/// The result of connecting a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connected {
-    /// What works and what is missing.
+    /// The checks, passed and failed.
     pub report: Report,
-    /// Whether the directory was kept. If not, the partner's connection is as it was.
+    /// Whether the directory was connected. If not, the partner's connection is unchanged.
     pub kept: bool,
 }
 
-/// How a partner's directory is connected and how it fares.
+/// The status of a partner's directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DirectoryStatus {
-    /// How it is set up, without secrets.
+    /// The settings, without secrets.
     pub setup: DirectorySetup,
-    /// Whether a walk through its list is under way.
+    /// Whether its list is being read.
     pub walking: bool,
-    /// When a walk last came to its end.
+    /// The time when the list was last read to its end.
     pub synced_at: Option<Timestamp>,
-    /// Why the last step failed, since when, and what to do.
+    /// The error of the last step, with the start of the outage and the remedy.
     pub failure: Option<Failure>,
-    /// Why the last walk could not follow the list to its end.
+    /// Why the list was last cut off before its end.
     pub list_cut_off: Option<String>,
 }
 
-/// What is sealed of a [`DirectorySecret`].
+/// The encrypted content of a [`DirectorySecret`].
 #[derive(Serialize, Deserialize)]
 struct Sealed {
     client_secret: String,
     refresh_token: Option<String>,
 }
 
-/// The directories of this server's partners, made when they are needed.
+/// The clients of the partners' directories, created on first use.
 pub(crate) struct Directories {
     network: Arc<dyn Transport>,
-    /// The longest that a look-up may take.
+    /// The time-out of a look-up.
     pub(crate) patience: Duration,
     made: Mutex<HashMap<PartnerId, (i64, Arc<Directory>)>>,
     steps: sync::Steps,
-    /// Refresh tokens that are being kept.
+    /// The tasks that store new refresh tokens.
     keeping: TaskTracker,
 }
 
-/// What a partner's directory says of a tenant.
+/// The result of a look-up.
 #[derive(Clone, Debug)]
 pub(crate) enum Lookup {
-    /// The partner has no directory, or the tenant is known already: it is taken as given.
+    /// Not looked up, because the partner has no directory or the tenant is known: the tenant is accepted.
     TakenAsGiven,
-    /// It cannot be asked, and the partner accepts that: the tenant is taken as given, and asked for later.
+    /// The directory cannot be reached and the partner's setting is [`WhenUnreachable::Accept`]: verified later.
     Unverified,
-    /// It is there.
+    /// The directory has the tenant.
     Found(Box<Tenant>),
-    /// It is not.
+    /// The directory does not have the tenant.
     Missing,
 }
 
@@ -146,7 +146,7 @@ impl Directories {
         })
     }
 
-    /// Wait until everything that is to be kept is.
+    /// Waits until new refresh tokens are stored.
     pub(crate) async fn close(&self) {
         self.keeping.close();
         self.keeping.wait().await;
@@ -154,8 +154,8 @@ impl Directories {
 }
 
 impl App {
-    /// Tries a directory, and gives it to the partner if all of it works, or if it is forced. So a wrong secret does not
-    /// replace a connection that works.
+    /// Checks a directory, and connects it if all checks pass or the caller forces it, so that a wrong secret does not
+    /// replace a working connection.
     ///
     /// # Errors
     /// [`Error::Directory`] if the setup cannot be used; [`Error`] of the store.
@@ -166,7 +166,7 @@ impl App {
         secret: Option<DirectorySecret>,
         force: bool,
     ) -> Result<Connected, Error> {
-        // Trying may exchange the refresh token for a newer one, after which the given one is no longer good.
+        // The check may exchange the refresh token for a newer one, which invalidates the given one.
         let newer = Arc::new(Mutex::new(None));
         let on_refresh_token = {
             let newer = Arc::clone(&newer);
@@ -190,7 +190,7 @@ impl App {
         };
         let settings = serde_json::to_string(setup).map_err(|e| Error::Internal(e.to_string()))?;
         let call = Call::of_operator(partner, "directory connect");
-        // Random, not counted: a directory that was removed and connected again is never taken for the one before.
+        // Random rather than counted, so that a reconnected directory has another version than the removed one.
         let version = i64::from_le_bytes(self.random.bytes()?) & i64::MAX;
         let input = (partner, kind, settings, sealed, version);
         self.change(&call, input, |(partner, kind, settings, sealed, version), tx| {
@@ -207,7 +207,7 @@ impl App {
         Ok(Connected { report, kept: true })
     }
 
-    /// Tries a partner's directory as it is connected. `None`: the partner has none.
+    /// Checks a partner's connected directory; `None` if the partner has none.
     ///
     /// # Errors
     /// [`Error`] of the store.
@@ -218,7 +218,7 @@ impl App {
         }
     }
 
-    /// How a partner's directory is connected and how it fares. `None`: the partner has none.
+    /// The status of a partner's directory; `None` if the partner has none.
     ///
     /// # Errors
     /// [`Error`] of the store.
@@ -238,7 +238,7 @@ impl App {
         .transpose()
     }
 
-    /// As [`App::directory_status`], for a user of the partner.
+    /// The status of [`App::directory_status`] for a user of the partner.
     ///
     /// # Errors
     /// [`Error::Forbidden`] for a customer's user; [`Error`] of the store.
@@ -247,7 +247,7 @@ impl App {
         self.directory_status(call.partner()).await
     }
 
-    /// Has a partner's directory walked from its beginning by the next step of a server.
+    /// Makes the next sync step read a partner's directory from its beginning.
     ///
     /// # Errors
     /// [`Error`] of the store.
@@ -259,7 +259,7 @@ impl App {
             .await
     }
 
-    /// Take a partner's directory away: tenants are taken as given from now on.
+    /// Disconnects a partner's directory; from now on tenants are accepted without a look-up.
     ///
     /// # Errors
     /// [`Error`] of the store.
@@ -275,15 +275,15 @@ impl App {
         .await
     }
 
-    /// Ask a partner's directory for a tenant.
+    /// Looks up a tenant in a partner's directory.
     ///
     /// # Errors
-    /// [`Error::DirectoryUnavailable`] if it cannot be asked, unless the partner accepts that.
+    /// [`Error::DirectoryUnavailable`] if it cannot be reached and the setting is [`WhenUnreachable::Refuse`].
     pub(crate) async fn look_up(&self, partner: PartnerId, azure: &AzureCustomerId) -> Result<Lookup, Error> {
         let Some((directory, when_unreachable)) = self.directory(partner).await? else {
             return Ok(Lookup::TakenAsGiven);
         };
-        // On the heap: most requests carry this future about and never ask a directory.
+        // Boxed, because most requests contain this future and never run it.
         match Box::pin(directory.find(azure)).await {
             Ok(Some(tenant)) => Ok(Lookup::Found(Box::new(tenant))),
             Ok(None) => Ok(Lookup::Missing),
@@ -368,7 +368,7 @@ impl App {
         Ok(Directory::PartnerCenter(made))
     }
 
-    /// Microsoft gives a newer refresh token with every access token; the older one ends some day.
+    /// The callback that stores new refresh tokens: Microsoft issues one with every access token, and older ones expire.
     fn keep_refresh_token(
         &self,
         partner: PartnerId,
@@ -420,11 +420,11 @@ pub(crate) fn not_found() -> Violation {
     Violation::new("/azure_customer_id", "not_found", "not found")
 }
 
-/// The violation of a tenant without an address to use, if it is one.
+/// The violation of a tenant without a usable address; `None` if its address is usable.
 pub(crate) fn no_address(tenant: &Tenant) -> Option<Violation> {
     let why = match &tenant.address {
         TenantAddress::Known(_) => return None,
-        // Which rights are missing is for the operator, in the log and in `directory connect`.
+        // The operator sees the missing rights in the log and in `directory connect`.
         TenantAddress::Hidden(why) => {
             tracing::warn!(tenant = tenant.azure_customer_id.as_str(), why, "an address cannot be seen");
             "cannot be seen with the rights that the partner has there".to_owned()
@@ -437,9 +437,9 @@ pub(crate) fn no_address(tenant: &Tenant) -> Option<Violation> {
     Some(Violation::new("/azure_customer_id", "no_address", said))
 }
 
-/// How long a caller is asked to wait for a directory that does not say.
+/// The `Retry-After` for a directory that does not give one.
 const PAUSE: Duration = Duration::from_secs(30);
-/// The longest that a look-up takes, unless the operator says otherwise: clients wait for it.
+/// The default time-out of a look-up, during which the client waits.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn seal(
@@ -461,7 +461,7 @@ fn said(error: ::directory::Error) -> Error {
     Error::Directory(error.to_string())
 }
 
-/// What is kept of what a directory says.
+/// The tenant's data from the directory as the store records it.
 pub(crate) fn sighting(tenant: &Tenant) -> Sighting {
     use ::directory::TenantAddress::{Hidden, Known, Missing, NotAsked, Unusable};
     Sighting {

@@ -1,4 +1,4 @@
-//! The walk through every partner's directory in the background: a page at a time, resumed where it stopped, by one
+//! Background sync of directories: reads each partner's list a page at a time, resumes after interruptions, and runs on one
 //! server at a time.
 
 use super::sighting;
@@ -17,42 +17,42 @@ use store::{azure_tenants, customers};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-/// How often the list is walked from its beginning.
+/// The interval between two reads of the list.
 const WALK_EVERY: SignedDuration = SignedDuration::from_hours(1);
-/// How old an address may be before it is asked for again.
+/// The maximum age of an address before it is looked up again.
 const ADDRESS_AGE: SignedDuration = SignedDuration::from_hours(24);
-/// How many addresses are asked for in a step, each with up to three requests. With a step every five seconds that is
-/// 370 requests a minute at the most, of the 500 that Partner Center answers: look-ups want theirs. 100,000 tenants
-/// take 14 hours, those that customers hold first.
+/// The maximum number of addresses that a step looks up, each with up to three requests. With a step every five seconds
+/// that is at most 370 requests a minute of the 500 that Partner Center allows, which leaves room for look-ups. 100,000
+/// tenants take 14 hours; assigned tenants come first.
 const ADDRESSES: i64 = 10;
-/// After this, a step asks for no further address.
+/// The time after which a step looks up no further address.
 const STEP: Duration = Duration::from_secs(15);
-/// How long one server has a directory for itself: longer than a step takes, and no longer than others should wait for
-/// the work of a server that died.
+/// The lease of a server on a directory: longer than a step, and short enough for another server to take over soon after a
+/// crash.
 const LEASE: SignedDuration = SignedDuration::from_mins(1);
-/// How many directories this server walks at the same time.
+/// The maximum number of directories that this server reads at the same time.
 const AT_ONCE: usize = 16;
 
-/// How the walks through the directories stand.
+/// The state of the sync, over all partners.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DirectoryHealth {
-    /// How many partners have a directory.
+    /// The number of partners with a directory.
     pub connected: usize,
-    /// How many of them have been walked to the end.
+    /// The number of directories that were read to the end.
     pub synced: usize,
-    /// How many of them failed at the last step.
+    /// The number of directories whose last step failed.
     pub failing: usize,
-    /// Number of failing directories by the kind of failure.
+    /// The number of failing directories by error code.
     pub failures: BTreeMap<String, usize>,
 }
 
-/// The steps under way on this server.
+/// The running steps of this server.
 pub(super) struct Steps {
     running: Mutex<HashSet<PartnerId>>,
     permits: Semaphore,
 }
 
-/// A step under way; it ends with this value.
+/// A running step, which ends when this guard is dropped.
 struct Step {
     app: Arc<App>,
     partner: PartnerId,
@@ -79,12 +79,12 @@ impl Drop for Step {
 }
 
 impl App {
-    /// Begin a step through every directory that is not in the middle of one; one that hangs delays no other. A failure is
-    /// recorded; the next step tries again.
+    /// Starts a step for every directory without a running one. Steps do not wait for each other. An error is recorded, and
+    /// the next step retries.
     pub async fn sync_directories(self: &Arc<Self>) {
         let rows = match self.directory_rows().await {
             Ok(rows) => rows,
-            Err(error) => return tracing::warn!(%error, "the directories could not be read"),
+            Err(error) => return tracing::warn!(%error, "failed to read the list of directories"),
         };
         for row in rows {
             let Some(step) = Step::begin(self, row.partner) else { continue };
@@ -92,13 +92,13 @@ impl App {
                 let app = &step.app;
                 let _permit = app.directories.steps.permits.acquire().await;
                 if let Err(error) = app.sync(&row).await {
-                    tracing::warn!(partner = row.partner.0, %error, "a directory could not be synced");
+                    tracing::warn!(partner = row.partner.0, %error, "failed to sync a directory");
                 }
             });
         }
     }
 
-    /// How the walks stand.
+    /// The state of the sync, over all partners.
     ///
     /// # Errors
     /// [`Error`] of the store.
@@ -124,7 +124,7 @@ impl App {
 
     async fn sync(&self, row: &DirectoryRow) -> Result<(), Error> {
         let (partner, now) = (row.partner, self.clock.now());
-        // Most of the time there is nothing to do, and then nothing is written.
+        // An idle directory, which is the usual case, causes no write.
         let idle = !is_due(row, now) && row.failure.is_none();
         if idle && self.stale(partner, now, 1).await?.is_empty() {
             return Ok(());
@@ -156,7 +156,7 @@ impl App {
             .await
     }
 
-    /// A page of the list, if the walk is under way or due, and some addresses.
+    /// Runs a step: reads a page of the list if that is due, then refreshes addresses.
     async fn step(&self, row: &DirectoryRow, directory: &Directory, now: Timestamp) -> StepResult {
         let started = Instant::now();
         let mut result = StepResult {
@@ -188,22 +188,22 @@ impl App {
         result
     }
 
-    /// Reads one page of the list and records its tenants; the page then says where the list goes on.
+    /// Reads one page of the list and records its tenants; the result contains the cursor of the next page.
     async fn walk(&self, row: &DirectoryRow, directory: &Directory, now: Timestamp) -> Result<Page, Failed> {
         let partner = row.partner.0;
         let cursor = row.cursor.clone().map(Cursor::from_stored);
         let mut page = directory.page(cursor.as_ref()).await?;
         for skipped in &page.skipped {
-            tracing::warn!(partner, skipped, "the directory lists something that is no tenant");
+            tracing::warn!(partner, skipped, "skipped an entry of a directory that is not a tenant");
         }
         if let Some(why) = &page.cut_off {
-            tracing::warn!(partner, why, "the directory's list could not be followed to its end");
+            tracing::warn!(partner, why, "the list of a directory was cut off before its end");
         }
         self.note(row.partner, std::mem::take(&mut page.tenants), now).await?;
         Ok(page)
     }
 
-    /// The addresses that were asked for longest ago; Partner Center's list has none.
+    /// Looks up the oldest addresses again, because Partner Center's list does not contain addresses.
     async fn refresh_addresses(
         &self,
         partner: PartnerId,
@@ -236,10 +236,11 @@ impl App {
         if seen.is_empty() && settled.is_empty() {
             failed = failed.or(wrong.pop().map(|(_, error)| Failed::from(error)));
         } else {
-            // Others were answered, so these alone are the problem: they wait for their next turn and delay no other.
+            // Other look-ups succeeded, so only these tenants are affected: they wait for their next refresh and do not block
+            // others.
             for (azure, error) in wrong {
                 let tenant = azure.as_str();
-                tracing::warn!(partner = partner.0, tenant, %error, "a tenant cannot be looked up");
+                tracing::warn!(partner = partner.0, tenant, %error, "failed to look up a tenant");
                 settled.push((azure, false));
             }
         }
@@ -248,7 +249,7 @@ impl App {
         failed.map_or(Ok(()), Err)
     }
 
-    /// The tenants whose addresses are too old, the oldest first.
+    /// The tenants with outdated addresses, oldest first.
     async fn stale(
         &self,
         partner: PartnerId,
@@ -263,14 +264,14 @@ impl App {
             .await
     }
 
-    /// Keep what the directory says, and give customers the addresses that they have from it.
+    /// Records tenants, and updates the addresses that customers have from the directory.
     async fn note(&self, partner: PartnerId, tenants: Vec<Tenant>, now: Timestamp) -> Result<(), Error> {
         if tenants.is_empty() {
             return Ok(());
         }
         counter!("tenantry_directory_tenants_seen_total").increment(tenants.len() as u64);
         let mut seen: Vec<_> = tenants.iter().map(sighting).collect();
-        // As those who assign tenants do it, so that no two transactions wait for each other.
+        // Assignments lock tenants in the same order, which prevents deadlocks.
         seen.sort_by_key(|seen| seen.azure_customer_id.key());
         let call = Call::of_directory(partner);
         let input = (Arc::clone(&self.trail), call, seen, self.random.nonce()?, now);
@@ -318,17 +319,17 @@ impl App {
     }
 }
 
-/// Whether the list is being walked, or has to be.
+/// Whether the list is being read or is due.
 fn is_due(row: &DirectoryRow, now: Timestamp) -> bool {
     let walked_lately = |at: Timestamp| at.saturating_add(WALK_EVERY).is_ok_and(|next| next > now);
     row.cursor.is_some() || !row.synced_at.is_some_and(walked_lately)
 }
 
-/// Why a step failed.
+/// The error of a step.
 struct Failed {
     code: &'static str,
     message: String,
-    /// Where the next walk begins, if this one cannot go on.
+    /// The cursor at which the list is read again, if this read cannot continue.
     start_over: Option<Option<Cursor>>,
 }
 
@@ -356,7 +357,7 @@ impl From<Error> for Failed {
     }
 }
 
-/// One line when an outage begins or becomes another one, and one when it is over.
+/// Logs one line when an outage begins or changes its error code, and one when it ends.
 fn log_change(partner: PartnerId, before: Option<&Failure>, after: Option<&Failure>) {
     let partner = partner.0;
     match (before, after) {
