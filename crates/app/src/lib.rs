@@ -1,6 +1,9 @@
 //! The use cases. Each checks the permission, applies the domain's rules, writes in one transaction and returns the result.
 //!
 //! The API and the command line are adapters of this crate. It contains neither HTTP nor SQL.
+//!
+//! Every use case can fail with [`Error::Forbidden`] if the caller lacks the permission, and with the errors of the database
+//! such as [`Error::Unavailable`]. The docs of a function name only its further errors.
 
 mod access;
 mod audit;
@@ -74,7 +77,7 @@ impl App {
     /// Opens the platform on a database with a clock and a secret key. Directories are reached through `egress`.
     ///
     /// # Errors
-    /// [`Error::Internal`] if the database belongs to another secret key; [`Error`] of the store.
+    /// [`Error::Internal`] if the database belongs to another secret key.
     pub async fn open(db: Db, clock: Clock, secrets: SecretKey, egress: Egress) -> Result<Self, Error> {
         let ours = secrets.fingerprint();
         let new_id = Random::default().long_id()?;
@@ -118,9 +121,6 @@ impl App {
     }
 
     /// Whether a database belongs to a secret key, which is then required to open it.
-    ///
-    /// # Errors
-    /// [`Error`] of the store.
     pub async fn has_secret_key(db: &Db) -> Result<bool, Error> {
         db.read(store::Scope::System, (), |(), tx| {
             Box::pin(async move { Ok(store::secrets::known_fingerprint(tx).await?.is_some()) })

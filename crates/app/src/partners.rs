@@ -58,9 +58,6 @@ impl App {
     }
 
     /// Whether the database has a partner.
-    ///
-    /// # Errors
-    /// [`Error`] of the store.
     pub async fn has_partners(&self) -> Result<bool, Error> {
         self.db
             .read(store::Scope::System, (), |(), tx| {
@@ -70,9 +67,6 @@ impl App {
     }
 
     /// All partners in the database.
-    ///
-    /// # Errors
-    /// [`Error`] of the store.
     pub async fn partners(&self) -> Result<Vec<Partner>, Error> {
         self.db
             .read(store::Scope::System, (), |(), tx| {
@@ -97,9 +91,6 @@ impl App {
     }
 
     /// Suspends a partner, whose API keys are rejected at once, or resumes it.
-    ///
-    /// # Errors
-    /// [`Error`] of the store.
     pub async fn suspend_partner(&self, partner: &Partner, suspended: bool) -> Result<(), Error> {
         let input = (Arc::clone(&self.trail), partner.clone(), suspended, self.clock.now());
         self.db
@@ -118,9 +109,6 @@ impl App {
 
     /// Creates the partner `default` in an empty database, with an admin whose API key is `chosen` or else a generated one.
     /// `None` if the database has a partner; `chosen` is ignored then.
-    ///
-    /// # Errors
-    /// [`Error`] of the store.
     pub async fn bootstrap(&self, chosen: Option<ApiKey>) -> Result<Option<BootstrappedPartner>, Error> {
         let key = chosen.map_or_else(|| ApiKey::generate(&self.random), Ok)?;
         let name = DisplayName::parse(FIRST_PARTNER).map_err(|v| Error::Internal(v.message))?;

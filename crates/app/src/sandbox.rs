@@ -21,7 +21,7 @@ impl App {
     /// Sets the id and the external id of the next customer.
     ///
     /// # Errors
-    /// [`Error::NotFound`] on a server that is not a sandbox; [`Error`] of the store.
+    /// [`Error::NotFound`] on a server that is not a sandbox.
     pub async fn set_next(&self, id: Option<i64>, external_id: Option<ExternalId>) -> Result<(), Error> {
         if !self.is_sandbox() {
             return Err(Error::NotFound);

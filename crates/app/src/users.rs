@@ -104,7 +104,7 @@ impl App {
     /// Changes a user's name and role.
     ///
     /// # Errors
-    /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::Invalid`]; [`Error::LastAdmin`]; [`Error`] of the store.
+    /// [`Error::NotFound`]; [`Error::Invalid`]; [`Error::LastAdmin`].
     pub async fn update_user(
         &self,
         call: &Call,
@@ -144,7 +144,7 @@ impl App {
     /// Deletes a user; its API key is invalid at once.
     ///
     /// # Errors
-    /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::LastAdmin`]; [`Error`] of the store.
+    /// [`Error::NotFound`]; [`Error::LastAdmin`].
     pub async fn delete_user(&self, call: &Call, tenant: Tenant, id: UserId) -> Result<(), Error> {
         self.allow(call, Act::ManageUsers).await?;
         self.change(call, (call.partner(), tenant, id, self.clock.now()), |(partner, tenant, id, now), tx| {
@@ -162,7 +162,7 @@ impl App {
     /// Gives a user a new API key; the old one is invalid at once.
     ///
     /// # Errors
-    /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::Invalid`]; [`Error`] of the store.
+    /// [`Error::NotFound`]; [`Error::Invalid`].
     pub async fn rotate_key(
         &self,
         call: &Call,
@@ -207,7 +207,7 @@ impl App {
     /// Revokes a user's API key; the user remains.
     ///
     /// # Errors
-    /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::LastAdmin`]; [`Error`] of the store.
+    /// [`Error::NotFound`]; [`Error::LastAdmin`].
     pub async fn revoke_key(&self, call: &Call, tenant: Tenant, id: UserId) -> Result<(), Error> {
         self.allow(call, Act::ManageUsers).await?;
         self.change(call, (call.partner(), tenant, id, self.clock.now()), |(partner, tenant, id, now), tx| {

@@ -1,4 +1,4 @@
-//! Countries: ISO 3166-1 and Kosovo, the names that people use for them, and what their post wants of an address.
+//! Countries of ISO 3166-1 and Kosovo: their codes, their names, and the address parts that their post needs.
 
 use crate::json::Json;
 use crate::table::{Table, cell, entries};
@@ -10,16 +10,16 @@ use std::borrow::Cow;
 /// code starts with; forms of its codes; an example.
 static COUNTRIES: Table = Table(include_str!("../data/countries.tsv"));
 
-/// Everything that a country is called, as [`country_key`], and its alpha-2 code.
+/// The [`country_key`] of every name of a country, and its alpha-2 code.
 static NAMES: Table = Table(include_str!("../data/country_names.tsv"));
 
-/// Names that are two countries'.
+/// Names that two countries share.
 const AMBIGUOUS: [(&str, [&str; 2]); 2] = [("korea", ["KR", "KP"]), ("virginislands", ["VG", "VI"])];
 
 /// A country, territory or area of ISO 3166-1, or Kosovo (`XK`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Country {
-    /// Its row in [`COUNTRIES`].
+    /// The row in [`COUNTRIES`].
     row: &'static str,
 }
 
@@ -28,9 +28,9 @@ pub struct Country {
 pub(crate) enum Needed {
     /// An address without it is incomplete.
     Required,
-    /// It has a place in an address, and may be left out.
+    /// An address may have it.
     Optional,
-    /// The post has no use for it.
+    /// The post does not use it.
     Unused,
 }
 
@@ -86,24 +86,24 @@ impl Country {
         Self::parse(string(json)?)
     }
 
-    /// The country that a text means, although it may not be written so: what [`Country::parse`] takes, or says in its
-    /// message. The other parts of an address are judged by it.
+    /// The country that a text means: the one that [`Country::parse`] accepts, or suggests in its message. The other parts of
+    /// an address are validated by it.
     pub(crate) fn meant(json: &Json) -> Option<Country> {
         let text = string(json).ok()?;
         Self::named(text).or_else(|| Self::numbered(text)).or_else(|| Self::near(&country_key(text)))
     }
 
-    /// The code of two capital letters: `US`.
+    /// The alpha-2 code: `US`.
     pub fn alpha2(self) -> &'static str {
         cell(self.row, 0)
     }
 
-    /// CLDR's English name: `United States`.
+    /// The English name of CLDR: `United States`.
     pub fn name(self) -> &'static str {
         cell(self.row, 3)
     }
 
-    /// Whether it is the United States of America, whose territories are countries of their own.
+    /// Whether this is the United States of America. Its territories are separate countries.
     pub fn is_us(self) -> bool {
         self.alpha2() == "US"
     }
@@ -118,17 +118,17 @@ impl Country {
         Needed::of(cell(self.row, 5))
     }
 
-    /// With how many zeros its postal codes of digits may start.
+    /// The maximum number of zeros at the start of a numeric postal code.
     pub(crate) fn leading_zeros(self) -> usize {
         cell(self.row, 6).parse().unwrap_or(0)
     }
 
-    /// The forms of its postal codes: `#` is a digit, `@` a letter, `*` either, all else itself.
+    /// The forms of postal codes: `#` is a digit, `@` a letter, `*` either; other characters stand for themselves.
     pub(crate) fn postal_code_forms(self) -> impl Iterator<Item = &'static str> {
         entries(self.row, 7)
     }
 
-    /// One of its postal codes.
+    /// An example of a postal code.
     pub(crate) fn postal_code_example(self) -> &'static str {
         cell(self.row, 8)
     }
@@ -141,7 +141,7 @@ impl Country {
         NAMES.rows_of(key).next().and_then(|row| Self::with_code(cell(row, 1)))
     }
 
-    /// The country of ISO's numeric code, with or without its zeros.
+    /// The country with this numeric code of ISO 3166-1, with or without leading zeros.
     fn numbered(text: &str) -> Option<Country> {
         let digits = (1..=3).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
         let code = format!("{text:0>3}");
@@ -149,7 +149,7 @@ impl Country {
     }
 
     fn named(text: &str) -> Option<Country> {
-        // Most send a code.
+        // Codes are the most frequent form, so they are tried first.
         if text.len() == 2
             && let Some(country) = Self::with_code(&text.to_ascii_uppercase())
         {
@@ -158,7 +158,7 @@ impl Country {
         if let Some(country) = Self::with_key(&country_key(text)) {
             return Some(country);
         }
-        // "Korea, South", "Korea (Republic of)"; "Germany (Deutschland)" says it twice.
+        // "Korea, South" and "Korea (Republic of)" are inverted names; "Germany (Deutschland)" has two names.
         let (head, tail) = text.split_once(',').or_else(|| text.split_once('('))?;
         let tail = tail.trim_end().trim_end_matches(')');
         let [key, head, tail] = [&format!("{tail} {head}"), head, tail].map(country_key);
@@ -166,7 +166,7 @@ impl Country {
         Self::with_key(&key).or_else(twice)
     }
 
-    /// The country that is meant by a misspelt name, where there is one alone.
+    /// The country of a misspelt name; `None` if several countries are near.
     fn near(key: &str) -> Option<Country> {
         let candidates = NAMES.rows().map(|row| (Cow::from(cell(row, 0)), cell(row, 1)));
         only_near(key, candidates).and_then(Self::with_code)
@@ -179,7 +179,7 @@ impl std::fmt::Debug for Country {
     }
 }
 
-/// A [`name_key`] in which nothing is left of "the", "of", "and" and of the ways to write "saint".
+/// The [`name_key`] without "the", "of" and "and", and with "st" for every form of "saint".
 fn country_key(name: &str) -> String {
     let key = name_key(name);
     if !key.is_ascii() {
@@ -194,7 +194,7 @@ fn country_key(name: &str) -> String {
             other => other,
         })
         .collect();
-    // "AND" is Andorra.
+    // "AND" alone is the code of Andorra.
     if telling.is_empty() { key } else { telling }
 }
 
@@ -203,7 +203,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_country_by_its_codes_and_its_name() {
+    fn every_country_is_found_by_its_codes_and_its_name() {
         assert_eq!(COUNTRIES.rows().count(), 250);
         for row in COUNTRIES.rows() {
             let country = Country { row };
@@ -223,9 +223,9 @@ mod tests {
         }
     }
 
-    /// What ISO, CLDR and a list for web forms call countries, official names and the country's own among them.
+    /// Names from ISO, CLDR and a list for web forms, including official and local names.
     #[test]
-    fn names_of_the_sources_are_taken() {
+    fn names_of_the_sources_are_accepted() {
         let (mut all, mut refused) = (0_usize, Vec::new());
         for row in Table(include_str!("../tests/data/country_names.tsv")).rows() {
             for name in entries(row, 1) {
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn names() {
+    fn common_names_are_accepted() {
         for (name, alpha2) in [
             ("us", "US"),
             ("Usa", "US"),

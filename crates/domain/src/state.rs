@@ -11,7 +11,7 @@ use crate::violation::{Violation, shortened};
 use std::borrow::Cow;
 use words::GENERIC;
 
-/// The longest state, in characters.
+/// The maximum length of a state in characters.
 const MAX_LENGTH: usize = 255;
 
 /// The divisions of all countries but the US. Alpha-2 code of the country; ISO's code of the division without it, `""`
@@ -19,26 +19,26 @@ const MAX_LENGTH: usize = 255;
 /// `~` is another way to write the one before it (`Thueringen`).
 static DIVISIONS: Table = Table(include_str!("../data/divisions.tsv"));
 
-/// Countries whose divisions the tables do not have in their own script: any text is taken for one there.
+/// Countries without division names in their own script in the tables; any text is accepted as a state there.
 const INCOMPLETE: [&str; 4] = ["BY", "IQ", "KZ", "MN"];
 
-/// What a text says of a state.
+/// The interpretation of a text as a state.
 #[derive(Debug, PartialEq, Eq)]
 enum Reading {
-    /// The state in the form that is kept.
+    /// A state, normalized.
     State(String),
-    /// It says that there is no state, in a country where there need be none.
+    /// A filler for no state, in a country that does not require one.
     Blank,
-    /// A code or a name that stands for this state, which is to be written otherwise.
+    /// A code or a name that has to be written as this state.
     Instead(String),
-    /// Only an abbreviation, in a country where any name is taken.
+    /// An abbreviation, in a country where any name is accepted.
     Abbreviation,
-    /// No state of the country; what was meant, where that is beyond doubt.
+    /// An unknown state; with the state that was probably meant, if there is one only.
     Unknown(Option<String>),
 }
 
-/// Reads the state of an address in `country`: `None` where the text stands for nothing (`-`) and the country needs no
-/// state. While the country is not known, only the form of the text is judged. The violation's pointer is `""`.
+/// Parses the state of an address in `country`; `None` for a filler (`-`) in a country that does not require a state. If the
+/// country is not known, only the form of the text is validated. The violation's pointer is `""`.
 pub(crate) fn parse(text: &str, country: Option<Country>) -> Result<Option<String>, Violation> {
     let text = filled_line(text, MAX_LENGTH)?;
     let Some(country) = country else { return folded(text).map(Some) };
@@ -66,8 +66,8 @@ pub(crate) fn parse(text: &str, country: Option<Country>) -> Result<Option<Strin
     Err(invalid(message))
 }
 
-/// The state as a directory writes it, in the form that is kept: like [`parse`], but a code becomes the name that it
-/// stands for (`NSW`), in the US a name its abbreviation, and what is unknown stays as it is written.
+/// Normalizes a state from a directory: like [`parse`], but codes become names (`NSW`), names in the US become
+/// abbreviations, and unknown states are kept as written.
 pub(crate) fn from_directory(text: &str, country: Country) -> Option<String> {
     let text = filled_line(text, MAX_LENGTH).ok()?;
     match read(text, country) {
@@ -89,7 +89,7 @@ fn read(text: &str, country: Country) -> Result<Reading, Violation> {
     {
         return Ok(Reading::State(name.to_owned()));
     }
-    // CLDR's names have footnotes. From here on all is judged in the form that is kept.
+    // CLDR's names have footnote marks. All further checks use the normalized text.
     let text = &folded(&text.replace(['¹', '²', '³', '†', '‡'], ""))?;
     let key = name_key(text);
     if let Some(reading) = divisions.named(text, &key) {
@@ -100,9 +100,9 @@ fn read(text: &str, country: Country) -> Result<Reading, Violation> {
     }
     let known = divisions.exist() && !INCOMPLETE.contains(&country.alpha2());
     let free = country.state() == Needed::Unused || !known;
-    // A country stands for its divisions: "Singapore, Singapore"; "PR" is a state on every form of the US.
+    // A country's name is accepted as its state ("Singapore, Singapore"), and US forms list "PR" as a state.
     let is_country = || (free || key.len() > 3) && Country::parse(text) == Ok(country);
-    // Britons and Irishmen abbreviate counties as they like.
+    // Abbreviations of British and Irish counties are not standardized.
     let any_text = matches!(country.alpha2(), "GB" | "IE") || !known;
     if is_country() {
         Ok(Reading::State(text.to_owned()))
@@ -119,13 +119,13 @@ fn read(text: &str, country: Country) -> Result<Reading, Violation> {
     }
 }
 
-/// Whether the text is what forms are filled with that want something where there is nothing.
+/// Whether the text is a filler for a missing state, such as `-` or `N/A`.
 fn is_filler(text: &str) -> bool {
     let letters: String = text.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
     matches!(letters.as_str(), "" | "na" | "none" | "nil" | "null" | "notapplicable")
 }
 
-/// Any text that can be written in ASCII.
+/// The text transliterated to ASCII, validated as a line.
 fn folded(text: &str) -> Result<String, Violation> {
     let Some(folded) = ascii(text) else {
         let message = format!("must be transliterated to ASCII, for {:?} cannot be", shortened(text));
@@ -149,7 +149,7 @@ impl Divisions {
         self.rows().next().is_some()
     }
 
-    /// The division that is called so in its own script, by its main name.
+    /// The main name of the division with this name in its own script.
     fn in_own_script(self, key: &str) -> Option<&'static str> {
         let own = |row| names(row).filter(|name| !name.is_ascii());
         let exact = self.rows().find(|row| own(row).any(|name| name_key(name) == key));
@@ -158,8 +158,7 @@ impl Divisions {
         exact.or_else(by_stem).map(main_name)
     }
 
-    /// What a text in ASCII names: a division by one of its names, by its code, or by a name with or without words for
-    /// what it is.
+    /// The division that an ASCII text names: by a name, by a code, or by a name with or without its generic words.
     fn named(self, text: &str, key: &str) -> Option<Reading> {
         if key.is_empty() {
             return None;
@@ -188,7 +187,7 @@ impl Divisions {
         known.then(|| Reading::State(text.to_owned()))
     }
 
-    /// The name that is meant by a misspelt one, where it is one alone.
+    /// The name that a misspelt one stands for; `None` if several are near.
     fn near(self, key: &str) -> Option<&'static str> {
         let candidates = self.rows().flat_map(|row| {
             let latin = names(row).filter(|name| name.is_ascii());
@@ -198,14 +197,14 @@ impl Divisions {
     }
 }
 
-/// A name that a text is near to.
+/// A candidate for a misspelt name.
 struct Near {
     row: &'static str,
     name: &'static str,
 }
 
 impl PartialEq for Near {
-    /// Two names of one division mean the same, and so do two divisions of one name.
+    /// Names of the same division are equal, and so are divisions with the same name.
     fn eq(&self, other: &Self) -> bool {
         self.row == other.row || self.name == other.name
     }
@@ -219,18 +218,18 @@ fn main_name(row: &'static str) -> &'static str {
     names(row).next().unwrap_or_default()
 }
 
-/// Whether a code is this key. Some have letters beyond ASCII (`BaWü`).
+/// Whether a code has this key. Some codes have letters beyond ASCII (`BaWü`).
 fn is_code(code: &str, key: &str) -> bool {
     if code.is_ascii() { same_name(code, key) } else { name_key(code) == key }
 }
 
-/// Whether the key of a name in ASCII is `key`.
+/// Whether an ASCII name has the key `key`.
 fn same_name(name: &str, key: &str) -> bool {
     let mut letters = name.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase());
     key.bytes().all(|byte| letters.next() == Some(byte)) && letters.next().is_none()
 }
 
-/// The [`name_key`] of a name in ASCII.
+/// The [`name_key`] of an ASCII name.
 fn key_of_ascii(name: &str) -> Cow<'_, str> {
     name.chars()
         .filter(char::is_ascii_alphanumeric)
@@ -239,8 +238,7 @@ fn key_of_ascii(name: &str) -> Cow<'_, str> {
         .into()
 }
 
-/// The words of a name that say which division it is, not of what kind: those of `Masovian Voivodeship`, of
-/// `Estado de Mexico`.
+/// The words of a name without the generic ones: `Masovian` of `Masovian Voivodeship`, `Mexico` of `Estado de Mexico`.
 fn core(name: &str) -> impl Iterator<Item = &str> {
     let words = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     words.filter(|word| {
@@ -260,7 +258,7 @@ fn has_core(name: &str, wanted: &str) -> bool {
     rest.is_empty()
 }
 
-/// A name in its own script without the sign for what it is: `大阪府` is `大阪`.
+/// A name in its own script without the suffix for the kind of division: `大阪府` is `大阪`.
 fn script_stem(key: &str) -> &str {
     let kinds = [
         "特别行政区",

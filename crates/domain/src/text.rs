@@ -1,11 +1,11 @@
-//! One line of text, the commonest kind of value.
+//! Values that are one line of text, and the comparison of names.
 
 use crate::json::Json;
 use crate::violation::{Violation, code, shortened};
 use icu_normalizer::ComposingNormalizerBorrowed;
 use std::borrow::Cow;
 
-/// The trimmed text of a JSON string; another type is a violation.
+/// The text of a JSON string, trimmed; another JSON type is a violation.
 pub fn string(json: &Json) -> Result<&str, Violation> {
     match json {
         Json::String(text) => Ok(text.trim()),
@@ -13,28 +13,28 @@ pub fn string(json: &Json) -> Result<&str, Violation> {
     }
 }
 
-/// The violation of a value that is of another JSON type than `expected`.
+/// The violation of a value with another JSON type than `expected`.
 pub fn wrong_type(expected: &str, given: &Json) -> Violation {
     Violation::new("", code::WRONG_TYPE, format!("must be {expected}, not {}", given.kind()))
 }
 
-/// A value that is not legal.
+/// The violation of an invalid value.
 pub fn invalid(message: impl Into<String>) -> Violation {
     Violation::new("", code::INVALID, message)
 }
 
-/// The field has to be given.
+/// The violation of an absent field.
 pub fn required() -> Violation {
     Violation::new("", code::REQUIRED, "is required")
 }
 
-/// Trims, and checks that at most `most` characters (Unicode scalar values) are left, none of them a control character, a
-/// separator of lines, or one that changes the direction of the text after it.
-pub(crate) fn line(text: &str, most: usize) -> Result<&str, Violation> {
+/// The trimmed text, validated: at most `max` characters (Unicode scalar values), without control characters, line
+/// separators, and characters that change the direction of text.
+pub(crate) fn line(text: &str, max: usize) -> Result<&str, Violation> {
     let text = text.trim();
     let length = text.chars().count();
-    if length > most {
-        return Err(too_long(length, "characters", most));
+    if length > max {
+        return Err(too_long(length, "characters", max));
     }
     let wrong = |c: char| match c {
         '\u{2028}' | '\u{2029}' => Some("separators of lines"),
@@ -49,21 +49,20 @@ pub(crate) fn line(text: &str, most: usize) -> Result<&str, Violation> {
     }
 }
 
-/// Like [`line()`], and something that can be seen has to be left.
-pub fn filled_line(text: &str, most: usize) -> Result<&str, Violation> {
-    match line(text, most) {
+/// Like [`line()`]; a line without visible characters counts as absent.
+pub fn filled_line(text: &str, max: usize) -> Result<&str, Violation> {
+    match line(text, max) {
         Ok(checked) if checked.chars().all(is_invisible) => Err(required()),
         checked => checked,
     }
 }
 
-/// Whether nothing is seen of a character that stands alone: white space, the blanks that Unicode does not count as white
-/// space, and what is ignored by default.
+/// Whether a character alone is invisible: white space, blank symbols, and default-ignorable characters.
 fn is_invisible(c: char) -> bool {
     c.is_whitespace() || is_default_ignorable(c) || is_blank_symbol(c) || matches!(c, '\u{fff9}'..='\u{fffb}')
 }
 
-/// A blank that Unicode counts among symbols: the empty Braille pattern and the empty note head.
+/// Whether a character is a blank that Unicode classifies as a symbol: the empty Braille pattern or the empty note head.
 pub(crate) fn is_blank_symbol(c: char) -> bool {
     matches!(c, '\u{2800}' | '\u{1d159}')
 }
@@ -77,18 +76,18 @@ pub(crate) fn is_default_ignorable(c: char) -> bool {
         | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// More than the `most` allowed characters or bytes.
-pub(crate) fn too_long(has: usize, what: &str, most: usize) -> Violation {
-    Violation::new("", code::TOO_LONG, format!("has {has} {what}, at most {most} are allowed"))
+/// The violation of a text with more than `max` characters or bytes.
+pub(crate) fn too_long(has: usize, what: &str, max: usize) -> Violation {
+    Violation::new("", code::TOO_LONG, format!("has {has} {what}, at most {max} are allowed"))
 }
 
-/// The text in ASCII, in the usual transliteration: `São Paulo` is `Sao Paulo`. `None` where a character has none.
+/// The text transliterated to ASCII: `São Paulo` is `Sao Paulo`. `None` if a character has no transliteration.
 pub(crate) fn ascii(text: &str) -> Option<String> {
     if text.is_ascii() {
         let folded = text.replace('`', "'").split_whitespace().collect::<Vec<_>>().join(" ");
         return (!folded.is_empty() && !folded.contains(|c: char| c.is_control())).then_some(folded);
     }
-    // Azerbaijan's schwa is an `e` to every reader, and an `@` to the table.
+    // deunicode maps Azerbaijan's schwa to `@`; the usual transliteration is `e`.
     let text = text.replace(['ə', 'ǝ'], "e").replace(['Ə', 'Ǝ'], "E");
     let folded = deunicode::deunicode_with_tofu(&text, "\0").replace('`', "'");
     let folded = folded.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -110,8 +109,8 @@ pub fn slug(text: &str) -> String {
     slug.trim_end_matches('-').to_owned()
 }
 
-/// What names are compared by: the letters and digits of a Latin name in lower-case ASCII (`Île-de-France` is
-/// `iledefrance`), and those of another script in lower case (`東京都`).
+/// The key for comparisons of names: the letters and digits in lower case, of Latin names in ASCII (`Île-de-France` is
+/// `iledefrance`), of other scripts as they are (`東京都`).
 pub(crate) fn name_key(name: &str) -> String {
     if is_latin(name) {
         let mut key = ascii(name).unwrap_or_default().to_ascii_lowercase();
@@ -123,7 +122,7 @@ pub(crate) fn name_key(name: &str) -> String {
     key
 }
 
-/// Whether all letters are of the Latin script.
+/// Whether all letters belong to the Latin script.
 pub(crate) fn is_latin(text: &str) -> bool {
     let beyond = |c: char| {
         let latin = matches!(c, '\u{1e00}'..'\u{1f00}' | '\u{2c60}'..'\u{2c80}' | '\u{a720}'..'\u{a800}');
@@ -132,7 +131,7 @@ pub(crate) fn is_latin(text: &str) -> bool {
     text.is_ascii() || !ComposingNormalizerBorrowed::new_nfkc().normalize(text).contains(beyond)
 }
 
-/// White space, punctuation, and signs that are not seen.
+/// Whether a character is white space, punctuation or an invisible sign.
 fn is_separator(c: char) -> bool {
     c.is_whitespace()
         || c.is_ascii_punctuation()
@@ -140,9 +139,8 @@ fn is_separator(c: char) -> bool {
         || matches!(c, '\u{3000}'..='\u{303f}' | '\u{30fb}' | '،' | '؛')
 }
 
-/// The one candidate within two edits of `wanted`, where there is exactly one: then it is what was meant if one or two
-/// letters of a candidate were left out, added, changed or swapped. Candidates are pairs of a [`name_key`] and what it
-/// stands for. Only Latin names are compared.
+/// The only candidate within two edits of `wanted`, each an omitted, added, changed or swapped letter; `None` if there are
+/// none or several. Candidates are pairs of a [`name_key`] and its meaning. Only Latin names are compared.
 pub(crate) fn only_near<'a, T: PartialEq>(
     wanted: &str,
     candidates: impl Iterator<Item = (Cow<'a, str>, T)>,
@@ -163,7 +161,7 @@ pub(crate) fn only_near<'a, T: PartialEq>(
     found
 }
 
-/// Whether at most so many edits make one of the other.
+/// Whether at most `edits` edits turn one text into the other.
 fn within(mut a: &[u8], mut b: &[u8], edits: u8) -> bool {
     while let ([first, rest_a @ ..], [other, rest_b @ ..]) = (a, b)
         && first == other
@@ -182,17 +180,17 @@ fn within(mut a: &[u8], mut b: &[u8], edits: u8) -> bool {
         || (!b.is_empty() && within(a, &b[1..], left))
         || within(&a[rest(a)..], &b[rest(b)..], left)
         || matches!((a, b), ([x, y, a @ ..], [v, w, b @ ..]) if x == w && y == v && within(a, b, left))
-        // Two letters that were swapped, with one that came or went between them.
+        // Two swapped letters with a letter added or omitted between them.
         || (edits > 1
             && (matches!((a, b), ([x, y, a @ ..], [v, _, w, b @ ..]) if x == w && y == v && within(a, b, left - 1))
                 || matches!((a, b), ([x, _, y, a @ ..], [v, w, b @ ..]) if x == w && y == v && within(a, b, left - 1))))
 }
 
-/// The `most` candidates that look most like `text`, best first. Candidates are pairs of what is compared and what is shown.
+/// The `max` candidates most similar to `text`, best first. Candidates are pairs of a compared and a shown text.
 pub(crate) fn closest<'a>(
     text: &str,
     candidates: impl Iterator<Item = (&'a str, &'a str)>,
-    most: usize,
+    max: usize,
 ) -> Vec<&'a str> {
     let text: String = text.chars().take(64).collect();
     let mut ranked: Vec<(f64, &str)> =
@@ -200,14 +198,14 @@ pub(crate) fn closest<'a>(
     ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
     let mut best = Vec::new();
     for (_, shown) in ranked {
-        if best.len() < most && !best.contains(&shown) {
+        if best.len() < max && !best.contains(&shown) {
             best.push(shown);
         }
     }
     best
 }
 
-/// `"Texas", "Tennessee" or "Utah"`.
+/// The names as an alternative in a message: `"Texas", "Tennessee" or "Utah"`.
 pub fn any_of(names: &[&str]) -> String {
     let quoted: Vec<String> = names.iter().map(|name| format!("{:?}", shortened(name))).collect();
     match quoted.split_last() {
@@ -216,7 +214,7 @@ pub fn any_of(names: &[&str]) -> String {
     }
 }
 
-/// Misspelt forms of a [`name_key`]: one or two letters are left out, added, changed or swapped, here and there.
+/// Misspelt forms of a [`name_key`], with one or two letters omitted, added, changed or swapped.
 #[cfg(test)]
 pub(crate) fn neighbours(key: &str) -> Vec<String> {
     let seed = key.bytes().fold(7_usize, |seed, byte| seed.wrapping_mul(31).wrapping_add(usize::from(byte)));
@@ -337,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn the_closest_first() {
+    fn the_closest_candidate_is_first() {
         let fields = ["name", "tags", "billing_contact"];
         let closest = |text| closest(text, fields.iter().map(|f| (*f, *f)), 1);
         assert_eq!(closest("billing_contract"), ["billing_contact"]);

@@ -5,12 +5,12 @@ use crate::json::Json;
 use crate::text::{invalid, too_long, wrong_type};
 use crate::violation::{Violation, shortened};
 
-/// The longest postal code outside the US, in characters.
+/// The maximum length of a postal code outside the US in characters.
 const MAX_LENGTH: usize = 16;
 
-/// Reads a postal code, a string or a number; `None` where it stands for nothing (`-`, `N/A`) and the country needs
-/// none. In the US `12345` or `12345-6789`; elsewhere in a form of the country's, or, where it is not known or has none,
-/// 1–16 letters, digits, spaces and hyphens. A number gets the zeros back that it cannot start with.
+/// Reads a postal code, a string or a number; `None` for a filler (`-`, `N/A`) in a country that does not require
+/// one. In the US `12345` or `12345-6789`; elsewhere in a form of the country's, or, where it is not known or has none,
+/// 1–16 letters, digits, spaces and hyphens. Leading zeros that a number has lost are restored.
 pub(crate) fn read(json: &Json, country: Option<Country>) -> Result<Option<String>, Violation> {
     match json {
         Json::String(text) => parse(text.trim(), country),
@@ -31,8 +31,8 @@ pub(crate) fn read(json: &Json, country: Option<Country>) -> Result<Option<Strin
     }
 }
 
-/// The postal code as a directory writes it, in the form that is kept: like [`read`] of a string, but zeros and hyphens
-/// that were lost come back, and what has another form than the country's codes stays as it is written.
+/// Normalizes a postal code from a directory: like [`read`] of a string, but lost zeros and hyphens are restored, and codes
+/// of another form than the country's are kept as written.
 pub(crate) fn from_directory(text: &str, country: Country) -> Option<String> {
     let text = text.trim();
     let code = match parse(text, Some(country)) {
@@ -56,14 +56,14 @@ fn parse(text: &str, country: Option<Country>) -> Result<Option<String>, Violati
     if without_fraction(text).is_some() {
         return Err(wrong_form(text, country));
     }
-    // The sign of Japan's post.
+    // Japanese codes may begin with the postal mark.
     let code = legal(text.trim_start_matches('〒').trim_start())?;
     let signs = || code.bytes().filter(|byte| !is_gap(*byte)).map(|byte| byte.to_ascii_uppercase());
     let is_code = |prefix: usize| {
         let mut forms = country.postal_code_forms();
         forms.any(|form| matches(form.bytes().filter(|sign| !is_gap(*sign)), signs().skip(prefix)))
     };
-    // "CH-8001" is "8001" with its country before it.
+    // "CH-8001" is "8001" with a country prefix.
     let letters = code.bytes().take_while(u8::is_ascii_alphabetic).count();
     let of_country =
         code.as_bytes().get(letters) == Some(&b'-') || code[..letters].eq_ignore_ascii_case(country.alpha2());
@@ -76,14 +76,14 @@ fn parse(text: &str, country: Option<Country>) -> Result<Option<String>, Violati
     Err(wrong_form(text, country))
 }
 
-/// Whether the text is what forms are filled with where there is no code.
+/// Whether the text is a filler for a missing code, such as `N/A` or `00000`.
 fn is_filler(text: &str) -> bool {
     let signs: String = text.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
     let nothing = matches!(signs.as_str(), "na" | "none" | "nil" | "null" | "notapplicable");
     text.is_ascii() && (nothing || signs.bytes().all(|byte| byte == b'0'))
 }
 
-/// The text, if no country's form is to be kept.
+/// Validates a code in a country without known forms.
 fn legal(text: &str) -> Result<&str, Violation> {
     let length = text.chars().count();
     if length > MAX_LENGTH {
@@ -114,8 +114,8 @@ fn wrong_form(text: &str, country: Country) -> Violation {
     invalid(format!("must be a postal code of {name} such as {example}, not {shown:?}{hint}"))
 }
 
-/// The code that is left as these digits when it is taken for a number (`1067`, `2138.0`), or written without its
-/// hyphen: where that is beyond doubt.
+/// The code that these digits stand for, after it was converted to a number (`1067`, `2138.0`) or lost its hyphen; `None`
+/// if that is ambiguous.
 fn padded(text: &str, country: Country) -> Option<String> {
     let digits = without_fraction(text).unwrap_or(text);
     let digits: String = digits.chars().filter(|c| !u8::try_from(*c).is_ok_and(is_gap)).collect();
@@ -132,11 +132,11 @@ fn padded(text: &str, country: Country) -> Option<String> {
         let code = format!("{}{digits}", "0".repeat(missing));
         country.postal_code_forms().find_map(|form| filled(form, &code))
     })?;
-    // A hyphen elsewhere leaves it open what was meant.
+    // A hyphen in another position makes the code ambiguous.
     (!text.contains('-') || meant.ends_with(text)).then_some(meant)
 }
 
-/// The digits in a form that has as many.
+/// The digits formatted by a form; `None` if their number differs.
 fn filled(form: &str, digits: &str) -> Option<String> {
     let mut left = digits.chars();
     let mut code = String::new();
@@ -153,20 +153,20 @@ fn filled(form: &str, digits: &str) -> Option<String> {
     Some(code)
 }
 
-/// How many digits a form has, if they say it all: where it has no letters to choose, and only a country's own.
+/// The number of digits of a form; `None` if the form has variable letters, so that digits alone do not determine a code.
 fn places(form: &str) -> Option<usize> {
     let letters = form.bytes().filter(u8::is_ascii_uppercase).count();
     let digits = form.bytes().filter(|sign| *sign == b'#' || sign.is_ascii_digit()).count();
     (digits > 0 && letters <= 2 && !form.contains(['@', '*'])).then_some(digits)
 }
 
-/// Whether a form with letters of its own (`LV-####`) is given by its digits alone.
+/// Whether `code` consists of the digits of a form with fixed letters (`LV-####`).
 fn is_the_digits_of(form: &str, code: &str) -> bool {
     let digits: String = code.chars().filter(|c| !u8::try_from(*c).is_ok_and(is_gap)).collect();
     form.contains(|c: char| c.is_ascii_uppercase()) && is_digits(&digits) && filled(form, &digits).is_some()
 }
 
-/// `1067` of `1067.0`.
+/// The digits of a number without a fraction: `1067` of `1067.0`.
 fn without_fraction(text: &str) -> Option<&str> {
     text.strip_suffix(".0").filter(|digits| is_digits(digits))
 }
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn kept() {
+    fn valid_codes_are_normalized() {
         for (country, json, kept) in [
             ("US", r#""01234""#, "01234"),
             ("US", r#"" 01234-6789 ""#, "01234-6789"),
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn refused() {
+    fn invalid_codes_are_rejected() {
         for (country, json, message) in [
             ("US", "943041234", "not \"943041234\"; did you mean 94304-1234?"),
             ("US", "123456", "must be a US ZIP code, 12345 or 12345-6789, not \"123456\""),
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn as_directories_write_them() {
+    fn codes_from_directories_are_normalized() {
         for (alpha2, text, kept) in [
             ("US", "2110", Some("02110")),
             ("US", "021101234", Some("02110-1234")),

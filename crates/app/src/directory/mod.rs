@@ -158,7 +158,7 @@ impl App {
     /// replace a working connection.
     ///
     /// # Errors
-    /// [`Error::Directory`] if the setup cannot be used; [`Error`] of the store.
+    /// [`Error::Directory`] if the setup cannot be used.
     pub async fn connect_directory(
         &self,
         partner: PartnerId,
@@ -208,9 +208,6 @@ impl App {
     }
 
     /// Checks a partner's connected directory; `None` if the partner has none.
-    ///
-    /// # Errors
-    /// [`Error`] of the store.
     pub async fn test_directory(&self, partner: PartnerId) -> Result<Option<Report>, Error> {
         match self.directory(partner).await? {
             Some((directory, _)) => Ok(Some(directory.check().await)),
@@ -219,9 +216,6 @@ impl App {
     }
 
     /// The status of a partner's directory; `None` if the partner has none.
-    ///
-    /// # Errors
-    /// [`Error`] of the store.
     pub async fn directory_status(&self, partner: PartnerId) -> Result<Option<DirectoryStatus>, Error> {
         let row = self.directory_row(partner).await?;
         row.map(|row| {
@@ -241,16 +235,13 @@ impl App {
     /// The status of [`App::directory_status`] for a user of the partner.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] for a customer's user; [`Error`] of the store.
+    /// [`Error::Forbidden`] for a customer's user.
     pub async fn own_directory_status(&self, call: &Call) -> Result<Option<DirectoryStatus>, Error> {
         self.allow(call, Act::ReadCustomers).await?;
         self.directory_status(call.partner()).await
     }
 
     /// Makes the next sync step read a partner's directory from its beginning.
-    ///
-    /// # Errors
-    /// [`Error`] of the store.
     pub async fn request_directory_walk(&self, partner: PartnerId) -> Result<(), Error> {
         self.db
             .write(partner, partner, |partner, tx| {
@@ -260,9 +251,6 @@ impl App {
     }
 
     /// Disconnects a partner's directory; from now on tenants are accepted without a look-up.
-    ///
-    /// # Errors
-    /// [`Error`] of the store.
     pub async fn disconnect_directory(&self, partner: PartnerId) -> Result<(), Error> {
         let call = Call::of_operator(partner, "directory connect");
         self.change(&call, partner, |partner, tx| {

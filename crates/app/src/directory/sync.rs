@@ -99,9 +99,6 @@ impl App {
     }
 
     /// The state of the sync, over all partners.
-    ///
-    /// # Errors
-    /// [`Error`] of the store.
     pub async fn directory_health(&self) -> Result<DirectoryHealth, Error> {
         let rows = self.directory_rows().await?;
         let mut failures = BTreeMap::new();
