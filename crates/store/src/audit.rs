@@ -125,8 +125,8 @@ const COLUMNS: &str =
 /// No server has written an event beyond it; one that is there was put there, and no chain goes on behind it.
 const LAST_PLACE: i64 = 1 << 62;
 
-/// Where the next event of a chain goes. The place behind the end is this transaction's: nobody else gets it
-/// until the transaction ends. Whoever shares the transaction has to wait for [`Tx::lock`] first.
+/// Place of the next event of a chain. It is locked until the transaction ends; jobs that share the transaction must hold
+/// [`Tx::lock`].
 pub async fn next_place(tx: &mut Tx, partner: PartnerId, shard: i64) -> Result<Next, Error> {
     if !tx.deferred().heads.contains_key(&(partner, shard)) {
         let mut place = take_place(tx, partner, shard).await?;
@@ -202,7 +202,7 @@ pub async fn append(tx: &mut Tx, partner: PartnerId, event: &Event, sign: Sign) 
     tx.enqueue(sql, &row).await?;
     let mut deferred = tx.deferred();
     let place = deferred.heads.get_mut(&(partner, event.shard));
-    let place = place.ok_or_else(|| Error::defect("an event was appended at a place that nobody gave"))?;
+    let place = place.ok_or_else(|| Error::defect("an event was appended without next_place"))?;
     (place.head.seq, place.moved) = (event.seq, Some(sign));
     place.head.last_mac.clone_from(&event.mac);
     Ok(())

@@ -8,52 +8,52 @@ use crate::{Error, Tx};
 use domain::{Address, AzureCustomerId, CustomerId, PartnerId};
 use jiff::Timestamp;
 
-/// An Azure tenant as it is kept.
+/// Stored Azure tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AzureTenant {
-    /// Our own number for it.
+    /// Id in Tenantry.
     pub id: i64,
-    /// Microsoft's name for it.
+    /// Id at Microsoft.
     pub azure_customer_id: AzureCustomerId,
-    /// The company's name; empty if nobody has said it.
+    /// Company name; empty if unknown.
     pub name: String,
-    /// Its primary domain; empty if nobody has said it.
+    /// Primary domain; empty if unknown.
     pub domain: String,
-    /// Its address in the directory.
+    /// Address in the directory.
     pub address: Option<Address>,
-    /// The customer that it is assigned to.
+    /// Customer that the tenant is assigned to.
     pub customer: Option<CustomerId>,
-    /// Since when it is.
+    /// Time of the assignment.
     pub assigned_at: Option<Timestamp>,
-    /// When it was first seen.
+    /// Time when the tenant was first seen.
     pub created_at: Timestamp,
-    /// When something of it last changed.
+    /// Time of the last change.
     pub updated_at: Timestamp,
-    /// Since when the directory no longer has it; none while it has.
+    /// Time when the directory was found not to contain it any more; `None` while it does.
     pub missing_since: Option<Timestamp>,
 }
 
-/// What a directory says of a tenant.
+/// Tenant as a directory reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sighting {
-    /// Microsoft's name for it.
+    /// Id at Microsoft.
     pub azure_customer_id: AzureCustomerId,
-    /// The company's name; empty if the directory does not show it, and then the known one stays.
+    /// Company name; if empty, because the directory does not show it, the stored name stays.
     pub name: String,
-    /// The form in which names are searched.
+    /// Folded name for searches.
     pub name_key: String,
-    /// Its primary domain.
+    /// Primary domain.
     pub domain: String,
-    /// Its address, if the directory was asked: `Some(None)` means that it has none.
+    /// Address, if the directory was queried for it; `Some(None)` means that the directory has none.
     pub address: Option<Option<Address>>,
 }
 
-/// What tenants of a list have in common; an empty filter lets all through.
+/// Filter of a list of tenants; an empty one matches all.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// Part of the name, in the form in which names are searched.
+    /// Part of the name, folded.
     pub name_part: Option<String>,
-    /// Whether they are assigned to a customer.
+    /// Whether the tenant is assigned to a customer.
     pub assigned: Option<bool>,
     /// Assigned to this customer.
     pub customer: Option<CustomerId>,
@@ -63,7 +63,7 @@ const COLUMNS: &str =
     "id, azure_customer_id, name, domain, street1, street2, city, state, zipcode, country, customer_id,
     assigned_at, created_at, updated_at, missing_since";
 
-/// Note what a directory says of a tenant, new or known.
+/// Inserts or updates a tenant with what a directory reports.
 pub async fn note(tx: &mut Tx, partner: PartnerId, seen: &Sighting, now: Timestamp) -> Result<(), Error> {
     let key = seen.azure_customer_id.key();
     let known = find(tx, partner, &seen.azure_customer_id).await?;
@@ -111,7 +111,7 @@ pub async fn note(tx: &mut Tx, partner: PartnerId, seen: &Sighting, now: Timesta
     Ok(())
 }
 
-/// Assign a tenant to a customer; one that was never seen is taken as given. `false` if it is another customer's.
+/// Assigns a tenant to a customer, inserting an unknown tenant. `false` if it is assigned to another customer.
 pub async fn assign(
     tx: &mut Tx,
     partner: PartnerId,
@@ -133,7 +133,7 @@ pub async fn assign(
     Ok(tx.execute(sql, row).await? == 1)
 }
 
-/// Take a tenant from a customer; `false` if it was not its.
+/// Removes a tenant's assignment to a customer; `false` if it was not assigned to that one.
 pub async fn release(
     tx: &mut Tx,
     partner: PartnerId,
@@ -146,7 +146,7 @@ pub async fn release(
     Ok(tx.execute(sql, args![partner.0, &azure.key(), customer.0, now.as_second()]).await? == 1)
 }
 
-/// Take all tenants from a customer.
+/// Removes all assignments of a customer.
 pub async fn release_all(
     tx: &mut Tx,
     partner: PartnerId,
@@ -158,7 +158,7 @@ pub async fn release_all(
     tx.execute(sql, args![partner.0, customer.0, now.as_second()]).await.map(drop)
 }
 
-/// The tenant that Microsoft calls so.
+/// Tenant with this id at Microsoft.
 pub async fn find(
     tx: &mut Tx,
     partner: PartnerId,
@@ -169,13 +169,13 @@ pub async fn find(
     tx.first(&sql, args![partner.0, &azure.key()], read).await
 }
 
-/// The tenant that we call so.
+/// Tenant with this id in Tenantry.
 pub async fn get(tx: &mut Tx, partner: PartnerId, id: i64) -> Result<Option<AzureTenant>, Error> {
     let sql = format!("SELECT {COLUMNS} FROM azure_tenants WHERE partner_id = $1 AND id = $2");
     tx.first(&sql, args![partner.0, id], read).await
 }
 
-/// Tenants in the order of their ids, and how many there are in all.
+/// Tenants ordered by id, and the total number.
 pub async fn list(
     tx: &mut Tx,
     partner: PartnerId,
@@ -206,7 +206,7 @@ pub async fn list(
     Ok((tx.all(&query.sql, &query.args(), read).await?, total))
 }
 
-/// The tenants whose addresses were asked for longest ago, before this instant; those that a customer holds first.
+/// Tenants whose addresses were last queried before this instant, assigned ones first, then the longest ago.
 pub async fn stale(
     tx: &mut Tx,
     partner: PartnerId,
@@ -227,15 +227,14 @@ pub async fn stale(
     Ok(stale)
 }
 
-/// Let the directory be asked for a tenant as soon as it can be.
+/// Marks a tenant for an immediate query of the directory.
 pub async fn ask_again(tx: &mut Tx, partner: PartnerId, azure: &AzureCustomerId) -> Result<(), Error> {
     let sql =
         "UPDATE azure_tenants SET address_asked_at = 0 WHERE partner_id = $1 AND azure_customer_key = $2";
     tx.execute(sql, args![partner.0, &azure.key()]).await.map(drop)
 }
 
-/// Record that the directory was asked for a tenant's address and gave none; and, if it no longer has the tenant, since
-/// when.
+/// Records that the directory returned no address for a tenant and, if it does not contain the tenant any more, since when.
 pub async fn asked(
     tx: &mut Tx,
     partner: PartnerId,

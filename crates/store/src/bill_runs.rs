@@ -1,4 +1,4 @@
-//! Bill runs: one processing of an invoice each, worked on by whoever holds its lease.
+//! Bill runs: each processes the invoices of one billing period, under a lease that one worker holds at a time.
 
 use crate::engine::IdSequence;
 use crate::engine::value::{Row, args};
@@ -7,18 +7,18 @@ use crate::{Error, Tx};
 use domain::PartnerId;
 use jiff::Timestamp;
 
-/// How a run stands.
+/// State of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// Nobody works on it yet.
+    /// Waiting for a worker.
     Queued,
-    /// Somebody does, or did when they died.
+    /// Held by a worker, or by one that stopped without finishing it.
     Running,
-    /// Its bills are published.
+    /// Bills are published.
     Succeeded,
-    /// It changed nothing.
+    /// Ended with an error; changed nothing.
     Failed,
-    /// Somebody stopped it before it changed anything, or took back what it had changed.
+    /// Stopped before it changed anything, or withdrawn afterwards.
     Cancelled,
 }
 
@@ -27,7 +27,7 @@ impl State {
     pub const ALL: [State; 5] =
         [State::Queued, State::Running, State::Succeeded, State::Failed, State::Cancelled];
 
-    /// As it is kept and answered.
+    /// Name in the database and in the API.
     pub fn as_str(self) -> &'static str {
         match self {
             State::Queued => "queued",
@@ -43,62 +43,62 @@ impl State {
         State::ALL.into_iter().find(|state| state.as_str() == name)
     }
 
-    /// Whether no other run of the period may begin.
+    /// Whether the run is queued or running, which excludes other runs of the period.
     pub fn is_under_way(self) -> bool {
         matches!(self, State::Queued | State::Running)
     }
 }
 
-/// A run as it is kept.
+/// Stored bill run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BillRun {
-    /// Whose.
+    /// Partner that owns the run.
     pub partner: PartnerId,
-    /// Rising, and never used twice.
+    /// Run id, ascending and never reused.
     pub id: i64,
-    /// Such as `2026-10`.
+    /// Month, such as `2026-10`.
     pub billing_period: String,
-    /// How it stands.
+    /// State.
     pub state: State,
-    /// What was asked for: JSON.
+    /// Request, as JSON.
     pub request: String,
-    /// Whether a command works on it, and no server may.
+    /// Whether a command works on it; servers then do not.
     pub by_command: bool,
-    /// Customers whose bills may exceed the bounds: JSON.
+    /// Ids of the customers whose bills may exceed the limits, as JSON.
     pub released: String,
-    /// How far it is: JSON.
+    /// Progress, as JSON.
     pub progress: Option<String>,
-    /// What came of it: JSON. In a list without customers.
+    /// Report, as JSON. In a list, without the customers.
     pub report: Option<String>,
-    /// Whether it is to stop.
+    /// Whether cancellation was requested.
     pub cancelling: bool,
-    /// How often it was taken.
+    /// Attempt number: the number of times a worker has taken it, from 0.
     pub attempt: i64,
-    /// Until when whoever took it has it for itself.
+    /// Expiry of the worker's lease.
     pub leased_until: Timestamp,
-    /// When it was asked for; the time on its bills.
+    /// Time of the request, which is printed on the bills.
     pub created_at: Timestamp,
-    /// When it last changed its state.
+    /// Time of the last change of state.
     pub updated_at: Timestamp,
 }
 
-/// A run that somebody has taken. What is written under it is written only while nobody else has taken it since.
+/// Lease on a run. Writes under it succeed only as long as no other worker has taken the run since.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Taken {
-    /// Whose.
+    /// Partner that owns the run.
     pub partner: PartnerId,
-    /// Which.
+    /// Run id.
     pub id: i64,
-    /// Which time.
+    /// Attempt number; a write with an older attempt is rejected.
     pub attempt: i64,
 }
 
-/// What runs of a list have in common.
+/// Filter of a list of runs.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// Their period.
+    /// Billing period.
     pub billing_period: Option<String>,
-    /// Their state.
+    /// State.
     pub state: Option<State>,
 }
 
@@ -106,10 +106,10 @@ const COLUMNS: &str =
     "partner_id, id, billing_period, state, request, by_command, released, progress, cancelling,
     attempt, leased_until, created_at, updated_at";
 
-/// Ask for a run. It must have been looked up that none of the period is [`under_way`].
+/// Inserts a queued run. The caller must have checked that no run of the period is [`under_way`].
 ///
 /// # Errors
-/// [`Error`] of the store; [`Error::Retry`] if another one of the period came first.
+/// [`Error::Retry`] if another run of the period was inserted concurrently.
 pub async fn insert(
     tx: &mut Tx,
     partner: PartnerId,
@@ -141,7 +141,7 @@ pub async fn get(tx: &mut Tx, partner: PartnerId, id: i64) -> Result<Option<Bill
     tx.first(&sql, args![partner.0, id], read).await
 }
 
-/// Runs in the order of their ids, and how many there are in all.
+/// Runs ordered by id, and the total number.
 pub async fn list(
     tx: &mut Tx,
     partner: PartnerId,
@@ -168,13 +168,13 @@ pub async fn list(
     Ok((tx.all(&query.sql, &query.args(), read).await?, total))
 }
 
-/// The last run of all periods that succeeded.
+/// Id of the last successful run of all periods.
 pub async fn newest_of_all(tx: &mut Tx, partner: PartnerId) -> Result<Option<i64>, Error> {
     let sql = "SELECT MAX(id) FROM bill_runs WHERE partner_id = $1 AND state = 'succeeded'";
     Ok(tx.first(sql, args![partner.0], |row| row.next::<Option<i64>>()).await?.flatten())
 }
 
-/// The last run of a period that succeeded.
+/// Id of the last successful run of a period.
 pub async fn newest(tx: &mut Tx, partner: PartnerId, period: &str) -> Result<Option<i64>, Error> {
     let sql = "SELECT MAX(id) FROM bill_runs
                WHERE partner_id = $1 AND billing_period = $2 AND state = 'succeeded'";
@@ -193,7 +193,7 @@ pub async fn with_final_bills(tx: &mut Tx, partner: PartnerId) -> Result<Vec<(St
     tx.all(sql, args![partner.0], |row| Ok((row.next()?, row.next()?))).await
 }
 
-/// Have no other run of the partner end before this transaction has.
+/// Locks the end of runs: no other run of the partner can end before this transaction.
 pub async fn one_after_the_other(tx: &mut Tx, partner: PartnerId) -> Result<(), Error> {
     // The row of the first run is the lock.
     let sql = "UPDATE bill_runs SET cancelling = cancelling
@@ -201,15 +201,15 @@ pub async fn one_after_the_other(tx: &mut Tx, partner: PartnerId) -> Result<(), 
     tx.execute(sql, args![partner.0]).await.map(drop)
 }
 
-/// The runs of all partners that a server may take now, the oldest first.
+/// Runs of all partners that a server may take now, oldest first.
 pub async fn waiting(tx: &mut Tx, now: Timestamp) -> Result<Vec<(PartnerId, i64)>, Error> {
     let sql = "SELECT partner_id, id FROM bill_runs
                WHERE state IN ('queued', 'running') AND NOT by_command AND leased_until <= $1 ORDER BY id";
     tx.all(sql, args![now.as_second()], |row| Ok((PartnerId(row.next()?), row.next()?))).await
 }
 
-/// The runs of all partners that a command has left behind: their leases have ended, and they were not just asked for
-/// either, but `before` that.
+/// Runs of all partners that a command has abandoned: their leases have expired, and their state last changed at or before
+/// `before`, so that a run that was only just requested is not among them.
 pub async fn left_behind(
     tx: &mut Tx,
     now: Timestamp,
@@ -222,14 +222,14 @@ pub async fn left_behind(
     tx.all(sql, at, |row| Ok((PartnerId(row.next()?), row.next()?))).await
 }
 
-/// How many runs of all partners are in each state, of those that there are some in.
+/// Number of runs of all partners by state; states without runs are omitted.
 pub async fn count(tx: &mut Tx) -> Result<Vec<(State, i64)>, Error> {
     let sql = "SELECT state, COUNT(*) FROM bill_runs GROUP BY state";
     let counted = tx.all(sql, args![], |row| Ok((row.next::<String>()?, row.next()?))).await?;
     Ok(counted.into_iter().filter_map(|(state, count)| Some((State::parse(&state)?, count))).collect())
 }
 
-/// Take a run, if nobody has it: the run as it is now.
+/// Takes the lease of a run that is not leased, and returns the run with its new attempt number.
 pub async fn take(
     tx: &mut Tx,
     partner: PartnerId,
@@ -246,7 +246,7 @@ pub async fn take(
     }
 }
 
-/// Go on having a run, and note how far it is. Whether it is to stop; `None` if it is somebody else's by now.
+/// Renews a lease and records the progress. Returns whether cancellation was requested; `None` if the lease is lost.
 pub async fn keep(
     tx: &mut Tx,
     taken: Taken,
@@ -259,19 +259,19 @@ pub async fn keep(
     tx.first(sql, row, |row| row.next()).await
 }
 
-/// What a run works with, as it was noted when its work began.
+/// Plan of a run, as stored when its work began.
 pub async fn plan(tx: &mut Tx, partner: PartnerId, id: i64) -> Result<Option<String>, Error> {
     let sql = "SELECT plan FROM bill_runs WHERE partner_id = $1 AND id = $2";
     Ok(tx.first(sql, args![partner.0, id], |row| row.next::<Option<String>>()).await?.flatten())
 }
 
-/// Note what a run works with.
+/// Stores the plan of a run.
 pub async fn set_plan(tx: &mut Tx, partner: PartnerId, id: i64, plan: &str) -> Result<(), Error> {
     let sql = "UPDATE bill_runs SET plan = $3 WHERE partner_id = $1 AND id = $2";
     tx.execute(sql, args![partner.0, id, plan]).await.map(drop)
 }
 
-/// The end of a run's work; `false` if it is somebody else's by now, and nothing was written.
+/// Ends a run with its state and report; `false`, and nothing written, if the lease is lost.
 pub async fn end(
     tx: &mut Tx,
     taken: Taken,
@@ -289,18 +289,18 @@ pub async fn end(
     Ok(tx.execute(sql, row).await? == 1)
 }
 
-/// Have a run no longer, so that somebody else can take it at once.
+/// Releases a lease, so that another worker can take the run at once.
 pub async fn give_back(tx: &mut Tx, taken: Taken) -> Result<(), Error> {
     let sql = "UPDATE bill_runs SET leased_until = 0
                WHERE partner_id = $1 AND id = $2 AND attempt = $3 AND state = 'running'";
     tx.execute(sql, args![taken.partner.0, taken.id, taken.attempt]).await.map(drop)
 }
 
-/// Stop a run: at once if nobody works on it, else as soon as whoever does hears of it. One that is under way once more
-/// has still succeeded.
+/// Cancels a run: immediately if it has no worker, otherwise when the worker next renews its lease. A run that had succeeded
+/// before it was repeated becomes `succeeded` again.
 ///
 /// # Errors
-/// [`Error`] of the store; [`Error::Retry`] if it has just ended.
+/// [`Error::Retry`] if the run has ended concurrently.
 pub async fn cancel(tx: &mut Tx, partner: PartnerId, id: i64, now: Timestamp) -> Result<(), Error> {
     let sql = "UPDATE bill_runs
         SET cancelling = TRUE, updated_at = $3, state = CASE WHEN leased_until > $3 THEN state
@@ -313,10 +313,10 @@ pub async fn cancel(tx: &mut Tx, partner: PartnerId, id: i64, now: Timestamp) ->
     }
 }
 
-/// Have a month's runs that ended in this state count no more, this one among them.
+/// Marks this run, and all runs of its period that ended in the same state or failed, as cancelled.
 ///
 /// # Errors
-/// [`Error`] of the store; [`Error::Retry`] if this one is in another state by now.
+/// [`Error::Retry`] if the run's state has changed concurrently.
 pub async fn void(tx: &mut Tx, run: &BillRun, state: State, now: Timestamp) -> Result<(), Error> {
     let sql = "UPDATE bill_runs SET state = 'cancelled', updated_at = $5
                WHERE partner_id = $1 AND billing_period = $2 AND state = $4 AND id = $3";
@@ -330,11 +330,11 @@ pub async fn void(tx: &mut Tx, run: &BillRun, state: State, now: Timestamp) -> R
     tx.execute(sql, row).await.map(drop)
 }
 
-/// Have a run that succeeded worked on once more: on this request, with these customers' bounds lifted. It must have
-/// been looked up that none of the period is [`under_way`].
+/// Queues a successful run again, with this request and without limits for the released customers. The caller must have
+/// checked that no run of the period is [`under_way`].
 ///
 /// # Errors
-/// [`Error`] of the store; [`Error::Retry`] if it has just been withdrawn.
+/// [`Error::Retry`] if the run has been withdrawn concurrently.
 pub async fn repeat(
     tx: &mut Tx,
     partner: PartnerId,
@@ -371,7 +371,7 @@ fn read(row: &mut Row<'_>) -> Result<BillRun, Error> {
     })
 }
 
-/// The ids of a partner's runs, and of its customers, deleted ones that have statements or corrections included.
+/// Ids of a partner's runs and of its customers, including deleted customers that have statements or corrections.
 pub async fn owned(tx: &mut Tx, partner: PartnerId) -> Result<(Vec<i64>, Vec<i64>), Error> {
     let sql = "SELECT id FROM bill_runs WHERE partner_id = $1";
     let runs = tx.all(sql, args![partner.0], |row| row.next()).await?;
@@ -381,18 +381,18 @@ pub async fn owned(tx: &mut Tx, partner: PartnerId) -> Result<(Vec<i64>, Vec<i64
     Ok((runs, tx.all(sql, args![partner.0], |row| row.next()).await?))
 }
 
-/// How many of a partner's runs have ended, how many of them were cancelled, and when the last one ended, in Unix seconds: it
-/// differs whenever statements have changed.
+/// Number of a partner's ended runs, number of cancelled ones, and the end of the last one in Unix seconds: changes whenever
+/// statements change.
 pub type EndedRuns = (i64, i64, i64);
 
-/// The ended runs of each partner.
+/// Ended runs by partner.
 pub async fn ended(tx: &mut Tx) -> Result<Vec<(PartnerId, EndedRuns)>, Error> {
     let sql = "SELECT partner_id, COUNT(*), COUNT(CASE WHEN state = 'cancelled' THEN 1 END), MAX(updated_at) FROM bill_runs
                WHERE state NOT IN ('queued', 'running') GROUP BY partner_id ORDER BY partner_id";
     tx.all(sql, args![], |row| Ok((PartnerId(row.next()?), (row.next()?, row.next()?, row.next()?)))).await
 }
 
-/// The folders that a partner's customers are configured with.
+/// Billing folders that a partner's customers are configured with.
 pub async fn folders(tx: &mut Tx, partner: PartnerId) -> Result<Vec<String>, Error> {
     let sql = "SELECT DISTINCT billing_folder FROM customers WHERE partner_id = $1 AND billing_enabled";
     tx.all(sql, args![partner.0], |row| row.next()).await

@@ -1,4 +1,4 @@
-//! What billing asks of customers: whose lines are whose, and how each customer's billing stands.
+//! Billing data of customers: which customer a line belongs to, and the billing health of each customer.
 
 use crate::engine::value::args;
 use crate::query::Query;
@@ -6,25 +6,25 @@ use crate::{Error, Tx};
 use domain::{CustomerId, Margin, PartnerBilling, PartnerId};
 use std::collections::HashMap;
 
-/// What bears on a customer's billing.
+/// Billing health of a customer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Health {
-    /// Whether an Azure tenant is assigned to it.
+    /// Whether an Azure tenant is assigned to the customer.
     pub has_tenant: bool,
-    /// What the last run had against its bill.
+    /// Reason why the last run did not publish the customer's bill.
     pub fault: Option<String>,
 }
 
-/// How billing stands, of a partner and of some of its customers.
+/// Billing health of a partner and some of its customers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
-    /// The customers.
+    /// Health by customer.
     pub customers: HashMap<CustomerId, Health>,
-    /// The newest month whose last run has failed, and that run: nobody has bills of its lines.
+    /// Newest month whose last run failed, and the id of that run: its lines are on no bill.
     pub failed: Option<(String, i64)>,
 }
 
-/// How these customers' billing stands; `None` as long as no run of the partner has come to its end.
+/// Billing health of these customers; `None` until a run of the partner has ended.
 pub async fn of(
     tx: &mut Tx,
     partner: PartnerId,
@@ -64,19 +64,19 @@ pub async fn of(
     Ok(Some(Standing { customers: found, failed }))
 }
 
-/// Whether a run of the partner's has ended, well or badly.
+/// Whether a run of the partner has ended, successfully or not.
 async fn has_had_runs(tx: &mut Tx, partner: PartnerId) -> Result<bool, Error> {
     if let Some(known) = tx.deferred().billed.get(&partner) {
         return Ok(*known);
     }
-    // One that is worked on once more has a report, and has succeeded before.
+    // A repeated run keeps its report, and has succeeded before.
     let sql = "SELECT id FROM bill_runs WHERE partner_id = $1 AND summary IS NOT NULL AND state <> 'cancelled' LIMIT 1";
     let found = tx.first(sql, args![partner.0], |row| row.next::<i64>()).await?.is_some();
     tx.deferred().billed.insert(partner, found);
     Ok(found)
 }
 
-/// Note what a run had against customers' bills, in the place of what the one before had.
+/// Replaces the partner's billing errors with those of a run.
 pub async fn replace_faults(
     tx: &mut Tx,
     partner: PartnerId,
@@ -91,7 +91,7 @@ pub async fn replace_faults(
     Ok(())
 }
 
-/// Note whose bills of a run could not be made final, and why, in the place of whom that was said of before.
+/// Replaces the customers whose bills of a run could not be finalized, with the reasons.
 pub async fn replace_unfinalized(
     tx: &mut Tx,
     partner: PartnerId,
@@ -109,22 +109,22 @@ pub async fn replace_unfinalized(
     Ok(())
 }
 
-/// A customer that lines or corrections can belong to.
+/// Customer that line items or corrections can belong to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Billable {
-    /// Its number.
+    /// Customer id.
     pub id: CustomerId,
-    /// Its name.
+    /// Display name.
     pub name: String,
     /// The partner's margin.
     pub margin: Margin,
-    /// Whether and where it gets bills.
+    /// Whether bills are published, and to which folder.
     pub billing: PartnerBilling,
-    /// Its Azure tenants.
+    /// Ids of its Azure tenants.
     pub tenants: Vec<String>,
 }
 
-/// The customers that have Azure tenants, or had lines for a month that was final already; in the order of their ids.
+/// Customers that have Azure tenants or corrections, ordered by id.
 pub async fn billable(tx: &mut Tx, partner: PartnerId) -> Result<Vec<Billable>, Error> {
     let sql = "SELECT c.id, c.name, c.margin_percentage, c.billing_enabled, c.billing_folder, a.azure_customer_id, a.id
         FROM azure_tenants a JOIN customers c ON c.partner_id = a.partner_id AND c.id = a.customer_id

@@ -15,7 +15,7 @@ const COLUMNS: &str = "id, name, azure_customer_id, street1, street2, city, stat
     trial_expiration_date, billing_contact, margin_percentage, billing_enabled, billing_folder, generated_external_id,
     created_at, updated_at, version";
 
-/// Which values of a customer another customer of the partner holds already.
+/// Unique values of a customer that another customer of the partner has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Taken {
     /// The name.
@@ -24,27 +24,27 @@ pub struct Taken {
     pub azure_customer_id: bool,
 }
 
-/// Trials, by how they stand at an instant.
+/// State of a trial at an instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trial {
-    /// There is one, and it has not ended.
+    /// Trial that has not ended.
     Active,
-    /// There was one, and it has ended.
+    /// Trial that has ended.
     Expired,
-    /// There is none.
+    /// No trial.
     None,
 }
 
-/// What customers of a list have in common; an empty filter lets all through.
+/// Filter of a list of customers; an empty one matches all.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     /// Part of the name, in the form that [`DisplayName::key`] has.
     pub name_part: Option<String>,
     /// The level of access.
     pub classification: Option<Classification>,
-    /// Tags that all have to be there: `KEY`, or `KEY:VALUE`. Either may have colons in it.
+    /// Tags that a customer must all have: `KEY` or `KEY:VALUE`. Both parts may contain colons.
     pub tags: Vec<String>,
-    /// How the trial stands, and when.
+    /// State of the trial, and the instant at which it is evaluated.
     pub trial: Option<(Trial, Timestamp)>,
     /// The Azure tenant.
     pub azure_customer_id: Option<AzureCustomerId>,
@@ -75,24 +75,24 @@ impl Filter {
     }
 }
 
-/// As many ids make a block, whose customers are counted; the migrations know it too.
+/// Number of ids in a block of `customer_blocks`, which counts the customers of each; the migrations contain it too.
 const BLOCK: i64 = 8192;
 
-/// Which part of a list.
+/// Page of a list.
 #[derive(Clone, Copy, Debug)]
 pub struct Window {
     /// Only ids greater than this one.
     pub after: Option<CustomerId>,
-    /// Leave out as many.
+    /// Number of customers to skip.
     pub skip: i64,
-    /// At most as many.
+    /// Maximum number of customers.
     pub limit: i64,
 }
 
-/// Add a customer, or say which of its values are taken.
+/// Inserts a customer, or returns which of its unique values are taken.
 ///
 /// # Errors
-/// [`Error`] of the store; [`Error::Retry`] if the external id is held, once in 10^8 creates.
+/// [`Error::Retry`] if the external id is taken, about once in 10^8 creates.
 pub async fn insert(
     tx: &mut Tx,
     partner: PartnerId,
@@ -121,7 +121,7 @@ pub async fn insert(
         _ => inserted,
     };
     let Some(id) = added else {
-        // The customer itself, if it was added, goes with the transaction.
+        // The inserted row, if any, is rolled back with the job.
         let taken = taken(tx, partner, Some(&details.name), azure, inserted).await?;
         return if taken == Taken::default() { Err(tx.serialization_conflict()) } else { Ok(Err(taken)) };
     };
@@ -138,11 +138,11 @@ pub async fn insert(
     }))
 }
 
-/// Replace the details of a customer that was read in this transaction. Unique values must have been looked up with
+/// Replaces the details of a customer that was read in this transaction. The caller must have checked unique values with
 /// [`taken`].
 ///
 /// # Errors
-/// [`Error`] of the store; [`Error::Retry`] if the customer has changed since it was read.
+/// [`Error::Retry`] if the customer has changed since it was read.
 pub async fn update(
     tx: &mut Tx,
     partner: PartnerId,
@@ -185,11 +185,11 @@ pub async fn update(
     Ok(Customer { details, updated_at: now, version, ..before.clone() })
 }
 
-/// Remove a customer that was read in this transaction with this version, with its tags and its users; its tenants are
-/// free again.
+/// Deletes a customer that was read in this transaction with this version, with its tags and users; its Azure tenants become
+/// unassigned.
 ///
 /// # Errors
-/// [`Error`] of the store; [`Error::Retry`] if the customer has changed since it was read.
+/// [`Error::Retry`] if the customer has changed since it was read.
 pub async fn delete(
     tx: &mut Tx,
     partner: PartnerId,
@@ -206,7 +206,7 @@ pub async fn delete(
     Ok(())
 }
 
-/// Which of these values does a customer other than `except` hold?
+/// Which of these values a customer other than `except` has.
 pub async fn taken(
     tx: &mut Tx,
     partner: PartnerId,
@@ -235,7 +235,7 @@ pub async fn get(tx: &mut Tx, partner: PartnerId, id: CustomerId) -> Result<Opti
     Ok(with_tags(tx, partner, found.into_iter().collect()).await?.pop())
 }
 
-/// Customers in the order of their ids, and how many the whole list has.
+/// Customers ordered by id, and the total number.
 pub async fn list(
     tx: &mut Tx,
     partner: PartnerId,
@@ -253,7 +253,7 @@ pub async fn list(
     let found = if window.skip < total {
         tx.all(&query.sql, &query.args(), read).await?
     } else {
-        Vec::new() // past the end, which need not be walked to
+        Vec::new() // past the end, so the rows need not be skipped one by one
     };
     Ok((with_tags(tx, partner, found).await?, total))
 }
@@ -264,7 +264,7 @@ fn counting(partner: PartnerId, filter: &Filter) -> Query {
     query
 }
 
-/// Rows that are skipped are walked in an index, and only the others are read.
+/// Skipped rows are read from an index only.
 fn listing(partner: PartnerId, filter: &Filter, window: Window) -> Query {
     let mut query = Query::new(
         format!(
@@ -283,7 +283,7 @@ fn listing(partner: PartnerId, filter: &Filter, window: Window) -> Query {
     query
 }
 
-/// How long the whole list is, and where the window begins: in which block, and how far in it.
+/// Total number of customers, and the page relative to the block of ids in which it begins.
 async fn by_blocks(tx: &mut Tx, partner: PartnerId, window: Window) -> Result<(i64, Window), Error> {
     tx.flush_deferred().await?;
     let sql = "SELECT block, CAST(SUM(customers) AS BIGINT) FROM customer_blocks WHERE partner_id = $1
@@ -306,10 +306,10 @@ async fn by_blocks(tx: &mut Tx, partner: PartnerId, window: Window) -> Result<(i
 /// The longest key of a tag, in bytes of UTF-8.
 const MAX_KEY_BYTES: usize = 4 * Tag::MAX_KEY_LENGTH;
 
-/// How many colons of a tag filter may be the one between key and value. Each is another condition to plan.
+/// Maximum number of colons of a tag filter that are tried as the separator of key and value. Each adds a condition.
 const MAX_COLONS: usize = 16;
 
-/// Conditions on the customers `c`. Each is answered from an index; `q` from that of the partner's names, all of them.
+/// Adds the conditions on the customers `c`. Each uses an index; `q` scans the index of the partner's names.
 fn narrow(query: &mut Query, filter: &Filter) {
     if let Some(part) = &filter.name_part {
         query.and_contains("c.name_key", part);
@@ -318,7 +318,7 @@ fn narrow(query: &mut Query, filter: &Filter) {
         query.and("c.classification = ", classification.as_str());
     }
     for tag in &filter.tags {
-        // A key, or a key and a value: the colon between them may be any of the text's.
+        // Any colon of the text may separate key and value.
         query.and(
             "c.id IN (SELECT customer_id FROM customer_tags WHERE partner_id = $1 AND key = ",
             tag.as_str(),
@@ -363,7 +363,7 @@ impl Keys {
     }
 }
 
-/// What a caller can set, from `name` to `billing_folder`, in the order of the statements above.
+/// Columns that a caller can set, from `name` to `billing_folder`, in the order of the statements above.
 fn settable<'a>(details: &'a NewCustomer, keys: &'a Keys) -> [Arg<'a>; 16] {
     let [street1, street2, city, state, zipcode, country] = address_args(details.address.as_ref());
     [
@@ -411,8 +411,8 @@ pub(crate) fn read_address(row: &mut Row<'_>) -> Result<Option<Address>, Error> 
     })
 }
 
-/// Give the directory's address to the customer that was made with this tenant, unless somebody set its address by hand;
-/// if that changed anything, the customer before and after.
+/// Copies the directory's address to the customer that was created with this tenant, unless its address was set by hand.
+/// Returns the customer before and after, if it changed.
 pub async fn refresh_address(
     tx: &mut Tx,
     partner: PartnerId,
@@ -442,7 +442,7 @@ pub async fn directory_address(tx: &mut Tx, partner: PartnerId, id: CustomerId) 
 }
 
 async fn insert_tags(tx: &mut Tx, partner: PartnerId, id: CustomerId, tags: &[Tag]) -> Result<(), Error> {
-    // A row each: for several in one statement, SQLite keeps a copy of every page that they change.
+    // One statement per row: with several rows in one, SQLite copies every page that they change.
     let sql = "INSERT INTO customer_tags (partner_id, customer_id, position, key, value) VALUES ($1, $2, $3, $4, $5)";
     for (position, tag) in (0..).zip(tags) {
         tx.enqueue(sql, args![partner.0, id.0, position, &tag.key, &tag.value]).await?;
@@ -450,19 +450,19 @@ async fn insert_tags(tx: &mut Tx, partner: PartnerId, id: CustomerId, tags: &[Ta
     Ok(())
 }
 
-/// A customer more or less in its block.
+/// Defers a change of the count of a customer's block.
 fn count_block(tx: &mut Tx, partner: PartnerId, id: CustomerId, more: i64) {
     *tx.deferred().blocks.entry((partner, id.0 / BLOCK)).or_default() += more;
 }
 
-/// Write down how many customers there are more or less.
+/// Writes the deferred changes of the counts. Concurrent transactions write different shards (`lane`) of a block.
 pub(crate) async fn flush_deferred(tx: &mut Tx) -> Result<(), Error> {
     let sql = "INSERT INTO customer_blocks (partner_id, block, lane, customers) VALUES ($1, $2, $3, $4)
                ON CONFLICT (partner_id, block, lane)
                DO UPDATE SET customers = customer_blocks.customers + excluded.customers";
-    let (blocks, lane) = (std::mem::take(&mut tx.deferred().blocks), tx.shard());
+    let (blocks, shard) = (std::mem::take(&mut tx.deferred().blocks), tx.shard());
     for ((partner, block), more) in blocks {
-        tx.enqueue(sql, args![partner.0, block, lane, more]).await?;
+        tx.enqueue(sql, args![partner.0, block, shard, more]).await?;
     }
     Ok(())
 }

@@ -1,54 +1,54 @@
-//! Which directory a partner has, and how far its list has been walked.
+//! Directories of partners, and the progress of their syncs.
 
 use crate::engine::value::{Row, args};
 use crate::{Error, Tx};
 use domain::PartnerId;
 use jiff::Timestamp;
 
-/// A partner's directory as it is kept.
+/// Stored directory of a partner.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DirectoryRow {
-    /// Whose.
+    /// Partner that owns the directory.
     pub partner: PartnerId,
-    /// `file` or `partner-center`.
+    /// Type: `file` or `partner-center`.
     pub kind: String,
-    /// JSON, without secrets.
+    /// Settings without secrets, as JSON.
     pub settings: String,
-    /// The credentials, sealed.
+    /// Encrypted credentials.
     pub sealed: Option<String>,
-    /// Another one after each change, also if the directory was taken away in between.
+    /// Version, different after each change, also if the directory was removed in between.
     pub version: i64,
-    /// Where the walk through its list goes on.
+    /// Position at which the sync continues.
     pub cursor: Option<String>,
-    /// When the walk last came to its end.
+    /// Time when the last sync completed.
     pub synced_at: Option<Timestamp>,
-    /// Why the last step of the walk failed, if it did.
+    /// Error of the last step of the sync, if it failed.
     pub failure: Option<Failure>,
-    /// Why the last walk could not follow the list to its end, if it could not.
+    /// Reason why the last sync could not read the whole list, if so.
     pub list_cut_off: Option<String>,
 }
 
-/// Why the last step through a directory failed.
+/// Error of the last step of a sync.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// The kind of failure, as a word for programs: `mfa_required`.
+    /// Error code for programs, such as `mfa_required`.
     pub code: String,
-    /// What happened and what to do, for the operator.
+    /// Message for the operator: what happened and what to do.
     pub message: String,
-    /// When the first of the failed steps in a row was.
+    /// Time of the first of the consecutive failed steps.
     pub since: Timestamp,
 }
 
-/// How a step through a directory ended.
+/// Outcome of a step of a sync.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StepResult {
-    /// Where the walk goes on; none between two walks.
+    /// Position at which the sync continues; `None` after its end.
     pub cursor: Option<String>,
-    /// When the walk came to its end, if this step ended it.
+    /// Time when the sync completed, if this was its last step.
     pub synced_at: Option<Timestamp>,
-    /// What the step failed with. `since` counts only if the step before did not fail.
+    /// Error of the step. Its `since` is used only if the step before did not fail.
     pub failure: Option<Failure>,
-    /// Why the walk could not follow the list to its end.
+    /// Reason why the sync could not read the whole list.
     pub list_cut_off: Option<String>,
 }
 
@@ -56,7 +56,7 @@ const COLUMNS: &str =
     "partner_id, kind, settings, sealed, version, cursor, synced_at, failed, failed_code, failed_since,
     list_cut_off";
 
-/// Give a partner this directory.
+/// Sets the directory of a partner.
 pub async fn set(
     tx: &mut Tx,
     partner: PartnerId,
@@ -74,13 +74,13 @@ pub async fn set(
     tx.execute(sql, args![partner.0, kind, settings, sealed, version]).await.map(drop)
 }
 
-/// Put newer credentials in the place of those of this version.
+/// Replaces the credentials of this version.
 pub async fn reseal(tx: &mut Tx, partner: PartnerId, version: i64, sealed: &str) -> Result<(), Error> {
     let sql = "UPDATE directories SET sealed = $3 WHERE partner_id = $1 AND version = $2";
     tx.execute(sql, args![partner.0, version, sealed]).await.map(drop)
 }
 
-/// Take a partner's directory away.
+/// Deletes the directory of a partner.
 pub async fn remove(tx: &mut Tx, partner: PartnerId) -> Result<(), Error> {
     tx.execute("DELETE FROM directories WHERE partner_id = $1", args![partner.0]).await.map(drop)
 }
@@ -96,8 +96,8 @@ pub async fn all(tx: &mut Tx) -> Result<Vec<DirectoryRow>, Error> {
     tx.all(&format!("SELECT {COLUMNS} FROM directories ORDER BY partner_id"), &[], read).await
 }
 
-/// Be the one server that walks this directory until then: the directory as it is now. None if another one is, or if
-/// the partner has none any more.
+/// Takes the lease for syncing a directory, and returns the directory. `None` if another server has the lease, or if the
+/// directory was removed.
 pub async fn lease(
     tx: &mut Tx,
     partner: PartnerId,
@@ -111,8 +111,7 @@ pub async fn lease(
     }
 }
 
-/// Record how a step ended, and give the lease back. Changes nothing if the lease has gone to another server or the
-/// directory is another one meanwhile.
+/// Records the outcome of a step and releases the lease. Changes nothing if the lease is lost or the directory was replaced.
 pub async fn progress(
     tx: &mut Tx,
     leased: &DirectoryRow,
@@ -138,7 +137,7 @@ pub async fn progress(
     tx.execute(sql, row).await.map(drop)
 }
 
-/// Have the list walked from its beginning at the next step.
+/// Restarts the sync from its beginning at the next step.
 pub async fn request_walk(tx: &mut Tx, partner: PartnerId) -> Result<(), Error> {
     let sql = "UPDATE directories SET cursor = NULL, synced_at = NULL WHERE partner_id = $1";
     tx.execute(sql, args![partner.0]).await.map(drop)

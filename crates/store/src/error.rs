@@ -7,7 +7,7 @@ pub enum Error {
     #[error("the database is not available: {0}")]
     Unavailable(String),
     /// Too many calls are waiting. Nothing was sent to the database; the same call may succeed later.
-    #[error("too much waits already: {0}")]
+    #[error("too many calls are waiting: {0}")]
     Busy(String),
     /// The limit of concurrent lists of one partner is reached. Nothing was read.
     #[error("too many lists of this partner are under way; {per_partner} are read at a time")]
@@ -16,19 +16,19 @@ pub enum Error {
         per_partner: usize,
     },
     /// A statement exceeded its time limit and was cancelled. Nothing was written.
-    #[error("a statement was stopped: {0}")]
+    #[error("a statement was cancelled: {0}")]
     TimedOut(String),
     /// The connection was lost, or the disk failed, during the commit: the change may or may not be stored.
     #[error("the outcome of the commit is unknown: {0}")]
     Unknown(String),
     /// Serialization conflict with another transaction. Nothing was written; the whole transaction can be retried.
-    #[error("the transaction has to be repeated: {0}")]
+    #[error("serialization conflict: {0}")]
     Retry(String),
     /// The database cannot be used: unsupported version, unsafe settings, or a schema newer than this program.
     #[error("{0}")]
     Unfit(String),
     /// Programming error or corrupt data: a row that violates a domain rule, a statement that does not fit the schema.
-    #[error("the database holds or was asked something impossible: {0}")]
+    #[error("defect in the data or the program: {0}")]
     Defect(String),
 }
 

@@ -1,35 +1,35 @@
-//! The first answers to requests that may be repeated (`Idempotency-Key`).
+//! Stored responses of idempotent requests (`Idempotency-Key`).
 
 use crate::engine::value::{Row, args};
 use crate::{Error, Tx};
 use domain::PartnerId;
 use jiff::Timestamp;
 
-/// A first answer, as it is kept.
+/// Stored response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
-    /// Of the request that it answers.
+    /// Fingerprint of the request.
     pub fingerprint: String,
-    /// The answer, in whatever form the caller keeps it.
+    /// Response, in the caller's encoding.
     pub answer: String,
 }
 
-/// What there is of a request that may be a repetition.
+/// State of an idempotency key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
-    /// Its first answer.
+    /// The request was answered; its stored response.
     Answered(Stored),
-    /// Another transaction, which is making it.
+    /// Another transaction is processing the request.
     Running,
-    /// Nothing: this transaction is to make it, and holds its key until it ends.
+    /// The key is free; this transaction has locked it until it ends.
     Nothing,
 }
 
-/// Take this key for this transaction, or find the answer that was given under it after `since`. An older one is
-/// forgotten.
+/// Locks the key for this transaction, or returns the response that was stored under it after `since`. An older response is
+/// deleted.
 pub async fn enter(tx: &mut Tx, partner: PartnerId, key: &str, since: Timestamp) -> Result<Found, Error> {
-    // PostgreSQL looks at the table as it was before the hold. An answer that was kept in between makes `keep` fail, and
-    // this transaction start again.
+    // PostgreSQL reads the table as it was before the lock was acquired. If a response was stored in between, `keep` violates
+    // the unique key and the transaction restarts.
     let hold = tx.hold();
     let sql = format!(
         "SELECT hold.taken, kept.created_at, kept.fingerprint, kept.answer FROM (SELECT {hold} AS taken) hold
@@ -54,7 +54,7 @@ pub async fn enter(tx: &mut Tx, partner: PartnerId, key: &str, since: Timestamp)
     }
 }
 
-/// The answer under this key that was given after `since`.
+/// Response that was stored under the key after `since`.
 pub async fn find(
     tx: &mut Tx,
     partner: PartnerId,
@@ -69,11 +69,11 @@ pub async fn find(
     .await
 }
 
-/// To be asked before a refusal under a key that this transaction has taken with [`enter`]: where another one has made it
-/// meanwhile, the refusal rests on that, and this transaction starts again.
+/// Checks, before a refusal under a key that [`enter`] has locked, that no other transaction has stored a response meanwhile:
+/// the refusal could be a consequence of that one, so this transaction must restart.
 ///
 /// # Errors
-/// [`Error::Retry`] then; else [`Error`] of the store.
+/// [`Error::Retry`] if a response was stored.
 pub async fn reconsider(tx: &mut Tx, partner: PartnerId, key: &str, since: Timestamp) -> Result<(), Error> {
     match find(tx, partner, key, since).await? {
         Some(_) => Err(tx.serialization_conflict()),
@@ -81,7 +81,7 @@ pub async fn reconsider(tx: &mut Tx, partner: PartnerId, key: &str, since: Times
     }
 }
 
-/// Keep an answer under a key that this transaction has taken with [`enter`]. Another one there makes it start again.
+/// Stores a response under a key that [`enter`] has locked. If the key has one already, the transaction restarts.
 pub async fn keep(
     tx: &mut Tx,
     partner: PartnerId,
@@ -94,17 +94,17 @@ pub async fn keep(
     tx.enqueue(sql, args![partner.0, key, &stored.fingerprint, &stored.answer, now.as_second()]).await
 }
 
-/// As many answers are forgotten in one transaction.
+/// Maximum number of responses that [`forget`] deletes in one transaction.
 pub const FORGOTTEN_AT_ONCE: u64 = 1_000;
 
-/// Forget the oldest answers that [`find`] would not show any more, up to [`FORGOTTEN_AT_ONCE`]; how many.
+/// Deletes the oldest responses stored at or before `since`, at most [`FORGOTTEN_AT_ONCE`], and returns their number.
 pub async fn forget(tx: &mut Tx, since: Timestamp) -> Result<u64, Error> {
     let sql = "DELETE FROM idempotency_keys WHERE (partner_id, key) IN
                (SELECT partner_id, key FROM idempotency_keys WHERE created_at <= $1 ORDER BY created_at LIMIT $2)";
     tx.execute(sql, args![since.as_second(), FORGOTTEN_AT_ONCE as i64]).await
 }
 
-/// When the newest answer of all partners was given.
+/// Time of the newest response of all partners.
 pub async fn newest(tx: &mut Tx) -> Result<Option<Timestamp>, Error> {
     let sql = "SELECT MAX(created_at) FROM idempotency_keys";
     let second = tx.first(sql, &[], |row| row.next::<Option<i64>>()).await?.flatten();

@@ -5,7 +5,7 @@ use crate::Db;
 use crate::engine::tests::support::{Folder, postgres, postgres_is_here};
 use std::path::Path;
 
-/// What the source writes in braces: on SQLite, and on PostgreSQL. A name in capitals is the file's own constant.
+/// Placeholders in braces, with their SQL on SQLite and on PostgreSQL. A name in capitals is a constant of the same file.
 const IN_BRACES: [(&str, &str, &str); 5] = [
     ("{used}", "IS NOT NULL", "IS NULL"),
     ("{id}", "NULL", "nextval(('customers_id_' || $1::bigint)::regclass)"),
@@ -13,7 +13,7 @@ const IN_BRACES: [(&str, &str, &str); 5] = [
     ("{for_update}", "", " FOR UPDATE"),
     ("{times}", "(SELECT $3)", "generate_series(1::bigint, $3)"),
 ];
-/// How statements go on that the program completes.
+/// Statements that the program completes, with the rest of their text.
 const UNFINISHED: [(&str, &str); 1] =
     [(" AND id IN (SELECT c.id FROM customers c WHERE c.partner_id = $1", ")")];
 

@@ -7,21 +7,21 @@ use domain::PartnerId;
 use domain::version::{self, Nonce};
 use jiff::Timestamp;
 
-/// How far a rule without a place of its own is put behind the last one, so that others fit in between.
+/// Distance between the last rule and one inserted without a position, which leaves room for rules in between.
 const STEP: i64 = 10;
 
-/// A price rule as it is kept.
+/// Stored price rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PriceRuleRow {
-    /// Rising, and never used twice.
+    /// Rule id, ascending and never reused.
     pub id: i64,
-    /// Its place; of two with the same, the older one comes first.
+    /// Position; rules with the same position are ordered by age.
     pub position: i64,
-    /// All else that it says: JSON.
+    /// Rule, as JSON.
     pub rule: String,
-    /// When it was made.
+    /// Time of creation.
     pub created_at: Timestamp,
-    /// When it was last changed.
+    /// Time of the last change.
     pub updated_at: Timestamp,
     /// Counts its changes.
     pub version: i64,
@@ -29,7 +29,7 @@ pub struct PriceRuleRow {
 
 const COLUMNS: &str = "id, position, rule, created_at, updated_at, version";
 
-/// Add a rule, behind all others unless it has a place.
+/// Inserts a rule, after all others unless it has a position.
 pub async fn insert(
     tx: &mut Tx,
     partner: PartnerId,
@@ -55,7 +55,7 @@ pub async fn get(tx: &mut Tx, partner: PartnerId, id: i64) -> Result<Option<Pric
     tx.first(&sql, args![partner.0, id], read).await
 }
 
-/// Rules in the order in which they are tried, and how many there are in all.
+/// Rules in the order in which they are evaluated, and the total number.
 pub async fn list(
     tx: &mut Tx,
     partner: PartnerId,
@@ -70,10 +70,10 @@ pub async fn list(
     Ok((tx.all(&sql, args![partner.0, limit, skip], read).await?, total))
 }
 
-/// Change a rule that was read in this transaction.
+/// Updates a rule that was read in this transaction.
 ///
 /// # Errors
-/// [`Error`] of the store; [`Error::Retry`] if it has changed since it was read.
+/// [`Error::Retry`] if the rule has changed since it was read.
 pub async fn update(
     tx: &mut Tx,
     partner: PartnerId,
@@ -93,10 +93,10 @@ pub async fn update(
     Ok(PriceRuleRow { position, rule: rule.to_owned(), updated_at: now, version, ..before.clone() })
 }
 
-/// Remove a rule that was read in this transaction with this version.
+/// Deletes a rule that was read in this transaction with this version.
 ///
 /// # Errors
-/// [`Error`] of the store; [`Error::Retry`] if it has changed since it was read.
+/// [`Error::Retry`] if the rule has changed since it was read.
 pub async fn delete(tx: &mut Tx, partner: PartnerId, id: i64, version: i64) -> Result<(), Error> {
     let sql = "DELETE FROM price_rules WHERE partner_id = $1 AND id = $2 AND version = $3";
     if tx.execute(sql, args![partner.0, id, version]).await? == 0 {

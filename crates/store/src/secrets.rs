@@ -1,4 +1,4 @@
-//! What recognises the secret key outside the database.
+//! Fingerprint of the secret key, which is stored outside the database.
 
 use crate::engine::value::args;
 use crate::{Error, Tx};

@@ -18,10 +18,10 @@ pub enum Status {
 }
 
 impl Status {
-    /// Both of them.
+    /// All statuses.
     pub const ALL: [Status; 2] = [Status::Estimated, Status::Final];
 
-    /// As it is kept and answered.
+    /// Name in the database and in the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Status::Estimated => "Estimated",
@@ -29,16 +29,16 @@ impl Status {
         }
     }
 
-    /// The status of this name, in any case.
+    /// Status with this name, ignoring case.
     pub fn parse(name: &str) -> Option<Self> {
         Status::ALL.into_iter().find(|status| status.as_str().eq_ignore_ascii_case(name))
     }
 }
 
-/// A published bill.
+/// Published bill.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bill {
-    /// Whose.
+    /// Customer.
     pub customer: CustomerId,
     /// The month.
     pub billing_period: String,
@@ -46,50 +46,50 @@ pub struct Bill {
     pub currency: String,
     /// Exact decimal digits.
     pub total: String,
-    /// The run that made it.
+    /// Run that published it.
     pub run: i64,
-    /// The folder that its customer has in the object store.
+    /// Folder of the customer in the object store.
     pub folder: String,
-    /// Which version of the month's bill it is.
+    /// Version of the month's bill, from 1.
     pub version: i64,
-    /// The names of its files: JSON.
+    /// Names of its files, as JSON.
     pub files: String,
-    /// Where the partner's record of how each line was priced is.
+    /// Location of the partner's record of how each line item was priced.
     pub ledger: String,
 }
 
-/// A statement as it is kept.
+/// Stored statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {
-    /// Rising, and never used twice.
+    /// Statement id, ascending and never reused.
     pub id: i64,
     /// Its bill.
     pub bill: Bill,
-    /// Whether it may still change.
+    /// Whether the statement may still change.
     pub status: Status,
-    /// When the run was asked for.
+    /// Time when the run was requested.
     pub generated_at: Timestamp,
-    /// When the bill was published, or made final.
+    /// Time when the bill was published or finalized.
     pub stated_at: Timestamp,
     /// Microsoft's invoice.
     pub invoice_id: Option<String>,
 }
 
-/// What came in for a final month.
+/// Correction: amount that arrived for a final month.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Correction {
-    /// Whose, which month, how much, and where its lines are.
+    /// Customer, month, amount and location of the lines.
     pub bill: Bill,
-    /// The period whose statement has it, if one has it already.
+    /// Billing period of the statement that contains it, if any.
     pub carried_by: Option<String>,
 }
 
-/// What statements of a list have in common.
+/// Filter of a list of statements.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     /// Their customer.
     pub customer: Option<CustomerId>,
-    /// Their customer too: the one whose user asks.
+    /// Customer of the user who sends the request; restricts the list in addition.
     pub of_user: Option<CustomerId>,
     /// Their status.
     pub status: Option<Status>,
@@ -104,8 +104,7 @@ const CORRECTION: &str =
     "customer_id, billing_period, currency, amount, run_id, folder, version, files, ledger, carried_by";
 const OTHERS: &str = "id, status, generated_at, stated_at, invoice_id";
 
-/// Put a bill in the place of the estimated one of its customer, month and currency, or beside all others. `false`
-/// if that month is final.
+/// Inserts a bill, or replaces the estimated one of its customer, month and currency. `false` if the month is final.
 pub async fn put(
     tx: &mut Tx,
     partner: PartnerId,
@@ -143,13 +142,13 @@ pub async fn put(
     Ok(tx.execute(&sql, row).await? == 1)
 }
 
-/// Take away the estimated statement of a customer, month and currency: the lines are somebody else's by now.
+/// Deletes the estimated statement of a customer, month and currency, whose lines now belong to another customer.
 pub async fn withdraw(tx: &mut Tx, partner: PartnerId, id: i64) -> Result<(), Error> {
     let sql = "DELETE FROM statements WHERE partner_id = $1 AND id = $2 AND status = 'Estimated'";
     tx.execute(sql, args![partner.0, id]).await.map(drop)
 }
 
-/// Freeze the statements that a run made; how many.
+/// Finalizes the statements of a run and returns their number.
 pub async fn finalize(
     tx: &mut Tx,
     partner: PartnerId,
@@ -162,7 +161,7 @@ pub async fn finalize(
     tx.execute(sql, args![partner.0, period, run, now.as_second()]).await
 }
 
-/// Freeze one statement, whose bill is this version of it and has these files. Nothing, if it is final already.
+/// Finalizes one statement with this version and these files of its bill. Does nothing if it is final already.
 pub async fn freeze(
     tx: &mut Tx,
     partner: PartnerId,
@@ -182,7 +181,7 @@ pub async fn get(tx: &mut Tx, partner: PartnerId, id: i64) -> Result<Option<Stat
     tx.first(&sql, args![partner.0, id], read).await
 }
 
-/// Statements in the order of their ids, and how many there are in all.
+/// Statements ordered by id, and the total number.
 pub async fn list(
     tx: &mut Tx,
     partner: PartnerId,
@@ -216,7 +215,7 @@ fn narrow(query: &mut Query, filter: &Filter) {
     }
 }
 
-/// Note what came in for a final month.
+/// Stores a correction for a final month.
 pub async fn correct(tx: &mut Tx, partner: PartnerId, bill: &Bill) -> Result<(), Error> {
     let sql =
         "INSERT INTO corrections (partner_id, customer_id, billing_period, version, currency, amount, run_id,
@@ -237,7 +236,7 @@ pub async fn correct(tx: &mut Tx, partner: PartnerId, bill: &Bill) -> Result<(),
     tx.execute(sql, row).await.map(drop)
 }
 
-/// The corrections of a month; of all months if none is named.
+/// Corrections of a month, or of all months.
 pub async fn corrections(
     tx: &mut Tx,
     partner: PartnerId,
@@ -309,14 +308,14 @@ pub async fn acknowledge(
     tx.execute(sql, args![partner.0, period, customer.0, lines]).await.map(drop)
 }
 
-/// Which correction.
+/// Key of a correction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CorrectionKey<'a> {
-    /// Whose.
+    /// Customer.
     pub customer: CustomerId,
-    /// The month that it corrects.
+    /// Month that it corrects.
     pub billing_period: &'a str,
-    /// Which version of that month's bill it is.
+    /// Version of that month's bill.
     pub version: i64,
     /// ISO 4217.
     pub currency: &'a str,
@@ -344,7 +343,7 @@ pub async fn take(
     Ok(tx.execute(sql, row).await? == 1)
 }
 
-/// Say that a month's statement has a correction.
+/// Marks a correction as contained in a month's statement.
 pub async fn carry(
     tx: &mut Tx,
     partner: PartnerId,
@@ -358,7 +357,7 @@ pub async fn carry(
     tx.execute(sql, row).await.map(drop)
 }
 
-/// Let go of the corrections that a month's statements had which are withdrawn.
+/// Releases the corrections of a month's withdrawn statements.
 pub async fn let_go(tx: &mut Tx, partner: PartnerId, period: &str) -> Result<(), Error> {
     let sql = "UPDATE corrections SET carried_by = NULL
                WHERE partner_id = $1 AND carried_by = $2 AND NOT EXISTS (SELECT 1 FROM statements s

@@ -195,7 +195,7 @@ pub async fn get(
     tx.first(&sql, args![partner.0, tenant(customer), id.0], read).await
 }
 
-/// The users of this tenant, in the order of their ids: as many behind `after`.
+/// Users of this tenant ordered by id: at most `limit` of those after `after`.
 pub async fn list(
     tx: &mut Tx,
     partner: PartnerId,

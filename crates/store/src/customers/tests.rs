@@ -22,7 +22,7 @@ fn partner_of(id: i64) -> i64 {
     if id <= SHARED { 1 + id % PARTNERS } else { 1 }
 }
 
-/// A database that was filled before anybody counted, so that the migration does; with another lane that shares the counts.
+/// A database filled before the counts existed, so that the migration computes them; with a second shard of the counts.
 async fn filled(url: &str) -> Db {
     let old = Db::open_for(url, Options::default(), Purpose::Fill(5)).await.unwrap();
     old.close().await;
@@ -172,7 +172,7 @@ async fn filters_use_indexes(
 }
 
 /// Creates and deletes keep the length of the list right, also where they are undone.
-async fn totals_keep_up(db: &Db) {
+async fn totals_follow_changes(db: &Db) {
     let partner = PartnerId(3);
     let whole = Window { after: None, skip: 0, limit: 1 };
     let before = page(db, 3, &Filter::default(), whole).await.1;
@@ -220,7 +220,7 @@ async fn lists_on_sqlite() {
         .await;
         sql(&url, "ANALYZE").await;
     }
-    totals_keep_up(&db).await;
+    totals_follow_changes(&db).await;
     db.close().await;
 }
 
@@ -237,12 +237,12 @@ async fn lists_on_postgres() {
         plan.iter().any(|line| line.contains("Seq Scan on customer") || line.contains("Seq Scan on azure"))
     })
     .await;
-    totals_keep_up(&db).await;
+    totals_follow_changes(&db).await;
     db.close().await;
 }
 
 /// Names that a database of before keeps: what their keys were, and what they are after its migration.
-async fn names_of_before_get_their_keys(url: &str) {
+async fn old_name_keys_are_recomputed(url: &str) {
     let old = Db::open_for(url, Options::default(), Purpose::Fill(9)).await.unwrap();
     old.close().await;
     let names = [
@@ -281,14 +281,14 @@ async fn names_of_before_get_their_keys(url: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn names_of_before_on_sqlite() {
+async fn old_name_keys_are_recomputed_on_sqlite() {
     let folder = Folder::new();
-    names_of_before_get_their_keys(&folder.sqlite("t.db")).await;
+    old_name_keys_are_recomputed(&folder.sqlite("t.db")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn names_of_before_on_postgres() {
+async fn old_name_keys_are_recomputed_on_postgres() {
     if postgres_is_here() {
-        names_of_before_get_their_keys(&postgres().await).await;
+        old_name_keys_are_recomputed(&postgres().await).await;
     }
 }

@@ -1,4 +1,4 @@
-//! What is wrong with a database, and what to do about it. Nothing is changed in it.
+//! Checks of a database, with advice. They change nothing.
 
 mod postgres;
 mod sqlite;
@@ -7,25 +7,25 @@ use crate::engine::migrate::{self, NEWEST, UNFINISHED};
 use crate::engine::{Target, Tx};
 use jiff::Timestamp;
 
-/// Something that was looked at.
+/// Result of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
-    /// A word for it, the same in every report.
+    /// Name of the check, the same in every report.
     pub name: &'static str,
-    /// How it stands.
+    /// Verdict.
     pub verdict: Verdict,
-    /// What was found.
+    /// Finding.
     pub found: String,
-    /// What to do; empty where there is nothing to do.
+    /// Advice; empty if nothing needs to be done.
     pub advice: String,
 }
 
-/// How something stands.
+/// Verdict of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// As it should be.
+    /// No action needed.
     Fine,
-    /// It works, but somebody should look.
+    /// Works, but the operator should look at it.
     Warning,
     /// Data may be lost or seen by others, or the server will not start.
     Problem,
@@ -42,7 +42,7 @@ impl Verdict {
     }
 }
 
-/// What was found so far.
+/// Results so far.
 #[derive(Default)]
 struct Report(Vec<Check>);
 
@@ -56,8 +56,8 @@ impl Report {
     }
 }
 
-/// Look at the database that this URL names; `now` tells the time. A database that cannot be reached or read is a
-/// problem like any other, so this never fails.
+/// Checks the database of this URL; `now` is the clock. Never fails: a database that cannot be reached or read is a problem
+/// in the report.
 pub async fn examine(url: &str, now: &(dyn Fn() -> Timestamp + Sync)) -> Vec<Check> {
     let mut report = Report::default();
     let looked = match Target::of(url) {

@@ -1,4 +1,4 @@
-//! What can be wrong with a PostgreSQL database and its server.
+//! Checks of a PostgreSQL database and its server.
 
 use super::{Report, Verdict, schema};
 use crate::engine::value::args;
@@ -6,8 +6,8 @@ use crate::engine::{Conn, Target, Tx, postgres::MAX_CONNECTIONS};
 use crate::{Error, engine::postgres::Facts};
 use jiff::Timestamp;
 
-/// By how many seconds the two clocks may differ.
-const CLOCKS_APART: i64 = 5;
+/// Maximum difference of the two clocks, in seconds.
+const MAX_CLOCK_DIFFERENCE: i64 = 5;
 
 pub(super) async fn examine(
     url: &str,
@@ -38,7 +38,7 @@ pub(super) async fn examine(
     statistics(&mut tx, report).await?;
     encryption(&mut tx, report).await?;
     clock(&mut tx, now, report).await?;
-    room_for_connections(&mut tx, report).await?;
+    connections(&mut tx, report).await?;
     integrity(&mut tx, report).await?;
     let advice = "look there, with df: on a full disk every change is refused";
     report
@@ -101,7 +101,7 @@ async fn clock(tx: &mut Tx, now: &(dyn Fn() -> Timestamp + Sync), report: &mut R
     let theirs = number(tx, "SELECT EXTRACT(EPOCH FROM clock_timestamp())::bigint").await?;
     let ours = now();
     let apart = (theirs - ours.as_second()).abs();
-    if apart > CLOCKS_APART {
+    if apart > MAX_CLOCK_DIFFERENCE {
         let found = format!("{ours}, {apart} s apart from the database server's");
         report.add(
             "clock",
@@ -115,12 +115,12 @@ async fn clock(tx: &mut Tx, now: &(dyn Fn() -> Timestamp + Sync), report: &mut R
     Ok(())
 }
 
-async fn room_for_connections(tx: &mut Tx, report: &mut Report) -> Result<(), Error> {
+async fn connections(tx: &mut Tx, report: &mut Report) -> Result<(), Error> {
     let sql = "SELECT current_setting('max_connections')::bigint
                    - current_setting('superuser_reserved_connections')::bigint";
-    let most = number(tx, sql).await?;
-    let found = format!("{most} allowed, each server uses up to {MAX_CONNECTIONS}");
-    if most < MAX_CONNECTIONS as i64 {
+    let max = number(tx, sql).await?;
+    let found = format!("{max} allowed, each server uses up to {MAX_CONNECTIONS}");
+    if max < MAX_CONNECTIONS as i64 {
         report.add("connections", Verdict::Warning, found, "raise max_connections");
     } else {
         report.fine("connections", found);
@@ -150,7 +150,7 @@ async fn integrity(tx: &mut Tx, report: &mut Report) -> Result<(), Error> {
     Ok(())
 }
 
-/// Does row level security hide other partners' rows from the server's transactions?
+/// Checks that row-level security hides other partners' rows from the server's transactions.
 async fn row_level_security(tx: &mut Tx, facts: &Facts, report: &mut Report) -> Result<(), Error> {
     let sql = "SELECT c.relname::text FROM pg_class c
                WHERE c.relkind IN ('r', 'p') AND c.relnamespace = current_schema()::regnamespace
@@ -173,7 +173,7 @@ async fn row_level_security(tx: &mut Tx, facts: &Facts, report: &mut Report) -> 
             advice,
         );
     } else if facts.unbound {
-        report.fine(name, "effective: transactions step down to the role tenantry_app");
+        report.fine(name, "effective: transactions switch to the role tenantry_app");
     } else {
         report.fine(name, "effective");
     }

@@ -1,4 +1,4 @@
-//! What can be wrong with a SQLite database and the disk that it is on.
+//! Checks of a SQLite database and its disk.
 
 use super::{Report, Verdict, schema};
 use crate::engine::sqlite::{Durability, is_safe_version};
@@ -9,10 +9,10 @@ use jiff::Timestamp;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-/// Room for the write-ahead log and what else grows in a day.
-const ROOM: u64 = 256 << 20;
-/// A clock that is this much behind the last change has gone back.
-const BACKWARDS: i64 = 60;
+/// Minimum free space: the write-ahead log and the growth of a day, in bytes.
+const MIN_FREE_BYTES: u64 = 256 << 20;
+/// Seconds by which a clock may be behind the last change before it counts as set back.
+const MAX_SECONDS_BEHIND: i64 = 60;
 
 pub(super) async fn examine(
     path: &str,
@@ -84,11 +84,11 @@ fn disk_space(file: &Path, size: u64, report: &mut Report) {
         }
     };
     let found = format!("{} MiB free", free >> 20);
-    if free < ROOM {
-        let advice = "make room now: on a full disk every change is refused";
+    if free < MIN_FREE_BYTES {
+        let advice = "free disk space now: on a full disk every change is refused";
         report.add("disk space", Verdict::Problem, found, advice);
-    } else if free < size.saturating_add(ROOM) {
-        let advice = "there is no room for a backup on this disk: make some, or write backups elsewhere";
+    } else if free < size.saturating_add(MIN_FREE_BYTES) {
+        let advice = "the disk has no space for a backup: free some, or write backups to another disk";
         report.add("disk space", Verdict::Warning, found, advice);
     } else {
         report.fine("disk space", found);
@@ -98,7 +98,7 @@ fn disk_space(file: &Path, size: u64, report: &mut Report) {
 fn clock(about: &std::fs::Metadata, now: Timestamp, report: &mut Report) {
     let changed = about.modified().ok().and_then(|time| Timestamp::try_from(time).ok());
     match changed {
-        Some(changed) if changed.as_second() > now.as_second() + BACKWARDS => {
+        Some(changed) if changed.as_second() > now.as_second() + MAX_SECONDS_BEHIND => {
             let advice = "set the clock, and keep it set with NTP: trials and idempotency depend on it";
             let found = format!("{now}, before the last change of the database at {changed}");
             report.add("clock", Verdict::Problem, found, advice);

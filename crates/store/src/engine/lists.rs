@@ -1,4 +1,4 @@
-//! Limits for lists: how many one partner may run concurrently, and how long each may take.
+//! Limits for lists: concurrent lists per partner, and the duration of each.
 
 use super::Scope;
 use crate::Error;

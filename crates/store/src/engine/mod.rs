@@ -180,7 +180,7 @@ impl Db {
     /// Opens a database like [`Db::open`], with options.
     ///
     /// # Errors
-    /// As [`Db::open`].
+    /// See [`Db::open`].
     pub async fn open_with(url: &str, options: Options) -> Result<Self, Error> {
         if options.allow_unsafe {
             tracing::warn!(
@@ -230,7 +230,7 @@ impl Db {
     /// runs again in its own transaction.
     ///
     /// # Errors
-    /// As [`Db::write`].
+    /// See [`Db::write`].
     pub async fn write_batched<I, T, E, F>(&self, scope: impl Into<Scope>, input: I, job: F) -> Result<T, E>
     where
         F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,

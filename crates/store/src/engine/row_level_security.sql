@@ -52,6 +52,6 @@ BEGIN
     EXECUTE format('GRANT SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA %I TO tenantry_app', current_schema());
     REVOKE INSERT, UPDATE, DELETE ON schema_migrations FROM tenantry_app;
 EXCEPTION WHEN insufficient_privilege THEN
-    RAISE WARNING 'row level security does not bind the role %, and there is none to step down to: %',
+    RAISE WARNING 'row-level security does not apply to the role %, and there is no role to switch to: %',
         current_user, SQLERRM;
 END $$;

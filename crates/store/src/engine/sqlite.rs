@@ -1,4 +1,4 @@
-//! SQLite: one writer that commits many waiting jobs at once, and readers that never wait for it.
+//! SQLite engine: one writer thread with batched commits, and reading connections that never wait for it.
 
 mod checkpointer;
 mod durability;
@@ -23,38 +23,38 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
-/// As many waiting jobs go into one commit. More gains little: at this number the fsync is a small part already.
+/// Maximum number of jobs per commit. More would gain little: fsync is a small part of the time of 64 jobs.
 const MAX_JOBS_PER_COMMIT: usize = 64;
-/// As many commits give every job a savepoint once a job had to be undone: others like it may follow.
+/// Number of commits that give every job a savepoint after a job was rolled back, because more often follow.
 const SAVEPOINT_COMMITS: u32 = 16;
-/// Waiting jobs beyond this make their callers wait to be queued.
+/// Capacity of the job queue; callers wait for a slot when it is full.
 const QUEUE: usize = 1024;
-/// Connections for look-ups, for lists, and for the server's own work. Each kind has its own, so that none waits for another.
+/// Connections for look-ups, for lists and for background work. Each kind has its own, so that none waits for another.
 const LOOK_UP_READERS: usize = 8;
 const LIST_READERS: usize = 4;
 const WORK_READERS: usize = 2;
-/// How many steps of SQLite's virtual machine a list takes between two looks at the time: some tens of microseconds.
+/// Virtual-machine instructions that SQLite runs between two checks of a list's deadline: some tens of microseconds.
 const STEPS_BETWEEN_CHECKS: i32 = 1000;
-/// As many pages in the log are brought into the database file in the background. The longer that waits, the more of them
-/// are the same page again, which is then written once.
+/// WAL size, in pages, at which the background checkpoint starts. A longer WAL contains more versions of the same page, of
+/// which only the last is written to the database file.
 pub(super) const CHECKPOINT: i64 = 3000;
-/// A log of as many pages (48 MB) is to begin anew. Only the writer can see to that: between two of its commits all of the
-/// log has to be in the file.
+/// WAL size, in pages (48 MB), at which the writer restarts the WAL. Only the writer can: between two of its commits the
+/// whole WAL must be checkpointed.
 pub(super) const LONG: i64 = 12_000;
 /// `application_id` of backups: "TNTY".
 pub(crate) const BACKUP: u32 = 0x544e_5459;
-/// Versions before it can lose commits when two connections write and checkpoint at once.
+/// Oldest safe version of SQLite: earlier ones can lose commits when two connections write and checkpoint concurrently.
 const OLDEST_SAFE: i32 = 3_051_003;
 
 #[derive(Clone)]
 pub(super) struct Sqlite {
     writer: mpsc::Sender<Message>,
     readers: Option<AllReaders>,
-    /// Not of a database in memory, nor of one that nobody else sees yet.
+    /// `None` for a database in memory and for a backup file under construction.
     files: Option<Arc<Files>>,
 }
 
-/// The reading connections, by what they are for.
+/// Reading connections, by purpose.
 #[derive(Clone)]
 struct AllReaders {
     look_ups: Arc<Readers>,
@@ -73,7 +73,7 @@ struct Readers {
     count: u32,
 }
 
-/// A reading connection on loan. It goes home when this is dropped, also where that is because a caller went away.
+/// Borrowed reading connection, returned on drop, also when its caller is cancelled.
 struct Reader {
     tx: Option<Tx>,
     home: Arc<Readers>,
@@ -89,7 +89,7 @@ impl Readers {
         Ok(Arc::new(Readers { idle: Mutex::new(idle), permits, count: count as u32 }))
     }
 
-    /// Wait until all connections are back, and close them.
+    /// Waits until all connections are returned, and closes them.
     async fn close(&self) {
         drop(self.permits.acquire_many(self.count).await);
         self.permits.close();
@@ -104,7 +104,7 @@ impl Readers {
 }
 
 impl Reader {
-    /// Run a job on a snapshot. At the deadline, where there is one, it is stopped with [`Error::TimedOut`].
+    /// Runs a job on a snapshot. A deadline interrupts it with [`Error::TimedOut`].
     fn snapshot<I, T, E, F>(mut self, deadline: Option<Instant>, input: &I, job: &F) -> Result<T, E>
     where
         F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>>,
@@ -115,14 +115,14 @@ impl Reader {
         stop_at(tx, deadline)?;
         let outcome = catch_unwind(AssertUnwindSafe(|| finish(job(input, tx))))
             .unwrap_or_else(|_| Err(Error::defect("a reading job panicked").into()));
-        stop_at(tx, None)?; // the ROLLBACK must not be stopped
-        *tx.deferred() = DeferredWrites::default(); // the next snapshot is another one
+        stop_at(tx, None)?; // ROLLBACK must not be interrupted
+        *tx.deferred() = DeferredWrites::default(); // cached for this snapshot only
         run(tx, "ROLLBACK")?;
         outcome
     }
 }
 
-/// Have SQLite stop whatever runs at this time.
+/// Sets the time at which SQLite interrupts a running statement.
 fn stop_at(tx: &mut Tx, deadline: Option<Instant>) -> Result<(), Error> {
     let is_over = deadline.map(|deadline| move || Instant::now() >= deadline);
     Ok(sqlite_of(tx)?.progress_handler(STEPS_BETWEEN_CHECKS, is_over)?)
@@ -130,16 +130,16 @@ fn stop_at(tx: &mut Tx, deadline: Option<Instant>) -> Result<(), Error> {
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        // Before the permit, which is a field and so dropped after this.
+        // The permit is a field, so it is released after this.
         lock(&self.home.idle).extend(self.tx.take());
     }
 }
 
-/// A change that waits for its turn. It is run as if in a savepoint, perhaps twice, and answered after the commit.
+/// Queued change. It runs as if in a savepoint, possibly twice; its caller is answered after the commit.
 trait Job: Send {
-    /// Run; whether what it did is to be kept.
+    /// Runs the job; `false` means that its changes must be rolled back.
     fn run(&mut self, tx: &mut Tx) -> bool;
-    /// Answer, with the commit's outcome.
+    /// Answers the caller with the job's outcome, or with the commit's error.
     fn answer(self: Box<Self>, committed: Result<(), &Error>);
 }
 
@@ -169,15 +169,15 @@ where
         let outcome = match (committed, self.outcome) {
             (Ok(()), Some(outcome)) => outcome,
             (Ok(()), None) => Err(Error::defect("a job was answered before it ran").into()),
-            // A refusal may rest on a neighbour's row that is gone now, so it falls with the commit too.
+            // A refusal may depend on a row that another job of the batch wrote, so it is void without the commit too.
             (Err(Error::Unknown(why)), _) => Err(Error::Unknown(why.clone()).into()),
             (Err(error), _) => Err(Error::Unavailable(error.to_string()).into()),
         };
-        drop(self.reply.send(outcome)); // nobody may be waiting any more
+        drop(self.reply.send(outcome)); // the caller may be gone
     }
 }
 
-/// On SQLite no statement ever waits, so a job is done after one poll.
+/// Completes a job in one poll: on SQLite no statement waits.
 fn finish<T>(job: BoxFuture<'_, T>) -> T {
     job.now_or_never().expect("a store job awaited something that is not the store")
 }
@@ -204,7 +204,7 @@ impl Sqlite {
         migrate::sqlite(&mut tx, purpose)?;
 
         let readers = if in_memory || building {
-            None // the first lives in its one connection, and the second would lock others out
+            None // a database in memory exists in one connection only; readers would lock a file under construction
         } else {
             Some(AllReaders {
                 look_ups: Readers::open(path, LOOK_UP_READERS)?,
@@ -247,13 +247,12 @@ impl Sqlite {
         let Some(readers) = &self.readers else { return self.write(scope, input, job).await };
         self.files_were_there()?;
         let reader = readers.work.lend().await?;
-        // The reader goes back whether or not the caller still waits.
+        // The reader is returned even if the caller is gone.
         let reading = tokio::task::spawn_blocking(move || reader.snapshot(None, &input, &job));
         reading.await.map_err(|e| Error::defect(format!("a reading job panicked: {e}")))?
     }
 
-    /// As [`Sqlite::read`], for at most as long as `timeout`. The ticket is given back when the list has ended, not when its
-    /// caller has gone.
+    /// Runs a list for at most `timeout`. Its ticket is released when the list ends, even if the caller is gone earlier.
     pub(super) async fn list<I, T, E, F>(
         &self,
         ticket: Ticket,
@@ -280,7 +279,7 @@ impl Sqlite {
         reading.await.map_err(|e| Error::defect(format!("a reading job panicked: {e}")))?
     }
 
-    /// For what is over sooner than another thread would have begun it.
+    /// Runs a short job on the caller's thread, which is faster than a thread switch.
     pub(super) async fn look_up<I, T, E, F>(&self, scope: Scope, input: I, job: F) -> Result<T, E>
     where
         F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
@@ -297,7 +296,7 @@ impl Sqlite {
         self.files.as_ref().map_or(Ok(()), |files| files.were_there())
     }
 
-    /// Can it be read from and written to just now? Costs the writer nothing, unless its last commit failed.
+    /// Checks that reads and writes succeed now. Writes only if the last commit failed.
     pub(super) async fn check(&self) -> Result<(), Error> {
         let probe = "PRAGMA user_version = 0"; // the smallest change that is sure to write
         let Some(files) = &self.files else {
@@ -319,7 +318,7 @@ impl Sqlite {
         .await
     }
 
-    /// Readers first, the writer last: who closes last takes the WAL into the database file and removes it.
+    /// Closes the readers, then the writer: the last connection checkpoints the WAL and removes it.
     pub(super) async fn close(&self) {
         if let Some(AllReaders { look_ups, lists, work }) = &self.readers {
             for readers in [look_ups, lists, work] {
@@ -345,18 +344,18 @@ pub(crate) fn is_safe_version() -> bool {
     rusqlite::version_number() >= OLDEST_SAFE
 }
 
-/// What a connection is for.
+/// Purpose of a connection.
 #[derive(Clone, Copy)]
 pub(crate) enum Access {
-    /// Change data; the file is made if it is not there.
+    /// Change data; creates the file if it is missing.
     Change(Options),
-    /// Write a file that nobody else sees yet, on whatever disk. It is synced when it is done.
+    /// Write a backup file under construction, on any disk. It is synced when it is complete.
     Build,
-    /// Read data, of a file that is there, as it is.
+    /// Read an existing file without migrating it.
     Look,
-    /// Bring its log into its file.
+    /// Checkpoint the WAL.
     Checkpoint,
-    /// Read a file that nobody writes, without looking for anything beside it.
+    /// Read an immutable file, without its WAL.
     Sealed,
 }
 
@@ -376,21 +375,21 @@ pub(crate) fn connect(path: &str, access: Access) -> Result<Connection, Error> {
         .map_err(|e| Error::Unfit(format!("cannot open the database {path}: {e}")))?;
     conn.set_prepared_statement_cache_capacity(256);
     conn.busy_timeout(std::time::Duration::from_secs(5))?;
-    // Otherwise this build of SQLite (STAT4) plans a statement again whenever another value is bound to it: a sixth of all
-    // the time that a create takes.
+    // Without QPSG, this build of SQLite (STAT4) plans a statement again whenever a bound value changes: a sixth of the
+    // time of a create.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     conn.execute_batch(
         "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000;",
     )?;
     match access {
-        // A reader's cache is void after every commit of the writer, so it need not be large.
+        // Every commit of the writer invalidates a reader's cache, so a small one is enough.
         Access::Look | Access::Sealed => {
             conn.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -4000")?;
         }
         Access::Checkpoint => conn.execute_batch("PRAGMA synchronous = FULL; PRAGMA cache_size = -500")?,
         Access::Build => conn.execute_batch("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF")?,
         Access::Change(options) => {
-            // Turning its journal on would change it, and a backup of which a byte has changed is none.
+            // WAL mode would change the header of a backup, and with it the checksum.
             if conn.query_row("PRAGMA application_id", [], |row| row.get::<_, u32>(0))? == BACKUP {
                 return Err(Error::Unfit(format!(
                     "{path} is a backup: put it into a new database with `tenantry restore`"
@@ -399,9 +398,8 @@ pub(crate) fn connect(path: &str, access: Access) -> Result<Connection, Error> {
             conn.execute_batch(
                 "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864;",
             )?;
-            // In pages of the log: where the checkpointer does not keep up, the writer itself brings 60 MB into the file. The
-            // cache stays at 16 MB: at each commit that has split pages SQLite goes through all of it (it gives a page the
-            // number of the locking page for a moment, and then looks for pages beyond the end).
+            // In pages of the WAL (60 MB): if the checkpointer does not keep up, the writer checkpoints itself. The cache stays
+            // at 16 MB, because SQLite scans all of it at each commit that has split pages.
             conn.execute_batch("PRAGMA wal_autocheckpoint = 15000")?;
             let durability = Durability::of(&conn)?;
             if !durability.is_safe() && !options.allow_unsafe {
@@ -415,7 +413,7 @@ pub(crate) fn connect(path: &str, access: Access) -> Result<Connection, Error> {
     Ok(conn)
 }
 
-/// One consistent view of all data, in a database that is left as it is.
+/// Read-only transaction on a consistent snapshot, without migrating the schema.
 pub(super) fn open_snapshot(path: &str) -> Result<Tx, Error> {
     let mut tx = Tx::new(Conn::Sqlite(connect(path, Access::Look)?));
     run(&mut tx, "BEGIN")?;
@@ -451,11 +449,11 @@ fn write_loop(
         let committed = commit_batch(&mut tx, &mut batch, &mut savepoint_commits, files);
         files.inspect(|files| files.commit_ended(committed.is_ok()));
         if let Err(error) = &committed {
-            tracing::error!(%error, jobs = batch.len(), "a commit failed");
+            tracing::error!(%error, jobs = batch.len(), "commit failed");
             *tx.deferred() = DeferredWrites::default();
-            drop(run(&mut tx, "ROLLBACK")); // may have been rolled back already
+            drop(run(&mut tx, "ROLLBACK")); // SQLite may have rolled back already
             if let (Error::Unknown(_), Err(error)) = (error, overwrite_failed_commit(&mut tx)) {
-                tracing::error!(%error, "until the next commit, a crash may bring the failed one back");
+                tracing::error!(%error, "cannot overwrite the failed commit: until the next one, a crash may bring it back");
             }
         }
         for job in batch.drain(..) {
@@ -474,9 +472,9 @@ fn write_loop(
     }
 }
 
-/// Run the jobs in one transaction, as if each had a savepoint of its own. Those make SQLite copy every page that a job
-/// changes, a quarter of its work; so they are made only where a job has left something to undo, and in some batches after
-/// that one.
+/// Runs the jobs in one transaction, as if each had its own savepoint. A savepoint makes SQLite copy every page that the job
+/// changes, a quarter of its work. So savepoints are used only to repeat a batch in which a job must be rolled back, and for
+/// the next [`SAVEPOINT_COMMITS`] batches.
 fn commit_batch(
     tx: &mut Tx,
     batch: &mut [Box<dyn Job>],
@@ -499,7 +497,7 @@ fn commit_batch(
         let before = tx.deferred().clone();
         if !job.run(tx) {
             *tx.deferred() = before;
-            // A full disk can end the whole transaction; then this fails, and with it the batch.
+            // A full disk can end the whole transaction; then this statement fails, and with it the batch.
             run(tx, "ROLLBACK TO job")?;
         }
         run(tx, "RELEASE job")?;
@@ -507,8 +505,8 @@ fn commit_batch(
     commit(tx, files)
 }
 
-/// The WAL may hold the whole of a commit that failed: SQLite writes the frame that commits before it syncs. Nobody sees
-/// it now, but who recovers the WAL after a crash does. A full disk is found out earlier, in writing.
+/// Commits. After a failed sync the outcome is unknown: SQLite writes the commit frame before it syncs, so the WAL may hold
+/// the whole commit, which readers do not see but a recovery after a crash restores. A full disk fails earlier, in a write.
 fn commit(tx: &mut Tx, files: Option<&Files>) -> Result<(), Error> {
     use rusqlite::ErrorCode::{DatabaseCorrupt, OutOfMemory, SystemIoFailure};
     finish(Box::pin(tx.flush_deferred()))?;
@@ -519,24 +517,26 @@ fn commit(tx: &mut Tx, files: Option<&Files>) -> Result<(), Error> {
         Some(SystemIoFailure | OutOfMemory | DatabaseCorrupt) => Error::Unknown(error.to_string()),
         _ => error.into(),
     })?;
-    // Looked at again, so that nothing is acknowledged that went into a file which is not there any more.
+    // Check the files again, so that no commit is acknowledged that went into a removed file.
     files.map_or(Ok(()), Files::look).map_err(|error| Error::Unknown(error.to_string()))
 }
 
-/// A commit goes where the failed one was, and what follows it in the WAL no longer fits its check sums: what readers see
-/// is what a restart finds. This is the smallest commit that is sure to write.
+/// Overwrites the failed commit in the WAL with the smallest commit that certainly writes. The frames after it no longer
+/// match their checksums, so a restart recovers exactly what readers see.
 fn overwrite_failed_commit(tx: &mut Tx) -> Result<(), Error> {
     Ok(sqlite_of(tx)?.execute_batch("PRAGMA user_version = 0")?)
 }
 
-/// Run the jobs, until one fails that has changed something.
+/// Runs the jobs without savepoints; `false` as soon as one fails after it has changed something.
 fn leave_nothing_to_undo(tx: &mut Tx, batch: &mut [Box<dyn Job>]) -> Result<bool, Error> {
     for job in batch {
         let before = sqlite_of(tx)?.total_changes();
         let keep = job.run(tx);
         let conn = sqlite_of(tx)?;
         if conn.is_autocommit() {
-            return Err(Error::Unavailable("the transaction was ended, by a full disk as a rule".into()));
+            return Err(Error::Unavailable(
+                "SQLite ended the transaction, usually because the disk is full".into(),
+            ));
         }
         if !keep && conn.total_changes() != before {
             return Ok(false);
@@ -556,7 +556,7 @@ fn run(tx: &mut Tx, sql: &str) -> Result<(), Error> {
     execute(sqlite_of(tx)?, sql, &[]).map(drop)
 }
 
-/// SQLite reads `$1` as a name and `?1` as a number.
+/// Replaces `$1` with `?1`: SQLite treats `$1` as a name.
 fn numbered(sql: &str) -> String {
     sql.replace('$', "?")
 }
@@ -597,7 +597,7 @@ pub(super) fn all<T>(
     Ok(found)
 }
 
-/// The schema's text as SQLite takes it: two storage types, and tables that insist on them.
+/// SQLite's variant of a migration text: two storage types, and STRICT tables.
 pub(super) fn dialect(schema: &str) -> String {
     migrate::lines_for("sqlite", schema)
         .replace("BIGINT", "INTEGER")

@@ -1,5 +1,5 @@
-//! What only the store's own rooms can see: the second wall with the first one taken away, and whether the tools know
-//! every table.
+//! Tests that need the engine's internals: row-level security under statements without a partner, the tools' knowledge of
+//! every table, and durability.
 
 use super::migrate::{self, NEWEST};
 use super::sqlite::{self, Durability};
@@ -33,8 +33,8 @@ async fn texts(tx: &mut Tx, query: &str) -> Vec<String> {
     tx.all(query, args![], |row| row.next::<String>()).await.unwrap()
 }
 
-/// A database as a superuser opens it, and one as an ordinary role does that owns it: the wall has to hold for both, by
-/// different means.
+/// A database opened by a superuser, and one opened by an ordinary role that owns it: row-level security must hold for both,
+/// by different means.
 async fn databases() -> Vec<(String, String)> {
     let (as_superuser, as_superuser_too) = (postgres().await, postgres().await);
     let name = format!("tools_owner_{}_{}", std::process::id(), as_superuser_too.rsplit('_').next().unwrap());
@@ -51,9 +51,9 @@ async fn databases() -> Vec<(String, String)> {
     vec![(as_superuser.clone(), as_superuser), (as_superuser_too, as_owner)]
 }
 
-/// The first wall is the partner in every statement. These have none.
+/// Statements normally name the partner. These do not.
 #[tokio::test(flavor = "multi_thread")]
-async fn row_level_security_hides_other_partners_rows_where_a_statement_forgot_to() {
+async fn row_level_security_hides_other_partners_from_statements_without_a_partner() {
     if !postgres_is_here() {
         return;
     }
@@ -70,7 +70,7 @@ async fn row_level_security_hides_other_partners_rows_where_a_statement_forgot_t
             ("SELECT COUNT(*) FROM customers c JOIN customer_tags t ON t.customer_id <> c.id", &[90]),
         ] {
             assert_eq!(numbers(&db, mine, query).await.unwrap(), expected, "{url}: {query}");
-            // The control: the server's own business sees all.
+            // Control: the system scope sees all rows.
             let all = numbers(&db, Scope::System, query).await.unwrap();
             assert_ne!(all, expected, "{url}: {query}");
         }
@@ -81,7 +81,7 @@ async fn row_level_security_hides_other_partners_rows_where_a_statement_forgot_t
         ] {
             assert_eq!(changed(&db, mine, statement).await.unwrap(), rows, "{url}: {statement}");
         }
-        // A row of somebody else's cannot be written either, nor made one's own one's else.
+        // A row of another partner cannot be inserted either, nor a row moved to another partner.
         for statement in [
             "INSERT INTO customer_tags (partner_id, customer_id, position, key, value) VALUES (2, 1, 9, 'k', 'v')",
             "UPDATE customers SET partner_id = 2 WHERE partner_id = 1",
@@ -89,13 +89,13 @@ async fn row_level_security_hides_other_partners_rows_where_a_statement_forgot_t
             let refused = changed(&db, mine, statement).await.unwrap_err().to_string();
             assert!(refused.contains("row-level security"), "{url}: {statement}: {refused}");
         }
-        // What a partner may not see is not found out through the role either.
+        // A partner without rows sees none.
         assert_eq!(
             numbers(&db, Scope::Partner(PartnerId(3)), "SELECT COUNT(*) FROM users").await.unwrap(),
             [0]
         );
 
-        // The control: with the wall down, the same statement shows the other partner's rows.
+        // Control: without row-level security, the same statement shows the other partner's rows.
         let down = if superuser == url {
             "ALTER TABLE customers DISABLE ROW LEVEL SECURITY"
         } else {
@@ -104,18 +104,18 @@ async fn row_level_security_hides_other_partners_rows_where_a_statement_forgot_t
         sql(&superuser, down).await;
         assert_eq!(numbers(&db, mine, "SELECT COUNT(*) FROM customers").await.unwrap(), [20], "{url}");
         let found = crate::doctor::examine(&url, &|| jiff::Timestamp::UNIX_EPOCH).await;
-        let wall = found.into_iter().find(|check| check.name == "row level security").unwrap();
-        assert_eq!(wall.verdict, crate::doctor::Verdict::Problem, "{wall:?}");
+        let check = found.into_iter().find(|check| check.name == "row level security").unwrap();
+        assert_eq!(check.verdict, crate::doctor::Verdict::Problem, "{check:?}");
 
-        // The next start puts it up again.
+        // The next start restores it.
         Db::open(&url).await.unwrap();
         assert_eq!(numbers(&db, mine, "SELECT COUNT(*) FROM customers").await.unwrap(), [10], "{url}");
     }
 }
 
-/// Every table has a partner and the wall, but for these, which belong to nobody.
+/// All tables are subject to row-level security, except those that belong to no partner.
 #[tokio::test(flavor = "multi_thread")]
-async fn every_table_that_has_a_partner_is_behind_the_wall() {
+async fn every_table_with_a_partner_has_row_level_security() {
     if !postgres_is_here() {
         return;
     }
@@ -130,8 +130,8 @@ async fn every_table_that_has_a_partner_is_behind_the_wall() {
         "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
                     AND relrowsecurity <> relforcerowsecurity";
     assert_eq!(texts(&mut tx, unforced).await, [""; 0]);
-    // A unique violation shows what the wall hides, so unique keys start with the partner; these are random, or name
-    // what is nobody's.
+    // A unique violation reveals hidden rows, so unique keys start with the partner; these exceptions are random, or belong to
+    // no partner.
     let global = "SELECT i.indexrelid::regclass::text FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
                   JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
                   WHERE i.indisunique AND c.relnamespace = 'public'::regnamespace AND a.attname <> 'partner_id'
@@ -149,7 +149,7 @@ async fn every_table_that_has_a_partner_is_behind_the_wall() {
 
 /// The tools read what there is from the migrations; that has to be what both engines have.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_tools_know_every_table_and_column() {
+async fn copy_covers_every_table_and_column() {
     let folder = Folder::new();
     let mut urls = vec![folder.sqlite("t.db")];
     if postgres_is_here() {
@@ -169,7 +169,7 @@ async fn the_tools_know_every_table_and_column() {
         let mut columns = texts(&mut tx, columns).await;
         columns.sort();
         assert_eq!(columns, contents.columns, "{url}");
-        // A database that nobody has used yet counts as empty.
+        // A database that was never used counts as empty.
         assert_eq!(contents.rows(&mut tx).await.unwrap(), 0, "{url}");
     }
 }
@@ -185,7 +185,7 @@ async fn next_id(db: &Db, partner: PartnerId) -> i64 {
 
 /// More partners than sequences may be created for in one transaction, from before each counted by itself, and copied again.
 #[tokio::test(flavor = "multi_thread")]
-async fn many_partners_get_sequences_of_their_own() {
+async fn every_partner_gets_its_own_sequences() {
     if !postgres_is_here() {
         return;
     }
@@ -216,7 +216,7 @@ async fn many_partners_get_sequences_of_their_own() {
 
 /// Backups and copies of databases that an older server left are taken as they are; the next server brings them up.
 #[tokio::test(flavor = "multi_thread")]
-async fn older_schemas_travel_too() {
+async fn databases_with_older_schemas_are_copied_and_restored() {
     for version in 1..=NEWEST {
         let folder = Folder::new();
         let (old, file) = (folder.sqlite("old.db"), folder.file("old.backup"));
@@ -242,7 +242,7 @@ async fn older_schemas_travel_too() {
             }
             let db = Db::open(&to).await.unwrap();
             assert_eq!(migrate::version(&mut Tx::snapshot(&to).await.unwrap()).await.unwrap(), Some(NEWEST));
-            // Each partner goes on behind the last id of all, or of its own where it has counted by itself.
+            // Each partner continues after its own last id, or, from a schema without own sequences, after the last of all.
             let own = if version < IDS_OF_PARTNERS { [1_010, 1_010] } else { [1_010, 1_011] };
             for (partner, next) in (1..).map(PartnerId).zip(own) {
                 let ids = [next_id(&db, partner).await, next_id(&db, partner).await];
@@ -294,7 +294,7 @@ async fn paths_of_bills_get_their_partner() {
 }
 
 #[test]
-fn what_counts_as_durable() {
+fn settings_that_lose_commits_are_not_durable() {
     for (journal_mode, synchronous, safe) in [
         ("wal", 2, true),
         ("wal", 3, true),
@@ -310,7 +310,7 @@ fn what_counts_as_durable() {
 }
 
 #[test]
-fn a_password_is_in_no_message() {
+fn error_messages_never_contain_the_password() {
     const URLS: [&str; 8] = [
         "postgres://u:p4ss%20word@h:99999/d",
         "postgres://u:p4ss?word@h/d",
@@ -342,7 +342,7 @@ async fn fill(db: &Db, bytes: u64) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_log_is_brought_into_the_file_in_the_background() {
+async fn the_wal_is_checkpointed_in_the_background() {
     let written = PAGE * (sqlite::CHECKPOINT as u64 + 100); // less than the writer would bring there itself
     let folder = Folder::new();
     let db = Db::open(&folder.sqlite("t.db")).await.unwrap();
@@ -360,16 +360,16 @@ async fn the_log_is_brought_into_the_file_in_the_background() {
     db.close().await;
     let left: Vec<_> =
         std::fs::read_dir(folder.0.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
-    assert_eq!(left, ["t.db"], "whoever closes last takes the log away");
+    assert_eq!(left, ["t.db"], "the last connection removes the WAL");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_long_log_begins_anew() {
+async fn a_long_wal_is_restarted() {
     let folder = Folder::new();
     let db = Db::open(&folder.sqlite("t.db")).await.unwrap();
     changed(&db, Scope::System, "CREATE TABLE filler (bytes BLOB)").await.unwrap();
-    let beside = rusqlite::Connection::open(folder.file("t.db")).unwrap();
-    let logged = || beside.query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| row.get::<_, i64>(1)).unwrap();
+    let other = rusqlite::Connection::open(folder.file("t.db")).unwrap();
+    let logged = || other.query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| row.get::<_, i64>(1)).unwrap();
     fill(&db, PAGE * (sqlite::LONG as u64 - 1000)).await;
     for _ in 0..20 {
         fill(&db, 1).await;
@@ -392,7 +392,7 @@ async fn a_long_log_begins_anew() {
 
 /// Jobs that share a commit: what failing ones did is undone, and what all others did stays.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_failing_job_harms_no_neighbour() {
+async fn a_failing_job_does_not_affect_other_jobs() {
     let folder = Folder::new();
     let db = Db::open(&folder.sqlite("t.db")).await.unwrap();
     changed(&db, Scope::System, "CREATE TABLE kept (n INTEGER)").await.unwrap();
@@ -401,7 +401,7 @@ async fn a_failing_job_harms_no_neighbour() {
     let mut expected = Vec::new();
     for round in 0..20 {
         let (release, held) = std::sync::mpsc::channel::<()>();
-        // Until the others are queued; the second time, if there is one, nobody is there any more to wait for.
+        // Wait until the others are queued; a retry finds no other jobs to wait for.
         let hold = db.write(Scope::System, std::sync::Mutex::new(held), |held, _| {
             Box::pin(async move {
                 let _ = held.lock().unwrap().recv();
@@ -433,7 +433,7 @@ async fn a_failing_job_harms_no_neighbour() {
 
 /// The same on PostgreSQL, where they take turns in a transaction.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_failing_job_harms_no_neighbour_in_a_shared_transaction() {
+async fn a_failing_job_does_not_affect_other_jobs_of_its_batch() {
     if !postgres_is_here() {
         return;
     }

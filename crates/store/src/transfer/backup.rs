@@ -51,8 +51,8 @@ pub async fn backup(
 }
 
 /// Put everything that a backup holds into a new, empty database of either engine. Ids go on [`super::GAP_AFTER_RESTORE`] behind
-/// the last in the backup: what was created after it was made is lost, and its ids are not given again. An interrupted restore goes on where
-/// it was when it is run again; until its end the database refuses to serve.
+/// the last in the backup, because later ids may have been used. An interrupted restore resumes when it is run again;
+/// until its end servers refuse the database.
 ///
 /// # Errors
 /// [`Error::Unfit`] if the file is no backup or a byte of it has changed, or if the database is not empty;
@@ -205,7 +205,7 @@ impl Partial {
         for suffix in ["-wal", "-shm", "-journal"] {
             let mut beside = self.path.clone().into_os_string();
             beside.push(suffix);
-            let _ = std::fs::remove_file(beside); // most often it is not there
+            let _ = std::fs::remove_file(beside); // usually it does not exist
         }
     }
 

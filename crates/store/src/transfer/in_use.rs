@@ -6,9 +6,9 @@ use crate::engine::{Target, Tx};
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
-/// Where SQLite's connections lock a database's file as long as they have it open: PENDING_BYTE + 2.
+/// First byte of the range that SQLite's connections lock while they have a database open: PENDING_BYTE + 2.
 const SHARED_FIRST: &str = "1073741826";
-/// How long PostgreSQL may take to notice that a program has ended.
+/// Time that PostgreSQL may need to notice that a client has ended.
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Which program has a database open, so far as that can be seen: for SQLite on this machine, for PostgreSQL any that

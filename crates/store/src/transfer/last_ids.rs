@@ -1,4 +1,4 @@
-//! The last ids that were given: ids go on behind them, in a copy too.
+//! Last used ids, behind which ids continue in a copy.
 
 use super::plan::Plan;
 use crate::engine::ids::{PARTNERS, create_sequences, drop_shared_sequences};
@@ -7,7 +7,7 @@ use crate::engine::{Conn, IdSequence, Tx};
 use crate::{Db, Error, Scope};
 use std::collections::BTreeMap;
 
-/// As many ids lie between the last of a backup and the first after its restore: more than were given between the two.
+/// Gap in ids between the last of a backup and the first after its restore: more than were used in between.
 pub const GAP_AFTER_RESTORE: i64 = 1_000_000;
 
 /// Partners whose sequences are read or created in one transaction: PostgreSQL holds a lock for each of them.
@@ -16,10 +16,10 @@ const PARTNERS_AT_A_TIME: usize = 100;
 /// The last id that was given, by partner and kind; the partner is 0 for what the whole server counts.
 pub type LastIds = BTreeMap<(i64, String), i64>;
 
-/// Who counts ids, by schema version.
+/// Owner of the id sequences, which depends on the schema version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Counted {
-    /// No one: the first schema of the tests.
+    /// Not counted: the first schema of the tests.
     Never,
     /// The server, in `sequences` on SQLite, in sequences called `customers_id` on PostgreSQL.
     ByServer,

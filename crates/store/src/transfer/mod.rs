@@ -1,7 +1,7 @@
-//! Whole databases on their way: between the engines, into a backup, and out of one.
+//! Transfer of whole databases: between the engines, into a backup, and out of one.
 //!
-//! All of it is one movement: read one snapshot of a source row by row, write the rows into an empty target, then read
-//! both sums and compare. Which tables and columns there are is told by the migrations.
+//! Each transfer reads one snapshot of a source row by row, writes the rows into an empty target, and then compares the
+//! checksums of both. The migrations define the tables and columns.
 
 mod backup;
 mod in_use;
@@ -20,29 +20,29 @@ use crate::{Db, Error, Options, Scope, Tx};
 use plan::Plan;
 use tally::Sum;
 
-/// What is being done to rows just now.
+/// Step of a transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// They are read, and written into the target.
+    /// Rows are read and written into the target.
     Copying,
-    /// They are read and summed up, to be compared.
+    /// Rows are read and their checksums compared.
     Verifying,
 }
 
-/// How far a step is.
+/// Progress of a step.
 #[derive(Clone, Copy, Debug)]
 pub struct Advance<'a> {
-    /// What is being done.
+    /// Step.
     pub step: Step,
-    /// To which table.
+    /// Current table.
     pub table: &'a str,
-    /// To how many rows it has been done, of all tables.
+    /// Number of rows processed, of all tables.
     pub done: u64,
-    /// Of how many.
+    /// Total number of rows, of all tables.
     pub total: u64,
 }
 
-/// Tells somebody how far a step is.
+/// Reports progress to a callback.
 pub(crate) struct Progress<'a> {
     step: Step,
     done: u64,
@@ -68,8 +68,8 @@ impl<'a> Progress<'a> {
 /// Copy all data from one database into another, new one, between the engines or not: every row, and the ids to come.
 /// The source is only read, in one snapshot; what is changed in it meanwhile is not in the copy.
 ///
-/// A copy that was interrupted goes on where it was when it is run again; until its end the target refuses to serve.
-/// Run again after its end, it compares.
+/// An interrupted copy resumes when it is run again; until its end servers refuse the target. Run after its end, it
+/// compares source and target.
 ///
 /// # Errors
 /// [`Error::Unfit`] if the source holds no data of Tenantry, or of a newer one, or if the target holds data of another
@@ -104,7 +104,7 @@ pub async fn copy(
     }
 }
 
-/// What a database is filled for.
+/// Purpose for which a database is filled.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum For {
     /// To take the source's place: the next id is the source's next.
@@ -114,13 +114,13 @@ enum For {
 }
 
 enum Filled {
-    /// With this.
+    /// The target was filled with this content.
     Now(Tally),
-    /// By somebody else, or by a copy that came to its end; it was left as it was.
+    /// The target already held data, of another origin or of a completed copy; it was not changed.
     Before,
 }
 
-/// Fill an empty database, or go on filling one that was being filled from the same origin.
+/// Fills an empty database, or continues an interrupted transfer from the same origin.
 async fn fill(
     source: &mut Tx,
     plan: &Plan,
@@ -187,7 +187,7 @@ async fn fill_open(
     }
 }
 
-/// Write down where the rows come from, before the first of them. `false` if the target holds data already.
+/// Records the origin before the first row is written. `false` if the target holds data already.
 async fn mark(target: &Db, origin: &str, empty: bool) -> Result<bool, Error> {
     target
         .write(Scope::System, (origin.to_owned(), empty), |(origin, empty), tx| {
@@ -215,7 +215,7 @@ async fn mark(target: &Db, origin: &str, empty: bool) -> Result<bool, Error> {
         .await
 }
 
-/// The database is complete.
+/// Marks the database as complete.
 async fn unmark(target: &Db) -> Result<(), Error> {
     target
         .write(Scope::System, (), |(), tx| {
@@ -258,7 +258,7 @@ async fn pour(
     Ok(Tally { tables, last_ids })
 }
 
-/// What the plan of the newest schema has, for a test that compares it with the engines' own catalogues.
+/// Contents of the plan of the newest schema, for a test that compares it with the engines' own catalogues.
 #[cfg(test)]
 pub(crate) struct Contents {
     plan: Plan,

@@ -1,4 +1,4 @@
-//! What a database of a schema version consists of, told by the migrations themselves, so that no list has to be kept.
+//! Tables and columns of a schema version, derived from the migrations, so that no separate list is maintained.
 
 use super::last_ids::Counted;
 use super::tally::{Tally, Value};
@@ -8,12 +8,12 @@ use crate::engine::{Conn, Tx};
 use crate::{Db, Error, Scope};
 use std::sync::Arc;
 
-/// As many rows are read at a time, and written in one transaction.
+/// Number of rows read at a time and written in one transaction.
 const PAGE: usize = 1000;
-/// A table of more rows is large: PostgreSQL's planner is to know it.
+/// Number of rows above which a table is analyzed for PostgreSQL's planner.
 const LARGE: u64 = 1000;
-/// SQLite allows 32,766 values in a statement.
-const VALUES: usize = 16_000;
+/// Maximum number of values in an `INSERT`; SQLite allows 32,766.
+const MAX_VALUES: usize = 16_000;
 /// Tables that are no data: the engine makes the first, and the others are what PostgreSQL has sequences for.
 const NOT_DATA: [&str; 3] = ["schema_migrations", "sequences", "id_sequences"];
 
@@ -21,7 +21,7 @@ pub(super) struct Plan {
     pub(super) version: usize,
     /// A table comes after those that it refers to.
     pub(super) tables: Vec<Arc<Table>>,
-    /// Who counts ids.
+    /// Owner of the id sequences.
     pub(super) counted: Counted,
 }
 
@@ -170,7 +170,7 @@ impl Table {
             .write(Scope::System, (Arc::clone(self), rows), |(table, rows), tx| {
                 Box::pin(async move {
                     let width = table.columns.len();
-                    for rows in rows.chunks((VALUES / width).max(1)) {
+                    for rows in rows.chunks((MAX_VALUES / width).max(1)) {
                         let names: Vec<String> = table.columns.iter().map(|(name, _)| quoted(name)).collect();
                         let lines: Vec<String> =
                             (0..rows.len()).map(|i| format!("({})", places(1 + i * width, width))).collect();

@@ -1,4 +1,4 @@
-//! What is compared to know that two databases hold the same: rows and a checksum for each table, and the ids to come.
+//! Tally of a database for comparisons: row count and checksum of each table, and the last ids.
 
 use super::last_ids::LastIds;
 use super::plan::Plan;
@@ -7,7 +7,7 @@ use crate::{Error, Tx};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 
-/// A value, the same whichever engine it was read from.
+/// Value, independent of the engine it was read from.
 #[derive(Clone)]
 pub(super) enum Value {
     Null,
@@ -15,33 +15,33 @@ pub(super) enum Value {
     Text(String),
 }
 
-/// One table's content.
+/// Tally of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableTally {
     /// The table.
     pub table: String,
-    /// Its rows.
+    /// Number of rows.
     pub rows: u64,
     /// Sum of the SHA-256 of each row, in two halves, as hex: the order of the rows does not matter, every byte does.
     pub checksum: String,
 }
 
-/// A database's content.
+/// Tally of a database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tally {
     /// Every table, by name.
     pub tables: Vec<TableTally>,
-    /// The last ids that were given.
+    /// Last used ids.
     pub last_ids: LastIds,
 }
 
 impl Tally {
-    /// All rows of all tables.
+    /// Number of rows of all tables.
     pub fn rows(&self) -> u64 {
         self.tables.iter().map(|table| table.rows).sum()
     }
 
-    /// What differs, for people to read; empty if nothing does.
+    /// Human-readable list of differences; empty if there are none.
     pub(super) fn differences(&self, other: &Tally) -> String {
         let tables = self.tables.iter().zip(&other.tables).filter(|(a, b)| a != b);
         let tables = tables.map(|(a, b)| format!("table {} ({} and {} rows)", a.table, a.rows, b.rows));

@@ -113,9 +113,9 @@ async fn a_backup_with_one_changed_byte_is_refused() {
     restored(&bad, &folder.sqlite("to.db")).await.unwrap();
 }
 
-/// Somebody who knows how to make the checksum fit is found by the tables' own.
+/// A forged file checksum does not hide a change, because each table has its own checksum.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_changed_row_is_found_even_where_the_file_is_consistent() {
+async fn a_changed_row_is_detected_even_if_the_file_checksum_matches() {
     let folder = Folder::new();
     let from = sources(&folder, 40).await.remove(0);
     let file = folder.file("changed.backup");
@@ -131,7 +131,7 @@ async fn a_changed_row_is_found_even_where_the_file_is_consistent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_overwritten() {
+async fn backup_and_restore_overwrite_nothing() {
     let folder = Folder::new();
     for (i, from) in sources(&folder, 40).await.into_iter().enumerate() {
         let file = folder.file(&format!("{i}.backup"));
@@ -154,7 +154,7 @@ async fn nothing_is_overwritten() {
         assert_eq!(std::fs::read(&file).unwrap(), bytes);
         std::fs::remove_file(&file).unwrap();
 
-        // A restore over a database that somebody uses.
+        // A restore into a database that is in use.
         backed_up(&from, &file).await.unwrap();
         let refused = restored(&file, &from).await.unwrap_err().to_string();
         assert!(refused.contains("not empty"), "{refused}");
@@ -163,7 +163,7 @@ async fn nothing_is_overwritten() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_backed_up_leaves_no_file() {
+async fn a_failed_backup_leaves_no_file() {
     let folder = Folder::new();
     let from = sources(&folder, 3).await.remove(0);
     let before = names(&folder);
@@ -181,7 +181,7 @@ async fn what_cannot_be_backed_up_leaves_no_file() {
 
 /// One snapshot: of a change that touches two tables, both parts or none, while changes go on.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_backup_is_of_one_instant_while_the_database_serves() {
+async fn a_backup_is_a_consistent_snapshot_during_writes() {
     let folder = Folder::new();
     for (i, from) in sources(&folder, 2_000).await.into_iter().enumerate() {
         let db = Db::open(&from).await.unwrap();

@@ -44,7 +44,7 @@ async fn pairs(folder: &Folder) -> Vec<(String, String)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn everything_arrives_the_ids_to_come_too() {
+async fn a_copy_has_all_rows_and_continues_the_ids() {
     let folder = Folder::new();
     let mut sums = Vec::new();
     for (from, to) in pairs(&folder).await {
@@ -76,7 +76,7 @@ async fn everything_arrives_the_ids_to_come_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_interrupted_copy_goes_on_and_until_then_nothing_serves_from_it() {
+async fn an_interrupted_copy_resumes_and_is_not_served_before_its_end() {
     let folder = Folder::new();
     for (from, to) in pairs(&folder).await {
         interrupted(&from, &to, 3_000).await;
@@ -91,14 +91,14 @@ async fn an_interrupted_copy_goes_on_and_until_then_nothing_serves_from_it() {
 
         assert_eq!(copied(&from, &to).await.unwrap().rows(), u64::from(2 + 4 * ROWS), "{from} -> {to}");
         make(&to).await;
-        // Once more after its end, it compares.
+        // Run after its end, a copy compares.
         assert_eq!(copied(&from, &to).await.unwrap().rows(), u64::from(2 + 4 * ROWS));
     }
 }
 
-/// What happened to source or target while a copy was interrupted is found by the comparison, and mended.
+/// Changes of source or target while a copy is interrupted are detected by the comparison, and corrected.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_changed_between_an_interruption_and_its_continuation_is_found() {
+async fn changes_during_an_interruption_are_detected_and_corrected() {
     const CHANGES: [(&str, bool, &str); 5] = [
         ("a row changed in the target", false, "UPDATE customers SET city = 'Elsewhere' WHERE id = 1"),
         ("a row gone from the target", false, "DELETE FROM customers WHERE id = 2"),
@@ -136,9 +136,9 @@ fn foreign_keys_on(from: &str, to: &str, in_source: bool, change: &str) -> Strin
     if url.starts_with("sqlite:") { format!("PRAGMA foreign_keys = ON; {change}") } else { change.to_owned() }
 }
 
-/// The control of all the above: a comparison that could not fail would prove nothing.
+/// Control of the tests above: the comparison can fail.
 #[tokio::test(flavor = "multi_thread")]
-async fn one_changed_value_in_a_finished_copy_is_found_and_named() {
+async fn a_changed_value_in_a_finished_copy_is_detected_and_named() {
     const CHANGES: [(&str, &str); 6] = [
         ("UPDATE customers SET city = city || ' ' WHERE id = 77", "table customers (3400 and 3400 rows)"),
         ("UPDATE customers SET street2 = '' WHERE id = 77", "table customers"),
@@ -164,7 +164,7 @@ async fn one_changed_value_in_a_finished_copy_is_found_and_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_of_another_origin_is_left_alone() {
+async fn a_database_of_another_origin_is_not_changed() {
     let folder = Folder::new();
     let other = folder.sqlite("other.db");
     make(&other).await;
@@ -189,7 +189,7 @@ async fn a_database_of_another_origin_is_left_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_copied_is_said() {
+async fn copy_errors_name_the_reason() {
     let folder = Folder::new();
     let (good, empty) = (folder.sqlite("good.db"), folder.sqlite("empty.db"));
     make(&good).await;

@@ -51,7 +51,7 @@ async fn another_host_takes_over_from_one_that_became_read_only() {
 
 /// A frozen server accepts connections, and answers nothing.
 #[tokio::test(flavor = "multi_thread")]
-async fn another_host_takes_over_from_one_that_froze() {
+async fn another_host_takes_over_from_one_that_hangs() {
     take_over("frozen", Duration::from_secs(20), |first| first.signal("STOP")).await;
 }
 
@@ -97,7 +97,7 @@ async fn take_over(how: &str, limit: Duration, fail: impl FnOnce(&Cluster)) {
 /// With synchronous replication and no standby, a commit may wait for ever. It is answered all the same, as unknown;
 /// reading goes on; and when the standby is back, so does changing.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_commit_that_waits_for_a_standby_is_unknown_never_a_success() {
+async fn a_commit_without_its_standby_is_reported_as_unknown() {
     let Some(cluster) = Cluster::start(&[]) else { return };
     let url = cluster.url();
     let db = Db::open(&url).await.unwrap();
@@ -139,7 +139,7 @@ async fn a_commit_that_waits_for_a_standby_is_unknown_never_a_success() {
 
 /// PostgreSQL answers a cancelled wait for the standby with COMMIT, as if all were well, and a warning before it.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cancelled_wait_for_a_standby_is_unknown_too() {
+async fn a_commit_with_a_cancelled_standby_wait_is_reported_as_unknown() {
     let Some(cluster) = Cluster::start(&[]) else { return };
     let url = cluster.url();
     sql(&url, "ALTER ROLE postgres SET client_min_messages = error").await; // which must not hide the warning
@@ -166,7 +166,7 @@ async fn a_cancelled_wait_for_a_standby_is_unknown_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_would_lose_changes_is_refused() {
+async fn a_database_that_could_lose_commits_is_refused() {
     for (setting, why) in [
         ("fsync=off", "fsync=off"),
         ("full_page_writes=off", "full_page_writes=off"),
@@ -193,7 +193,7 @@ async fn a_database_that_would_lose_changes_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_that_dies_costs_nothing() {
+async fn a_lost_connection_is_replaced_without_an_error() {
     if !postgres_is_here() {
         return;
     }
@@ -213,7 +213,7 @@ async fn a_connection_that_dies_costs_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_schema_that_is_newer_is_refused() {
+async fn a_newer_schema_is_refused() {
     let folder = Folder::new();
     let mut urls = vec![folder.sqlite("t.db")];
     if postgres_is_here() {
@@ -229,7 +229,7 @@ async fn a_schema_that_is_newer_is_refused() {
 
 /// `sslmode`, against a server whose certificate only one authority vouches for, and one without TLS.
 #[tokio::test(flavor = "multi_thread")]
-async fn tls_is_as_strict_as_the_url_says() {
+async fn sslmode_decides_which_certificates_are_accepted() {
     let Some(plain) = Cluster::start(&[]) else { return };
     let Some(secure) = Cluster::start(&[]) else { return };
     let folder = Folder::new();
@@ -298,7 +298,7 @@ async fn tls_is_as_strict_as_the_url_says() {
 
 /// A password is checked, and is in no message.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_password_is_said_without_it() {
+async fn the_error_for_a_wrong_password_does_not_contain_it() {
     let Some(cluster) = Cluster::start(&[]) else { return };
     sql(&cluster.url(), "CREATE ROLE someone LOGIN PASSWORD 'right'; GRANT ALL ON SCHEMA public TO someone")
         .await;

@@ -69,7 +69,7 @@ async fn partners_of(db: &Db) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_pooler_keeps_sessions_apart_or_is_refused() {
+async fn a_pooler_that_mixes_sessions_is_refused() {
     let Some(cluster) = Cluster::start(&[]) else { return };
     const TRANSACTION: &str =
         "a pooler between this server and PostgreSQL gives each transaction another session";
@@ -108,7 +108,7 @@ async fn a_pooler_keeps_sessions_apart_or_is_refused() {
             (Err(error), None) => panic!("{settings} {query}: {error}"),
         }
     }
-    // The operator's own options arrive where nothing is in between, beside ours.
+    // Without a pooler, the operator's own options take effect together with Tenantry's.
     let direct = format!("{}{OWN}", cluster.url());
     let db = Db::open(&direct).await.unwrap();
     assert_eq!(partners_of(&db).await, 0);

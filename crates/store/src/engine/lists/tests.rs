@@ -31,7 +31,7 @@ fn ask<'t>(query: &'t &'static str, tx: &'t mut Tx) -> BoxFuture<'t, Result<i64,
 }
 
 #[tokio::test]
-async fn a_partner_has_its_share_and_no_more() {
+async fn concurrent_lists_of_a_partner_are_limited() {
     let lists = Arc::new(Lists::new(ListLimits { per_partner: 2, ..ListLimits::default() }));
     let first = lists.enter(scope(1)).await.unwrap();
     let second = lists.enter(scope(1)).await.unwrap();
@@ -45,7 +45,7 @@ async fn a_partner_has_its_share_and_no_more() {
 }
 
 #[tokio::test]
-async fn what_waits_is_bounded() {
+async fn waiting_lists_of_a_partner_are_limited() {
     let lists = Arc::new(Lists::default());
     let members: Vec<_> = (0..MAX_WAITING).map(|_| lists.join(scope(1)).ok().unwrap()).collect();
     assert!(matches!(lists.join(scope(1)), Err(Error::ShareExceeded { .. })));

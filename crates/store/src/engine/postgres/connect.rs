@@ -1,4 +1,4 @@
-//! Reaching a PostgreSQL cluster: its hosts one after the other, until one takes writes and would not lose them.
+//! Connecting to a PostgreSQL cluster: tries its hosts in order until one accepts writes and stores them durably.
 
 use super::{session, tls};
 use crate::Error;
@@ -17,40 +17,40 @@ use tokio_postgres::error::Severity;
 use tokio_postgres::{AsyncMessage, Config, SimpleQueryMessage, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// How long one address may take, from the first packet to the first answered query. A frozen server accepts TCP
-/// connections like any other.
+/// Timeout of one address, from the first packet to the first answered query. A server that hangs still accepts TCP
+/// connections.
 pub(super) const ADDRESS_TIMEOUT: Duration = Duration::from_secs(3);
-/// Older connections are closed, so that load and certificates move when the cluster does.
+/// Maximum age of a connection, so that load and certificates follow changes of the cluster.
 const CONNECTION_LIFE: Duration = Duration::from_secs(30 * 60);
-/// Prepared statements that a connection keeps. Filters make many texts; beyond this it starts anew.
-const STATEMENTS: usize = 256;
-/// The role that transactions step down to where row level security does not bind the one that signed in.
+/// Maximum number of prepared statements per connection. Filters produce many texts; a full cache is cleared.
+const MAX_STATEMENTS: usize = 256;
+/// Role that transactions switch to if row-level security does not apply to the one that signed in.
 pub(super) const BOUND_ROLE: &str = "tenantry_app";
-/// Oldest version that is supported, as `server_version_num` counts.
+/// Oldest supported version, as `server_version_num`.
 const OLDEST: i64 = 150_000;
 
-/// Where the hosts are and what to show them.
+/// Hosts of a cluster, and the credentials and settings for them.
 pub(super) struct Cluster {
     hosts: Vec<(Host, u16, Option<IpAddr>)>,
     base: Config,
-    /// The operator's own settings, of the URL's `options`.
+    /// Names of the settings in the URL's `options`, which the operator chose.
     own_settings: Vec<String>,
     tls: MakeRustlsConnect,
     allow_unsafe: bool,
-    /// The host that took writes last is asked first.
+    /// Index of the host that accepted writes last; tried first.
     last_good: AtomicUsize,
 }
 
-/// A connection, what its server said of itself, and what was prepared on it.
+/// Connection, with properties of its server and its prepared statements.
 pub(super) struct Connection {
     pub(super) client: tokio_postgres::Client,
     task: JoinHandle<()>,
     /// Set by a warning. One that comes with the answer to COMMIT means that a standby may not have the change.
     pub(super) warned: Arc<AtomicBool>,
-    /// Row level security does not bind the role that signed in, and there is one to step down to.
+    /// Whether transactions switch to [`BOUND_ROLE`], because row-level security does not apply to the role that signed in.
     pub(super) steps_down: bool,
     pub(super) statements: Statements,
-    /// What the server calls the session.
+    /// The server's name for the session.
     pub(super) session: String,
 }
 
@@ -79,7 +79,7 @@ impl Statements {
             return Ok(statement);
         }
         let mut known = known();
-        if known.len() >= STATEMENTS {
+        if known.len() >= MAX_STATEMENTS {
             known.clear();
         }
         known.insert(sql.to_owned(), statement.clone());
@@ -88,8 +88,8 @@ impl Statements {
 }
 
 impl Cluster {
-    /// Read a URL. Its text never comes back in an error: it may hold a password, and so may any part of one that was
-    /// not written as it should be.
+    /// Parses a database URL. No part of its text appears in an error, because any part of a malformed URL may be the
+    /// password.
     pub(super) fn parse(url: &str, allow_unsafe: bool) -> Result<Self, Error> {
         let (url, wanted) = split_tls(url);
         let parsed: Config = url.parse().map_err(|_| {
@@ -110,7 +110,7 @@ impl Cluster {
         if let Some(name) = parsed.get_dbname() {
             base.dbname(name);
         }
-        // Ours are set once the session is there, because poolers ignore or refuse these.
+        // Tenantry's own settings are set in the session, because poolers ignore or refuse startup options.
         let own = parsed.get_options().unwrap_or_default();
         if !own.is_empty() {
             base.options(own);
@@ -123,7 +123,7 @@ impl Cluster {
             .target_session_attrs(TargetSessionAttrs::ReadWrite);
         let (names, ips, ports) = (parsed.get_hosts(), parsed.get_hostaddrs(), parsed.get_ports());
         let count = names.len().max(ips.len());
-        let fits = |len: usize, most: usize| len <= most || len == count;
+        let fits = |len: usize, max: usize| len <= max || len == count;
         if count == 0 || !fits(names.len(), 0) || !fits(ips.len(), 0) || !fits(ports.len(), 1) {
             return Err(Error::Unfit("the database URL names no host, or not a port for each".into()));
         }
@@ -151,12 +151,12 @@ impl Cluster {
         }
     }
 
-    /// The longest that [`Manager::create`] can take.
+    /// Maximum duration of [`Manager::create`].
     pub(super) fn max_connect_time(&self) -> Duration {
         ADDRESS_TIMEOUT * (2 * self.hosts.len() as u32)
     }
 
-    /// Every address of a host, so that one that does not answer does not hide the next.
+    /// All addresses of a host, so that an address that does not answer does not hide the next.
     async fn addresses(&self, index: usize) -> Result<Vec<Config>, Error> {
         let (host, port, ip) = &self.hosts[index];
         let mut config = self.base.clone();
@@ -227,7 +227,7 @@ impl Manager for Cluster {
 
     async fn create(&self) -> Result<Connection, Error> {
         let first = self.last_good.load(Ordering::Relaxed);
-        let (mut said, mut unfit) = (Vec::new(), false);
+        let (mut messages, mut unfit) = (Vec::new(), false);
         for index in (0..self.hosts.len()).map(|i| (first + i) % self.hosts.len()) {
             let mut failed = Vec::new();
             match self.addresses(index).await {
@@ -248,29 +248,29 @@ impl Manager for Cluster {
             for error in failed {
                 unfit |= matches!(error, Error::Unfit(_));
                 let (Error::Unavailable(why) | Error::Unfit(why)) = error else { return Err(error) };
-                said.push(format!("{}: {why}", self.name_of(index)));
+                messages.push(format!("{}: {why}", self.name_of(index)));
             }
         }
-        let said = said.join("; ");
-        Err(if unfit { Error::Unfit(said) } else { Error::Unavailable(said) })
+        let message = messages.join("; ");
+        Err(if unfit { Error::Unfit(message) } else { Error::Unavailable(message) })
     }
 
     async fn recycle(&self, connection: &mut Connection, metrics: &Metrics) -> RecycleResult<Error> {
         if connection.client.is_closed() || metrics.age() > CONNECTION_LIFE {
-            return Err(RecycleError::message("closed, or old enough"));
+            return Err(RecycleError::message("closed, or too old"));
         }
         Ok(())
     }
 }
 
-/// What a server says of itself.
+/// Version and settings that a server reports.
 pub(crate) struct Facts {
     pub(crate) version: String,
     version_number: i64,
     pub(crate) fsync: bool,
     pub(crate) full_page_writes: bool,
     pub(crate) synchronous_commit: String,
-    /// Row level security does not bind the role that signed in: a superuser, or one with BYPASSRLS.
+    /// Row-level security does not apply to the role that signed in: a superuser, or one with BYPASSRLS.
     pub(crate) unbound: bool,
     pub(crate) can_step_down: bool,
 }
@@ -288,7 +288,7 @@ impl Facts {
             SimpleQueryMessage::Row(row) => Some(row),
             _ => None,
         });
-        let row = row.ok_or_else(|| unavailable("it said nothing of itself"))?;
+        let row = row.ok_or_else(|| unavailable("the server did not report its settings"))?;
         let text = |column: usize| row.get(column).unwrap_or_default().to_owned();
         Ok(Facts {
             version: text(0),
@@ -305,7 +305,7 @@ impl Facts {
         self.version_number >= OLDEST
     }
 
-    /// Why commits would be lost, or could be, and what to do; `None` if all is well.
+    /// Reason why commits could be lost, and what to do; `None` if the settings are safe.
     fn danger(&self) -> Option<String> {
         if !self.is_supported() {
             return Some(format!("PostgreSQL {} is too old: 15 or later is needed", self.version));
@@ -330,7 +330,7 @@ pub(super) fn unavailable(why: impl Into<String>) -> Error {
     Error::Unavailable(why.into())
 }
 
-/// Whatever goes wrong while connecting, another host may do, or the same one later.
+/// Errors while connecting are temporary: another host may accept the connection, or the same one later.
 pub(super) fn unreachable(error: &tokio_postgres::Error) -> Error {
     if let Some(server) = error.as_db_error() {
         return unavailable(format!("{} ({})", server.message(), server.code().code()));
@@ -339,7 +339,7 @@ pub(super) fn unreachable(error: &tokio_postgres::Error) -> Error {
     unavailable(cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}")))
 }
 
-/// Take what is about TLS out of a URL: tokio-postgres does not know `verify-full`.
+/// Splits the TLS options off a URL, because tokio-postgres does not support `verify-full`.
 fn split_tls(url: &str) -> (String, tls::Wanted) {
     let mut wanted = tls::Wanted::default();
     let Some((start, query)) = url.split_once('?') else { return (url.to_owned(), wanted) };

@@ -1,4 +1,4 @@
-//! TLS to PostgreSQL, as libpq's `sslmode` and `sslrootcert` ask for it.
+//! TLS to PostgreSQL, with the semantics of libpq's `sslmode` and `sslrootcert`.
 
 use crate::Error;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tokio_postgres::config::SslMode;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// What a database URL says about TLS.
+/// TLS options of a database URL.
 #[derive(Default)]
 pub(super) struct Wanted {
     pub(super) sslmode: Option<String>,
@@ -17,7 +17,7 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    /// The mode that tokio-postgres knows, and what does the handshake.
+    /// Mode for tokio-postgres, and the TLS connector.
     pub(super) fn connector(&self) -> Result<(SslMode, MakeRustlsConnect), Error> {
         let (mode, verified) = match self.sslmode.as_deref() {
             Some("disable") => (SslMode::Disable, false),
@@ -42,7 +42,7 @@ impl Wanted {
         } else {
             config
                 .dangerous()
-                .with_custom_certificate_verifier(Arc::new(Anyone(provider)))
+                .with_custom_certificate_verifier(Arc::new(AcceptAnyCertificate(provider)))
                 .with_no_client_auth()
         };
         Ok((mode, MakeRustlsConnect::new(config)))
@@ -68,11 +68,12 @@ impl Wanted {
     }
 }
 
-/// Believes whoever answers, as libpq does for `prefer` and `require`: these keep listeners out, not impostors.
+/// Accepts every certificate, as libpq does for `prefer` and `require`: they protect against eavesdropping, not against
+/// impersonation.
 #[derive(Debug)]
-struct Anyone(Arc<CryptoProvider>);
+struct AcceptAnyCertificate(Arc<CryptoProvider>);
 
-impl ServerCertVerifier for Anyone {
+impl ServerCertVerifier for AcceptAnyCertificate {
     fn verify_server_cert(
         &self,
         _: &CertificateDer<'_>,

@@ -11,10 +11,10 @@ use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// How often the files are looked at where nothing is written.
+/// Interval at which the files are checked while nothing is written.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Brings the log into the database file while the writer goes on writing, which does not wait for it.
+/// Background checkpointer: copies the WAL into the database file without blocking the writer.
 pub(super) struct Checkpointer {
     /// Holds one word: that something was written.
     news: SyncSender<()>,
@@ -51,7 +51,7 @@ impl Checkpointer {
         Ok(Checkpointer { news, nearly_done, thread })
     }
 
-    /// To be called by the writer after each commit: begin the log anew if it is time, and have the checkpointer look.
+    /// Called by the writer after each commit: restarts a long WAL, and wakes the checkpointer.
     pub(super) fn committed(&self, writer: &mut Tx) {
         if self.nearly_done.load(Ordering::Relaxed) {
             run(writer, PASSIVE).unwrap_or_else(|error| warn_of(&error));
@@ -71,7 +71,7 @@ fn warn_of(error: &dyn std::fmt::Display) {
     tracing::warn!(%error, "a checkpoint failed; the next one makes up for it");
 }
 
-/// Brings as much of the log into the file as readers let it, and waits for nobody.
+/// Checkpoints as much of the WAL as its readers allow (PASSIVE), without waiting for them.
 const PASSIVE: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 
 /// Bring a log that was removed, which exists only as long as this process runs, into the file.

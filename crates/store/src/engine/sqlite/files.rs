@@ -1,5 +1,5 @@
-//! The files of a SQLite database: on a file system that locks, writable, and while the server runs still those that it
-//! opened. A file that was removed or replaced goes on taking commits, which are gone with the process.
+//! Files of a SQLite database: on a file system with working locks, writable, and still the ones that the server opened. A
+//! file that was removed or replaced still accepts commits, which are lost when the process ends.
 
 use crate::Error;
 use rustix::fs::Access;
@@ -14,7 +14,7 @@ use std::time::Instant;
 
 /// Less free space than this counts as none: a commit of 64 jobs may need as much.
 const MIN_FREE_BYTES: u64 = 1 << 20;
-/// A commit that takes longer does not come to an end.
+/// Duration after which a commit counts as hanging, in milliseconds.
 const MAX_COMMIT_MS: u64 = 5_000;
 
 /// File systems that other machines write too, by the magic number that statfs(2) tells: SQLite's locks do not hold there.
@@ -45,19 +45,19 @@ const LOCAL_FUSE: [&str; 7] = [
     "fuse.ntfs-3g",
 ];
 
-/// The files that a running server has open.
+/// Files that a running server has open.
 pub(in crate::engine) struct Files {
     database: Opened,
     /// `None` where SQLite could not have one, on a database that is known to be unsafe.
     log: Option<Opened>,
-    /// Why they are not those that were opened; empty while they are.
+    /// Reason why the files are not the opened ones; empty while they are.
     wrong: Mutex<String>,
     is_wrong: AtomicBool,
     /// The last commit failed, so it takes another one to know whether commits succeed.
     commit_failed: AtomicBool,
-    /// Somebody is finding that out.
+    /// A caller is probing whether commits succeed.
     is_probed: AtomicBool,
-    /// When the commit under way began: milliseconds after `opened_at`, or 0 where none is.
+    /// Start of the running commit in milliseconds after `opened_at`; 0 if no commit is running.
     committing_since: AtomicU64,
     opened_at: Instant,
 }
@@ -83,7 +83,7 @@ impl Opened {
         Ok(Opened { identity: (about.dev(), about.ino()), path })
     }
 
-    /// What has become of it, if it is not there any more.
+    /// Description of what happened to the file; `None` while it is the opened one.
     fn changed(&self) -> Option<String> {
         match std::fs::metadata(&self.path) {
             Ok(about) if (about.dev(), about.ino()) == self.identity => None,
@@ -91,7 +91,7 @@ impl Opened {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 Some(format!("{} was removed", self.path.display()))
             }
-            Err(error) => Some(format!("{} cannot be looked at: {error}", self.path.display())),
+            Err(error) => Some(format!("{} cannot be checked: {error}", self.path.display())),
         }
     }
 }
@@ -114,7 +114,7 @@ impl Files {
         })
     }
 
-    /// Whether they were those that were opened when somebody looked last, at most a second ago.
+    /// Whether the files were the opened ones at the last check, at most a second ago.
     pub(super) fn were_there(&self) -> Result<(), Error> {
         if self.is_wrong.load(Ordering::Acquire) { Err(self.error()) } else { Ok(()) }
     }
@@ -123,7 +123,7 @@ impl Files {
         Error::Unavailable(self.wrong.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
-    /// Look whether they are those that were opened. The first look that finds otherwise logs it.
+    /// Checks that the files are the opened ones, and logs when that changes.
     pub(super) fn look(&self) -> Result<(), Error> {
         let changed = self.database.changed().or_else(|| self.log.as_ref()?.changed());
         let is_wrong = changed.is_some();
@@ -185,7 +185,7 @@ impl Files {
         Ok(Some(Probe(self)))
     }
 
-    /// Is there space for a commit?
+    /// Checks that the disk has space for a commit.
     pub(super) fn has_space(&self) -> Result<(), Error> {
         let folder = self.database.path.parent().unwrap_or(Path::new("/"));
         let disk = rustix::fs::statvfs(folder).map_err(|e| Error::Unavailable(e.to_string()))?;
@@ -235,7 +235,7 @@ pub(super) fn check_is_local(path: &Path) -> Result<(), Error> {
     }
 }
 
-/// What kind of network file system this is, if it is one.
+/// Name of the network file system, if it is one.
 fn network_file_system(magic: u32, device: &str, mounts: &str) -> Option<String> {
     if let Some((_, name)) = NETWORK.iter().find(|(known, _)| *known == magic) {
         return Some((*name).to_owned());
@@ -250,7 +250,7 @@ fn network_file_system(magic: u32, device: &str, mounts: &str) -> Option<String>
     (!LOCAL_FUSE.contains(&kind)).then(|| kind.to_owned())
 }
 
-/// Why a path cannot be used, whose it is, and what to do, in one line.
+/// Error for a path: what failed, the owner of the path, and what to do, in one line.
 fn explain(what: &str, path: &Path, error: &std::io::Error) -> Error {
     let mut text = format!("{what} {}: {error}", path.display());
     let absolute = std::path::absolute(path).unwrap_or(path.to_owned());
@@ -319,7 +319,7 @@ mod tests {
         for (file, only_log) in [(&path, false), (&log, true)] {
             let aside = file.with_extension("aside");
             std::fs::rename(file, &aside).unwrap();
-            assert!(files.were_there().is_ok(), "the control: nobody has looked yet");
+            assert!(files.were_there().is_ok(), "control: not checked yet");
             assert!(files.look().unwrap_err().to_string().contains("was removed"));
             assert_eq!(files.only_log_is_missing(), only_log);
             std::fs::write(file, "").unwrap();
