@@ -118,10 +118,12 @@ async fn cancel_bill_run(
 /// Finalise a bill run
 ///
 /// Freezes the statements that it made: each is published once more, as the next version of the same lines, whose files say
-/// `Final`. When the run has succeeded again they are final, or its `errors` say which are not. What comes in later for the
+/// `Final`. When the run has succeeded again they are final, or its `errors` say which are not. Warnings of the run that block
+/// this are a `409`, unless they are accepted by code. What comes in later for the
 /// same month is a correction on the next statement.
 #[utoipa::path(
     post, path = "/bill_runs/{id}/finalize", tag = "billing", params(schema::BillRunId, schema::IdempotencyKey),
+    request_body = Option<schema::Finalization>,
     responses(
         (status = 202, description = "The run, which goes on by itself", body = schema::BillRun,
          headers(("Location" = String, description = "Where the run can be followed"),

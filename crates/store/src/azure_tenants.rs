@@ -243,7 +243,7 @@ pub async fn asked(
     now: Timestamp,
 ) -> Result<(), Error> {
     let sql = "UPDATE azure_tenants SET address_asked_at = $3,
-                   missing_since = CASE WHEN $4 THEN COALESCE(missing_since, $3) ELSE missing_since END
+                   missing_since = CASE WHEN CAST($4 AS BOOLEAN) THEN COALESCE(missing_since, $3) ELSE missing_since END
                WHERE partner_id = $1 AND azure_customer_key = $2";
     tx.execute(sql, args![partner.0, &azure.key(), now.as_second(), missing]).await.map(drop)
 }

@@ -119,7 +119,7 @@ pub async fn progress(
     result: &StepResult,
 ) -> Result<(), Error> {
     let sql = "UPDATE directories SET cursor = $4, synced_at = COALESCE($5, synced_at), failed = $6, failed_code = $7,
-                   failed_since = CASE WHEN $6 IS NULL THEN NULL ELSE COALESCE(failed_since, $8) END,
+                   failed_since = CASE WHEN CAST($6 AS TEXT) IS NULL THEN NULL ELSE COALESCE(failed_since, $8) END,
                    list_cut_off = $9, leased_until = 0
                WHERE partner_id = $1 AND version = $2 AND leased_until = $3";
     let failure = result.failure.as_ref();

@@ -19,7 +19,7 @@ use std::sync::Arc;
 pub(crate) enum BillCommand {
     Run(Box<RunArgs>),
     Release(Box<ReleaseArgs>),
-    Finalize(Box<AgainArgs>),
+    Finalize(Box<FinalizeArgs>),
     /// Cancel a run: one that waits, or has not published anything yet; or one that has failed, and no customer is "Not
     /// Healthy" for it any more.
     Cancel(Box<RunOfPartner>),
@@ -105,7 +105,17 @@ pub(crate) struct ReleaseArgs {
     again: AgainArgs,
 }
 
-/// Freeze the statements that a month's last run made, here and now: each is published once more, as a final one.
+/// Make the statements of a month's last run final, here and now: each is published as a further version.
+#[derive(Args)]
+pub(crate) struct FinalizeArgs {
+    /// Accept the warnings of this code, which would keep the statements from becoming final. May be repeated.
+    #[arg(long, value_name = "CODE")]
+    accept: Vec<String>,
+    #[command(flatten)]
+    again: AgainArgs,
+}
+
+/// A run that has succeeded, and where it is.
 #[derive(Args)]
 pub(crate) struct AgainArgs {
     /// The run's id.
@@ -138,7 +148,13 @@ pub(crate) struct RunOfPartner {
 pub(crate) async fn run(command: BillCommand) -> anyhow::Result<()> {
     match command {
         BillCommand::Run(args) => make(*args).await,
-        BillCommand::Finalize(args) => once_more(*args, Again::Finalize, &[]).await,
+        BillCommand::Finalize(args) => {
+            let FinalizeArgs { accept, again } = *args;
+            if let Some(unknown) = accept.iter().find(|code| rating::WarningCode::of(code).is_none()) {
+                bail!("--accept {unknown}: there is no such warning; the report names the codes");
+            }
+            once_more(again, Again::Finalize { accept }, &[]).await
+        }
         BillCommand::Release(args) => {
             let ReleaseArgs { customer, again } = *args;
             let body = Json::from(&json!({ "customer_ids": customer }));

@@ -479,6 +479,14 @@ pub(crate) struct BillRunList {
     bill_runs: Vec<BillRun>,
 }
 
+/// What is accepted when statements become final. The body may be left out.
+#[derive(ToSchema)]
+pub(crate) struct Finalization {
+    /// Codes of warnings that would keep the statements from becoming final.
+    #[schema(required = false, example = json!(["below_cost"]))]
+    accept: Vec<String>,
+}
+
 /// Customers whose bills are released.
 #[derive(ToSchema)]
 pub(crate) struct Release {

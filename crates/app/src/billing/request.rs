@@ -123,7 +123,7 @@ impl RunRequest {
 }
 
 /// The codes of warnings, each once.
-fn read_codes(json: &Json) -> Result<Vec<String>, Violations> {
+pub(super) fn read_codes(json: &Json) -> Result<Vec<String>, Violations> {
     let mut violations = Violations::default();
     let mut codes: Vec<String> = Vec::new();
     let acceptable: Vec<&str> =

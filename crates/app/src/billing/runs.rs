@@ -1,7 +1,7 @@
 //! Runs as a partner asks for them, follows them, stops them, and says that they are final.
 
 use super::invoices;
-use super::request::RunRequest;
+use super::request::{RunRequest, read_codes};
 use crate::access::{Act, Call};
 use crate::audit::Entry;
 use crate::change::{Created, Done};
@@ -13,7 +13,7 @@ use domain::payload::{Member, Payload};
 use domain::violation::code;
 use domain::{Handling, PartnerId, Violation, Violations};
 use jiff::Timestamp;
-use rating::BillingPeriod;
+use rating::{BillingPeriod, WarningCode};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use store::bill_runs::{self, BillRun, Filter, State};
@@ -187,11 +187,20 @@ impl App {
     /// Those of [`App::bill_run_again`]; [`Error::Invalid`].
     pub async fn finalize_bill_run(&self, call: &Call, id: i64, body: &Json) -> Result<Created, Error> {
         self.allow(call, Act::ChangeBilling).await?;
-        let unknown = FINALIZATION.unknown(body, Handling::Strict);
-        if !unknown.is_empty() {
-            return Err(Error::Invalid(unknown));
+        let mut violations = FINALIZATION.unknown(body, Handling::Strict);
+        let accept = match body.get("accept") {
+            None | Some(Json::Null) => Vec::new(),
+            Some(codes) => read_codes(codes).unwrap_or_else(|wrong| {
+                let under =
+                    |wrong: Violation| Violation { pointer: format!("/accept{}", wrong.pointer), ..wrong };
+                violations.extend(wrong.into_iter().map(under));
+                Vec::new()
+            }),
+        };
+        if !violations.is_empty() {
+            return Err(Error::Invalid(violations));
         }
-        self.bill_run_again(call, id, Again::Finalize).await
+        self.bill_run_again(call, id, Again::Finalize { accept }).await
     }
 
     /// Have a run that has succeeded worked on once more.
@@ -219,9 +228,12 @@ impl App {
 /// What is done with a run that has succeeded.
 #[derive(Clone, Debug)]
 pub enum Again {
-    /// Its statements are frozen: they are what is owed. Each is published once more, as a final one. Once more it changes
-    /// nothing.
-    Finalize,
+    /// Its statements become final: they are what is owed. Each is published as a further version. Repeating it changes
+    /// nothing. A warning that blocks this has to be accepted by its code, by the run or here.
+    Finalize {
+        /// Codes of the warnings that are accepted.
+        accept: Vec<String>,
+    },
     /// The bills that it held back of these customers (`{"customer_ids": […]}`) are published: its work is done once more,
     /// with their bounds lifted.
     Release(Json),
@@ -239,14 +251,16 @@ impl Again {
     ) -> Result<(BillRun, Entry), Error> {
         let run = last_of_its_period(tx, partner, id).await?;
         match self {
-            Again::Finalize => {
+            Again::Finalize { accept } => {
                 let entry =
                     |run: &BillRun| Entry::new("bill_run.finalize", object(id)).after(&short_view(run));
                 if statements::list(tx, partner, &estimates(&run), 0, 1).await?.1 == 0 {
                     let entry = entry(&run);
                     return Ok((run, entry));
                 }
-                let refusals = invoices::refusals(tx, partner, &run.billing_period, &report(&run)).await?;
+                let report = report(&run);
+                let mut refusals = invoices::refusals(tx, partner, &run.billing_period, &report).await?;
+                refusals.extend(blocking_warnings(&report, accept));
                 if !refusals.is_empty() {
                     return Err(Error::Conflict(refusals.join("; ")));
                 }
@@ -266,6 +280,23 @@ impl Again {
             }
         }
     }
+}
+
+/// The report's warnings that block making statements final and that are not accepted, as sentences.
+fn blocking_warnings(report: &Value, accept: &[String]) -> Vec<String> {
+    let warnings = report["warnings"].as_array().map_or(&[][..], Vec::as_slice).iter();
+    let blocking = warnings.filter(|warning| !warning["blocks"].is_null() && warning["accepted"] != true);
+    blocking
+        .filter_map(|warning| {
+            Some((warning["code"].as_str()?, warning["message"].as_str().unwrap_or_default()))
+        })
+        .filter(|(code, _)| !accept.iter().any(|accepted| accepted == code))
+        .map(|(code, message)| {
+            let acceptable = WarningCode::of(code).is_none_or(WarningCode::is_acceptable);
+            let cure = if acceptable { format!("accept {code}, if that is meant") } else { code.to_owned() };
+            format!("{message} ({cure})")
+        })
+        .collect()
 }
 
 /// The statements that a run made, as long as they are not final.
@@ -348,8 +379,8 @@ fn of_month(run: &BillRun) -> statements::Filter {
 /// What the payload of a release consists of.
 static RELEASE: Payload = Payload { members: &[Member::plain("customer_ids")], read_only: &[] };
 
-/// What the payload of a finalisation consists of: nothing. It is of the whole run.
-static FINALIZATION: Payload = Payload { members: &[], read_only: &[] };
+/// What the payload of a finalisation consists of. It is of the whole run.
+static FINALIZATION: Payload = Payload { members: &[Member::plain("accept")], read_only: &[] };
 
 /// `{"customer_ids": […]}`, each of a customer whose bill the run held back.
 fn customers_to_release(run: &BillRun, body: &Json) -> Result<Vec<i64>, Error> {

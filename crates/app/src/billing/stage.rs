@@ -10,7 +10,7 @@ use crate::{App, Error};
 use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use metrics::{counter, gauge};
-use rating::{BilledInvoice, FinalBill, Input, Job, RunReport};
+use rating::{BilledInvoice, Blocks, FinalBill, Input, Job, RunReport};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
@@ -133,6 +133,20 @@ impl App {
             return Err(Error::Internal("a run's sums do not tie".into()).into());
         }
         unchanged(run, &report)?;
+        if request.finalize {
+            let blocking: Vec<Value> = report
+                .warnings
+                .iter()
+                .filter(|warning| warning.blocks != Blocks::Nothing && !warning.accepted)
+                .map(|warning| {
+                    let code = warning.code.name();
+                    json!({"message": format!("nothing was made final: {} (accept {code}, if that is meant)", warning.message)})
+                })
+                .collect();
+            if !blocking.is_empty() {
+                return Err(Ended::Failed(blocking));
+            }
+        }
         Ok((report, scratch))
     }
 
