@@ -279,7 +279,7 @@ impl Scene {
         let id = 1_000_000 + i64::from(number);
         let report = json!({"customers": [{
             "customer_id": HELD_BACK, "name": MARK, "currency": "USD", "lines": 1, "cost": "1", "charge": "1",
-            "rounding": "0", "corrections": "0", "billed_before": {"lines": 0, "cost": "0"}, "held_back": ["it"], "prefix": null,
+            "rounding": "0", "corrections": "0", "billed_before": {"lines": 0, "cost": "0"}, "earned_credit": {"kept": "0", "passed_on": "0", "unknown_lines": 0, "unknown_cost": "0"}, "held_back": ["it"], "prefix": null,
         }]});
         let request = json!({"billing_period": month(2000, number), "sources": ["file:october.csv"], "invoice_id": null,
                              "currency_rates": [], "finalize": false});

@@ -8,6 +8,7 @@ on_both_engines!(
     unknown_earned_credit_is_refused_until_it_is_accepted,
     files_of_another_month_are_refused_until_they_are_accepted,
     list_prices_come_from_the_price_sheet,
+    a_month_is_not_made_final_over_a_warning_that_is_not_accepted,
 );
 
 fn said(run: &Value) -> String {
@@ -110,4 +111,45 @@ fn list_prices_come_from_the_price_sheet(engine: Engine) {
     assert_eq!(run["customers"][0]["charge"], "1260", "{run}");
     let refused = scene.api.put(place, &json!({"kind": "list_price", "percentage": 5}));
     assert_eq!(refused.status, 422, "{}", refused.text());
+}
+
+fn a_month_is_not_made_final_over_a_warning_that_is_not_accepted(engine: Engine) {
+    let scene = Scene::new(engine);
+    scene.billed("Acme", "acme", 0.0);
+    let source = scene.invoice("october.csv", &[line("acme", "a", "100")]);
+    let rule = json!({"name": "Half", "kind": "discount", "percentage": 50});
+    assert_eq!(scene.api.post("/v1/price_rules", &rule).status, 201);
+
+    // At once: nothing is published.
+    let run = scene.run("2026-10", &[&source], &json!({"finalize": true}));
+    assert!(run["state"] == "failed" && said(&run).contains("nothing was made final"), "{run}");
+    assert!(scene.statements("").is_empty());
+
+    // Later: the statements stay estimates.
+    let run = scene.run("2026-10", &[&source], &json!({}));
+    assert_eq!((&run["state"], codes(&run)), (&json!("succeeded"), vec!["below_cost"]), "{run}");
+    let finalize = |body: &Value| scene.api.post(&format!("/v1/bill_runs/{}/finalize", run["id"]), body);
+    for (body, status, says) in [
+        (json!({}), 409, "accept below_cost, if that is meant"),
+        (json!({"accept": ["far_above_cost"]}), 409, "accept below_cost"),
+        (json!({"accept": ["everything"]}), 422, "accept[0] must be one of"),
+        (json!({"accept": "below_cost"}), 422, "must be an array of warning codes"),
+    ] {
+        let answer = finalize(&body);
+        assert!(answer.status == status && answer.text().contains(says), "{body}: {}", answer.text());
+        assert_eq!(scene.statements("")[0]["status"], "Estimated", "{body}");
+    }
+    let command = |more: &[&str]| {
+        let id = run["id"].to_string();
+        let ran = scene.server.run(&[&["bill", "finalize", &id][..], more].concat());
+        (ran.status.success(), String::from_utf8_lossy(&ran.stderr).into_owned())
+    };
+    assert!(command(&[]).1.contains("accept below_cost"), "{}", command(&[]).1);
+    assert!(command(&["--accept", "everything"]).1.contains("there is no such warning"));
+
+    // The control: accepted, it is final.
+    let asked = finalize(&json!({"accept": ["below_cost"]}));
+    assert_eq!(asked.status, 202, "{}", asked.text());
+    assert_eq!(scene.end_of(asked.header("location"))["state"], "succeeded");
+    assert_eq!(scene.statements("")[0]["status"], "Final");
 }
