@@ -177,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_right_key_purpose_and_place_open_what_was_sealed() {
+    fn decryption_requires_the_same_key_purpose_and_associated_data() {
         let (key, other) = (SecretKey::of([7; 32]), SecretKey::of([8; 32]));
         let sealed = key.seal(Purpose::Idempotency, "row 1", "text", &Random::default()).unwrap();
         assert_eq!(key.open(Purpose::Idempotency, "row 1", &sealed).unwrap(), "text");
@@ -196,14 +196,14 @@ mod tests {
     }
 
     #[test]
-    fn purposes_are_in_their_places() {
+    fn purposes_are_indexed_by_their_position() {
         for (place, purpose) in Purpose::ALL.into_iter().enumerate() {
             assert_eq!(purpose as usize, place);
         }
     }
 
     #[test]
-    fn what_was_written_by_earlier_versions_is_still_known() {
+    fn fingerprints_and_macs_of_earlier_versions_are_recognized() {
         let key = SecretKey::of([7; 32]);
         assert_eq!(key.fingerprint(), "994f0e9265abb3560b79e36807589641");
         assert_eq!(
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_framed() {
+    fn macs_distinguish_the_boundaries_of_parts() {
         let key = SecretKey::of([7; 32]);
         assert_ne!(
             key.mac(Purpose::Idempotency, &[b"ab", b"c"]),

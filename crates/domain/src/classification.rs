@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_ones_are_told_the_right_ones() {
+    fn unknown_classifications_get_a_suggestion() {
         let all = "must be one of managed_without_access, managed_with_access, not ";
         for (text, message) in [
             ("unmanaged", "\"unmanaged\""),

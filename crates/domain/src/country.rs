@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_say_what_is_meant_or_nothing() {
+    fn unknown_names_get_a_suggestion_or_none() {
         for (name, hint) in [
             ("Germny", Some("did you mean Germany (DE)?")),
             ("Untied States", Some("did you mean United States (US)?")),
@@ -360,7 +360,7 @@ mod tests {
 
     /// Of every name a neighbour, at one edit or at two.
     #[test]
-    fn a_suggestion_is_right_or_there_is_none() {
+    fn suggestions_for_misspelt_names_are_right() {
         let (mut all, mut helped) = (0_u32, 0_u32);
         for row in NAMES.rows().filter(|row| cell(row, 0).is_ascii()) {
             for wrong in crate::text::neighbours(cell(row, 0)).into_iter().skip(row.len() % 3).take(1) {

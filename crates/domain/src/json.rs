@@ -272,7 +272,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn blank() {
+    fn blank_values_are_recognized() {
         for (json, blank) in [
             (json!(null), true),
             (json!(""), true),
@@ -290,13 +290,13 @@ mod tests {
     }
 
     #[test]
-    fn order_is_kept() {
+    fn the_order_of_fields_is_kept() {
         let Ok(Json::Object(fields)) = Json::parse(br#"{"b": 1, "a": 2}"#) else { panic!() };
         assert_eq!(fields.iter().map(|(key, _)| key.as_str()).collect::<Vec<_>>(), ["b", "a"]);
     }
 
     #[test]
-    fn the_canonical_text_is_that_of_the_value() {
+    fn equal_values_have_equal_canonical_texts() {
         let canonical = |text: &str| Json::parse(text.as_bytes()).unwrap().canonical();
         for (one, other) in [
             (r#"{"a": 1, "b": {"d": [1, 2], "c": null}}"#, "{\"b\":{\"c\":null,\"d\":[1,2]},\r\n\"a\":1}"),
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_given_twice() {
+    fn duplicate_keys_are_violations() {
         for (body, pointers) in [
             (r#"{"a": 1, "b": 2, "a": 1}"#, vec!["/a"]),
             (r#"{"a": 1, "a": 1, "a": 1, "": 0, "": 0}"#, vec!["/", "/a"]),
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes() {
+    fn invalid_utf_8_is_located_and_a_byte_order_mark_ignored() {
         for (body, line, column) in [
             (&b"{\"a\": \"\xff\"}"[..], 1, 8),
             (b"{\n\"\xc3\xa9\xc3\xa9\": \"\xe9\"}", 2, 8),
@@ -399,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn deep_nesting_is_refused_without_harm() {
+    fn deep_nesting_is_rejected() {
         for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
             let body = |depth| format!("{}0{}", open.repeat(depth), close.repeat(depth));
             assert!(Json::parse(body(127).as_bytes()).is_ok());
@@ -413,7 +413,7 @@ mod tests {
     }
 
     #[test]
-    fn large_hostile_bodies_get_small_answers() {
+    fn large_hostile_bodies_get_small_responses() {
         let (mib, half) = (1 << 20, 1 << 19);
         let key = "k".repeat(half);
         for body in [

@@ -11,22 +11,22 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Margin(u32);
 
-/// Ten-thousandths in a hundred percent: the first that is no margin any more.
+/// The ten-thousandths of a percent in 100 %, the exclusive maximum of a margin.
 const HUNDRED_PERCENT: u32 = 1_000_000;
 
 impl Margin {
-    /// The margin of so many ten-thousandths of a percent; `None` outside 0..1,000,000.
+    /// The margin of this number of ten-thousandths of a percent; `None` outside 0..1,000,000.
     pub fn from_ten_thousandths(count: i64) -> Option<Self> {
         u32::try_from(count).ok().filter(|count| *count < HUNDRED_PERCENT).map(Margin)
     }
 
-    /// How many ten-thousandths of a percent it is: 125,000 for 12.5 %.
+    /// The margin in ten-thousandths of a percent: 125,000 for 12.5 %.
     pub fn ten_thousandths(self) -> i64 {
         i64::from(self.0)
     }
 
-    /// Reads a decimal: digits, with a sign, a point and an exponent as JSON's numbers have them (RFC 8259,
-    /// section 6). The violation's pointer is `""`.
+    /// Parses a decimal: digits with an optional sign, fraction and exponent, like a number of JSON (RFC 8259, section
+    /// 6). The violation's pointer is `""`.
     pub fn parse(text: &str) -> Result<Self, Violation> {
         let text = text.trim();
         let shown = || shortened(text);
@@ -62,7 +62,7 @@ impl Margin {
         Ok(Margin(count * 10_u32.pow((4 - scale) as u32)))
     }
 
-    /// A JSON number, or a string that holds one: real clients send both.
+    /// Reads a JSON number, or a string with a number, because clients send both.
     pub(crate) fn read(json: &Json) -> Result<Self, Violation> {
         match json {
             Json::Number(number) => Self::parse(&number.to_string()),
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn decimals() {
+    fn decimals_are_read_exactly() {
         for (text, expected) in [
             ("0", Some(0)),
             ("0.0", Some(0)),
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn written() {
+    fn margins_are_written_with_a_decimal_place() {
         for (count, json) in
             [(0, "0.0"), (125_000, "12.5"), (123_456, "12.3456"), (1, "0.0001"), (20_000, "2.0")]
         {
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn the_range() {
+    fn counts_outside_the_range_are_rejected() {
         for (count, legal) in [(0, true), (999_999, true), (1_000_000, false), (-1, false), (i64::MAX, false)]
         {
             assert_eq!(Margin::from_ten_thousandths(count).is_some(), legal, "{count}");

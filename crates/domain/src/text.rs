@@ -94,8 +94,8 @@ pub(crate) fn ascii(text: &str) -> Option<String> {
     (!folded.is_empty() && !folded.contains(|c: char| c.is_control())).then_some(folded)
 }
 
-/// A name as a part of a file's name: lower-case ASCII letters and digits with single hyphens between them, at most 60. Empty
-/// where nothing of the name can be written so.
+/// A name in the form of a file name: lower-case ASCII letters and digits with single hyphens, at most 60 characters. Empty
+/// if the name has no letter or digit that can be transliterated.
 pub fn slug(text: &str) -> String {
     let mut slug = String::new();
     for c in ascii(text).unwrap_or_default().chars() {
@@ -240,7 +240,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slugs() {
+    fn slugs_are_safe_file_names() {
         for (name, expected) in [
             ("Acme", "acme"),
             ("Acme Corp. & Sons", "acme-corp-sons"),
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn lines() {
+    fn invalid_lines_are_rejected() {
         for (text, expected) in [
             (" 1 Main St ", Ok("1 Main St")),
             ("Ünïcode ☃", Ok("Ünïcode ☃")),
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn transliteration() {
+    fn texts_are_transliterated() {
         for (text, ascii_text) in [
             ("São Paulo", Some("Sao Paulo")),
             ("Łódź", Some("Lodz")),
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn edits() {
+    fn edit_distances_are_bounded() {
         for (a, b, edits) in [
             ("", "", 0),
             ("abc", "abc", 0),

@@ -276,7 +276,7 @@ impl App {
             Ok(Some(tenant)) => Ok(Lookup::Found(Box::new(tenant))),
             Ok(None) => Ok(Lookup::Missing),
             Err(error) => {
-                tracing::warn!(partner = partner.0, %error, "the directory gave no answer");
+                tracing::warn!(partner = partner.0, %error, "failed to look up a tenant in the directory");
                 match when_unreachable {
                     WhenUnreachable::Accept => Ok(Lookup::Unverified),
                     WhenUnreachable::Refuse => {
@@ -370,7 +370,7 @@ impl App {
                 DirectorySecret { client_secret: client_secret.clone(), refresh_token: Some(newer.clone()) };
             let sealed = match seal(&secrets, &random, partner, &secret) {
                 Ok(sealed) => sealed,
-                Err(error) => return tracing::error!(%error, "a newer refresh token could not be sealed"),
+                Err(error) => return tracing::error!(%error, "failed to encrypt a new refresh token"),
             };
             let db = db.clone();
             keeping.spawn(async move {
@@ -382,7 +382,7 @@ impl App {
                     })
                     .await;
                 if let Err(error) = kept {
-                    tracing::error!(%error, "a newer refresh token could not be kept");
+                    tracing::error!(%error, "failed to store a new refresh token");
                 }
             });
         })
@@ -414,7 +414,11 @@ pub(crate) fn no_address(tenant: &Tenant) -> Option<Violation> {
         TenantAddress::Known(_) => return None,
         // The operator sees the missing rights in the log and in `directory connect`.
         TenantAddress::Hidden(why) => {
-            tracing::warn!(tenant = tenant.azure_customer_id.as_str(), why, "an address cannot be seen");
+            tracing::warn!(
+                tenant = tenant.azure_customer_id.as_str(),
+                why,
+                "the directory denies access to a tenant's address"
+            );
             "cannot be seen with the rights that the partner has there".to_owned()
         }
         other => other.usable().err().unwrap_or_default(),

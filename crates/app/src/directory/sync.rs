@@ -218,7 +218,7 @@ impl App {
                 Ok(Some(tenant)) => seen.push(tenant),
                 Ok(None) => {
                     let tenant = azure.as_str();
-                    tracing::warn!(partner = partner.0, tenant, "the directory no longer has a tenant");
+                    tracing::warn!(partner = partner.0, tenant, "the directory no longer lists a tenant");
                     settled.push((azure, true));
                 }
                 Err(error @ (::directory::Error::Refused(_) | ::directory::Error::Invalid(_))) => {
@@ -237,7 +237,7 @@ impl App {
             // others.
             for (azure, error) in wrong {
                 let tenant = azure.as_str();
-                tracing::warn!(partner = partner.0, tenant, %error, "failed to look up a tenant");
+                tracing::warn!(partner = partner.0, tenant, %error, "failed to refresh the address of a tenant");
                 settled.push((azure, false));
             }
         }
@@ -362,7 +362,7 @@ fn log_change(partner: PartnerId, before: Option<&Failure>, after: Option<&Failu
             tracing::warn!(partner, code = after.code, message = after.message, "directory failing");
         }
         (Some(before), None) => {
-            tracing::info!(partner, code = before.code, since = %before.since, "directory works again");
+            tracing::info!(partner, code = before.code, since = %before.since, "directory recovered");
         }
         _ => {}
     }

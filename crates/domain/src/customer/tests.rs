@@ -28,7 +28,7 @@ fn messages(refused: Result<NewCustomer, RejectedPayload>) -> Vec<String> {
     refused.map_or_else(|refused| refused.violations.iter().map(Violation::sentence).collect(), |_| vec![])
 }
 
-/// A payload and what is different in it; a `null` takes the field out.
+/// A payload with changed fields; `null` removes a field.
 fn with(mut body: Value, changes: &Value) -> Value {
     for (key, value) in changes.as_object().unwrap() {
         body[key] = value.clone();
@@ -104,7 +104,7 @@ const RESPONSE: &str = r#"{
 }"#;
 
 #[test]
-fn the_samples_of_the_seed() {
+fn the_documented_request_gets_the_documented_response() {
     let customer = customer(&serde_json::from_str(REQUEST).unwrap());
     let answer = serde_json::to_string(&customer).unwrap();
     let trial =
@@ -118,7 +118,7 @@ fn the_samples_of_the_seed() {
 }
 
 #[test]
-fn the_least_customer_and_its_defaults() {
+fn a_minimal_customer_has_defaults() {
     let mut customer = customer(&minimal());
     customer.updated_at = "2016-09-15T18:17:05.999Z".parse().unwrap();
     assert_eq!(
@@ -129,7 +129,7 @@ fn the_least_customer_and_its_defaults() {
             + r#""generated_external_id":"1a2b3c4d5e6f","partner_billing_configuration":{"enabled":false,"folder":""},"#
             + r#""tags":[],"_links":{"self":{"href":"/v1/customers/3947"}}}"#
     );
-    // Blank is absent, everywhere.
+    // Blank fields count as absent at every level.
     let blanks = json!({
         "address": {"street1": " ", "country": null}, "classification": "", "trial_expiration_date": " ",
         "trial_expiration": "", "billing_contact": {}, "margin_percentage": " ",
@@ -139,7 +139,7 @@ fn the_least_customer_and_its_defaults() {
 }
 
 #[test]
-fn created_or_refused() {
+fn payloads_create_a_customer_or_report_violations() {
     let neither = "azure_customer_id or address is required: give azure_customer_id when the customer tenant has \
                        an address in the Azure Portal, address when it has none";
     let both = "address must not be given together with azure_customer_id: give azure_customer_id when the \
@@ -202,7 +202,7 @@ fn created_or_refused() {
             vec!["tags[1].key is required", "tags[1].value must be a string, not a boolean"],
         ),
         (json!({"tags": "a:b"}), vec!["tags must be an array of objects with key and value, not a string"]),
-        // Sent back or unknown: ignored.
+        // Read-only and unknown fields are ignored.
         (json!({"id": "x", "created_at": 7, "_links": [], "nmae": 1, "billing_configuration": 1}), vec![]),
     ] {
         let body = with(minimal(), &changes);
@@ -219,7 +219,7 @@ fn created_or_refused() {
 }
 
 #[test]
-fn strict_handling_names_what_was_meant() {
+fn strict_handling_suggests_known_fields() {
     let strict = |body: &Value| NewCustomer::parse(&Json::from(body), now(), Handling::Strict);
     let read_only = json!({
         "id": 1, "created_at": 1, "updated_at": 1, "generated_external_id": 1, "_links": 1,
@@ -243,7 +243,7 @@ fn strict_handling_names_what_was_meant() {
 }
 
 #[test]
-fn refused_keeps_what_could_be_looked_up() {
+fn rejected_payloads_keep_valid_unique_values() {
     let refused = create(&json!({"name": " Acme ", "azure_customer_id": "a", "tags": 1})).unwrap_err();
     assert_eq!(refused.name.unwrap().as_str(), "Acme");
     assert_eq!(refused.azure_customer_id.unwrap().as_str(), "a");
@@ -264,7 +264,7 @@ fn everything() -> Value {
 }
 
 #[test]
-fn patched_changes_only_what_it_names() {
+fn changes_affect_only_given_fields() {
     let before = customer(&everything());
     let billing = |enabled: bool, folder: &str| json!({"partner_billing_configuration": {"enabled": enabled, "folder": folder}});
     for (change, after) in [
@@ -302,7 +302,7 @@ fn patched_changes_only_what_it_names() {
 }
 
 #[test]
-fn patched_address_and_tenant() {
+fn changes_of_address_and_tenant_are_validated() {
     let street2 = with(address(), &json!({"street2": "Flat 2"}));
     let at_home = customer(&json!({"name": "Acme", "address": street2}));
     let mut in_both = customer(&minimal());
@@ -331,7 +331,7 @@ fn patched_address_and_tenant() {
         let patched = customer.patched(&Json::from(&change), now(), Handling::Lenient);
         assert_eq!(messages(patched), refused, "{change}");
     }
-    // An address is replaced whole: without its second line it has none.
+    // An address is replaced as a whole, so that an absent second line removes the current one.
     for body in [address(), with(address(), &json!({"street2": ""})), {
         let mut cleared = street2.clone();
         cleared["street2"] = Value::Null;
@@ -361,7 +361,7 @@ fn a_trial_that_has_ended_may_be_sent_back() {
 }
 
 #[test]
-fn what_was_answered_may_be_sent_back() {
+fn responses_may_be_sent_back() {
     let later = "2030-01-01T00:00:00Z".parse().unwrap();
     let at_home = json!({"name": "Acme", "azure_customer_id": null, "address": address()});
     let mut in_both = customer(&everything());
@@ -372,7 +372,7 @@ fn what_was_answered_may_be_sent_back() {
     }
 }
 
-/// Any JSON, with the names and values of the contract likely in it.
+/// Arbitrary JSON, biased towards the names and values of the contract.
 fn any_json() -> impl Strategy<Value = Value> {
     let words = [
         "name",
@@ -453,7 +453,7 @@ fn place() -> impl Strategy<Value = Value> {
     )
 }
 
-/// Mostly legal payloads, in many ways of writing them.
+/// Mostly valid payloads in many notations.
 fn payload() -> impl Strategy<Value = Value> {
     let one_of = |values: &[Value]| prop::sample::select(values.to_vec());
     let whose = prop_oneof![
@@ -508,7 +508,7 @@ proptest! {
             if let Err(refused) = NewCustomer::parse(&json, now(), handling) {
                 prop_assert!(!refused.violations.is_empty());
                 for violation in &refused.violations {
-                    // What is pointed at is there, or is missing in an object that is.
+                    // A pointer leads to an existing value, or to an absent field of an existing object.
                     let parent = violation.pointer.rsplit_once('/').map_or("", |(parent, _)| parent);
                     prop_assert!(body.pointer(parent).is_some(), "{:?}", violation);
                     prop_assert!(violation.message.len() < 400);

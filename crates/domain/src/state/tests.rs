@@ -1,13 +1,13 @@
 use super::*;
 
-/// The state that is kept, `""` where there is none; or the message.
+/// The normalized state, `""` for no state, or the message.
 fn state(country: &str, text: &str) -> Result<String, String> {
     let read = parse(text, Country::parse(country).ok());
     read.map(Option::unwrap_or_default).map_err(|violation| violation.message)
 }
 
 #[test]
-fn kept() {
+fn valid_states_are_normalized() {
     let mut wrong = Vec::new();
     for (country, texts, kept) in [
         ("US", &["MA", "ma", " Ma "][..], "MA"),
@@ -160,7 +160,7 @@ fn kept() {
 }
 
 #[test]
-fn refused_with_what_to_use() {
+fn invalid_states_get_a_suggestion() {
     for (country, text, hint) in [
         ("US", "Massachusetts", "use MA"),
         ("US", "new  york", "use NY"),
@@ -199,12 +199,12 @@ fn refused_with_what_to_use() {
         let message = state(country, text).unwrap_err();
         assert!(message.contains(hint), "{text}, {country}: {message}");
     }
-    // 200 letters that become 400 are too long.
+    // 200 letters are too long if they become 400 in ASCII.
     assert!(state("GB", &"Æ".repeat(200)).unwrap_err().contains("400 characters"));
 }
 
 #[test]
-fn as_directories_write_them() {
+fn states_from_directories_are_normalized() {
     for (country, text, kept) in [
         ("AU", "NSW", Some("New South Wales")),
         ("AU", "AU-NSW", Some("New South Wales")),
@@ -241,9 +241,9 @@ fn every_abbreviation_is_its_own_name_and_no_other() {
     }
 }
 
-/// What ISO 3166-2, CLDR in English and a list for web forms call divisions, as it stands there.
+/// The names of divisions in ISO 3166-2, English CLDR and a list for web forms.
 #[test]
-fn names_of_the_sources_are_taken_kept_in_ascii_and_taken_again() {
+fn names_of_the_sources_are_accepted_in_ascii_and_unchanged_afterwards() {
     let (mut all, mut refused) = (0_usize, Vec::new());
     for row in Table(include_str!("../../tests/data/division_names.tsv")).rows() {
         let country = cell(row, 0);
@@ -272,7 +272,7 @@ fn the_tables_are_in_order() {
         for name in names(row) {
             assert!(!name_key(name).is_empty(), "{name}");
             assert!(!name.contains(['@', '`', '*']) && !name.starts_with(' '), "{name}");
-            // What is kept is kept again.
+            // A normalized state is not changed again.
             let kept = state(country, name).unwrap();
             assert!(kept.is_ascii(), "{kept}");
             assert_eq!(state(country, &kept), Ok(kept), "{country} {name}");
@@ -281,9 +281,9 @@ fn the_tables_are_in_order() {
     assert!(GENERIC.is_sorted());
 }
 
-/// Of every name where not any text is taken, a neighbour at one edit or at two.
+/// Misspelt forms, with one or two edits, of every name in countries that validate states.
 #[test]
-fn a_suggestion_is_right_or_there_is_none() {
+fn suggestions_for_misspelt_names_are_right() {
     let (mut all, mut helped) = (0_u32, 0_u32);
     for row in DIVISIONS.rows() {
         let country = Country::parse(cell(row, 0)).unwrap();

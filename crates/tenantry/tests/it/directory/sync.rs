@@ -184,7 +184,11 @@ fn one_tenant_that_cannot_be_read_holds_up_no_other(engine: Engine) {
     place.restart(&["--sync-interval", "20"]);
     until("the others are read", || with_address(&place) >= 14);
     until("and that is no failure", || health(&place.api) == [1, 1, 0]);
-    assert!(place.server.log().contains("failed to look up a tenant"), "{}", place.server.log());
+    assert!(
+        place.server.log().contains("failed to refresh the address of a tenant"),
+        "{}",
+        place.server.log()
+    );
 }
 
 /// Two servers, one database: one walks at a time. Only PostgreSQL can have two.
