@@ -6,12 +6,12 @@ use crate::extract::{Caller, Ids, JsonBody, Parameters, Posted, Precondition, Pr
 use crate::ignored::naming_ignored;
 use crate::problem::Problem;
 use crate::{Shared, ignored, paging, schema};
-use app::customers::{Search, cursor, version};
+use app::customers::{CustomerView, Search, cursor};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use domain::customer::PAYLOAD;
-use domain::{Customer, CustomerId, Handling};
+use domain::{CustomerId, Handling};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use utoipa_axum::router::OpenApiRouter;
@@ -81,19 +81,20 @@ async fn list_customers(
     let search = Search::parse(&parameters, shared.app.now())?;
     let paging = search.paging;
     let page = shared.app.customers(&call, search).await?;
-    let next = page.customers.last().map(|last| cursor(last.id));
+    let next = page.customers.last().map(|last| cursor(last.id()));
     let headers = paging::headers(&url, &parameters, paging, page.total, page.more, next);
     Ok((headers, Json(List { customers: page.customers })).into_response())
 }
 
 #[derive(Serialize)]
 struct List {
-    customers: Vec<Customer>,
+    customers: Vec<CustomerView>,
 }
 
 /// Read a customer
 ///
-/// Its partner's users may, and its own, who do not see margin and billing health.
+/// Its partner's users may, and its own. The margin is only for the roles that see costs; the billing health is not for
+/// the customer's own users.
 #[utoipa::path(
     get, path = "/customers/{id}", tag = "customers", params(schema::CustomerId, schema::IfNoneMatch),
     responses(
@@ -115,10 +116,6 @@ async fn show_customer(
     let tag = etag(&customer);
     if is_known(&headers, &tag) {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
-    }
-    // A customer's user never sees the partner's margin.
-    if call.customer().is_some() {
-        return Ok(([(header::ETAG, tag)], Json(customer.without_margin())).into_response());
     }
     Ok(answer(&customer, Handling::Lenient))
 }
@@ -178,11 +175,11 @@ async fn delete_customer(
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn etag(customer: &Customer) -> String {
-    format!("\"{}\"", version(customer))
+fn etag(customer: &CustomerView) -> String {
+    format!("\"{}\"", customer.version())
 }
 
-fn answer(customer: &Customer, handling: Handling) -> Response {
+fn answer(customer: &CustomerView, handling: Handling) -> Response {
     let mut response = ([(header::ETAG, etag(customer))], Json(customer)).into_response();
     if handling == Handling::Strict {
         response.headers_mut().insert(PREFERENCE_APPLIED, HeaderValue::from_static("handling=strict"));

@@ -60,6 +60,10 @@ pub(crate) fn preamble() -> OpenApi {
     let description = "Registers a Microsoft CSP partner's customer tenants and bills them. Speaks the CloudHealth \
         partner API. Customers are under `/v1` and `/v2` alike. A path with a `/` at its end is the same path, and runs of \
         `/` count as one.";
+    let description = format!(
+        "{description}\n\n## Roles\n\nA partner's user has one or more roles, and may do what any of them may.\n\n{}",
+        app::permission_table()
+    );
     OpenApiBuilder::new()
         .info(
             InfoBuilder::new()

@@ -109,7 +109,7 @@ async fn show_user(
     Ok(Json(shared.app.user(&call, place.tenant(), place.user()).await?))
 }
 
-/// Change a user's name or role
+/// Change a user's name or roles
 ///
 /// Changes only what the body names. The e-mail address stays.
 #[utoipa::path(

@@ -4,9 +4,11 @@ use crate::audit::Entry;
 use crate::change::{Done, Idempotency};
 use crate::keys::{self, Proof};
 use crate::limits::Permits;
+use crate::permissions::Permission;
 use crate::refusals::{MAX_IN_WINDOW, Step, Summary, shortened};
 use crate::{App, Error, Exceeded};
-use domain::{Classification, CustomerId, Email, PartnerId, Role, UserId, UtcSecond};
+use domain::customer::Visibility;
+use domain::{Classification, CustomerId, Email, PartnerId, Roles, UserId, UtcSecond};
 use serde_json::{Value, json};
 use std::sync::PoisonError;
 use store::users::KeyOwner;
@@ -21,7 +23,7 @@ pub struct Actor {
     /// Its e-mail address.
     pub email: Email,
     /// What it may do.
-    pub role: Role,
+    pub roles: Roles,
     /// The customer whose user it is; `None` for a partner's own.
     pub customer: Option<CustomerId>,
     /// The key that it showed; not secret.
@@ -58,40 +60,6 @@ pub struct Origin {
     pub request_id: String,
     /// What is asked for, in the door's own words.
     pub operation: String,
-}
-
-/// What a use case does, as far as roles are concerned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Act {
-    ReadCustomers,
-    ChangeCustomers,
-    ManageUsers,
-    ReadAudit,
-    ReadBilling,
-    ChangeBilling,
-}
-
-impl Act {
-    fn is_allowed_to(self, role: Role) -> bool {
-        match self {
-            Act::ReadCustomers | Act::ReadBilling => {
-                matches!(role, Role::Admin | Role::Operator | Role::Viewer)
-            }
-            Act::ChangeCustomers | Act::ChangeBilling => matches!(role, Role::Admin | Role::Operator),
-            Act::ManageUsers | Act::ReadAudit => role == Role::Admin,
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Act::ReadCustomers => "read the partner's customers",
-            Act::ChangeCustomers => "change customers",
-            Act::ManageUsers => "manage users",
-            Act::ReadAudit => "read the audit trail",
-            Act::ReadBilling => "read the partner's billing",
-            Act::ChangeBilling => "change the partner's billing",
-        }
-    }
 }
 
 impl Call {
@@ -131,6 +99,15 @@ impl Call {
     /// The customer whose user asks, if it is one.
     pub fn customer(&self) -> Option<CustomerId> {
         self.actor.as_ref().and_then(|actor| actor.customer)
+    }
+
+    /// How much of a customer this caller sees.
+    pub(crate) fn visibility(&self) -> Visibility {
+        match &self.actor {
+            Some(actor) if actor.customer.is_some() => Visibility::OwnUser,
+            Some(actor) if !Permission::SeeCosts.is_given_to(actor.roles) => Visibility::WithoutMargin,
+            _ => Visibility::Full,
+        }
     }
 }
 
@@ -178,7 +155,7 @@ impl App {
             partner: owner.partner,
             user: owner.user,
             email: owner.email,
-            role: owner.role,
+            roles: owner.roles,
             customer: owner.customer.map(|(id, ..)| id),
             key_id,
             access_until: trial.into_iter().chain(owner.expires_at).min(),
@@ -214,11 +191,12 @@ impl App {
         Some(format!("this customer's trial expired at {end}"))
     }
 
-    /// Let pass whoever may do this.
-    pub(crate) async fn allow(&self, call: &Call, act: Act) -> Result<(), Error> {
+    /// Refuse a call whose user's roles do not have this permission.
+    pub(crate) async fn allow(&self, call: &Call, permission: Permission) -> Result<(), Error> {
         match &call.actor {
-            Some(actor) if !act.is_allowed_to(actor.role) => {
-                let why = format!("the role {} may not {}", actor.role.as_str(), act.name());
+            Some(actor) if !permission.is_given_to(actor.roles) => {
+                let several = if actor.roles.iter().count() > 1 { "s" } else { "" };
+                let why = format!("the role{several} {} may not {}", actor.roles, permission.name());
                 Err(self.refuse(call, why).await)
             }
             _ => Ok(()),
@@ -271,7 +249,7 @@ impl App {
         Ok(())
     }
 
-    /// Who asks, its role, its tenant, and until when it has access.
+    /// Who asks, its roles, its tenant, and until when it has access.
     ///
     /// # Errors
     /// [`Error`] of the store.
@@ -288,7 +266,8 @@ impl App {
                         "id": user.id,
                         "email": user.email,
                         "name": user.name,
-                        "role": user.role,
+                        "role": user.roles.first(),
+                        "roles": user.roles,
                         "partner": {"id": partner.id, "name": partner.name},
                         "access_until": actor.access_until.map(|end| end.to_string()),
                     });

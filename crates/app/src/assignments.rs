@@ -1,10 +1,11 @@
 //! Azure tenants of a partner and their assignments to customers (contract, section 7).
 
-use crate::access::{Act, Call};
+use crate::access::Call;
 use crate::audit::Entry;
 use crate::change::Done;
 use crate::directory::{Lookup, sighting};
 use crate::paging::{self, Paging, Query, truth};
+use crate::permissions::Permission;
 use crate::{App, Error};
 use domain::fields::Fields;
 use domain::json::Json;
@@ -107,7 +108,7 @@ impl App {
         call: &Call,
         search: TenantSearch,
     ) -> Result<(Vec<AzureTenant>, i64), Error> {
-        self.allow(call, Act::ReadCustomers).await?;
+        self.allow(call, Permission::ReadCustomers).await?;
         self.db
             .list(call.partner(), (call.partner(), search), |(partner, search), tx| {
                 Box::pin(async move {
@@ -123,7 +124,7 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`] if the partner does not have it.
     pub async fn azure_tenant(&self, call: &Call, id: i64) -> Result<AzureTenant, Error> {
-        self.allow(call, Act::ReadCustomers).await?;
+        self.allow(call, Permission::ReadCustomers).await?;
         self.db
             .look_up(call.partner(), (call.partner(), id), |(partner, id), tx| {
                 Box::pin(async move { azure_tenants::get(tx, *partner, *id).await?.ok_or(Error::NotFound) })
@@ -141,7 +142,7 @@ impl App {
         customer: Option<CustomerId>,
         search: TenantSearch,
     ) -> Result<(Vec<Assigned>, i64), Error> {
-        self.allow(call, Act::ReadCustomers).await?;
+        self.allow(call, Permission::ReadCustomers).await?;
         let input = (call.partner(), customer, search.of_customer(customer));
         self.db
             .list(call.partner(), input, |(partner, customer, search), tx| {
@@ -182,7 +183,7 @@ impl App {
         body: &Json,
         handling: Handling,
     ) -> Result<Vec<Outcome>, Error> {
-        self.allow(call, Act::ChangeCustomers).await?;
+        self.allow(call, Permission::ChangeCustomers).await?;
         let partner = call.partner();
         self.customer(call, customer).await?;
         let named = read_ids(body, handling)?;

@@ -1,7 +1,8 @@
 //! Lists of audit events for a partner's admin.
 
-use crate::access::{Act, Call};
+use crate::access::Call;
 use crate::paging::{self, Paging, Query, whole_number};
+use crate::permissions::Permission;
 use crate::{App, Error};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -102,7 +103,7 @@ impl App {
         call: &Call,
         search: EventSearch,
     ) -> Result<(Vec<EventView>, Option<String>), Error> {
-        self.allow(call, Act::ReadAudit).await?;
+        self.allow(call, Permission::ReadAudit).await?;
         let limit = search.per_page;
         let mut found: Vec<Event> = self
             .db

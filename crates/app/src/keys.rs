@@ -2,7 +2,7 @@
 
 use crate::secrets::{Purpose, hex};
 use crate::{App, Error, Random, SecretKey};
-use domain::{CustomerId, PartnerId, Role, UserId, UtcSecond};
+use domain::{CustomerId, PartnerId, Role, Roles, UserId, UtcSecond};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use store::Scope;
@@ -68,7 +68,7 @@ impl ApiKey {
             partner: holder.partner,
             user: holder.user,
             customer: holder.customer,
-            role: holder.role.as_str().to_owned(),
+            role: holder.roles.to_stored(),
             expires_at: holder.expires_at.map(|end| end.as_second()),
             key: StoredKey { id: key_id(&self.0), hash: hash(&self.0), mac: String::new() },
         };
@@ -82,7 +82,7 @@ pub(crate) struct Holder {
     pub(crate) partner: PartnerId,
     pub(crate) user: UserId,
     pub(crate) customer: Option<CustomerId>,
-    pub(crate) role: Role,
+    pub(crate) roles: Roles,
     pub(crate) expires_at: Option<UtcSecond>,
 }
 
@@ -118,11 +118,11 @@ pub(crate) fn is_genuine(secrets: &SecretKey, credential: &Credential) -> bool {
     mac(secrets, credential).as_bytes().ct_eq(credential.key.mac.as_bytes()).into()
 }
 
-/// The same credential for a user whose role is another one now. One that is not genuine stays so.
-pub(crate) fn with_role(secrets: &SecretKey, credential: &Credential, role: Role) -> Credential {
+/// The same credential for a user whose roles have changed. One that is not genuine stays so.
+pub(crate) fn with_roles(secrets: &SecretKey, credential: &Credential, roles: Roles) -> Credential {
     let mut changed = credential.clone();
     if is_genuine(secrets, credential) {
-        role.as_str().clone_into(&mut changed.role);
+        changed.role = roles.to_stored();
         changed.key.mac = mac(secrets, &changed);
     }
     changed
@@ -202,7 +202,7 @@ pub(crate) fn of_nobody() -> Credential {
         partner: PartnerId(0),
         user: UserId(0),
         customer: None,
-        role: Role::Viewer.as_str().to_owned(),
+        role: Roles::from(Role::Viewer).to_stored(),
         expires_at: None,
         key: StoredKey { id: "00000000".into(), hash: "0".repeat(64), mac: "0".repeat(64) },
     }
@@ -240,7 +240,7 @@ mod tests {
 
     fn holder() -> Holder {
         let (partner, user, customer) = (PartnerId(1), UserId(2), Some(CustomerId(3)));
-        Holder { partner, user, customer, role: Role::Viewer, expires_at: UtcSecond::from_second(9) }
+        Holder { partner, user, customer, roles: Role::Viewer.into(), expires_at: UtcSecond::from_second(9) }
     }
 
     fn stored(key: &ApiKey) -> StoredKey {
@@ -248,8 +248,8 @@ mod tests {
     }
 
     fn kept(key: &ApiKey) -> Credential {
-        let Holder { partner, user, customer, role, expires_at } = holder();
-        let (role, expires_at) = (role.as_str().to_owned(), expires_at.map(|end| end.as_second()));
+        let Holder { partner, user, customer, roles, expires_at } = holder();
+        let (role, expires_at) = (roles.to_stored(), expires_at.map(|end| end.as_second()));
         Credential { partner, user, customer, role, expires_at, key: stored(key) }
     }
 
@@ -287,11 +287,11 @@ mod tests {
             change(&mut changed);
             assert_eq!(prove(&secrets(), key.reveal(), &changed), expected, "{what}");
             // Nor does a change of the role by the server make it good again.
-            let laundered = with_role(&secrets(), &changed, Role::Admin);
+            let laundered = with_roles(&secrets(), &changed, Role::Admin.into());
             assert_ne!(prove(&secrets(), key.reveal(), &laundered), Proof::Good, "{what}");
         }
         // The control: the server changes the role.
-        let promoted = with_role(&secrets(), &kept(&key), Role::Admin);
+        let promoted = with_roles(&secrets(), &kept(&key), Role::Admin.into());
         assert_eq!((prove(&secrets(), key.reveal(), &promoted), &*promoted.role), (Proof::Good, "admin"));
         // What one can make who knows how it was before: the plain digest of a key of one's own.
         let mut planted = kept(&key);

@@ -138,9 +138,19 @@ async fn insert_partner(
     let Some(partner) = store::partners::insert(tx, name, now).await? else {
         return Err(Error::Invalid(domain::Violation::taken("/name").into()));
     };
-    let admin =
-        NewUser { email: email.clone(), name: String::new(), role: Role::Admin, key_expires_at: None };
-    let of = |user| Holder { partner: partner.id, user, customer: None, role: Role::Admin, expires_at: None };
+    let admin = NewUser {
+        email: email.clone(),
+        name: String::new(),
+        roles: Role::Admin.into(),
+        key_expires_at: None,
+    };
+    let of = |user| Holder {
+        partner: partner.id,
+        user,
+        customer: None,
+        roles: Role::Admin.into(),
+        expires_at: None,
+    };
     let stored = |user| key.stored(&trail.secrets, &of(user));
     let user = store::users::insert(tx, partner.id, None, &admin, stored, now).await?;
     let user = user.ok_or_else(|| Error::Internal("a new partner already has a user".into()))?;

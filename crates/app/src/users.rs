@@ -1,10 +1,11 @@
 //! Users of a partner and of its customers, and their API keys.
 
-use crate::access::{Act, Call};
+use crate::access::Call;
 use crate::audit::Entry;
 use crate::change::{Created, Done};
 use crate::keys::{self, Holder};
 use crate::paging::Paging;
+use crate::permissions::Permission;
 use crate::{ApiKey, App, Error};
 use domain::json::Json;
 use domain::{CustomerId, Handling, NewUser, PartnerId, Role, User, UserId, Violation};
@@ -37,7 +38,7 @@ impl App {
         body: &Json,
         handling: Handling,
     ) -> Result<Created, Error> {
-        self.allow(call, Act::ManageUsers).await?;
+        self.allow(call, managing(tenant)).await?;
         let _in_flight = self.enter(call)?;
         let now = self.clock.now();
         let user = match NewUser::parse(body, tenant, now, handling) {
@@ -52,10 +53,10 @@ impl App {
         self.make(call, input, |(secrets, partner, tenant, user, key, now), tx| {
             Box::pin(async move {
                 exists(tx, *partner, *tenant).await?;
-                let NewUser { role, key_expires_at, .. } = *user;
+                let NewUser { roles, key_expires_at, .. } = *user;
                 let (partner, customer, expires_at) = (*partner, *tenant, key_expires_at);
                 let stored =
-                    |user| key.stored(secrets, &Holder { partner, user, customer, role, expires_at });
+                    |user| key.stored(secrets, &Holder { partner, user, customer, roles, expires_at });
                 let added = users::insert(tx, partner, *tenant, user, stored, *now).await?;
                 let user = added.ok_or_else(|| Error::Invalid(Violation::taken("/email").into()))?;
                 let entry = Entry::new("user.create", object(*tenant, user.id)).after(&user);
@@ -75,7 +76,7 @@ impl App {
         tenant: Tenant,
         paging: Paging,
     ) -> Result<(Vec<User>, i64), Error> {
-        self.allow(call, Act::ManageUsers).await?;
+        self.allow(call, managing(tenant)).await?;
         let input = (call.partner(), tenant, paging.skip(), paging.per_page);
         self.db
             .list(call.partner(), input, |(partner, tenant, skip, limit), tx| {
@@ -93,7 +94,7 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`] if the tenant does not have it.
     pub async fn user(&self, call: &Call, tenant: Tenant, id: UserId) -> Result<User, Error> {
-        self.allow(call, Act::ManageUsers).await?;
+        self.allow(call, managing(tenant)).await?;
         self.db
             .look_up(call.partner(), (call.partner(), tenant, id), |(partner, tenant, id), tx| {
                 Box::pin(find(tx, *partner, *tenant, *id))
@@ -101,7 +102,7 @@ impl App {
             .await
     }
 
-    /// Changes a user's name and role.
+    /// Changes a user's name and roles.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Invalid`]; [`Error::LastAdmin`].
@@ -113,27 +114,27 @@ impl App {
         body: Json,
         handling: Handling,
     ) -> Result<User, Error> {
-        self.allow(call, Act::ManageUsers).await?;
+        self.allow(call, managing(tenant)).await?;
         let input = (Arc::clone(&self.secrets), call.partner(), tenant, id, body, handling, self.clock.now());
         self.change(call, input, |(secrets, partner, tenant, id, body, handling, now), tx| {
             Box::pin(async move {
                 let before = find_held(tx, *partner, *tenant, *id).await?;
-                let (name, role) = before.patched(body, *handling).map_err(Error::Invalid)?;
-                if (&name, role) == (&before.name, before.role) {
+                let (name, roles) = before.patched(body, *handling).map_err(Error::Invalid)?;
+                if (&name, roles) == (&before.name, before.roles) {
                     return Ok(Done { value: before, entry: None });
                 }
-                if role != Role::Admin {
+                if !roles.has(Role::Admin) {
                     keep_an_admin(tx, *partner, &before, *now).await?;
                 }
-                // Read before the update, because the credential's MAC covers the old role.
+                // Read before the update, because the credential's MAC covers the old roles.
                 let credential = users::credential_of(tx, *partner, *id).await?;
-                users::update(tx, *partner, *id, &name, role, *now).await?;
-                if role != before.role
+                users::update(tx, *partner, *id, &name, roles, *now).await?;
+                if roles != before.roles
                     && let Some(credential) = credential
                 {
-                    users::reseal(tx, &keys::with_role(secrets, &credential, role)).await?;
+                    users::reseal(tx, &keys::with_roles(secrets, &credential, roles)).await?;
                 }
-                let after = User { name, role, updated_at: *now, ..before.clone() };
+                let after = User { name, roles, updated_at: *now, ..before.clone() };
                 let entry = Entry::new("user.update", object(*tenant, *id)).before(&before).after(&after);
                 Ok(Done { value: after, entry: Some(entry) })
             })
@@ -146,7 +147,7 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`]; [`Error::LastAdmin`].
     pub async fn delete_user(&self, call: &Call, tenant: Tenant, id: UserId) -> Result<(), Error> {
-        self.allow(call, Act::ManageUsers).await?;
+        self.allow(call, managing(tenant)).await?;
         self.change(call, (call.partner(), tenant, id, self.clock.now()), |(partner, tenant, id, now), tx| {
             Box::pin(async move {
                 let before = find_held(tx, *partner, *tenant, *id).await?;
@@ -171,7 +172,7 @@ impl App {
         body: &Json,
         handling: Handling,
     ) -> Result<Created, Error> {
-        self.allow(call, Act::ManageUsers).await?;
+        self.allow(call, managing(tenant)).await?;
         let _in_flight = self.enter(call)?;
         let now = self.clock.now();
         let expires_at = match domain::user::key_expiry(body, now, handling) {
@@ -187,7 +188,7 @@ impl App {
             Box::pin(async move {
                 let before = find(tx, *partner, *tenant, *id).await?;
                 let (partner, user, customer, expires_at) = (*partner, *id, *tenant, *expires_at);
-                let holder = Holder { partner, user, customer, role: before.role, expires_at };
+                let holder = Holder { partner, user, customer, roles: before.roles, expires_at };
                 let stored = key.stored(secrets, &holder);
                 users::set_key(tx, partner, *id, Some(&stored), expires_at, *now).await?;
                 let after = User {
@@ -209,7 +210,7 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`]; [`Error::LastAdmin`].
     pub async fn revoke_key(&self, call: &Call, tenant: Tenant, id: UserId) -> Result<(), Error> {
-        self.allow(call, Act::ManageUsers).await?;
+        self.allow(call, managing(tenant)).await?;
         self.change(call, (call.partner(), tenant, id, self.clock.now()), |(partner, tenant, id, now), tx| {
             Box::pin(async move {
                 let before = find_held(tx, *partner, *tenant, *id).await?;
@@ -221,6 +222,11 @@ impl App {
         })
         .await
     }
+}
+
+/// What managing a tenant's users needs.
+fn managing(tenant: Tenant) -> Permission {
+    if tenant.is_some() { Permission::ChangeCustomers } else { Permission::ManagePartner }
 }
 
 /// Checks that the tenant exists; [`Error::NotFound`] otherwise.
@@ -244,7 +250,7 @@ async fn find_held(tx: &mut Tx, partner: PartnerId, tenant: Tenant, id: UserId) 
 }
 
 async fn keep_an_admin(tx: &mut Tx, partner: PartnerId, user: &User, now: Timestamp) -> Result<(), Error> {
-    let is_admin = user.customer.is_none() && user.role == Role::Admin && user.has_key;
+    let is_admin = user.customer.is_none() && user.roles.has(Role::Admin) && user.has_key;
     if is_admin && users::other_admins(tx, partner, user.id, now).await? == 0 {
         return Err(Error::LastAdmin);
     }

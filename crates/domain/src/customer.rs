@@ -310,26 +310,31 @@ impl Serialize for NewCustomer {
 /// The JSON of the API, in the field order of the contract. Times are RFC 3339 in UTC, to the second.
 impl Serialize for Customer {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.serialize_with(serializer, true)
+        self.serialize_with(serializer, Visibility::Full)
     }
 }
 
-/// The JSON of a customer for the customer's own users: without margin and billing status, which are the partner's.
-pub struct WithoutMargin<'a>(&'a Customer);
-
-impl Serialize for WithoutMargin<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize_with(serializer, false)
-    }
+/// How much of a customer an answer shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Visibility {
+    /// All of it.
+    Full,
+    /// All but the partner's margin.
+    WithoutMargin,
+    /// Neither the partner's margin nor how the partner's billing stands: what the customer's own users see.
+    OwnUser,
 }
 
 impl Customer {
-    /// The representation for the customer's own users.
-    pub fn without_margin(&self) -> WithoutMargin<'_> {
-        WithoutMargin(self)
-    }
-
-    fn serialize_with<S: Serializer>(&self, serializer: S, partner: bool) -> Result<S::Ok, S::Error> {
+    /// Writes as much of the customer as `visibility` says.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    pub fn serialize_with<S: Serializer>(
+        &self,
+        serializer: S,
+        visibility: Visibility,
+    ) -> Result<S::Ok, S::Error> {
         let details = &self.details;
         let mut map = serializer.serialize_map(None)?;
         entry(&mut map, "id", Some(&self.id))?;
@@ -339,14 +344,18 @@ impl Customer {
         entry(&mut map, TRIAL, details.trial_expiration_date.as_ref())?;
         entry(&mut map, TRIAL_ALIAS, details.trial_expiration_date.as_ref())?;
         entry(&mut map, "billing_contact", details.billing_contact.as_ref())?;
-        entry(&mut map, "margin_percentage", partner.then_some(&details.margin_percentage))?;
+        entry(
+            &mut map,
+            "margin_percentage",
+            (visibility == Visibility::Full).then_some(&details.margin_percentage),
+        )?;
         entry(&mut map, "created_at", Some(&format!("{:.0}", self.created_at)))?;
         entry(&mut map, "updated_at", Some(&format!("{:.0}", self.updated_at)))?;
         entry(&mut map, "generated_external_id", Some(&self.generated_external_id))?;
         entry(&mut map, "partner_billing_configuration", Some(&details.partner_billing_configuration))?;
         entry(&mut map, "address", details.address.as_ref())?;
         entry(&mut map, "tags", Some(&details.tags))?;
-        let billing = self.billing_configuration.as_ref().filter(|_| partner);
+        let billing = self.billing_configuration.as_ref().filter(|_| visibility != Visibility::OwnUser);
         entry(&mut map, "billing_configuration", billing)?;
         entry(&mut map, "_links", Some(&Links(self.id)))?;
         map.end()

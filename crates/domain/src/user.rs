@@ -6,55 +6,12 @@ use crate::fields::Fields;
 use crate::ids::{CustomerId, UserId};
 use crate::json::Json;
 use crate::payload::{Member, Payload};
-use crate::text::{invalid, line, string};
+use crate::role::{Role, Roles};
+use crate::text::{invalid, line, required, string};
 use crate::utc_second::UtcSecond;
-use crate::violation::{Violation, Violations, shortened};
+use crate::violation::Violations;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
-
-/// What a user may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// A partner's user who may do everything.
-    Admin,
-    /// A partner's user who may read, and change customers, assignments and bill runs.
-    Operator,
-    /// A partner's user who may read.
-    Viewer,
-    /// A customer's user, who may read its own customer, statements and bills.
-    Customer,
-}
-
-impl Role {
-    /// The roles of a partner's users.
-    pub const OF_PARTNERS: [Role; 3] = [Role::Admin, Role::Operator, Role::Viewer];
-
-    /// As it is written in payloads: `admin`, `operator`, `viewer` or `customer`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Role::Admin => "admin",
-            Role::Operator => "operator",
-            Role::Viewer => "viewer",
-            Role::Customer => "customer",
-        }
-    }
-
-    /// The role written exactly so.
-    pub fn parse(text: &str) -> Option<Self> {
-        [Role::Admin, Role::Operator, Role::Viewer, Role::Customer]
-            .into_iter()
-            .find(|role| role.as_str() == text)
-    }
-
-    fn read(json: &Json, allowed: &[Role]) -> Result<Self, Violation> {
-        let text = string(json)?;
-        Role::parse(text).filter(|role| allowed.contains(role)).ok_or_else(|| {
-            let names: Vec<_> = allowed.iter().map(|role| role.as_str()).collect();
-            invalid(format!("must be one of {}, not {:?}", names.join(", "), shortened(text)))
-        })
-    }
-}
 
 /// A user to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +21,7 @@ pub struct NewUser {
     /// For people to read; may be empty. At most 255 characters.
     pub name: String,
     /// What it may do.
-    pub role: Role,
+    pub roles: Roles,
     /// When its key ends by itself.
     pub key_expires_at: Option<UtcSecond>,
 }
@@ -81,7 +38,7 @@ pub struct User {
     /// For people to read; may be empty.
     pub name: String,
     /// What it may do.
-    pub role: Role,
+    pub roles: Roles,
     /// Whether it has a key.
     pub has_key: bool,
     /// When its key ends by itself.
@@ -100,6 +57,7 @@ pub static PAYLOAD: Payload = Payload {
         Member::alias("email", &["mail", "email_address"]),
         Member::plain("name"),
         Member::plain("role"),
+        Member::plain("roles"),
         EXPIRY,
     ],
     read_only: &["id", "customer_id", "api_key", "created_at", "updated_at", "last_used_at", "has_api_key"],
@@ -107,7 +65,7 @@ pub static PAYLOAD: Payload = Payload {
 
 /// What the payload of a user's change consists of.
 pub static CHANGE_PAYLOAD: Payload = Payload {
-    members: &[Member::plain("email"), Member::plain("name"), Member::plain("role")],
+    members: &[Member::plain("email"), Member::plain("name"), Member::plain("role"), Member::plain("roles")],
     read_only: &[
         "id",
         "customer_id",
@@ -130,7 +88,7 @@ const MAX_NAME_LENGTH: usize = 255;
 
 impl NewUser {
     /// Reads the payload that makes a user of a customer, or of the partner itself (`customer` is `None`). A customer's
-    /// user has the role `customer`, given or not; a partner's has to say which of the others.
+    /// user has the role `customer`, given or not; a partner's has to say which of the others, as `role` or as `roles`.
     ///
     /// # Errors
     /// Every rule that the payload breaks.
@@ -143,17 +101,15 @@ impl NewUser {
         let mut fields = Fields::of(body, r#"a JSON object such as {"email": "jane@example.com"}"#)?;
         let email = fields.required("email", Email::read);
         let name = fields.optional("name", |json| line(string(json)?, MAX_NAME_LENGTH).map(str::to_owned));
-        let role = match customer {
-            Some(_) => {
-                fields.optional("role", |json| Role::read(json, &[Role::Customer])).or(Some(Role::Customer))
-            }
-            None => fields.required("role", |json| Role::read(json, &Role::OF_PARTNERS)),
-        };
+        if customer.is_none() && fields.given("role").is_none() && fields.given("roles").is_none() {
+            fields.refuse("role", required());
+        }
+        let roles = read_roles(&mut fields, customer).or(customer.map(|_| Role::Customer.into()));
         let key_expires_at = read_expiry(&mut fields, now);
         fields.violations.extend(PAYLOAD.unknown(body, handling));
-        match (email, role) {
-            (Some(email), Some(role)) if fields.violations.is_empty() => {
-                Ok(NewUser { email, name: name.unwrap_or_default(), role, key_expires_at })
+        match (email, roles) {
+            (Some(email), Some(roles)) if fields.violations.is_empty() => {
+                Ok(NewUser { email, name: name.unwrap_or_default(), roles, key_expires_at })
             }
             _ => Err(fields.violations),
         }
@@ -161,15 +117,14 @@ impl NewUser {
 }
 
 impl User {
-    /// Name and role after a `PUT`, which changes only what it names.
+    /// Name and roles after a `PUT`, which changes only what it names.
     ///
     /// # Errors
     /// Every rule that the payload breaks.
-    pub fn patched(&self, body: &Json, handling: Handling) -> Result<(String, Role), Violations> {
+    pub fn patched(&self, body: &Json, handling: Handling) -> Result<(String, Roles), Violations> {
         let mut fields = Fields::of(body, r#"a JSON object such as {"name": "Jane"}"#)?;
-        let allowed: &[Role] = if self.customer.is_some() { &[Role::Customer] } else { &Role::OF_PARTNERS };
         let name = fields.optional("name", |json| line(string(json)?, MAX_NAME_LENGTH).map(str::to_owned));
-        let role = fields.optional("role", |json| Role::read(json, allowed));
+        let roles = read_roles(&mut fields, self.customer);
         let email = fields.optional("email", Email::read);
         if email.is_some_and(|email| email.key() != self.email.key()) {
             fields.refuse("email", invalid("cannot be changed; make another user instead"));
@@ -178,8 +133,22 @@ impl User {
         if !fields.violations.is_empty() {
             return Err(fields.violations);
         }
-        Ok((name.unwrap_or_else(|| self.name.clone()), role.unwrap_or(self.role)))
+        Ok((name.unwrap_or_else(|| self.name.clone()), roles.unwrap_or(self.roles)))
     }
+}
+
+/// Reads `role` and `roles`. Given both, the first of `roles` has to be `role`, as in an answer that is sent back.
+fn read_roles(fields: &mut Fields<'_>, customer: Option<CustomerId>) -> Option<Roles> {
+    let allowed: &[Role] = if customer.is_some() { &[Role::Customer] } else { &Role::OF_PARTNERS };
+    let role = fields.optional("role", |json| Role::read(json, allowed));
+    let roles = fields.optional("roles", |json| Roles::read(json, allowed));
+    if let (Some(role), Some(roles)) = (role, roles)
+        && roles.first() != role
+    {
+        let message = format!("must begin with {}, which role says, or role must be left out", role.as_str());
+        fields.refuse("roles", invalid(message));
+    }
+    roles.or(role.map(Roles::from))
 }
 
 /// Reads the payload of a key's rotation: nothing, or when the new key is to end.
@@ -209,7 +178,8 @@ impl Serialize for User {
         }
         map.serialize_entry("email", &self.email)?;
         map.serialize_entry("name", &self.name)?;
-        map.serialize_entry("role", &self.role)?;
+        map.serialize_entry("role", &self.roles.first())?;
+        map.serialize_entry("roles", &self.roles)?;
         map.serialize_entry("has_api_key", &self.has_key)?;
         if let Some(expiry) = self.key_expires_at {
             map.serialize_entry("api_key_expires_at", &expiry)?;
@@ -250,6 +220,28 @@ mod tests {
                 "/api_key_expires_at not_future",
             ),
             (json!({"email": "a@b.example", "mail": "x"}), of_customer, "/mail unknown"),
+            (json!({"email": "a@b.example", "roles": ["viewer", "billing"]}), of_partner, ""),
+            (
+                json!({"email": "a@b.example", "role": "billing", "roles": ["viewer", "billing"]}),
+                of_partner,
+                "",
+            ),
+            (
+                json!({"email": "a@b.example", "role": "viewer", "roles": ["viewer", "billing"]}),
+                of_partner,
+                "/roles invalid",
+            ),
+            (json!({"email": "a@b.example", "role": "viewer", "roles": null}), of_partner, ""),
+            (json!({"email": "a@b.example", "roles": []}), of_partner, "/roles invalid"),
+            (json!({"email": "a@b.example", "roles": "viewer"}), of_partner, "/roles wrong_type"),
+            (
+                json!({"email": "a@b.example", "roles": ["root", 7]}),
+                of_partner,
+                "/roles/0 invalid, /roles/1 wrong_type",
+            ),
+            (json!({"email": "a@b.example", "roles": vec!["viewer"; 21]}), of_partner, "/roles invalid"),
+            (json!({"email": "a@b.example", "roles": ["customer"]}), of_customer, ""),
+            (json!({"email": "a@b.example", "roles": ["admin"]}), of_customer, "/roles/0 invalid"),
             (json!([]), of_partner, " wrong_type"),
         ];
         for (body, customer, expected) in cases {

@@ -2,7 +2,7 @@
 
 use crate::engine::value::{Row, args};
 use crate::{Error, Tx, engine::IdSequence};
-use domain::{Classification, CustomerId, Email, NewUser, PartnerId, Role, User, UserId, UtcSecond};
+use domain::{Classification, CustomerId, Email, NewUser, PartnerId, Roles, User, UserId, UtcSecond};
 use jiff::Timestamp;
 
 /// What is kept of an API key: enough to find it and to prove it, not enough to make it.
@@ -45,7 +45,7 @@ pub struct KeyOwner {
     /// Its e-mail address.
     pub email: Email,
     /// What it may do.
-    pub role: Role,
+    pub roles: Roles,
     /// The key as it is kept, with all that its MAC covers.
     pub credential: Credential,
     /// When the key ends by itself.
@@ -72,6 +72,7 @@ pub async fn insert(
         "INSERT INTO users (partner_id, id, customer_id, email, email_key, name, role, key_id, key_hash,
                                   key_expires_at, created_at, updated_at, key_mac)
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12) ON CONFLICT DO NOTHING";
+    let roles = user.roles.to_stored();
     let (email, email_key, expires_at) =
         (user.email.as_str(), user.email.key(), user.key_expires_at.map(|t| t.as_second()));
     let row = args![
@@ -81,7 +82,7 @@ pub async fn insert(
         email,
         &email_key,
         &user.name,
-        user.role.as_str(),
+        &roles,
         &key.id,
         &key.hash,
         expires_at,
@@ -96,7 +97,7 @@ pub async fn insert(
         customer,
         email: user.email.clone(),
         name: user.name.clone(),
-        role: user.role,
+        roles: user.roles,
         has_key: true,
         key_expires_at: user.key_expires_at,
         last_used_at: None,
@@ -121,7 +122,7 @@ pub async fn find_key(tx: &mut Tx, key_id: &str) -> Result<Option<KeyOwner>, Err
             partner_suspended: row.next()?,
             user: credential.user,
             email: Email::from_stored(row.next()?),
-            role: Role::parse(&credential.role).ok_or_else(wrong)?,
+            roles: Roles::from_stored(&credential.role).ok_or_else(wrong)?,
             expires_at: credential.expires_at.and_then(UtcSecond::from_second),
             customer: match (credential.customer, row.next::<Option<String>>()?, row.next::<Option<i64>>()?) {
                 (Some(id), Some(classification), trial) => Some((
@@ -230,23 +231,24 @@ pub async fn other_admins(
     now: Timestamp,
 ) -> Result<i64, Error> {
     let sql = "SELECT COUNT(*) FROM users
-               WHERE partner_id = $1 AND customer_id IS NULL AND role = 'admin' AND key_id IS NOT NULL AND id <> $2
+               WHERE partner_id = $1 AND customer_id IS NULL AND (role = 'admin' OR role LIKE 'admin,%') AND key_id IS NOT NULL AND id <> $2
                AND (key_expires_at IS NULL OR key_expires_at > $3)";
     let found = tx.first(sql, args![partner.0, except.0, now.as_second()], |row| row.next()).await?;
     Ok(found.unwrap_or(0))
 }
 
-/// Change a user's name and role.
+/// Change a user's name and roles.
 pub async fn update(
     tx: &mut Tx,
     partner: PartnerId,
     id: UserId,
     name: &str,
-    role: Role,
+    roles: Roles,
     now: Timestamp,
 ) -> Result<(), Error> {
     let sql = "UPDATE users SET name = $3, role = $4, updated_at = $5 WHERE partner_id = $1 AND id = $2";
-    tx.execute(sql, args![partner.0, id.0, name, role.as_str(), now.as_second()]).await.map(drop)
+    let roles = roles.to_stored();
+    tx.execute(sql, args![partner.0, id.0, name, &roles, now.as_second()]).await.map(drop)
 }
 
 /// Give a user another key, or none: the one it had is dead from now on.
@@ -290,7 +292,7 @@ fn read(row: &mut Row<'_>) -> Result<User, Error> {
         customer: row.next::<Option<i64>>()?.map(CustomerId),
         email: Email::from_stored(row.next()?),
         name: row.next()?,
-        role: Role::parse(&row.next::<String>()?)
+        roles: Roles::from_stored(&row.next::<String>()?)
             .ok_or_else(|| Error::defect("a role in the database is none"))?,
         has_key: row.next::<Option<String>>()?.is_some(),
         key_expires_at: row.next::<Option<i64>>()?.and_then(UtcSecond::from_second),

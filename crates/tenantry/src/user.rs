@@ -18,9 +18,10 @@ pub(crate) enum UserCommand {
         /// For people to read.
         #[arg(long, default_value = "")]
         name: String,
-        /// `admin`, `operator` or `viewer`; a customer's user needs none.
-        #[arg(long, default_value = "")]
-        role: String,
+        /// `admin`, `operator`, `billing`, `viewer` or `auditor`, or several of them with commas between them; a customer's
+        /// user needs none.
+        #[arg(long, value_delimiter = ',')]
+        role: Vec<String>,
         #[command(flatten)]
         place: Place,
     },
@@ -65,7 +66,13 @@ pub(crate) async fn run(command: UserCommand) -> anyhow::Result<()> {
     match command {
         UserCommand::Create { email, name, role, place } => {
             let (app, call, tenant) = open(&place, "user create").await?;
-            let body = Json::from(&json!({"email": email, "name": name, "role": role}));
+            let mut body = json!({"email": email, "name": name});
+            match &role[..] {
+                [] => {}
+                [one] => body["role"] = one.as_str().into(),
+                several => body["roles"] = json!(several),
+            }
+            let body = Json::from(&body);
             let created = app.create_user(&call, tenant, &body, Handling::Strict).await?;
             app.close().await;
             print_with_key(&created.json, place.json)
@@ -79,7 +86,7 @@ pub(crate) async fn run(command: UserCommand) -> anyhow::Result<()> {
             } else {
                 for user in users {
                     let key = if user.has_key { "" } else { "  (no key)" };
-                    println!("{:>6}  {:<8}  {}{key}", user.id, user.role.as_str(), user.email.as_str());
+                    println!("{:>6}  {:<8}  {}{key}", user.id, user.roles.to_string(), user.email.as_str());
                 }
             }
             Ok(())
@@ -141,10 +148,12 @@ fn print_with_key(json: &str, as_json: bool) -> anyhow::Result<()> {
         println!("{user:#}");
     } else {
         let text = |field: &str| user[field].as_str().unwrap_or_default().to_owned();
+        let roles: Vec<&str> =
+            user["roles"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         println!(
             "{} ({})\n\nIts API key, shown only this once:\n\n    {}",
             text("email"),
-            text("role"),
+            roles.join(", "),
             text("api_key")
         );
     }

@@ -87,7 +87,7 @@ pub(crate) struct Customer {
     trial_expiration: Option<String>,
     #[schema(format = "email", nullable = false)]
     billing_contact: Option<String>,
-    /// In percent, at most four decimal places. A customer's own users do not see it.
+    /// In percent, at most four decimal places. Only for the roles that see costs.
     #[schema(minimum = 0, exclusive_maximum = 100, nullable = false)]
     margin_percentage: Option<f64>,
     /// RFC 3339, UTC, to the second.

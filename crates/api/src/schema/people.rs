@@ -13,7 +13,12 @@ pub(crate) struct NewUser {
     /// For people to read.
     #[schema(max_length = 255, nullable)]
     name: Option<String>,
-    role: PartnerRole,
+    /// Where it has one role. It or `roles` is required.
+    #[schema(nullable)]
+    role: Option<PartnerRole>,
+    /// Given beside `role`, it begins with that one.
+    #[schema(nullable, min_items = 1, max_items = 20)]
+    roles: Option<Vec<PartnerRole>>,
     /// When the key ends by itself (ISO 8601, in the future).
     #[schema(nullable)]
     api_key_expires_at: Option<String>,
@@ -30,6 +35,8 @@ pub(crate) struct NewCustomerUser {
     name: Option<String>,
     #[schema(nullable)]
     role: Option<CustomerRole>,
+    #[schema(nullable, min_items = 1, max_items = 20)]
+    roles: Option<Vec<CustomerRole>>,
     /// When the key ends by itself (ISO 8601, in the future).
     #[schema(nullable)]
     api_key_expires_at: Option<String>,
@@ -48,7 +55,9 @@ pub(crate) enum CustomerRole {
 pub(crate) enum PartnerRole {
     Admin,
     Operator,
+    Billing,
     Viewer,
+    Auditor,
 }
 
 /// What to change of a user.
@@ -56,9 +65,12 @@ pub(crate) enum PartnerRole {
 pub(crate) struct UserChange {
     #[schema(max_length = 255, nullable)]
     name: Option<String>,
-    /// As on create.
+    /// This role and no other.
     #[schema(nullable)]
     role: Option<Role>,
+    /// As on create; all roles that the user has from now on.
+    #[schema(nullable, min_items = 1, max_items = 20)]
+    roles: Option<Vec<Role>>,
 }
 
 /// A key to be made.
@@ -75,7 +87,9 @@ pub(crate) struct NewKey {
 pub(crate) enum Role {
     Admin,
     Operator,
+    Billing,
     Viewer,
+    Auditor,
     Customer,
 }
 
@@ -89,7 +103,10 @@ pub(crate) struct User {
     #[schema(format = "email")]
     email: String,
     name: String,
+    /// The first of `roles`.
     role: Role,
+    /// In the order of the table of roles.
+    roles: Vec<Role>,
     has_api_key: bool,
     #[schema(format = "date-time", nullable = false)]
     api_key_expires_at: Option<String>,
@@ -117,7 +134,10 @@ pub(crate) struct Me {
     id: i64,
     email: String,
     name: String,
+    /// The first of `roles`.
     role: Role,
+    /// In the order of the table of roles.
+    roles: Vec<Role>,
     partner: Named,
     #[schema(nullable = false)]
     customer: Option<Named>,

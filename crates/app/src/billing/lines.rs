@@ -3,8 +3,9 @@
 use super::of_store;
 use super::publish::ledger_key;
 use super::runs::report;
-use crate::access::{Act, Call};
+use crate::access::Call;
 use crate::paging::{self, Paging, Query};
+use crate::permissions::Permission;
 use crate::{App, Error};
 use bill_storage::BillPrefix;
 use domain::CustomerId;
@@ -100,7 +101,7 @@ impl App {
         customer: CustomerId,
         search: LineSearch,
     ) -> Result<(Vec<Value>, i64), Error> {
-        self.allow(call, Act::ReadBilling).await?;
+        self.allow(call, Permission::SeeCosts).await?;
         let run: Option<BillRun> = self
             .db
             .list(call.partner(), (call.partner(), id), |(partner, id), tx| {

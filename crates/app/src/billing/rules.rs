@@ -1,10 +1,11 @@
 //! Price rules as a partner makes, reads, changes and removes them.
 
-use crate::access::{Act, Call};
+use crate::access::Call;
 use crate::audit::Entry;
 use crate::billing::runs::internal;
 use crate::change::{Created, Done};
 use crate::paging::Paging;
+use crate::permissions::Permission;
 use crate::{App, Error, IfMatch};
 use domain::json::Json;
 use domain::{PartnerId, Violation};
@@ -82,7 +83,7 @@ impl App {
     /// [`Error::Forbidden`]; [`Error::Invalid`] with every violation; [`Error::KeyReused`], [`Error::StillRunning`];
     /// [`Error`] of the store.
     pub async fn create_price_rule(&self, call: &Call, body: &Json) -> Result<Created, Error> {
-        self.allow(call, Act::ChangeBilling).await?;
+        self.allow(call, Permission::ManageBilling).await?;
         let _entered = self.enter(call)?;
         let details = NewPriceRule::parse(body).map_err(Error::Invalid)?;
         let placed = body.get("position").is_some_and(|position| !position.is_blank());
@@ -113,7 +114,7 @@ impl App {
     /// # Errors
     /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error`] of the store.
     pub async fn price_rule(&self, call: &Call, id: i64) -> Result<RuleView, Error> {
-        self.allow(call, Act::ReadBilling).await?;
+        self.allow(call, Permission::SeeCosts).await?;
         let found: Option<PriceRuleRow> = self
             .db
             .look_up(call.partner(), (call.partner(), id), |(partner, id), tx| {
@@ -128,7 +129,7 @@ impl App {
     /// # Errors
     /// [`Error::Forbidden`]; [`Error`] of the store.
     pub async fn price_rules(&self, call: &Call, paging: Paging) -> Result<(Vec<RuleView>, i64), Error> {
-        self.allow(call, Act::ReadBilling).await?;
+        self.allow(call, Permission::SeeCosts).await?;
         let (rows, total): (Vec<PriceRuleRow>, i64) = self
             .db
             .list(call.partner(), (call.partner(), paging), |(partner, paging), tx| {
@@ -152,7 +153,7 @@ impl App {
         body: Json,
         if_match: IfMatch,
     ) -> Result<RuleView, Error> {
-        self.allow(call, Act::ChangeBilling).await?;
+        self.allow(call, Permission::ManageBilling).await?;
         let input = (call.partner(), id, body, if_match, self.random.nonce()?, self.clock.now());
         self.change(call, input, |(partner, id, body, if_match, random, now), tx| {
             Box::pin(async move {
@@ -182,7 +183,7 @@ impl App {
     /// # Errors
     /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::PreconditionFailed`]; [`Error`] of the store.
     pub async fn delete_price_rule(&self, call: &Call, id: i64, if_match: IfMatch) -> Result<(), Error> {
-        self.allow(call, Act::ChangeBilling).await?;
+        self.allow(call, Permission::ManageBilling).await?;
         self.change(call, (call.partner(), id, if_match), |(partner, id, if_match), tx| {
             Box::pin(async move {
                 let row = price_rules::get(tx, *partner, *id).await?.ok_or(Error::NotFound)?;

@@ -2,10 +2,11 @@
 
 use super::invoices;
 use super::request::{RunRequest, read_codes};
-use crate::access::{Act, Call};
+use crate::access::Call;
 use crate::audit::Entry;
 use crate::change::{Created, Done};
 use crate::paging::{self, Paging, Query};
+use crate::permissions::Permission;
 use crate::{App, Error};
 use domain::fields::Fields;
 use domain::json::Json;
@@ -64,7 +65,7 @@ impl App {
     /// [`Error::Forbidden`]; [`Error::Invalid`]; [`Error::Conflict`] while another run of the period is under way;
     /// [`Error::KeyReused`], [`Error::StillRunning`]; [`Error`] of the store.
     pub async fn create_bill_run(&self, call: &Call, body: &Json) -> Result<Created, Error> {
-        self.allow(call, Act::ChangeBilling).await?;
+        self.allow(call, Permission::ManageBilling).await?;
         let _entered = self.enter(call)?;
         let request = RunRequest::parse(body)?;
         let others = self.partners().await?.len() > 1;
@@ -87,7 +88,7 @@ impl App {
     /// # Errors
     /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error`] of the store.
     pub async fn bill_run(&self, call: &Call, id: i64) -> Result<Value, Error> {
-        self.allow(call, Act::ReadBilling).await?;
+        self.allow(call, Permission::SeeCosts).await?;
         let found: Option<BillRun> = self
             .db
             .list(call.partner(), (call.partner(), id), |(partner, id), tx| {
@@ -102,7 +103,7 @@ impl App {
     /// # Errors
     /// [`Error::Forbidden`]; [`Error`] of the store.
     pub async fn bill_runs(&self, call: &Call, search: RunSearch) -> Result<(Vec<Value>, i64), Error> {
-        self.allow(call, Act::ReadBilling).await?;
+        self.allow(call, Permission::SeeCosts).await?;
         self.db
             .list(call.partner(), (call.partner(), search), |(partner, search), tx| {
                 Box::pin(async move {
@@ -121,7 +122,7 @@ impl App {
     /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::Conflict`] if it has succeeded, or was cancelled before; [`Error`]
     /// of the store.
     pub async fn cancel_bill_run(&self, call: &Call, id: i64) -> Result<(), Error> {
-        self.allow(call, Act::ChangeBilling).await?;
+        self.allow(call, Permission::ManageBilling).await?;
         self.change(call, (call.partner(), id, self.clock.now()), |(partner, id, now), tx| {
             Box::pin(async move {
                 let run = bill_runs::get(tx, *partner, *id).await?.ok_or(Error::NotFound)?;
@@ -146,7 +147,7 @@ impl App {
     /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::Conflict`] if the month is final, or if this run has not succeeded
     /// or is not the last of it; [`Error`] of the store.
     pub async fn withdraw_bill_run(&self, call: &Call, id: i64) -> Result<(), Error> {
-        self.allow(call, Act::ChangeBilling).await?;
+        self.allow(call, Permission::ManageBilling).await?;
         let work = self.change(call, (call.partner(), id, self.clock.now()), |(partner, id, now), tx| {
             Box::pin(async move {
                 let run = last_of_its_period(tx, *partner, *id).await?;
@@ -186,7 +187,7 @@ impl App {
     /// # Errors
     /// Those of [`App::bill_run_again`]; [`Error::Invalid`].
     pub async fn finalize_bill_run(&self, call: &Call, id: i64, body: &Json) -> Result<Created, Error> {
-        self.allow(call, Act::ChangeBilling).await?;
+        self.allow(call, Permission::ManageBilling).await?;
         let mut violations = FINALIZATION.unknown(body, Handling::Strict);
         let accept = match body.get("accept") {
             None | Some(Json::Null) => Vec::new(),
@@ -210,7 +211,7 @@ impl App {
     /// [`Error::Conflict`] if the run has not succeeded, or is not the period's last, or would make bills final of an
     /// invoice that is final in another month; [`Error::KeyReused`], [`Error::StillRunning`]; [`Error`] of the store.
     pub async fn bill_run_again(&self, call: &Call, id: i64, again: Again) -> Result<Created, Error> {
-        self.allow(call, Act::ChangeBilling).await?;
+        self.allow(call, Permission::ManageBilling).await?;
         let _entered = self.enter(call)?;
         let created = self
             .make(call, (call.partner(), id, again, self.clock.now()), |(partner, id, again, now), tx| {

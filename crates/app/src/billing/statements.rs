@@ -2,8 +2,9 @@
 
 use super::plan::parsed;
 use super::{of_store, runs};
-use crate::access::{Act, Call};
+use crate::access::Call;
 use crate::paging::{self, Paging, Query};
+use crate::permissions::Permission;
 use crate::{App, Error};
 use bill_storage::{BillPrefix, OpenFile, RangeOf};
 use domain::{Customer, CustomerId, PartnerId};
@@ -181,7 +182,7 @@ impl App {
         let mut filter = search.filter;
         match call.customer() {
             Some(own) => filter.of_user = Some(own),
-            None => self.allow(call, Act::ReadBilling).await?,
+            None => self.allow(call, Permission::ReadCustomers).await?,
         }
         let (found, total): (Vec<(Statement, Vec<Correction>)>, i64) = self
             .db
@@ -202,7 +203,7 @@ impl App {
     /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error`] of the store.
     pub async fn statement(&self, call: &Call, id: i64) -> Result<StatementView, Error> {
         if call.customer().is_none() {
-            self.allow(call, Act::ReadBilling).await?;
+            self.allow(call, Permission::ReadCustomers).await?;
         }
         let found: Vec<(Statement, Vec<Correction>)> = self
             .db
@@ -234,7 +235,7 @@ impl App {
         range: RangeOf<'_>,
     ) -> Result<BillFile, Error> {
         if call.customer().is_none() {
-            self.allow(call, Act::ReadBilling).await?;
+            self.allow(call, Permission::ReadCustomers).await?;
         }
         let is_correction = correction.is_some();
         let found: Option<(Bill, Option<Customer>)> = self

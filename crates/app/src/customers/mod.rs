@@ -1,14 +1,17 @@
 //! Use cases of customers: create, read, list, change, delete.
 
 mod search;
+mod view;
 
 pub use search::{Page, Search, cursor};
+pub use view::CustomerView;
 
-use crate::access::{Act, Call};
+use crate::access::Call;
 use crate::audit::Entry;
 use crate::billing::health;
 use crate::change::{Created, Done};
 use crate::directory::{Lookup, no_address, not_found, sighting};
+use crate::permissions::Permission;
 use crate::{App, Error, IfMatch};
 use domain::json::Json;
 use domain::{
@@ -30,7 +33,11 @@ impl App {
         body: &Json,
         handling: Handling,
     ) -> Result<Created, Error> {
-        self.allow(call, Act::ChangeCustomers).await?;
+        self.allow(call, Permission::ChangeCustomers).await?;
+        view::shown(self.created_customer(call, body, handling).await?, call.visibility())
+    }
+
+    async fn created_customer(&self, call: &Call, body: &Json, handling: Handling) -> Result<Created, Error> {
         let _in_flight = self.enter(call)?;
         let (partner, now) = (call.partner(), self.clock.now());
         let parsed = NewCustomer::parse(body, now, handling);
@@ -105,11 +112,11 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`] if the customer does not exist, or is not the one of the customer's user.
-    pub async fn customer(&self, call: &Call, id: CustomerId) -> Result<Customer, Error> {
+    pub async fn customer(&self, call: &Call, id: CustomerId) -> Result<CustomerView, Error> {
         match call.customer() {
             Some(own) if own == id => {}
             Some(_) => return Err(Error::NotFound),
-            None => self.allow(call, Act::ReadCustomers).await?,
+            None => self.allow(call, Permission::ReadCustomers).await?,
         }
         self.db
             .look_up(call.partner(), (call.partner(), id), |(partner, id), tx| {
@@ -120,6 +127,7 @@ impl App {
                 })
             })
             .await
+            .map(|customer: Customer| CustomerView::new(customer, call.visibility()))
     }
 
     /// Changes the fields that `body` has. If all values are equal to the current ones, version and times are not changed.
@@ -133,8 +141,8 @@ impl App {
         body: Json,
         handling: Handling,
         if_match: IfMatch,
-    ) -> Result<Customer, Error> {
-        self.allow(call, Act::ChangeCustomers).await?;
+    ) -> Result<CustomerView, Error> {
+        self.allow(call, Permission::ChangeCustomers).await?;
         let lookup = self.look_up_change(call.partner(), id, &body).await?;
         let random = self.random.nonce()?;
         let input = (call.partner(), id, body, lookup, handling, if_match, random, self.clock.now());
@@ -192,6 +200,7 @@ impl App {
             })
         })
         .await
+        .map(|customer: Customer| CustomerView::new(customer, call.visibility()))
     }
 
     /// Deletes a customer and its users. Its name and its Azure tenants become available; its id is never reused.
@@ -199,7 +208,7 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`]; [`Error::PreconditionFailed`].
     pub async fn delete_customer(&self, call: &Call, id: CustomerId, if_match: IfMatch) -> Result<(), Error> {
-        self.allow(call, Act::ChangeCustomers).await?;
+        self.allow(call, Permission::ChangeCustomers).await?;
         let input = (call.partner(), id, if_match, self.clock.now());
         self.change(call, input, |(partner, id, if_match, now), tx| {
             Box::pin(async move {

@@ -1,10 +1,12 @@
 //! Lists of customers: the query parameters and the pages.
 
-use crate::access::{Act, Call};
+use super::CustomerView;
+use crate::access::Call;
 use crate::billing::health;
 use crate::paging::{self, Paging, Query, one_of, time, truth};
+use crate::permissions::Permission;
 use crate::{App, Error};
-use domain::{AzureCustomerId, Classification, Customer, CustomerId, DisplayName, Violation};
+use domain::{AzureCustomerId, Classification, CustomerId, DisplayName, Violation};
 use jiff::Timestamp;
 use store::customers::{self, Filter, Trial, Window};
 
@@ -33,7 +35,7 @@ pub struct Search {
 #[derive(Clone, Debug)]
 pub struct Page {
     /// The customers, in the order of their ids.
-    pub customers: Vec<Customer>,
+    pub customers: Vec<CustomerView>,
     /// The number of customers in the whole list.
     pub total: i64,
     /// Whether another page follows.
@@ -98,9 +100,10 @@ fn parse_cursor(value: &str) -> Result<CustomerId, String> {
 impl App {
     /// A page of the partner's customers.
     pub async fn customers(&self, call: &Call, search: Search) -> Result<Page, Error> {
-        self.allow(call, Act::ReadCustomers).await?;
+        self.allow(call, Permission::ReadCustomers).await?;
+        let input = (call.partner(), search, call.visibility());
         self.db
-            .list(call.partner(), (call.partner(), search), |(partner, search), tx| {
+            .list(call.partner(), input, |(partner, search, visibility), tx| {
                 Box::pin(async move {
                     let skip = if search.after.is_some() { 0 } else { search.paging.skip() };
                     let per_page = search.paging.per_page;
@@ -110,7 +113,8 @@ impl App {
                     let more = found.len() as i64 > per_page;
                     found.truncate(per_page as usize);
                     health::tell(tx, *partner, &mut found).await?;
-                    Ok(Page { customers: found, total, more })
+                    let view = |customer| CustomerView::new(customer, *visibility);
+                    Ok(Page { customers: found.into_iter().map(view).collect(), total, more })
                 })
             })
             .await

@@ -4,9 +4,10 @@ mod sync;
 
 pub use sync::DirectoryHealth;
 
-use crate::access::{Act, Call};
+use crate::access::Call;
 use crate::audit::Entry;
 use crate::change::Done;
+use crate::permissions::Permission;
 use crate::secrets::Purpose;
 use crate::{App, Error};
 use ::directory::partner_center::{Credentials, OnRefreshToken, Settings};
@@ -237,7 +238,7 @@ impl App {
     /// # Errors
     /// [`Error::Forbidden`] for a customer's user.
     pub async fn own_directory_status(&self, call: &Call) -> Result<Option<DirectoryStatus>, Error> {
-        self.allow(call, Act::ReadCustomers).await?;
+        self.allow(call, Permission::ReadCustomers).await?;
         self.directory_status(call.partner()).await
     }
 

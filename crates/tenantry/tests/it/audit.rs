@@ -114,14 +114,14 @@ fn refusals_to_live_keys_are_there(engine: Engine) {
     let without = "this customer is managed without access: its users cannot use the platform";
     #[rustfmt::skip]
     let cases = [
-        (&viewer,   "POST",   "/v2/customers",           "the role viewer may not change customers"),
-        (&viewer_too, "DELETE", "/v1/customers/1",         "the role viewer may not change customers"),
+        (&viewer,   "POST",   "/v2/customers",           "the role viewer may not change customers, assignments and customers' users"),
+        (&viewer_too, "DELETE", "/v1/customers/1",         "the role viewer may not change customers, assignments and customers' users"),
         (&viewer,   "GET",    "/v2/audit_events",        "the role viewer may not read the audit trail"),
-        (&operator, "POST",   "/v2/users",               "the role operator may not manage users"),
-        (&operator_too, "DELETE", "/v2/users/1/api_key",     "the role operator may not manage users"),
-        (&operator_three, "GET",    "/v2/customers/1/users",   "the role operator may not manage users"),
-        (&inside,   "GET",    "/v2/customers",           "the role customer may not read the partner's customers"),
-        (&inside,   "PUT",    "/v2/customers/1",         "the role customer may not change customers"),
+        (&operator, "POST",   "/v2/users",               "the role operator may not manage the partner's users and their keys"),
+        (&operator_too, "DELETE", "/v2/users/1/api_key",     "the role operator may not manage the partner's users and their keys"),
+        (&operator_three, "GET",    "/v2/audit_events",        "the role operator may not read the audit trail"),
+        (&inside,   "GET",    "/v2/customers",           "the role customer may not read customers, tags, tenants, assignments, directory status, statements and their files"),
+        (&inside,   "PUT",    "/v2/customers/1",         "the role customer may not change customers, assignments and customers' users"),
         (&outside,  "GET",    "/v2/me",                  without),
         (&outside_too,  "GET",    "/v2/customers/1/",        without),
     ];

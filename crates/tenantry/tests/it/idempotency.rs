@@ -59,7 +59,9 @@ fn the_first_answer_again(engine: Engine) {
     let query = format!("/v2/customers?api_key={}", admin.key);
     let call = admin.call("POST", &query).authorization(None).header("Idempotency-Key", "a key, \"quoted\"");
     assert_repetition(&first, &call.json(&body).send());
-    let (_, operator) = admin.colleague("operator");
+    // An operator without `billing` would not see the margin in it.
+    let roles = json!({"email": "both@example.com", "roles": ["operator", "billing"]});
+    let (_, operator) = admin.user("/v2/users", &roles);
     assert_repetition(&first, &post(&operator, "/v2/customers", "a key, \"quoted\"", &body));
     let (_, viewer) = admin.colleague("viewer");
     assert_eq!(post(&viewer, "/v2/customers", "a key, \"quoted\"", &body).status, 403);

@@ -136,8 +136,8 @@ fn refusals_are_one_event_a_minute(engine: Engine) {
     let server = Server::start(&database, &["--sandbox", "--at", NOW]);
     let admin = server.admin();
     let (_, viewer) = admin.colleague("viewer");
-    let (change, audit) =
-        ("the role viewer may not change customers", "the role viewer may not read the audit trail");
+    let change = "the role viewer may not change customers, assignments and customers' users";
+    let audit = "the role viewer may not read the audit trail";
     let refused = |path: &str| assert_eq!(viewer.delete(path).status, 403);
     (1..=7).for_each(|i| refused(&format!("/v2/customers/{i}")));
     assert_eq!(viewer.get("/v2/audit_events").status, 403);

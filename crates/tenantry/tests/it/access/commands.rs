@@ -134,13 +134,20 @@ fn users(engine: Engine) {
 fn what_goes_wrong_is_said(engine: Engine) {
     let database = Database::new(engine);
     let server = Server::start(&database, &[]);
-    let cases: [(&[&str], &str); 13] = [
+    let cases: [(&[&str], &str); 14] = [
         (&["partner", "suspend", "Nobody"], "there is no partner named \"Nobody\""),
         (&["user", "list", "--partner", "Nobody"], "there is no partner named \"Nobody\""),
         (&["user", "list", "--customer", "77"], "not found"),
         (&["user", "create", "a@b.example", "--customer", "77"], "not found"),
         (&["user", "create", "a@b.example"], "role is required"),
-        (&["user", "create", "a@b.example", "--role", "root"], "role must be one of admin, operator, viewer"),
+        (
+            &["user", "create", "a@b.example", "--role", "root"],
+            "role must be one of admin, operator, billing, viewer, auditor",
+        ),
+        (
+            &["user", "create", "a@b.example", "--role", "viewer,root"],
+            "roles[1] must be one of admin, operator",
+        ),
         (&["user", "create", "a", "--role", "viewer"], "email must be an e-mail address"),
         (&["user", "create", "ADMIN@localhost", "--role", "viewer"], "email has already been taken"),
         (&["user", "rotate", "nobody@example.com"], "there is no user \"nobody@example.com\""),

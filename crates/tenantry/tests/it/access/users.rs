@@ -11,6 +11,9 @@ on_both_engines!(
     a_user_is_found_in_its_tenant_alone,
     the_last_admin_stays,
     an_admin_remains_when_two_remove_each_other,
+    several_roles_allow_what_each_of_them_does,
+    an_operator_of_before_keeps_its_permissions,
+    a_margin_is_shown_to_roles_that_see_costs,
 );
 
 const LAST_ADMIN: &str = "this is the partner's last admin with a key; make another admin first";
@@ -49,6 +52,12 @@ fn every_rule(engine: Engine) {
         ("no object",           "POST", users,     json!([]),                                   " wrong_type"),
         ("another address",     "PUT",  one,       json!({"email": "other@example.com"}),       "/email invalid"),
         ("a bad role",          "PUT",  one,       json!({"role": "customer"}),                 "/role invalid"),
+        ("no roles",            "POST", users,     json!({"email": "b@example.com", "roles": []}), "/roles invalid"),
+        ("no such roles",       "POST", users,     json!({"email": "b@example.com", "roles": ["viewer", "root", 1]}), "/roles/1 invalid, /roles/2 wrong_type"),
+        ("a text as roles",     "POST", users,     json!({"email": "b@example.com", "roles": "viewer"}), "/roles wrong_type"),
+        ("two answers",         "POST", users,     user(json!({"roles": ["operator"]})),        "/roles invalid"),
+        ("a customer's roles",  "POST", customers, json!({"email": "b@example.com", "roles": ["viewer"]}), "/roles/0 invalid"),
+        ("two answers",         "PUT",  one,       json!({"role": "admin", "roles": ["viewer"]}), "/roles invalid"),
         ("an end that was",     "POST", key,       json!({"api_key_expires_at": "2016-01-01"}), "/api_key_expires_at not_future"),
     ];
     let before = (admin.get(users).text(), admin.get(customers).text(), admin.trail("").len());
@@ -108,7 +117,8 @@ fn a_users_life(engine: Engine) {
     let path = format!("/v2/users/{}", made["id"]);
     assert_eq!(answer.header("location"), path);
     let expected = json!({
-        "id": made["id"], "email": "ops@example.com", "name": "Operations", "role": "operator", "has_api_key": true,
+        "id": made["id"], "email": "ops@example.com", "name": "Operations", "role": "operator",
+        "roles": ["operator"], "has_api_key": true,
         "created_at": NOW, "updated_at": NOW,
     });
     assert_eq!(made, expected);
@@ -275,4 +285,88 @@ fn an_admin_remains_when_two_remove_each_other(engine: Engine) {
         assert_eq!(admins.len(), 1, "{name}");
         last = admins.remove(0);
     }
+}
+
+fn several_roles_allow_what_each_of_them_does(engine: Engine) {
+    let admin = Server::shared(engine).partner();
+    let body = json!({"email": "both@example.com", "roles": ["auditor", "operator", "auditor"]});
+    let (id, both) = admin.user("/v2/users", &body);
+    let path = format!("/v2/users/{id}");
+    let user = admin.get(&path).json();
+    assert_eq!((&user["role"], &user["roles"]), (&json!("operator"), &json!(["operator", "auditor"])));
+    assert_eq!(both.get("/v2/me").json()["roles"], json!(["operator", "auditor"]));
+    both.create(&customer(&json!({})));
+    assert_eq!(both.get("/v2/audit_events").status, 200);
+    let refused = both.get("/v2/users");
+    assert_eq!(refused.status, 403);
+    assert!(refused.text().contains("the roles operator, auditor may not manage"), "{}", refused.text());
+    // An answer may be sent back as it is; `role` alone is the only role from then on.
+    assert_eq!(admin.put(&path, &user).json(), user);
+    assert_eq!(admin.put(&path, &json!({"role": "auditor"})).json()["roles"], json!(["auditor"]));
+    assert_eq!(both.post("/v2/customers", &customer(&json!({"name": "B"}))).status, 403);
+    assert_eq!(both.get("/v2/audit_events").status, 200);
+    // An admin with a second role is an admin: the first one may go.
+    assert_eq!(admin.put(&path, &json!({"roles": ["billing", "admin"]})).status, 200);
+    let first = admin.get("/v2/me").json()["id"].clone();
+    assert_eq!(both.delete(&format!("/v2/users/{first}")).status, 204);
+    assert_eq!(both.put(&path, &json!({"roles": ["billing"]})).json()["error"], LAST_ADMIN);
+}
+
+/// A row as a server before 0.2 wrote it has the text `operator`, which its key's MAC covers.
+fn an_operator_of_before_keeps_its_permissions(engine: Engine) {
+    let database = Database::new(engine);
+    let server = Server::start(&database, &[]);
+    let admin = server.admin();
+    let (id, narrow) = admin.colleague("operator");
+    let rule = json!({"name": "all", "kind": "margin", "percentage": 10});
+    assert_eq!(narrow.post("/v1/price_rules", &rule).status, 403);
+    // Without the text's MAC it opens nothing: nobody becomes one by SQL.
+    database.execute(&format!("UPDATE users SET role = 'operator' WHERE id = {id}"));
+    assert_eq!(narrow.get("/v2/me").status, 401);
+    // A new key of that row is what an upgraded database has.
+    let rotated = admin.post(&format!("/v2/users/{id}/api_key"), &json!({})).json();
+    let before = admin.with_key(rotated["api_key"].as_str().unwrap());
+    assert_eq!(before.get("/v2/me").json()["roles"], json!(["operator", "billing"]));
+    assert_eq!(before.post("/v1/price_rules", &rule).status, 201);
+    before.create(&customer(&json!({})));
+    let narrowed = admin.put(&format!("/v2/users/{id}"), &json!({"role": "operator"})).json();
+    assert_eq!(narrowed["roles"], json!(["operator"]));
+    assert_eq!(before.get("/v1/price_rules").status, 403);
+    assert_eq!(before.get("/v2/customers").status, 200);
+}
+
+fn a_margin_is_shown_to_roles_that_see_costs(engine: Engine) {
+    let admin = Server::shared(engine).partner();
+    let id = admin.create(&customer(&json!({"margin_percentage": 12.5})))["id"].clone();
+    let path = format!("/v2/customers/{id}");
+    let mut failures = Failures::default();
+    for (role, sees) in
+        [("admin", true), ("operator", false), ("billing", true), ("viewer", false), ("auditor", true)]
+    {
+        let api = admin.colleague(role).1;
+        for path in [path.as_str(), "/v2/customers"] {
+            let text = api.get(path).text();
+            let good = text.contains("\"margin_percentage\":12.5") == sees
+                && text.contains("margin") == sees
+                && text.contains("partner_billing_configuration");
+            failures.case(&format!("{role} {path}"), if good { Ok(()) } else { Err(text) });
+        }
+    }
+    // An operator sets a margin and does not read it, nor in the stored answer to somebody who does.
+    let operator = admin.colleague("operator").1;
+    let body = customer(&json!({"name": "B", "margin_percentage": 7.25}));
+    let post =
+        |api: &Api| api.call("POST", "/v2/customers").header("Idempotency-Key", "m").json(&body).send();
+    let (first, again) = (post(&admin), post(&operator));
+    assert_eq!((first.status, again.header("idempotency-replayed")), (201, "true"));
+    let mut expected = first.json();
+    expected.as_object_mut().unwrap().shift_remove("margin_percentage").unwrap();
+    assert_eq!(again.json(), expected);
+    assert_eq!(serde_json::to_string(&expected).unwrap(), again.text());
+    let changed = operator.put(&path, &json!({"margin_percentage": 20}));
+    assert_eq!((changed.status, changed.json().get("margin_percentage")), (200, None));
+    // What it read and sends back leaves the margin as it is.
+    assert_eq!(operator.put(&path, &changed.json()).status, 200);
+    assert_eq!(admin.get(&path).json()["margin_percentage"], json!(20.0));
+    failures.done(10);
 }
