@@ -153,16 +153,21 @@ pub(crate) async fn examine(root: &str) -> Vec<Check> {
 /// The checks of what the database, the secret key and the store of bills say together: the audit trail of every partner,
 /// every bill, and every ledger.
 pub(crate) async fn examine_all(app: &App, root: &str) -> anyhow::Result<Vec<Check>> {
-    let mut checks = Vec::new();
+    let system = app.verify_system().await?;
+    let mut trails = vec![("the server".to_owned(), system.events, system.problems)];
     for partner in app.partners().await? {
         let verdict = app.verify_audit(partner.id).await?;
-        let found = format!("{}: {} events", partner.name, verdict.events);
-        checks.push(match verdict.problems.first() {
+        trails.push((partner.name, verdict.events, verdict.problems));
+    }
+    let mut checks = Vec::new();
+    for (whose, events, problems) in trails {
+        let found = format!("{whose}: {events} events");
+        checks.push(match problems.first() {
             None => Check { name: "audit trail", verdict: Verdict::Fine, found, advice: String::new() },
             Some(problem) => Check {
                 name: "audit trail",
                 verdict: Verdict::Problem,
-                found: format!("{found}, {} problems; the first: {problem}", verdict.problems.len()),
+                found: format!("{found}, {} problems; the first: {problem}", problems.len()),
                 advice:
                     "see that the secret key is that of this database; `tenantry audit verify` lists them"
                         .into(),

@@ -96,7 +96,11 @@ impl Server {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
                 let front = front.clone();
-                let service = service_fn(move |request| front.clone().answer(request));
+                // As S3 does, it executes a request to its end, whether or not the client waits for it.
+                let service = service_fn(move |request| {
+                    let answering = tokio::spawn(front.clone().answer(request));
+                    async { answering.await.expect("no panic") }
+                });
                 let connection = hyper::server::conn::http1::Builder::new();
                 tokio::spawn(connection.serve_connection(TokioIo::new(stream), service));
             }
