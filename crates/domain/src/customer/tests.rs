@@ -291,13 +291,19 @@ fn changes_affect_only_given_fields() {
         (json!({"margin_percentage": 0}), json!({"margin_percentage": 0})),
         (json!({"partner_billing_configuration": {"folder": "y"}}), billing(true, "y")),
         (json!({"partner_billing_configuration": {"enabled": "False"}}), billing(false, "x")),
-        (json!({"partner_billing_configuration": {"enabled": true, "folder": ""}}), json!({})),
-        (json!({"partner_billing_configuration": {"enabled": true, "folder": null}}), json!({})),
         (json!({"tags": []}), json!({"tags": []})),
         (json!({"tags": [{"key": "c", "value": ""}]}), json!({"tags": [{"key": "c", "value": ""}]})),
     ] {
         let patched = before.patched(&Json::from(&change), now(), Handling::Strict);
         assert_eq!(patched, Ok(create(&with(everything(), &after)).unwrap()), "{change}");
+    }
+    for folder in [json!(""), json!(null)] {
+        let change = json!({"partner_billing_configuration": {"enabled": true, "folder": folder}});
+        let rejected = before.patched(&Json::from(&change), now(), Handling::Strict).unwrap_err();
+        assert_eq!(
+            rejected.violations.iter().next().unwrap().pointer,
+            "/partner_billing_configuration/folder"
+        );
     }
 }
 
