@@ -135,7 +135,12 @@ impl Body {
             UserChange => Some(json!({"name": "Changed"})),
             Tenants => Some(json!({"azure_customer_ids": [format!("asked-{number}")]})),
             PriceRule => Some(json!({"name": email, "kind": "margin", "percentage": 12.5})),
-            BillRun => Some(json!({"billing_period": month(2100, number), "sources": ["file:october.csv"]})),
+            BillRun => {
+                // A counter of its own, so that the months stay within the years that a period may have.
+                static RUNS: AtomicU32 = AtomicU32::new(0);
+                let period = month(2100, RUNS.fetch_add(1, Ordering::Relaxed));
+                Some(json!({"billing_period": period, "sources": ["file:october.csv"]}))
+            }
             Release => Some(json!({"customer_ids": [HELD_BACK]})),
         }
     }
