@@ -126,6 +126,8 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     }
     let shutdown_delay = Duration::from_secs(network.shutdown_delay);
 
+    // Before the first request, so that what is written then is not the work of a request.
+    app.tidy().await;
     let (stop_working, mut stopped) = tokio::sync::watch::channel(());
     let working_app = Arc::clone(&app);
     let stop = async move {
@@ -155,7 +157,7 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let tidying = tokio::spawn({
         let app = Arc::clone(&app);
         async move {
-            let mut ticks = tokio::time::interval(TIDY);
+            let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + TIDY, TIDY);
             loop {
                 ticks.tick().await;
                 app.tidy().await;

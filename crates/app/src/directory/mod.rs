@@ -307,8 +307,9 @@ impl App {
     fn directory_of(&self, row: &DirectoryRow) -> Result<(Arc<Directory>, WhenUnreachable), Error> {
         let setup: DirectorySetup = serde_json::from_str(&row.settings)
             .map_err(|e| Error::Internal(format!("a directory's settings: {e}")))?;
-        if let Some((version, made)) =
-            self.directories.made.lock().unwrap_or_else(PoisonError::into_inner).get(&row.partner)
+        // Locked until the client is kept: two clients at once would both sign in, with a refresh token that may be good once.
+        let mut all = self.directories.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((version, made)) = all.get(&row.partner)
             && *version == row.version
         {
             return Ok((Arc::clone(made), setup.when_unreachable));
@@ -322,7 +323,6 @@ impl App {
             None => Arc::new(|_| ()),
         };
         let made = Arc::new(self.make_directory(&setup, secret, on_refresh_token)?);
-        let mut all = self.directories.made.lock().unwrap_or_else(PoisonError::into_inner);
         all.insert(row.partner, (row.version, Arc::clone(&made)));
         Ok((made, setup.when_unreachable))
     }

@@ -37,7 +37,7 @@ fn no_secret_is_found_anywhere(engine: Engine) {
     let mut database = Database::new(engine);
     let password = "password-canary-0123456789";
     if engine == Engine::Postgres {
-        database.log_in_as("canary", password);
+        database.log_in_as(&format!("canary_{}", std::process::id()), password);
     }
     let key_file = database.folder().join("canary.key");
     let start = |database: &Database| {
