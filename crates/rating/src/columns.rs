@@ -46,7 +46,7 @@ const fn alias(column: Column, aliases: &'static [&'static str]) -> Column {
 pub(crate) const RECONCILIATION: [Column; 46] = [
     shown("PartnerId"),
     shown("CustomerId"),
-    shown("DisplayName"),
+    shown("CustomerName"),
     shown("CustomerDomainName"),
     shown("CustomerCountry"),
     shown("InvoiceNumber"),
@@ -96,7 +96,7 @@ pub(crate) const USAGE: [Column; 55] = [
     shown("PartnerId"),
     shown("PartnerName"),
     shown("CustomerId"),
-    shown("DisplayName"),
+    shown("CustomerName"),
     shown("CustomerDomainName"),
     shown("CustomerCountry"),
     shown("MpnId"),
@@ -159,7 +159,7 @@ pub(crate) const CHARGE_CURRENCY: &str = "ChargeCurrency";
 #[repr(usize)]
 pub(crate) enum Role {
     CustomerId,
-    DisplayName,
+    CustomerName,
     Invoice,
     Publisher,
     ProductId,
@@ -227,7 +227,7 @@ impl Kind {
         let usage = self == Kind::Usage;
         let name = match role {
             Role::CustomerId => "CustomerId",
-            Role::DisplayName => "DisplayName",
+            Role::CustomerName => "CustomerName",
             Role::Invoice => "InvoiceNumber",
             Role::Publisher => "PublisherName",
             Role::ProductId => "ProductId",

@@ -138,7 +138,7 @@ impl Layout {
 /// In their order.
 const ALL: [Role; ROLES] = [
     Role::CustomerId,
-    Role::DisplayName,
+    Role::CustomerName,
     Role::Invoice,
     Role::Publisher,
     Role::ProductId,

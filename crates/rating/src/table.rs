@@ -77,7 +77,7 @@ impl Table {
     ) {
         for column in &self.columns {
             match *column {
-                "DisplayName" => push_text(&customer.name, out),
+                "CustomerName" => push_text(&customer.name, out),
                 "ProductName" => push_text(product, out),
                 "ChargeType" => push_text(charge_type, out),
                 _ => {}

@@ -313,7 +313,7 @@ impl<'a> Worker<'a> {
                 if key.is_some_and(|key| self.shared.finals.contains_unbilled_and_count(&key)) {
                     why = Reason::BilledBefore;
                 }
-                left.leave(why, text(line.get(Role::DisplayName)), values.currency, cost);
+                left.leave(why, text(line.get(Role::CustomerName)), values.currency, cost);
                 let Some(key) = key.filter(|_| self.shared.compares) else { return Ok(()) };
                 let kinds = &mut self.kinds;
                 let unbilled = *self.unbilled.get_or_insert_with(|| next(kinds));

@@ -8,7 +8,7 @@ use tenantry_rating::{
 };
 
 /// The columns of a daily rated usage file, in Microsoft's order.
-pub(crate) const USAGE: &str = "PartnerId,PartnerName,CustomerId,DisplayName,CustomerDomainName,CustomerCountry,MpnId,\
+pub(crate) const USAGE: &str = "PartnerId,PartnerName,CustomerId,CustomerName,CustomerDomainName,CustomerCountry,MpnId,\
     Tier2MpnId,InvoiceNumber,ProductId,SkuId,AvailabilityId,SkuName,ProductName,PublisherName,PublisherId,\
     SubscriptionDescription,SubscriptionId,ChargeStartDate,ChargeEndDate,UsageDate,MeterType,MeterCategory,MeterId,\
     MeterSubCategory,MeterName,MeterRegion,Unit,ResourceLocation,ConsumedService,ResourceGroup,ResourceURI,ChargeType,\
@@ -17,7 +17,7 @@ pub(crate) const USAGE: &str = "PartnerId,PartnerName,CustomerId,DisplayName,Cus
     EntitlementDescription,PartnerEarnedCreditPercentage,CreditPercentage,CreditType,BenefitOrderId,BenefitId,BenefitType";
 
 /// The columns of a reconciliation file, in Microsoft's order.
-pub(crate) const RECONCILIATION: &str = "PartnerId,CustomerId,DisplayName,CustomerDomainName,CustomerCountry,InvoiceNumber,\
+pub(crate) const RECONCILIATION: &str = "PartnerId,CustomerId,CustomerName,CustomerDomainName,CustomerCountry,InvoiceNumber,\
     MpnId,ResellerMpnId,OrderId,OrderDate,ProductId,SkuId,AvailabilityId,SkuName,ProductName,ChargeType,UnitPrice,\
     Quantity,Subtotal,TaxTotal,Total,Currency,PriceAdjustmentDescription,PublisherName,PublisherId,\
     SubscriptionDescription,SubscriptionId,ChargeStartDate,ChargeEndDate,TermAndBillingCycle,EffectiveUnitPrice,UnitType,\

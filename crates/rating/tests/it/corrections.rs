@@ -104,7 +104,11 @@ fn a_final_line_is_known_in_any_spelling() {
         (vec![("ChargeEndDate", "10/31/2026 12:00:00 AM")], false),
         (vec![("CustomerId", "org:A"), ("ResourceURI", "/SUBSCRIPTIONS/1/VM"), ("MeterId", "AB-1")], false),
         (
-            vec![("DisplayName", "Renamed"), ("MeterCategory", "Archive"), ("EntitlementDescription", "2nd")],
+            vec![
+                ("CustomerName", "Renamed"),
+                ("MeterCategory", "Archive"),
+                ("EntitlementDescription", "2nd"),
+            ],
             false,
         ),
         (

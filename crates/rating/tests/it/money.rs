@@ -400,7 +400,7 @@ fn a_report_as_the_design_has_it() {
     let mut bench = Bench::new();
     bench.file(
         "f",
-        &csv_of(USAGE, &[usage("15.001"), with(usage("5"), &[("CustomerId", "x"), ("DisplayName", "X")])]),
+        &csv_of(USAGE, &[usage("15.001"), with(usage("5"), &[("CustomerId", "x"), ("CustomerName", "X")])]),
     );
     let size = std::fs::metadata(&bench.job.inputs[0].path).unwrap().len();
     let report = serde_json::to_value(bench.run().unwrap()).unwrap();

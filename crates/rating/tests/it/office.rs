@@ -62,7 +62,7 @@ fn bills_open_as_text() {
         bench.job.customers[0].name = (*hostile).to_owned();
         bench.job.issuer = (*hostile).to_owned();
         let tags = [
-            "DisplayName",
+            "CustomerName",
             "ProductName",
             "MeterCategory",
             "Tags",
@@ -71,7 +71,8 @@ fn bills_open_as_text() {
         ];
         let tags = tags.map(|column| (column, *hostile));
         bench.file("u", &csv_of(USAGE, &[with(usage("-1.0049"), &tags)]));
-        let names = ["DisplayName", "ProductName", "SkuName", "SubscriptionDescription", "ProductQualifiers"];
+        let names =
+            ["CustomerName", "ProductName", "SkuName", "SubscriptionDescription", "ProductQualifiers"];
         let names = names.map(|column| (column, *hostile));
         bench.file("r", &csv_of(RECONCILIATION, &[with(licence("2"), &names)]));
         bench.run().unwrap();

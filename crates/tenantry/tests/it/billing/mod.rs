@@ -142,7 +142,7 @@ pub(crate) fn line<'a>(tenant: &'a str, meter: &'a str, total: &'a str) -> Usage
     Usage { tenant, day: "2026-10-07", meter, total, currency: "USD" }
 }
 
-const COLUMNS: &str = "PartnerId,PartnerName,CustomerId,DisplayName,CustomerDomainName,CustomerCountry,MpnId,Tier2MpnId,\
+const COLUMNS: &str = "PartnerId,PartnerName,CustomerId,CustomerName,CustomerDomainName,CustomerCountry,MpnId,Tier2MpnId,\
     InvoiceNumber,ProductId,SkuId,AvailabilityId,SkuName,ProductName,PublisherName,PublisherId,SubscriptionDescription,\
     SubscriptionId,ChargeStartDate,ChargeEndDate,UsageDate,MeterType,MeterCategory,MeterId,MeterSubCategory,MeterName,\
     MeterRegion,Unit,ResourceLocation,ConsumedService,ResourceGroup,ResourceURI,ChargeType,UnitPrice,Quantity,UnitType,\
@@ -156,7 +156,7 @@ pub(crate) fn usage(lines: &[Usage<'_>]) -> String {
     for Usage { tenant, day, meter, total, currency } in lines {
         let value = |column: &str| match column {
             "CustomerId" => (*tenant).to_owned(),
-            "DisplayName" => format!("Tenant {tenant}"),
+            "CustomerName" => format!("Tenant {tenant}"),
             // An invoice belongs to one month.
             "InvoiceNumber" if day.starts_with("2026-10") => "G012345678".to_owned(),
             "InvoiceNumber" => format!("G0{}", &day[..7]),
