@@ -128,8 +128,8 @@ impl App {
             })
             .await?;
         // An unknown id costs the same digests and comparisons as a wrong secret.
-        let nobody = keys::of_nobody();
-        let kept = owner.as_ref().map_or(&nobody, |owner| &owner.credential);
+        let decoy = keys::decoy();
+        let kept = owner.as_ref().map_or(&decoy, |owner| &owner.credential);
         let proof = keys::prove(&self.secrets, presented, kept);
         if proof == Proof::Forged {
             metrics::counter!("tenantry_forged_keys_total").increment(1);

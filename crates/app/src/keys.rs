@@ -197,7 +197,7 @@ pub(crate) fn prove(secrets: &SecretKey, presented: &str, kept: &Credential) -> 
 }
 
 /// What an unknown key is compared with, so that it costs the same as a wrong one.
-pub(crate) fn of_nobody() -> Credential {
+pub(crate) fn decoy() -> Credential {
     Credential {
         partner: PartnerId(0),
         user: UserId(0),
@@ -264,7 +264,7 @@ mod tests {
         }
         let other = SecretKey::parse(&"08".repeat(32)).unwrap();
         assert_eq!(prove(&other, key.reveal(), &kept), Proof::Wrong, "another secret key");
-        assert_eq!(prove(&secrets(), key.reveal(), &of_nobody()), Proof::Wrong);
+        assert_eq!(prove(&secrets(), key.reveal(), &decoy()), Proof::Wrong);
     }
 
     #[test]

@@ -76,7 +76,7 @@ struct Chain {
 pub struct AnchorVerdict {
     /// The anchor's file.
     pub file: String,
-    /// When it was written; empty if there is none.
+    /// When it was written; empty if the file does not exist.
     pub at: String,
     /// What the database has lost, or has otherwise than it was; empty if nothing.
     pub problems: Vec<String>,

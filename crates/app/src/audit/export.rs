@@ -167,7 +167,7 @@ pub(super) fn verify(trail: &Trail, from: &mut dyn Read) -> Result<Verdict, Erro
         }
         let Some(verifier) = &mut verifier else {
             let Ok(first) = serde_json::from_str::<First>(&line) else {
-                return wrong("is none of Tenantry's");
+                return wrong("was not written by Tenantry");
             };
             if first.tenantry_audit_export != FORM {
                 return wrong("has a form that this program does not know");
