@@ -15,17 +15,19 @@ mod copy;
 mod directory;
 mod doctor;
 mod limits;
+mod manual;
 mod network;
 mod partner;
 mod platform;
 mod price_rule;
 mod progress;
+mod remote;
 mod restore;
 mod serve;
 mod telemetry;
 mod user;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -37,9 +39,18 @@ Environment:
                        such as info,tenantry_store=debug [default: info]
   TENANTRY_LOG_FORMAT  text or json [default: text]";
 
+/// What stands at the end of the help of the whole: a way in, for somebody who has a key and nothing else.
+const FIRST_STEPS: &str = "\
+First steps with a server that is somewhere else:
+  tenantry login https://tenantry.example.com
+  tenantry customers list
+  tenantry customers create --help
+
+On the server's own machine, `tenantry admin` has the commands that work on its database.";
+
 /// The open, self-hosted platform for Microsoft CSP partners. Without a command it serves, with defaults.
 #[derive(Parser)]
-#[command(version, args_conflicts_with_subcommands = true, after_help = ENVIRONMENT)]
+#[command(version, args_conflicts_with_subcommands = true)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -49,9 +60,63 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Login(remote::session::LoginArgs),
+    Logout(remote::session::LogoutArgs),
+    Whoami(remote::session::WhoamiArgs),
+    #[command(subcommand)]
+    Customers(remote::customers::CustomersCommand),
+    #[command(subcommand)]
+    Tags(remote::tags::TagsCommand),
+    #[command(subcommand)]
+    Users(remote::users::UsersCommand),
+    #[command(subcommand)]
+    Tenants(remote::tenants::TenantsCommand),
+    #[command(subcommand)]
+    Statements(remote::statements::StatementsCommand),
+    #[command(subcommand)]
+    BillRuns(remote::bill_runs::BillRunsCommand),
+    #[command(subcommand)]
+    PriceRules(remote::price_rules::PriceRulesCommand),
+    /// Read the audit trail.
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Serve the API.
     #[command(after_help = ENVIRONMENT)]
     Serve(Box<serve::ServeArgs>),
+    /// Work on a server's database, on its own machine.
+    #[command(subcommand)]
+    Admin(AdminCommand),
+    /// Play what the platform talks to, for trying out.
+    #[command(subcommand)]
+    Sandbox(directory::SandboxCommand),
+    /// Make completions for shells, and manual pages.
+    #[command(subcommand, hide = true)]
+    Manual(manual::ManualCommand),
+    /// Under their old names.
+    #[command(flatten)]
+    Database(DatabaseCommand),
+}
+
+/// `list` is for everybody with a key. The others work on the database and are under `tenantry admin audit`; here they have
+/// their old names.
+#[derive(Subcommand)]
+enum AuditCommand {
+    List(remote::audit::Listed),
+    #[command(flatten)]
+    Database(audit::AuditCommand),
+}
+
+#[derive(Subcommand)]
+enum AdminCommand {
+    #[command(flatten)]
+    Database(DatabaseCommand),
+    /// Verify, export and prune the audit trail.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
+}
+
+#[derive(Subcommand)]
+enum DatabaseCommand {
     /// Make, list and suspend partners.
     #[command(subcommand)]
     Partner(partner::PartnerCommand),
@@ -67,24 +132,37 @@ enum Command {
     /// List, add and remove price rules.
     #[command(subcommand)]
     PriceRule(price_rule::PriceRuleCommand),
-    /// Play what the platform talks to, for trying out.
-    #[command(subcommand)]
-    Sandbox(directory::SandboxCommand),
-    /// Verify the audit trail.
-    #[command(subcommand)]
-    Audit(audit::AuditCommand),
     Backup(backup::BackupArgs),
     Restore(restore::RestoreArgs),
     Copy(copy::CopyArgs),
     Doctor(doctor::DoctorArgs),
 }
 
+/// The command line, with the old names of what is under `admin` hidden.
+fn command_line() -> clap::Command {
+    let mut cli = Cli::command();
+    let hide = |command: clap::Command, names: &[String]| {
+        names.iter().fold(command, |command, name| command.mut_subcommand(name, |old| old.hide(true)))
+    };
+    let names_in = |command: clap::Command| -> Vec<String> {
+        command.get_subcommands().map(|command| command.get_name().to_owned()).collect()
+    };
+    let database = names_in(DatabaseCommand::augment_subcommands(clap::Command::new("")));
+    let audit = names_in(audit::AuditCommand::augment_subcommands(clap::Command::new("")));
+    cli = hide(cli, &database);
+    cli.mut_subcommand("audit", |command| hide(command, &audit))
+        .after_help(FIRST_STEPS)
+        .after_long_help(format!("{FIRST_STEPS}\n\n{ENVIRONMENT}"))
+}
+
 fn main() -> std::process::ExitCode {
-    match run(Cli::parse()).and_then(|()| output::check()) {
+    let matches = command_line().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    match run(cli).and_then(|()| output::check()) {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("tenantry: {error:#}");
-            std::process::ExitCode::FAILURE
+            eprintln!("tenantry: {}", remote::exit::explain(&error));
+            remote::exit::code(&error)
         }
     }
 }
@@ -96,17 +174,40 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         match cli.command {
             None => serve::run(cli.serve).await,
             Some(Command::Serve(args)) => serve::run(*args).await,
-            Some(Command::Partner(command)) => partner::run(command).await,
-            Some(Command::User(command)) => user::run(command).await,
-            Some(Command::Directory(command)) => directory::run(command).await,
-            Some(Command::Bill(command)) => bill::run(command).await,
-            Some(Command::PriceRule(command)) => price_rule::run(command).await,
+            Some(Command::Login(args)) => remote::session::login(args).await,
+            Some(Command::Logout(args)) => remote::session::logout(&args),
+            Some(Command::Whoami(args)) => remote::session::whoami(args).await,
+            Some(Command::Customers(command)) => remote::customers::run(command).await,
+            Some(Command::Tags(command)) => remote::tags::run(command).await,
+            Some(Command::Users(command)) => remote::users::run(command).await,
+            Some(Command::Tenants(command)) => remote::tenants::run(command).await,
+            Some(Command::Statements(command)) => remote::statements::run(command).await,
+            Some(Command::BillRuns(command)) => remote::bill_runs::run(command).await,
+            Some(Command::PriceRules(command)) => remote::price_rules::run(command).await,
+            Some(Command::Audit(AuditCommand::List(args))) => remote::audit::list(args).await,
+            Some(
+                Command::Audit(AuditCommand::Database(command))
+                | Command::Admin(AdminCommand::Audit(command)),
+            ) => audit::run(command).await,
             Some(Command::Sandbox(command)) => directory::play(command).await,
-            Some(Command::Audit(command)) => audit::run(command).await,
-            Some(Command::Backup(args)) => backup::run(args).await,
-            Some(Command::Restore(args)) => restore::run(args).await,
-            Some(Command::Copy(args)) => copy::run(args).await,
-            Some(Command::Doctor(args)) => doctor::run(args).await,
+            Some(Command::Manual(command)) => manual::run(&command, command_line()),
+            Some(Command::Database(command) | Command::Admin(AdminCommand::Database(command))) => {
+                work_on_database(command).await
+            }
         }
     })
+}
+
+async fn work_on_database(command: DatabaseCommand) -> anyhow::Result<()> {
+    match command {
+        DatabaseCommand::Partner(command) => partner::run(command).await,
+        DatabaseCommand::User(command) => user::run(command).await,
+        DatabaseCommand::Directory(command) => directory::run(command).await,
+        DatabaseCommand::Bill(command) => bill::run(command).await,
+        DatabaseCommand::PriceRule(command) => price_rule::run(command).await,
+        DatabaseCommand::Backup(args) => backup::run(args).await,
+        DatabaseCommand::Restore(args) => restore::run(args).await,
+        DatabaseCommand::Copy(args) => copy::run(args).await,
+        DatabaseCommand::Doctor(args) => doctor::run(args).await,
+    }
 }

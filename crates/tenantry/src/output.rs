@@ -27,3 +27,22 @@ pub(crate) fn check() -> anyhow::Result<()> {
         Some(kind) => Err(anyhow::anyhow!("cannot write to standard output: {kind}")),
     }
 }
+
+/// Prints without ending the line.
+pub(crate) fn print(text: Arguments<'_>) {
+    if let Err(error) = write!(stdout().lock(), "{text}") {
+        FAILED.get_or_init(|| error.kind());
+    }
+}
+
+/// Prints bytes as they are.
+pub(crate) fn print_bytes(bytes: &[u8]) {
+    if let Err(error) = stdout().lock().write_all(bytes) {
+        FAILED.get_or_init(|| error.kind());
+    }
+}
+
+/// Whether printing has failed, so that there is no need to fetch more.
+pub(crate) fn reader_has_gone() -> bool {
+    FAILED.get().is_some()
+}

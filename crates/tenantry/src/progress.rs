@@ -94,3 +94,28 @@ impl RunBar {
         self.bar.finish_and_clear();
     }
 }
+
+/// The bar of work that is counted in bytes and watched from outside.
+pub(crate) struct ByteBar(ProgressBar);
+
+impl ByteBar {
+    /// On standard error, and hidden unless that is a terminal.
+    pub(crate) fn new() -> Self {
+        let bar = ProgressBar::new(0);
+        if let Ok(style) = ProgressStyle::with_template("{wide_bar} {bytes}/{total_bytes}, {msg}, {eta} left")
+        {
+            bar.set_style(style);
+        }
+        ByteBar(bar)
+    }
+
+    pub(crate) fn show(&self, done: u64, total: u64, doing: String) {
+        self.0.set_length(total);
+        self.0.set_position(done);
+        self.0.set_message(doing);
+    }
+
+    pub(crate) fn end(&self) {
+        self.0.finish_and_clear();
+    }
+}

@@ -29,6 +29,7 @@ mod network;
 mod openapi;
 mod races;
 mod rates;
+mod remote;
 mod sandbox;
 mod secrets;
 mod seed;

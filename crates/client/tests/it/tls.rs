@@ -1,0 +1,56 @@
+//! TLS: who is trusted.
+
+use crate::scripted::{response, serve};
+use rcgen::{CertificateParams, KeyPair};
+use std::io::Write;
+use std::sync::Arc;
+use std::time::Duration;
+use tenantry_client::{Client, Error, Options, Patience};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+
+#[tokio::test]
+async fn a_server_is_trusted_if_its_authority_is() {
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new(["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
+    let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let provider = tokio_rustls::rustls::crypto::ring::default_provider();
+    let config = ServerConfig::builder_with_provider(Arc::new(provider))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], private)
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            // A client that does not trust this server ends the handshake.
+            if let Ok(stream) = acceptor.accept(stream).await {
+                serve(stream, &response("200 OK", &[], r#"{"id": 1}"#)).await;
+            }
+        }
+    });
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(certificate.pem().as_bytes()).unwrap();
+    let patience = Patience { busy: Duration::ZERO, unreachable: Duration::ZERO };
+    let client = |authorities| {
+        let options = Options { patience, authorities, ..Options::default() };
+        Client::new(url.parse().unwrap(), &"a-key".to_owned().into(), &options)
+    };
+    let refused = client(None).unwrap().get("/v2/me").await.unwrap_err();
+    assert!(
+        matches!(&refused, Error::Unreachable { message, .. } if message.contains("certificate")),
+        "{refused}"
+    );
+    let trusting = client(Some(file.path().to_owned())).unwrap();
+    assert_eq!(trusting.get("/v2/me").await.unwrap().json().unwrap()["id"], 1);
+
+    let mut empty = tempfile::NamedTempFile::new().unwrap();
+    empty.write_all(b"no certificate").unwrap();
+    let refused = client(Some(empty.path().to_owned())).unwrap_err();
+    assert!(refused.to_string().contains("no certificate in PEM form"), "{refused}");
+}

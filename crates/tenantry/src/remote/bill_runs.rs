@@ -1,0 +1,364 @@
+//! `tenantry bill-runs …`
+
+use super::args::{ListArgs, OutputArgs, ServerArgs};
+use super::exit::{examples, wrong_input};
+use super::query::{PER_PAGE, Query};
+use super::show::{self, View};
+use super::{cells, input};
+use crate::progress::ByteBar;
+use anyhow::bail;
+use clap::{Args, Subcommand};
+use client::{Client, Request};
+use http::Method;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How long is waited between two looks at a run: at first, and at most.
+const FIRST_LOOK: Duration = Duration::from_millis(250);
+const LAST_LOOK: Duration = Duration::from_secs(5);
+
+/// List bill runs, start them, and watch them.
+#[derive(Subcommand)]
+pub(crate) enum BillRunsCommand {
+    List(Listed),
+    Get(Got),
+    Create(Box<Created>),
+    Watch(Got),
+    Finalize(Finalized),
+    Release(Released),
+    Cancel(Ended),
+    Withdraw(Ended),
+}
+
+/// List bill runs, the oldest first.
+#[derive(Args)]
+#[command(after_help = examples!("tenantry bill-runs list", "tenantry bill-runs list --period 2026-10 --state failed"))]
+pub(crate) struct Listed {
+    /// Only of this month, such as 2026-10.
+    #[arg(long, value_name = "MONTH")]
+    period: Option<String>,
+    /// Only in this state: queued, running, succeeded, failed or cancelled.
+    #[arg(long)]
+    state: Option<String>,
+    #[command(flatten)]
+    list: ListArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+/// Show a bill run. `watch` stays until it has ended, and fails if the run does.
+#[derive(Args)]
+#[command(after_help = examples!("tenantry bill-runs get 12", "tenantry bill-runs watch 12"))]
+pub(crate) struct Got {
+    /// The run's id.
+    id: String,
+    #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+/// Start a bill run: make a month's bills from Microsoft's invoice. The server must be able to read the files.
+#[derive(Args)]
+#[command(after_help = examples!(
+    "tenantry bill-runs create --period 2026-10 s3://invoices/2026-10/usage.csv.gz --watch",
+    "tenantry bill-runs create --period 2026-10 file:october.csv --rate EUR/USD=1.0821 --dry-run",
+    "tenantry bill-runs create --file run.json",
+))]
+pub(crate) struct Created {
+    /// All files of the month's invoice: s3://bucket/key, az://container/key, or file:PATH below the server's folder.
+    #[arg(value_name = "SOURCE")]
+    sources: Vec<String>,
+    /// The month, such as 2026-10.
+    #[arg(long, value_name = "MONTH")]
+    period: Option<String>,
+    /// Microsoft's invoice: only its lines count.
+    #[arg(long, value_name = "ID")]
+    invoice_id: Option<String>,
+    /// Microsoft's price sheet of the month; repeat it for others.
+    #[arg(long, value_name = "SOURCE")]
+    price_sheet: Vec<String>,
+    /// Turn a currency into another, such as EUR/USD=1.0821; repeat it for others.
+    #[arg(long, value_name = "FROM/TO=RATE")]
+    rate: Vec<String>,
+    /// Make the bills final at once.
+    #[arg(long)]
+    finalize: bool,
+    /// Accept warnings of this code, such as below_cost; repeat it for others.
+    #[arg(long, value_name = "CODE")]
+    accept: Vec<String>,
+    /// Read the request from a JSON file; - is standard input. Options come before what it says.
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Show what would be sent, and send nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Stay until the run has ended, and fail if it does.
+    #[arg(long)]
+    watch: bool,
+    #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+/// Make the statements of a month's last run final.
+#[derive(Args)]
+#[command(after_help = examples!("tenantry bill-runs finalize 12 --watch", "tenantry bill-runs finalize 12 --accept below_cost"))]
+pub(crate) struct Finalized {
+    /// The run's id.
+    id: String,
+    /// Accept warnings of this code, which would keep the statements from becoming final; repeat it for others.
+    #[arg(long, value_name = "CODE")]
+    accept: Vec<String>,
+    /// Stay until it has ended, and fail if it does.
+    #[arg(long)]
+    watch: bool,
+    #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+/// Publish bills that a run has held back.
+#[derive(Args)]
+#[command(after_help = examples!("tenantry bill-runs release 12 --customer 3947 3948 --watch"))]
+pub(crate) struct Released {
+    /// The run's id.
+    id: String,
+    /// Whose bills: customers' ids.
+    #[arg(long, required = true, num_args = 1.., value_name = "ID")]
+    customer: Vec<i64>,
+    /// Stay until it has ended, and fail if it does.
+    #[arg(long)]
+    watch: bool,
+    #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+/// End a run: `cancel` stops it, `withdraw` takes back the statements that it has made.
+#[derive(Args)]
+#[command(after_help = examples!("tenantry bill-runs cancel 12", "tenantry bill-runs withdraw 12"))]
+pub(crate) struct Ended {
+    /// The run's id.
+    id: String,
+    /// Do not ask.
+    #[arg(long, short)]
+    yes: bool,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+static VIEW: View = View {
+    noun: "bill runs",
+    table: &[
+        ("ID", "id"),
+        ("MONTH", "billing_period"),
+        ("STATE", "state"),
+        ("LINES", "progress.lines"),
+        ("CUSTOMERS", "progress.customers"),
+        ("STARTED", "created_at"),
+        ("SOURCES", "sources"),
+    ],
+    fields: &[
+        "id",
+        "billing_period",
+        "state",
+        "invoice_id",
+        "invoice_ids",
+        "finalize",
+        "progress.lines",
+        "progress.customers",
+        "progress.bytes_read",
+        "progress.bytes_total",
+        "sources",
+        "totals",
+        "errors",
+        "warnings",
+        "created_at",
+        "updated_at",
+    ],
+};
+
+static BILLS: View = View {
+    noun: "bills",
+    table: &[
+        ("CUSTOMER", "customer_id"),
+        ("NAME", "name"),
+        ("CHARGE", "charge"),
+        ("CURRENCY", "currency"),
+        ("LINES", "lines"),
+        ("HELD BACK", "held_back"),
+    ],
+    fields: &[],
+};
+
+fn path(id: &str) -> anyhow::Result<String> {
+    Ok(format!("/v1/bill_runs/{}", input::id(id)?))
+}
+
+pub(crate) async fn run(command: BillRunsCommand) -> anyhow::Result<()> {
+    match command {
+        BillRunsCommand::List(args) => {
+            let path = Query::new("/v1/bill_runs").with("per_page", PER_PAGE);
+            let path = path.maybe("billing_period", args.period).maybe("state", args.state).done();
+            let client = args.server.connect()?;
+            show::list(client.pages(&path, "bill_runs"), &args.output, &args.list, &VIEW).await
+        }
+        BillRunsCommand::Get(args) => {
+            let path = path(&args.id)?;
+            print(&args.server.connect()?.get(&path).await?.json()?, &args.output)
+        }
+        BillRunsCommand::Watch(args) => {
+            let path = path(&args.id)?;
+            watch(&args.server.connect()?, &path, &args.output).await
+        }
+        BillRunsCommand::Create(args) => {
+            let body = args.body()?;
+            if args.dry_run {
+                println!("would start this bill run:\n{body:#}");
+                return Ok(());
+            }
+            start(&args.server, "/v1/bill_runs", &body, args.watch, &args.output).await
+        }
+        BillRunsCommand::Finalize(args) => {
+            let path = format!("{}/finalize", path(&args.id)?);
+            start(&args.server, &path, &json!({"accept": args.accept}), args.watch, &args.output).await
+        }
+        BillRunsCommand::Release(args) => {
+            let path = format!("{}/release", path(&args.id)?);
+            start(&args.server, &path, &json!({"customer_ids": args.customer}), args.watch, &args.output)
+                .await
+        }
+        BillRunsCommand::Cancel(args) => args.end("", "Cancel", "is cancelled").await,
+        BillRunsCommand::Withdraw(args) => {
+            args.end("/statements", "Withdraw the statements of", "has its statements withdrawn").await
+        }
+    }
+}
+
+impl Created {
+    fn body(&self) -> anyhow::Result<Value> {
+        let mut body = match &self.file {
+            Some(path) => input::object(path)?,
+            None => json!({}),
+        };
+        let rates = self.rate.iter().map(|rate| currency_rate(rate)).collect::<anyhow::Result<Vec<_>>>()?;
+        if let Some(period) = &self.period {
+            body["billing_period"] = period.as_str().into();
+        }
+        if let Some(invoice) = &self.invoice_id {
+            body["invoice_id"] = invoice.as_str().into();
+        }
+        if self.finalize {
+            body["finalize"] = true.into();
+        }
+        for (field, given) in
+            [("sources", &self.sources), ("price_sheets", &self.price_sheet), ("accept", &self.accept)]
+        {
+            if !given.is_empty() {
+                body[field] = json!(given);
+            }
+        }
+        if !rates.is_empty() {
+            body["currency_rates"] = rates.into();
+        }
+        Ok(body)
+    }
+}
+
+fn currency_rate(text: &str) -> anyhow::Result<Value> {
+    let parts = text.split_once('=').and_then(|(pair, rate)| Some((pair.split_once('/')?, rate)));
+    let wrong =
+        || wrong_input(format!("--rate must be FROM/TO=RATE, such as EUR/USD=1.0821, and not {text:?}"));
+    let ((from, to), rate) = parts.ok_or_else(wrong)?;
+    Ok(json!({"from": from, "to": to, "rate": rate}))
+}
+
+async fn start(
+    server: &ServerArgs,
+    path: &str,
+    body: &Value,
+    is_watched: bool,
+    output: &OutputArgs,
+) -> anyhow::Result<()> {
+    let client = server.connect()?;
+    let key = app::Random::default().long_id()?;
+    let run = client.send(&Request::json(Method::POST, path, body).idempotent(&key)).await?.json()?;
+    if !is_watched {
+        return print(&run, output);
+    }
+    watch(&client, &format!("/v1/bill_runs/{}", run["id"]), output).await
+}
+
+/// Looks at a run until it has ended. Interrupting this does not end the run.
+async fn watch(client: &Client, path: &str, output: &OutputArgs) -> anyhow::Result<()> {
+    let bar = ByteBar::new();
+    let mut pause = FIRST_LOOK;
+    let run = loop {
+        let run = client.get(path).await?.json()?;
+        let number = |name: &str| run["progress"][name].as_u64().unwrap_or_default();
+        if !["queued", "running"].contains(&run["state"].as_str().unwrap_or_default()) {
+            break run;
+        }
+        let doing = format!("{} lines, {} customers", number("lines"), number("customers"));
+        bar.show(number("bytes_read"), number("bytes_total"), doing);
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LAST_LOOK);
+    };
+    bar.end();
+    print(&run, output)?;
+    match run["state"].as_str() {
+        Some("succeeded") if run["errors"].as_array().is_none_or(Vec::is_empty) => Ok(()),
+        Some("succeeded") => bail!("the run has succeeded, but not every bill could be written"),
+        state => bail!("the run is {}; no bill was changed", state.unwrap_or("lost")),
+    }
+}
+
+/// For people: how the run stands, then its bills, totals, warnings and errors.
+fn print(run: &Value, output: &OutputArgs) -> anyhow::Result<()> {
+    if output.json || output.csv || output.format.is_some() {
+        return show::one(run, output, &VIEW);
+    }
+    let text = |value: &Value| cells::for_terminal(&cells::text(value)).into_owned();
+    println!("bill run {} of {}: {}", text(&run["id"]), text(&run["billing_period"]), text(&run["state"]));
+    let list = |name: &str| run[name].as_array().map_or(&[][..], Vec::as_slice);
+    if !list("customers").is_empty() {
+        let mut printer = show::Printer::new(output, &BILLS)?;
+        printer.print(list("customers"));
+        printer.end();
+    }
+    for total in list("totals") {
+        let [currency, charge, lines, left] =
+            ["currency", "charge", "lines", "unassigned_cost"].map(|name| text(&total[name]));
+        let left = if left.is_empty() { left } else { format!("; not billed: a cost of {left}") };
+        println!("{currency}: {lines} lines, charged {charge}{left}");
+    }
+    for (kind, messages) in [("warning", list("warnings")), ("error", list("errors"))] {
+        for message in messages {
+            let code = text(&message["code"]);
+            let code = if code.is_empty() { code } else { format!(" [{code}]") };
+            eprintln!("{kind}: {}{code}", text(&message["message"]));
+        }
+    }
+    Ok(())
+}
+
+impl Ended {
+    async fn end(self, below: &str, question: &str, done: &str) -> anyhow::Result<()> {
+        let path = path(&self.id)?;
+        let client = self.server.connect()?;
+        let run = client.get(&path).await?.json()?;
+        let month = cells::text(&run["billing_period"]);
+        if input::confirmed(&format!("{question} bill run {} of {month}?", self.id), self.yes)? {
+            client.send(&Request::new(Method::DELETE, format!("{path}{below}"))).await?;
+            println!("bill run {} of {month} {done}", self.id);
+        }
+        Ok(())
+    }
+}

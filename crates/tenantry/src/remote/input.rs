@@ -1,0 +1,82 @@
+//! What is read: JSON from files, and lines from standard input.
+
+use super::exit::wrong_input;
+use anyhow::Context;
+use domain::Json;
+use serde_json::Value;
+use std::io::Read;
+use std::path::Path;
+
+/// The largest body that a server takes, in bytes.
+pub(crate) const MAX_BODY: u64 = 1 << 20;
+
+/// The bytes of a file, or of standard input for `-`, up to what a server takes.
+fn bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let unreadable = || format!("cannot read {}", name(path));
+    if path == Path::new("-") {
+        std::io::stdin().lock().take(MAX_BODY + 1).read_to_end(&mut bytes).with_context(unreadable)?;
+    } else {
+        let file =
+            std::fs::File::open(path).map_err(|e| wrong_input(format!("cannot read {}: {e}", name(path))))?;
+        file.take(MAX_BODY + 1).read_to_end(&mut bytes).with_context(unreadable)?;
+    }
+    if bytes.len() as u64 > MAX_BODY {
+        return Err(wrong_input(format!("{} has more than 1 MiB, which no server takes", name(path))));
+    }
+    Ok(bytes)
+}
+
+/// What a path is called in messages.
+pub(crate) fn name(path: &Path) -> String {
+    if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
+}
+
+/// A JSON object in a file, or on standard input for `-`.
+pub(crate) fn object(path: &Path) -> anyhow::Result<Value> {
+    let json = Json::parse(&bytes(path)?)
+        .map_err(|violations| wrong_input(format!("{}: {}", name(path), sentences(&violations))))?;
+    match json.to_value() {
+        object @ Value::Object(_) => Ok(object),
+        _ => Err(wrong_input(format!("{} must hold a JSON object", name(path)))),
+    }
+}
+
+pub(crate) fn sentences(violations: &domain::Violations) -> String {
+    violations.iter().map(domain::Violation::sentence).collect::<Vec<_>>().join("; ")
+}
+
+/// The ids that were given; for `-`, those on standard input, divided by white space.
+pub(crate) fn ids(given: &[String]) -> anyhow::Result<Vec<i64>> {
+    let mut texts = Vec::new();
+    for text in given {
+        if text == "-" {
+            let bytes = bytes(Path::new("-"))?;
+            let read = String::from_utf8(bytes).map_err(|_| wrong_input("standard input is not UTF-8"))?;
+            texts.extend(read.split_whitespace().map(str::to_owned));
+        } else {
+            texts.push(text.clone());
+        }
+    }
+    texts.iter().map(|text| id(text)).collect()
+}
+
+/// An id, such as `3947`.
+pub(crate) fn id(text: &str) -> anyhow::Result<i64> {
+    match text.parse() {
+        Ok(id) if id > 0 => Ok(id),
+        _ => Err(wrong_input(format!("{text:?} is not an id, which is a number such as 3947"))),
+    }
+}
+
+/// Asks whether to go on, where a person can answer; a script has said what it wants.
+pub(crate) fn confirmed(question: &str, yes: bool) -> anyhow::Result<bool> {
+    use std::io::IsTerminal;
+    if yes || !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        return Ok(true);
+    }
+    eprint!("{question} [y/N] ");
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line)?;
+    Ok(["y", "yes"].contains(&line.trim().to_ascii_lowercase().as_str()))
+}

@@ -1,0 +1,19 @@
+//! Commands that work over HTTP, with a server's URL and an API key: one file per resource.
+
+mod args;
+pub(crate) mod audit;
+pub(crate) mod bill_runs;
+mod cells;
+pub(crate) mod customers;
+mod download;
+pub(crate) mod exit;
+mod input;
+pub(crate) mod price_rules;
+mod profile;
+mod query;
+pub(crate) mod session;
+mod show;
+pub(crate) mod statements;
+pub(crate) mod tags;
+pub(crate) mod tenants;
+pub(crate) mod users;

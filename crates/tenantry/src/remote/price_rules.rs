@@ -1,0 +1,279 @@
+//! `tenantry price-rules …`
+
+use super::args::{ListArgs, OutputArgs, ServerArgs};
+use super::exit::{examples, wrong_input};
+use super::query::{PER_PAGE, Query};
+use super::show::{self, View};
+use super::{cells, input};
+use clap::{Args, Subcommand};
+use client::Request;
+use http::Method;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+/// List, create, change and delete price rules. The first that matches a line prices it; where none does, the customer's
+/// margin.
+#[derive(Subcommand)]
+pub(crate) enum PriceRulesCommand {
+    List(Listed),
+    Get(Got),
+    Create(Box<Created>),
+    Update(Box<Updated>),
+    Delete(Deleted),
+}
+
+/// List price rules in the order in which they are tried.
+#[derive(Args)]
+#[command(after_help = examples!("tenantry price-rules list", "tenantry price-rules list --json"))]
+pub(crate) struct Listed {
+    #[command(flatten)]
+    list: ListArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+/// Show a price rule.
+#[derive(Args)]
+#[command(after_help = examples!("tenantry price-rules get 12"))]
+pub(crate) struct Got {
+    /// The rule's id.
+    id: String,
+    #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+/// Create a price rule, behind all others unless it has a position.
+#[derive(Args)]
+#[command(after_help = examples!(
+    "tenantry price-rules create --name 'Azure at 15 %' --kind margin --percentage 15",
+    "tenantry price-rules create --name 'Seat' --kind fixed --price 12.50 --currency EUR --product-id CFQ7TTC0LH18",
+    "tenantry price-rules create --file rule.json --dry-run",
+))]
+pub(crate) struct Created {
+    /// Show what would be sent, and send nothing.
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    fields: Fields,
+    #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+/// Change a price rule: only what is named changes. Bills that it has priced stay as they are.
+#[derive(Args)]
+#[command(after_help = examples!("tenantry price-rules update 12 --percentage 17.5", "tenantry price-rules update 12 --clear customer_id"))]
+pub(crate) struct Updated {
+    /// The rule's id.
+    id: String,
+    /// Take this away, such as customer_id or effective_until; repeat it for others.
+    #[arg(long, value_name = "FIELD")]
+    clear: Vec<String>,
+    /// Show what would be sent, and send nothing.
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    fields: Fields,
+    #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+/// Delete a price rule. Bills that it has priced stay as they are.
+#[derive(Args)]
+#[command(after_help = examples!("tenantry price-rules delete 12"))]
+pub(crate) struct Deleted {
+    /// The rule's id.
+    id: String,
+    /// Do not ask.
+    #[arg(long, short)]
+    yes: bool,
+    /// Show what would be deleted, and delete nothing.
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+/// What a rule says.
+#[derive(Args)]
+#[command(next_help_heading = "Rule")]
+pub(crate) struct Fields {
+    /// What people call it.
+    #[arg(long)]
+    name: Option<String>,
+    /// margin, markup, discount, list_price or fixed: see docs/billing.md.
+    #[arg(long)]
+    kind: Option<String>,
+    /// In percent; not of the kind fixed.
+    #[arg(long, allow_hyphen_values = true)]
+    percentage: Option<String>,
+    /// Per unit, of the kind fixed.
+    #[arg(long, allow_hyphen_values = true)]
+    price: Option<String>,
+    /// Of the price.
+    #[arg(long)]
+    currency: Option<String>,
+    /// Its place among the others.
+    #[arg(long)]
+    position: Option<i64>,
+    /// The first day it holds for.
+    #[arg(long, value_name = "DAY")]
+    effective_from: Option<String>,
+    /// The first day it holds no more for.
+    #[arg(long, value_name = "DAY")]
+    effective_until: Option<String>,
+    /// Only for this customer's lines.
+    #[arg(long, value_name = "ID")]
+    customer: Option<i64>,
+    /// Only for this publisher's.
+    #[arg(long)]
+    publisher: Option<String>,
+    /// Only for this product's.
+    #[arg(long)]
+    product_id: Option<String>,
+    /// Only for this SKU's.
+    #[arg(long)]
+    sku_id: Option<String>,
+    /// Only for lines of this charge type.
+    #[arg(long)]
+    charge_type: Option<String>,
+    /// Only for lines of this meter category.
+    #[arg(long)]
+    meter_category: Option<String>,
+    /// kept or passed_on: what becomes of the partner earned credit of these lines.
+    #[arg(long)]
+    earned_credit: Option<String>,
+    /// Read the rule from a JSON file; - is standard input. Options come before what it says.
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+}
+
+static VIEW: View = View {
+    noun: "price rules",
+    table: &[
+        ("POSITION", "position"),
+        ("ID", "id"),
+        ("NAME", "name"),
+        ("KIND", "kind"),
+        ("PERCENT", "percentage"),
+        ("PRICE", "price"),
+        ("CURRENCY", "currency"),
+        ("CUSTOMER", "customer_id"),
+        ("PRODUCT", "product_id"),
+        ("FROM", "effective_from"),
+        ("UNTIL", "effective_until"),
+    ],
+    fields: &[
+        "id",
+        "name",
+        "position",
+        "kind",
+        "percentage",
+        "price",
+        "currency",
+        "effective_from",
+        "effective_until",
+        "customer_id",
+        "publisher",
+        "product_id",
+        "sku_id",
+        "charge_type",
+        "meter_category",
+        "earned_credit",
+        "created_at",
+        "updated_at",
+    ],
+};
+
+impl Fields {
+    fn body(&self) -> anyhow::Result<Value> {
+        let mut body = match &self.file {
+            Some(path) => input::object(path)?,
+            None => json!({}),
+        };
+        let given = json!({
+            "name": self.name, "kind": self.kind, "percentage": self.percentage, "price": self.price,
+            "currency": self.currency, "position": self.position, "effective_from": self.effective_from,
+            "effective_until": self.effective_until, "customer_id": self.customer, "publisher": self.publisher,
+            "product_id": self.product_id, "sku_id": self.sku_id, "charge_type": self.charge_type,
+            "meter_category": self.meter_category, "earned_credit": self.earned_credit,
+        });
+        for (field, value) in given.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null()) {
+            body[field] = value.clone();
+        }
+        Ok(body)
+    }
+}
+
+fn path(id: &str) -> anyhow::Result<String> {
+    Ok(format!("/v1/price_rules/{}", input::id(id)?))
+}
+
+pub(crate) async fn run(command: PriceRulesCommand) -> anyhow::Result<()> {
+    match command {
+        PriceRulesCommand::List(args) => {
+            let path = Query::new("/v1/price_rules").with("per_page", PER_PAGE).done();
+            let client = args.server.connect()?;
+            show::list(client.pages(&path, "price_rules"), &args.output, &args.list, &VIEW).await
+        }
+        PriceRulesCommand::Get(args) => {
+            let path = path(&args.id)?;
+            show::one(&args.server.connect()?.get(&path).await?.json()?, &args.output, &VIEW)
+        }
+        PriceRulesCommand::Create(args) => {
+            let body = args.fields.body()?;
+            if args.dry_run {
+                println!("would create this price rule:\n{body:#}");
+                return Ok(());
+            }
+            let key = app::Random::default().long_id()?;
+            let request = Request::json(Method::POST, "/v1/price_rules", &body).idempotent(&key);
+            show::one(&args.server.connect()?.send(&request).await?.json()?, &args.output, &VIEW)
+        }
+        PriceRulesCommand::Update(args) => {
+            let path = path(&args.id)?;
+            let mut body = args.fields.body()?;
+            for field in &args.clear {
+                if !VIEW.fields.contains(&field.as_str()) {
+                    let near = domain::near::near(field, VIEW.fields.iter().copied());
+                    let near = near.map_or(String::new(), |near| format!("; did you mean {near}?"));
+                    return Err(wrong_input(format!(
+                        "--clear {field}: a price rule has no such field{near}"
+                    )));
+                }
+                body[field] = Value::Null;
+            }
+            if body == json!({}) {
+                return Err(wrong_input(
+                    "nothing is named that is to change: see `tenantry price-rules update --help`",
+                ));
+            }
+            if args.dry_run {
+                println!("would change price rule {} like this:\n{body:#}", args.id);
+                return Ok(());
+            }
+            let request = Request::json(Method::PUT, path, &body);
+            show::one(&args.server.connect()?.send(&request).await?.json()?, &args.output, &VIEW)
+        }
+        PriceRulesCommand::Delete(args) => {
+            let path = path(&args.id)?;
+            let client = args.server.connect()?;
+            let rule = client.get(&path).await?.json()?;
+            let name = cells::for_terminal(&cells::text(&rule["name"])).into_owned();
+            if args.dry_run {
+                println!("would delete price rule {} ({name})", args.id);
+            } else if input::confirmed(&format!("Delete price rule {} ({name})?", args.id), args.yes)? {
+                client.send(&Request::new(Method::DELETE, path)).await?;
+                println!("price rule {} ({name}) is deleted", args.id);
+            }
+            Ok(())
+        }
+    }
+}
