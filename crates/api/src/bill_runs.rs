@@ -5,13 +5,13 @@ use crate::created::Created;
 use crate::extract::{Caller, Ids, Parameters, Posted};
 use crate::problem::Problem;
 use crate::{Shared, paging, schema};
-use app::billing::{Again, LineSearch, RunSearch};
+use app::billing::{LineSearch, RunAction, RunSearch, RunView};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use domain::CustomerId;
 use http::StatusCode;
-use serde_json::{Value, json};
+use serde_json::json;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -90,7 +90,7 @@ async fn show_bill_run(
     State(shared): State<Shared>,
     Ids(id): Ids<i64>,
     Caller(call): Caller,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<RunView>, Problem> {
     Ok(Json(shared.app.bill_run(&call, id).await?))
 }
 
@@ -180,7 +180,7 @@ async fn release_bills(
     Ids(id): Ids<i64>,
     Posted(call, body): Posted,
 ) -> Result<Created, Problem> {
-    Ok(Created(StatusCode::ACCEPTED, shared.app.bill_run_again(&call, id, Again::Release(body)).await?))
+    Ok(Created(StatusCode::ACCEPTED, shared.app.act_on_bill_run(&call, id, RunAction::Release(body)).await?))
 }
 
 /// List the lines of a customer's bill

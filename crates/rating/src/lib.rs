@@ -59,6 +59,7 @@ mod statement;
 mod sums;
 mod table;
 mod tags;
+mod text_serde;
 mod writing;
 
 pub use amount::Amount;
@@ -72,5 +73,5 @@ pub use report::RunReport;
 pub use rule::{EarnedCredit, NewPriceRule, Percent, PriceRule, RuleKind};
 pub use rule_json::PAYLOAD as RULE_PAYLOAD;
 pub use run::{run, split};
-pub use statement::finalized;
+pub use statement::{Finalized, Heading, finalized};
 pub use warning::{Blocks, Warning, WarningCode};

@@ -1,8 +1,9 @@
 //! The month a bill is for.
 
+use crate::text_serde;
 use jiff::ToSpan;
 use jiff::civil::{Date, date};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
 
@@ -76,6 +77,12 @@ impl FromStr for BillingPeriod {
 impl Serialize for BillingPeriod {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for BillingPeriod {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        text_serde::parsed(deserializer)
     }
 }
 

@@ -4,7 +4,7 @@ use crate::amount::Amount;
 use crate::currency::Currency;
 use crate::period::BillingPeriod;
 use crate::warning::{Counted, Warning};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -44,7 +44,8 @@ pub struct RunReport {
 }
 
 /// What was worked on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Done {
     /// Bytes of the files.
     pub bytes_read: u64,
@@ -57,7 +58,8 @@ pub struct Done {
 }
 
 /// A file that was read, or one in an archive or an export.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct FileRead {
     /// What it is called.
     pub file: String,
@@ -69,7 +71,8 @@ pub struct FileRead {
 }
 
 /// The sums of one currency.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Total {
     /// The currency.
     pub currency: Currency,
@@ -81,19 +84,24 @@ pub struct Total {
     pub billed_cost: Amount,
     /// The part of it that is not.
     pub unassigned_cost: Amount,
-    /// The currency of the bills that lines with a cost in this one are on.
-    pub billed_in: Currency,
+    /// The currency of the bills that lines with a cost in this one are on. `None` only in reports of version 0.1.
+    #[serde(default)]
+    pub billed_in: Option<Currency>,
     /// The sum of the totals of bills in this currency that are not held back.
     pub charge: Amount,
     /// The part of it that is rounding to the currency's minor unit.
     pub rounding: Amount,
     /// The cost of the lines on these bills, at the run's rates.
+    #[serde(default)]
     pub charged_cost: Amount,
     /// The sum of the totals of bills that are held back.
+    #[serde(default)]
     pub held_charge: Amount,
     /// The cost of the lines on those, at the run's rates.
+    #[serde(default)]
     pub held_cost: Amount,
     /// Lines that are on final bills of this month already, and their cost, at the run's rates.
+    #[serde(default)]
     pub billed_before: BilledBefore,
     /// Tax on the cost, which is in none of the above.
     pub tax: Amount,
@@ -141,7 +149,8 @@ pub struct CustomerBill {
 }
 
 /// Lines that are on a final bill already.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct BilledBefore {
     /// How many.
     pub lines: u64,
@@ -150,7 +159,8 @@ pub struct BilledBefore {
 }
 
 /// Lines that no customer is billed for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Unassigned {
     /// Whose lines they are, as the files have it, in lower case and without `org:`.
     pub azure_customer_id: String,
@@ -167,7 +177,7 @@ pub struct Unassigned {
 }
 
 /// Why lines are on no bill.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Reason {
     /// The tenant belongs to no customer.
     #[serde(rename = "no customer")]
@@ -180,8 +190,20 @@ pub enum Reason {
     BilledBefore,
 }
 
+impl Reason {
+    /// Its name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Reason::NoCustomer => "no customer",
+            Reason::BillingOff => "billing off",
+            Reason::BilledBefore => "billed before",
+        }
+    }
+}
+
 /// What was checked.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Checks {
     /// Whether in every currency Σ customers + Σ unassigned = the files' own sum, to the last digit. A run that does not
     /// tie fails; this is the proof that it was looked at.
@@ -209,7 +231,8 @@ pub struct Checks {
 }
 
 /// The partner earned credit of a bill's lines, in the bill's currency.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct EarnedCreditSums {
     /// What the partner keeps: the charge does not contain it.
     pub kept: Amount,
@@ -222,7 +245,8 @@ pub struct EarnedCreditSums {
 }
 
 /// Lines whose charge is out of proportion to their cost.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Beside {
     /// The number of lines.
     pub lines: u64,
@@ -231,7 +255,8 @@ pub struct Beside {
 }
 
 /// What lines cost, and what is charged for them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct CostAndCharge {
     /// The currency of the bills.
     pub currency: Currency,
@@ -242,7 +267,8 @@ pub struct CostAndCharge {
 }
 
 /// Lines that belong to another invoice.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct OtherInvoice {
     /// Its number, as the files have it; may be empty.
     pub invoice_id: String,

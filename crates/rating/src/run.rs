@@ -319,7 +319,7 @@ fn totals(
         cost: Amount::ZERO,
         billed_cost: Amount::ZERO,
         unassigned_cost: Amount::ZERO,
-        billed_in: prices.single.unwrap_or(currency),
+        billed_in: Some(prices.single.unwrap_or(currency)),
         charge: Amount::ZERO,
         rounding: Amount::ZERO,
         charged_cost: Amount::ZERO,

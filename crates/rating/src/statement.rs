@@ -8,8 +8,12 @@ use crate::render::text;
 use crate::row::Row;
 use crate::scale::CHARGE_PLACES;
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
+
+const ESTIMATED: &str = "Estimated";
+const FINAL: &str = "Final";
 
 /// Sums by a cell of the lines.
 #[derive(Default)]
@@ -84,14 +88,16 @@ impl Subtotals {
     }
 }
 
-/// A statement, in the order of its fields in `GET /v1/customer_statements`, and what it is made of.
-#[derive(Serialize)]
+/// A statement, in the order of its fields in `GET /v1/customer_statements`, and what it is made of. `statement.json` is
+/// read back when the statement becomes final.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Statement {
     customer_id: i64,
-    cloud: &'static str,
+    cloud: String,
     billing_period: String,
-    total_amount: Box<RawValue>,
-    status: &'static str,
+    total_amount: Number,
+    status: String,
     detailed_billing_records_generation_time: String,
     statement_generation_time: String,
     statement_summary_generation_time: String,
@@ -101,66 +107,94 @@ pub(crate) struct Statement {
     /// Microsoft's lines on the bill.
     lines: u64,
     /// What the total has beside its lines.
-    rounding: Box<RawValue>,
+    rounding: Number,
     corrections: Vec<Corrected>,
     subtotals: Listed,
-    #[serde(skip)]
-    pub(crate) shown: Shown,
 }
 
-/// What only the page shows.
-pub(crate) struct Shown {
-    pub(crate) issuer: String,
-    pub(crate) customer: String,
-    pub(crate) code: &'static str,
-    pub(crate) places: u8,
-    pub(crate) total: Amount,
+/// What only the page shows, and `statement.json` does not say.
+#[derive(Clone, Copy, Debug)]
+pub struct Heading<'a> {
+    /// The partner's name.
+    pub issuer: &'a str,
+    /// The customer's name.
+    pub customer: &'a str,
+    /// The currency of all amounts.
+    pub currency: Currency,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct CurrencyNames {
     name: String,
     symbol: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Corrected {
     billing_period: String,
     version: u32,
-    amount: Box<RawValue>,
-    #[serde(skip)]
-    exact: Amount,
+    amount: Number,
 }
 
 /// Charges to ten places: they add up to the total less rounding and corrections.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Listed {
     services: Vec<Listing>,
     subscriptions: Vec<Listing>,
     months: Vec<Listing>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Listing {
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     id: Option<String>,
     name: String,
     lines: u64,
-    charge: Box<RawValue>,
-    #[serde(skip)]
-    exact: Amount,
+    charge: Number,
 }
 
-/// A JSON number with these digits.
-fn number(digits: String) -> Box<RawValue> {
-    // Digits of an amount are a number.
-    RawValue::from_string(digits).unwrap_or_default()
+/// A JSON number with all its digits, which a double would not keep: `20.00`.
+struct Number {
+    digits: String,
+    amount: Amount,
+}
+
+impl From<Amount> for Number {
+    fn from(amount: Amount) -> Self {
+        Number { digits: amount.to_string(), amount }
+    }
+}
+
+impl Number {
+    /// With so many decimal places.
+    fn fixed(amount: Amount, places: u8) -> Self {
+        Number { digits: amount.fixed(places), amount }
+    }
+}
+
+impl Serialize for Number {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let raw = RawValue::from_string(self.digits.clone()).map_err(serde::ser::Error::custom)?;
+        raw.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let digits = Box::<RawValue>::deserialize(deserializer)?.get().to_owned();
+        let amount =
+            digits.parse().map_err(|error| D::Error::custom(format!("the amount {digits} {error}")))?;
+        Ok(Number { digits, amount })
+    }
 }
 
 /// What a statement is made from, beside the job.
 pub(crate) struct Made<'a> {
     pub(crate) customer_id: i64,
-    pub(crate) customer: &'a str,
     pub(crate) invoice_id: Option<String>,
     pub(crate) currency: Currency,
     pub(crate) total: Amount,
@@ -176,7 +210,6 @@ impl Statement {
     pub(crate) fn of(job: &Job, made: Made<'_>) -> Statement {
         let made_at = Timestamp::from_second(job.generated_at).unwrap_or_default();
         let time = time(made_at);
-        let places = made.currency.minor_unit();
         let list = |tally: &Tally, with_id: bool| {
             let sorted = tally.sorted().into_iter();
             sorted
@@ -187,18 +220,17 @@ impl Statement {
                         id: with_id.then(|| cell.clone()),
                         name: if with_id { name } else { cell },
                         lines: sums.lines,
-                        charge: number(exact.to_string()),
-                        exact,
+                        charge: exact.into(),
                     }
                 })
                 .collect()
         };
         Statement {
             customer_id: made.customer_id,
-            cloud: "Azure",
+            cloud: "Azure".to_owned(),
             billing_period: job.period.to_string(),
-            total_amount: number(made.total.fixed(places)),
-            status: if job.finalize || made.is_correction { "Final" } else { "Estimated" },
+            total_amount: Number::fixed(made.total, made.currency.minor_unit()),
+            status: if job.finalize || made.is_correction { FINAL } else { ESTIMATED }.to_owned(),
             detailed_billing_records_generation_time: time.clone(),
             statement_generation_time: time.clone(),
             statement_summary_generation_time: time,
@@ -206,28 +238,20 @@ impl Statement {
             invoice_id: made.invoice_id,
             invoice_date: made_at.strftime("%Y-%m-%d").to_string(),
             lines: made.lines,
-            rounding: number(made.rounding.to_string()),
+            rounding: made.rounding.into(),
             corrections: made
                 .corrections
                 .iter()
                 .map(|correction| Corrected {
                     billing_period: correction.period.to_string(),
                     version: correction.version,
-                    amount: number(correction.amount.to_string()),
-                    exact: correction.amount,
+                    amount: correction.amount.into(),
                 })
                 .collect(),
             subtotals: Listed {
                 services: list(&made.subtotals.services, false),
                 subscriptions: list(&made.subtotals.subscriptions, true),
                 months: list(&made.subtotals.months, false),
-            },
-            shown: Shown {
-                issuer: job.issuer.clone(),
-                customer: made.customer.to_owned(),
-                code: made.currency.code(),
-                places,
-                total: made.total,
             },
         }
     }
@@ -240,12 +264,12 @@ impl Statement {
     }
 
     /// `statement.html`: a page that can be printed, read on a phone and in the dark, and needs nothing from anywhere.
-    pub(crate) fn html(&self) -> Vec<u8> {
-        let shown = &self.shown;
-        let rounded = |amount: Amount| amount.rounded(shown.places);
-        let money =
-            |amount: Amount| format!("{}&nbsp;{}", grouped(&rounded(amount).fixed(shown.places)), shown.code);
-        let charged: Amount = self.subtotals.months.iter().map(|month| month.exact).sum();
+    pub(crate) fn html(&self, heading: &Heading<'_>) -> Vec<u8> {
+        let (code, places) = (heading.currency.code(), heading.currency.minor_unit());
+        let rounded = |amount: Amount| amount.rounded(places);
+        let money = |amount: Amount| format!("{}&nbsp;{code}", grouped(&rounded(amount).fixed(places)));
+        let total = self.total_amount.amount;
+        let charged: Amount = self.subtotals.months.iter().map(|month| month.charge.amount).sum();
         let mut rows = String::new();
         let mut section = |title: &str, what: &str, listings: &[Listing]| {
             rows.push_str(&format!(
@@ -262,12 +286,12 @@ impl Statement {
                 rows.push_str(&format!(
                     "<tr><td>{name}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>\n",
                     grouped(&listing.lines.to_string()),
-                    money(listing.exact)
+                    money(listing.charge.amount)
                 ));
             }
             rows.push_str("</tbody><tfoot>");
             // What is rounded row by row may be some cents off.
-            let off = rounded(charged) - listings.iter().map(|listing| rounded(listing.exact)).sum();
+            let off = rounded(charged) - listings.iter().map(|listing| rounded(listing.charge.amount)).sum();
             if !off.is_zero() {
                 rows.push_str(&format!(
                     "<tr class=\"off\"><td colspan=\"2\">Rounding of these rows</td><td class=\"n\">{}</td></tr>",
@@ -290,11 +314,12 @@ impl Statement {
                 "<tr><td>Correction of {}, version {}</td><td class=\"n\">{}</td></tr>\n",
                 correction.billing_period,
                 correction.version,
-                money(correction.exact)
+                money(correction.amount.amount)
             ));
         }
-        let listed: Amount = self.corrections.iter().map(|correction| rounded(correction.exact)).sum();
-        let off = shown.total - rounded(charged) - listed;
+        let listed: Amount =
+            self.corrections.iter().map(|correction| rounded(correction.amount.amount)).sum();
+        let off = total - rounded(charged) - listed;
         if !off.is_zero() {
             beside.push_str(&format!("<tr><td>Rounding</td><td class=\"n\">{}</td></tr>\n", money(off)));
         }
@@ -302,16 +327,16 @@ impl Statement {
         let invoice = self.invoice_id.as_deref().map_or(String::new(), |invoice| {
             format!("<div><dt>Invoice</dt><dd>{}</dd></div>", escaped(invoice))
         });
-        PAGE.replace("{issuer}", &escaped(&shown.issuer))
-            .replace("{customer}", &escaped(&shown.customer))
+        PAGE.replace("{issuer}", &escaped(heading.issuer))
+            .replace("{customer}", &escaped(heading.customer))
             .replace("{id}", &self.customer_id.to_string())
             .replace("{period}", &self.billing_period)
-            .replace("{status}", self.status)
+            .replace("{status}", &self.status)
             .replace("{date}", &self.invoice_date)
             .replace("{invoice}", &invoice)
             .replace("{currency}", &currency)
             .replace("{lines}", &grouped(&self.lines.to_string()))
-            .replace("{total}", &money(shown.total))
+            .replace("{total}", &money(total))
             .replace("{charged}", &money(charged))
             .replace("{beside}", &beside)
             .replace("{sections}", &rows)
@@ -319,24 +344,31 @@ impl Statement {
     }
 }
 
-/// A published `statement…json` or `statement…html` as it is once its month is final: it says so, and since when; all
-/// else stays. `None` for other files, and for what says something else already.
-pub fn finalized(name: &str, bytes: &[u8], at: i64) -> Option<Vec<u8>> {
-    let text = std::str::from_utf8(bytes).ok().filter(|_| name.starts_with("statement."))?;
-    let [estimated, last] = ["Estimated", "Final"].map(|status| match name.ends_with(".json") {
-        true => format!("\n  \"status\": \"{status}\",\n"),
-        // A name cannot say so: what customers call themselves has no tags here.
-        false => format!("<span class=\"status\">{status}</span>"),
-    });
-    let mut text = text.contains(&estimated).then(|| text.replacen(&estimated, &last, 1))?;
-    for field in ["statement_generation_time", "statement_summary_generation_time"] {
-        let before = format!("\n  \"{field}\": \"");
-        if let Some(begin) = text.find(&before).map(|at| at + before.len()) {
-            let end = begin + text[begin..].find('"')?;
-            text.replace_range(begin..end, &time(Timestamp::from_second(at).unwrap_or_default()));
-        }
+/// A statement's files once its month is final.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finalized {
+    /// `statement.json`
+    pub json: Vec<u8>,
+    /// `statement.html`
+    pub html: Vec<u8>,
+}
+
+/// Renders an estimate's `statement.json` again as that of a final statement, since `at` in Unix seconds, and its page. All
+/// other amounts and times stay.
+///
+/// # Errors
+/// What is wrong with a file that is not the statement of an estimate.
+pub fn finalized(json: &[u8], heading: &Heading<'_>, at: i64) -> Result<Finalized, String> {
+    let read = serde_json::from_slice(json).map_err(|error| error.to_string());
+    let mut statement: Statement = read?;
+    if statement.status != ESTIMATED {
+        return Err(format!("its status is {}, not {ESTIMATED}", statement.status));
     }
-    Some(text.into_bytes())
+    statement.status = FINAL.to_owned();
+    let at = time(Timestamp::from_second(at).unwrap_or_default());
+    statement.statement_generation_time.clone_from(&at);
+    statement.statement_summary_generation_time = at;
+    Ok(Finalized { json: statement.json(), html: statement.html(heading) })
 }
 
 /// `YYYY-MM-DD HH:MM:SS`, UTC.

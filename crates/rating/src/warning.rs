@@ -2,9 +2,11 @@
 
 use crate::amount::Amount;
 use crate::currency::Currency;
-use serde::{Serialize, Serializer};
+use crate::text_serde;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::str::FromStr;
 
 /// The most warnings of one code that a report lists.
 pub(crate) const MAX_PER_CODE: usize = 50;
@@ -44,6 +46,10 @@ pub enum WarningCode {
     PriceRuleWithoutListPrice,
     /// A fixed price needs a quantity, and the line has none.
     PriceRuleWithoutQuantity,
+    /// A customer's folder takes no bill. The engine knows of no folders: its caller warns of them.
+    FolderUnwritable,
+    /// A warning of version 0.1, which had no codes.
+    Uncoded,
 }
 
 /// What a warning stands in the way of until it is accepted.
@@ -55,6 +61,15 @@ pub enum Blocks {
     Finalizing,
     /// Publishing bills, and so making them final too.
     Publishing,
+}
+
+impl FromStr for Blocks {
+    type Err = &'static str;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let mut known = [Blocks::Finalizing, Blocks::Publishing].into_iter();
+        known.find(|blocks| blocks.name() == Some(name)).ok_or("is nothing that a warning blocks")
+    }
 }
 
 impl Blocks {
@@ -75,9 +90,16 @@ impl Serialize for Blocks {
     }
 }
 
+impl<'de> Deserialize<'de> for Blocks {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = Option::<String>::deserialize(deserializer)?;
+        name.map_or(Ok(Blocks::Nothing), |name| name.parse().map_err(serde::de::Error::custom))
+    }
+}
+
 impl WarningCode {
     /// All codes.
-    pub const ALL: [WarningCode; 16] = [
+    pub const ALL: [WarningCode; 18] = [
         WarningCode::EmptyFile,
         WarningCode::SeveralInvoices,
         WarningCode::EqualLinesInExport,
@@ -94,6 +116,8 @@ impl WarningCode {
         WarningCode::PriceRuleWithoutRate,
         WarningCode::PriceRuleWithoutListPrice,
         WarningCode::PriceRuleWithoutQuantity,
+        WarningCode::FolderUnwritable,
+        WarningCode::Uncoded,
     ];
 
     /// The code as reports, requests and commands have it, such as `below_cost`.
@@ -115,6 +139,8 @@ impl WarningCode {
             WarningCode::PriceRuleWithoutRate => "price_rule_without_rate",
             WarningCode::PriceRuleWithoutListPrice => "price_rule_without_list_price",
             WarningCode::PriceRuleWithoutQuantity => "price_rule_without_quantity",
+            WarningCode::FolderUnwritable => "folder_unwritable",
+            WarningCode::Uncoded => "uncoded",
         }
     }
 
@@ -129,7 +155,9 @@ impl WarningCode {
             WarningCode::EmptyFile
             | WarningCode::SeveralInvoices
             | WarningCode::EqualLinesInExport
-            | WarningCode::PriceRuleUnused => Blocks::Nothing,
+            | WarningCode::PriceRuleUnused
+            | WarningCode::FolderUnwritable
+            | WarningCode::Uncoded => Blocks::Nothing,
             WarningCode::EarnedCreditUnknown => Blocks::Publishing,
             _ => Blocks::Finalizing,
         }
@@ -138,7 +166,24 @@ impl WarningCode {
     /// Whether accepting it lifts what it blocks. Lines without an invoice number can never be final: Microsoft's invoice
     /// has them again, with its number.
     pub fn is_acceptable(self) -> bool {
-        self != WarningCode::LinesWithoutInvoice
+        !matches!(
+            self,
+            WarningCode::LinesWithoutInvoice | WarningCode::FolderUnwritable | WarningCode::Uncoded
+        )
+    }
+}
+
+impl FromStr for WarningCode {
+    type Err = &'static str;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        WarningCode::of(name).ok_or("is not the code of a warning")
+    }
+}
+
+impl<'de> Deserialize<'de> for WarningCode {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        text_serde::parsed(deserializer)
     }
 }
 
@@ -149,7 +194,8 @@ impl Serialize for WarningCode {
 }
 
 /// A sum in one currency.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Money {
     /// The currency.
     pub currency: Currency,
@@ -158,7 +204,8 @@ pub struct Money {
 }
 
 /// How many lines something concerns, and what they cost in each currency.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Counted {
     /// The number of lines.
     pub lines: u64,

@@ -17,7 +17,7 @@ use crate::scale::CHARGE_PLACES;
 use crate::scan::Scan;
 use crate::source::Member;
 use crate::spool::{Buffers, Merge, Spool};
-use crate::statement::{Made, Statement, Subtotals};
+use crate::statement::{Heading, Made, Statement, Subtotals};
 use crate::sums::{Sums, currency_of};
 use crate::table::Table;
 use crate::warning::{Tally, Warning, WarningCode};
@@ -457,7 +457,6 @@ impl<'a> Writing<'a> {
                     job,
                     Made {
                         customer_id: customer.id,
-                        customer: &customer.name,
                         invoice_id: self.invoice_id.clone(),
                         currency,
                         total,
@@ -469,7 +468,8 @@ impl<'a> Writing<'a> {
                     },
                 );
                 write_whole(&name("statement", "json"), &statement.json())?;
-                write_whole(&name("statement", "html"), &statement.html())?;
+                let heading = Heading { issuer: &job.issuer, customer: &customer.name, currency };
+                write_whole(&name("statement", "html"), &statement.html(&heading))?;
                 bill.ledger = Some(ledger);
             }
         }

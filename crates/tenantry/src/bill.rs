@@ -6,11 +6,12 @@ use crate::partner::partner_named;
 use crate::platform::Platform;
 use crate::progress::RunBar;
 use anyhow::{Context, bail};
-use app::billing::{Again, RunRequest, Watch};
+use app::billing::{CustomerBill, RunAction, RunRequest, RunState, RunView, Watch};
 use app::{App, Call, Clock};
 use clap::{Args, Subcommand};
 use domain::PartnerId;
 use domain::json::Json;
+use rating::report::Total;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -150,15 +151,18 @@ pub(crate) async fn run(command: BillCommand) -> anyhow::Result<()> {
         BillCommand::Run(args) => make(*args).await,
         BillCommand::Finalize(args) => {
             let FinalizeArgs { accept, again } = *args;
-            if let Some(unknown) = accept.iter().find(|code| rating::WarningCode::of(code).is_none()) {
-                bail!("--accept {unknown}: there is no such warning; the report names the codes");
-            }
-            once_more(again, Again::Finalize { accept }, &[]).await
+            let known = |code: &String| {
+                rating::WarningCode::of(code).with_context(|| {
+                    format!("--accept {code}: there is no such warning; the report names the codes")
+                })
+            };
+            let accept = accept.iter().map(known).collect::<anyhow::Result<Vec<_>>>()?;
+            once_more(again, RunAction::Finalize { accept }, &[]).await
         }
         BillCommand::Release(args) => {
             let ReleaseArgs { customer, again } = *args;
             let body = Json::from(&json!({ "customer_ids": customer }));
-            once_more(again, Again::Release(body), &customer).await
+            once_more(again, RunAction::Release(body), &customer).await
         }
         BillCommand::Cancel(of) => {
             let work = async |app: &App, call: &Call, run| app.cancel_bill_run(call, run).await;
@@ -210,18 +214,18 @@ async fn make(args: RunArgs) -> anyhow::Result<()> {
         false => app.run_bills(partner, request, watch).await,
     })
     .await?;
-    match (report["state"].as_str(), unwritten(&report, |_| true)) {
-        (Some("succeeded"), unwritten) => all_written(&unwritten),
+    match (report.state, unwritten(&report, |_| true)) {
+        (RunState::Succeeded, unwritten) => all_written(&unwritten),
         _ if dry_run => bail!("this would fail"),
-        (state, _) => bail!("the run is {}; no bill was changed", state.unwrap_or("lost")),
+        (state, _) => bail!("the run is {}; no bill was changed", state.as_str()),
     }
 }
 
 /// `released`: the customers for whose bills this is done.
-async fn once_more(args: AgainArgs, again: Again, released: &[i64]) -> anyhow::Result<()> {
+async fn once_more(args: AgainArgs, action: RunAction, released: &[i64]) -> anyhow::Result<()> {
     let AgainArgs { run, partner, json, billing, platform } = args;
     let report = worked(&platform, billing, &partner, json, async |app, partner, watch| {
-        app.run_bills_again(partner, run, again, watch).await
+        app.run_bills_again(partner, run, action, watch).await
     })
     .await
     .map_err(|error| of_run(error, run, &partner, released))?;
@@ -235,8 +239,8 @@ async fn worked(
     billing: BillingArgs,
     partner: &str,
     json: bool,
-    work: impl AsyncFnOnce(&Arc<App>, PartnerId, &Arc<Watch>) -> Result<Value, app::Error>,
-) -> anyhow::Result<Value> {
+    work: impl AsyncFnOnce(&Arc<App>, PartnerId, &Arc<Watch>) -> Result<RunView, app::Error>,
+) -> anyhow::Result<RunView> {
     let app = Arc::new(platform.open(Clock::System).await?.with_billing(billing.setup(1))?);
     let partner = partner_named(&app, partner).await?.id;
     let watch = Arc::new(Watch::default());
@@ -255,7 +259,7 @@ async fn worked(
     app.close().await;
     let report = ran?;
     if json {
-        println!("{report:#}");
+        println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
         print_report(&report);
     }
@@ -272,11 +276,11 @@ async fn end(
     let app = platform.open(Clock::System).await?;
     let call = Call::of_operator(partner_named(&app, &partner).await?.id, operation);
     work(&app, &call, run).await.map_err(|error| of_run(error.into(), run, &partner, &[]))?;
-    let state = app.bill_run(&call, run).await?["state"].clone();
+    let state = app.bill_run(&call, run).await?.state;
     app.close().await;
-    Ok(match state.as_str() {
-        Some("cancelled") => "it is cancelled",
-        Some("succeeded") => "its repetition is cancelled; what it had published stays",
+    Ok(match state {
+        RunState::Cancelled => "it is cancelled",
+        RunState::Succeeded => "its repetition is cancelled; what it had published stays",
         _ => {
             "it stops as soon as whoever works on it hears of it, unless its bills are being published by then"
         }
@@ -313,14 +317,11 @@ fn in_own_words<T: std::fmt::Display>(
 }
 
 /// What is wrong with a run, and which bills it has held back of customers that count.
-fn unwritten(report: &Value, counts: impl Fn(i64) -> bool) -> Vec<String> {
-    let errors = report["errors"].as_array().into_iter().flatten().map(sentence);
-    let bills = report["customers"].as_array().into_iter().flatten();
-    let held = bills.filter(|bill| bill["held_back"].as_array().is_some_and(|why| !why.is_empty()));
-    let held = held.filter(|bill| bill["customer_id"].as_i64().is_some_and(&counts));
-    errors
-        .chain(held.map(|bill| format!("the bill of customer {} is held back", bill["customer_id"])))
-        .collect()
+fn unwritten(report: &RunView, counts: impl Fn(i64) -> bool) -> Vec<String> {
+    let held = report.customers.iter().flatten().filter(|bill| !bill.held_back.is_empty());
+    let held = held.filter(|bill| counts(bill.customer_id));
+    let held = held.map(|bill| format!("the bill of customer {} is held back", bill.customer_id));
+    report.errors.iter().map(ToString::to_string).chain(held).collect()
 }
 
 fn all_written(unwritten: &[String]) -> anyhow::Result<()> {
@@ -346,79 +347,58 @@ fn currency_rate(text: &str) -> anyhow::Result<Value> {
     Ok(json!({"from": from, "to": to, "rate": rate}))
 }
 
-fn print_report(report: &Value) {
-    let list = |name: &str| report[name].as_array().cloned().unwrap_or_default();
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    for bill in list("customers") {
-        let [charge, cost, lines] = ["charge", "cost", "lines"].map(|name| text(&bill[name]));
-        let place = match bill["held_back"].as_array().filter(|why| !why.is_empty()) {
-            Some(why) => format!("held back: {}", why.iter().map(text).collect::<Vec<_>>().join("; ")),
-            None => bill["prefix"].as_str().unwrap_or_default().to_owned(),
+fn print_report(report: &RunView) {
+    for bill in report.customers.iter().flatten() {
+        let CustomerBill { name, currency, lines, cost, charge, held_back, .. } = bill;
+        let (charge, cost) = (charge.to_string(), cost.to_string());
+        let place = match (held_back.as_slice(), &bill.prefix) {
+            ([], Some(prefix)) => prefix.to_string(),
+            ([], None) => String::new(),
+            (why, _) => format!("held back: {}", why.join("; ")),
         };
-        let (name, currency) = (text(&bill["name"]), text(&bill["currency"]));
         println!("{charge:>18} {currency}  cost {cost:>18}  {lines:>9} lines  {name}  {place}");
     }
-    for left in list("unassigned") {
-        let [cost, lines] = ["cost", "lines"].map(|name| text(&left[name]));
-        let [currency, tenant, name, why] =
-            ["currency", "azure_customer_id", "name", "reason"].map(|name| text(&left[name]));
+    for left in report.unassigned.iter().flatten() {
+        let (cost, reason) = (left.cost.to_string(), left.reason.name());
         println!(
-            "{:>18} {currency}  cost {cost:>18}  {lines:>9} lines  {tenant} {name}: {why}",
-            "not billed"
+            "{:>18} {}  cost {cost:>18}  {:>9} lines  {} {}: {reason}",
+            "not billed", left.currency, left.lines, left.azure_customer_id, left.name
         );
     }
-    for left in list("pending_corrections") {
-        let [amount, currency, customer, period, why] =
-            ["amount", "currency", "customer_id", "billing_period", "reason"].map(|name| text(&left[name]));
-        println!("{:>18} {currency}  {amount} of {period} for customer {customer}: {why}", "not billed");
+    for left in report.pending_corrections.iter().flatten() {
+        println!(
+            "{:>18} {}  {} of {} for customer {}: {}",
+            "not billed", left.currency, left.amount, left.billing_period, left.customer_id, left.reason
+        );
     }
-    for total in list("totals") {
-        let [currency, lines, cost, billed, unassigned, billed_in, charge, rounding, charged_cost] = [
-            "currency",
-            "lines",
-            "cost",
-            "billed_cost",
-            "unassigned_cost",
-            "billed_in",
-            "charge",
-            "rounding",
-            "charged_cost",
-        ]
-        .map(|name| text(&total[name]));
-        println!("\n{currency}: {lines} lines cost {cost} = {billed} billed + {unassigned} not billed");
-        if billed_in == currency {
-            println!("     charged {charge} for a cost of {charged_cost}; {rounding} of it is rounding");
-        } else {
-            println!("     charged in {billed_in}");
+    for total in &report.totals {
+        let Total { currency, lines, cost, billed_cost, unassigned_cost, charge, charged_cost, .. } = total;
+        println!(
+            "\n{currency}: {lines} lines cost {cost} = {billed_cost} billed + {unassigned_cost} not billed"
+        );
+        match total.billed_in.filter(|other| other != currency) {
+            None => println!(
+                "     charged {charge} for a cost of {charged_cost}; {} of it is rounding",
+                total.rounding
+            ),
+            Some(other) => println!("     charged in {other}"),
         }
-        if total["held_charge"] != "0" || total["held_cost"] != "0" {
-            let [charge, cost] = ["held_charge", "held_cost"].map(|name| text(&total[name]));
-            println!("     held back {charge} for a cost of {cost}");
+        if !total.held_charge.is_zero() || !total.held_cost.is_zero() {
+            println!("     held back {} for a cost of {}", total.held_charge, total.held_cost);
         }
-        if total["billed_before"]["lines"] != 0 {
-            let [lines, cost] = ["lines", "cost"].map(|name| text(&total["billed_before"][name]));
-            println!("     billed before {lines} lines that cost {cost}");
+        if total.billed_before.lines != 0 {
+            println!(
+                "     billed before {} lines that cost {}",
+                total.billed_before.lines, total.billed_before.cost
+            );
         }
     }
-    for warning in list("warnings") {
-        let accepted = if warning["accepted"] == true { ", accepted" } else { "" };
-        eprintln!("warning: {} [{}{accepted}]", sentence(&warning), text(&warning["code"]));
+    for warning in &report.warnings {
+        let accepted = if warning.accepted { ", accepted" } else { "" };
+        eprintln!("warning: {warning} [{}{accepted}]", warning.code.name());
     }
     // Bills that could not be written are told at the end.
-    if report["state"] != "succeeded" {
-        list("errors").iter().for_each(|error| eprintln!("{}", sentence(error)));
+    if report.state != RunState::Succeeded {
+        report.errors.iter().for_each(|error| eprintln!("{error}"));
     }
-}
-
-/// What is wrong, and where: `october.csv, line 12: …`.
-fn sentence(error: &Value) -> String {
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let place: Vec<String> =
-        [("file", ""), ("line", "line "), ("column", "column "), ("customer_id", "customer ")]
-            .iter()
-            .filter(|(name, _)| !error[*name].is_null() && error[*name] != "")
-            .map(|(name, before)| format!("{before}{}", text(&error[*name])))
-            .collect();
-    let colon = if place.is_empty() { "" } else { ": " };
-    format!("{}{colon}{}", place.join(", "), text(&error["message"]))
 }

@@ -2,18 +2,12 @@
 //! final bills: a run that was told an invoice has billed that one alone.
 
 use super::plan::parsed;
+use super::report::RunReport;
 use crate::Error;
 use domain::PartnerId;
 use rating::BilledInvoice;
-use serde_json::Value;
 use std::collections::BTreeMap;
 use store::{Tx, bill_runs};
-
-/// The invoices that a run's report has.
-fn numbers(report: &Value) -> impl Iterator<Item = &str> {
-    let several = report["invoice_ids"].as_array().into_iter().flatten();
-    several.chain([&report["invoice_id"]]).filter_map(Value::as_str)
-}
 
 /// The invoices that final bills of other months are made of, and none of this one.
 pub(super) async fn of_other_months(
@@ -24,8 +18,7 @@ pub(super) async fn of_other_months(
     let mut found: BTreeMap<String, BilledInvoice> = BTreeMap::new();
     let mut ours = Vec::new();
     for (month, summary) in bill_runs::with_final_bills(tx, partner).await? {
-        let report: Value = serde_json::from_str(&summary).unwrap_or_default();
-        for number in numbers(&report) {
+        for number in RunReport::read(&summary)?.invoices() {
             if month == period {
                 ours.push(number.to_ascii_lowercase());
             } else {
@@ -43,10 +36,10 @@ pub(super) async fn refusals(
     tx: &mut Tx,
     partner: PartnerId,
     period: &str,
-    report: &Value,
+    report: &RunReport,
 ) -> Result<Vec<String>, Error> {
     let others = of_other_months(tx, partner, period).await?;
     let is_its =
-        |invoice: &&BilledInvoice| numbers(report).any(|id| id.eq_ignore_ascii_case(&invoice.number));
+        |invoice: &&BilledInvoice| report.invoices().any(|id| id.eq_ignore_ascii_case(&invoice.number));
     Ok(others.iter().filter(is_its).map(BilledInvoice::refusal).collect())
 }

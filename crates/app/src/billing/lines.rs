@@ -2,7 +2,7 @@
 
 use super::of_store;
 use super::publish::ledger_key;
-use super::runs::report;
+use super::report::{CustomerBill, RunReport};
 use crate::access::Call;
 use crate::paging::{self, Paging, Query};
 use crate::permissions::Permission;
@@ -70,22 +70,23 @@ struct BillLocation {
 
 impl BillLocation {
     /// Finds a customer's bill in a run's report.
-    fn find(run: &BillRun, customer: CustomerId, currency: Option<&str>) -> Option<Self> {
-        let report = report(run);
-        let bill = report["customers"].as_array()?.iter().find(|bill| {
-            bill["customer_id"] == customer.0
-                && bill["prefix"].is_string()
-                && currency.is_none_or(|currency| bill["currency"] == currency)
-        })?;
-        let (prefix, version) = BillPrefix::parse(bill["prefix"].as_str()?)?;
-        let currency = bill["currency"].as_str()?.to_owned();
+    fn find(run: &BillRun, customer: CustomerId, currency: Option<&str>) -> Result<Self, Error> {
+        let is_its = |bill: &CustomerBill| {
+            bill.customer_id == customer.0 && currency.is_none_or(|currency| bill.currency.code() == currency)
+        };
+        let mut bills = RunReport::of_run(run)?.unwrap_or_default().customers.into_iter();
+        let with_place = |bill: CustomerBill| Some((bill.prefix.clone()?, bill));
+        let (place, bill) = bills
+            .find_map(|bill| with_place(bill).filter(|(_, bill)| is_its(bill)))
+            .ok_or(Error::NotFound)?;
+        let currency = bill.currency.to_string();
         // Reports of earlier versions do not say.
-        let ledger = bill["ledger"]
-            .as_str()
-            .and_then(|place| place.strip_prefix(bill_storage::PRIVATE)?.strip_prefix('/'));
-        let ledger =
-            ledger.map_or_else(|| ledger_key(run, customer.0, &currency, i64::from(version)), str::to_owned);
-        Some(BillLocation { prefix, version, currency, ledger, lines: bill["lines"].as_i64()? })
+        let ledger = bill.ledger.as_deref();
+        let ledger = ledger.and_then(|key| key.strip_prefix(bill_storage::PRIVATE)?.strip_prefix('/'));
+        let ledger = ledger
+            .map_or_else(|| ledger_key(run, customer.0, &currency, i64::from(place.version)), str::to_owned);
+        let lines = i64::try_from(bill.lines).unwrap_or(i64::MAX);
+        Ok(BillLocation { prefix: place.bill, version: place.version, currency, ledger, lines })
     }
 }
 
@@ -109,7 +110,7 @@ impl App {
             })
             .await?;
         let run = run.ok_or(Error::NotFound)?;
-        let place = BillLocation::find(&run, customer, search.currency.as_deref()).ok_or(Error::NotFound)?;
+        let place = BillLocation::find(&run, customer, search.currency.as_deref())?;
         let billing = self.billing()?;
         let manifest =
             billing.bills.manifest(&place.prefix, place.version).await.map_err(|e| of_store(&e))?;

@@ -4,6 +4,7 @@
 //! what is noted at its beginning (`plan`, `stage`), published (`publish`), and put into the store in one transaction at its
 //! end (`settle`).
 
+mod actions;
 mod finalize;
 pub(crate) mod health;
 mod index;
@@ -12,6 +13,7 @@ mod lines;
 mod move_store;
 mod plan;
 mod publish;
+mod report;
 mod request;
 mod rules;
 mod runs;
@@ -19,15 +21,20 @@ mod scratch;
 mod settle;
 mod stage;
 mod statements;
+mod view;
 mod watch;
 mod work;
 
+pub use actions::RunAction;
 pub use lines::LineSearch;
 pub use rating::RULE_PAYLOAD;
+pub use report::{BillRef, CustomerBill, PendingCorrection, Progress, RunError, RunReport, RunWarning};
 pub use request::{CurrencyRate, RunRequest};
 pub use rules::RuleView;
-pub use runs::{Again, RunSearch};
+pub use runs::RunSearch;
 pub use statements::{BillFile, StatementSearch, StatementView};
+pub use store::bill_runs::State as RunState;
+pub use view::RunView;
 pub use watch::Watch;
 
 use scratch::Scratch;

@@ -2,12 +2,12 @@
 //! repeats it makes the same bytes, whatever has changed since.
 
 use super::BillingSetup;
+use super::report::{stored, text};
 use super::request::{CurrencyRate, RunRequest};
 use super::rules;
-use super::runs::internal;
 use crate::{App, Error};
 use domain::{CustomerId, Margin, PartnerId};
-use rating::{BilledCustomer, BillingPeriod, Bounds, Correction, EarnedCredit, PriceRule, Rate};
+use rating::{BilledCustomer, BillingPeriod, Bounds, Correction, EarnedCredit, Heading, PriceRule, Rate};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use store::price_rules::PriceRuleRow;
@@ -63,7 +63,7 @@ impl Options {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Planned {
     pub(super) id: i64,
-    name: String,
+    pub(super) name: String,
     tenants: Vec<String>,
     pub(super) billed: bool,
     /// In ten-thousandths of a percent.
@@ -77,19 +77,19 @@ pub(super) struct Planned {
 /// An amount that came in for a final month, to be put on this bill.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct PlannedCorrection {
-    billing_period: String,
-    version: i64,
-    currency: String,
-    amount: String,
+    pub(super) billing_period: String,
+    pub(super) version: i64,
+    pub(super) currency: String,
+    pub(super) amount: String,
 }
 
 /// A correction that can be put on no bill; as the report shows it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Pending {
-    customer_id: i64,
+    pub(super) customer_id: i64,
     #[serde(flatten)]
-    correction: PlannedCorrection,
-    reason: String,
+    pub(super) correction: PlannedCorrection,
+    pub(super) reason: String,
 }
 
 impl PlannedCorrection {
@@ -225,6 +225,14 @@ impl Plan {
         customers.collect()
     }
 
+    /// The heading of a customer's statement.
+    pub(super) fn heading(&self, customer: i64, currency: &str) -> Result<Heading<'_>, Error> {
+        let planned = self.customers.iter().find(|planned| planned.id == customer);
+        let planned =
+            planned.ok_or_else(|| Error::Internal(format!("a run's plan lacks customer {customer}")))?;
+        Ok(Heading { issuer: &self.issuer, customer: &planned.name, currency: parsed(currency)? })
+    }
+
     pub(super) fn price_rules(&self) -> Result<Vec<PriceRule>, Error> {
         let row = |(id, position, rule): &(i64, i64, String)| PriceRuleRow {
             id: *id,
@@ -239,6 +247,18 @@ impl Plan {
 }
 
 impl App {
+    /// The plan that was stored when the work of a run began.
+    pub(super) async fn stored_plan(&self, partner: PartnerId, id: i64) -> Result<Plan, Error> {
+        let plan: Option<String> = self
+            .db
+            .read(partner, (partner, id), |(partner, id), tx| {
+                Box::pin(async move { Ok::<_, Error>(bill_runs::plan(tx, *partner, *id).await?) })
+            })
+            .await?;
+        let plan = plan.ok_or_else(|| Error::Internal(format!("the bill run {id} has no plan")))?;
+        stored("the plan of a bill run", &plan)
+    }
+
     /// What a run works with, noted before if it was begun before.
     pub(super) async fn plan_of(
         &self,
@@ -252,15 +272,14 @@ impl App {
                 Box::pin(async move {
                     let noted = bill_runs::plan(tx, *partner, *id).await?;
                     let mut plan: Plan = match &noted {
-                        Some(noted) => serde_json::from_str(noted).map_err(internal)?,
+                        Some(noted) => stored("the plan of a bill run", noted)?,
                         None => Plan::make(tx, *partner, request, options).await?,
                     };
                     let refused = plan.take_corrections(tx, *partner, &request.billing_period).await?;
                     // In a repetition these are on its own final statements, as a rule: pending they are not.
                     if noted.is_none() {
                         plan.pending.extend(refused);
-                        let text = serde_json::to_string(&plan).map_err(internal)?;
-                        bill_runs::set_plan(tx, *partner, *id, &text).await?;
+                        bill_runs::set_plan(tx, *partner, *id, &text(&plan)?).await?;
                     }
                     Ok(plan)
                 })

@@ -1,6 +1,7 @@
 //! Staged bills on their way into the object store.
 
 use super::plan::Plan;
+use super::report::{BillRef, RunError};
 use super::request::RunRequest;
 use super::settle::Published;
 use super::watch::{Ended, Watch};
@@ -11,7 +12,6 @@ use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use rating::RunReport;
 use rating::report::CustomerBill;
-use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use store::bill_runs::BillRun;
 use store::statements;
@@ -79,7 +79,7 @@ impl App {
             }
         }
         if done.is_empty() && !faults.is_empty() {
-            let error = |(customer, why): &(i64, String)| json!({"customer_id": customer, "message": why});
+            let error = |(customer, why): &(i64, String)| RunError::of_customer(*customer, why);
             return Err(Ended::Failed(faults.iter().map(error).collect()));
         }
         done.sort_by(|a, b| (a.customer.0, &a.currency).cmp(&(b.customer.0, &b.currency)));
@@ -120,9 +120,7 @@ impl App {
                 customer: CustomerId(customer),
                 currency,
                 total: bill.charge.to_string(),
-                folder: folder.to_owned(),
-                prefix: prefix.of_version(version),
-                version: i64::from(version),
+                place: BillRef { bill: prefix.clone(), version },
                 files: publication.manifest.files.iter().map(|file| file.name.clone()).collect(),
                 ledger: key,
                 is_correction: bill.is_correction,

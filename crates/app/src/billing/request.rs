@@ -1,5 +1,6 @@
 //! What a run is asked to do.
 
+use super::report::stored;
 use crate::Error;
 use domain::fields::Fields;
 use domain::json::Json;
@@ -9,6 +10,7 @@ use domain::violation::code;
 use domain::{Handling, Violation, Violations};
 use rating::{Amount, BillingPeriod, Currency, Rate, WarningCode, wrong_rates};
 use serde::{Deserialize, Serialize};
+use store::bill_runs::BillRun;
 
 /// The most files of one run.
 const MOST_SOURCES: usize = 1000;
@@ -36,6 +38,7 @@ static RATE: Payload =
 
 /// What a run is asked to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RunRequest {
     /// The month, such as `2026-10`.
     pub billing_period: String,
@@ -50,9 +53,9 @@ pub struct RunRequest {
     pub currency_rates: Vec<CurrencyRate>,
     /// Whether the bills are final at once.
     pub finalize: bool,
-    /// The codes of the warnings that are accepted.
+    /// The warnings that are accepted.
     #[serde(default)]
-    pub accept: Vec<String>,
+    pub accept: Vec<WarningCode>,
     /// Of a run that has succeeded: since when (in Unix seconds) its statements are final, which is what is left to be
     /// done. Nobody asks for it in a payload.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -61,6 +64,7 @@ pub struct RunRequest {
 
 /// One unit of a currency in another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct CurrencyRate {
     /// ISO 4217.
     pub from: String,
@@ -116,22 +120,22 @@ impl RunRequest {
         }
     }
 
-    /// The engine's codes of the warnings that are accepted.
-    pub(super) fn accepted(&self) -> Vec<WarningCode> {
-        self.accept.iter().filter_map(|name| WarningCode::of(name)).collect()
+    /// The request that is stored with a run.
+    pub(super) fn of_run(run: &BillRun) -> Result<Self, Error> {
+        stored("the request of a bill run", &run.request)
     }
 }
 
 /// The codes of warnings, each once.
-pub(super) fn read_codes(json: &Json) -> Result<Vec<String>, Violations> {
+pub(super) fn read_codes(json: &Json) -> Result<Vec<WarningCode>, Violations> {
     let mut violations = Violations::default();
-    let mut codes: Vec<String> = Vec::new();
+    let mut codes: Vec<WarningCode> = Vec::new();
     let acceptable: Vec<&str> =
         WarningCode::ALL.into_iter().filter(|code| code.is_acceptable()).map(WarningCode::name).collect();
     let given = elements(json, "an array of warning codes such as \"below_cost\"", acceptable.len())?;
     for (i, code) in given.iter().enumerate() {
         let read = string(code).and_then(|code| match WarningCode::of(code.trim()) {
-            Some(known) if known.is_acceptable() => Ok(known.name().to_owned()),
+            Some(known) if known.is_acceptable() => Ok(known),
             Some(known) => Err(invalid(format!("{} cannot be accepted", known.name()))),
             None => Err(invalid(format!("must be one of {}", acceptable.join(", ")))),
         });

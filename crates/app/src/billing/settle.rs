@@ -2,15 +2,15 @@
 
 use super::invoices;
 use super::plan::PlannedCorrection;
+use super::report::{BillRef, Progress, RunError, RunReport, text};
 use super::request::RunRequest;
-use super::runs::{internal, object};
-use super::work::{summary, without_bills};
+use super::runs::object;
+use super::work::without_bills;
 use crate::access::Call;
 use crate::audit::{self, Entry};
 use crate::{App, Error};
 use domain::{CustomerId, PartnerId};
 use jiff::Timestamp;
-use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use store::bill_runs::{self, BillRun, State, Taken};
@@ -21,7 +21,7 @@ use store::{Tx, billing};
 #[derive(Default)]
 pub(super) struct Outcome {
     pub(super) state: Option<State>,
-    pub(super) report: Value,
+    pub(super) report: RunReport,
     /// Microsoft's invoice.
     pub(super) invoice_id: Option<String>,
     /// `None` if the run changes nothing.
@@ -59,9 +59,7 @@ pub(super) struct Published {
     pub(super) customer: CustomerId,
     pub(super) currency: String,
     pub(super) total: String,
-    pub(super) folder: String,
-    pub(super) prefix: String,
-    pub(super) version: i64,
+    pub(super) place: BillRef,
     pub(super) files: Vec<String>,
     pub(super) ledger: String,
     pub(super) is_correction: bool,
@@ -74,18 +72,18 @@ impl App {
         taken: Taken,
         request: RunRequest,
         run: BillRun,
-        progress: Value,
+        progress: Progress,
         outcome: Outcome,
     ) -> Result<(), Error> {
         let input =
-            (Arc::clone(&self.trail), taken, request, run, progress.to_string(), outcome, self.clock.now());
+            (Arc::clone(&self.trail), taken, request, run, text(&progress)?, outcome, self.clock.now());
         self.db
             .write(taken.partner, input, |(trail, taken, request, run, progress, outcome, now), tx| {
                 Box::pin(async move {
                     let refused = refused(tx, request, run, outcome).await?;
                     let outcome = refused.as_ref().unwrap_or(outcome);
                     let state = outcome.state.unwrap_or(State::Failed);
-                    let (report, short) = (outcome.report.to_string(), summary(&outcome.report));
+                    let (report, short) = (text(&outcome.report)?, text(&outcome.report.summary())?);
                     if !bill_runs::end(tx, *taken, state, progress, &report, &short, *now).await? {
                         tracing::warn!(
                             partner = taken.partner.0,
@@ -99,7 +97,7 @@ impl App {
                         succeed(tx, taken.partner, request, run, invoice, settlement, *now).await?;
                     }
                     for Finalized { statement, version, files, since, .. } in &outcome.finalized {
-                        let files = serde_json::to_string(files).map_err(internal)?;
+                        let files = text(files)?;
                         statements::freeze(tx, taken.partner, *statement, *version, &files, *since).await?;
                     }
                     if request.finalizing.is_some() && refused.is_none() {
@@ -142,8 +140,10 @@ async fn refused(
     }
     bill_runs::one_after_the_other(tx, run.partner).await?;
     let said = invoices::refusals(tx, run.partner, &run.billing_period, &outcome.report).await?;
-    let errors = said.iter().map(|said| json!({ "message": said })).collect();
-    Ok((!said.is_empty()).then(|| without_bills(run, State::Failed, errors)))
+    if said.is_empty() {
+        return Ok(None);
+    }
+    without_bills(run, State::Failed, said.into_iter().map(RunError::new).collect()).map(Some)
 }
 
 fn action(state: State, has_changed_anything: bool) -> &'static str {
@@ -172,9 +172,9 @@ async fn succeed(
             currency: bill.currency.clone(),
             total: bill.total.clone(),
             run: run.id,
-            folder: bill.folder.clone(),
-            version: bill.version,
-            files: serde_json::to_string(&bill.files).map_err(internal)?,
+            folder: bill.place.bill.folder().to_owned(),
+            version: i64::from(bill.place.version),
+            files: text(&bill.files)?,
             ledger: bill.ledger.clone(),
         };
         if bill.is_correction {

@@ -1,17 +1,18 @@
 //! What a run does before the store learns of it: sources read, lines priced, bills staged and published.
 
+use super::actions::released;
 use super::plan::{self, Plan, rates};
+use super::report::{RunError, RunReport, Written};
 use super::request::RunRequest;
-use super::runs::{released, report};
-use super::settle::{Outcome, Published, Settlement};
+use super::settle::{Outcome, Settlement};
 use super::watch::{Ended, Watch};
 use super::{Scratch, invoices};
 use crate::{App, Error};
 use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use metrics::{counter, gauge};
-use rating::{BilledInvoice, Blocks, FinalBill, Input, Job, RunReport};
-use serde_json::{Value, json};
+use rating::report::FileRead;
+use rating::{BilledInvoice, Blocks, FinalBill, Input, Job};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -57,14 +58,15 @@ impl App {
         let of_folder = |(id, _): &(i64, String)| (*id, "its folder cannot be written".to_owned());
         let faults = unwritten_too.chain(held_back).map(of_bill);
         let faults = faults.chain(unwritable.iter().map(of_folder)).collect();
-        let json = report_json(&report, &plan, &published, &unwritten, &unwritable);
+        let written = Written { published: &published, unwritten: &unwritten, unwritable: &unwritable };
+        let stored = RunReport::of_bills(&report, &plan, written);
         let carried = plan.customers.into_iter().flat_map(|planned| {
             let customer = planned.id;
             planned.corrections.into_iter().map(move |correction| (customer, correction))
         });
         Ok(Outcome {
             state: Some(State::Succeeded),
-            report: json,
+            report: stored,
             invoice_id: report.invoice_id.clone(),
             settlement: Some(Settlement {
                 published,
@@ -84,7 +86,7 @@ impl App {
         plan: &Plan,
         watch: &Arc<Watch>,
         dry_run: bool,
-    ) -> Result<(RunReport, Scratch), Ended> {
+    ) -> Result<(rating::RunReport, Scratch), Ended> {
         let billing = self.billing()?;
         let scratch = Scratch::of_run(&billing.setup.work, run)?;
         let allowed = billing.allowed((!run.by_command).then_some(run.partner));
@@ -109,7 +111,7 @@ impl App {
             generated_at: run.created_at.as_second(),
             finalize: request.finalize,
             inputs,
-            customers: plan.billed_customers(&released(run))?,
+            customers: plan.billed_customers(&released(run)?)?,
             final_bills: before.bills,
             acknowledged: before.acknowledged,
             billed_invoices: before.invoices,
@@ -118,7 +120,7 @@ impl App {
             currency_rates: rates(request)?,
             earned_credit: plan.options.earned_credit(),
             bounds: plan.options.bounds()?,
-            accept: request.accepted(),
+            accept: request.accept.clone(),
             parquet: plan.options.parquet,
             threads: billing.setup.threads,
             max_source_bytes: billing.setup.max_source_bytes,
@@ -134,13 +136,16 @@ impl App {
         }
         unchanged(run, &report)?;
         if request.finalize {
-            let blocking: Vec<Value> = report
+            let blocking: Vec<RunError> = report
                 .warnings
                 .iter()
                 .filter(|warning| warning.blocks != Blocks::Nothing && !warning.accepted)
                 .map(|warning| {
                     let code = warning.code.name();
-                    json!({"message": format!("nothing was made final: {} (accept {code}, if that is meant)", warning.message)})
+                    let message = &warning.message;
+                    RunError::new(format!(
+                        "nothing was made final: {message} (accept {code}, if that is meant)"
+                    ))
                 })
                 .collect();
             if !blocking.is_empty() {
@@ -203,49 +208,17 @@ fn lines(notes: &[String]) -> Result<Vec<u64>, Error> {
 }
 
 /// Whether a run that is done once more has read what it read before: who releases a bill has seen that one.
-fn unchanged(run: &BillRun, now: &RunReport) -> Result<(), Ended> {
-    let before = self::report(run);
-    let Some(before) = before["files"].as_array() else { return Ok(()) };
-    let now: Vec<Value> = now.files.iter().map(|file| json!(file)).collect();
-    let other = |a: &[Value], b: &[Value]| -> Vec<Value> {
-        a.iter().filter(|file| !b.contains(file)).map(|file| file["file"].clone()).collect()
+fn unchanged(run: &BillRun, now: &rating::RunReport) -> Result<(), Ended> {
+    let Some(before) = RunReport::of_run(run)?.filter(|report| report.checks.is_some()) else {
+        return Ok(());
     };
-    let (mut changed, gone) = (other(&now, before), other(before, &now));
+    let other = |a: &[FileRead], b: &[FileRead]| -> Vec<String> {
+        a.iter().filter(|file| !b.contains(file)).map(|file| file.file.clone()).collect()
+    };
+    let (mut changed, gone) = (other(&now.files, &before.files), other(&before.files, &now.files));
     changed.extend(gone.into_iter().filter(|file| !changed.contains(file)).collect::<Vec<_>>());
     let said = "is not what it was when this run was made: to bill what it is now, ask for a new run";
-    let errors: Vec<Value> = changed.iter().map(|file| json!({"file": file, "message": said})).collect();
+    let error = |file| RunError { file: Some(file), ..RunError::new(said) };
+    let errors: Vec<RunError> = changed.into_iter().map(error).collect();
     if errors.is_empty() { Ok(()) } else { Err(Ended::Failed(errors)) }
-}
-
-/// The engine's report, with where each bill and its ledger are; the corrections that are on none; whose bills could not be
-/// written and why, and of those that had none, whose could not be either.
-pub(super) fn report_json(
-    report: &RunReport,
-    plan: &Plan,
-    published: &[Published],
-    unwritten: &[(i64, String)],
-    unwritable: &[(i64, String)],
-) -> Value {
-    let mut json = serde_json::to_value(report).unwrap_or_default();
-    for (bill, shown) in report.customers.iter().zip(json["customers"].as_array_mut().into_iter().flatten()) {
-        let is_it = |published: &&Published| {
-            published.customer.0 == bill.customer_id && published.currency == bill.currency.code()
-        };
-        let place = published.iter().find(is_it).filter(|_| bill.staged.is_some());
-        shown["prefix"] = json!(place.map(|published| &published.prefix));
-        shown["ledger"] =
-            json!(place.map(|published| format!("{}/{}", bill_storage::PRIVATE, published.ledger)));
-    }
-    json["pending_corrections"] = json!(plan.pending);
-    let told = |(customer, why): &(i64, String)| json!({"customer_id": customer, "message": why});
-    json["errors"] = unwritten.iter().map(told).collect();
-    let warnings = report.warnings.iter().map(|warning| json!(warning));
-    let unwritable = unwritable.iter().map(|(customer, why)| {
-        json!({
-            "code": "folder_unwritable", "blocks": null, "accepted": false, "customer_id": customer, "lines": 0,
-            "amounts": [], "message": why,
-        })
-    });
-    json["warnings"] = warnings.chain(unwritable).collect();
-    json
 }

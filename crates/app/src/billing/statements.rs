@@ -1,6 +1,7 @@
 //! Statements, and the files of their bills, as partners and customers' users see them.
 
 use super::plan::parsed;
+use super::report::stored;
 use super::{of_store, runs};
 use crate::access::Call;
 use crate::paging::{self, Paging, Query};
@@ -121,7 +122,7 @@ impl StatementView {
         let currency: Currency = parsed(&bill.currency)?;
         let corrections = corrections.into_iter().map(|Correction { bill, .. }| {
             let amount = padded(&bill.total, currency.minor_unit().into());
-            let files = serde_json::from_str(&bill.files).map_err(runs::internal)?;
+            let files = stored("the files of a correction", &bill.files)?;
             Ok(CorrectionView { billing_period: bill.billing_period, version: bill.version, amount, files })
         });
         Ok(StatementView {
@@ -141,7 +142,7 @@ impl StatementView {
             },
             invoice_id: statement.invoice_id,
             invoice_date: statement.generated_at.strftime("%Y-%m-%d").to_string(),
-            files: serde_json::from_str(&bill.files).map_err(runs::internal)?,
+            files: stored("the files of a statement", &bill.files)?,
             corrections: corrections.collect::<Result<_, Error>>()?,
         })
     }

@@ -1,11 +1,10 @@
 //! How far a run is, and why it can end without bills.
 
+use super::report::{Progress, RunError};
 use crate::Error;
 use rating::Failure;
-use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use store::bill_runs::BillRun;
 
 /// How far a run is, and whether it is to stop.
 #[derive(Debug, Default)]
@@ -38,16 +37,14 @@ impl Watch {
     }
 
     /// What the work before has come to, where only what follows it is left to be done.
-    pub(super) fn go_on_from(&self, run: &BillRun) {
-        let progress = run.progress.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok());
-        let number = |name| progress.as_ref().and_then(|progress| progress[name].as_u64()).unwrap_or(0);
-        let [read, total, lines, customers] = ["bytes_read", "bytes_total", "lines", "customers"].map(number);
-        rating::Progress::at(self, read, total, lines, customers);
+    pub(super) fn go_on_from(&self, before: Progress) {
+        let Progress { bytes_read, bytes_total, lines, customers } = before;
+        rating::Progress::at(self, bytes_read, bytes_total, lines, customers);
     }
 
-    pub(super) fn json(&self) -> Value {
+    pub(super) fn progress(&self) -> Progress {
         let [bytes_read, bytes_total, lines, customers] = self.numbers();
-        json!({"bytes_read": bytes_read, "bytes_total": bytes_total, "lines": lines, "customers": customers})
+        Progress { bytes_read, bytes_total, lines, customers }
     }
 
     /// Whether somebody else has to go on, or nobody.
@@ -72,7 +69,7 @@ impl rating::Progress for Watch {
 /// Why there are no bills.
 pub(super) enum Ended {
     /// What is wrong with the input, or with where bills go.
-    Failed(Vec<Value>),
+    Failed(Vec<RunError>),
     Cancelled,
     /// Somebody else goes on.
     GivenUp,
@@ -89,7 +86,7 @@ impl From<bill_storage::Error> for Ended {
     fn from(error: bill_storage::Error) -> Self {
         match error {
             bill_storage::Error::Cancelled => Ended::Cancelled,
-            other => Ended::Failed(vec![json!({"message": other.to_string()})]),
+            other => Ended::Failed(vec![RunError::new(other.to_string())]),
         }
     }
 }
@@ -97,12 +94,9 @@ impl From<bill_storage::Error> for Ended {
 impl From<Failure> for Ended {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Faults(faults) => {
-                let fault = |fault: &rating::Fault| serde_json::to_value(fault).unwrap_or_default();
-                Ended::Failed(faults.iter().map(fault).collect())
-            }
+            Failure::Faults(faults) => Ended::Failed(faults.into_iter().map(RunError::from).collect()),
             Failure::Cancelled => Ended::Cancelled,
-            Failure::Io(..) => Ended::Failed(vec![json!({"message": failure.to_string()})]),
+            Failure::Io(..) => Ended::Failed(vec![RunError::new(failure.to_string())]),
         }
     }
 }

@@ -3,18 +3,19 @@
 //! Everything up to the publishing of bills leaves nothing behind; publishing is repeatable, because the same bytes are
 //! published once; and what the store learns of it, it learns in one transaction at the end.
 
+use super::actions::RunAction;
 use super::plan::{Options, Plan};
+use super::report::{RunError, RunReport, Written, text};
 use super::request::RunRequest;
-use super::runs::{Again, begin, internal, report, view, without_customers};
+use super::runs::begin;
 use super::scratch::Scratch;
 use super::settle::Outcome;
-use super::stage::report_json;
+use super::view::{RunView, progress_of};
 use super::watch::{Ended, Watch};
 use crate::access::Call;
 use crate::{App, Error};
 use domain::PartnerId;
 use jiff::Timestamp;
-use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -110,7 +111,7 @@ impl App {
         partner: PartnerId,
         request: RunRequest,
         watch: &Arc<Watch>,
-    ) -> Result<Value, Error> {
+    ) -> Result<RunView, Error> {
         let call = Call::of_operator(partner, "bill run");
         self.end_what_was_left_behind().await?;
         let run = self
@@ -118,7 +119,7 @@ impl App {
                 Box::pin(async move {
                     let run = begin(tx, *partner, request, true, *now).await?;
                     let entry = crate::audit::Entry::new("bill_run.create", super::runs::object(run.id));
-                    let entry = entry.after(&view(&run));
+                    let entry = entry.after(&RunView::of(&run)?);
                     Ok(crate::change::Done { value: run, entry: Some(entry) })
                 })
             })
@@ -130,19 +131,19 @@ impl App {
     /// Work once more, here and now, on a run that has succeeded; the run as it is then.
     ///
     /// # Errors
-    /// Those of [`App::bill_run_again`].
+    /// Those of [`App::act_on_bill_run`].
     pub async fn run_bills_again(
         self: &Arc<Self>,
         partner: PartnerId,
         id: i64,
-        again: Again,
+        action: RunAction,
         watch: &Arc<Watch>,
-    ) -> Result<Value, Error> {
+    ) -> Result<RunView, Error> {
         let call = Call::of_operator(partner, "bill run");
         self.end_what_was_left_behind().await?;
-        self.change(&call, (partner, id, again, self.clock.now()), |(partner, id, again, now), tx| {
+        self.change(&call, (partner, id, action, self.clock.now()), |(partner, id, action, now), tx| {
             Box::pin(async move {
-                let (_, entry) = again.begin(tx, *partner, *id, true, *now).await?;
+                let (_, entry) = action.begin(tx, *partner, *id, true, *now).await?;
                 Ok(crate::change::Done { value: (), entry: Some(entry) })
             })
         })
@@ -160,7 +161,7 @@ impl App {
         partner: PartnerId,
         request: RunRequest,
         watch: &Arc<Watch>,
-    ) -> Result<Value, Error> {
+    ) -> Result<RunView, Error> {
         let now = self.clock.now();
         let options = Options::of(&self.billing()?.setup);
         let plan = self
@@ -174,7 +175,7 @@ impl App {
             id: 0,
             billing_period: request.billing_period.clone(),
             state: State::Running,
-            request: serde_json::to_string(&request).map_err(internal)?,
+            request: text(&request)?,
             by_command: true,
             released: "[]".into(),
             progress: None,
@@ -186,19 +187,14 @@ impl App {
             updated_at: now,
         };
         let made = match self.stage(&run, &request, &plan, watch, true).await {
-            Ok((report, _scratch)) => {
-                Outcome { report: report_json(&report, &plan, &[], &[], &[]), ..Outcome::default() }
-            }
-            Err(Ended::Failed(errors)) => {
-                Outcome { report: json!({ "errors": errors }), ..Outcome::default() }
-            }
+            Ok((report, _scratch)) => RunReport::of_bills(&report, &plan, Written::default()),
+            Err(Ended::Failed(errors)) => RunReport::of_errors(errors),
             Err(Ended::Cancelled | Ended::GivenUp) => return Err(Error::Conflict("cancelled".into())),
             Err(Ended::Error(error)) => return Err(error),
         };
-        let failed = made.report["errors"].as_array().is_some_and(|errors| !errors.is_empty());
-        let state = if failed { State::Failed } else { State::Succeeded };
-        let progress = Some(watch.json().to_string());
-        Ok(view(&BillRun { state, progress, report: Some(made.report.to_string()), ..run }))
+        let state = if made.errors.is_empty() { State::Succeeded } else { State::Failed };
+        let progress = Some(text(&watch.progress())?);
+        RunView::of(&BillRun { state, progress, report: Some(text(&made)?), ..run })
     }
 
     /// Take a run, if nobody has it, and work on it until it ends.
@@ -222,9 +218,9 @@ impl App {
         let Some(run) = run else { return Ok(()) };
         tracing::info!(partner = partner.0, run = id, attempt = run.attempt, "a bill run begins");
         let taken = Taken { partner, id, attempt: run.attempt };
-        let request: RunRequest = serde_json::from_str(&run.request).map_err(internal)?;
+        let request = RunRequest::of_run(&run)?;
         if request.finalizing.is_some() {
-            watch.go_on_from(&run);
+            watch.go_on_from(progress_of(&run)?);
         }
         let (done, is_done) = oneshot::channel::<()>();
         let keeping = tokio::spawn({
@@ -233,7 +229,7 @@ impl App {
         });
         let made = match request.finalizing {
             _ if run.cancelling => Err(Ended::Cancelled),
-            _ if run.by_command && !by_command => Err(Ended::Failed(vec![json!({"message": LEFT_BEHIND})])),
+            _ if run.by_command && !by_command => Err(Ended::Failed(vec![RunError::new(LEFT_BEHIND)])),
             Some(since) => self.finalize_statements(&run, since, watch).await,
             None => self.produce(&run, &request, watch).await,
         };
@@ -242,21 +238,21 @@ impl App {
         drop(keeping.await);
         let outcome = match made {
             Ok(outcome) => outcome,
-            Err(Ended::Failed(errors)) => without_bills(&run, State::Failed, errors),
+            Err(Ended::Failed(errors)) => without_bills(&run, State::Failed, errors)?,
             Err(Ended::Cancelled) if !watch.is_given_up() => {
-                without_bills(&run, State::Cancelled, Vec::new())
+                without_bills(&run, State::Cancelled, Vec::new())?
             }
             Err(Ended::Cancelled | Ended::GivenUp) => return self.give_back(taken).await,
             Err(Ended::Error(Error::Internal(why) | Error::Billing(why))) => {
                 tracing::error!(partner = partner.0, run = id, why, "a bill run failed");
-                let said = json!({"message": "internal error; the server's log says more"});
-                without_bills(&run, State::Failed, vec![said])
+                let error = RunError::new("internal error; the server's log says more");
+                without_bills(&run, State::Failed, vec![error])?
             }
             // The lease ends by itself, and then somebody tries again.
             Err(Ended::Error(error)) => return Err(error),
         };
         let folders = self.folders_of_month(partner, &run.billing_period).await?;
-        self.settle(taken, request, run, watch.json(), outcome).await?;
+        self.settle(taken, request, run, watch.progress(), outcome).await?;
         self.update_indexes(partner, folders).await;
         Ok(())
     }
@@ -273,7 +269,8 @@ impl App {
             }
             let now = self.clock.now();
             let until = now.saturating_add(billing.setup.lease).unwrap_or(Timestamp::MAX);
-            let input = (taken, watch.json().to_string(), until);
+            let Ok(progress) = text(&watch.progress()) else { continue };
+            let input = (taken, progress, until);
             let kept: Result<Option<bool>, Error> = self
                 .db
                 .write(taken.partner, input, |(taken, progress, until), tx| {
@@ -306,20 +303,11 @@ impl App {
 }
 
 /// A run that changes nothing. One that has succeeded before still has its bills, whatever came of its repetition.
-pub(super) fn without_bills(run: &BillRun, state: State, errors: Vec<Value>) -> Outcome {
-    let mut report = report(run);
-    let state = if report.is_null() { state } else { State::Succeeded };
-    if report.is_null() || !errors.is_empty() {
-        report["errors"] = errors.into();
-    }
-    Outcome { state: Some(state), report, ..Outcome::default() }
-}
-
-/// The report as it is kept for lists.
-pub(super) fn summary(report: &Value) -> String {
-    let mut summary = report.clone();
-    if let Some(fields) = summary.as_object_mut() {
-        without_customers(fields);
-    }
-    summary.to_string()
+pub(super) fn without_bills(run: &BillRun, state: State, errors: Vec<RunError>) -> Result<Outcome, Error> {
+    let outcome = |state, report| Outcome { state: Some(state), report, ..Outcome::default() };
+    Ok(match RunReport::of_run(run)? {
+        None => outcome(state, RunReport::of_errors(errors)),
+        Some(report) if errors.is_empty() => outcome(State::Succeeded, report),
+        Some(report) => outcome(State::Succeeded, RunReport { errors, ..report }),
+    })
 }

@@ -174,7 +174,16 @@ fn what_is_in_another_currency_is_told_apart() {
     let shown: Vec<_> = report
         .totals
         .iter()
-        .map(|t| format!("{} {} in {}: {} for {}", t.cost, t.currency, t.billed_in, t.charge, t.charged_cost))
+        .map(|t| {
+            format!(
+                "{} {} in {}: {} for {}",
+                t.cost,
+                t.currency,
+                t.billed_in.unwrap(),
+                t.charge,
+                t.charged_cost
+            )
+        })
         .collect();
     assert_eq!(shown, ["20 EUR in USD: 0 for 0", "10 USD in USD: 32 for 32"]);
 }

@@ -1,7 +1,7 @@
 //! What a statement shows its customer.
 
 use crate::bench::{Bench, RECONCILIATION, USAGE, csv_of, licence, usage, with};
-use tenantry_rating::{Correction, finalized};
+use tenantry_rating::{Correction, Heading, finalized};
 
 /// The rows of a page's tables, cell by cell, without their tags.
 fn rows(page: &str) -> Vec<Vec<String>> {
@@ -111,12 +111,14 @@ fn a_final_statement_says_so_and_nothing_else_changes() {
     bench.job.finalize = true;
     bench.run().unwrap();
     let [json, html] = files(&bench);
-    let made = |name: &str, text: &str, at| {
-        finalized(name, text.as_bytes(), at).map(|b| String::from_utf8(b).unwrap())
+    let (issuer, customer) = (bench.job.issuer.clone(), bench.job.customers[0].name.clone());
+    let heading = Heading { issuer: &issuer, customer: &customer, currency: "USD".parse().unwrap() };
+    let made = |text: &str, at| {
+        let made = finalized(text.as_bytes(), &heading, at)?;
+        Ok::<_, String>([made.json, made.html].map(|bytes| String::from_utf8(bytes).unwrap()))
     };
-    assert_eq!(made("statement.json", &estimated[0], bench.job.generated_at).unwrap(), json);
-    assert_eq!(made("statement.html", &estimated[1], bench.job.generated_at).unwrap(), html);
-    let later = made("statement.USD.json", &estimated[0], 1_793_577_600).unwrap();
+    assert_eq!(made(&estimated[0], bench.job.generated_at).unwrap(), [json.clone(), html]);
+    let [later, _] = made(&estimated[0], 1_793_577_600).unwrap();
     let [before, after]: [serde_json::Value; 2] =
         [&estimated[0], &later].map(|text| serde_json::from_str(text).unwrap());
     assert_eq!(after["status"], "Final");
@@ -127,7 +129,12 @@ fn a_final_statement_says_so_and_nothing_else_changes() {
     {
         assert_eq!(before[same], after[same], "{same}");
     }
-    for (name, text) in [("bill.csv", &estimated[0]), ("statement.json", &json), ("statement.html", &html)] {
-        assert_eq!(made(name, text, 0), None, "{name}");
+    let unknown = estimated[0].replacen("{", "{\"more\": 1,", 1);
+    for (text, expected) in [
+        (&json, "its status is Final, not Estimated"),
+        (&unknown, "unknown field `more`"),
+        (&estimated[1], "expected value"),
+    ] {
+        assert!(made(text, 0).is_err_and(|error| error.contains(expected)), "{expected}");
     }
 }

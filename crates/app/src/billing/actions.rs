@@ -1,0 +1,200 @@
+//! What is done with a run that has succeeded: its statements are made final, bills that it held back are released.
+
+use super::invoices;
+use super::report::{self, RunReport, RunWarning, stored};
+use super::request::{RunRequest, read_codes};
+use super::runs::{answered, last_of_its_period, object};
+use super::view::RunView;
+use crate::access::Call;
+use crate::audit::Entry;
+use crate::change::Created;
+use crate::permissions::Permission;
+use crate::{App, Error};
+use domain::fields::Fields;
+use domain::json::Json;
+use domain::payload::{Member, Payload};
+use domain::violation::code;
+use domain::{Handling, PartnerId, Violation, Violations};
+use jiff::Timestamp;
+use rating::WarningCode;
+use serde_json::json;
+use std::collections::BTreeSet;
+use store::bill_runs::{self, BillRun};
+use store::{Tx, statements};
+
+impl App {
+    /// Makes a run's statements final.
+    ///
+    /// # Errors
+    /// Those of [`App::act_on_bill_run`]; [`Error::Invalid`].
+    pub async fn finalize_bill_run(&self, call: &Call, id: i64, body: &Json) -> Result<Created, Error> {
+        self.allow(call, Permission::ManageBilling).await?;
+        let mut violations = FINALIZATION.unknown(body, Handling::Strict);
+        let accept = match body.get("accept") {
+            None | Some(Json::Null) => Vec::new(),
+            Some(codes) => read_codes(codes).unwrap_or_else(|wrong| {
+                let under =
+                    |wrong: Violation| Violation { pointer: format!("/accept{}", wrong.pointer), ..wrong };
+                violations.extend(wrong.into_iter().map(under));
+                Vec::new()
+            }),
+        };
+        if !violations.is_empty() {
+            return Err(Error::Invalid(violations));
+        }
+        self.act_on_bill_run(call, id, RunAction::Finalize { accept }).await
+    }
+
+    /// Have a run that has succeeded worked on once more.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::Invalid`] with every customer whose bill was not held back;
+    /// [`Error::Conflict`] if the run has not succeeded, or is not the period's last, or would make bills final of an
+    /// invoice that is final in another month; [`Error::KeyReused`], [`Error::StillRunning`]; [`Error`] of the store.
+    pub async fn act_on_bill_run(&self, call: &Call, id: i64, action: RunAction) -> Result<Created, Error> {
+        self.allow(call, Permission::ManageBilling).await?;
+        let _entered = self.enter(call)?;
+        let created = self
+            .make(call, (call.partner(), id, action, self.clock.now()), |(partner, id, action, now), tx| {
+                Box::pin(async move {
+                    let (run, entry) = action.begin(tx, *partner, *id, false, *now).await?;
+                    answered(&RunView::of(&run)?, entry)
+                })
+            })
+            .await?;
+        self.billing()?.wake.notify_one();
+        Ok(created)
+    }
+}
+
+/// What is done with a run that has succeeded.
+#[derive(Clone, Debug)]
+pub enum RunAction {
+    /// Its statements become final: they are what is owed. Each is published as a further version. Repeating it changes
+    /// nothing. A warning that blocks this has to be accepted by its code, by the run or here.
+    Finalize {
+        /// Codes of the warnings that are accepted.
+        accept: Vec<WarningCode>,
+    },
+    /// The bills that it held back of these customers (`{"customer_ids": […]}`) are published: its work is done once more,
+    /// with their bounds lifted.
+    Release(Json),
+}
+
+impl RunAction {
+    /// The run as it waits to be worked on, if there is anything to do, and what the trail says.
+    pub(super) async fn begin(
+        &self,
+        tx: &mut Tx,
+        partner: PartnerId,
+        id: i64,
+        by_command: bool,
+        now: Timestamp,
+    ) -> Result<(BillRun, Entry), Error> {
+        let run = last_of_its_period(tx, partner, id).await?;
+        match self {
+            RunAction::Finalize { accept } => {
+                let entry = |run: &BillRun| {
+                    Ok::<_, Error>(
+                        Entry::new("bill_run.finalize", object(id)).after(&RunView::of(run)?.short()),
+                    )
+                };
+                if statements::list(tx, partner, &estimates(&run), 0, 1).await?.1 == 0 {
+                    let entry = entry(&run)?;
+                    return Ok((run, entry));
+                }
+                let report = RunReport::of_run(&run)?.unwrap_or_default();
+                let mut refusals = invoices::refusals(tx, partner, &run.billing_period, &report).await?;
+                refusals.extend(report.blocking(accept).map(RunWarning::refusal));
+                if !refusals.is_empty() {
+                    return Err(Error::Conflict(refusals.join("; ")));
+                }
+                let finalizing = Some(now.as_second());
+                let run = once_more(tx, &run, finalizing, &run.released, by_command, now).await?;
+                let entry = entry(&run)?;
+                Ok((run, entry))
+            }
+            RunAction::Release(body) => {
+                let mut released = released(&run)?;
+                released.extend(customers_to_release(&run, body)?);
+                let ids = report::text(&released)?;
+                let run = once_more(tx, &run, None, &ids, by_command, now).await?;
+                let entry =
+                    Entry::new("bill_run.release", object(id)).after(&json!({ "released": released }));
+                Ok((run, entry))
+            }
+        }
+    }
+}
+
+/// The statements that a run made, as long as they are not final.
+pub(super) fn estimates(run: &BillRun) -> statements::Filter {
+    statements::Filter {
+        status: Some(statements::Status::Estimated),
+        billing_period: Some(run.billing_period.clone()),
+        run: Some(run.id),
+        ..statements::Filter::default()
+    }
+}
+
+/// A run that has succeeded, to be worked on once more: all of it, or to make its statements final since then.
+async fn once_more(
+    tx: &mut Tx,
+    run: &BillRun,
+    finalizing: Option<i64>,
+    released: &str,
+    by_command: bool,
+    now: Timestamp,
+) -> Result<BillRun, Error> {
+    let request = report::text(&RunRequest { finalizing, ..RunRequest::of_run(run)? })?;
+    bill_runs::repeat(tx, run.partner, run.id, &request, released, by_command, now).await?;
+    bill_runs::get(tx, run.partner, run.id).await?.ok_or(Error::NotFound)
+}
+
+/// What the payload of a release consists of.
+static RELEASE: Payload = Payload { members: &[Member::plain("customer_ids")], read_only: &[] };
+
+/// What the payload of a finalisation consists of. It is of the whole run.
+static FINALIZATION: Payload = Payload { members: &[Member::plain("accept")], read_only: &[] };
+
+/// `{"customer_ids": […]}`, each of a customer whose bill the run held back.
+fn customers_to_release(run: &BillRun, body: &Json) -> Result<Vec<i64>, Error> {
+    const POINTER: &str = "/customer_ids";
+    let mut fields = Fields::of(body, r#"a JSON object such as {"customer_ids": [3947]}"#)
+        .map_err(|wrong| Error::Invalid(wrong.into()))?;
+    fields.violations.extend(RELEASE.unknown(body, Handling::Strict));
+    if !fields.violations.is_empty() {
+        return Err(Error::Invalid(fields.violations));
+    }
+    let one = |code, said: &str| Err(Error::Invalid(Violation::new(POINTER, code, said).into()));
+    let named = match body.get("customer_ids") {
+        Some(Json::Array(named)) if !named.is_empty() => named,
+        Some(Json::Array(_) | Json::Null) | None => {
+            return one(code::REQUIRED, "is required: the customers whose bills are released");
+        }
+        Some(_) => return one(code::WRONG_TYPE, "must be an array of customers' ids"),
+    };
+    let (report, released) = (RunReport::of_run(run)?.unwrap_or_default(), released(run)?);
+    let is_held_back = |id: i64| {
+        report.customers.iter().any(|bill| bill.customer_id == id && !bill.held_back.is_empty())
+            // Released before, and then it could not be written.
+            || released.contains(&id) && report.errors.iter().any(|error| error.customer_id == Some(id))
+    };
+    let (mut ids, mut violations) = (Vec::new(), Violations::default());
+    for (i, id) in named.iter().enumerate() {
+        match id {
+            Json::Number(id) if id.as_i64().is_some_and(is_held_back) => ids.extend(id.as_i64()),
+            _ => violations.push(Violation::new(
+                format!("{POINTER}/{i}"),
+                code::INVALID,
+                "must be the id of a customer whose bill this run has held back",
+            )),
+        }
+    }
+    if violations.is_empty() { Ok(ids) } else { Err(Error::Invalid(violations)) }
+}
+
+/// The customers whose bills may exceed the bounds.
+pub(super) fn released(run: &BillRun) -> Result<BTreeSet<i64>, Error> {
+    stored("the released customers of a bill run", &run.released)
+}

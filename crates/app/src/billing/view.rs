@@ -1,0 +1,104 @@
+//! A run as it is answered and printed.
+
+use super::report::{CustomerBill, PendingCorrection, Progress, RunError, RunReport, RunWarning, stored};
+use super::request::RunRequest;
+use crate::Error;
+use rating::report::{Checks, FileRead, OtherInvoice, Total, Unassigned};
+use serde::{Serialize, Serializer};
+use store::bill_runs::{BillRun, State};
+
+/// A run and its report. What only a whole report has is `None` in a list.
+#[derive(Clone, Debug, Serialize)]
+pub struct RunView {
+    /// Run id; 0 of a dry run.
+    pub id: i64,
+    /// The month.
+    pub billing_period: String,
+    /// Microsoft's invoice, if there is only one.
+    pub invoice_id: Option<String>,
+    /// All invoices, where there are several.
+    pub invoice_ids: Vec<String>,
+    /// The state.
+    #[serde(serialize_with = "state_name")]
+    pub state: State,
+    /// How far the run is.
+    pub progress: Progress,
+    /// The sums of each currency.
+    pub totals: Vec<Total>,
+    /// The bills.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub customers: Option<Vec<CustomerBill>>,
+    /// Lines that no customer is billed for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unassigned: Option<Vec<Unassigned>>,
+    /// Corrections that are on no bill.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pending_corrections: Option<Vec<PendingCorrection>>,
+    /// What was checked; `None` until there are bills.
+    pub checks: Option<Checks>,
+    /// Why there are no bills, or which could not be written.
+    pub errors: Vec<RunError>,
+    /// The files that were read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files: Option<Vec<FileRead>>,
+    /// What is to be looked at, though there are bills.
+    pub warnings: Vec<RunWarning>,
+    /// Lines of other invoices than the one that the run was given.
+    pub other_invoices: Vec<OtherInvoice>,
+    /// The files of line items that the run was given.
+    pub sources: Vec<String>,
+    /// Whether the run was told to make its bills final at once.
+    pub finalize: bool,
+    /// RFC 3339, in seconds.
+    pub created_at: String,
+    /// RFC 3339, in seconds.
+    pub updated_at: String,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde calls")]
+fn state_name<S: Serializer>(state: &State, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(state.as_str())
+}
+
+impl RunView {
+    /// The whole of a run.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if what is stored cannot be read.
+    pub(super) fn of(run: &BillRun) -> Result<Self, Error> {
+        let report = RunReport::of_run(run)?.unwrap_or_default();
+        let request = RunRequest::of_run(run)?;
+        Ok(RunView {
+            id: run.id,
+            billing_period: run.billing_period.clone(),
+            invoice_id: report.invoice_id.or(request.invoice_id),
+            invoice_ids: report.invoice_ids,
+            state: run.state,
+            progress: progress_of(run)?,
+            totals: report.totals,
+            customers: Some(report.customers),
+            unassigned: Some(report.unassigned),
+            pending_corrections: Some(report.pending_corrections),
+            checks: report.checks,
+            errors: report.errors,
+            files: Some(report.files),
+            warnings: report.warnings,
+            other_invoices: report.other_invoices,
+            sources: request.sources,
+            finalize: request.finalize,
+            created_at: format!("{:.0}", run.created_at),
+            updated_at: format!("{:.0}", run.updated_at),
+        })
+    }
+
+    /// The run as lists and the audit trail have it.
+    pub(super) fn short(self) -> Self {
+        RunView { customers: None, unassigned: None, pending_corrections: None, files: None, ..self }
+    }
+}
+
+/// How far a run is, as it is stored.
+pub(super) fn progress_of(run: &BillRun) -> Result<Progress, Error> {
+    let text = run.progress.as_deref();
+    Ok(text.map(|text| stored("the progress of a bill run", text)).transpose()?.unwrap_or_default())
+}
