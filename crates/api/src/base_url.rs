@@ -47,15 +47,20 @@ impl FromRequestParts<Shared> for ListUrl {
 
     async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Self::Rejection> {
         let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |original| &original.0);
-        let base = match &shared.config.public_url {
-            Some(PublicUrl(url)) => url.clone(),
-            None => {
-                let proxied =
-                    parts.extensions.get::<ClientAddress>().is_some_and(|c| c.through_trusted_proxy);
-                base_of(&parts.headers, proxied)
-            }
-        };
-        Ok(ListUrl(base + uri.path()))
+        let client = parts.extensions.get::<ClientAddress>();
+        Ok(ListUrl(base(&parts.headers, client, shared.config.public_url.as_ref()) + uri.path()))
+    }
+}
+
+/// Scheme, host and path prefix that a client reaches this server under; empty if the request does not tell.
+pub(crate) fn base(
+    headers: &HeaderMap,
+    client: Option<&ClientAddress>,
+    public_url: Option<&PublicUrl>,
+) -> String {
+    match public_url {
+        Some(PublicUrl(url)) => url.clone(),
+        None => base_of(headers, client.is_some_and(|client| client.through_trusted_proxy)),
     }
 }
 

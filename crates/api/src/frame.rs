@@ -24,7 +24,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 use tower::{Service, ServiceExt};
 use tower_http::compression::Compression;
-use tower_http::compression::predicate::SizeAbove;
+use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 use tracing::Instrument;
 use tracing::field::Empty;
 
@@ -138,7 +138,9 @@ where
             client.map(|client| request.extensions_mut().insert(client));
             request.extensions_mut().insert(Arc::clone(&reservation));
             let response = if compressed {
-                let inner = Compression::new(inner).compress_when(SizeAbove::new(MIN_COMPRESSED));
+                // Events would wait in the compressor.
+                let predicate = SizeAbove::new(MIN_COMPRESSED).and(NotForContentType::SSE);
+                let inner = Compression::new(inner).compress_when(predicate);
                 inner.oneshot(request).await.map(|response| response.map(Body::new))
             } else {
                 inner.oneshot(request).await
@@ -294,6 +296,8 @@ fn finish(response: &mut Response, id: &str, sandbox: bool) {
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    if !headers.contains_key(header::REFERRER_POLICY) {
+        headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 }

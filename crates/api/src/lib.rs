@@ -30,6 +30,7 @@ mod sign_ins;
 mod statements;
 mod unknown_path;
 mod users;
+mod visitor;
 
 pub use base_url::PublicUrl;
 pub use client_address::{ClientAddress, TrustedProxies, network_of};
@@ -37,6 +38,7 @@ pub use frame::{Frame, REQUEST_ID};
 pub use occasional::Occasional;
 pub use openapi::document;
 pub use router::service;
+pub use visitor::Visitor;
 
 use app::App;
 use http::HeaderValue;

@@ -31,8 +31,8 @@ fn billing() -> OpenApiRouter<Shared> {
     price_rules::routes().merge(bill_runs::routes()).merge(statements::routes())
 }
 
-/// Everything that is served, framed.
-pub fn service(app: Arc<App>, config: Config) -> Frame<Router> {
+/// Everything that is served, framed: the API, and `pages` beside it.
+pub fn service(app: Arc<App>, config: Config, pages: Router) -> Frame<Router> {
     let cors = (!config.cors_origins.is_empty()).then(|| cors(&config));
     let config = Arc::new(config);
     let shared = Shared { app: Arc::clone(&app), config: Arc::clone(&config) };
@@ -48,14 +48,15 @@ pub fn service(app: Arc<App>, config: Config) -> Frame<Router> {
         .method_not_allowed_fallback(|| async {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this method is not allowed here")
         })
+        .with_state(shared)
+        .merge(pages)
         // At once, from the outside in: each layer of its own is another box to clone for every request.
         .layer((
             from_fn(metrics::name_route),
             from_fn(refuse),
             from_fn_with_state(Arc::clone(&app), limits::admit),
             CatchPanicLayer::custom(panicked),
-        ))
-        .with_state(shared);
+        ));
     if let Some(cors) = cors {
         router = router.layer(cors);
     }

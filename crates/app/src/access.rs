@@ -11,7 +11,6 @@ use domain::customer::Visibility;
 use domain::{Classification, CustomerId, Email, PartnerId, Roles, UserId, UtcSecond};
 use serde_json::{Value, json};
 use std::sync::PoisonError;
-use store::users::KeyOwner;
 
 /// Somebody who showed a live key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +37,7 @@ pub struct Call {
     /// Who asks; `None` for the server's operator on the command line.
     pub actor: Option<Actor>,
     /// The partner that this is about.
-    partner: PartnerId,
+    pub(crate) partner: PartnerId,
     /// Where the request comes from.
     pub origin: String,
     /// As in the log.
@@ -101,6 +100,12 @@ impl Call {
         self.actor.as_ref().and_then(|actor| actor.customer)
     }
 
+    /// Whether the caller's roles have this permission, so that a page need not offer what would be refused. The use case
+    /// checks it again.
+    pub fn may(&self, permission: Permission) -> bool {
+        self.actor.as_ref().is_none_or(|actor| permission.is_given_to(actor.roles))
+    }
+
     /// How much of a customer this caller sees.
     pub(crate) fn visibility(&self) -> Visibility {
         match &self.actor {
@@ -150,7 +155,7 @@ impl App {
         self.limits.note(presented, true);
         self.limits.enter_partner(&mut permits, owner.partner)?;
         let trial = owner.customer.and_then(|(_, _, trial)| trial);
-        let lock = self.lock_of(&owner);
+        let lock = self.lock_of(owner.partner_suspended, owner.customer);
         let actor = Actor {
             partner: owner.partner,
             user: owner.user,
@@ -178,12 +183,16 @@ impl App {
         }
     }
 
-    /// What keeps the owner of a live key out, if anything does (contract, section 6).
-    fn lock_of(&self, owner: &KeyOwner) -> Option<String> {
-        if owner.partner_suspended {
+    /// What keeps a user out, although its key or session is valid (contract, section 6).
+    pub(crate) fn lock_of(
+        &self,
+        partner_suspended: bool,
+        customer: Option<(CustomerId, Classification, Option<UtcSecond>)>,
+    ) -> Option<String> {
+        if partner_suspended {
             return Some("this partner is suspended".into());
         }
-        let (_, classification, trial) = owner.customer?;
+        let (_, classification, trial) = customer?;
         if classification != Classification::ManagedWithAccess {
             return Some("this customer is managed without access: its users cannot use the platform".into());
         }
@@ -205,7 +214,7 @@ impl App {
 
     /// Refuse, and write it down: at once, or counted for the next event where this user was refused for the same reason
     /// within the minute.
-    async fn refuse(&self, call: &Call, why: String) -> Error {
+    pub(crate) async fn refuse(&self, call: &Call, why: String) -> Error {
         let Some(user) = call.actor.as_ref().map(|actor| actor.user) else { return Error::Forbidden(why) };
         match self.refusals.note(call, user, &why, self.clock.now()) {
             Step::Count => Error::Forbidden(why),

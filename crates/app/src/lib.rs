@@ -20,6 +20,7 @@ mod random;
 mod redact;
 mod refusals;
 mod secrets;
+mod sessions;
 mod users;
 
 pub mod assignments;
@@ -40,10 +41,11 @@ pub use keys::ApiKey;
 pub use limits::LimitSettings;
 pub use paging::{Paging, Query};
 pub use partners::BootstrappedPartner;
-pub use permissions::permission_table;
+pub use permissions::{Permission, permission_table};
 pub use random::Random;
 pub use redact::redact_keys;
 pub use secrets::SecretKey;
+pub use sessions::{Session, SessionEnd, SessionError, SignedIn};
 pub use users::Tenant;
 
 use crate::audit::Trail;
@@ -153,6 +155,7 @@ impl App {
         log_error(self.keep_anchor(true).await);
         log_error(self.note_uses().await);
         log_error(self.delete_expired_responses().await);
+        log_error(self.forget_sessions().await);
     }
 
     /// Whether the database can serve requests.

@@ -4,12 +4,18 @@ use domain::{Role, Roles};
 
 /// What a use case needs of a partner's user. A customer's user has none of these: its few use cases look at its customer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Permission {
+pub enum Permission {
+    /// Read customers, their tenants and statements.
     ReadCustomers,
+    /// Change customers, assignments and customers' users.
     ChangeCustomers,
+    /// See costs, margins and reports of runs.
     SeeCosts,
+    /// Change price rules, and run bills.
     ManageBilling,
+    /// Manage the partner's users and their keys.
     ManagePartner,
+    /// Read the audit trail.
     ReadAudit,
 }
 

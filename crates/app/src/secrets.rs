@@ -23,10 +23,11 @@ pub(crate) enum Purpose {
     Anchor,
     Export,
     AuditCut,
+    Session,
 }
 
 impl Purpose {
-    const ALL: [Purpose; 10] = [
+    const ALL: [Purpose; 11] = [
         Purpose::Fingerprint,
         Purpose::AuditEvent,
         Purpose::AuditHead,
@@ -37,6 +38,7 @@ impl Purpose {
         Purpose::Anchor,
         Purpose::Export,
         Purpose::AuditCut,
+        Purpose::Session,
     ];
 
     fn name(self) -> &'static str {
@@ -51,6 +53,7 @@ impl Purpose {
             Purpose::Anchor => "audit anchor",
             Purpose::Export => "audit export",
             Purpose::AuditCut => "audit cut",
+            Purpose::Session => "console session",
         }
     }
 }

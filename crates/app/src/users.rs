@@ -261,7 +261,7 @@ fn href(tenant: Tenant, id: UserId) -> String {
     format!("/v2/{}", object(tenant, id))
 }
 
-fn object(tenant: Tenant, id: UserId) -> String {
+pub(crate) fn object(tenant: Tenant, id: UserId) -> String {
     tenant.map_or(format!("users/{id}"), |customer| format!("customers/{customer}/users/{id}"))
 }
 

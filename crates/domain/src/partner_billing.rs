@@ -59,6 +59,16 @@ pub struct BillingConfiguration {
 }
 
 impl BillingConfiguration {
+    /// Whether bills of this customer can be written.
+    pub fn is_healthy(&self) -> bool {
+        self.reason.is_empty()
+    }
+
+    /// Why the status is not healthy; empty if it is.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
     /// The status that follows from the configuration, the assigned Azure tenant, the error that the last run reported for
     /// this customer's bill (`fault`), and the error that failed the whole run (`failed`). The first of these that applies
     /// is the reason.

@@ -46,6 +46,8 @@ pub struct Filter {
     pub tags: Vec<String>,
     /// State of the trial, and the instant at which it is evaluated.
     pub trial: Option<(Trial, Timestamp)>,
+    /// The trial ends before this instant.
+    pub trial_ends_before: Option<Timestamp>,
     /// The Azure tenant.
     pub azure_customer_id: Option<AzureCustomerId>,
     /// Whether partner billing is enabled.
@@ -61,6 +63,7 @@ impl Filter {
             classification,
             tags,
             trial,
+            trial_ends_before,
             azure_customer_id,
             partner_billing,
             updated_since,
@@ -69,6 +72,7 @@ impl Filter {
             && classification.is_none()
             && tags.is_empty()
             && trial.is_none()
+            && trial_ends_before.is_none()
             && azure_customer_id.is_none()
             && partner_billing.is_none()
             && updated_since.is_none()
@@ -87,6 +91,34 @@ pub struct Window {
     pub skip: i64,
     /// Maximum number of customers.
     pub limit: i64,
+    /// The order of the list.
+    pub order: Order,
+}
+
+/// Order of a list of customers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// By id, the oldest first.
+    #[default]
+    Oldest,
+    /// By id, the newest first.
+    Newest,
+    /// By the folded name.
+    Name,
+    /// By the time of the last change, the latest first.
+    Changed,
+}
+
+impl Order {
+    /// The terms of `ORDER BY` over the customers `c`, and over the rows of the page.
+    fn terms(self) -> (&'static str, &'static str) {
+        match self {
+            Order::Oldest => ("c.id", "id"),
+            Order::Newest => ("c.id DESC", "id DESC"),
+            Order::Name => ("c.name_key", "name_key"),
+            Order::Changed => ("c.updated_at DESC, c.id DESC", "updated_at DESC, id DESC"),
+        }
+    }
 }
 
 /// Inserts a customer, or returns which of its unique values are taken.
@@ -243,7 +275,8 @@ pub async fn list(
     window: Window,
 ) -> Result<(Vec<Customer>, i64), Error> {
     let (total, place) = if filter.is_empty() {
-        by_blocks(tx, partner, window).await?
+        let (total, place) = by_blocks(tx, partner, window).await?;
+        (total, if window.order == Order::Oldest { place } else { window })
     } else {
         let query = counting(partner, filter);
         let total = tx.first(&query.sql, &query.args(), |row| row.next()).await?.unwrap_or(0);
@@ -277,9 +310,10 @@ fn listing(partner: PartnerId, filter: &Filter, window: Window) -> Query {
     if let Some(after) = window.after {
         query.and("c.id > ", after.0);
     }
-    query.push(" ORDER BY c.id LIMIT ", window.limit);
+    let (inner, outer) = window.order.terms();
+    query.push(&format!(" ORDER BY {inner} LIMIT "), window.limit);
     query.push(" OFFSET ", window.skip);
-    query.sql.push_str(") ORDER BY id");
+    query.sql.push_str(&format!(") ORDER BY {outer}"));
     query
 }
 
@@ -335,6 +369,9 @@ fn narrow(query: &mut Query, filter: &Filter) {
         Some((Trial::Expired, now)) => query.and("c.trial_expiration_date <= ", now.as_second()),
         Some((Trial::None, _)) => query.sql.push_str(" AND c.trial_expiration_date IS NULL"),
         None => {}
+    }
+    if let Some(end) = filter.trial_ends_before {
+        query.and("c.trial_expiration_date < ", end.as_second());
     }
     if let Some(azure) = &filter.azure_customer_id {
         query.and(

@@ -29,6 +29,7 @@ pub mod idempotency;
 pub mod partners;
 pub mod price_rules;
 pub mod secrets;
+pub mod sessions;
 pub mod statements;
 pub mod transfer;
 pub mod users;

@@ -168,7 +168,7 @@ pub async fn reseal(tx: &mut Tx, credential: &Credential) -> Result<(), Error> {
     tx.enqueue(sql, args![partner.0, user.0, &key.hash, &key.mac]).await
 }
 
-fn credential(row: &mut Row<'_>) -> Result<Credential, Error> {
+pub(crate) fn credential(row: &mut Row<'_>) -> Result<Credential, Error> {
     Ok(Credential {
         partner: PartnerId(row.next()?),
         user: UserId(row.next()?),

@@ -17,6 +17,7 @@ mod doctor;
 mod limits;
 mod manual;
 mod network;
+mod pages;
 mod partner;
 mod platform;
 mod price_rule;

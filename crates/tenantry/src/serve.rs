@@ -5,6 +5,7 @@ use crate::bootstrap;
 use crate::connections;
 use crate::limits::LimitArgs;
 use crate::network::NetworkArgs;
+use crate::pages;
 use crate::platform::Platform;
 use crate::telemetry;
 use anyhow::{Context, anyhow};
@@ -26,7 +27,7 @@ const ANCHOR: Duration = Duration::from_secs(1);
 /// How often uses of keys are written down, and old answers forgotten.
 const TIDY: Duration = Duration::from_secs(60);
 
-/// Serve the API. The first start makes the partner `default` and its admin's key: it is shown on a terminal, and else
+/// Serve the API and the console. The first start makes the partner `default` and its admin's key: it is shown on a terminal, and else
 /// written into a file, admin.key beside the secret key. Or choose it: TENANTRY_BOOTSTRAP_KEY, or
 /// TENANTRY_BOOTSTRAP_KEY_FILE with the path of a file that holds it.
 #[derive(Args, Clone)]
@@ -104,7 +105,8 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
         stopping: Arc::clone(&stopping),
         metrics: telemetry::count()?,
     };
-    let service = api::service(Arc::clone(&app), config);
+    let pages = pages::router(&app, config.public_url.clone());
+    let service = api::service(Arc::clone(&app), config, pages);
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let mut hangup = signal(SignalKind::hangup())?;
     let address = listener.local_addr()?;

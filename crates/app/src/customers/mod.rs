@@ -3,7 +3,7 @@
 mod search;
 mod view;
 
-pub use search::{Page, Search, cursor};
+pub use search::{Order, Page, Search, cursor};
 pub use view::CustomerView;
 
 use crate::access::Call;

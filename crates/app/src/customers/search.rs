@@ -8,6 +8,7 @@ use crate::permissions::Permission;
 use crate::{App, Error};
 use domain::{AzureCustomerId, Classification, CustomerId, DisplayName, Violation};
 use jiff::Timestamp;
+pub use store::customers::Order;
 use store::customers::{self, Filter, Trial, Window};
 
 const PARAMETERS: [&str; 8] = [
@@ -28,6 +29,8 @@ pub struct Search {
     pub paging: Paging,
     /// The last customer of the page before, from the cursor; replaces the offset of `paging`.
     pub after: Option<CustomerId>,
+    /// The order; a cursor needs the default one.
+    pub order: Order,
     filter: Filter,
 }
 
@@ -48,9 +51,18 @@ impl Search {
     /// # Errors
     /// [`Error::Parameters`] with every invalid parameter, as `/name`.
     pub fn parse(query: &Query, now: Timestamp) -> Result<Self, Error> {
-        let mut search = Search { paging: Paging::default(), after: None, filter: Filter::default() };
+        let (paging, order, filter) = (Paging::default(), Order::default(), Filter::default());
+        let mut search = Search { paging, after: None, order, filter };
         paging::read(query, &PARAMETERS, |name, value| search.take(name, value, now))?;
         Ok(search)
+    }
+
+    /// Restricts the list to customers whose trial has not ended and ends before `end`.
+    #[must_use]
+    pub fn trial_ending(mut self, now: Timestamp, end: Timestamp) -> Self {
+        self.filter.trial = Some((Trial::Active, now));
+        self.filter.trial_ends_before = Some(end);
+        self
     }
 
     fn take(&mut self, name: &str, value: &str, now: Timestamp) -> Result<(), String> {
@@ -108,7 +120,8 @@ impl App {
                     let skip = if search.after.is_some() { 0 } else { search.paging.skip() };
                     let per_page = search.paging.per_page;
                     // One customer more than the page shows whether another page follows.
-                    let window = Window { after: search.after, skip, limit: per_page + 1 };
+                    let window =
+                        Window { after: search.after, skip, limit: per_page + 1, order: search.order };
                     let (mut found, total) = customers::list(tx, *partner, &search.filter, window).await?;
                     let more = found.len() as i64 > per_page;
                     found.truncate(per_page as usize);

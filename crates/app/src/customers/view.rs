@@ -1,8 +1,12 @@
 //! A customer as a caller sees it. The margin is for roles that see costs; the billing health not for the customer's users.
 
 use crate::{Created, Error};
-use domain::Customer;
 use domain::customer::Visibility;
+use domain::{
+    Address, AzureCustomerId, BillingConfiguration, Classification, Customer, Email, Margin, PartnerBilling,
+    Tag, UtcSecond,
+};
+use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
@@ -26,6 +30,66 @@ impl CustomerView {
     /// What names its version, such as `3947-1`.
     pub fn version(&self) -> String {
         super::version(&self.customer)
+    }
+
+    /// Its display name.
+    pub fn name(&self) -> &str {
+        self.customer.details.name.as_str()
+    }
+
+    /// The Azure tenant that it was created with.
+    pub fn azure_customer_id(&self) -> Option<&str> {
+        self.customer.details.azure_customer_id.as_ref().map(AzureCustomerId::as_str)
+    }
+
+    /// Its mailing address.
+    pub fn address(&self) -> Option<&Address> {
+        self.customer.details.address.as_ref()
+    }
+
+    /// Whether its users have access.
+    pub fn classification(&self) -> Classification {
+        self.customer.details.classification
+    }
+
+    /// The end of its trial.
+    pub fn trial_expiration_date(&self) -> Option<UtcSecond> {
+        self.customer.details.trial_expiration_date
+    }
+
+    /// The e-mail address for questions about its bills.
+    pub fn billing_contact(&self) -> Option<&str> {
+        self.customer.details.billing_contact.as_ref().map(Email::as_str)
+    }
+
+    /// The partner's margin; `None` for callers that may not see it.
+    pub fn margin(&self) -> Option<Margin> {
+        (self.visibility == Visibility::Full).then_some(self.customer.details.margin_percentage)
+    }
+
+    /// Whether and where its bills are written.
+    pub fn partner_billing(&self) -> &PartnerBilling {
+        &self.customer.details.partner_billing_configuration
+    }
+
+    /// Its tags.
+    pub fn tags(&self) -> &[Tag] {
+        &self.customer.details.tags
+    }
+
+    /// How its billing stands; `None` without bill runs, and for the customer's own users.
+    pub fn billing_status(&self) -> Option<&BillingConfiguration> {
+        self.customer.billing_configuration.as_ref().filter(|_| self.visibility != Visibility::OwnUser)
+    }
+
+    /// The random id for use outside the partner.
+    pub fn external_id(&self) -> &str {
+        self.customer.generated_external_id.as_str()
+    }
+
+    /// The times of its creation and of its last change.
+    pub fn times(&self) -> [Timestamp; 2] {
+        [self.customer.created_at, self.customer.updated_at]
     }
 }
 

@@ -112,12 +112,15 @@ async fn lists_are_right(db: &Db) {
             let all: Ids = (1..=ALL).filter(|&n| partner_of(n) == partner && lets_through(n)).collect();
             let length = all.len() as i64;
             for skip in [0, 1, 29, length / 2, (length - 1).max(0), length, length + 7000] {
-                let found = page(db, partner, &filter, Window { after: None, skip, limit: 30 }).await;
+                let found =
+                    page(db, partner, &filter, Window { after: None, skip, limit: 30, order: Order::Oldest })
+                        .await;
                 let right: Ids = all.iter().skip(skip as usize).take(30).copied().collect();
                 assert_eq!(found, (right, length), "{name}, partner {partner}, behind {skip}");
             }
             for after in [0, 8191, 8192, ALL / 2, ALL] {
-                let window = Window { after: Some(CustomerId(after)), skip: 0, limit: 30 };
+                let window =
+                    Window { after: Some(CustomerId(after)), skip: 0, limit: 30, order: Order::Oldest };
                 let right: Ids = all.iter().filter(|&&id| id > after).take(30).copied().collect();
                 let found = page(db, partner, &filter, window).await;
                 assert_eq!(found, (right, length), "{name}, partner {partner}, after {after}");
@@ -161,7 +164,7 @@ async fn filters_use_indexes(
     assert!(is_wrong(&unlike), "this test would not see a scan: {unlike:#?}");
     for (name, filter, _) in filters() {
         for after in [None, Some(CustomerId(5000))] {
-            let window = Window { after, skip: 3, limit: 30 };
+            let window = Window { after, skip: 3, limit: 30, order: Order::Oldest };
             for query in [counting(PartnerId(2), &filter), listing(PartnerId(2), &filter, window)] {
                 let sql = query.sql.clone();
                 let plan = plan(db, query, explain, columns).await;
@@ -174,7 +177,7 @@ async fn filters_use_indexes(
 /// Creates and deletes keep the length of the list right, also where they are undone.
 async fn totals_follow_changes(db: &Db) {
     let partner = PartnerId(3);
-    let whole = Window { after: None, skip: 0, limit: 1 };
+    let whole = Window { after: None, skip: 0, limit: 1, order: Order::Oldest };
     let before = page(db, 3, &Filter::default(), whole).await.1;
     let gone: Result<(), Error> = db
         .write(partner, (), move |(), tx| {

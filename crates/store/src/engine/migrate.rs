@@ -26,6 +26,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0016_audit_anchor", include_str!("../../../../migrations/0016_audit_anchor.sql")),
     ("0017_audit_cuts", include_str!("../../../../migrations/0017_audit_cuts.sql")),
     ("0018_partner_in_bill_paths", include_str!("../../../../migrations/0018_partner_in_bill_paths.sql")),
+    ("0019_console_sessions", include_str!("../../../../migrations/0019_console_sessions.sql")),
 ];
 
 /// Migration that recomputes the keys of names.

@@ -13,6 +13,7 @@ mod change;
 mod cli;
 mod conditions;
 mod connections;
+mod console;
 mod content;
 mod create;
 mod directory;

@@ -19,6 +19,9 @@ struct Document {
 /// Panics if the answer is not as documented.
 pub(crate) fn check(method: &Method, uri: &str, answer: &Answer) {
     let path = uri.split('?').next().unwrap_or_default();
+    if path.starts_with("/console") {
+        return; // pages, which the document does not describe
+    }
     let asked = format!("{method} {uri} answered {}: {}", answer.status, answer.text());
     let Some(operation) = DOCUMENT.operation(method, path) else {
         if answer.status >= 400 {

@@ -1,0 +1,104 @@
+// Improves pages that work without it: times in the reader's zone, search as you type, questions before what cannot be
+// undone, buttons that copy.
+
+const lang = document.documentElement.lang;
+
+function showTimes(root) {
+  const format = new Intl.DateTimeFormat(lang, { dateStyle: "medium", timeStyle: "short" });
+  for (const time of root.querySelectorAll("time[datetime*=T]")) {
+    const at = new Date(time.dateTime);
+    if (Number.isNaN(at.getTime())) continue;
+    time.title = time.textContent;
+    time.textContent = format.format(at);
+  }
+}
+
+// A list with its filters: the part that they change is loaded while the reader types.
+function searchAsYouType(form) {
+  const results = document.getElementById(form.dataset.search);
+  if (!results) return;
+  let timer = 0;
+  let latest = null;
+  const load = async () => {
+    const fields = [...new FormData(form)].filter(([, value]) => value !== "");
+    const url = `${form.action}?${new URLSearchParams(fields)}`;
+    latest?.abort();
+    latest = new AbortController();
+    try {
+      const answer = await fetch(url, { signal: latest.signal });
+      // The session has ended, or the server is busy: the form, sent whole, shows why.
+      if (answer.redirected || answer.status >= 500 || answer.status === 403) return;
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const fresh = page.getElementById(results.id);
+      if (!fresh) return;
+      results.replaceChildren(...fresh.childNodes);
+      showTimes(results);
+      history.replaceState(null, "", url);
+    } catch (error) {
+      if (error.name !== "AbortError") form.dataset.failed = "";
+    }
+  };
+  form.addEventListener("input", (event) => {
+    clearTimeout(timer);
+    timer = setTimeout(load, event.target.tagName === "SELECT" ? 0 : 150);
+  });
+}
+
+function ask(question, submit) {
+  const dialog = document.createElement("dialog");
+  const text = document.createElement("p");
+  text.textContent = question;
+  const buttons = document.createElement("form");
+  buttons.method = "dialog";
+  buttons.className = "actions";
+  const yes = submit.cloneNode(true);
+  yes.type = "submit";
+  yes.value = "yes";
+  delete yes.dataset.confirm;
+  const no = document.createElement("button");
+  no.className = "secondary";
+  no.textContent = document.body.dataset.cancel;
+  buttons.append(yes, no);
+  dialog.append(text, buttons);
+  document.body.append(dialog);
+  return new Promise((done) => {
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      done(dialog.returnValue === "yes");
+    });
+    dialog.showModal();
+    no.focus();
+  });
+}
+
+document.addEventListener("submit", async (event) => {
+  const button = event.submitter;
+  if (!button?.dataset.confirm) return;
+  event.preventDefault();
+  if (await ask(button.dataset.confirm, button)) {
+    delete button.dataset.confirm;
+    event.target.requestSubmit(button);
+  }
+});
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  await navigator.clipboard.writeText(button.dataset.copy);
+  button.textContent = button.dataset.copied;
+});
+
+// The menu of the account closes like one.
+const account = document.querySelector(".account");
+document.addEventListener("click", (event) => {
+  if (account?.open && !account.contains(event.target)) account.open = false;
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || !account?.open) return;
+  account.open = false;
+  account.querySelector("summary").focus();
+});
+
+showTimes(document);
+document.querySelectorAll("form[data-search]").forEach(searchAsYouType);
+document.querySelector(".summary")?.focus();

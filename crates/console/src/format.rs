@@ -1,0 +1,98 @@
+//! Numbers, money and times as the reader's language writes them.
+
+use crate::i18n::Lang;
+use jiff::Timestamp;
+
+/// A time for `<time>`: `datetime` for machines, and the text in UTC. The script shows it in the reader's zone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Time {
+    pub(crate) iso: String,
+    pub(crate) text: String,
+}
+
+/// A time in UTC, to the minute.
+pub(crate) fn time(lang: Lang, at: Timestamp) -> Time {
+    let format = match lang {
+        Lang::En => "%-d %b %Y, %H:%M UTC",
+        Lang::De => "%d.%m.%Y, %H:%M UTC",
+    };
+    Time { iso: format!("{at:.0}"), text: at.strftime(format).to_string() }
+}
+
+/// A day in UTC.
+pub(crate) fn day(lang: Lang, at: Timestamp) -> Time {
+    let format = match lang {
+        Lang::En => "%-d %b %Y",
+        Lang::De => "%d.%m.%Y",
+    };
+    Time { iso: at.strftime("%Y-%m-%d").to_string(), text: at.strftime(format).to_string() }
+}
+
+fn separators(lang: Lang) -> (char, char) {
+    match lang {
+        Lang::En => (',', '.'),
+        Lang::De => ('.', ','),
+    }
+}
+
+/// A whole number with its groups.
+pub(crate) fn number(lang: Lang, number: i64) -> String {
+    decimal(lang, &number.to_string())
+}
+
+/// A decimal such as `-1234.5`, with groups and the language's decimal point; a text that is none stays as it is.
+pub(crate) fn decimal(lang: Lang, text: &str) -> String {
+    let (group, point) = separators(lang);
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => ("\u{2212}", digits),
+        None => ("", text),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    if whole.is_empty() || !whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit()) {
+        return text.to_owned();
+    }
+    let mut shown = String::from(sign);
+    for (place, digit) in whole.chars().enumerate() {
+        if place > 0 && (whole.len() - place).is_multiple_of(3) {
+            shown.push(group);
+        }
+        shown.push(digit);
+    }
+    if !fraction.is_empty() {
+        shown.push(point);
+        shown.push_str(fraction);
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_the_separators_of_the_language() {
+        for (text, english, german) in [
+            ("0", "0", "0"),
+            ("999", "999", "999"),
+            ("1000", "1,000", "1.000"),
+            ("1234567.89", "1,234,567.89", "1.234.567,89"),
+            ("-1234.5", "\u{2212}1,234.5", "\u{2212}1.234,5"),
+            ("12a", "12a", "12a"),
+            ("", "", ""),
+            ("-", "-", "-"),
+        ] {
+            assert_eq!(decimal(Lang::En, text), english);
+            assert_eq!(decimal(Lang::De, text), german);
+        }
+        assert_eq!(number(Lang::En, 1_000_000), "1,000,000");
+    }
+
+    #[test]
+    fn times_say_that_they_are_utc() {
+        let at: Timestamp = "2016-09-05T08:17:04Z".parse().unwrap();
+        assert_eq!(time(Lang::En, at).text, "5 Sep 2016, 08:17 UTC");
+        assert_eq!(time(Lang::De, at).text, "05.09.2016, 08:17 UTC");
+        assert_eq!(time(Lang::De, at).iso, "2016-09-05T08:17:04Z");
+        assert_eq!(day(Lang::En, at), Time { iso: "2016-09-05".into(), text: "5 Sep 2016".into() });
+    }
+}

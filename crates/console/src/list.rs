@@ -1,0 +1,80 @@
+//! Pages of lists: where in the list a page is, and the links to the others.
+
+use crate::form::{Fields, query_string};
+use crate::format::number;
+use crate::i18n::Lang;
+
+/// The links below a list.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Pager {
+    /// Such as "31–60 of 1,204".
+    pub(crate) range: String,
+    pub(crate) previous: Option<String>,
+    pub(crate) next: Option<String>,
+}
+
+impl Pager {
+    /// The pager of page `page`, which shows `shown` of `total` entries. The links keep the query's other parameters.
+    pub(crate) fn new(
+        lang: Lang,
+        path: &str,
+        query: &Fields,
+        page: i64,
+        per_page: i64,
+        shown: i64,
+        total: i64,
+    ) -> Self {
+        let link = |page: i64| {
+            let page = page.to_string();
+            let others = query.iter().filter(|(name, _)| !["page", "done"].contains(name));
+            let page = (page != "1").then_some(("page", page.as_str()));
+            format!("{path}{}", query_string(others.chain(page)))
+        };
+        let first = (page - 1) * per_page + 1;
+        let [from, to, all] = [first, first + shown - 1, total].map(|n| number(lang, n));
+        let values = [("from", from.as_str()), ("to", to.as_str()), ("total", all.as_str())];
+        Pager {
+            range: if shown > 0 { lang.text_with("list-range", &values) } else { String::new() },
+            previous: (page > 1).then(|| link(page - 1)),
+            next: (first + shown - 1 < total && shown > 0).then(|| link(page + 1)),
+        }
+    }
+}
+
+/// An option of a filter.
+#[derive(Clone, Debug)]
+pub(crate) struct Choice {
+    pub(crate) value: &'static str,
+    pub(crate) label: String,
+    pub(crate) is_chosen: bool,
+}
+
+/// The options of a filter: values with the ids of their labels.
+pub(crate) fn choices(lang: Lang, chosen: &str, options: &[(&'static str, &str)]) -> Vec<Choice> {
+    let choice = |(value, label): &(&'static str, &str)| Choice {
+        value,
+        label: lang.text(label, None),
+        is_chosen: *value == chosen,
+    };
+    options.iter().map(choice).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_keep_the_filters() {
+        let query = Fields::decode(b"q=a+b&page=2&done=created&sort=name").unwrap();
+        let pager = |page, shown| Pager::new(Lang::En, "/console/customers", &query, page, 30, shown, 75);
+        let second = pager(2, 30);
+        assert_eq!(second.range, "31\u{2013}60 of 75");
+        assert_eq!(second.previous.as_deref(), Some("/console/customers?q=a+b&sort=name"));
+        assert_eq!(second.next.as_deref(), Some("/console/customers?q=a+b&sort=name&page=3"));
+        let last = pager(3, 15);
+        assert_eq!((last.range.as_str(), last.next), ("61\u{2013}75 of 75", None));
+        let beyond = pager(9, 0);
+        assert_eq!((beyond.range.as_str(), beyond.next), ("", None));
+        assert_eq!(pager(1, 30).previous, None);
+    }
+}

@@ -1,0 +1,134 @@
+//! Every template with every sample, in every language.
+
+use super::*;
+use crate::failure::ErrorPage;
+use crate::i18n::Lang;
+use crate::layout::Layout;
+use crate::layout::Section;
+use crate::layout::samples::{partner, set_language};
+use askama::Template;
+
+/// A page of this size needs no second round trip over a slow line.
+const MAX_BYTES: usize = 60 * 1024;
+
+trait Page {
+    fn layout(&mut self) -> &mut Layout;
+    fn html(&self) -> String;
+}
+
+macro_rules! pages {
+    ($($page:ty),* $(,)?) => {
+        $(impl Page for $page {
+            fn layout(&mut self) -> &mut Layout {
+                &mut self.l
+            }
+            fn html(&self) -> String {
+                self.render().expect("a page")
+            }
+        })*
+    };
+}
+
+pages![
+    ErrorPage,
+    sign_in::SignInPage,
+    home::HomePage,
+    customers::CustomersPage,
+    customer::CustomerPage,
+    sessions::SessionsPage,
+    portal::PortalPage,
+];
+
+fn error_pages() -> Vec<ErrorPage> {
+    let page = |reason: &str| ErrorPage {
+        l: partner("error-forbidden-title", Section::None),
+        reason: reason.to_owned(),
+        advice: "Ask an admin".into(),
+        next: ("/console".into(), "Home".into()),
+        request_id: "0123<script>".into(),
+    };
+    vec![page(""), page("the role viewer may not <b>")]
+}
+
+fn all() -> Vec<(&'static str, Box<dyn Page>)> {
+    fn boxed<P: Page + 'static>(name: &'static str, samples: Vec<P>) -> Vec<(&'static str, Box<dyn Page>)> {
+        assert!(!samples.is_empty(), "{name} has no sample");
+        samples.into_iter().map(|page| (name, Box::new(page) as Box<dyn Page>)).collect()
+    }
+    [
+        boxed("error.html", error_pages()),
+        boxed("sign_in.html", sign_in::samples()),
+        boxed("home.html", home::samples()),
+        boxed("customers.html", customers::samples()),
+        boxed("customer.html", customer::samples()),
+        boxed("sessions.html", sessions::samples()),
+        boxed("portal.html", portal::samples()),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+#[test]
+fn every_template_has_samples() {
+    let rendered: Vec<&str> = all().iter().map(|(name, _)| *name).collect();
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let is_part = ["layout.html", "parts.html"].contains(&name.as_str());
+        assert!(is_part || rendered.contains(&name.as_str()), "{name} is not rendered by this test");
+    }
+}
+
+#[test]
+fn every_sample_renders_in_every_language() {
+    for lang in Lang::ALL {
+        for (name, mut page) in all() {
+            set_language(page.layout(), lang);
+            let html = page.html();
+            assert!(html.starts_with("<!doctype html>") && html.contains("</html>"), "{name}");
+            assert!(html.len() < MAX_BYTES, "{name}: {} bytes", html.len());
+            assert!(html.contains(&format!("<html lang=\"{}\"", lang.tag())), "{name}");
+            // Samples hold markup in every text that somebody else writes.
+            for markup in ["<script>", "<b>", "<i>", "<prod>", "<expired>"] {
+                assert!(!html.contains(markup), "{name} shows {markup} of a text as markup");
+            }
+            for inline in ["<style", " style=", " onclick=", "javascript:"] {
+                assert!(!html.contains(inline), "{name} has inline code: {inline}");
+            }
+            let missing = html.split('[').skip(1).filter_map(|rest| rest.split_once(']'));
+            for (id, _) in missing {
+                let is_id = id.contains('-') && id.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+                assert!(!is_id, "{name}: there is no message {id}");
+            }
+            assert_forms(name, &html);
+        }
+    }
+}
+
+/// Every form that posts carries its token, and every field has a label.
+fn assert_forms(name: &str, html: &str) {
+    for form in html.split("<form").skip(1) {
+        let form = form.split("</form>").next().unwrap();
+        if form.split('>').next().unwrap().contains("method=\"post\"") {
+            assert!(form.contains("name=\"form_token\""), "{name}: a form without its token: {form}");
+        }
+    }
+    for field in ["<input", "<select", "<textarea"].into_iter().flat_map(|tag| html.split(tag).skip(1)) {
+        let field = field.split('>').next().unwrap();
+        if field.contains("type=\"hidden\"") || field.contains("aria-label=") {
+            continue;
+        }
+        let id = field.split(" id=\"").nth(1).and_then(|rest| rest.split('"').next());
+        let id = id.unwrap_or_else(|| panic!("{name}: a field without an id: {field}"));
+        assert!(html.contains(&format!("for=\"{id}\"")), "{name}: no label for {id}");
+    }
+}
+
+#[test]
+fn paths_are_registered_once() {
+    let mut seen = std::collections::HashSet::new();
+    for (method, path, _) in routes().listed() {
+        assert!(seen.insert((method, path)), "{method} {path}");
+    }
+}

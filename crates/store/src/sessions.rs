@@ -1,0 +1,187 @@
+//! Sessions of the console.
+
+use crate::engine::value::{Row, args};
+use crate::users::{Credential, credential};
+use crate::{Error, Tx};
+use domain::{Classification, CustomerId, Email, PartnerId, Roles, UserId, UtcSecond};
+use jiff::Timestamp;
+
+/// A session as it is stored.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Session {
+    /// The partner.
+    pub partner: PartnerId,
+    /// Finds the session; derived from its token, and not secret.
+    pub id: String,
+    /// The user.
+    pub user: UserId,
+    /// The customer whose user it is.
+    pub customer: Option<CustomerId>,
+    /// The user's roles at the time of the sign-in, as they are stored.
+    pub role: String,
+    /// The API key that the session was opened with.
+    pub key_id: String,
+    /// A MAC over the token and over what the session opens; lower-case hex.
+    pub proof: String,
+    /// The address that the user signed in from.
+    pub address: String,
+    /// The browser that the user signed in with: its `User-Agent`, shortened.
+    pub agent: String,
+    /// The time of the sign-in.
+    pub created_at: Timestamp,
+    /// The time of the last request, give or take a minute.
+    pub last_seen_at: Timestamp,
+    /// The end of the session, however it is used.
+    pub expires_at: Timestamp,
+}
+
+/// What decides whether a session opens anything now.
+#[derive(Clone)]
+pub struct Owner {
+    /// Whether the partner is suspended.
+    pub partner_suspended: bool,
+    /// The partner's display name.
+    pub partner_name: String,
+    /// The user; `None` if it was deleted.
+    pub user: Option<OwningUser>,
+}
+
+/// The user of a session as it is now.
+#[derive(Clone)]
+pub struct OwningUser {
+    /// The user's e-mail address.
+    pub email: Email,
+    /// The user's name; may be empty.
+    pub name: String,
+    /// The user's roles.
+    pub roles: Roles,
+    /// The user's key with what its MAC covers, if it has one.
+    pub credential: Option<Credential>,
+    /// For a customer's user: the customer, its level of access, the end of its trial, and its display name.
+    pub customer: Option<(CustomerId, Classification, Option<UtcSecond>, String)>,
+}
+
+const COLUMNS: &str =
+    "s.partner_id, s.id, s.user_id, s.customer_id, s.role, s.key_id, s.proof, s.address, s.agent,
+    s.created_at, s.last_seen_at, s.expires_at";
+
+/// Adds a session.
+pub async fn insert(tx: &mut Tx, session: &Session) -> Result<(), Error> {
+    let sql = "INSERT INTO console_sessions (partner_id, id, user_id, customer_id, role, key_id, proof, address, agent,
+                   created_at, last_seen_at, expires_at)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+    let Session { partner, id, user, customer, role, key_id, proof, address, agent, .. } = session;
+    let row = args![
+        partner.0,
+        id,
+        user.0,
+        customer.map(|customer| customer.0),
+        role,
+        key_id,
+        proof,
+        address,
+        agent,
+        session.created_at.as_second(),
+        session.last_seen_at.as_second(),
+        session.expires_at.as_second(),
+    ];
+    tx.execute(sql, row).await.map(drop)
+}
+
+/// The session with this id, whoever's it is, and what decides whether it opens anything. The caller has to check the proof.
+pub async fn find(tx: &mut Tx, id: &str) -> Result<Option<(Session, Owner)>, Error> {
+    let sql = format!(
+        "SELECT {COLUMNS}, p.suspended, p.name, u.email, u.name, u.role, u.customer_id, c.classification,
+                c.trial_expiration_date, c.name, u.key_id,
+                u.partner_id, u.id, u.customer_id, u.role, u.key_expires_at, u.key_id, u.key_hash, u.key_mac
+         FROM console_sessions s JOIN partners p ON p.id = s.partner_id
+         LEFT JOIN users u ON u.partner_id = s.partner_id AND u.id = s.user_id
+         LEFT JOIN customers c ON c.partner_id = u.partner_id AND c.id = u.customer_id
+         WHERE s.id = $1"
+    );
+    tx.first(&sql, args![id], |row| {
+        let session = read(row)?;
+        let (partner_suspended, partner_name) = (row.next()?, row.next()?);
+        let user = read_user(row)?;
+        Ok((session, Owner { partner_suspended, partner_name, user }))
+    })
+    .await
+}
+
+fn read_user(row: &mut Row<'_>) -> Result<Option<OwningUser>, Error> {
+    let wrong = || Error::defect("a session's user in the database is none");
+    let (email, name): (Option<String>, Option<String>) = (row.next()?, row.next()?);
+    let (role, customer): (Option<String>, Option<i64>) = (row.next()?, row.next()?);
+    let (classification, trial): (Option<String>, Option<i64>) = (row.next()?, row.next()?);
+    let (customer_name, key_id): (Option<String>, Option<String>) = (row.next()?, row.next()?);
+    let (Some(email), Some(role)) = (email, role) else { return Ok(None) };
+    let customer = match (customer, classification) {
+        (None, _) => None,
+        (Some(id), Some(classification)) => Some((
+            CustomerId(id),
+            Classification::parse(&classification).ok_or_else(wrong)?,
+            trial.and_then(UtcSecond::from_second),
+            customer_name.unwrap_or_default(),
+        )),
+        (Some(_), None) => return Err(wrong()),
+    };
+    Ok(Some(OwningUser {
+        email: Email::from_stored(email),
+        name: name.unwrap_or_default(),
+        roles: Roles::from_stored(&role).ok_or_else(wrong)?,
+        customer,
+        credential: key_id.map(|_| credential(row)).transpose()?,
+    }))
+}
+
+/// The sessions of a user, newest first.
+pub async fn list(tx: &mut Tx, partner: PartnerId, user: UserId) -> Result<Vec<Session>, Error> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM console_sessions s WHERE s.partner_id = $1 AND s.user_id = $2
+         ORDER BY s.created_at DESC, s.id"
+    );
+    tx.all(&sql, args![partner.0, user.0], read).await
+}
+
+/// Records that a session was used.
+pub async fn seen(tx: &mut Tx, partner: PartnerId, id: &str, at: Timestamp) -> Result<(), Error> {
+    let sql = "UPDATE console_sessions SET last_seen_at = $3 WHERE partner_id = $1 AND id = $2 AND last_seen_at < $3";
+    tx.execute(sql, args![partner.0, id, at.as_second()]).await.map(drop)
+}
+
+/// Ends one session of a user; whether there was one.
+pub async fn delete(tx: &mut Tx, partner: PartnerId, user: UserId, id: &str) -> Result<bool, Error> {
+    let sql = "DELETE FROM console_sessions WHERE partner_id = $1 AND user_id = $2 AND id = $3";
+    Ok(tx.execute(sql, args![partner.0, user.0, id]).await? > 0)
+}
+
+/// Ends all sessions of a user but the newest `kept`.
+pub async fn delete_all(tx: &mut Tx, partner: PartnerId, user: UserId, kept: i64) -> Result<u64, Error> {
+    let sql = "DELETE FROM console_sessions WHERE partner_id = $1 AND user_id = $2 AND id NOT IN
+               (SELECT s.id FROM console_sessions s WHERE s.partner_id = $1 AND s.user_id = $2
+                ORDER BY s.created_at DESC, s.id LIMIT $3)";
+    tx.execute(sql, args![partner.0, user.0, kept]).await
+}
+
+/// Deletes the sessions, of all partners, that expired before this instant.
+pub async fn forget(tx: &mut Tx, before: Timestamp) -> Result<u64, Error> {
+    tx.execute("DELETE FROM console_sessions WHERE expires_at < $1", args![before.as_second()]).await
+}
+
+fn read(row: &mut Row<'_>) -> Result<Session, Error> {
+    let time = |second| Timestamp::from_second(second).map_err(Error::defect);
+    Ok(Session {
+        partner: PartnerId(row.next()?),
+        id: row.next()?,
+        user: UserId(row.next()?),
+        customer: row.next::<Option<i64>>()?.map(CustomerId),
+        role: row.next()?,
+        key_id: row.next()?,
+        proof: row.next()?,
+        address: row.next()?,
+        agent: row.next()?,
+        created_at: time(row.next()?)?,
+        last_seen_at: time(row.next()?)?,
+        expires_at: time(row.next()?)?,
+    })
+}

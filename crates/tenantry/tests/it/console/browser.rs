@@ -1,0 +1,131 @@
+//! A browser that keeps cookies and sends forms, as far as a test needs one.
+
+use crate::support::{Answer, Api};
+use http::header;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Mutex, PoisonError};
+
+/// What every form has beside its fields.
+pub(crate) const TOKEN: &str = "form_token";
+
+/// A browser with its cookies. It follows no redirects.
+pub(crate) struct Browser {
+    api: Api,
+    cookies: Mutex<BTreeMap<String, String>>,
+}
+
+impl Browser {
+    pub(crate) fn new(address: SocketAddr) -> Self {
+        Browser { api: Api::new(address, ""), cookies: Mutex::default() }
+    }
+
+    /// A browser in which the owner of this key has signed in.
+    pub(crate) fn signed_in(api: &Api) -> Self {
+        let browser = Browser::new(api.address);
+        let answer = browser.sign_in(&api.key);
+        assert_eq!(answer.status, 303, "{}", answer.text());
+        browser
+    }
+
+    /// The answer to the sign-in page's form.
+    pub(crate) fn sign_in(&self, key: &str) -> Answer {
+        self.submit("/console/sign-in", "/console/sign-in", &[("key", key)])
+    }
+
+    pub(crate) fn origin(&self) -> String {
+        format!("http://{}", self.api.address)
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        self.get_with(path, &[])
+    }
+
+    pub(crate) fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        self.send("GET", path, headers, None)
+    }
+
+    /// Opens a page, and sends the form of this action from it.
+    pub(crate) fn submit(&self, page: &str, action: &str, fields: &[(&str, &str)]) -> Answer {
+        let token = self.token(page);
+        let fields: Vec<(&str, &str)> = fields.iter().copied().chain([(TOKEN, token.as_str())]).collect();
+        self.post(action, &fields)
+    }
+
+    /// Sends a form with just these fields.
+    pub(crate) fn post(&self, action: &str, fields: &[(&str, &str)]) -> Answer {
+        self.post_with(action, &[("Origin", &self.origin())], fields)
+    }
+
+    pub(crate) fn post_with(
+        &self,
+        action: &str,
+        headers: &[(&str, &str)],
+        fields: &[(&str, &str)],
+    ) -> Answer {
+        let body = encode(fields);
+        let form = ("Content-Type", "application/x-www-form-urlencoded");
+        let has_type = headers.iter().any(|(name, _)| *name == "Content-Type");
+        let headers: Vec<(&str, &str)> = headers.iter().copied().chain((!has_type).then_some(form)).collect();
+        self.send("POST", action, &headers, Some(body))
+    }
+
+    /// The token of the forms on this page.
+    pub(crate) fn token(&self, page: &str) -> String {
+        let answer = self.get(page);
+        let text = answer.text();
+        let token = text.split("name=\"form_token\" value=\"").nth(1).and_then(|rest| rest.split('"').next());
+        token.unwrap_or_else(|| panic!("{page} has no form: {} {text}", answer.status)).to_owned()
+    }
+
+    pub(crate) fn cookie(&self, name: &str) -> Option<String> {
+        self.lock().get(name).cloned()
+    }
+
+    pub(crate) fn set_cookie(&self, name: &str, value: &str) {
+        self.lock().insert(name.to_owned(), value.to_owned());
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, String>> {
+        self.cookies.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Option<String>) -> Answer {
+        let mut call = self.api.call(method, path).authorization(None);
+        let cookies: Vec<String> =
+            self.lock().iter().map(|(name, value)| format!("{name}={value}")).collect();
+        if !cookies.is_empty() {
+            call = call.header("Cookie", &cookies.join("; "));
+        }
+        for (name, value) in headers {
+            call = call.header(name, value);
+        }
+        let answer = match body {
+            Some(body) => call.body(body).send(),
+            None => call.send(),
+        };
+        for cookie in answer.headers.get_all(header::SET_COOKIE) {
+            let cookie = cookie.to_str().unwrap();
+            let (name, value) = cookie.split(';').next().unwrap().split_once('=').unwrap();
+            if cookie.contains("Max-Age=0") {
+                self.lock().remove(name);
+            } else {
+                self.set_cookie(name, value);
+            }
+        }
+        answer
+    }
+}
+
+/// `application/x-www-form-urlencoded`.
+pub(crate) fn encode(fields: &[(&str, &str)]) -> String {
+    let escape = |text: &str| {
+        let escaped = text.bytes().map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' => char::from(byte).to_string(),
+            _ => format!("%{byte:02X}"),
+        });
+        escaped.collect::<String>()
+    };
+    let pairs = fields.iter().map(|(name, value)| format!("{}={}", escape(name), escape(value)));
+    pairs.collect::<Vec<_>>().join("&")
+}

@@ -1,0 +1,164 @@
+//! Every page and every form, as everybody there is.
+
+use super::Browser;
+use crate::support::{Api, Database, Engine, Failures, NOW, Server, customer, on_both_engines};
+use serde_json::json;
+use std::collections::BTreeSet;
+
+on_both_engines!(everybody_opens_everything);
+
+const WHO: [&str; 11] = [
+    "nobody",
+    "an admin",
+    "an operator",
+    "a billing user",
+    "a viewer",
+    "an auditor",
+    "a customer's user",
+    "a customer's user without access",
+    "a customer's user after the trial",
+    "an admin of a suspended partner",
+    "another partner's admin",
+];
+
+/// A page or a form, the fields that it is sent with, and the status of the answer for each of [`WHO`].
+struct Row(&'static str, &'static [(&'static str, &'static str)], [u16; 11]);
+
+/// Whoever adds a page adds its row here, and so decides who may open it. Paths name objects of the first partner.
+#[rustfmt::skip]
+const ROWS: &[Row] = &[
+    //                                               none admin oper bill view audt cust w/out trial susp other
+    Row("GET /",                           &[],     [303, 303, 303, 303, 303, 303, 303, 303, 303, 303, 303]),
+    Row("GET /console/assets/{name}",      &[],     [404, 404, 404, 404, 404, 404, 404, 404, 404, 404, 404]),
+    Row("GET /console/sign-in",            &[],     [200, 303, 303, 303, 303, 303, 303, 200, 200, 200, 303]),
+    Row("POST /console/sign-in",           &[],     [422, 422, 422, 422, 422, 422, 422, 422, 422, 422, 422]),
+    Row("POST /console/sign-out",          &[],     [303, 303, 303, 303, 303, 303, 303, 303, 303, 303, 303]),
+    Row("POST /console/language",          &[("language", "de")],
+                                                    [303, 303, 303, 303, 303, 303, 303, 303, 303, 303, 303]),
+    Row("GET /console",                    &[],     [303, 200, 200, 200, 200, 200, 303, 403, 403, 403, 200]),
+    Row("GET /console/customers",          &[],     [303, 200, 200, 200, 200, 200, 404, 403, 403, 403, 200]),
+    Row("GET /console/customers/{id}",     &[],     [303, 200, 200, 200, 200, 200, 404, 403, 403, 403, 404]),
+    Row("GET /console/sessions",           &[],     [303, 200, 200, 200, 200, 200, 200, 403, 403, 403, 200]),
+    Row("POST /console/sessions/end",      &[("session", "0")],
+                                                    [303, 404, 404, 404, 404, 404, 404, 403, 403, 403, 404]),
+    Row("POST /console/sessions/end-all",  &[],     [303, 303, 303, 303, 303, 303, 303, 403, 403, 403, 303]),
+    Row("GET /console/portal",             &[],     [303, 404, 404, 404, 404, 404, 200, 403, 403, 403, 404]),
+    Row("GET /console/{*rest}",            &[],     [303, 404, 404, 404, 404, 404, 404, 403, 403, 403, 404]),
+];
+
+struct Scene {
+    server: Server,
+    admin: Api,
+    customer: i64,
+    /// The key of each of [`WHO`] but the first.
+    keys: Vec<Api>,
+    locks: Locks,
+    _database: Database,
+}
+
+/// What shuts users out after they have signed in.
+struct Locks {
+    partner: String,
+    without_access: i64,
+    trial: i64,
+}
+
+impl Scene {
+    fn new(engine: Engine) -> Self {
+        let database = Database::new(engine);
+        let server = Server::start(&database, &["--sandbox", "--at", NOW]);
+        let admin = server.admin();
+        let own = |name: &str| {
+            let change = json!({"name": name, "classification": "managed_with_access"});
+            admin.create(&customer(&change))["id"].as_i64().unwrap()
+        };
+        let (with_access, without_access, trial) = (own("A"), own("B"), own("C"));
+        let (partner, suspended) = server.named_partner();
+        let mut keys = vec![admin.clone()];
+        keys.extend(["operator", "billing", "viewer", "auditor"].map(|role| admin.colleague(role).1));
+        keys.extend([with_access, without_access, trial].map(|id| admin.user_of(id).1));
+        keys.extend([suspended, server.partner()]);
+        let locks = Locks { partner, without_access, trial };
+        Scene { server, admin, customer: with_access, keys, locks, _database: database }
+    }
+
+    /// Lets everybody in to sign in, or shuts out those whom [`WHO`] says so of.
+    fn shut(&self, is_shut: bool) {
+        let Locks { partner, without_access, trial } = &self.locks;
+        let (classification, end) = if is_shut {
+            ("managed_without_access", json!("2016-09-15T18:17:05Z"))
+        } else {
+            ("managed_with_access", json!(null))
+        };
+        let put = |id: &i64, change| {
+            let answer = self.admin.put(&format!("/v2/customers/{id}"), &change);
+            assert_eq!(answer.status, 200, "{}", answer.text());
+        };
+        self.admin.set_clock(NOW);
+        put(without_access, json!({"classification": classification}));
+        put(trial, json!({"trial_expiration_date": end}));
+        let resume: &[&str] = if is_shut { &[] } else { &["--resume"] };
+        let args = ["partner", "suspend", partner].iter().chain(resume).copied().collect::<Vec<_>>();
+        assert!(self.server.run(&args).status.success());
+        if is_shut {
+            self.admin.set_clock("2016-09-15T18:17:05Z");
+        }
+    }
+
+    fn path(&self, template: &str) -> String {
+        let path = template.replace("{*rest}", "there/is/no/such/page").replace("{name}", "console.0.css");
+        let path = path.replace("{id}", &self.customer.to_string());
+        assert!(!path.contains('{'), "teach the matrix to fill in {path}");
+        path
+    }
+}
+
+fn everybody_opens_everything(engine: Engine) {
+    let rows: BTreeSet<&str> = ROWS.iter().map(|row| row.0).collect();
+    let routes = web_console::routes();
+    let routes: BTreeSet<String> =
+        routes.iter().map(|(method, path, _)| format!("{method} {path}")).collect();
+    let routes: BTreeSet<&str> = routes.iter().map(String::as_str).collect();
+    assert_eq!(rows, routes, "every page and form has a row, and every row a page or form");
+
+    let scene = Scene::new(engine);
+    let mut failures = Failures::default();
+    for Row(route, fields, expected) in ROWS {
+        let (method, template) = route.split_once(' ').unwrap();
+        let path = scene.path(template);
+        scene.shut(false);
+        let browsers: Vec<Browser> = std::iter::once(Browser::new(scene.server.address))
+            .chain(scene.keys.iter().map(Browser::signed_in))
+            .collect();
+        let tokens: Vec<String> = browsers
+            .iter()
+            .enumerate()
+            .map(|(who, browser)| {
+                browser.token(if who == 0 { "/console/sign-in" } else { "/console/sessions" })
+            })
+            .collect();
+        scene.shut(true);
+        for (who, browser) in browsers.iter().enumerate() {
+            let answer = if method == "GET" {
+                browser.get(&path)
+            } else {
+                let fields: Vec<(&str, &str)> =
+                    fields.iter().copied().chain([("form_token", tokens[who].as_str())]).collect();
+                // The control: without its token no form does anything.
+                let forged = browser.post(&path, &[]);
+                let is_refused = forged.status == 403 || forged.status == 303 && who == 0;
+                let outcome =
+                    if is_refused { Ok(()) } else { Err(format!("{} without a token", forged.status)) };
+                failures.case(&format!("{route} as {}", WHO[who]), outcome);
+                browser.post(&path, &fields)
+            };
+            let outcome = if answer.status == expected[who] {
+                Ok(())
+            } else {
+                Err(format!("{} instead of {}: {}", answer.status, expected[who], answer.header("location")))
+            };
+            failures.case(&format!("{route} as {}", WHO[who]), outcome);
+        }
+    }
+    failures.done(ROWS.len() * WHO.len());
+}
