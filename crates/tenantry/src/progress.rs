@@ -119,3 +119,32 @@ impl ByteBar {
         self.0.finish_and_clear();
     }
 }
+
+/// The bar of rows that are sent.
+pub(crate) struct RowBar(ProgressBar);
+
+impl RowBar {
+    /// On standard error, and hidden unless that is a terminal.
+    pub(crate) fn new(rows: u64) -> Self {
+        let bar = ProgressBar::new(rows);
+        if let Ok(style) =
+            ProgressStyle::with_template("{wide_bar} {human_pos}/{human_len} rows, {per_sec}, {eta} left")
+        {
+            bar.set_style(style);
+        }
+        RowBar(bar)
+    }
+
+    pub(crate) fn step(&self) {
+        self.0.inc(1);
+    }
+
+    /// A line above the bar.
+    pub(crate) fn say(&self, line: &str) {
+        self.0.suspend(|| eprintln!("{line}"));
+    }
+
+    pub(crate) fn end(&self) {
+        self.0.finish_and_clear();
+    }
+}

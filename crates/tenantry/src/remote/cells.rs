@@ -52,7 +52,6 @@ pub(crate) fn for_spreadsheet(text: &str) -> Cow<'_, str> {
 }
 
 /// The text that [`for_spreadsheet`] was given.
-#[cfg(test)]
 pub(crate) fn from_spreadsheet(text: &str) -> &str {
     match text.strip_prefix('\'') {
         Some(rest) if is_formula(rest.trim_start_matches('\'')) => rest,

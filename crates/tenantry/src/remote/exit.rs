@@ -55,6 +55,11 @@ pub(crate) fn not_signed_in(message: impl Into<String>) -> anyhow::Error {
     Failure { code: NOT_ALLOWED, message: message.into() }.into()
 }
 
+/// The key may not do this.
+pub(crate) fn not_allowed(message: impl Into<String>) -> anyhow::Error {
+    Failure { code: NOT_ALLOWED, message: message.into() }.into()
+}
+
 /// There is no such object.
 pub(crate) fn not_found(message: impl Into<String>) -> anyhow::Error {
     Failure { code: NOT_FOUND, message: message.into() }.into()

@@ -1,6 +1,8 @@
 //! `tenantry customers …`
 
+mod export;
 mod fields;
+mod import;
 
 use super::args::{ListArgs, OutputArgs, ServerArgs};
 use super::exit::{examples, wrong_input};
@@ -13,7 +15,7 @@ use fields::{Clear, Fields};
 use http::{Method, header};
 use serde_json::{Value, json};
 
-/// List, read, create, change and delete customers.
+/// List, read, create, change and delete customers, one by one or from a file.
 #[derive(Subcommand)]
 pub(crate) enum CustomersCommand {
     List(Box<Listed>),
@@ -21,6 +23,8 @@ pub(crate) enum CustomersCommand {
     Create(Box<Created>),
     Update(Box<Updated>),
     Delete(Deleted),
+    Import(Box<import::Import>),
+    Export(Box<export::Export>),
 }
 
 /// List customers, all pages of them, in the order of their ids.
@@ -226,6 +230,8 @@ pub(crate) async fn run(command: CustomersCommand) -> anyhow::Result<()> {
         CustomersCommand::Create(args) => create(&args).await,
         CustomersCommand::Update(args) => update(&args).await,
         CustomersCommand::Delete(args) => delete(&args).await,
+        CustomersCommand::Import(args) => import::run(*args).await,
+        CustomersCommand::Export(args) => export::run(*args).await,
     }
 }
 

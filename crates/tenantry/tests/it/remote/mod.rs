@@ -1,6 +1,8 @@
 //! The commands that work over HTTP: somebody at a desk of their own, with a server's URL and a key.
 
 mod help;
+mod import;
+mod interrupted;
 mod output;
 mod resources;
 mod session;
