@@ -25,6 +25,8 @@ pub enum Outcome {
     Works(String),
     /// It does not; what is missing, and who can do something about it.
     Fails(String),
+    /// It does not, and tenants can be looked up without it: billing from Microsoft's interfaces needs it.
+    Lacks(String),
     /// It was not tried; why.
     Skipped(String),
 }
@@ -43,6 +45,7 @@ impl fmt::Display for Report {
             let (word, text) = match &step.outcome {
                 Outcome::Works(text) => ("works", text),
                 Outcome::Fails(text) => ("FAILS", text),
+                Outcome::Lacks(text) => ("lacks", text),
                 Outcome::Skipped(text) => ("-", text),
             };
             writeln!(f, "{word:<6} {}: {text}", step.what)?;

@@ -484,24 +484,25 @@ async fn what_works_and_what_is_missing() {
         let word = |outcome: &Outcome| match outcome {
             Outcome::Works(_) => '+',
             Outcome::Fails(_) => '!',
+            Outcome::Lacks(_) => '?',
             Outcome::Skipped(_) => '-',
         };
         (report.steps.iter().map(|step| word(&step.outcome)).collect::<String>(), report)
     };
     for (behaviour, expected, works, said) in [
-        (plain(), "+++++", true, "500 customers on the first page, and there are more"),
+        (plain(), "+++++++", true, "500 customers on the first page, and there are more"),
         (Behaviour { refuse_sign_in: Some(65_001), ..plain() }, "!--", false, "has to consent"),
-        (Behaviour { no_role: true, ..plain() }, "+!-", false, "Admin agent"),
-        (Behaviour { no_billing_every: Some(1), ..plain() }, "++-++", true, "DAP or GDAP"),
+        (Behaviour { no_role: true, ..plain() }, "+!-??", false, "Admin agent"),
+        (Behaviour { no_billing_every: Some(1), ..plain() }, "++-++++", true, "DAP or GDAP"),
         (
             Behaviour { no_billing_every: Some(1), no_organization_every: Some(1), ..plain() },
-            "++--!",
+            "++--!++",
             false,
             "Global Reader",
         ),
         (
             Behaviour { no_organization_every: Some(2), no_billing_every: Some(2), ..plain() },
-            "++--+",
+            "++--+++",
             true,
             "2 hide it",
         ),

@@ -95,7 +95,7 @@ async fn the_same_customers_for_the_same_seed() {
         ("/v1/customers/34fdg/profiles/billing", token, None, 404),
         ("/v1/customers/34fdg/organization", token, None, 404),
         ("/v1/customers", "x", None, 401),
-        ("/v1/invoices", token, None, 404),
+        ("/v1/agreements", token, None, 404),
     ] {
         assert_eq!(get(&sandbox, path, token, continuation).await.0, expected, "{path}");
     }

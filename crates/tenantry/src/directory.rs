@@ -46,6 +46,9 @@ pub(crate) enum DirectoryCommand {
         /// Another Microsoft identity platform, for national clouds.
         #[arg(long, value_name = "URL")]
         login_url: Option<String>,
+        /// Another Microsoft Graph, with its version, where billing data is exported.
+        #[arg(long, value_name = "URL")]
+        graph_url: Option<String>,
         /// What happens to a create while the directory cannot be asked: it is refused with 503, or accepted and
         /// verified later.
         #[arg(long, value_enum, default_value = "refuse")]
@@ -99,7 +102,8 @@ pub(crate) enum Unreachable {
 /// Play what the platform talks to.
 #[derive(Subcommand)]
 pub(crate) enum SandboxCommand {
-    /// A Partner Center with made-up customers, on loopback; it pages, throttles and hides addresses as the real one.
+    /// A Partner Center with made-up customers, invoices and exports of billing data, on loopback; it pages, throttles and hides
+    /// addresses as the real one.
     PartnerCenter {
         /// How many customers it has.
         #[arg(long, default_value_t = 2000)]
@@ -110,6 +114,10 @@ pub(crate) enum SandboxCommand {
         /// Another seed makes up other customers.
         #[arg(long, default_value_t = 1)]
         seed: u64,
+        /// What its clock shows at the start (ISO 8601); by default the system's time. It goes on from there, and
+        /// `PUT /sandbox/clock` moves it: months end, and their invoices appear on the 8th.
+        #[arg(long, value_name = "TIME")]
+        at: Option<String>,
     },
 }
 
@@ -198,6 +206,7 @@ async fn connect(command: DirectoryCommand) -> anyhow::Result<()> {
         refresh_token_file,
         api_url,
         login_url,
+        graph_url,
         when_unreachable,
         force,
         platform,
@@ -231,6 +240,7 @@ async fn connect(command: DirectoryCommand) -> anyhow::Result<()> {
             client_id: client_id.context("--client-id is needed")?,
             api_url,
             login_url,
+            graph_url,
         },
     };
     let when_unreachable = match when_unreachable {
@@ -271,11 +281,15 @@ fn read_secret(file: &Path) -> anyhow::Result<SecretString> {
 }
 
 pub(crate) async fn play(command: SandboxCommand) -> anyhow::Result<()> {
-    let SandboxCommand::PartnerCenter { customers, listen, seed } = command;
+    let SandboxCommand::PartnerCenter { customers, listen, seed, at } = command;
+    let now = match at {
+        None => Clock::System.now(),
+        Some(at) => app::parse_time(&at).map_err(|wrong| anyhow::anyhow!("--at {wrong}"))?,
+    };
     if !listen.ip().is_loopback() {
         bail!("a sandbox listens on loopback only, not on {listen}");
     }
-    let router = sandbox::Sandbox::new(customers, seed, Behaviour::real()).router();
+    let router = sandbox::Sandbox::new(customers, seed, Behaviour::real()).beginning(now).router();
     let listener =
         tokio::net::TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     let address = listener.local_addr()?;
@@ -288,9 +302,12 @@ pub(crate) async fn play(command: SandboxCommand) -> anyhow::Result<()> {
     );
     println!("      tenantry directory connect --kind partner-center --tenant-id sandbox.example \\");
     println!(
-        "      --client-id {} --secret-file - --api-url http://{address} --login-url http://{address}",
+        "      --client-id {} --secret-file - --api-url http://{address} --login-url http://{address} \\",
         sandbox::CLIENT_ID
     );
+    println!("      --graph-url http://{address}/v1.0");
+    println!("\nMove its clock, so that the month grows and the invoice of the month before appears:\n");
+    println!("    curl -X PUT http://{address}/sandbox/clock -d '{{\"now\": \"2026-12-08T06:00:00Z\"}}'");
     let mut interrupt = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?;
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     loop {

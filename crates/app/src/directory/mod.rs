@@ -47,6 +47,9 @@ pub enum Source {
         api_url: Option<String>,
         /// The URL of the identity platform, if it is that of a national cloud.
         login_url: Option<String>,
+        /// The URL of Microsoft Graph with its version, for billing data, if it is not the global cloud's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        graph_url: Option<String>,
     },
 }
 
@@ -289,7 +292,7 @@ impl App {
     }
 
     /// A partner's directory, if it has one.
-    async fn directory(
+    pub(crate) async fn directory(
         &self,
         partner: PartnerId,
     ) -> Result<Option<(Arc<Directory>, WhenUnreachable)>, Error> {
@@ -333,10 +336,10 @@ impl App {
         secret: Option<DirectorySecret>,
         on_refresh_token: OnRefreshToken,
     ) -> Result<Directory, Error> {
-        let (tenant_id, client_id, api_url, login_url) = match &setup.source {
+        let (tenant_id, client_id, api_url, login_url, graph_url) = match &setup.source {
             Source::File { path } => return Ok(Directory::File(FileDirectory::new(path))),
-            Source::PartnerCenter { tenant_id, client_id, api_url, login_url } => {
-                (tenant_id, client_id, api_url, login_url)
+            Source::PartnerCenter { tenant_id, client_id, api_url, login_url, graph_url } => {
+                (tenant_id, client_id, api_url, login_url, graph_url)
             }
         };
         let secret = secret.ok_or_else(|| Error::Directory("Partner Center needs a secret".into()))?;
@@ -347,6 +350,10 @@ impl App {
         };
         let mut settings = Settings::new(tenant_id, client_id, credentials);
         settings.api_url = api_url.clone().unwrap_or(settings.api_url);
+        if graph_url.is_some() || api_url.is_some() {
+            // Billing data is in the global cloud alone.
+            settings.graph_url = graph_url.clone();
+        }
         settings.login_url = login_url.clone().unwrap_or(settings.login_url);
         let random = Arc::clone(&self.random);
         let random = Arc::new(move || random.bytes().map_or(0, u64::from_le_bytes));

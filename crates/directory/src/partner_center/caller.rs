@@ -32,6 +32,8 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 pub(super) struct Pace {
     pub(super) time_out: Duration,
     pub(super) attempts: u32,
+    /// Whether a `404` with a page is a gateway's, and passes.
+    pub(super) pages_pass: bool,
 }
 
 /// Sends requests to one host, and keeps the pace that the host asks for.
@@ -56,9 +58,10 @@ struct Throttle {
 pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) location: Option<String>,
+    pub(super) headers: HeaderMap,
     /// Whether the sign-in was a multi-factor one, where the request asked (`ValidateMfa`).
     pub(super) mfa_compliant: Option<bool>,
-    retry_after: Option<Duration>,
+    pub(super) retry_after: Option<Duration>,
     pub(super) body: Bytes,
 }
 
@@ -107,7 +110,7 @@ impl Caller {
                         request_id,
                         "directory request"
                     );
-                    if !calls_for_another(&answer) {
+                    if !calls_for_another(&answer, self.pace.pages_pass) {
                         self.throttle().unsaid = 0;
                         return Ok(answer);
                     }
@@ -188,6 +191,7 @@ impl Caller {
                     .map(|url| shown(&String::from_utf8_lossy(url.as_bytes()))),
                 mfa_compliant: mfa_compliant(&head.headers),
                 retry_after: retry_after(&head.headers).or_else(|| retry_after_in(head.status, &body)),
+                headers: head.headers,
                 body,
             })
         };
@@ -245,12 +249,12 @@ fn outcome_of(outcome: &Result<Answer, Failure>) -> &'static str {
 
 /// Whether the same request may have another answer a moment later. A `404` with a page is a gateway's: it says nothing
 /// about customers.
-fn calls_for_another(answer: &Answer) -> bool {
+fn calls_for_another(answer: &Answer, pages_pass: bool) -> bool {
     let status = answer.status;
     status == StatusCode::REQUEST_TIMEOUT
         || status == StatusCode::TOO_MANY_REQUESTS
         || status.is_server_error()
-        || status == StatusCode::NOT_FOUND && answer.body.trim_ascii_start().starts_with(b"<")
+        || pages_pass && status == StatusCode::NOT_FOUND && answer.body.trim_ascii_start().starts_with(b"<")
 }
 
 /// `Retry-After` (RFC 9110, section 10.2.3): seconds, which Microsoft also sends with decimals, or a date, which is
@@ -362,7 +366,7 @@ mod tests {
                 Box::pin(std::future::pending())
             }
         }
-        let pace = Pace { time_out: Duration::from_secs(1), attempts: 1 };
+        let pace = Pace { time_out: Duration::from_secs(1), attempts: 1, pages_pass: true };
         for random in [0, 1, u64::MAX / 2, u64::MAX] {
             let caller = Caller::new(Arc::new(Nowhere), Arc::new(move || random), pace);
             for (attempt, least, most) in [(1, 250, 500), (2, 500, 1000), (5, 4000, 8000), (99, 4000, 8000)] {

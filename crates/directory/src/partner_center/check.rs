@@ -13,12 +13,11 @@ const VALIDATE_MFA: HeaderName = HeaderName::from_static("validatemfa");
 const SAMPLE: usize = 3;
 
 impl PartnerCenter {
-    /// Signs in with a new token, asks whether that was a multi-factor sign-in, lists customers, and looks at the addresses of
-    /// a few.
+    /// Signs in with a new token, asks whether that was a multi-factor sign-in, lists customers, looks at the addresses of
+    /// a few, and tries what billing needs.
     pub async fn check(&self) -> Report {
-        let skipped = |what, why: &str| Step { what, outcome: Outcome::Skipped(why.to_owned()) };
         let mut steps = Vec::new();
-        let signed_in = self.0.tokens.renew(self.0.deadline()).await;
+        let signed_in = self.0.api.tokens.renew(self.0.deadline()).await;
         let works = signed_in.is_ok();
         steps.push(step("sign in", signed_in.map(|()| "the identity platform gives tokens".to_owned())));
         if !works {
@@ -29,11 +28,17 @@ impl PartnerCenter {
         if self.0.has_user {
             steps.push(self.0.check_mfa().await);
         }
+        self.check_customers(&mut steps).await;
+        steps.extend(self.check_billing().await);
+        Report { steps }
+    }
+
+    async fn check_customers(&self, steps: &mut Vec<Step>) {
         let page = self.page(None).await;
         steps.push(step("list customers", page.as_ref().map(listed).map_err(Clone::clone)));
         let Ok(page) = page else {
             steps.push(skipped("see addresses", "there is no list"));
-            return Report { steps };
+            return;
         };
         let sample: Vec<&AzureCustomerId> =
             page.tenants.iter().map(|tenant| &tenant.azure_customer_id).take(SAMPLE).collect();
@@ -42,8 +47,11 @@ impl PartnerCenter {
         } else {
             steps.extend(self.0.check_addresses(&sample).await);
         }
-        Report { steps }
     }
+}
+
+fn skipped(what: &'static str, why: &str) -> Step {
+    Step { what, outcome: Outcome::Skipped(why.to_owned()) }
 }
 
 impl Client {

@@ -1,7 +1,9 @@
 //! Microsoft Partner Center's REST API, as much of it as the platform needs: customers and their addresses.
 
+pub mod billing;
 mod caller;
 mod check;
+mod endpoint;
 pub mod sandbox;
 mod token;
 mod wire;
@@ -10,10 +12,11 @@ use crate::error::Error;
 use crate::tenant::{Cursor, Page, Tenant, TenantAddress};
 use crate::transport::Transport;
 use crate::{PAGE_SIZE, text};
+use bytes::Bytes;
 use caller::{Answer, Caller, Pace};
 use domain::AzureCustomerId;
-use http::header::{ACCEPT, AUTHORIZATION};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri};
+use endpoint::Endpoint;
+use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use std::collections::HashSet;
@@ -29,7 +32,6 @@ pub type Random = Arc<dyn Fn() -> u64 + Send + Sync>;
 /// What is done with a refresh token that Microsoft gave in place of an older one.
 pub type OnRefreshToken = Arc<dyn Fn(&SecretString) + Send + Sync>;
 
-const APPLICATION: HeaderName = HeaderName::from_static("ms-partnercenter-application");
 const CONTINUATION: HeaderName = HeaderName::from_static("ms-continuationtoken");
 /// Maximum number of pages of a list. No partner has as many; a longer list does not end.
 const MAX_PAGES: u32 = 20_000;
@@ -53,6 +55,10 @@ pub struct Settings {
     pub api_url: String,
     /// What the token is asked for.
     pub scope: String,
+    /// Microsoft Graph with its version, where exports of billing data are; `None` for a national cloud, which has none.
+    pub graph_url: Option<String>,
+    /// What the token for Microsoft Graph is asked for.
+    pub graph_scope: String,
     /// The longest that one request may take, connection and answer included.
     pub time_out: Duration,
     /// How often a request is sent that fails for a reason that passes.
@@ -85,6 +91,8 @@ impl Settings {
             login_url: "https://login.microsoftonline.com".to_owned(),
             api_url: "https://api.partnercenter.microsoft.com".to_owned(),
             scope: "https://api.partnercenter.microsoft.com/.default".to_owned(),
+            graph_url: Some("https://graph.microsoft.com/v1.0".to_owned()),
+            graph_scope: "https://graph.microsoft.com/.default".to_owned(),
             time_out: Duration::from_secs(10),
             attempts: 4,
             patience: Duration::from_secs(30),
@@ -97,9 +105,10 @@ impl Settings {
 pub struct PartnerCenter(Arc<Client>);
 
 struct Client {
-    api_url: String,
-    caller: Caller,
-    tokens: Tokens,
+    api: Endpoint,
+    graph: Option<Endpoint>,
+    /// Reads exported files, for which no token is sent.
+    blobs: Caller,
     patience: Duration,
     /// Whether a user stands behind the token, whose sign-in can be a multi-factor one.
     has_user: bool,
@@ -128,14 +137,26 @@ impl PartnerCenter {
         random: Random,
         on_refresh_token: OnRefreshToken,
     ) -> Result<Self, Error> {
-        let pace = Pace { time_out: settings.time_out, attempts: settings.attempts.max(1) };
-        let for_tokens = Caller::new(Arc::clone(&transport), Arc::clone(&random), pace);
+        let pace = Pace { time_out: settings.time_out, attempts: settings.attempts.max(1), pages_pass: true };
+        let caller = move |pace| Caller::new(Arc::clone(&transport), Arc::clone(&random), pace);
+        let blob_pace =
+            Pace { time_out: settings.time_out * billing::BLOB_TIME_OUTS, pages_pass: false, ..pace };
+        let blobs = caller(blob_pace);
+        let api_url = base_url("api-url", &settings.api_url)?;
+        let graph_url = settings.graph_url.as_deref().map(|url| base_url("graph-url", url)).transpose()?;
+        let (patience, graph_scope) = (settings.patience, settings.graph_scope.clone());
+        let has_user = matches!(settings.credentials, Credentials::RefreshToken { .. });
+        let tokens = Tokens::new(settings, caller(pace), on_refresh_token)?;
+        let graph = graph_url.map(|base| {
+            let tokens = tokens.for_scope(graph_scope, caller(pace));
+            Endpoint { base, caller: caller(pace), tokens }
+        });
         Ok(PartnerCenter(Arc::new(Client {
-            api_url: base_url("api-url", &settings.api_url)?,
-            caller: Caller::new(transport, random, pace),
-            patience: settings.patience,
-            has_user: matches!(settings.credentials, Credentials::RefreshToken { .. }),
-            tokens: Tokens::new(settings, for_tokens, on_refresh_token)?,
+            api: Endpoint { base: api_url, caller: caller(pace), tokens },
+            graph,
+            blobs,
+            patience,
+            has_user,
         })))
     }
 
@@ -276,8 +297,6 @@ impl Client {
         self.read(path, &answer)
     }
 
-    /// One request, with a token; with a new one if the first is refused. A `401` that asks for a multi-factor sign-in, or
-    /// that a new token has just met, gets no further token: none would help.
     async fn ask(
         &self,
         path: &str,
@@ -295,49 +314,8 @@ impl Client {
         further: &[(HeaderName, HeaderValue)],
         deadline: Instant,
     ) -> Result<Answer, Error> {
-        let mut headers: HeaderMap = further.iter().cloned().collect();
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        headers.insert(APPLICATION, HeaderValue::from_static("Tenantry"));
-        let token = self.tokens.get(deadline).await?;
-        headers.insert(AUTHORIZATION, token.header.clone());
-        let answer = self.caller.call(self.request(path, headers.clone())?, deadline).await?;
-        if answer.status != StatusCode::UNAUTHORIZED {
-            token.accept();
-            return Ok(answer);
-        }
-        self.require_no_mfa(path, &answer)?;
-        if !self.tokens.forget(&token).await {
-            return Ok(answer);
-        }
-        let token = self.tokens.get(deadline).await?;
-        headers.insert(AUTHORIZATION, token.header.clone());
-        let answer = self.caller.call(self.request(path, headers)?, deadline).await?;
-        if answer.status == StatusCode::UNAUTHORIZED {
-            self.require_no_mfa(path, &answer)?;
-        } else {
-            token.accept();
-        }
-        Ok(answer)
-    }
-
-    fn require_no_mfa(&self, path: &str, answer: &Answer) -> Result<(), Error> {
-        match wire::Fault::read(&answer.body) {
-            Some(fault) if fault.is_mfa_required() => {
-                let theirs = fault.text();
-                Err(Error::MfaRequired(
-                    self.tokens.shown(&format!("{} answers 401: {theirs}; {MFA_ADVICE}", bare(path))),
-                ))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn request(&self, path: &str, headers: HeaderMap) -> Result<Request<bytes::Bytes>, Error> {
-        let mut request = Request::get(format!("{}{path}", self.api_url))
-            .body(bytes::Bytes::new())
-            .map_err(|error| Error::Invalid(format!("{path}: {error}")))?;
-        *request.headers_mut() = headers;
-        Ok(request)
+        let url = format!("{}{path}", self.api.base);
+        self.api.ask(&Method::GET, &url, further, Bytes::new(), deadline).await
     }
 
     fn read<T: DeserializeOwned>(&self, path: &str, answer: &Answer) -> Result<Got<T>, Error> {
@@ -345,7 +323,7 @@ impl Client {
         match answer.status {
             status if status.is_success() => wire::json(&answer.body)
                 .map(Got::Found)
-                .map_err(|why| Error::Invalid(self.tokens.shown(&format!("{}: {why}", bare(path))))),
+                .map_err(|why| Error::Invalid(self.api.tokens.shown(&format!("{}: {why}", bare(path))))),
             // A 404 without Partner Center's error, a gateway's for instance, says nothing about customers.
             StatusCode::NOT_FOUND if fault.is_some() || answer.body.is_empty() => Ok(Got::NotFound),
             status if fault.as_ref().is_some_and(|fault| fault.is_no_customer(status)) => Ok(Got::NotFound),
@@ -383,13 +361,13 @@ impl Client {
             StatusCode::NOT_FOUND => "; is the address of Partner Center right?",
             _ => "",
         };
-        self.tokens.shown(&format!("{} answers {}{theirs}{hint}", bare(path), answer.status.as_u16()))
+        self.api.tokens.shown(&format!("{} answers {}{theirs}{hint}", bare(path), answer.status.as_u16()))
     }
 }
 
 impl fmt::Debug for PartnerCenter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PartnerCenter").field("api_url", &self.0.api_url).finish_non_exhaustive()
+        f.debug_struct("PartnerCenter").field("api_url", &self.0.api.base).finish_non_exhaustive()
     }
 }
 

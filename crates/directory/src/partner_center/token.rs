@@ -31,14 +31,15 @@ pub(super) struct Tokens {
     url: String,
     settings: Settings,
     on_refresh_token: OnRefreshToken,
+    /// The newest refresh token, if Microsoft gave one since the start. All scopes share it, and it is locked while one of
+    /// them exchanges it, because an older refresh token may be good no longer.
+    newest: Arc<Mutex<Option<SecretString>>>,
     kept: Mutex<Kept>,
 }
 
 #[derive(Default)]
 struct Kept {
     token: Option<Token>,
-    /// The newest refresh token, if Microsoft gave one since the start.
-    refresh_token: Option<SecretString>,
     /// When a token was last forgotten because the API refused it.
     forgotten: Option<Instant>,
 }
@@ -79,7 +80,19 @@ impl Tokens {
             )));
         }
         let url = format!("{}/{tenant}/oauth2/v2.0/token", base_url("login-url", &settings.login_url)?);
-        Ok(Tokens { caller, url, settings, on_refresh_token, kept: Mutex::default() })
+        Ok(Tokens { caller, url, settings, on_refresh_token, newest: Arc::default(), kept: Mutex::default() })
+    }
+
+    /// Tokens of the same application and user for another API.
+    pub(super) fn for_scope(&self, scope: String, caller: Caller) -> Self {
+        Tokens {
+            caller,
+            url: self.url.clone(),
+            settings: Settings { scope, ..self.settings.clone() },
+            on_refresh_token: Arc::clone(&self.on_refresh_token),
+            newest: Arc::clone(&self.newest),
+            kept: Mutex::default(),
+        }
     }
 
     /// The token that is kept, or a new one. Calls that come while a new one is fetched wait for that one.
@@ -90,7 +103,7 @@ impl Tokens {
         if let Some(token) = kept.token.as_ref().filter(|token| now < token.renew) {
             return Ok(token.held.clone());
         }
-        let fetched = self.fetch(&mut kept, deadline).await;
+        let fetched = self.fetch(deadline).await;
         match (fetched, &mut kept.token) {
             (Ok(token), kept) => Ok(kept.insert(token).held.clone()),
             // That is what "early" is for: the old one is good for a while.
@@ -130,9 +143,11 @@ impl Tokens {
         self.get(deadline).await.map(drop)
     }
 
-    async fn fetch(&self, kept: &mut Kept, deadline: Instant) -> Result<Token, Error> {
+    async fn fetch(&self, deadline: Instant) -> Result<Token, Error> {
+        let late = |_| Error::Unreachable { reason: "no token in time".to_owned(), retry_after: None };
+        let mut newest = timeout_at(deadline, self.newest.lock()).await.map_err(late)?;
         let asked = Instant::now();
-        let answer = self.caller.call(self.request(kept.refresh_token.as_ref())?, deadline).await?;
+        let answer = self.caller.call(self.request(newest.as_ref())?, deadline).await?;
         let grant: wire::Grant = match wire::json(&answer.body) {
             Ok(grant) if answer.status.is_success() => grant,
             Err(why) if answer.status.is_success() => {
@@ -147,7 +162,7 @@ impl Tokens {
             (grant.refresh_token, &self.settings.credentials)
         {
             (self.on_refresh_token)(&newer);
-            kept.refresh_token = Some(newer);
+            *newest = Some(newer);
         }
         let lives = grant.expires_in.map_or(UNSAID, Duration::from_secs).min(24 * 60 * EARLY);
         let held = Held { header, accepted: Arc::default() };

@@ -20,9 +20,11 @@ pub(super) fn router(sandbox: Sandbox) -> Router {
         .route("/v1/customers/{id}", get(customer))
         .route("/v1/customers/{id}/profiles/billing", get(billing_profile))
         .route("/v1/customers/{id}/organization", get(organization))
+        .merge(super::billing::api())
         .layer(middleware::from_fn_with_state(sandbox.clone(), Sandbox::gate))
         .route("/{tenant}/oauth2/v2.0/token", post(token))
         .route("/sandbox", get(status).put(behave))
+        .merge(super::billing::open())
         .with_state(sandbox)
 }
 

@@ -1,5 +1,6 @@
 //! How a sandbox behaves, and what it tells of itself.
 
+use super::billing::BillingFaults;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
@@ -48,6 +49,8 @@ pub struct Behaviour {
     pub left: std::collections::BTreeMap<usize, u32>,
     /// Answers begin with a byte order mark, as the real ones do.
     pub byte_order_mark: bool,
+    /// What goes wrong with billing data.
+    pub billing: BillingFaults,
     /// Of the next requests to the API, one each.
     pub next: VecDeque<Fault>,
     /// Of the next requests for a token, one each.
@@ -77,6 +80,7 @@ impl Default for Behaviour {
             mfa_compliant: true,
             left: std::collections::BTreeMap::new(),
             byte_order_mark: true,
+            billing: BillingFaults::default(),
             next: VecDeque::new(),
             next_sign_in: VecDeque::new(),
         }
@@ -91,6 +95,11 @@ impl Behaviour {
             no_billing_every: Some(10),
             no_organization_every: Some(20),
             duplicates: true,
+            billing: BillingFaults {
+                running_polls: 2,
+                retry_after: Some("2.128".to_owned()),
+                ..BillingFaults::default()
+            },
             ..Behaviour::default()
         }
     }
@@ -173,6 +182,10 @@ pub struct Counts {
     pub unauthorized: u64,
     /// Requests for a token.
     pub sign_ins: u64,
+    /// Exports that were begun.
+    pub exports: u64,
+    /// Bytes of exported files that were sent.
+    pub blob_bytes: u64,
 }
 
 /// One request to the API.

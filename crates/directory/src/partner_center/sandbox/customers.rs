@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 /// A customer, as Partner Center knows it.
 pub(super) struct MadeUp {
     pub(super) id: String,
-    name: String,
-    domain: String,
+    pub(super) name: String,
+    pub(super) domain: String,
     number: usize,
 }
 

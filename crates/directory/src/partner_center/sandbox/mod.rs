@@ -1,7 +1,8 @@
 //! A Partner Center of our own, for tests and for trying out: it pages, throttles, forgets rights, hangs and lies as
 //! the real one does, and the same way each time.
 //!
-//! It has the paths of the identity platform and of Partner Center on one address, and `/sandbox` to drive it: `GET`
+//! It has the paths of the identity platform, of Partner Center, of Microsoft Graph's billing exports and of the store behind
+//! them on one address, and `/sandbox` to drive it (`/sandbox/clock` for its clock): `GET`
 //! answers its [`Behaviour`], what it was asked, and how often; `PUT` replaces the behaviour, missing fields taken
 //! from the default. Beside the behaviour, which lasts, `next` and `next_sign_in` are [`Fault`]s for the next
 //! requests, one for each.
@@ -12,10 +13,12 @@
 
 mod answers;
 mod behaviour;
+mod billing;
 mod customers;
 mod gate;
 
 pub use behaviour::{Asked, Behaviour, Counts, Fault, Status};
+pub use billing::{BillingFaults, ManifestPlace};
 pub use customers::made_up_id;
 
 use super::{Credentials, Settings};
@@ -62,6 +65,7 @@ struct State {
     refresh_token: Option<String>,
     /// Customers that have disappeared.
     gone: HashSet<usize>,
+    billing: billing::Billing,
 }
 
 impl Sandbox {
@@ -85,6 +89,7 @@ impl Sandbox {
         Settings {
             login_url: url.to_owned(),
             api_url: url.to_owned(),
+            graph_url: Some(format!("{url}/v1.0")),
             ..Settings::new("partner.example", CLIENT_ID, credentials)
         }
     }
