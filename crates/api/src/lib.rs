@@ -13,6 +13,7 @@ mod download;
 mod extract;
 mod frame;
 mod ignored;
+mod invoices;
 mod limits;
 mod metrics;
 mod occasional;

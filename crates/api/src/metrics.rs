@@ -78,6 +78,10 @@ pub(crate) async fn metrics(State(shared): State<Shared>) -> Response {
     if let Ok(rollbacks) = shared.app.rollbacks().await {
         gauge!("tenantry_audit_rollbacks").set(rollbacks as f64);
     }
+    if let Ok((under_way, failing)) = shared.app.invoice_fetch_health().await {
+        gauge!("tenantry_invoice_fetches_under_way").set(under_way as f64);
+        gauge!("tenantry_invoice_fetches_failing").set(failing as f64);
+    }
     for (state, count) in shared.app.bill_run_counts().await.unwrap_or_default() {
         gauge!("tenantry_bill_runs", "state" => state).set(count as f64);
     }

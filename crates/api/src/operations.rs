@@ -52,5 +52,7 @@ async fn readyz(State(shared): State<Shared>) -> Result<Json<schema::Readiness>,
         broken_chains: shared.app.broken_audit_chains().await?,
         rollbacks: shared.app.rollbacks().await?,
     };
-    Ok(Json(schema::Readiness { status: "ok", directories, audit }))
+    let (under_way, failing) = shared.app.invoice_fetch_health().await?;
+    let invoice_fetches = schema::InvoiceFetchHealth { under_way, failing };
+    Ok(Json(schema::Readiness { status: "ok", directories, audit, invoice_fetches }))
 }

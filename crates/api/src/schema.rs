@@ -4,11 +4,13 @@
 mod azure;
 mod billing;
 mod customers;
+mod invoices;
 mod people;
 
 pub(crate) use azure::*;
 pub(crate) use billing::*;
 pub(crate) use customers::*;
+pub(crate) use invoices::*;
 pub(crate) use people::*;
 
 use serde::Serialize;
@@ -89,6 +91,18 @@ pub(crate) struct Readiness {
     pub(crate) status: &'static str,
     pub(crate) directories: DirectoryHealth,
     pub(crate) audit: AuditHealth,
+    pub(crate) invoice_fetches: InvoiceFetchHealth,
+}
+
+/// How fetches of Microsoft's invoices stand, over all partners.
+#[derive(ToSchema, Serialize)]
+pub(crate) struct InvoiceFetchHealth {
+    /// Fetches that wait or run.
+    #[schema(example = 0)]
+    pub(crate) under_way: i64,
+    /// Months whose last fetch failed.
+    #[schema(example = 0)]
+    pub(crate) failing: i64,
 }
 
 /// How the audit trail is.

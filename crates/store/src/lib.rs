@@ -26,6 +26,8 @@ pub mod customers;
 pub mod directories;
 pub mod doctor;
 pub mod idempotency;
+pub mod invoice_fetches;
+pub mod microsoft_invoices;
 pub mod partners;
 pub mod price_rules;
 pub mod secrets;

@@ -1,5 +1,6 @@
 //! `tenantry bill …`
 
+use crate::bill_fetch::{self, FetchArgs};
 use crate::bill_store;
 use crate::billing::BillingArgs;
 use crate::partner::partner_named;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 /// Make bills, and verify them.
 #[derive(Subcommand)]
 pub(crate) enum BillCommand {
+    Fetch(Box<FetchArgs>),
     Run(Box<RunArgs>),
     Release(Box<ReleaseArgs>),
     Finalize(Box<FinalizeArgs>),
@@ -148,6 +150,7 @@ pub(crate) struct RunOfPartner {
 
 pub(crate) async fn run(command: BillCommand) -> anyhow::Result<()> {
     match command {
+        BillCommand::Fetch(args) => bill_fetch::run(*args).await,
         BillCommand::Run(args) => make(*args).await,
         BillCommand::Finalize(args) => {
             let FinalizeArgs { accept, again } = *args;

@@ -48,6 +48,10 @@ pub(crate) struct BillingArgs {
     #[arg(long, value_name = "SECONDS", default_value = "30", hide = true,
           value_parser = clap::value_parser!(i64).range(1..=3600))]
     bill_lease: i64,
+    /// How many seconds an export of Microsoft may take before a fetch fails.
+    #[arg(long, value_name = "SECONDS", default_value = "21600", hide = true,
+          value_parser = clap::value_parser!(u64).range(1..=604_800))]
+    bill_export_wait: u64,
 }
 
 /// Who has the benefit of the partner earned credit.
@@ -83,6 +87,7 @@ impl BillingArgs {
             parquet: self.bill_parquet,
             threads: self.bill_threads.unwrap_or((processors / share).max(1)),
             lease: jiff::SignedDuration::from_secs(self.bill_lease),
+            export_wait: std::time::Duration::from_secs(self.bill_export_wait),
         }
     }
 }

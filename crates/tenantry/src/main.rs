@@ -7,6 +7,7 @@ mod output;
 mod audit;
 mod backup;
 mod bill;
+mod bill_fetch;
 mod bill_store;
 mod billing;
 mod bootstrap;

@@ -1,6 +1,6 @@
 //! A progress bar, where there is a terminal.
 
-use app::billing::Watch;
+use app::billing::{FetchWatch, Watch};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::sync::Arc;
 use std::time::Duration;
@@ -146,5 +146,42 @@ impl RowBar {
 
     pub(crate) fn end(&self) {
         self.0.finish_and_clear();
+    }
+}
+
+/// The bar of a fetch of invoices.
+pub(crate) struct FetchBar {
+    bar: ProgressBar,
+    drawing: tokio::task::JoinHandle<()>,
+}
+
+impl FetchBar {
+    /// Follow a fetch. On standard error, and hidden unless that is a terminal.
+    pub(crate) fn start(watch: &Arc<FetchWatch>) -> Self {
+        let bar = ProgressBar::new(0);
+        let template = "{wide_bar} {human_pos}/{human_len} files, {msg}, {elapsed}";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        let drawing = tokio::spawn({
+            let (bar, watch) = (bar.clone(), Arc::clone(watch));
+            async move {
+                let mut ticks = tokio::time::interval(Duration::from_millis(200));
+                loop {
+                    ticks.tick().await;
+                    let [exports, all_exports, files, all_files, bytes] = watch.numbers();
+                    bar.set_length(all_files);
+                    bar.set_position(files);
+                    let read = indicatif::HumanBytes(bytes);
+                    bar.set_message(format!("{exports} of {all_exports} exports, {read}"));
+                }
+            }
+        });
+        FetchBar { bar, drawing }
+    }
+
+    pub(crate) fn end(self) {
+        self.drawing.abort();
+        self.bar.finish_and_clear();
     }
 }

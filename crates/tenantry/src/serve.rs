@@ -131,6 +131,7 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     // Before the first request, so that what is written then is not the work of a request.
     app.tidy().await;
     let (stop_working, mut stopped) = tokio::sync::watch::channel(());
+    let mut stopped_fetching = stopped.clone();
     let working_app = Arc::clone(&app);
     let stop = async move {
         loop {
@@ -205,12 +206,27 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
             }
         }
     });
+    let fetching = tokio::spawn({
+        let app = Arc::clone(&app);
+        async move {
+            let mut ticks = tokio::time::interval(Duration::from_millis(args.bill_interval));
+            ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            loop {
+                tokio::select! {
+                    _ = stopped_fetching.changed() => return,
+                    _ = ticks.tick() => {}
+                    () = app.invoice_fetch_asked_for() => {}
+                }
+                app.work_on_invoice_fetches().await;
+            }
+        }
+    });
     connections::serve(listener, service, limits, stop, GRACE).await;
     tidying.abort();
     anchoring.abort();
     syncing.abort();
     // What it was working on goes to another server.
-    drop(tokio::time::timeout(LEAVE, working).await);
+    drop(tokio::time::timeout(LEAVE, async { tokio::join!(working, fetching) }).await);
     app.close().await;
     tracing::info!("stopped");
     Ok(())

@@ -5,6 +5,7 @@
 //! end (`settle`).
 
 mod actions;
+mod fetch;
 mod finalize;
 pub(crate) mod health;
 mod index;
@@ -26,6 +27,7 @@ mod watch;
 mod work;
 
 pub use actions::RunAction;
+pub use fetch::{FetchRequest, FetchWatch};
 pub use lines::LineSearch;
 pub use rating::RULE_PAYLOAD;
 pub use report::{BillRef, CustomerBill, PendingCorrection, Progress, RunError, RunReport, RunWarning};
@@ -47,6 +49,7 @@ use rating::{Bounds, EarnedCredit};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use tokio::sync::Notify;
 
 /// Stands for the id of the partner that asks, in places of sources.
@@ -77,6 +80,8 @@ pub struct BillingSetup {
     pub threads: usize,
     /// How long a run waits for a server that has died.
     pub lease: SignedDuration,
+    /// How long an export of Microsoft may take before a fetch fails.
+    pub export_wait: Duration,
 }
 
 pub(crate) struct Billing {
@@ -85,6 +90,8 @@ pub(crate) struct Billing {
     indexing: tokio::sync::Mutex<index::Indexing>,
     /// There is a new run.
     wake: Notify,
+    /// There is a new fetch of invoices.
+    wake_fetching: Notify,
     /// Whoever works is to give its run back.
     closing: Arc<AtomicBool>,
 }
@@ -97,6 +104,7 @@ impl Billing {
             bills,
             indexing: Default::default(),
             wake: Notify::new(),
+            wake_fetching: Notify::new(),
             closing: Arc::default(),
         })
     }

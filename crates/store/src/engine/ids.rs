@@ -18,6 +18,7 @@ pub(crate) enum IdSequence {
     PriceRule,
     BillRun,
     Statement,
+    InvoiceFetch,
 }
 
 /// Name of the sequence of partner ids, which belongs to the server.
@@ -33,7 +34,7 @@ const PARTNERS_AND_SERVER: &str = "SELECT id FROM partners UNION SELECT 0";
 const MISSING: &str = include_str!("sequences.sql");
 
 impl IdSequence {
-    pub(crate) const ALL: [IdSequence; 7] = [
+    pub(crate) const ALL: [IdSequence; 8] = [
         IdSequence::User,
         IdSequence::Customer,
         IdSequence::AzureTenant,
@@ -41,6 +42,7 @@ impl IdSequence {
         IdSequence::PriceRule,
         IdSequence::BillRun,
         IdSequence::Statement,
+        IdSequence::InvoiceFetch,
     ];
 
     /// Table whose column `id` the sequence fills.
@@ -53,6 +55,7 @@ impl IdSequence {
             IdSequence::PriceRule => "price_rules",
             IdSequence::BillRun => "bill_runs",
             IdSequence::Statement => "statements",
+            IdSequence::InvoiceFetch => "invoice_fetches",
         }
     }
 

@@ -41,9 +41,10 @@ enum Body {
     PriceRule,
     BillRun,
     Release,
+    Fetch,
 }
 use Body::{
-    BillRun, Colleague, Customer, CustomerChange, CustomersUser, None as Nothing, PriceRule, Release,
+    BillRun, Colleague, Customer, CustomerChange, CustomersUser, Fetch, None as Nothing, PriceRule, Release,
     Tenants, UserChange,
 };
 
@@ -101,6 +102,11 @@ const ROWS: &[Row] = &[
     Row("PUT /v1/price_rules/{id}",             PriceRule,      [401, 401, 200, 403, 200, 403, 403, 403, 403, 403, 403, 404]),
     Row("DELETE /v1/price_rules/{id}",          Nothing,        [401, 401, 204, 403, 204, 403, 403, 403, 403, 403, 403, 404]),
 
+    Row("GET /v1/invoices",                     Nothing,        [401, 401, 200, 403, 200, 403, 200, 403, 403, 403, 403, 200]),
+    Row("POST /v1/invoice_fetches",             Fetch,          [401, 401, 202, 403, 202, 403, 403, 403, 403, 403, 403, 202]),
+    Row("GET /v1/invoice_fetches",              Nothing,        [401, 401, 200, 403, 200, 403, 200, 403, 403, 403, 403, 200]),
+    Row("GET /v1/invoice_fetches/{id}",         Nothing,        [401, 401, 200, 403, 200, 403, 200, 403, 403, 403, 403, 404]),
+
     Row("POST /v1/bill_runs",                   BillRun,        [401, 401, 202, 403, 202, 403, 403, 403, 403, 403, 403, 202]),
     Row("GET /v1/bill_runs",                    Nothing,        [401, 401, 200, 403, 200, 403, 200, 403, 403, 403, 403, 200]),
     Row("GET /v1/bill_runs/{id}",               Nothing,        [401, 401, 200, 403, 200, 403, 200, 403, 403, 403, 403, 404]),
@@ -142,6 +148,10 @@ impl Body {
                 Some(json!({"billing_period": period, "sources": ["file:october.csv"]}))
             }
             Release => Some(json!({"customer_ids": [HELD_BACK]})),
+            Fetch => {
+                static FETCHES: AtomicU32 = AtomicU32::new(0);
+                Some(json!({"billing_period": month(2100, FETCHES.fetch_add(1, Ordering::Relaxed))}))
+            }
         }
     }
 }
@@ -241,6 +251,10 @@ impl Scene {
         }
         if path.starts_with("/v1/price_rules/") {
             let made = self.admin.post("/v1/price_rules", &PriceRule.json().unwrap());
+            return path.replace("{id}", &made.json()["id"].to_string());
+        }
+        if path.starts_with("/v1/invoice_fetches/") {
+            let made = self.admin.post("/v1/invoice_fetches", &Fetch.json().unwrap());
             return path.replace("{id}", &made.json()["id"].to_string());
         }
         if path.starts_with("/v1/bill_runs/{id}/customers/") {

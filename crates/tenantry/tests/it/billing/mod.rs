@@ -5,6 +5,7 @@ mod corrections;
 mod crash;
 mod currencies;
 mod download;
+mod fetch;
 mod finals;
 mod health;
 mod held;

@@ -39,8 +39,18 @@ pub(crate) struct PartnerCenter {
 impl PartnerCenter {
     /// With so many customers, on its best behaviour.
     pub(crate) fn start(folder: &Path, customers: usize) -> Self {
+        PartnerCenter::start_with(folder, customers, &[])
+    }
+
+    /// With its clock at this instant.
+    pub(crate) fn start_at(folder: &Path, customers: usize, at: &str) -> Self {
+        PartnerCenter::start_with(folder, customers, &["--at", at])
+    }
+
+    fn start_with(folder: &Path, customers: usize, more: &[&str]) -> Self {
         let count = customers.to_string();
         let args = ["sandbox", "partner-center", "--customers", &count, "--listen", "127.0.0.1:0"];
+        let args = [&args[..], more].concat();
         let mut child = command(folder, &args).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
         let guard = Guard::new(&format!("kill -9 {}", child.id()));
         let mut stdout = BufReader::new(child.stdout.take().unwrap());

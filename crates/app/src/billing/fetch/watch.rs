@@ -1,0 +1,67 @@
+//! How far a fetch is, and why it can end early.
+
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+/// How often a waiting fetch looks whether it is to stop.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// How far a fetch is, and whether it is to stop.
+#[derive(Debug, Default)]
+pub struct FetchWatch {
+    pub(super) exports_done: AtomicU64,
+    pub(super) exports_total: AtomicU64,
+    pub(super) blobs_done: AtomicU64,
+    pub(super) blobs_total: AtomicU64,
+    pub(super) bytes_read: AtomicU64,
+    /// Another worker has the lease.
+    pub(super) lost: AtomicBool,
+    /// The user of the command interrupted it.
+    cancelled: AtomicBool,
+    closing: Arc<AtomicBool>,
+}
+
+impl FetchWatch {
+    /// Of a fetch on a server that may close.
+    pub(super) fn until(closing: &Arc<AtomicBool>) -> Self {
+        FetchWatch { closing: Arc::clone(closing), ..FetchWatch::default() }
+    }
+
+    /// Exports that are done and all exports, files that are done and all files, bytes.
+    pub fn numbers(&self) -> [u64; 5] {
+        [&self.exports_done, &self.exports_total, &self.blobs_done, &self.blobs_total, &self.bytes_read]
+            .map(|number| number.load(Ordering::Relaxed))
+    }
+
+    /// Has the fetch stop; what is there stays.
+    pub fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn json(&self) -> Value {
+        let [exports_done, exports_total, blobs_done, blobs_total, bytes_read] = self.numbers();
+        json!({
+            "exports_done": exports_done, "exports_total": exports_total, "blobs_done": blobs_done,
+            "blobs_total": blobs_total, "bytes_read": bytes_read,
+        })
+    }
+
+    pub(super) fn stops(&self) -> bool {
+        [&self.lost, &self.cancelled, &*self.closing].into_iter().any(|flag| flag.load(Ordering::Relaxed))
+    }
+
+    /// Waits, unless the fetch is to stop; `false` if it is.
+    pub(super) async fn wait(&self, time: Duration) -> bool {
+        let end = tokio::time::Instant::now() + time;
+        while !self.stops() {
+            let left = end.saturating_duration_since(tokio::time::Instant::now());
+            if left.is_zero() {
+                return true;
+            }
+            tokio::time::sleep(left.min(LOOK)).await;
+        }
+        false
+    }
+}
