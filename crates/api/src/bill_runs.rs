@@ -19,7 +19,9 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new()
         .routes(routes!(create_bill_run, list_bill_runs))
         .routes(routes!(show_bill_run, cancel_bill_run))
+        .routes(routes!(publish_bill_run))
         .routes(routes!(finalize_bill_run))
+        .routes(routes!(void_statements))
         .routes(routes!(release_bills))
         .routes(routes!(withdraw_statements))
         .routes(routes!(list_lines))
@@ -27,8 +29,9 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 
 /// Ask for a bill run
 ///
-/// Prices the lines of a month's invoice, and publishes a bill for every customer with partner billing. One run of a
-/// month at a time; a later one of the same month replaces its bills as long as they are estimates.
+/// Prices the lines of a month's invoice, and makes a bill for every customer with partner billing: a draft that the partner
+/// alone sees, until it is published. One run of a month at a time; a later one of the same month replaces its bills as long
+/// as they are estimates.
 #[utoipa::path(
     post, path = "/bill_runs", tag = "billing", params(schema::IdempotencyKey),
     request_body(content = schema::NewBillRun,
@@ -115,9 +118,33 @@ async fn cancel_bill_run(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Publish a bill run
+///
+/// Customers see the statements of the run's month as they are now: estimates, and that earlier ones are withdrawn. What they saw
+/// before changes only by this. A `409` if they see one of the run's invoices on statements of another month. Repeating it
+/// changes nothing.
+#[utoipa::path(
+    post, path = "/bill_runs/{id}/publish", tag = "billing", params(schema::BillRunId, schema::IdempotencyKey),
+    request_body = Option<schema::Publication>,
+    responses(
+        (status = 200, description = "The run, published", body = schema::BillRun,
+         headers(("Location" = String, description = "The run"),
+                 ("Idempotency-Replayed" = String, description = "Only on a repetition of the first answer: `true`"))),
+        (status = 404, description = "There is none, or it is another partner's", body = schema::Error),
+        schema::Refusals, schema::BodyRefusals, schema::RunRefusals,
+    )
+)]
+async fn publish_bill_run(
+    State(shared): State<Shared>,
+    Ids(id): Ids<i64>,
+    Posted(call, body): Posted,
+) -> Result<Created, Problem> {
+    Ok(Created(StatusCode::OK, shared.app.publish_bill_run(&call, id, &body).await?))
+}
+
 /// Finalise a bill run
 ///
-/// Freezes the statements that it made: each is published once more, as the next version of the same lines, whose files say
+/// Freezes the statements that it made, and publishes them: each is stored once more, as the next version of the same lines, whose files say
 /// `Final`. When the run has succeeded again they are final, or its `errors` say which are not. Warnings of the run that block
 /// this are a `409`, unless they are accepted by code. What comes in later for the
 /// same month is a correction on the next statement.
@@ -140,10 +167,35 @@ async fn finalize_bill_run(
     Ok(Created(StatusCode::ACCEPTED, shared.app.finalize_bill_run(&call, id, &body).await?))
 }
 
+/// Void final statements
+///
+/// Reverses final statements of a month, of which the last run is named: of these customers, or of all. Each becomes `Void`, and a
+/// statement of the status `Reversal` has its amounts with the other sign. Their lines can be billed again, as can the month's
+/// corrections that are on no statement. A `409` if a correction of the month is on another month's statement: that one goes first.
+#[utoipa::path(
+    post, path = "/bill_runs/{id}/void", tag = "billing", params(schema::BillRunId, schema::IdempotencyKey),
+    request_body = schema::VoidRequest,
+    responses(
+        (status = 202, description = "The run, which goes on by itself", body = schema::BillRun,
+         headers(("Location" = String, description = "Where the run can be followed"),
+                 ("Idempotency-Replayed" = String, description = "Only on a repetition of the first answer: `true`"))),
+        (status = 404, description = "There is none, or it is another partner's", body = schema::Error),
+        schema::Refusals, schema::BodyRefusals, schema::RunRefusals,
+    )
+)]
+async fn void_statements(
+    State(shared): State<Shared>,
+    Ids(id): Ids<i64>,
+    Posted(call, body): Posted,
+) -> Result<Created, Problem> {
+    Ok(Created(StatusCode::ACCEPTED, shared.app.act_on_bill_run(&call, id, RunAction::Void(body)).await?))
+}
+
 /// Withdraw a month's statements
 ///
 /// Of a month that is not final, and that was a mistake: its last run is named, all runs of it are `cancelled` then, and no
-/// statement is left. Corrections on them wait for another month.
+/// draft is left; what customers have seen becomes `Withdrawn`. Corrections on them wait for another month. Of a final month,
+/// the corrections that its last run made, as long as they are on no statement.
 #[utoipa::path(
     delete, path = "/bill_runs/{id}/statements", tag = "billing", params(schema::BillRunId),
     responses(
@@ -163,7 +215,7 @@ async fn withdraw_statements(
 
 /// Release bills that a run has held back
 ///
-/// Its work is done once more, and these customers' bills are published whatever the bounds are.
+/// Its work is done once more, and these customers have bills whatever the bounds are: drafts, or published where the run is.
 #[utoipa::path(
     post, path = "/bill_runs/{id}/release", tag = "billing", params(schema::BillRunId, schema::IdempotencyKey),
     request_body = schema::Release,

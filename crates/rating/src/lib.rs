@@ -73,5 +73,5 @@ pub use report::RunReport;
 pub use rule::{EarnedCredit, NewPriceRule, Percent, PriceRule, RuleKind};
 pub use rule_json::PAYLOAD as RULE_PAYLOAD;
 pub use run::{run, split};
-pub use statement::{Finalized, Heading, finalized};
+pub use statement::{Heading, Restatement, StatementFiles, restated};
 pub use warning::{Blocks, Warning, WarningCode};

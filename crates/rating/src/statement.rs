@@ -14,6 +14,7 @@ use serde_json::value::RawValue;
 
 const ESTIMATED: &str = "Estimated";
 const FINAL: &str = "Final";
+const REVERSAL: &str = "Reversal";
 
 /// Sums by a cell of the lines.
 #[derive(Default)]
@@ -104,6 +105,11 @@ pub(crate) struct Statement {
     currency: CurrencyNames,
     invoice_id: Option<String>,
     invoice_date: String,
+    /// Of a reversal: the version of the month's bill that it reverses, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reverses_version: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    notice: Option<String>,
     /// Microsoft's lines on the bill.
     lines: u64,
     /// What the total has beside its lines.
@@ -170,6 +176,16 @@ impl From<Amount> for Number {
 }
 
 impl Number {
+    fn negate(&mut self) {
+        if !self.amount.is_zero() {
+            self.amount = -self.amount;
+            self.digits = match self.digits.strip_prefix('-') {
+                Some(positive) => positive.to_owned(),
+                None => format!("-{}", self.digits),
+            };
+        }
+    }
+
     /// With so many decimal places.
     fn fixed(amount: Amount, places: u8) -> Self {
         Number { digits: amount.fixed(places), amount }
@@ -237,6 +253,8 @@ impl Statement {
             currency: CurrencyNames { name: made.currency.name(), symbol: made.currency.symbol() },
             invoice_id: made.invoice_id,
             invoice_date: made_at.strftime("%Y-%m-%d").to_string(),
+            reverses_version: None,
+            notice: None,
             lines: made.lines,
             rounding: made.rounding.into(),
             corrections: made
@@ -253,6 +271,27 @@ impl Statement {
                 subscriptions: list(&made.subtotals.subscriptions, true),
                 months: list(&made.subtotals.months, false),
             },
+        }
+    }
+
+    /// Gives all amounts the other sign.
+    fn negate(&mut self) {
+        self.total_amount.negate();
+        self.rounding.negate();
+        self.corrections.iter_mut().for_each(|correction| correction.amount.negate());
+        let Listed { services, subscriptions, months } = &mut self.subtotals;
+        for listing in services.iter_mut().chain(subscriptions).chain(months) {
+            listing.charge.negate();
+        }
+    }
+
+    /// What the document is: `Statement for 2026-10`.
+    fn title(&self) -> String {
+        match self.reverses_version {
+            Some(version) => {
+                format!("Reversal of the statement for {}, version {version}", self.billing_period)
+            }
+            None => format!("Statement for {}", self.billing_period),
         }
     }
 
@@ -327,7 +366,11 @@ impl Statement {
         let invoice = self.invoice_id.as_deref().map_or(String::new(), |invoice| {
             format!("<div><dt>Invoice</dt><dd>{}</dd></div>", escaped(invoice))
         });
-        PAGE.replace("{issuer}", &escaped(heading.issuer))
+        let notice = self.notice.as_deref();
+        let notice = notice.map_or(String::new(), |notice| format!("<p>{}</p>\n", escaped(notice)));
+        PAGE.replace("{title}", &escaped(&self.title()))
+            .replace("{notice}", &notice)
+            .replace("{issuer}", &escaped(heading.issuer))
             .replace("{customer}", &escaped(heading.customer))
             .replace("{id}", &self.customer_id.to_string())
             .replace("{period}", &self.billing_period)
@@ -344,31 +387,62 @@ impl Statement {
     }
 }
 
-/// A statement's files once its month is final.
+/// A statement's files.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finalized {
+pub struct StatementFiles {
     /// `statement.json`
     pub json: Vec<u8>,
     /// `statement.html`
     pub html: Vec<u8>,
 }
 
-/// Renders an estimate's `statement.json` again as that of a final statement, since `at` in Unix seconds, and its page. All
-/// other amounts and times stay.
+/// What a statement becomes when it is rendered again. Times are in Unix seconds.
+#[derive(Clone, Copy, Debug)]
+pub enum Restatement<'a> {
+    /// An estimate becomes final. All amounts stay.
+    Final {
+        /// Since when.
+        since: i64,
+    },
+    /// A final statement is reversed: the reversal has its amounts with the other sign.
+    Reversal {
+        /// Since when.
+        at: i64,
+        /// The version that is reversed.
+        version: u32,
+        /// The reason, for the customer.
+        reason: &'a str,
+    },
+}
+
+/// Renders a `statement.json` again, and its page, as what the statement becomes.
 ///
 /// # Errors
-/// What is wrong with a file that is not the statement of an estimate.
-pub fn finalized(json: &[u8], heading: &Heading<'_>, at: i64) -> Result<Finalized, String> {
+/// What is wrong with a file that is not a statement that can become this.
+pub fn restated(
+    json: &[u8],
+    heading: &Heading<'_>,
+    restatement: &Restatement<'_>,
+) -> Result<StatementFiles, String> {
     let read = serde_json::from_slice(json).map_err(|error| error.to_string());
     let mut statement: Statement = read?;
-    if statement.status != ESTIMATED {
-        return Err(format!("its status is {}, not {ESTIMATED}", statement.status));
+    let (expected, status, at) = match restatement {
+        Restatement::Final { since } => (ESTIMATED, FINAL, *since),
+        Restatement::Reversal { at, .. } => (FINAL, REVERSAL, *at),
+    };
+    if statement.status != expected {
+        return Err(format!("its status is {}, not {expected}", statement.status));
     }
-    statement.status = FINAL.to_owned();
+    statement.status = status.to_owned();
+    if let Restatement::Reversal { version, reason, .. } = restatement {
+        statement.reverses_version = Some(*version);
+        statement.notice = Some((*reason).to_owned());
+        statement.negate();
+    }
     let at = time(Timestamp::from_second(at).unwrap_or_default());
     statement.statement_generation_time.clone_from(&at);
     statement.statement_summary_generation_time = at;
-    Ok(Finalized { json: statement.json(), html: statement.html(heading) })
+    Ok(StatementFiles { json: statement.json(), html: statement.html(heading) })
 }
 
 /// `YYYY-MM-DD HH:MM:SS`, UTC.

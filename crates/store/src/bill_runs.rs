@@ -330,6 +330,43 @@ pub async fn void(tx: &mut Tx, run: &BillRun, state: State, now: Timestamp) -> R
     tx.execute(sql, row).await.map(drop)
 }
 
+/// Marks a run as cancelled whose corrections are withdrawn; other runs of its period keep theirs.
+///
+/// # Errors
+/// [`Error::Retry`] if the run's state has changed concurrently.
+pub async fn void_one(tx: &mut Tx, run: &BillRun, now: Timestamp) -> Result<(), Error> {
+    let sql = "UPDATE bill_runs SET state = 'cancelled', updated_at = $3
+               WHERE partner_id = $1 AND id = $2 AND state = 'succeeded'";
+    let row = args![run.partner.0, run.id, now.as_second()];
+    if tx.execute(sql, row).await? == 0 { Err(tx.serialization_conflict()) } else { Ok(()) }
+}
+
+/// Replaces the request of a run.
+pub async fn set_request(
+    tx: &mut Tx,
+    partner: PartnerId,
+    id: i64,
+    request: &str,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let sql = "UPDATE bill_runs SET request = $3, updated_at = $4 WHERE partner_id = $1 AND id = $2";
+    tx.execute(sql, args![partner.0, id, request, now.as_second()]).await.map(drop)
+}
+
+/// The months and reports, without customers, of the runs whose statements customers of other months than this one see.
+pub async fn with_published_bills(
+    tx: &mut Tx,
+    partner: PartnerId,
+    period: &str,
+) -> Result<Vec<(String, String)>, Error> {
+    let sql = "SELECT r.billing_period, r.summary FROM bill_runs r
+               WHERE r.partner_id = $1 AND r.billing_period <> $2 AND r.summary IS NOT NULL
+               AND EXISTS (SELECT 1 FROM publications p WHERE p.partner_id = r.partner_id
+                   AND p.billing_period = r.billing_period AND p.run_id = r.id AND p.status IN ('Estimated', 'Final'))
+               ORDER BY r.id";
+    tx.all(sql, args![partner.0, period], |row| Ok((row.next()?, row.next()?))).await
+}
+
 /// Queues a successful run again, with this request and without limits for the released customers. The caller must have
 /// checked that no run of the period is [`under_way`].
 ///

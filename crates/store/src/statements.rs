@@ -1,4 +1,7 @@
 //! Statements: what a customer owes for a month; and corrections, what came in after a month was final.
+//!
+//! `statements` has what the last run made of each month: the partner's edition. `publications` has what customers see of it,
+//! in the same columns: publishing copies it there.
 
 use crate::engine::IdSequence;
 use crate::engine::value::{Row, args};
@@ -15,17 +18,27 @@ pub enum Status {
     Estimated,
     /// It is what is owed.
     Final,
+    /// An estimate that customers have seen and that counts no more.
+    Withdrawn,
+    /// A final statement that another one reverses.
+    Void,
+    /// The statement that reverses a final one: it has the negated total.
+    Reversal,
 }
 
 impl Status {
     /// All statuses.
-    pub const ALL: [Status; 2] = [Status::Estimated, Status::Final];
+    pub const ALL: [Status; 5] =
+        [Status::Estimated, Status::Final, Status::Withdrawn, Status::Void, Status::Reversal];
 
     /// Name in the database and in the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Status::Estimated => "Estimated",
             Status::Final => "Final",
+            Status::Withdrawn => "Withdrawn",
+            Status::Void => "Void",
+            Status::Reversal => "Reversal",
         }
     }
 
@@ -73,6 +86,51 @@ pub struct Statement {
     pub stated_at: Timestamp,
     /// Microsoft's invoice.
     pub invoice_id: Option<String>,
+    /// The statement that this one reverses.
+    pub reverses: Option<i64>,
+    /// Why the statement is withdrawn or void.
+    pub notice: Option<String>,
+    /// The version, the status and the folder that the customer sees, if any.
+    pub published: Option<(i64, Status, String)>,
+}
+
+/// Edition of a statement.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Edition {
+    /// What the last run made of it; the partner's.
+    #[default]
+    Current,
+    /// What customers see.
+    Published,
+}
+
+impl Edition {
+    fn table(self) -> &'static str {
+        match self {
+            Edition::Current => "statements",
+            Edition::Published => "publications",
+        }
+    }
+
+    /// The columns behind those of a statement: what the customer sees of it.
+    fn published(self) -> &'static str {
+        match self {
+            Edition::Current => {
+                "(SELECT p.version FROM publications p WHERE p.partner_id = statements.partner_id AND p.id = statements.id),
+                 (SELECT p.status FROM publications p WHERE p.partner_id = statements.partner_id AND p.id = statements.id),
+                 (SELECT p.folder FROM publications p WHERE p.partner_id = statements.partner_id AND p.id = statements.id)"
+            }
+            Edition::Published => "version, status, folder",
+        }
+    }
+
+    /// The column that names the month whose statement has a correction.
+    fn carrier(self) -> &'static str {
+        match self {
+            Edition::Current => "carried_by",
+            Edition::Published => "published_by",
+        }
+    }
 }
 
 /// Correction: amount that arrived for a final month.
@@ -97,14 +155,17 @@ pub struct Filter {
     pub billing_period: Option<String>,
     /// The run that made them.
     pub run: Option<i64>,
+    /// Which edition is read.
+    pub edition: Edition,
 }
 
 const BILL: &str = "customer_id, billing_period, currency, total, run_id, folder, version, files, ledger";
 const CORRECTION: &str =
-    "customer_id, billing_period, currency, amount, run_id, folder, version, files, ledger, carried_by";
-const OTHERS: &str = "id, status, generated_at, stated_at, invoice_id";
+    "customer_id, billing_period, currency, amount, run_id, folder, version, files, ledger";
+const OTHERS: &str = "id, status, generated_at, stated_at, invoice_id, reverses, notice";
 
-/// Inserts a bill, or replaces the estimated one of its customer, month and currency. `false` if the month is final.
+/// Inserts a bill, or replaces the estimated or withdrawn one of its customer, month and currency. `false` if the month is
+/// final.
 pub async fn put(
     tx: &mut Tx,
     partner: PartnerId,
@@ -116,12 +177,12 @@ pub async fn put(
     let id = tx.next_id(partner, IdSequence::Statement).await?;
     let sql = format!(
         "INSERT INTO statements (partner_id, {BILL}, {OTHERS})
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'Estimated', $12, $13, $14)
-         ON CONFLICT (partner_id, customer_id, billing_period, currency) DO UPDATE
-         SET total = excluded.total, run_id = excluded.run_id, folder = excluded.folder, version = excluded.version,
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'Estimated', $12, $13, $14, NULL, NULL)
+         ON CONFLICT (partner_id, customer_id, billing_period, currency) WHERE status NOT IN ('Void', 'Reversal') DO UPDATE
+         SET status = excluded.status, notice = NULL, total = excluded.total, run_id = excluded.run_id, folder = excluded.folder, version = excluded.version,
              files = excluded.files, ledger = excluded.ledger, generated_at = excluded.generated_at,
              stated_at = excluded.stated_at, invoice_id = excluded.invoice_id
-         WHERE statements.status = 'Estimated'"
+         WHERE statements.status IN ('Estimated', 'Withdrawn')"
     );
     let row = args![
         partner.0,
@@ -142,10 +203,92 @@ pub async fn put(
     Ok(tx.execute(&sql, row).await? == 1)
 }
 
-/// Deletes the estimated statement of a customer, month and currency, whose lines now belong to another customer.
-pub async fn withdraw(tx: &mut Tx, partner: PartnerId, id: i64) -> Result<(), Error> {
-    let sql = "DELETE FROM statements WHERE partner_id = $1 AND id = $2 AND status = 'Estimated'";
-    tx.execute(sql, args![partner.0, id]).await.map(drop)
+/// Withdraws an estimate whose lines are on it no more. One that its customer has seen stays, with the reason; others are
+/// deleted.
+pub async fn withdraw(
+    tx: &mut Tx,
+    partner: PartnerId,
+    id: i64,
+    reason: &str,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let sql = "UPDATE statements SET status = 'Withdrawn', notice = $3, stated_at = $4
+               WHERE partner_id = $1 AND id = $2 AND status = 'Estimated'
+               AND EXISTS (SELECT 1 FROM publications p WHERE p.partner_id = $1 AND p.id = $2)";
+    if tx.execute(sql, args![partner.0, id, reason, now.as_second()]).await? == 0 {
+        let sql = "DELETE FROM statements WHERE partner_id = $1 AND id = $2 AND status = 'Estimated'";
+        tx.execute(sql, args![partner.0, id]).await?;
+    }
+    Ok(())
+}
+
+/// Publishes the statements of a month: customers see them as they are now. A statement that is published in the same
+/// version, status and folder stays as it was. Returns the number of statements that changed for their customers.
+pub async fn publish(tx: &mut Tx, partner: PartnerId, period: &str, now: Timestamp) -> Result<u64, Error> {
+    let set = BILL.split(", ").chain(OTHERS.split(", ")).chain(["published_at"]);
+    let set: Vec<String> = set.map(|column| format!("{column} = excluded.{column}")).collect();
+    let sql = format!(
+        "INSERT INTO publications (partner_id, {BILL}, {OTHERS}, published_at)
+         SELECT partner_id, {BILL}, {OTHERS}, CAST($3 AS BIGINT) FROM statements WHERE partner_id = $1 AND billing_period = $2
+         ON CONFLICT (partner_id, id) DO UPDATE SET {}
+         WHERE publications.version <> excluded.version OR publications.status <> excluded.status
+             OR publications.folder <> excluded.folder",
+        set.join(", ")
+    );
+    let changed = tx.execute(&sql, args![partner.0, period, now.as_second()]).await?;
+    let sql = "UPDATE corrections SET published_by = carried_by
+               WHERE partner_id = $1 AND (carried_by = $2 OR published_by = $2)
+               AND (carried_by IS NULL OR carried_by = $2)";
+    tx.execute(sql, args![partner.0, period]).await?;
+    Ok(changed)
+}
+
+/// Reverses a final statement: it becomes void, and a statement with the negated total is inserted, whose bill this is. The
+/// corrections and acknowledgements of its month and customer go with it. Returns the id of the reversal; `None` if the
+/// statement is not final.
+pub async fn reverse(
+    tx: &mut Tx,
+    partner: PartnerId,
+    statement: &Statement,
+    reversal: &Bill,
+    reason: &str,
+    now: Timestamp,
+) -> Result<Option<i64>, Error> {
+    let id = tx.next_id(partner, IdSequence::Statement).await?;
+    let sql = "UPDATE statements SET status = 'Void', notice = $3
+               WHERE partner_id = $1 AND id = $2 AND status = 'Final'";
+    let notice = format!("reversed by statement {id}: {reason}");
+    if tx.execute(sql, args![partner.0, statement.id, &notice]).await? == 0 {
+        return Ok(None);
+    }
+    let sql = format!(
+        "INSERT INTO statements (partner_id, {BILL}, {OTHERS})
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'Reversal', $12, $12, $13, $14, $15)"
+    );
+    let row = args![
+        partner.0,
+        reversal.customer.0,
+        &reversal.billing_period,
+        &reversal.currency,
+        &reversal.total,
+        reversal.run,
+        &reversal.folder,
+        reversal.version,
+        &reversal.files,
+        &reversal.ledger,
+        id,
+        now.as_second(),
+        statement.invoice_id.as_deref(),
+        statement.id,
+        reason,
+    ];
+    tx.execute(&sql, row).await?;
+    for table in ["corrections", "acknowledged_lines"] {
+        let sql =
+            format!("DELETE FROM {table} WHERE partner_id = $1 AND billing_period = $2 AND customer_id = $3");
+        tx.execute(&sql, args![partner.0, &reversal.billing_period, reversal.customer.0]).await?;
+    }
+    Ok(Some(id))
 }
 
 /// Finalizes the statements of a run and returns their number.
@@ -176,8 +319,14 @@ pub async fn freeze(
 }
 
 /// One statement.
-pub async fn get(tx: &mut Tx, partner: PartnerId, id: i64) -> Result<Option<Statement>, Error> {
-    let sql = format!("SELECT {BILL}, {OTHERS} FROM statements WHERE partner_id = $1 AND id = $2");
+pub async fn get(
+    tx: &mut Tx,
+    partner: PartnerId,
+    edition: Edition,
+    id: i64,
+) -> Result<Option<Statement>, Error> {
+    let (table, published) = (edition.table(), edition.published());
+    let sql = format!("SELECT {BILL}, {OTHERS}, {published} FROM {table} WHERE partner_id = $1 AND id = $2");
     tx.first(&sql, args![partner.0, id], read).await
 }
 
@@ -189,10 +338,11 @@ pub async fn list(
     skip: i64,
     limit: i64,
 ) -> Result<(Vec<Statement>, i64), Error> {
-    let mut count = Query::new("SELECT COUNT(*) FROM statements WHERE partner_id = $1".into(), partner);
+    let (table, published) = (filter.edition.table(), filter.edition.published());
+    let mut count = Query::new(format!("SELECT COUNT(*) FROM {table} WHERE partner_id = $1"), partner);
     narrow(&mut count, filter);
     let total = tx.first(&count.sql, &count.args(), |row| row.next()).await?.unwrap_or(0);
-    let sql = format!("SELECT {BILL}, {OTHERS} FROM statements WHERE partner_id = $1");
+    let sql = format!("SELECT {BILL}, {OTHERS}, {published} FROM {table} WHERE partner_id = $1");
     let mut query = Query::new(sql, partner);
     narrow(&mut query, filter);
     query.push(" ORDER BY id LIMIT ", limit);
@@ -236,14 +386,14 @@ pub async fn correct(tx: &mut Tx, partner: PartnerId, bill: &Bill) -> Result<(),
     tx.execute(sql, row).await.map(drop)
 }
 
-/// Corrections of a month, or of all months.
+/// Corrections of a month, or of all months, on statements or not.
 pub async fn corrections(
     tx: &mut Tx,
     partner: PartnerId,
     period: Option<&str>,
 ) -> Result<Vec<Correction>, Error> {
-    let mut query =
-        Query::new(format!("SELECT {CORRECTION} FROM corrections WHERE partner_id = $1"), partner);
+    let sql = format!("SELECT {CORRECTION}, carried_by FROM corrections WHERE partner_id = $1");
+    let mut query = Query::new(sql, partner);
     if let Some(period) = period {
         query.and("billing_period = ", period);
     }
@@ -251,22 +401,43 @@ pub async fn corrections(
     tx.all(&query.sql, &query.args(), read_correction).await
 }
 
-/// The corrections of these customers that statements have.
+/// Deletes the corrections that a run made for a month and that are on no statement; `false`, and none deleted, if one is.
+pub async fn delete_corrections(
+    tx: &mut Tx,
+    partner: PartnerId,
+    period: &str,
+    run: i64,
+) -> Result<bool, Error> {
+    let sql = "SELECT COUNT(*) FROM corrections
+               WHERE partner_id = $1 AND billing_period = $2 AND run_id = $3 AND carried_by IS NOT NULL";
+    if tx.first(sql, args![partner.0, period, run], |row| row.next::<i64>()).await? != Some(0) {
+        return Ok(false);
+    }
+    let sql = "DELETE FROM corrections WHERE partner_id = $1 AND billing_period = $2 AND run_id = $3";
+    tx.execute(sql, args![partner.0, period, run]).await?;
+    Ok(true)
+}
+
+/// The corrections that statements of this edition have: of these customers, or of all.
 pub async fn carried(
     tx: &mut Tx,
     partner: PartnerId,
-    customers: &[CustomerId],
+    edition: Edition,
+    customers: Option<&[CustomerId]>,
 ) -> Result<Vec<Correction>, Error> {
-    if customers.is_empty() {
+    if customers.is_some_and(<[CustomerId]>::is_empty) {
         return Ok(Vec::new());
     }
-    let sql =
-        format!("SELECT {CORRECTION} FROM corrections WHERE partner_id = $1 AND carried_by IS NOT NULL");
+    let carrier = edition.carrier();
+    let sql = format!(
+        "SELECT {CORRECTION}, {carrier} FROM corrections WHERE partner_id = $1 AND {carrier} IS NOT NULL"
+    );
     let mut query = Query::new(sql, partner);
-    for (i, id) in customers.iter().enumerate() {
+    for (i, id) in customers.into_iter().flatten().enumerate() {
         query.push(if i == 0 { " AND customer_id IN (" } else { ", " }, id.0);
     }
-    query.sql.push_str(") ORDER BY customer_id, billing_period, version, currency");
+    query.sql.push_str(if customers.is_some() { ")" } else { "" });
+    query.sql.push_str(" ORDER BY customer_id, billing_period, version, currency");
     tx.all(&query.sql, &query.args(), read_correction).await
 }
 
@@ -362,7 +533,7 @@ pub async fn let_go(tx: &mut Tx, partner: PartnerId, period: &str) -> Result<(),
     let sql = "UPDATE corrections SET carried_by = NULL
                WHERE partner_id = $1 AND carried_by = $2 AND NOT EXISTS (SELECT 1 FROM statements s
                    WHERE s.partner_id = corrections.partner_id AND s.customer_id = corrections.customer_id
-                   AND s.billing_period = $2)";
+                   AND s.billing_period = $2 AND s.status IN ('Estimated', 'Final'))";
     tx.execute(sql, args![partner.0, period]).await.map(drop)
 }
 
@@ -388,10 +559,22 @@ fn read(row: &mut Row<'_>) -> Result<Statement, Error> {
     Ok(Statement {
         bill: read_bill(row)?,
         id: row.next()?,
-        status: Status::parse(&row.next::<String>()?)
-            .ok_or_else(|| Error::defect("a statement's status in the database is not one"))?,
+        status: status_of(&row.next::<String>()?)?,
         generated_at: row.time()?,
         stated_at: row.time()?,
         invoice_id: row.next()?,
+        reverses: row.next()?,
+        notice: row.next()?,
+        published: {
+            let (version, status, folder) = (row.next()?, row.next::<Option<String>>()?, row.next()?);
+            match (version, status, folder) {
+                (Some(version), Some(status), Some(folder)) => Some((version, status_of(&status)?, folder)),
+                _ => None,
+            }
+        },
     })
+}
+
+fn status_of(name: &str) -> Result<Status, Error> {
+    Status::parse(name).ok_or_else(|| Error::defect("a statement's status in the database is not one"))
 }

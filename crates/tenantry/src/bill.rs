@@ -22,11 +22,14 @@ pub(crate) enum BillCommand {
     Fetch(Box<FetchArgs>),
     Run(Box<RunArgs>),
     Release(Box<ReleaseArgs>),
+    Publish(Box<PublishArgs>),
     Finalize(Box<FinalizeArgs>),
+    Void(Box<VoidArgs>),
     /// Cancel a run: one that waits, or has not published anything yet; or one that has failed, and no customer is "Not
     /// Healthy" for it any more.
     Cancel(Box<RunOfPartner>),
-    /// Take back all statements of a month that is not final, because it was a mistake.
+    /// Take back all statements of a month that is not final, because it was a mistake; of a final month, the corrections of its
+    /// last run that are on no statement.
     Withdraw(Box<RunOfPartner>),
     /// Move the bills of a store that version 0.1 has written into folders of their partners. Stop all servers first. If it is
     /// interrupted, run it again.
@@ -56,8 +59,8 @@ pub(crate) enum BillCommand {
     },
 }
 
-/// Make the bills of a month from the files of Microsoft's invoice, here and now, without a server. A later run of
-/// the same month replaces its bills as long as they are estimates.
+/// Make the bills of a month from the files of Microsoft's invoice, here and now, without a server: drafts, until they are
+/// published. A later run of the same month replaces its bills as long as they are estimates.
 #[derive(Args)]
 pub(crate) struct RunArgs {
     /// The month, such as 2026-10.
@@ -79,7 +82,10 @@ pub(crate) struct RunArgs {
     /// Turn a currency into another, such as `EUR/USD=1.0821`; repeat it for others.
     #[arg(long, value_name = "FROM/TO=RATE")]
     rate: Vec<String>,
-    /// Make the bills final at once.
+    /// Show the bills to customers at once.
+    #[arg(long)]
+    publish: bool,
+    /// Make the bills final at once, and show them to customers.
     #[arg(long)]
     finalize: bool,
     /// Accept warnings of this code, such as `below_cost`; repeat it for others.
@@ -114,6 +120,26 @@ pub(crate) struct FinalizeArgs {
     /// Accept the warnings of this code, which would keep the statements from becoming final. May be repeated.
     #[arg(long, value_name = "CODE")]
     accept: Vec<String>,
+    #[command(flatten)]
+    again: AgainArgs,
+}
+
+/// Show the statements of a month's last run to its customers.
+#[derive(Args)]
+pub(crate) struct PublishArgs {
+    #[command(flatten)]
+    again: AgainArgs,
+}
+
+/// Reverse final statements of a month, of which the last run is named. Their lines can be billed again.
+#[derive(Args)]
+pub(crate) struct VoidArgs {
+    /// Why. The customers read it.
+    #[arg(long)]
+    reason: String,
+    /// Only the statements of these customers, by their ids.
+    #[arg(long, num_args = 1.., value_name = "ID")]
+    customer: Vec<i64>,
     #[command(flatten)]
     again: AgainArgs,
 }
@@ -162,6 +188,15 @@ pub(crate) async fn run(command: BillCommand) -> anyhow::Result<()> {
             let accept = accept.iter().map(known).collect::<anyhow::Result<Vec<_>>>()?;
             once_more(again, RunAction::Finalize { accept }, &[]).await
         }
+        BillCommand::Publish(args) => publish(args.again).await,
+        BillCommand::Void(args) => {
+            let VoidArgs { reason, customer, again } = *args;
+            let mut body = json!({ "reason": reason });
+            if !customer.is_empty() {
+                body["customer_ids"] = json!(customer);
+            }
+            once_more(again, RunAction::Void(Json::from(&body)), &customer).await
+        }
         BillCommand::Release(args) => {
             let ReleaseArgs { customer, again } = *args;
             let body = Json::from(&json!({ "customer_ids": customer }));
@@ -194,6 +229,7 @@ async fn make(args: RunArgs) -> anyhow::Result<()> {
         invoice_id,
         price_sheet,
         rate,
+        publish,
         finalize,
         accept,
         dry_run,
@@ -206,7 +242,7 @@ async fn make(args: RunArgs) -> anyhow::Result<()> {
     let rates = rate.iter().map(|rate| currency_rate(rate)).collect::<anyhow::Result<Vec<_>>>()?;
     let body = json!({
         "billing_period": period, "sources": sources, "invoice_id": invoice_id, "currency_rates": rates,
-        "finalize": finalize, "accept": accept, "price_sheets": price_sheets,
+        "publish": publish, "finalize": finalize, "accept": accept, "price_sheets": price_sheets,
     });
     let request = RunRequest::parse(&Json::from(&body)).map_err(|error| match error {
         app::Error::Invalid(violations) => in_own_words(violations, "/sources/", "", &files),
@@ -222,6 +258,19 @@ async fn make(args: RunArgs) -> anyhow::Result<()> {
         _ if dry_run => bail!("this would fail"),
         (state, _) => bail!("the run is {}; no bill was changed", state.as_str()),
     }
+}
+
+async fn publish(args: AgainArgs) -> anyhow::Result<()> {
+    let AgainArgs { run, partner, json, billing, platform } = args;
+    let report = worked(&platform, billing, &partner, json, async |app, partner, _| {
+        let call = Call::of_operator(partner, "bill publish");
+        app.publish_bill_run(&call, run, &Json::from(&json!({}))).await?;
+        app.bill_run(&call, run).await
+    })
+    .await
+    .map_err(|error| of_run(error, run, &partner, &[]))?;
+    eprintln!("bill run {run} of {} is published", report.billing_period);
+    Ok(())
 }
 
 /// `released`: the customers for whose bills this is done.

@@ -188,7 +188,10 @@ pub(crate) struct NewBillRun {
     /// Given, the lines of all bills are in the currency that these lead to; corrections of final months stay in theirs.
     #[schema(max_items = 200, nullable)]
     currency_rates: Option<Vec<CurrencyRate>>,
-    /// Whether the bills are final at once.
+    /// Whether customers see the bills at once; else they are drafts until the run is published.
+    #[schema(nullable)]
+    publish: Option<bool>,
+    /// Whether the bills are final at once, and so published.
     #[schema(nullable)]
     finalize: Option<bool>,
     /// The codes of warnings that are accepted: they block nothing, and what they would refuse or hold back goes on.
@@ -205,6 +208,17 @@ pub(crate) enum RunState {
     Succeeded,
     Failed,
     Cancelled,
+}
+
+/// What has become of a run's bills: drafts that the partner alone sees, published estimates, final; or final statements of its
+/// month were voided.
+#[derive(ToSchema, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RunStage {
+    Draft,
+    Published,
+    Final,
+    Void,
 }
 
 /// How far a run is.
@@ -284,6 +298,9 @@ pub(crate) struct RunCustomer {
     /// Where they are as those of a final bill, where it was finalised later.
     #[schema(nullable = false)]
     final_prefix: Option<String>,
+    /// Where the files of its reversal are, where it was voided.
+    #[schema(nullable = false)]
+    reversal_prefix: Option<String>,
 }
 
 /// Lines that nobody is billed for.
@@ -444,6 +461,9 @@ pub(crate) struct BillRun {
     /// All of them, where there are several.
     invoice_ids: Vec<String>,
     state: RunState,
+    /// `null` of a run that has not succeeded.
+    #[schema(inline)]
+    stage: Option<RunStage>,
     progress: Progress,
     totals: Vec<RunTotal>,
     /// Not in a list.
@@ -487,6 +507,21 @@ pub(crate) struct Finalization {
     accept: Vec<String>,
 }
 
+/// Nothing has to be said. The body may be left out.
+#[derive(ToSchema)]
+pub(crate) struct Publication {}
+
+/// Final statements that are reversed.
+#[derive(ToSchema)]
+pub(crate) struct VoidRequest {
+    /// Of these customers; by default of all that have one.
+    #[schema(min_items = 1, nullable)]
+    customer_ids: Option<Vec<i64>>,
+    /// Why. The customers read it.
+    #[schema(min_length = 1, max_length = 255, example = "billed for the wrong month")]
+    reason: String,
+}
+
 /// Customers whose bills are released.
 #[derive(ToSchema)]
 pub(crate) struct Release {
@@ -507,11 +542,15 @@ pub(crate) struct Currency {
     symbol: String,
 }
 
-/// Whether a statement may still change.
+/// Whether a statement may still change (`Estimated`), is what is owed (`Final`), or counts no more: an estimate that was
+/// `Withdrawn`, a final one that is `Void`, and the `Reversal` of that, with its amounts negated.
 #[derive(ToSchema, Serialize)]
 pub(crate) enum StatementStatus {
     Estimated,
     Final,
+    Withdrawn,
+    Void,
+    Reversal,
 }
 
 /// What a customer owes for a month.
@@ -538,6 +577,17 @@ pub(crate) struct Statement {
     invoice_id: Option<String>,
     #[schema(format = "date")]
     invoice_date: String,
+    /// The version of the month's bill.
+    version: i64,
+    /// Whether the customer sees this version in this status. For the partner alone.
+    #[schema(nullable = false)]
+    published: Option<bool>,
+    /// The statement that this one reverses.
+    #[schema(nullable = false)]
+    reverses: Option<i64>,
+    /// Why it is withdrawn, void or a reversal.
+    #[schema(nullable = false)]
+    notice: Option<String>,
     /// The names of its bill's files, for `/v1/customer_statements/{id}/files/{name}`.
     files: Vec<String>,
     /// What came in for months that were final, and is part of the total.

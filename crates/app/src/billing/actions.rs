@@ -1,10 +1,12 @@
-//! What is done with a run that has succeeded: its statements are made final, bills that it held back are released.
+//! What is done with a run that has succeeded: its statements are made final, bills that it held back are released, final
+//! statements of its month are reversed.
 
 use super::invoices;
 use super::report::{self, RunReport, RunWarning, stored};
 use super::request::{RunRequest, read_codes};
 use super::runs::{answered, last_of_its_period, object};
 use super::view::RunView;
+use super::voiding;
 use crate::access::Call;
 use crate::audit::Entry;
 use crate::change::Created;
@@ -79,6 +81,8 @@ pub enum RunAction {
     /// The bills that it held back of these customers (`{"customer_ids": […]}`) are published: its work is done once more,
     /// with their bounds lifted.
     Release(Json),
+    /// Final statements of its month are reversed: of these customers (`{"customer_ids": […], "reason": "…"}`), or of all.
+    Void(Json),
 }
 
 impl RunAction {
@@ -105,12 +109,19 @@ impl RunAction {
                 }
                 let report = RunReport::of_run(&run)?.unwrap_or_default();
                 let mut refusals = invoices::refusals(tx, partner, &run.billing_period, &report).await?;
+                refusals
+                    .extend(invoices::published_elsewhere(tx, partner, &run.billing_period, &report).await?);
                 refusals.extend(report.blocking(accept).map(RunWarning::refusal));
                 if !refusals.is_empty() {
                     return Err(Error::Conflict(refusals.join("; ")));
                 }
-                let finalizing = Some(now.as_second());
-                let run = once_more(tx, &run, finalizing, &run.released, by_command, now).await?;
+                let request = RunRequest {
+                    publish: true,
+                    finalizing: Some(now.as_second()),
+                    voiding: None,
+                    ..RunRequest::of_run(&run)?
+                };
+                let run = once_more(tx, &run, &request, &run.released, by_command, now).await?;
                 let entry = entry(&run)?;
                 Ok((run, entry))
             }
@@ -118,13 +129,27 @@ impl RunAction {
                 let mut released = released(&run)?;
                 released.extend(customers_to_release(&run, body)?);
                 let ids = report::text(&released)?;
-                let run = once_more(tx, &run, None, &ids, by_command, now).await?;
+                let request = RunRequest { finalizing: None, voiding: None, ..RunRequest::of_run(&run)? };
+                let run = once_more(tx, &run, &request, &ids, by_command, now).await?;
                 let entry =
                     Entry::new("bill_run.release", object(id)).after(&json!({ "released": released }));
                 Ok((run, entry))
             }
+            RunAction::Void(body) => {
+                let voiding = voiding::of_payload(tx, &run, body, now).await?;
+                let entry = Entry::new("bill_run.void", object(id)).after(&voiding);
+                let request =
+                    RunRequest { finalizing: None, voiding: Some(voiding), ..RunRequest::of_run(&run)? };
+                let run = once_more(tx, &run, &request, &run.released, by_command, now).await?;
+                Ok((run, entry))
+            }
         }
     }
+}
+
+/// All statements of its month.
+pub(super) fn of_month(run: &BillRun) -> statements::Filter {
+    statements::Filter { billing_period: Some(run.billing_period.clone()), ..statements::Filter::default() }
 }
 
 /// The statements that a run made, as long as they are not final.
@@ -137,17 +162,16 @@ pub(super) fn estimates(run: &BillRun) -> statements::Filter {
     }
 }
 
-/// A run that has succeeded, to be worked on once more: all of it, or to make its statements final since then.
+/// A run that has succeeded, to be worked on once more as this request says.
 async fn once_more(
     tx: &mut Tx,
     run: &BillRun,
-    finalizing: Option<i64>,
+    request: &RunRequest,
     released: &str,
     by_command: bool,
     now: Timestamp,
 ) -> Result<BillRun, Error> {
-    let request = report::text(&RunRequest { finalizing, ..RunRequest::of_run(run)? })?;
-    bill_runs::repeat(tx, run.partner, run.id, &request, released, by_command, now).await?;
+    bill_runs::repeat(tx, run.partner, run.id, &report::text(request)?, released, by_command, now).await?;
     bill_runs::get(tx, run.partner, run.id).await?.ok_or(Error::NotFound)
 }
 

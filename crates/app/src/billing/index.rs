@@ -1,6 +1,6 @@
 //! `index.json` in the customers' folders: the current version of each bill, for those who read the store and not the API.
 //!
-//! An index is derived from the statements in the database and put after they have changed. It is only replaced if it still is
+//! An index names what is published, and no drafts. It is derived from the statements in the database and put after they have changed. It is only replaced if it still is
 //! the one that was read before the database was, so that an older state never overwrites a newer one, however many servers
 //! and commands are at work. One that was not put, because its process was killed, is put by the next server that looks.
 
@@ -13,7 +13,7 @@ use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use std::collections::{BTreeMap, BTreeSet};
 use store::bill_runs::{self, EndedRuns};
-use store::statements::{self, Correction, Filter, Statement};
+use store::statements::{self, Correction, Edition, Filter, Statement, Status};
 
 /// How often an index that another process has replaced meanwhile is derived again.
 const ATTEMPTS: usize = 20;
@@ -130,13 +130,16 @@ impl App {
             .db
             .read(partner, partner, |partner, tx| {
                 Box::pin(async move {
-                    let statements = statements::list(tx, *partner, &Filter::default(), 0, i64::MAX).await?.0;
-                    Ok::<_, Error>((statements, statements::corrections(tx, *partner, None).await?))
+                    let published = Filter { edition: Edition::Published, ..Filter::default() };
+                    let statements = statements::list(tx, *partner, &published, 0, i64::MAX).await?.0;
+                    let corrections = statements::carried(tx, *partner, Edition::Published, None).await?;
+                    Ok::<_, Error>((statements, corrections))
                 })
             })
             .await?;
         let mut found = BTreeMap::<(String, String, i64), IndexedBill>::new();
-        let statements = statements.into_iter().map(|s| (s.bill, Some(s.status)));
+        let counts = |statement: &Statement| !matches!(statement.status, Status::Withdrawn | Status::Void);
+        let statements = statements.into_iter().filter(counts).map(|s| (s.bill, Some(s.status)));
         let corrections = corrections.into_iter().map(|c| (c.bill, None));
         for (bill, status) in statements.chain(corrections) {
             let version = u32::try_from(bill.version).unwrap_or_default();

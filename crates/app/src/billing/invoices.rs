@@ -43,3 +43,23 @@ pub(super) async fn refusals(
         |invoice: &&BilledInvoice| report.invoices().any(|id| id.eq_ignore_ascii_case(&invoice.number));
     Ok(others.iter().filter(is_its).map(BilledInvoice::refusal).collect())
 }
+
+/// Why the bills of this report cannot be shown to customers: they see an invoice of it on the statements of another month.
+pub(super) async fn published_elsewhere(
+    tx: &mut Tx,
+    partner: PartnerId,
+    period: &str,
+    report: &RunReport,
+) -> Result<Vec<String>, Error> {
+    let mut refusals = Vec::new();
+    for (month, summary) in bill_runs::with_published_bills(tx, partner, period).await? {
+        let other = RunReport::read(&summary)?;
+        let is_theirs = |id: &&str| other.invoices().any(|theirs| theirs.eq_ignore_ascii_case(id));
+        refusals.extend(report.invoices().filter(is_theirs).map(|id| {
+            format!("the invoice {id} is on published statements of {month}: withdraw or void those first")
+        }));
+    }
+    refusals.sort();
+    refusals.dedup();
+    Ok(refusals)
+}

@@ -6,16 +6,17 @@
 
 mod actions;
 mod fetch;
-mod finalize;
 pub(crate) mod health;
 mod index;
 mod invoices;
 mod lines;
 mod move_store;
 mod plan;
+mod publications;
 mod publish;
 mod report;
 mod request;
+mod restate;
 mod rules;
 mod runs;
 mod scratch;
@@ -23,6 +24,7 @@ mod settle;
 mod stage;
 mod statements;
 mod view;
+mod voiding;
 mod watch;
 mod work;
 
@@ -31,12 +33,12 @@ pub use fetch::{FetchRequest, FetchWatch};
 pub use lines::LineSearch;
 pub use rating::RULE_PAYLOAD;
 pub use report::{BillRef, CustomerBill, PendingCorrection, Progress, RunError, RunReport, RunWarning};
-pub use request::{CurrencyRate, RunRequest};
+pub use request::{CurrencyRate, RunRequest, Voiding};
 pub use rules::RuleView;
 pub use runs::RunSearch;
 pub use statements::{BillFile, StatementSearch, StatementView};
 pub use store::bill_runs::State as RunState;
-pub use view::RunView;
+pub use view::{RunView, Stage};
 pub use watch::Watch;
 
 use scratch::Scratch;

@@ -121,6 +121,9 @@ impl Plan {
         };
         let mut previous: BTreeMap<CustomerId, Vec<(String, String)>> = BTreeMap::new();
         for statement in statements::list(tx, partner, &before, 0, i64::MAX).await?.0 {
+            if !matches!(statement.status, statements::Status::Estimated | statements::Status::Final) {
+                continue;
+            }
             let bill = statement.bill;
             previous.entry(bill.customer).or_default().push((bill.currency, bill.total));
         }

@@ -96,6 +96,9 @@ pub struct CustomerBill {
     /// Where its files are as those of a final bill, if it was finalized later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub final_prefix: Option<BillRef>,
+    /// Where the files of its reversal are, if it was reversed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reversal_prefix: Option<BillRef>,
 }
 
 /// One version of a bill in the object store. In JSON it is its key, such as `p1/acme/2026-10/3947/v2/`.
@@ -337,6 +340,7 @@ impl RunReport {
                 prefix: place.map(|published| published.place.clone()),
                 ledger: place.map(|published| format!("{}/{}", bill_storage::PRIVATE, published.ledger)),
                 final_prefix: None,
+                reversal_prefix: None,
             }
         };
         let unwritable = unwritable.iter().map(|(customer, why)| RunWarning {

@@ -27,6 +27,7 @@ pub(super) static PAYLOAD: Payload = Payload {
         Member::plain("price_sheets"),
         Member::plain("invoice_id"),
         Member::array("currency_rates", &RATE),
+        Member::plain("publish"),
         Member::plain("finalize"),
         Member::plain("accept"),
     ],
@@ -51,7 +52,10 @@ pub struct RunRequest {
     pub invoice_id: Option<String>,
     /// At which rates currencies are turned into others.
     pub currency_rates: Vec<CurrencyRate>,
-    /// Whether the bills are final at once.
+    /// Whether customers see the bills at once. Runs of versions without drafts always showed them.
+    #[serde(default = "yes")]
+    pub publish: bool,
+    /// Whether the bills are final at once, and so published.
     pub finalize: bool,
     /// The warnings that are accepted.
     #[serde(default)]
@@ -60,6 +64,25 @@ pub struct RunRequest {
     /// done. Nobody asks for it in a payload.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finalizing: Option<i64>,
+    /// Of a run that has succeeded: which final statements of its month are to be reversed. Not part of a payload either.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub voiding: Option<Voiding>,
+}
+
+/// Final statements that are to be reversed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Voiding {
+    /// When this was requested, in Unix seconds.
+    pub since: i64,
+    /// The ids of the statements.
+    pub statements: Vec<i64>,
+    /// The reason, which the customers see.
+    pub reason: String,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// One unit of a currency in another.
@@ -96,26 +119,23 @@ impl RunRequest {
         let invoice_id = fields
             .optional("invoice_id", |id| filled_line(string(id)?, LONGEST_INVOICE_ID).map(str::to_owned));
         let currency_rates = fields.optional("currency_rates", read_rates).unwrap_or_default();
-        let finalize = fields.optional("finalize", |finalize| match finalize {
-            Json::Bool(finalize) => Ok(*finalize),
-            other => Err(wrong_type("true or false", other)),
-        });
+        let publish = fields.optional("publish", read_bool).unwrap_or(false);
+        let finalize = fields.optional("finalize", read_bool).unwrap_or(false);
         let accept = fields.optional("accept", read_codes).unwrap_or_default();
         fields.violations.extend(PAYLOAD.unknown(body, Handling::Strict));
         match (billing_period, sources) {
-            (Some(billing_period), Some(sources)) if fields.violations.is_empty() => {
-                let finalize = finalize.unwrap_or(false);
-                Ok(RunRequest {
-                    billing_period,
-                    sources,
-                    price_sheets,
-                    invoice_id,
-                    currency_rates,
-                    finalize,
-                    accept,
-                    finalizing: None,
-                })
-            }
+            (Some(billing_period), Some(sources)) if fields.violations.is_empty() => Ok(RunRequest {
+                billing_period,
+                sources,
+                price_sheets,
+                invoice_id,
+                currency_rates,
+                publish,
+                finalize,
+                accept,
+                finalizing: None,
+                voiding: None,
+            }),
             _ => Err(Error::Invalid(fields.violations)),
         }
     }
@@ -146,6 +166,13 @@ pub(super) fn read_codes(json: &Json) -> Result<Vec<WarningCode>, Violations> {
         }
     }
     if violations.is_empty() { Ok(codes) } else { Err(violations) }
+}
+
+fn read_bool(json: &Json) -> Result<bool, Violation> {
+    match json {
+        Json::Bool(value) => Ok(*value),
+        other => Err(wrong_type("true or false", other)),
+    }
 }
 
 fn read_period(json: &Json) -> Result<String, Violation> {

@@ -1,5 +1,6 @@
 //! Runs: requested, listed, cancelled, withdrawn.
 
+use super::actions::of_month;
 use super::report;
 use super::request::RunRequest;
 use super::view::RunView;
@@ -13,10 +14,14 @@ use domain::PartnerId;
 use domain::json::Json;
 use jiff::Timestamp;
 use rating::BillingPeriod;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use store::bill_runs::{self, BillRun, Filter, State};
+use store::statements::Status;
 use store::{Tx, billing, statements};
+
+/// What customers read on statements that were withdrawn with their month.
+const WITHDRAWN: &str = "withdrawn: this estimate was a mistake, and nothing is owed for it";
 
 /// A list of runs that was asked for.
 #[derive(Clone, Debug, Default)]
@@ -140,37 +145,45 @@ impl App {
         .await
     }
 
-    /// Take back all statements of a month that is not final, of which this is the last run: the month was a mistake. The
-    /// corrections on them can be on others.
+    /// Takes back all statements of a month that is not final, of which this is the last run: the month was a mistake. The
+    /// corrections on them can be on others. Of a month that is final, the corrections that this run made are taken back, as
+    /// long as they are on no statement.
     ///
     /// # Errors
-    /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::Conflict`] if the month is final, or if this run has not succeeded
-    /// or is not the last of it; [`Error`] of the store.
+    /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::Conflict`] if the month is final and there is no such correction, or
+    /// if this run has not succeeded or is not the last of it; [`Error`] of the store.
     pub async fn withdraw_bill_run(&self, call: &Call, id: i64) -> Result<(), Error> {
         self.allow(call, Permission::ManageBilling).await?;
         let work = self.change(call, (call.partner(), id, self.clock.now()), |(partner, id, now), tx| {
             Box::pin(async move {
                 let run = last_of_its_period(tx, *partner, *id).await?;
                 let was_newest = bill_runs::newest_of_all(tx, *partner).await? == Some(*id);
+                let mut found = statements::list(tx, *partner, &of_month(&run), 0, i64::MAX).await?.0;
+                let is_final = found.iter().any(|statement| statement.status == Status::Final);
                 // First, so that nobody else works on it from here on.
-                bill_runs::void(tx, &run, State::Succeeded, *now).await?;
+                match is_final {
+                    true => bill_runs::void_one(tx, &run, *now).await?,
+                    false => bill_runs::void(tx, &run, State::Succeeded, *now).await?,
+                }
+                found.retain(|one| one.status == Status::Estimated && (!is_final || one.bill.run == *id));
+                let corrections = match is_final {
+                    true => withdraw_corrections(tx, &run, found.is_empty()).await?,
+                    false => Vec::new(),
+                };
                 let (mut withdrawn, mut folders) = (Vec::new(), BTreeSet::new());
-                for statement in statements::list(tx, *partner, &of_month(&run), 0, i64::MAX).await?.0 {
-                    if statement.status == statements::Status::Final {
-                        let said = format!("{} is final: its statements stay", run.billing_period);
-                        return Err(Error::Conflict(said));
-                    }
-                    statements::withdraw(tx, *partner, statement.id).await?;
+                for statement in found {
+                    statements::withdraw(tx, *partner, statement.id, WITHDRAWN, *now).await?;
                     let statements::Bill { customer, currency, total, folder, .. } = statement.bill;
                     folders.insert(folder);
                     withdrawn.push(json!({"customer_id": customer, "currency": currency, "total": total}));
                 }
                 statements::let_go(tx, *partner, &run.billing_period).await?;
+                statements::publish(tx, *partner, &run.billing_period, *now).await?;
                 if was_newest {
                     billing::replace_faults(tx, *partner, &[]).await?;
                 }
                 let entry = Entry::new("bill_run.withdraw", object(*id));
-                let entry = entry.after(&json!({ "withdrawn": withdrawn }));
+                let entry = entry.after(&json!({ "withdrawn": withdrawn, "corrections": corrections }));
                 Ok(Done { value: folders, entry: Some(entry) })
             })
         });
@@ -210,6 +223,31 @@ pub(super) async fn begin(
     bill_runs::get(tx, partner, id).await?.ok_or(Error::NotFound)
 }
 
+/// The corrections that a run made for a final month, deleted; they must be on no statement.
+async fn withdraw_corrections(tx: &mut Tx, run: &BillRun, is_all: bool) -> Result<Vec<Value>, Error> {
+    let period = &run.billing_period;
+    let corrections = statements::corrections(tx, run.partner, Some(period)).await?;
+    let corrections: Vec<_> = corrections.into_iter().filter(|one| one.bill.run == run.id).collect();
+    if corrections.is_empty() && is_all {
+        return Err(Error::Conflict(format!(
+            "{period} is final: its statements stay, unless they are voided"
+        )));
+    }
+    if !statements::delete_corrections(tx, run.partner, period, run.id).await? {
+        let months = corrections.iter().filter_map(|one| one.carried_by.as_deref());
+        let months: BTreeSet<&str> = months.collect();
+        let months = months.into_iter().collect::<Vec<_>>().join(", ");
+        let message =
+            format!("a correction of this run is on a statement of {months}: withdraw or void that first");
+        return Err(Error::Conflict(message));
+    }
+    let shown = |one: statements::Correction| {
+        json!({"customer_id": one.bill.customer, "version": one.bill.version, "currency": one.bill.currency,
+               "amount": one.bill.total})
+    };
+    Ok(corrections.into_iter().map(shown).collect())
+}
+
 pub(super) async fn last_of_its_period(tx: &mut Tx, partner: PartnerId, id: i64) -> Result<BillRun, Error> {
     let run = bill_runs::get(tx, partner, id).await?.ok_or(Error::NotFound)?;
     if run.state.is_under_way() {
@@ -228,11 +266,6 @@ pub(super) async fn last_of_its_period(tx: &mut Tx, partner: PartnerId, id: i64)
         ))),
         None => Ok(run),
     }
-}
-
-/// All statements of its month.
-fn of_month(run: &BillRun) -> statements::Filter {
-    statements::Filter { billing_period: Some(run.billing_period.clone()), ..statements::Filter::default() }
 }
 
 /// A run as the answer to a request that made it or has it worked on.

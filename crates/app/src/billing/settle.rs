@@ -1,11 +1,12 @@
 //! The end of a run: what the store learns of it, in one transaction.
 
-use super::invoices;
 use super::plan::PlannedCorrection;
 use super::report::{BillRef, Progress, RunError, RunReport, text};
 use super::request::RunRequest;
+use super::restate::{Restated, negated, timestamp};
 use super::runs::object;
 use super::work::without_bills;
+use super::{invoices, voiding};
 use crate::access::Call;
 use crate::audit::{self, Entry};
 use crate::{App, Error};
@@ -26,19 +27,10 @@ pub(super) struct Outcome {
     pub(super) invoice_id: Option<String>,
     /// `None` if the run changes nothing.
     pub(super) settlement: Option<Settlement>,
-    /// The statements that are final by now.
-    pub(super) finalized: Vec<Finalized>,
+    /// The statements whose next version, as the request says it, is in the object store: final, or the reversal of a final one.
+    pub(super) restated: Vec<Restated>,
     /// The customers whose bills could not be made final.
     pub(super) unfinalized: Vec<i64>,
-}
-
-/// A statement whose bill is in the object store as a final one.
-pub(super) struct Finalized {
-    pub(super) statement: i64,
-    pub(super) customer: i64,
-    pub(super) version: i64,
-    pub(super) files: Vec<String>,
-    pub(super) since: Timestamp,
 }
 
 /// What a run that succeeded changes.
@@ -96,9 +88,12 @@ impl App {
                         let invoice = outcome.invoice_id.as_deref();
                         succeed(tx, taken.partner, request, run, invoice, settlement, *now).await?;
                     }
-                    for Finalized { statement, version, files, since, .. } in &outcome.finalized {
-                        let files = text(files)?;
-                        statements::freeze(tx, taken.partner, *statement, *version, &files, *since).await?;
+                    for restated in &outcome.restated {
+                        restate(tx, taken.partner, request, run, restated).await?;
+                    }
+                    if !outcome.restated.is_empty() {
+                        statements::let_go(tx, taken.partner, &run.billing_period).await?;
+                        statements::publish(tx, taken.partner, &run.billing_period, *now).await?;
                     }
                     if request.finalizing.is_some() && refused.is_none() {
                         let why = format!("its final bill of {} could not be written", run.billing_period);
@@ -106,7 +101,7 @@ impl App {
                             outcome.unfinalized.iter().map(|id| (CustomerId(*id), why.clone())).collect();
                         billing::replace_unfinalized(tx, taken.partner, taken.id, &faults).await?;
                     }
-                    let has_changed = outcome.settlement.is_some() || !outcome.finalized.is_empty();
+                    let has_changed = outcome.settlement.is_some() || !outcome.restated.is_empty();
                     let entry = Entry {
                         after: Some(short),
                         ..Entry::new(action(state, has_changed), object(taken.id))
@@ -125,8 +120,29 @@ impl App {
     }
 }
 
-/// What becomes of a run whose bills would be final, if an invoice of theirs has become final in another month since they
-/// were begun with.
+/// Stores a statement that is final, or reversed, by now.
+async fn restate(
+    tx: &mut Tx,
+    partner: PartnerId,
+    request: &RunRequest,
+    run: &BillRun,
+    restated: &Restated,
+) -> Result<(), Error> {
+    let Restated { statement, place, files } = restated;
+    let (version, files) = (i64::from(place.version), text(files)?);
+    if let Some(since) = request.finalizing {
+        statements::freeze(tx, partner, statement.id, version, &files, timestamp(since)).await?;
+    } else if let Some(voiding) = &request.voiding {
+        let total = negated(&statement.bill.total)?;
+        let reversal = Bill { total, run: run.id, version, files, ..statement.bill.clone() };
+        let at = timestamp(voiding.since);
+        statements::reverse(tx, partner, statement, &reversal, &voiding.reason, at).await?;
+    }
+    Ok(())
+}
+
+/// What becomes of a run whose bills would be published or final, or reversed, if something has come in between since it began:
+/// an invoice of theirs is final or published in another month, or a correction is on a statement.
 async fn refused(
     tx: &mut Tx,
     request: &RunRequest,
@@ -135,11 +151,22 @@ async fn refused(
 ) -> Result<Option<Outcome>, Error> {
     let mut published = outcome.settlement.iter().flat_map(|settlement| &settlement.published);
     let is_final = published.any(|bill| bill.is_correction || request.finalize);
-    if !is_final && outcome.finalized.is_empty() {
-        return Ok(None);
+    let are_seen = outcome.settlement.is_some() && (request.publish || request.finalize);
+    let (partner, period) = (run.partner, &run.billing_period);
+    let mut said = Vec::new();
+    if request.voiding.is_some() && !outcome.restated.is_empty() {
+        bill_runs::one_after_the_other(tx, partner).await?;
+        let customers = outcome.restated.iter().map(|one| one.statement.bill.customer).collect();
+        said.extend(voiding::refusals(tx, partner, period, &customers).await?);
+    } else if is_final || are_seen || !outcome.restated.is_empty() {
+        bill_runs::one_after_the_other(tx, partner).await?;
+        if is_final || !outcome.restated.is_empty() {
+            said.extend(invoices::refusals(tx, partner, period, &outcome.report).await?);
+        }
+        if are_seen || !outcome.restated.is_empty() {
+            said.extend(invoices::published_elsewhere(tx, partner, period, &outcome.report).await?);
+        }
     }
-    bill_runs::one_after_the_other(tx, run.partner).await?;
-    let said = invoices::refusals(tx, run.partner, &run.billing_period, &outcome.report).await?;
     if said.is_empty() {
         return Ok(None);
     }
@@ -184,7 +211,7 @@ async fn succeed(
             return Err(Error::Internal(format!("customer {} has a final bill of {period}", bill.customer)));
         }
     }
-    withdraw_others(tx, partner, run, settlement).await?;
+    withdraw_others(tx, partner, run, settlement, now).await?;
     let are_published: BTreeSet<i64> = published.iter().map(|bill| bill.customer.0).collect();
     for (customer, lines) in acknowledged.iter().filter(|(customer, _)| are_published.contains(customer)) {
         let lines: String = lines.iter().map(|line| format!("{line:016x}")).collect();
@@ -198,6 +225,9 @@ async fn succeed(
     if request.finalize {
         statements::finalize(tx, partner, period, run.id, now).await?;
     }
+    if request.finalize || request.publish {
+        statements::publish(tx, partner, period, now).await?;
+    }
     let faults: Vec<(CustomerId, String)> =
         faults.iter().map(|(id, why)| (CustomerId(*id), why.clone())).collect();
     Ok(billing::replace_faults(tx, partner, &faults).await?)
@@ -210,6 +240,7 @@ async fn withdraw_others(
     partner: PartnerId,
     run: &BillRun,
     settlement: &Settlement,
+    now: Timestamp,
 ) -> Result<(), Error> {
     let Settlement { published, faults, .. } = settlement;
     let estimates = Filter {
@@ -223,7 +254,9 @@ async fn withdraw_others(
     for statement in statements::list(tx, partner, &estimates, 0, i64::MAX).await?.0 {
         let (customer, currency) = (statement.bill.customer.0, statement.bill.currency.as_str());
         if !billed.contains(&(customer, currency)) && !faulty.contains(&customer) {
-            statements::withdraw(tx, partner, statement.id).await?;
+            let reason =
+                format!("withdrawn: no lines of {} are billed to this customer any more", run.billing_period);
+            statements::withdraw(tx, partner, statement.id, &reason, now).await?;
         }
     }
     Ok(())

@@ -15,7 +15,7 @@ use serde::ser::Serializer;
 use serde_json::value::RawValue;
 use std::collections::BTreeSet;
 use store::Tx;
-use store::statements::{self, Bill, Correction, Filter, Statement, Status};
+use store::statements::{self, Bill, Correction, Edition, Filter, Statement, Status};
 
 /// A list of statements that was asked for.
 #[derive(Clone, Debug, Default)]
@@ -41,6 +41,14 @@ pub struct StatementView {
     currency: CurrencyView,
     invoice_id: Option<String>,
     invoice_date: String,
+    version: i64,
+    /// Whether the customer sees this version in this status; to the partner alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    published: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reverses: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notice: Option<String>,
     files: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     corrections: Vec<CorrectionView>,
@@ -116,8 +124,13 @@ fn exactly<S: Serializer>(amount: &str, serializer: S) -> Result<S::Ok, S::Error
 }
 
 impl StatementView {
-    fn of((statement, corrections): (Statement, Vec<Correction>)) -> Result<Self, Error> {
+    fn of((statement, corrections): (Statement, Vec<Correction>), edition: Edition) -> Result<Self, Error> {
         let time = |time: jiff::Timestamp| time.strftime("%Y-%m-%d %H:%M:%S").to_string();
+        let now = (statement.bill.version, statement.status, statement.bill.folder.as_str());
+        let is_published = statement
+            .published
+            .as_ref()
+            .is_some_and(|(version, status, folder)| (*version, *status, folder.as_str()) == now);
         let bill = statement.bill;
         let currency: Currency = parsed(&bill.currency)?;
         let corrections = corrections.into_iter().map(|Correction { bill, .. }| {
@@ -142,6 +155,10 @@ impl StatementView {
             },
             invoice_id: statement.invoice_id,
             invoice_date: statement.generated_at.strftime("%Y-%m-%d").to_string(),
+            version: bill.version,
+            published: (edition == Edition::Current).then_some(is_published),
+            reverses: statement.reverses,
+            notice: statement.notice,
             files: stored("the files of a statement", &bill.files)?,
             corrections: corrections.collect::<Result<_, Error>>()?,
         })
@@ -152,16 +169,18 @@ impl StatementView {
 async fn with_corrections(
     tx: &mut Tx,
     partner: PartnerId,
+    edition: Edition,
     found: Vec<Statement>,
 ) -> Result<Vec<(Statement, Vec<Correction>)>, Error> {
     let customers: BTreeSet<CustomerId> = found.iter().map(|statement| statement.bill.customer).collect();
     let customers: Vec<CustomerId> = customers.into_iter().collect();
-    let carried = statements::carried(tx, partner, &customers).await?;
+    let carried = statements::carried(tx, partner, edition, Some(&customers)).await?;
     let with = |statement: Statement| {
-        let bill = &statement.bill;
+        let (bill, status) = (&statement.bill, statement.status);
         let has = |correction: &&Correction| {
             let of = &correction.bill;
-            correction.carried_by.as_ref() == Some(&bill.billing_period)
+            matches!(status, Status::Estimated | Status::Final)
+                && correction.carried_by.as_ref() == Some(&bill.billing_period)
                 && (of.customer, &of.currency) == (bill.customer, &bill.currency)
         };
         let its = carried.iter().filter(has).cloned().collect();
@@ -180,7 +199,8 @@ impl App {
         call: &Call,
         search: StatementSearch,
     ) -> Result<(Vec<StatementView>, i64), Error> {
-        let mut filter = search.filter;
+        let edition = edition_for(call);
+        let mut filter = Filter { edition, ..search.filter };
         match call.customer() {
             Some(own) => filter.of_user = Some(own),
             None => self.allow(call, Permission::ReadCustomers).await?,
@@ -191,11 +211,12 @@ impl App {
                 Box::pin(async move {
                     let (skip, limit) = (paging.skip(), paging.per_page);
                     let (statements, total) = statements::list(tx, *partner, filter, skip, limit).await?;
-                    Ok::<_, Error>((with_corrections(tx, *partner, statements).await?, total))
+                    Ok::<_, Error>((with_corrections(tx, *partner, filter.edition, statements).await?, total))
                 })
             })
             .await?;
-        Ok((found.into_iter().map(StatementView::of).collect::<Result<_, _>>()?, total))
+        let view = |found| StatementView::of(found, edition);
+        Ok((found.into_iter().map(view).collect::<Result<_, _>>()?, total))
     }
 
     /// One statement; to a customer's user only its own.
@@ -206,12 +227,13 @@ impl App {
         if call.customer().is_none() {
             self.allow(call, Permission::ReadCustomers).await?;
         }
+        let edition = edition_for(call);
         let found: Vec<(Statement, Vec<Correction>)> = self
             .db
-            .read(call.partner(), (call.partner(), id), |(partner, id), tx| {
+            .read(call.partner(), (call.partner(), edition, id), |(partner, edition, id), tx| {
                 Box::pin(async move {
-                    let found = statements::get(tx, *partner, *id).await?;
-                    with_corrections(tx, *partner, found.into_iter().collect()).await
+                    let found = statements::get(tx, *partner, *edition, *id).await?;
+                    with_corrections(tx, *partner, *edition, found.into_iter().collect()).await
                 })
             })
             .await?;
@@ -219,7 +241,7 @@ impl App {
             call.customer().is_none_or(|own| own == statement.bill.customer)
         };
         let found = found.into_iter().find(is_visible).ok_or(Error::NotFound)?;
-        StatementView::of(found)
+        StatementView::of(found, edition)
     }
 
     /// Opens a file of a statement's bill, or of a correction that it has (the month that was final, and the version of that
@@ -241,14 +263,17 @@ impl App {
         let is_correction = correction.is_some();
         let found: Option<(Bill, Option<Customer>)> = self
             .db
-            .list(call.partner(), (call.partner(), id, correction), |(partner, id, correction), tx| {
+            .list(call.partner(), (call.partner(), edition_for(call), id, correction), |input, tx| {
+                let (partner, edition, id, correction) = input;
                 Box::pin(async move {
-                    let Some(statement) = statements::get(tx, *partner, *id).await? else { return Ok(None) };
+                    let Some(statement) = statements::get(tx, *partner, *edition, *id).await? else {
+                        return Ok(None);
+                    };
                     let customer = store::customers::get(tx, *partner, statement.bill.customer).await?;
                     let Some((period, version)) = correction else {
                         return Ok(Some((statement.bill, customer)));
                     };
-                    let found = with_corrections(tx, *partner, vec![statement]).await?;
+                    let found = with_corrections(tx, *partner, *edition, vec![statement]).await?;
                     let mut corrections = found.into_iter().flat_map(|(_, has)| has).map(|found| found.bill);
                     let is_it = |bill: &Bill| bill.billing_period == *period && bill.version == *version;
                     Ok::<_, Error>(corrections.find(is_it).map(|bill| (bill, customer)))
@@ -281,8 +306,11 @@ impl App {
                 .db
                 .read(partner.id, partner.id, |partner, tx| {
                     Box::pin(async move {
-                        let statements =
-                            statements::list(tx, *partner, &Filter::default(), 0, i64::MAX).await?.0;
+                        let mut statements = Vec::new();
+                        for edition in [Edition::Current, Edition::Published] {
+                            let filter = Filter { edition, ..Filter::default() };
+                            statements.extend(statements::list(tx, *partner, &filter, 0, i64::MAX).await?.0);
+                        }
                         let corrections = statements::corrections(tx, *partner, None).await?;
                         let statements = statements.into_iter().map(|statement| statement.bill);
                         let corrections = corrections.into_iter().map(|correction| correction.bill);
@@ -299,6 +327,11 @@ impl App {
         }
         Ok(names.into_iter().collect())
     }
+}
+
+/// The edition that a caller sees: a customer's user what is published, the partner what the last runs made.
+fn edition_for(call: &Call) -> Edition {
+    if call.customer().is_some() { Edition::Published } else { Edition::Current }
 }
 
 /// The key of a bill.

@@ -21,6 +21,8 @@ pub struct RunView {
     /// The state.
     #[serde(serialize_with = "state_name")]
     pub state: State,
+    /// What has become of its bills; `None` of a run that has not succeeded.
+    pub stage: Option<Stage>,
     /// How far the run is.
     pub progress: Progress,
     /// The sums of each currency.
@@ -55,6 +57,41 @@ pub struct RunView {
     pub updated_at: String,
 }
 
+/// What has become of a run's bills.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// The partner alone sees them.
+    Draft,
+    /// Customers see them as estimates.
+    Published,
+    /// They are what is owed.
+    Final,
+    /// Final statements of the month were reversed.
+    Void,
+}
+
+impl Stage {
+    /// Its name in the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Stage::Draft => "draft",
+            Stage::Published => "published",
+            Stage::Final => "final",
+            Stage::Void => "void",
+        }
+    }
+
+    fn of(run: &BillRun, request: &RunRequest) -> Option<Self> {
+        (run.state == State::Succeeded).then_some(match request {
+            RunRequest { voiding: Some(_), .. } => Stage::Void,
+            RunRequest { finalizing: Some(_), .. } | RunRequest { finalize: true, .. } => Stage::Final,
+            RunRequest { publish: true, .. } => Stage::Published,
+            _ => Stage::Draft,
+        })
+    }
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde calls")]
 fn state_name<S: Serializer>(state: &State, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(state.as_str())
@@ -68,12 +105,14 @@ impl RunView {
     pub(super) fn of(run: &BillRun) -> Result<Self, Error> {
         let report = RunReport::of_run(run)?.unwrap_or_default();
         let request = RunRequest::of_run(run)?;
+        let stage = Stage::of(run, &request);
         Ok(RunView {
             id: run.id,
             billing_period: run.billing_period.clone(),
             invoice_id: report.invoice_id.or(request.invoice_id),
             invoice_ids: report.invoice_ids,
             state: run.state,
+            stage,
             progress: progress_of(run)?,
             totals: report.totals,
             customers: Some(report.customers),

@@ -3,10 +3,11 @@
 //! Everything up to the publishing of bills leaves nothing behind; publishing is repeatable, because the same bytes are
 //! published once; and what the store learns of it, it learns in one transaction at the end.
 
-use super::actions::RunAction;
+use super::actions::{RunAction, estimates, of_month};
 use super::plan::{Options, Plan};
 use super::report::{RunError, RunReport, Written, text};
 use super::request::RunRequest;
+use super::restate::{Restatement, Restatements};
 use super::runs::begin;
 use super::scratch::Scratch;
 use super::settle::Outcome;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use store::bill_runs::{self, BillRun, State, Taken};
+use store::statements::{Filter, Status};
 use tokio::sync::oneshot;
 
 /// How often a lease is renewed, and progress noted.
@@ -219,7 +221,7 @@ impl App {
         tracing::info!(partner = partner.0, run = id, attempt = run.attempt, "a bill run begins");
         let taken = Taken { partner, id, attempt: run.attempt };
         let request = RunRequest::of_run(&run)?;
-        if request.finalizing.is_some() {
+        if request.finalizing.is_some() || request.voiding.is_some() {
             watch.go_on_from(progress_of(&run)?);
         }
         let (done, is_done) = oneshot::channel::<()>();
@@ -227,11 +229,13 @@ impl App {
             let (app, watch) = (Arc::clone(self), Arc::clone(watch));
             async move { app.keep(taken, &watch, is_done).await }
         });
-        let made = match request.finalizing {
-            _ if run.cancelling => Err(Ended::Cancelled),
-            _ if run.by_command && !by_command => Err(Ended::Failed(vec![RunError::new(LEFT_BEHIND)])),
-            Some(since) => self.finalize_statements(&run, since, watch).await,
-            None => self.produce(&run, &request, watch).await,
+        let made = match () {
+            () if run.cancelling => Err(Ended::Cancelled),
+            () if run.by_command && !by_command => Err(Ended::Failed(vec![RunError::new(LEFT_BEHIND)])),
+            () if request.finalizing.is_some() || request.voiding.is_some() => {
+                self.act_on_statements(&run, &request, watch).await
+            }
+            () => self.produce(&run, &request, watch).await,
         };
         // Waited for, so that no lease is renewed after it is given back.
         drop(done);
@@ -255,6 +259,28 @@ impl App {
         self.settle(taken, request, run, watch.progress(), outcome).await?;
         self.update_indexes(partner, folders).await;
         Ok(())
+    }
+
+    /// Makes the statements of a run final, or reverses final ones of its month.
+    async fn act_on_statements(
+        self: &Arc<Self>,
+        run: &BillRun,
+        request: &RunRequest,
+        watch: &Watch,
+    ) -> Result<Outcome, Ended> {
+        let made = match (&request.voiding, request.finalizing) {
+            (Some(voiding), _) => {
+                let finals = Filter { status: Some(Status::Final), ..of_month(run) };
+                self.restate(run, finals, Restatement::Reversal(voiding), watch).await?
+            }
+            (None, since) => {
+                let since = since.unwrap_or_default();
+                self.restate(run, estimates(run), Restatement::Final(since), watch).await?
+            }
+        };
+        let Restatements { done, failed, report } = made;
+        let state = Some(State::Succeeded);
+        Ok(Outcome { state, report, restated: done, unfinalized: failed, ..Outcome::default() })
     }
 
     /// Renew the lease again and again, note how far the run is, and hear whether it is to stop.

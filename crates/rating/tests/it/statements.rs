@@ -1,7 +1,7 @@
 //! What a statement shows its customer.
 
 use crate::bench::{Bench, RECONCILIATION, USAGE, csv_of, licence, usage, with};
-use tenantry_rating::{Correction, Heading, finalized};
+use tenantry_rating::{Correction, Heading, Restatement, restated};
 
 /// The rows of a page's tables, cell by cell, without their tags.
 fn rows(page: &str) -> Vec<Vec<String>> {
@@ -114,7 +114,7 @@ fn a_final_statement_says_so_and_nothing_else_changes() {
     let (issuer, customer) = (bench.job.issuer.clone(), bench.job.customers[0].name.clone());
     let heading = Heading { issuer: &issuer, customer: &customer, currency: "USD".parse().unwrap() };
     let made = |text: &str, at| {
-        let made = finalized(text.as_bytes(), &heading, at)?;
+        let made = restated(text.as_bytes(), &heading, &Restatement::Final { since: at })?;
         Ok::<_, String>([made.json, made.html].map(|bytes| String::from_utf8(bytes).unwrap()))
     };
     assert_eq!(made(&estimated[0], bench.job.generated_at).unwrap(), [json.clone(), html]);
@@ -137,4 +137,34 @@ fn a_final_statement_says_so_and_nothing_else_changes() {
     ] {
         assert!(made(text, 0).is_err_and(|error| error.contains(expected)), "{expected}");
     }
+}
+
+#[test]
+fn a_reversal_has_the_amounts_of_the_final_statement_with_the_other_sign() {
+    let mut bench = Bench::new();
+    bench.job.finalize = true;
+    bench.file("f", &csv_of(USAGE, &[usage("1.005"), usage("-0.5"), usage("0")]));
+    bench.run().unwrap();
+    let json = bench.read("1/statement.json");
+    let (issuer, customer) = (bench.job.issuer.clone(), bench.job.customers[0].name.clone());
+    let heading = Heading { issuer: &issuer, customer: &customer, currency: "USD".parse().unwrap() };
+    let reversal = Restatement::Reversal { at: 1_793_577_600, version: 2, reason: "a <wrong> month" };
+    let made = restated(json.as_bytes(), &heading, &reversal).unwrap();
+    let [before, after]: [serde_json::Value; 2] =
+        [json.as_bytes(), &made.json].map(|text| serde_json::from_slice(text).unwrap());
+    let number = |of: &serde_json::Value| of.as_f64().unwrap();
+    for path in ["/total_amount", "/rounding", "/subtotals/services/0/charge", "/subtotals/months/0/charge"] {
+        let [before, after] = [&before, &after].map(|json| number(json.pointer(path).unwrap()));
+        assert!((before + after).abs() < f64::EPSILON, "{path}: {before} {after}");
+    }
+    assert!(number(&before["total_amount"]) > 0.0, "the control: {before}");
+    assert_eq!((&after["status"], &after["reverses_version"]), (&"Reversal".into(), &2.into()));
+    assert_eq!(before["lines"], after["lines"]);
+    let html = String::from_utf8(made.html).unwrap();
+    for shown in ["Reversal of the statement for", ", version 2", "<p>a &lt;wrong&gt; month</p>", "\u{2212}"]
+    {
+        assert!(html.contains(shown), "{shown}: {html}");
+    }
+    let again = restated(&made.json, &heading, &reversal);
+    assert!(again.is_err_and(|error| error.contains("its status is Reversal, not Final")));
 }

@@ -28,6 +28,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0018_partner_in_bill_paths", include_str!("../../../../migrations/0018_partner_in_bill_paths.sql")),
     ("0019_console_sessions", include_str!("../../../../migrations/0019_console_sessions.sql")),
     ("0020_invoice_fetches", include_str!("../../../../migrations/0020_invoice_fetches.sql")),
+    ("0021_publications", include_str!("../../../../migrations/0021_publications.sql")),
 ];
 
 /// Migration that recomputes the keys of names.

@@ -293,6 +293,52 @@ async fn paths_of_bills_get_their_partner() {
     }
 }
 
+/// Statements of versions without drafts are what customers have seen.
+#[tokio::test(flavor = "multi_thread")]
+async fn earlier_statements_are_published() {
+    let folder = Folder::new();
+    let mut urls = vec![folder.sqlite("t.db")];
+    if postgres_is_here() {
+        urls.push(postgres().await);
+    }
+    for url in urls {
+        let db = Db::open_for(&url, Options::default(), Purpose::Fill(20)).await.unwrap();
+        let statement = |id: i64, period: &str, status: &str| {
+            format!(
+                "INSERT INTO statements (partner_id, id, customer_id, billing_period, currency, total, status, run_id, folder,
+                     version, files, ledger, generated_at, stated_at, invoice_id)
+                 VALUES (5, {id}, 3, '{period}', 'USD', '1.5', '{status}', 7, 'acme', {id}, '[]', 'l', 10, 20, 'G1');"
+            )
+        };
+        let correction = |version: i64, carrier: &str| {
+            format!(
+                "INSERT INTO corrections (partner_id, customer_id, billing_period, version, currency, amount, run_id, folder,
+                     ledger, carried_by) VALUES (5, 3, '2026-10', {version}, 'USD', '1', 7, 'acme', 'l', {carrier});"
+            )
+        };
+        let rows = [
+            "INSERT INTO partners (id, name, name_key, suspended, created_at) VALUES (5, 'P', 'p', FALSE, 0);".to_owned(),
+            statement(1, "2026-10", "Final"),
+            statement(2, "2026-11", "Estimated"),
+            correction(2, "'2026-11'"),
+            correction(3, "'2026-12'"),
+            correction(4, "NULL"),
+        ];
+        db.close().await;
+        sql(&url, &rows.concat()).await;
+        Db::open(&url).await.unwrap().close().await;
+        let mut tx = Tx::snapshot(&url).await.unwrap();
+        let published = "SELECT billing_period || ' ' || status || ' ' || total || ' ' || invoice_id FROM publications ORDER BY id";
+        assert_eq!(
+            texts(&mut tx, published).await,
+            ["2026-10 Final 1.5 G1", "2026-11 Estimated 1.5 G1"],
+            "{url}"
+        );
+        let seen = "SELECT COALESCE(published_by, '-') FROM corrections ORDER BY version";
+        assert_eq!(texts(&mut tx, seen).await, ["2026-11", "-", "-"], "{url}");
+    }
+}
+
 #[test]
 fn settings_that_lose_commits_are_not_durable() {
     for (journal_mode, synchronous, safe) in [

@@ -42,10 +42,11 @@ enum Body {
     BillRun,
     Release,
     Fetch,
+    Void,
 }
 use Body::{
     BillRun, Colleague, Customer, CustomerChange, CustomersUser, Fetch, None as Nothing, PriceRule, Release,
-    Tenants, UserChange,
+    Tenants, UserChange, Void,
 };
 
 /// Whoever adds an operation adds its row here, and so decides who may call it. `customer's` is a user of the very
@@ -113,6 +114,9 @@ const ROWS: &[Row] = &[
     Row("DELETE /v1/bill_runs/{id}",            Nothing,        [401, 401, 204, 403, 204, 403, 403, 403, 403, 403, 403, 404]),
     Row("DELETE /v1/bill_runs/{id}/statements", Nothing,        [401, 401, 204, 403, 204, 403, 403, 403, 403, 403, 403, 404]),
     Row("POST /v1/bill_runs/{id}/finalize",     Nothing,        [401, 401, 202, 403, 202, 403, 403, 403, 403, 403, 403, 404]),
+    Row("POST /v1/bill_runs/{id}/publish",      Nothing,        [401, 401, 200, 403, 200, 403, 403, 403, 403, 403, 403, 404]),
+    // The run's month has no final statements.
+    Row("POST /v1/bill_runs/{id}/void",         Void,           [401, 401, 409, 403, 409, 403, 403, 403, 403, 403, 403, 404]),
     Row("POST /v1/bill_runs/{id}/release",      Release,        [401, 401, 202, 403, 202, 403, 403, 403, 403, 403, 403, 404]),
     Row("GET /v1/bill_runs/{id}/customers/{customer_id}/lines", Nothing, [401, 401, 200, 403, 200, 403, 200, 403, 403, 403, 403, 404]),
     Row("GET /v1/customer_statements",          Nothing,        [401, 401, 200, 200, 200, 200, 200, 200, 403, 403, 403, 200]),
@@ -152,6 +156,7 @@ impl Body {
                 static FETCHES: AtomicU32 = AtomicU32::new(0);
                 Some(json!({"billing_period": month(2100, FETCHES.fetch_add(1, Ordering::Relaxed))}))
             }
+            Void => Some(json!({"reason": "a mistake"})),
         }
     }
 }
@@ -223,7 +228,7 @@ impl Scene {
             std::fs::write(folder.join("october.csv"), billing::usage(&lines)).unwrap();
         }
         let asked = admin
-            .post("/v1/bill_runs", &json!({"billing_period": "2016-08", "sources": ["file:october.csv"], "accept": ["lines_of_other_months"]}));
+            .post("/v1/bill_runs", &json!({"billing_period": "2016-08", "sources": ["file:october.csv"], "accept": ["lines_of_other_months"], "publish": true}));
         let run = billing::end_of(&admin, asked.header("location"));
         assert_eq!(
             (&run["state"], run["customers"].as_array().unwrap().len()),

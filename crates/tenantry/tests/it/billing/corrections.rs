@@ -26,7 +26,9 @@ fn november(total: &'static str) -> Usage<'static> {
 
 fn shown(scene: &Scene, period: &str) -> Vec<String> {
     let shown = |s: &Value| format!("{} {}", s["status"].as_str().unwrap(), super::total(s));
-    scene.statements(&format!("billing_period={period}")).iter().map(shown).collect()
+    let mut statements = scene.statements(&format!("billing_period={period}"));
+    statements.retain(|statement| statement["status"] != "Withdrawn");
+    statements.iter().map(shown).collect()
 }
 
 fn a_final_month_is_corrected_on_the_next_statement(engine: Engine) {
@@ -254,9 +256,17 @@ fn an_invoice_belongs_to_one_month(engine: Engine) {
     let refused = "the invoice G012345678 is billed and final in 2026-10: run its files as that month";
 
     // As long as nothing is final, an estimate may be one of the wrong month.
-    let mistaken = scene.run("2026-11", &[&first], &of_any_month());
+    let draft = json!({"publish": false, "accept": ["lines_of_other_months"]});
+    let mistaken = scene.run("2026-11", &[&first], &draft);
     let right = scene.run("2026-10", &[&first], &json!({}));
     assert_eq!((&mistaken["state"], &right["state"]), (&json!("succeeded"), &json!("succeeded")));
+    // Customers see it in one month only.
+    let (published, seen) =
+        (scene.publish(&mistaken), "on published statements of 2026-10: withdraw or void those first");
+    assert!(published.status == 409 && published.text().contains(seen), "{}", published.text());
+    let mut at_once = draft.clone();
+    at_once["publish"] = json!(true);
+    assert!(said(&scene.run("2026-11", &[&first], &at_once)).contains(seen));
     scene.finalize(&right);
     let frozen = (tree(&scene.bills()), scene.statements(""));
     let finalize = format!("/v1/bill_runs/{}/finalize", mistaken["id"]);
@@ -445,7 +455,8 @@ fn a_month_that_was_a_mistake_is_taken_back(engine: Engine) {
     assert_eq!(shown(&scene, "2026-11"), ["Final 27.00"]);
     let told: Vec<_> =
         scene.api.trail("action=bill_run.withdraw").iter().map(|e| e["after"].clone()).collect();
-    let expected = json!({"withdrawn": [{"customer_id": acme, "currency": "USD", "total": "27"}]});
+    let expected =
+        json!({"withdrawn": [{"customer_id": acme, "currency": "USD", "total": "27"}], "corrections": []});
     assert_eq!(told, [expected]);
 }
 

@@ -10,9 +10,11 @@ mod finals;
 mod health;
 mod held;
 mod portal;
+mod publishing;
 mod rules;
 mod runs;
 mod store;
+mod voiding;
 mod warnings;
 
 use crate::support::{Api, Database, Engine, Server, customer};
@@ -74,13 +76,25 @@ impl Scene {
         self.database.folder().join("data/bills")
     }
 
-    /// Ask for a run and wait for its end.
+    /// Ask for a run that publishes its bills and wait for its end.
     pub(crate) fn run(&self, period: &str, sources: &[&str], more: &Value) -> Value {
-        let mut body = json!({"billing_period": period, "sources": sources});
+        let mut body = json!({"billing_period": period, "sources": sources, "publish": true});
         crate::support::patched(&mut body, more);
         let asked = self.api.post("/v1/bill_runs", &body);
         assert_eq!(asked.status, 202, "{}", asked.text());
         self.end_of(asked.header("location"))
+    }
+
+    /// Ask for a run that makes drafts and wait for its end.
+    pub(crate) fn draft(&self, period: &str, sources: &[&str]) -> Value {
+        let run = self.run(period, sources, &json!({"publish": false}));
+        assert_eq!((&run["state"], &run["stage"]), (&json!("succeeded"), &json!("draft")), "{run}");
+        run
+    }
+
+    /// Publish a run; the answer.
+    pub(crate) fn publish(&self, run: &Value) -> crate::support::Answer {
+        self.api.call("POST", &format!("/v1/bill_runs/{}/publish", run["id"])).send()
     }
 
     /// Make the statements of a run final; the run after that.
