@@ -10,7 +10,7 @@ use crate::{App, Error, Exceeded};
 use domain::customer::Visibility;
 use domain::{Classification, CustomerId, Email, PartnerId, Roles, UserId, UtcSecond};
 use serde_json::{Value, json};
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 /// Somebody who showed a live key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,8 +128,8 @@ impl App {
         let key_id = keys::key_id(presented);
         let owner = self
             .db
-            .look_up(store::Scope::System, key_id.clone(), |id, tx| {
-                Box::pin(async move { Ok::<_, Error>(store::users::find_key(tx, id).await?) })
+            .look_up(store::Scope::System, (key_id.clone(), self.decoy_key_id()), |(id, decoy), tx| {
+                Box::pin(async move { Ok::<_, Error>(store::users::find_key(tx, id, decoy).await?) })
             })
             .await?;
         // An unknown id costs the same digests and comparisons as a wrong secret.
@@ -181,6 +181,24 @@ impl App {
             Some(why) => Err(self.refuse(&call, why).await),
             None => Ok(call),
         }
+    }
+
+    /// The id of a key that is looked up in place of one that does not exist, so that both take as long.
+    fn decoy_key_id(&self) -> Arc<str> {
+        Arc::clone(&self.decoy_key_id.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Choose the decoy anew: keys go, and there is none before the first one.
+    pub(crate) async fn choose_decoy_key(&self) -> Result<(), Error> {
+        let found: Option<String> = self
+            .db
+            .read(store::Scope::System, (), |(), tx| {
+                Box::pin(async move { Ok::<_, Error>(store::users::any_key_id(tx).await?) })
+            })
+            .await?;
+        let id = found.unwrap_or_default().into();
+        *self.decoy_key_id.write().unwrap_or_else(PoisonError::into_inner) = id;
+        Ok(())
     }
 
     /// What keeps a user out, although its key or session is valid (contract, section 6).

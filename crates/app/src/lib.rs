@@ -56,7 +56,7 @@ use clock::ExpiryClock;
 use domain::{PartnerId, UserId};
 use jiff::Timestamp;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 use store::Db;
 
 /// The platform: its database, clock, source of randomness and secret key, and the state that it keeps in memory.
@@ -75,6 +75,8 @@ pub struct App {
     billing: Option<billing::Billing>,
     /// The time of each API key's last use, not yet written to the database.
     used: Mutex<HashMap<(PartnerId, UserId), Timestamp>>,
+    /// The id of some key.
+    decoy_key_id: RwLock<Arc<str>>,
 }
 
 impl App {
@@ -119,6 +121,7 @@ impl App {
             directories,
             billing: None,
             used: Mutex::default(),
+            decoy_key_id: RwLock::new(Arc::from("")),
         };
         app.seal_keys().await?;
         Ok(app)
@@ -154,6 +157,7 @@ impl App {
         log_error(self.check_audit_ends().await);
         log_error(self.keep_anchor(true).await);
         log_error(self.note_uses().await);
+        log_error(self.choose_decoy_key().await);
         log_error(self.delete_expired_responses().await);
         log_error(self.forget_sessions().await);
     }

@@ -106,37 +106,50 @@ pub async fn insert(
     }))
 }
 
-/// Whose key has this id? The caller still has to compare the hash, and to check the MAC.
-pub async fn find_key(tx: &mut Tx, key_id: &str) -> Result<Option<KeyOwner>, Error> {
+/// The id of some key, if there is one: for [`find_key`] to read where it does not find another.
+pub async fn any_key_id(tx: &mut Tx) -> Result<Option<String>, Error> {
+    let sql = "SELECT key_id FROM users WHERE key_id IS NOT NULL ORDER BY key_id LIMIT 1";
+    tx.first(sql, args![], |row| row.next()).await
+}
+
+/// Whose key has this id? The caller still has to compare the hash, and to check the MAC. Where no key has it, the owner of
+/// the key `otherwise` is read and dropped, so that an id that exists takes no longer than one that does not.
+pub async fn find_key(tx: &mut Tx, key_id: &str, otherwise: &str) -> Result<Option<KeyOwner>, Error> {
     let sql =
         "SELECT u.partner_id, u.id, u.customer_id, u.role, u.key_expires_at, u.key_id, u.key_hash, u.key_mac,
                       p.suspended, u.email, c.classification, c.trial_expiration_date
                FROM users u JOIN partners p ON p.id = u.partner_id
                LEFT JOIN customers c ON c.partner_id = u.partner_id AND c.id = u.customer_id
-               WHERE u.key_id = $1";
-    tx.first(sql, args![key_id], |row| {
-        let wrong = || Error::defect("a key's owner in the database is none");
-        let credential = credential(row)?;
-        Ok(KeyOwner {
-            partner: credential.partner,
-            partner_suspended: row.next()?,
-            user: credential.user,
-            email: Email::from_stored(row.next()?),
-            roles: Roles::from_stored(&credential.role).ok_or_else(wrong)?,
-            expires_at: credential.expires_at.and_then(UtcSecond::from_second),
-            customer: match (credential.customer, row.next::<Option<String>>()?, row.next::<Option<i64>>()?) {
-                (Some(id), Some(classification), trial) => Some((
-                    id,
-                    Classification::parse(&classification).ok_or_else(wrong)?,
-                    trial.and_then(UtcSecond::from_second),
-                )),
-                (Some(_), None, _) => return Err(wrong()),
-                (None, ..) => None,
-            },
-            credential,
+               WHERE u.key_id = CASE WHEN EXISTS (SELECT 1 FROM users k WHERE k.key_id = $1) THEN $1 ELSE $2 END";
+    let found = tx
+        .first(sql, args![key_id, otherwise], |row| {
+            let wrong = || Error::defect("a key's owner in the database is none");
+            let credential = credential(row)?;
+            Ok(KeyOwner {
+                partner: credential.partner,
+                partner_suspended: row.next()?,
+                user: credential.user,
+                email: Email::from_stored(row.next()?),
+                roles: Roles::from_stored(&credential.role).ok_or_else(wrong)?,
+                expires_at: credential.expires_at.and_then(UtcSecond::from_second),
+                customer: match (
+                    credential.customer,
+                    row.next::<Option<String>>()?,
+                    row.next::<Option<i64>>()?,
+                ) {
+                    (Some(id), Some(classification), trial) => Some((
+                        id,
+                        Classification::parse(&classification).ok_or_else(wrong)?,
+                        trial.and_then(UtcSecond::from_second),
+                    )),
+                    (Some(_), None, _) => return Err(wrong()),
+                    (None, ..) => None,
+                },
+                credential,
+            })
         })
-    })
-    .await
+        .await?;
+    Ok(found.filter(|owner: &KeyOwner| owner.credential.key.id == key_id))
 }
 
 /// The keys of a partner's users and its customers', with what their MACs cover, in the order of the users' ids behind
