@@ -351,19 +351,7 @@ fn narrow(query: &mut Query, filter: &Filter) {
     if let Some(classification) = filter.classification {
         query.and("c.classification = ", classification.as_str());
     }
-    for tag in &filter.tags {
-        // Any colon of the text may separate key and value.
-        query.and(
-            "c.id IN (SELECT customer_id FROM customer_tags WHERE partner_id = $1 AND key = ",
-            tag.as_str(),
-        );
-        let colons = tag.match_indices(':').take_while(|(at, _)| *at <= MAX_KEY_BYTES);
-        for (at, _) in colons.take(MAX_COLONS) {
-            query.push(" OR partner_id = $1 AND key = ", &tag[..at]);
-            query.and("value = ", &tag[at + 1..]);
-        }
-        query.sql.push(')');
-    }
+    has_tags(query, &filter.tags);
     match filter.trial {
         Some((Trial::Active, now)) => query.and("c.trial_expiration_date > ", now.as_second()),
         Some((Trial::Expired, now)) => query.and("c.trial_expiration_date <= ", now.as_second()),
@@ -386,6 +374,40 @@ fn narrow(query: &mut Query, filter: &Filter) {
     if let Some(since) = filter.updated_since {
         query.and("c.updated_at >= ", since.as_second());
     }
+}
+
+/// Adds the condition that the customer `c` has all these tags: one pass over the tags with any of the keys, however many
+/// filters there are.
+fn has_tags(query: &mut Query, tags: &[String]) {
+    if tags.is_empty() {
+        return;
+    }
+    query.sql.push_str(" AND c.id IN (SELECT customer_id FROM customer_tags WHERE (");
+    // Any colon of a filter may separate key and value.
+    let mut matches = Vec::new();
+    for tag in tags {
+        let start = query.sql.len();
+        query.push("partner_id = $1 AND key = ", tag.as_str());
+        let colons = tag.match_indices(':').take_while(|(at, _)| *at <= MAX_KEY_BYTES);
+        for (at, _) in colons.take(MAX_COLONS) {
+            query.push(" OR partner_id = $1 AND key = ", &tag[..at]);
+            query.and("value = ", &tag[at + 1..]);
+        }
+        matches.push(query.sql[start..].to_owned());
+        query.sql.push_str(" OR ");
+    }
+    query.sql.truncate(query.sql.len() - " OR ".len());
+    query.sql.push(')');
+    if let [first, rest @ ..] = &matches[..]
+        && !rest.is_empty()
+    {
+        let has = |condition: &String| format!("MAX(CASE WHEN {condition} THEN 1 ELSE 0 END) = 1");
+        query.sql += &format!(" GROUP BY customer_id HAVING {}", has(first));
+        for condition in rest {
+            query.sql += &format!(" AND {}", has(condition));
+        }
+    }
+    query.sql.push(')');
 }
 
 /// The forms in which unique values are compared.

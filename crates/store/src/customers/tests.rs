@@ -83,6 +83,13 @@ fn filters() -> Vec<(&'static str, Filter, fn(i64) -> bool)> {
         ("tag=KEY", Filter { tags: tag("tier"), ..none() }, |_| true),
         ("tag=KEY:VALUE", Filter { tags: tag("tier:gold"), ..none() }, |n| n % 100 == 0),
         ("tag with more colons", Filter { tags: tag("tier:gold:"), ..none() }, |_| false),
+        ("twenty tags", Filter { tags: vec!["tier:gold".to_owned(); 20], ..none() }, |n| n % 100 == 0),
+        ("two tags", Filter { tags: vec!["tier".into(), "tier:gold".into()], ..none() }, |n| n % 100 == 0),
+        (
+            "two tags that exclude each other",
+            Filter { tags: vec!["tier:iron".into(), "tier:gold".into()], ..none() },
+            |_| false,
+        ),
         ("trial=active", Filter { trial: trial(Trial::Active), ..none() }, |n| n % 4 == 1),
         ("trial=expired", Filter { trial: trial(Trial::Expired), ..none() }, |n| n % 4 == 0),
         ("trial=none", Filter { trial: trial(Trial::None), ..none() }, |n| n % 4 > 1),
