@@ -316,12 +316,7 @@ impl Db {
     pub async fn check(&self) -> Result<(), Error> {
         match &self.engine {
             Engine::Sqlite(db) => db.check().await,
-            Engine::Postgres(db) => {
-                db.write(Scope::System, (), |(), tx| {
-                    Box::pin(async move { tx.execute("SELECT 1", &[]).await.map(drop) })
-                })
-                .await
-            }
+            Engine::Postgres(db) => db.check().await,
         }
     }
 }

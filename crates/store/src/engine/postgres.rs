@@ -2,6 +2,7 @@
 
 mod batch;
 mod connect;
+mod probe;
 mod session;
 mod tls;
 
@@ -64,6 +65,8 @@ pub(super) struct Postgres {
     queues: Arc<(Mutex<batch::JobQueue>, Mutex<batch::JobQueue>)>,
     /// Run as the role that signed in, without time limits: for tools.
     as_owner: bool,
+    /// When a check of the database last succeeded. Held by the caller that checks, while others wait for its result.
+    checked: Arc<tokio::sync::Mutex<Option<Instant>>>,
 }
 
 /// Pool of connections for one kind of work.
@@ -282,7 +285,15 @@ impl Postgres {
         let lists = Connections::new(cluster()?, LIST_CONNECTIONS, MAX_WAIT)?;
         let change_permits = Arc::new(Semaphore::new(MAX_CHANGES));
         let queues = Arc::default();
-        Ok(Postgres { main, lists, change_permits, changes: TaskTracker::new(), queues, as_owner })
+        Ok(Postgres {
+            main,
+            lists,
+            change_permits,
+            changes: TaskTracker::new(),
+            queues,
+            as_owner,
+            checked: Arc::default(),
+        })
     }
 
     async fn client(

@@ -1,0 +1,26 @@
+//! Whether the cluster takes commits just now.
+
+use super::Postgres;
+use crate::Error;
+use crate::engine::Scope;
+use std::time::{Duration, Instant};
+
+/// How long the result of a successful check is used again, so that checks cost the database nothing however many ask.
+const FRESH: Duration = Duration::from_secs(1);
+
+impl Postgres {
+    /// Commits a transaction that has an id, which a read-only server refuses and a full disk of the write-ahead log fails.
+    pub(in crate::engine) async fn check(&self) -> Result<(), Error> {
+        let mut checked = self.checked.lock().await;
+        if checked.is_some_and(|at| at.elapsed() < FRESH) {
+            return Ok(());
+        }
+        *checked = None;
+        self.write(Scope::System, (), |(), tx| {
+            Box::pin(async move { tx.execute("SELECT pg_current_xact_id()", &[]).await.map(drop) })
+        })
+        .await?;
+        *checked = Some(Instant::now());
+        Ok(())
+    }
+}
