@@ -41,8 +41,8 @@ impl Default for LimitSettings {
             key_rate: 50_000,
             partner_rate: 100_000,
             address_rate: 1_000,
-            key_concurrency: 1_024,
-            partner_concurrency: 2_048,
+            key_concurrency: 256,
+            partner_concurrency: 512,
         }
     }
 }

@@ -56,7 +56,8 @@ pub(crate) async fn serve(
     let files = rlimit::increase_nofile_limit(MAX_CONNECTIONS + OTHER_FILES).unwrap_or(1024);
     let by_files = files.saturating_sub(OTHER_FILES).clamp(MIN_CONNECTIONS, MAX_CONNECTIONS) as usize;
     let max = limits.connections.map_or(by_files, |wanted| wanted.min(by_files));
-    let places = Places::new(max, limits.per_address.unwrap_or(max.div_ceil(2)), limits.trusted_proxies);
+    let places =
+        Places::new(max, limits.per_address.unwrap_or(max.div_ceil(2)), limits.trusted_proxies.clone());
     let open = GracefulShutdown::new();
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(limits.head_timeout);
@@ -85,7 +86,8 @@ pub(crate) async fn serve(
         };
         configure(&stream);
         let service = service.for_peer(peer);
-        let exchange = Arc::new(Exchange::new(limits.write_timeout, service.clone()));
+        let is_proxied = limits.trusted_proxies.contains(peer.ip());
+        let exchange = Arc::new(Exchange::new(limits.write_timeout, service.clone(), is_proxied));
         let stream = TokioIo::new(ClientStream::new(stream, place, Arc::clone(&exchange)));
         let service = TowerToHyperService::new(Exchanging::new(service, Arc::clone(&exchange)));
         let connection = open.watch(http.serve_connection(stream, service));

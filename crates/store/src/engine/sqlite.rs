@@ -3,6 +3,7 @@
 mod checkpointer;
 mod durability;
 mod files;
+mod low_priority;
 
 pub(crate) use durability::Durability;
 
@@ -15,6 +16,7 @@ use checkpointer::{Checkpointer, spawn};
 use files::Files;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use low_priority::LowPriority;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -59,6 +61,7 @@ pub(super) struct Sqlite {
 struct AllReaders {
     look_ups: Arc<Readers>,
     lists: Arc<Readers>,
+    list_threads: LowPriority,
     work: Arc<Readers>,
 }
 
@@ -209,6 +212,7 @@ impl Sqlite {
             Some(AllReaders {
                 look_ups: Readers::open(path, LOOK_UP_READERS)?,
                 lists: Readers::open(path, LIST_READERS)?,
+                list_threads: LowPriority::start(LIST_READERS)?,
                 work: Readers::open(path, WORK_READERS)?,
             })
         };
@@ -271,11 +275,11 @@ impl Sqlite {
         self.files_were_there()?;
         let reader = tokio::time::timeout(MAX_WAIT, readers.lists.lend()).await;
         let reader = reader.map_err(|_| Error::Busy("all connections for lists are taken".into()))??;
-        let reading = tokio::task::spawn_blocking(move || {
+        let reading = readers.list_threads.spawn(move || {
             let outcome = reader.snapshot(Some(Instant::now() + timeout), &input, &job);
             drop(ticket);
             outcome
-        });
+        })?;
         reading.await.map_err(|e| Error::defect(format!("a reading job panicked: {e}")))?
     }
 
@@ -320,7 +324,7 @@ impl Sqlite {
 
     /// Closes the readers, then the writer: the last connection checkpoints the WAL and removes it.
     pub(super) async fn close(&self) {
-        if let Some(AllReaders { look_ups, lists, work }) = &self.readers {
+        if let Some(AllReaders { look_ups, lists, work, .. }) = &self.readers {
             for readers in [look_ups, lists, work] {
                 readers.close().await;
             }

@@ -27,10 +27,14 @@ pub(super) struct Exchange {
     /// And a line has ended among them.
     line_ended: AtomicBool,
     head_timed_out: AtomicBool,
+    /// Whether the client is one of many behind a trusted proxy, which must not wait for each other.
+    is_proxied: bool,
+    /// The last answer was a refusal for too much, and nothing has been read since.
+    has_refused: AtomicBool,
 }
 
 impl Exchange {
-    pub(super) fn new(write_timeout: Duration, service: Frame<Router>) -> Self {
+    pub(super) fn new(write_timeout: Duration, service: Frame<Router>, is_proxied: bool) -> Self {
         let no = || AtomicBool::new(false);
         Exchange {
             write_timeout,
@@ -39,6 +43,8 @@ impl Exchange {
             head_begun: no(),
             line_ended: no(),
             head_timed_out: no(),
+            is_proxied,
+            has_refused: no(),
         }
     }
 
@@ -70,6 +76,17 @@ impl Exchange {
             return self.service.refusal(StatusCode::URI_TOO_LONG);
         }
         self.service.refusal(status)
+    }
+
+    /// Whether the last answer was a refusal for too much; asked once for each.
+    pub(super) fn take_refusal(&self) -> bool {
+        self.has_refused.load(Ordering::Relaxed) && self.has_refused.swap(false, Ordering::Relaxed)
+    }
+
+    fn note(&self, status: StatusCode) {
+        if status == StatusCode::TOO_MANY_REQUESTS && !self.is_proxied {
+            self.has_refused.store(true, Ordering::Relaxed);
+        }
     }
 
     fn answered(&self) {
@@ -122,6 +139,7 @@ impl Future for Answering {
             Err(never) => match never {},
         };
         let exchange = Arc::clone(&self.exchange);
+        exchange.note(response.status());
         Poll::Ready(Ok(response.map(|body| AnswerBody { body, exchange })))
     }
 }

@@ -8,6 +8,7 @@ use metrics::{counter, gauge};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -103,7 +104,7 @@ impl Refused {
         let Refused(Some(turn)) = self else { return };
         let answer = service.refusal(StatusCode::SERVICE_UNAVAILABLE);
         tokio::spawn(async move {
-            drop(linger(&mut stream, &answer).await);
+            drop(linger(&mut stream, &answer, Duration::ZERO).await);
             drop((stream, turn));
         });
     }

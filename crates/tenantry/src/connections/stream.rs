@@ -1,5 +1,5 @@
-//! A client's connection, as hyper sees it. Three things are done here that hyper does not do: a client that takes nothing
-//! of an answer is given up; what hyper itself refuses is answered in the form that all errors have; and the end is slow,
+//! A client's connection, as hyper sees it. Four things are done here that hyper does not do: a client that takes nothing
+//! of an answer is given up; one that asked for too much is not listened to for a second; what hyper itself refuses is answered in the form that all errors have; and the end is slow,
 //! for closing while a client still sends makes the system reset the connection, and the client loses an answer that it
 //! has not read yet, such as the `413` to what it is sending.
 
@@ -19,6 +19,9 @@ use tokio::time::{Sleep, sleep, timeout};
 /// How long a client may go on sending what is not read, and how long it may pause.
 const MAX_LINGER: Duration = Duration::from_secs(5);
 const MAX_LINGER_PAUSE: Duration = Duration::from_secs(1);
+/// How long nothing is read behind a `429`, which says `Retry-After: 1` at least: requests that would be refused too cost
+/// nothing, however many connections send them.
+const PAUSE: Duration = Duration::from_secs(1);
 /// A header that all answers of the service have, and hyper's own have not.
 const OURS: &[u8] = b"\r\nx-request-id:";
 
@@ -31,13 +34,22 @@ pub(super) struct ClientStream {
     ended: bool,
     /// Runs while the client takes nothing of what is to be written.
     stalled: Option<Pin<Box<Sleep>>>,
+    /// Runs while nothing is read.
+    paused: Option<Pin<Box<Sleep>>>,
     /// What is written in place of hyper's own answer, and how much of it has been.
     refusal: Option<(Vec<u8>, usize)>,
 }
 
 impl ClientStream {
     pub(super) fn new(stream: TcpStream, place: Place, exchange: Arc<Exchange>) -> Self {
-        ClientStream { open: Some((stream, place)), exchange, ended: false, stalled: None, refusal: None }
+        ClientStream {
+            open: Some((stream, place)),
+            exchange,
+            ended: false,
+            stalled: None,
+            paused: None,
+            refusal: None,
+        }
     }
 
     fn stream(&mut self) -> io::Result<Pin<&mut TcpStream>> {
@@ -109,10 +121,11 @@ impl ClientStream {
 }
 
 /// Say this last thing, listen to the client's, and leave it to the caller to close.
-pub(super) async fn linger(stream: &mut TcpStream, last: &[u8]) -> io::Result<()> {
+pub(super) async fn linger(stream: &mut TcpStream, last: &[u8], pause: Duration) -> io::Result<()> {
     let farewell = async {
         stream.write_all(last).await?;
         stream.shutdown().await?;
+        sleep(pause).await;
         let mut unread = [0; 16 * 1024];
         while timeout(MAX_LINGER_PAUSE, stream.read(&mut unread)).await?? > 0 {}
         io::Result::Ok(())
@@ -129,8 +142,10 @@ impl Drop for ClientStream {
         }
         let timed_out = self.exchange.is_half_a_head() && self.refusal.is_none();
         let last = timed_out.then(|| self.exchange.refusal(StatusCode::REQUEST_TIMEOUT));
+        let pause =
+            if self.paused.is_some() || self.exchange.take_refusal() { PAUSE } else { Duration::ZERO };
         tokio::spawn(async move {
-            drop(linger(&mut stream, &last.unwrap_or_default()).await); // it was only a courtesy
+            drop(linger(&mut stream, &last.unwrap_or_default(), pause).await); // it was only a courtesy
             drop((stream, place));
         });
     }
@@ -142,6 +157,13 @@ impl AsyncRead for ClientStream {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.exchange.take_refusal() {
+            self.paused = Some(Box::pin(sleep(PAUSE)));
+        }
+        if let Some(pause) = &mut self.paused {
+            ready!(pause.as_mut().poll(cx));
+            self.paused = None;
+        }
         let (before, space) = (buffer.filled().len(), buffer.remaining());
         let read = self.stream()?.poll_read(cx, buffer);
         if matches!(&read, Poll::Ready(Ok(()))) && space > 0 {

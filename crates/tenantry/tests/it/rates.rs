@@ -2,7 +2,9 @@
 
 use crate::support::{Answer, Api, Database, Engine, NOW, Server, customer, on_both_engines};
 use serde_json::{Value, json};
-use std::io::Write;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
 on_both_engines!(
     a_key_has_a_rate,
@@ -10,6 +12,7 @@ on_both_engines!(
     requests_at_the_same_time_are_bounded,
     refusals_are_one_event_a_minute,
     a_storm_of_refusals_is_limited,
+    a_refused_connection_is_paused,
 );
 
 /// The status of so many requests for `path`, each the same.
@@ -178,4 +181,48 @@ fn a_storm_of_refusals_is_limited(engine: Engine) {
     admin.set_clock("2016-09-15T18:18:04Z");
     assert_eq!(viewer.delete("/v2/customers/1").status, 403);
     assert_eq!(counts(&admin.trail("action=access.refused"))[1].1, 321);
+}
+
+/// Sends a request without a key on this connection; the status of its answer.
+fn ask(mut stream: &TcpStream) -> u16 {
+    stream.write_all(b"GET /v2/me HTTP/1.1\r\nHost: t\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    let mut byte = [0];
+    while !answer.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).unwrap();
+        answer.push(byte[0]);
+    }
+    let head = String::from_utf8(answer).unwrap().to_ascii_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+    stream.read_exact(&mut vec![0; length.parse().unwrap()]).unwrap();
+    head[9..12].parse().unwrap()
+}
+
+/// How long a refused request and the one behind it take, at the least of three tries.
+fn wait_behind_refusal(server: &Server) -> Duration {
+    let waits = (0..3).map(|_| {
+        let stream = server.admin().connect();
+        loop {
+            let began = Instant::now(); // before the refusal: the pause begins when it has been sent
+            if ask(&stream) == 429 {
+                ask(&stream);
+                return began.elapsed();
+            }
+        }
+    });
+    waits.min().unwrap()
+}
+
+/// Nobody else's requests come on it.
+fn a_refused_connection_is_paused(engine: Engine) {
+    let database = Database::new(engine);
+    let second = Duration::from_secs(1);
+    let server = Server::start(&database, &["--address-rate", "1"]);
+    let waited = wait_behind_refusal(&server);
+    assert!(waited >= second, "{waited:?}");
+    drop(server);
+    // The control: behind a proxy they do.
+    let server = Server::start(&database, &["--address-rate", "1", "--trusted-proxies", "127.0.0.1"]);
+    let waited = wait_behind_refusal(&server);
+    assert!(waited < second, "{waited:?}");
 }
