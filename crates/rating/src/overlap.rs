@@ -47,7 +47,8 @@ impl<'a> Overlap<'a> {
     /// Takes note of a line of a member.
     pub(crate) fn see(&mut self, key: [u8; KEY], member: u16) {
         let member = usize::from(member);
-        if self.members.is_empty() {
+        // Adjustment lines are of no member.
+        if member >= self.members.len() {
             return;
         }
         self.lines[member] += 1;

@@ -188,7 +188,7 @@ impl<'a> Prices<'a> {
         (currency, rate): (Currency, Decimal),
         uses: &mut [RuleUse],
     ) -> Result<Priced, Wrong> {
-        let too_much = || (line.layout.role(Role::Cost), "makes a charge beyond 10^20".to_owned());
+        let too_much = || beyond_bounds(line);
         let day = if values.day == 0 { self.first_day } else { values.day };
         for &rule in &self.by_customer[customer] {
             let details = &self.rules[usize::from(rule)].details;
@@ -225,9 +225,24 @@ impl<'a> Prices<'a> {
                 Err(lack) => use_.skipped[lack as usize].add(values.currency, values.cost.into()),
             }
         }
+        self.by_margin(customer, line, values, rate)
+    }
+
+    /// The price of a line by the customer's margin, whatever rules there are.
+    ///
+    /// # Errors
+    /// As [`Prices::price`].
+    pub(crate) fn by_margin(
+        &self,
+        customer: usize,
+        line: &Line<'_>,
+        values: &Values,
+        rate: Decimal,
+    ) -> Result<Priced, Wrong> {
         let margin = RuleKind::Margin(self.margins[customer]);
         let (charge, basis) = from_cost(values, self.earned_credit, margin, rate);
-        priced(values, charge, NO_RULE, basis, Some(self.earned_credit), rate).ok_or_else(too_much)
+        let priced = priced(values, charge, NO_RULE, basis, Some(self.earned_credit), rate);
+        priced.ok_or_else(|| beyond_bounds(line))
     }
 
     /// A charge that starts from the list price, less a discount: for usage of Azure, Microsoft's unit price, which is the
@@ -261,6 +276,10 @@ impl<'a> Prices<'a> {
         };
         Ok((as_the_cost(charge, values), Basis::ListPrice))
     }
+}
+
+fn beyond_bounds(line: &Line<'_>) -> Wrong {
+    (line.layout.role(Role::Cost), "makes a charge beyond 10^20".to_owned())
 }
 
 /// The unit price that a line was charged at and its unit's full price, where they differ only because the line is of a part

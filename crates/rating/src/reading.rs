@@ -5,7 +5,7 @@ mod worker;
 pub(crate) use worker::{Left, Read, Worker};
 
 use crate::columns::{Kind, Role};
-use crate::detail::Details;
+use crate::detail::{Details, Verdicts};
 use crate::failure::{Failure, Fault};
 use crate::foreign::WANTED;
 use crate::identity::tenant_id;
@@ -74,6 +74,8 @@ struct Reader<'a> {
     lines: AtomicU64,
 }
 
+/// The member that adjustment lines are of.
+const NO_MEMBER: usize = usize::MAX;
 const NO_LINES: &str = "has a header and no lines";
 const SINGLE_PART: &str = "is a part of a Graph export without its manifest, which says how many parts belong together: give the \
                            folder of the export, or accept no_manifest";
@@ -173,7 +175,7 @@ impl<'a> Reading<'a> {
     ///
     /// # Errors
     /// Everything that is wrong with them.
-    pub(crate) fn run(&'a self, members: &[Member]) -> Result<Vec<Worker<'a>>, Failure> {
+    pub(crate) fn run(&'a self, members: &[Member]) -> Result<(Vec<Worker<'a>>, Verdicts), Failure> {
         let threads = self.job.threads.max(1);
         let mut workers = (0..threads).map(|i| Worker::new(self, i)).collect::<Result<Vec<_>, Failure>>()?;
         let (packed, plain): (Vec<_>, Vec<_>) =
@@ -199,10 +201,48 @@ impl<'a> Reading<'a> {
             return Err(Failure::Faults(located(misread, members)));
         }
         self.check(members)?;
-        Details::judge(members, &workers.iter().map(|worker| &worker.details).collect::<Vec<_>>())?;
-        workers.iter_mut().for_each(|worker| worker.details = Details::default());
+        let details = workers.iter_mut().map(|worker| std::mem::take(&mut worker.details));
+        let verdicts = Details::judge(details.collect::<Vec<_>>().into_iter(), self.job.period);
+        self.adjust(members, &verdicts, &mut workers[0])?;
         each(&mut workers, |worker| worker.spool.finish())?;
-        Ok(workers)
+        Ok((workers, verdicts))
+    }
+
+    /// Has a worker read the adjustment lines between reconciliation and usage. They are lines of no file.
+    fn adjust(
+        &self,
+        members: &[Member],
+        verdicts: &Verdicts,
+        worker: &mut Worker<'a>,
+    ) -> Result<(), Failure> {
+        if verdicts.adjustments.is_empty() {
+            return Ok(());
+        }
+        let unreadable =
+            |wrong: String| fault("", format!("the adjustments of {} files: {wrong}", members.len()));
+        let mut stream = verdicts.adjustments.as_slice();
+        let mut blocks = Blocks::new(&mut stream);
+        let (layout, json) = self.layout(&mut blocks).map_err(|wrong| {
+            let wrong: Vec<String> = wrong.into_iter().map(|(_, message)| message).collect();
+            unreadable(wrong.join("; "))
+        })?;
+        let reader = Reader {
+            member: NO_MEMBER,
+            shown: Plan::of(&layout, marked(&layout)),
+            layout,
+            blocks: Mutex::new(blocks),
+            json,
+            lines: AtomicU64::new(0),
+        };
+        worker.adjusting = true;
+        worker.read(&reader)?;
+        worker.adjusting = false;
+        worker.coverages.remove(&NO_MEMBER);
+        self.lines.fetch_sub(reader.lines.into_inner(), Ordering::Relaxed);
+        match worker.faults.pop() {
+            Some(misread) => Err(unreadable(misread.message).into()),
+            None => Ok(()),
+        }
     }
 
     /// Reads one member, on as many threads as there are workers.

@@ -29,6 +29,9 @@ pub struct RunReport {
     pub unassigned: Vec<Unassigned>,
     /// Whether it all adds up.
     pub checks: Checks,
+    /// How reconciliation and daily usage of an invoice were made one; `None` where no invoice has both.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reconciled: Option<Reconciled>,
     /// Lines of other invoices than the one the run was told: not in any total.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub other_invoices: Vec<OtherInvoice>,
@@ -274,4 +277,54 @@ pub struct OtherInvoice {
     pub invoice_id: String,
     /// How many.
     pub lines: u64,
+}
+
+/// How reconciliation and daily usage of an invoice were made one. A group is of a tenant, invoice, product, SKU and currency.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reconciled {
+    /// Groups whose lines of the reconciliation usage explains: they are replaced by their days.
+    pub explained_groups: u64,
+    /// Lines of the reconciliation in those groups.
+    pub replaced_lines: u64,
+    /// Adjustment lines: what rounding leaves between the two.
+    pub adjustments: Counted,
+    /// Groups that differ beyond rounding: they keep their lines of the reconciliation.
+    pub differing_groups: u64,
+    /// The first 1,000 of them.
+    pub differences: Vec<Difference>,
+}
+
+/// A group whose usage is not what the reconciliation says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Difference {
+    /// The tenant.
+    pub azure_customer_id: String,
+    /// Microsoft's invoice.
+    pub invoice_id: String,
+    /// The product.
+    pub product_id: String,
+    /// Its SKU.
+    pub sku_id: String,
+    /// What the reconciliation calls it; empty where it has no line.
+    pub product_name: String,
+    /// The currency.
+    pub currency: Currency,
+    /// What the reconciliation has.
+    pub reconciliation: SideOfGroup,
+    /// What the usage has.
+    pub usage: SideOfGroup,
+    /// The reconciliation's cost less the usage's.
+    pub difference: Amount,
+}
+
+/// The lines of one kind in a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SideOfGroup {
+    /// How many.
+    pub lines: u64,
+    /// Their cost.
+    pub cost: Amount,
 }

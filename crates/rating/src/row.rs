@@ -4,6 +4,7 @@
 use crate::amount::Amount;
 use crate::columns::Kind;
 use crate::currency::Currency;
+use crate::detail::Group;
 use crate::price::{Basis, CreditUse, Priced};
 
 /// Orders the lines of a bill, whatever order they came in, and tells whether two are the same (`identity`). Compared as
@@ -27,11 +28,13 @@ pub(crate) const KEY: usize = 36;
 /// | 117–133 | earned credit in 10^-10 |
 /// | 133 | what becomes of it |
 /// | 134–142 | digest of what it is known by but its invoice (`identity`) |
-pub(crate) const HEAD: usize = CONTENT_AT + 8;
+/// | 142–150 | group of reconciliation and usage (`detail`); has no influence on the output |
+pub(crate) const HEAD: usize = GROUP_AT + 8;
 const MEMBER_AT: usize = 115;
 const CREDIT_AT: usize = MEMBER_AT + 2;
 const CREDIT_USE_AT: usize = CREDIT_AT + 16;
 const CONTENT_AT: usize = CREDIT_USE_AT + 1;
+const GROUP_AT: usize = CONTENT_AT + 8;
 
 /// A row as it was spooled.
 #[derive(Clone, Copy)]
@@ -51,6 +54,8 @@ pub(crate) struct Head {
     pub(crate) member: u16,
     /// A digest of what it is known by but its invoice.
     pub(crate) content: u64,
+    /// The group of reconciliation and usage; 0 for none.
+    pub(crate) group: Group,
 }
 
 impl Head {
@@ -71,7 +76,8 @@ impl Head {
         row[MEMBER_AT..CREDIT_AT].copy_from_slice(&self.member.to_le_bytes());
         row[CREDIT_AT..CREDIT_USE_AT].copy_from_slice(&self.priced.credit.to_le_bytes());
         row[CREDIT_USE_AT] = self.priced.credit_use as u8;
-        row[CONTENT_AT..HEAD].copy_from_slice(&self.content.to_le_bytes());
+        row[CONTENT_AT..GROUP_AT].copy_from_slice(&self.content.to_le_bytes());
+        row[GROUP_AT..HEAD].copy_from_slice(&self.group.to_le_bytes());
         for (i, (begin, length)) in self.names.iter().enumerate() {
             row[88 + 8 * i..92 + 8 * i].copy_from_slice(&begin.to_le_bytes());
             row[92 + 8 * i..96 + 8 * i].copy_from_slice(&length.to_le_bytes());
@@ -130,6 +136,11 @@ impl<'a> Row<'a> {
     /// The digest of what it is known by but its invoice.
     pub(crate) fn content(self) -> u64 {
         u64::from_le_bytes(self.take(CONTENT_AT))
+    }
+
+    /// The group of reconciliation and usage; 0 for none.
+    pub(crate) fn group(self) -> Group {
+        u64::from_le_bytes(self.take(GROUP_AT))
     }
 
     pub(crate) fn key(self) -> [u8; KEY] {

@@ -3,6 +3,7 @@
 use crate::amount::Amount;
 use crate::coverage::{Coverage, judge};
 use crate::currency::Currency;
+use crate::detail::Verdicts;
 use crate::failure::{Failure, Fault};
 use crate::identity::{tenant_fingerprint, tenant_id};
 use crate::job::{BilledInvoice, Job, Progress};
@@ -10,7 +11,7 @@ use crate::ledger::FinalLedger;
 use crate::price::{Lack, Prices, RuleUse};
 use crate::reading::{Left, Read, Reading, Worker};
 use crate::report::{
-    Beside, BilledBefore, Checks, CostAndCharge, Done, OtherInvoice, RunReport, Total, Unassigned,
+    Beside, BilledBefore, Checks, CostAndCharge, Done, OtherInvoice, Reason, RunReport, Total, Unassigned,
 };
 use crate::source::{fault, members};
 use crate::warning::{Counted, Money, Tally, Warning, WarningCode, arranged};
@@ -60,7 +61,7 @@ fn staged(job: &Job, progress: &dyn Progress, whole: bool) -> Result<RunReport, 
         billed.flat_map(|customer| &customer.tenants).map(|tenant| tenant_fingerprint(&tenant_id(tenant)));
     let finals = FinalLedger::of(job, &billed.collect())?;
     let reading = Reading::of(job, &prices, &finals, &members, progress)?;
-    let workers = reading.run(&members)?;
+    let (workers, verdicts) = reading.run(&members)?;
     let (invoice_ids, other_invoices) = invoices(job, &workers)?;
     of_this_month(job, &invoice_ids)?;
     let mut warnings = reading.warnings(&members);
@@ -83,12 +84,14 @@ fn staged(job: &Job, progress: &dyn Progress, whole: bool) -> Result<RunReport, 
     }
     let judged = judge(job, &members, &coverages)?;
     warnings.extend(judged.warnings);
+    warnings.extend(verdicts.warning());
     warnings.extend(rule_warnings(job, &prices, &workers));
     let (bytes, lines) = (reading.bytes_total, reading.lines.load(Ordering::Relaxed));
     let bills = Writing {
         job,
         prices: &prices,
         workers: &workers,
+        verdicts: &verdicts,
         finals: &finals,
         members: &members,
         invoice_id: invoice_id.clone(),
@@ -101,7 +104,8 @@ fn staged(job: &Job, progress: &dyn Progress, whole: bool) -> Result<RunReport, 
 
     let mut left = Left::new();
     workers.iter().for_each(|worker| worker.add_unassigned(&mut left));
-    let totals = totals(&workers, &bills, &left, &prices)?;
+    remove(&verdicts, &mut left);
+    let totals = totals(&workers, &verdicts, &bills, &left, &prices)?;
     let below_cost = beside(&bills, |billed| billed.below_cost);
     let far_above_cost = beside(&bills, |billed| billed.far_above_cost);
     warnings.extend(proportion_warning(WarningCode::BelowCost, &below_cost, &bills, |billed| {
@@ -152,6 +156,7 @@ fn staged(job: &Job, progress: &dyn Progress, whole: bool) -> Result<RunReport, 
             })
             .collect(),
         checks,
+        reconciled: verdicts.report(),
         other_invoices,
         files: reading.files(&members).into_iter().chain(prices.sheet.files.iter().cloned()).collect(),
         warnings: arranged(warnings, &job.accept),
@@ -304,10 +309,29 @@ fn invoices(job: &Job, workers: &[Worker<'_>]) -> Result<(Vec<String>, Vec<Other
     Ok((vec![wanted.clone()], others.collect()))
 }
 
+/// Takes lines that are left out of what no customer is billed for.
+fn remove(verdicts: &Verdicts, left: &mut Left) {
+    for ((tenant, currency), [others, before]) in &verdicts.removed_of_tenants {
+        let reasons =
+            [(Reason::NoCustomer, others), (Reason::BillingOff, others), (Reason::BilledBefore, before)];
+        for (reason, (lines, cost)) in reasons {
+            let key = (tenant.clone(), reason, *currency);
+            if let Some((_, all, sum)) = left.get_mut(&key) {
+                *all -= lines;
+                *sum -= *cost;
+                if *all == 0 {
+                    left.remove(&key);
+                }
+            }
+        }
+    }
+}
+
 /// The sums of every currency. What was read is added up as it was read, what is billed as it was written: they must
 /// be equal, or the run must not be believed.
 fn totals(
     workers: &[Worker<'_>],
+    verdicts: &Verdicts,
     bills: &[Billed],
     left: &Left,
     prices: &Prices<'_>,
@@ -333,6 +357,11 @@ fn totals(
         total.lines += lines;
         total.cost += *cost;
         total.tax += *tax;
+    }
+    for (currency, (lines, cost)) in &verdicts.removed {
+        let total = totals.entry(*currency).or_insert_with(|| nothing(*currency));
+        total.lines -= lines;
+        total.cost -= *cost;
     }
     for Billed { bill, costs, .. } in bills {
         for (currency, cost) in costs {

@@ -38,6 +38,8 @@ pub enum WarningCode {
     FarAboveCost,
     /// Lines equal final ones in all but the invoice number.
     ReissuedInvoice,
+    /// Usage is not what the reconciliation has in sums, beyond rounding.
+    UsageDiffers,
     /// A price rule matched no line.
     PriceRuleUnused,
     /// A fixed price is in a currency that no rate leads from.
@@ -99,7 +101,7 @@ impl<'de> Deserialize<'de> for Blocks {
 
 impl WarningCode {
     /// All codes.
-    pub const ALL: [WarningCode; 18] = [
+    pub const ALL: [WarningCode; 19] = [
         WarningCode::EmptyFile,
         WarningCode::SeveralInvoices,
         WarningCode::EqualLinesInExport,
@@ -112,6 +114,7 @@ impl WarningCode {
         WarningCode::BelowCost,
         WarningCode::FarAboveCost,
         WarningCode::ReissuedInvoice,
+        WarningCode::UsageDiffers,
         WarningCode::PriceRuleUnused,
         WarningCode::PriceRuleWithoutRate,
         WarningCode::PriceRuleWithoutListPrice,
@@ -135,6 +138,7 @@ impl WarningCode {
             WarningCode::BelowCost => "below_cost",
             WarningCode::FarAboveCost => "far_above_cost",
             WarningCode::ReissuedInvoice => "reissued_invoice",
+            WarningCode::UsageDiffers => "usage_differs",
             WarningCode::PriceRuleUnused => "price_rule_unused",
             WarningCode::PriceRuleWithoutRate => "price_rule_without_rate",
             WarningCode::PriceRuleWithoutListPrice => "price_rule_without_list_price",

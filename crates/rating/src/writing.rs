@@ -2,6 +2,7 @@
 
 use crate::amount::{Amount, Decimal};
 use crate::currency::Currency;
+use crate::detail::Verdicts;
 use crate::failure::Failure;
 use crate::focus;
 use crate::identity::{InvoiceFingerprint, invoice_fingerprint_of};
@@ -32,6 +33,7 @@ pub(crate) struct Writing<'a> {
     pub(crate) job: &'a Job,
     pub(crate) prices: &'a Prices<'a>,
     pub(crate) workers: &'a [Worker<'a>],
+    pub(crate) verdicts: &'a Verdicts,
     pub(crate) finals: &'a FinalLedger<'a>,
     pub(crate) members: &'a [Member],
     pub(crate) invoice_id: Option<String>,
@@ -240,7 +242,10 @@ impl<'a> Writing<'a> {
         let mut missing = Vec::new();
         let spools = currencies.iter().flat_map(|currency| self.spools(i, *currency));
         let mut merge = Merge::of(spools, &mut context.buffers)?;
-        merge.each(|row| finals.contains_collecting_missing(&row.key(), &mut missing))?;
+        merge.each(|row| match self.verdicts.leaves_out(row.group(), row.kind()) {
+            true => Ok(()),
+            false => finals.contains_collecting_missing(&row.key(), &mut missing),
+        })?;
         merge.finish(&mut context.buffers);
         finals.contains_collecting_missing(&[u8::MAX; KEY], &mut missing)?;
         missing.retain(|key| counts.contains_key(&invoice_fingerprint_of(key)));
@@ -322,6 +327,9 @@ impl<'a> Writing<'a> {
         merge.each(|row| {
             let key = row.key();
             context.overlap.see(key, row.member());
+            if self.verdicts.leaves_out(row.group(), row.kind()) {
+                return Ok(());
+            }
             let cost = sums.costs.entry(row.currency()).or_default();
             if self.finals.are_any() {
                 if finals.contains_and_count(&key)? {

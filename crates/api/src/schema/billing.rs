@@ -485,12 +485,53 @@ pub(crate) struct BillRun {
     warnings: Vec<RunWarning>,
     /// Lines of other invoices, which count in nothing above.
     other_invoices: Vec<OtherInvoice>,
+    /// How reconciliation and daily usage of an invoice were made one; missing where no invoice of the run has both.
+    #[schema(nullable = false)]
+    reconciled: Option<Reconciled>,
     sources: Vec<String>,
     finalize: bool,
     #[schema(format = "date-time")]
     created_at: String,
     #[schema(format = "date-time")]
     updated_at: String,
+}
+
+/// How reconciliation and daily usage of an invoice were made one. A group is of a tenant, invoice, product, SKU and currency.
+#[derive(ToSchema)]
+pub(crate) struct Reconciled {
+    /// Groups whose lines of the reconciliation usage explains: they are replaced by their days.
+    explained_groups: u64,
+    /// Lines of the reconciliation in those groups.
+    replaced_lines: u64,
+    /// Adjustment lines: what rounding leaves between the two.
+    adjustments: CountedLines,
+    /// Groups that differ beyond rounding: they keep their lines of the reconciliation.
+    differing_groups: u64,
+    /// The first 1,000 of them; none in a list of runs.
+    differences: Vec<UsageDifference>,
+}
+
+/// A group whose usage is not what the reconciliation says.
+#[derive(ToSchema)]
+pub(crate) struct UsageDifference {
+    azure_customer_id: String,
+    invoice_id: String,
+    product_id: String,
+    sku_id: String,
+    /// What the reconciliation calls it; empty where it has no line.
+    product_name: String,
+    currency: String,
+    reconciliation: SideOfGroup,
+    usage: SideOfGroup,
+    /// The reconciliation's cost less the usage's.
+    difference: String,
+}
+
+/// The lines of one kind in a group.
+#[derive(ToSchema)]
+pub(crate) struct SideOfGroup {
+    lines: u64,
+    cost: String,
 }
 
 /// A page of runs.

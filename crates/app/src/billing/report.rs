@@ -7,7 +7,7 @@ use super::settle::Published;
 use crate::Error;
 use bill_storage::BillPrefix;
 use rating::report::{
-    BilledBefore, Checks, Done, EarnedCreditSums, FileRead, OtherInvoice, Total, Unassigned,
+    BilledBefore, Checks, Done, EarnedCreditSums, FileRead, OtherInvoice, Reconciled, Total, Unassigned,
 };
 use rating::warning::Money;
 use rating::{Amount, BillingPeriod, Blocks, Currency, Fault, Warning, WarningCode};
@@ -45,6 +45,9 @@ pub struct RunReport {
     /// What was checked; `None` where the run ended without bills.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checks: Option<Checks>,
+    /// How reconciliation and daily usage of an invoice were made one. In a summary without the differences.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reconciled: Option<Reconciled>,
     /// Lines of other invoices than the one that the run was given.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub other_invoices: Vec<OtherInvoice>,
@@ -365,6 +368,7 @@ impl RunReport {
             customers: report.customers.iter().map(bill).collect(),
             unassigned: report.unassigned.clone(),
             checks: Some(report.checks.clone()),
+            reconciled: report.reconciled.clone(),
             other_invoices: report.other_invoices.clone(),
             files: report.files.clone(),
             warnings: report.warnings.iter().cloned().map(RunWarning::from).chain(unwritable).collect(),
@@ -404,6 +408,10 @@ impl RunReport {
             unassigned: Vec::new(),
             files: Vec::new(),
             pending_corrections: Vec::new(),
+            reconciled: self
+                .reconciled
+                .clone()
+                .map(|reconciled| Reconciled { differences: Vec::new(), ..reconciled }),
             ..self.clone()
         }
     }

@@ -3,7 +3,7 @@
 use super::report::{CustomerBill, PendingCorrection, Progress, RunError, RunReport, RunWarning, stored};
 use super::request::RunRequest;
 use crate::Error;
-use rating::report::{Checks, FileRead, OtherInvoice, Total, Unassigned};
+use rating::report::{Checks, FileRead, OtherInvoice, Reconciled, Total, Unassigned};
 use serde::{Serialize, Serializer};
 use store::bill_runs::{BillRun, State};
 
@@ -45,6 +45,9 @@ pub struct RunView {
     pub files: Option<Vec<FileRead>>,
     /// What is to be looked at, though there are bills.
     pub warnings: Vec<RunWarning>,
+    /// How reconciliation and daily usage of an invoice were made one; in a list without the differences.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reconciled: Option<Reconciled>,
     /// Lines of other invoices than the one that the run was given.
     pub other_invoices: Vec<OtherInvoice>,
     /// The files of line items that the run was given.
@@ -122,6 +125,7 @@ impl RunView {
             errors: report.errors,
             files: Some(report.files),
             warnings: report.warnings,
+            reconciled: report.reconciled,
             other_invoices: report.other_invoices,
             sources: request.sources,
             finalize: request.finalize,

@@ -47,6 +47,8 @@ pub(crate) struct Worker<'a> {
     /// Lines by invoice: those that count if it is the run's, or if that has none.
     pub(crate) invoices: BTreeMap<Vec<u8>, u64>,
     pub(super) details: Details,
+    /// Whether it reads adjustment lines: they belong to no group, and price rules do not apply to them.
+    pub(super) adjusting: bool,
     /// By the number of a price rule.
     pub(crate) rule_uses: Vec<RuleUse>,
     /// Lines that an Azure credit covers, and how much it is.
@@ -121,6 +123,7 @@ impl<'a> Worker<'a> {
             total_mismatches: 0,
             invoices: BTreeMap::new(),
             details: Details::default(),
+            adjusting: false,
             rule_uses: vec![RuleUse::default(); shared.prices.rules.len()],
             azure_credits: Tally::default(),
             last_invoice: (Vec::new(), 0),
@@ -299,9 +302,10 @@ impl<'a> Worker<'a> {
         self.total_mismatches += u64::from(values.total_mismatch);
 
         let tenant = self.tenant(line.get(Role::CustomerId));
-        if self.shared.details {
-            self.details.see(line, &self.tenants[tenant].id, reader.member);
-        }
+        let group = match self.shared.details && !self.adjusting {
+            true => self.details.see(line, &values, &self.tenants[tenant].id),
+            false => 0,
+        };
         let (customer, of) = match &mut self.tenants[tenant] {
             Tenant { customer: Some(customer), reason: None, id, fingerprint, .. } => {
                 (*customer, (id.as_str(), *fingerprint))
@@ -312,6 +316,9 @@ impl<'a> Worker<'a> {
                     .then(|| identity::key(line, &values, (&left.id, left.fingerprint), &mut self.scratch).0);
                 if key.is_some_and(|key| self.shared.finals.contains_unbilled_and_count(&key)) {
                     why = Reason::BilledBefore;
+                    if group != 0 {
+                        self.details.was_billed_before(line.layout.kind, cost);
+                    }
                 }
                 left.leave(why, text(line.get(Role::CustomerName)), values.currency, cost);
                 let Some(key) = key.filter(|_| self.shared.compares) else { return Ok(()) };
@@ -328,7 +335,11 @@ impl<'a> Worker<'a> {
             return Ok(());
         };
         let prices = self.shared.prices;
-        let priced = match prices.price(customer, line, &values, bill_currency, &mut self.rule_uses) {
+        let priced = match self.adjusting {
+            true => prices.by_margin(customer, line, &values, bill_currency.1),
+            false => prices.price(customer, line, &values, bill_currency, &mut self.rule_uses),
+        };
+        let priced = match priced {
             Ok(priced) => priced,
             Err(why) => {
                 wrong.push(why);
@@ -374,6 +385,7 @@ impl<'a> Worker<'a> {
             names,
             member,
             content,
+            group,
         };
         head.write(row);
         self.spool.push(bill, row, &key)

@@ -497,58 +497,6 @@ fn the_same_lines_under_another_name_are_refused() {
     }
 }
 
-/// A reconciliation has all of an invoice, usage in sums, of which the daily usage is the detail.
-#[test]
-fn usage_that_a_reconciliation_has_already_is_refused() {
-    let day = |cost: &str| usage(cost);
-    let sum = |cells: &[(&'static str, &str)]| {
-        with(with(licence("30"), &[("ProductId", "P"), ("SkuId", "S"), ("SubscriptionId", "sub-1")]), cells)
-    };
-    let csv = |lines: &[Line]| csv_of(USAGE, lines);
-    let recon = |lines: &[Line]| csv_of(RECONCILIATION, lines);
-    let json = [day("1"), day("2")].iter().map(json_line).collect::<String>().into_bytes();
-    let refused = |lines: u64| {
-        vec![format!(
-            "recon: {lines} of its lines are sums of usage that another file has by day: product P (SKU S) on invoice G1. \
-             The reconciliation has all of an invoice: leave the daily usage out, or take these lines out of the \
-             reconciliation"
-        )]
-    };
-    let days = csv(&[day("1"), day("2")]);
-    for (reconciled, by_day, expected) in [
-        (vec![licence("20"), sum(&[])], days.clone(), refused(1)),
-        (vec![sum(&[]), sum(&[("Subtotal", "-3"), ("Total", "-3")])], json, refused(2)),
-        (vec![sum(&[("ProductId", "p"), ("InvoiceNumber", "g1"), ("CustomerId", "org:A")])], days.clone(), {
-            let said =
-                refused(1)[0].replace("product P (SKU S) on invoice G1", "product p (SKU S) on invoice g1");
-            vec![said]
-        }),
-        // Nobody's are counted twice too.
-        (vec![sum(&[("CustomerId", "c")])], csv(&[with(day("1"), &[("CustomerId", "c")])]), refused(1)),
-        // The controls: what only one of the two has.
-        (vec![licence("20")], days.clone(), vec![]),
-        (vec![sum(&[("SkuId", "S2")])], days.clone(), vec![]),
-        (vec![sum(&[("CustomerId", "b")])], days.clone(), vec![]),
-        (vec![sum(&[("InvoiceNumber", "G2")])], days.clone(), vec![]),
-        (vec![sum(&[("ProductId", "")])], csv(&[with(day("1"), &[("ProductId", "")])]), vec![]),
-    ] {
-        for (threads, order) in [(1, [0, 1]), (3, [1, 0])] {
-            let mut bench = Bench::new();
-            bench.job.threads = threads;
-            let files = [("recon", recon(&reconciled)), ("usage", by_day.clone())];
-            for i in order {
-                let (name, bytes): &(&str, Vec<u8>) = &files[i];
-                bench.file(name, bytes);
-            }
-            if expected.is_empty() {
-                assert_eq!(bench.run().unwrap().files.len(), 2);
-            } else {
-                assert_eq!(bench.refused(), expected);
-            }
-        }
-    }
-}
-
 #[test]
 fn the_same_lines_in_a_file_that_was_saved_anew_are_refused() {
     let lines = [usage("1"), usage("1"), usage("2")];

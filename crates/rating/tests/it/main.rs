@@ -14,5 +14,6 @@ mod office;
 mod price_sheets;
 mod privacy;
 mod properties;
+mod reconciled;
 mod seats;
 mod statements;
