@@ -4,6 +4,7 @@ mod access;
 mod azure_tenants;
 mod base_url;
 mod bill_runs;
+mod billing_automation;
 mod client_address;
 mod content_encoding;
 mod created;

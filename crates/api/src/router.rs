@@ -5,8 +5,8 @@ use crate::ignored::IGNORED;
 use crate::problem::Problem;
 use crate::unknown_path::KnownPaths;
 use crate::{
-    Config, Shared, access, azure_tenants, bill_runs, customers, invoices, limits, metrics, openapi,
-    operations, price_rules, sandbox, statements, users,
+    Config, Shared, access, azure_tenants, bill_runs, billing_automation, customers, invoices, limits,
+    metrics, openapi, operations, price_rules, sandbox, statements, users,
 };
 use app::App;
 use axum::Router;
@@ -28,7 +28,11 @@ pub(crate) fn documented() -> OpenApiRouter<Shared> {
 }
 
 fn billing() -> OpenApiRouter<Shared> {
-    price_rules::routes().merge(invoices::routes()).merge(bill_runs::routes()).merge(statements::routes())
+    price_rules::routes()
+        .merge(invoices::routes())
+        .merge(billing_automation::routes())
+        .merge(bill_runs::routes())
+        .merge(statements::routes())
 }
 
 /// Everything that is served, framed: the API, and `pages` beside it.

@@ -36,7 +36,7 @@ const TABLE: [(Permission, &str, &[Role]); 6] = [
     ),
     (
         Permission::ManageBilling,
-        "change price rules; fetch invoices; run, publish, release, finalize, void, cancel and withdraw bills",
+        "change price rules and the billing automation; fetch invoices; run, publish, release, finalize, void, cancel and withdraw bills",
         &[Admin, Billing],
     ),
     (Permission::ManagePartner, "manage the partner's users and their keys", &[Admin]),

@@ -22,6 +22,7 @@ pub mod audit;
 pub mod azure_tenants;
 pub mod bill_runs;
 pub mod billing;
+pub mod billing_automations;
 pub mod customers;
 pub mod directories;
 pub mod doctor;

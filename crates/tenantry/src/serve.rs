@@ -221,10 +221,25 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
             }
         }
     });
+    let automating = tokio::spawn({
+        let app = Arc::clone(&app);
+        async move {
+            let mut ticks = tokio::time::interval(Duration::from_millis(args.bill_interval));
+            ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            loop {
+                tokio::select! {
+                    _ = ticks.tick() => {}
+                    () = app.automation_changed() => {}
+                }
+                app.automate_billing().await;
+            }
+        }
+    });
     connections::serve(listener, service, limits, stop, GRACE).await;
     tidying.abort();
     anchoring.abort();
     syncing.abort();
+    automating.abort();
     // What it was working on goes to another server.
     drop(tokio::time::timeout(LEAVE, async { tokio::join!(working, fetching) }).await);
     app.close().await;

@@ -5,6 +5,7 @@
 //! end (`settle`).
 
 mod actions;
+mod automation;
 mod fetch;
 pub(crate) mod health;
 mod index;
@@ -94,6 +95,8 @@ pub(crate) struct Billing {
     wake: Notify,
     /// There is a new fetch of invoices.
     wake_fetching: Notify,
+    /// An automation was changed.
+    wake_automation: Notify,
     /// Whoever works is to give its run back.
     closing: Arc<AtomicBool>,
 }
@@ -107,6 +110,7 @@ impl Billing {
             indexing: Default::default(),
             wake: Notify::new(),
             wake_fetching: Notify::new(),
+            wake_automation: Notify::new(),
             closing: Arc::default(),
         })
     }

@@ -29,6 +29,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0019_console_sessions", include_str!("../../../../migrations/0019_console_sessions.sql")),
     ("0020_invoice_fetches", include_str!("../../../../migrations/0020_invoice_fetches.sql")),
     ("0021_publications", include_str!("../../../../migrations/0021_publications.sql")),
+    ("0022_billing_automation", include_str!("../../../../migrations/0022_billing_automation.sql")),
 ];
 
 /// Migration that recomputes the keys of names.

@@ -9,6 +9,7 @@ mod watch;
 mod work;
 
 pub use watch::FetchWatch;
+pub(super) use work::Stopped;
 
 use super::runs::{internal, period};
 use crate::access::Call;

@@ -20,19 +20,19 @@ on_both_engines!(
 /// The clocks of these tests: October's invoice is there.
 const NOW: &str = "2026-11-20T08:00:00Z";
 
-struct Scene {
-    center: PartnerCenter,
-    api: Api,
+pub(super) struct Scene {
+    pub(super) center: PartnerCenter,
+    pub(super) api: Api,
     server: Server,
     database: Database,
 }
 
 impl Scene {
-    fn new(engine: Engine) -> Self {
+    pub(super) fn new(engine: Engine) -> Self {
         Scene::with(engine, &[])
     }
 
-    fn with(engine: Engine, args: &[&str]) -> Self {
+    pub(super) fn with(engine: Engine, args: &[&str]) -> Self {
         let database = Database::new(engine);
         let serve = ["--sandbox", "--at", NOW, "--sync-interval", NO_SYNC];
         let server = Server::start(&database, &[&serve, &ALLOWED[..], args].concat());
@@ -46,7 +46,7 @@ impl Scene {
     }
 
     /// Billing data goes wrong like this, in files of few lines.
-    fn behave(&self, faults: &Value) {
+    pub(super) fn behave(&self, faults: &Value) {
         let mut billing = json!({"lines_per_blob": 40});
         crate::support::patched(&mut billing, faults);
         self.center.behave(json!({ "billing": billing }));
@@ -68,7 +68,7 @@ impl Scene {
         tree(&self.sources()).into_iter().partition(|(path, _)| !path.starts_with(".fetching"))
     }
 
-    fn invoice(&self, id: &str) -> Value {
+    pub(super) fn invoice(&self, id: &str) -> Value {
         let invoices = self.api.get("/v1/invoices").json();
         let found = invoices["invoices"].as_array().unwrap().iter().find(|invoice| invoice["id"] == id);
         found.cloned().unwrap_or_default()

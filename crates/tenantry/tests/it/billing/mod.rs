@@ -1,5 +1,6 @@
 //! Billing, from price rules to the customers' statements.
 
+mod automation;
 mod command;
 mod corrections;
 mod crash;

@@ -70,6 +70,12 @@ impl PartnerCenter {
         assert_eq!(answer.status, 200, "{}", answer.text());
     }
 
+    /// Its clock goes on from this instant.
+    pub(crate) fn set_clock(&self, now: &str) {
+        let answer = self.api.put("/sandbox/clock", &json!({ "now": now }));
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+
     /// The next requests all go wrong like this.
     pub(crate) fn fail(&self, fault: Value) {
         self.behave(json!({"next": vec![fault; 2000]}));

@@ -1,0 +1,247 @@
+//! What the server does for a partner's billing by itself: estimates each night, invoices when they appear, final statements when
+//! nothing speaks against it.
+
+mod step;
+
+use super::runs::internal;
+use crate::access::Call;
+use crate::audit::Entry;
+use crate::change::Done;
+use crate::permissions::Permission;
+use crate::{App, Error};
+use domain::fields::Fields;
+use domain::json::Json;
+use domain::payload::{Member, Payload};
+use domain::text::{invalid, string, wrong_type};
+use domain::{Handling, Violation};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+use rating::Amount;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use store::billing_automations::{self, AutomationRow};
+
+const MAX_DAYS: i64 = 31;
+
+static PAYLOAD: Payload = Payload {
+    members: &[
+        Member::plain("estimates"),
+        Member::plain("invoices"),
+        Member::plain("finalize"),
+        Member::plain("days"),
+        Member::plain("max_unassigned"),
+        Member::plain("publish"),
+    ],
+    read_only: &["state"],
+};
+
+/// When estimates are made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Estimates {
+    Daily,
+    #[default]
+    Off,
+}
+
+/// What is done with invoices when they appear.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Invoices {
+    Fetch,
+    FetchAndBill,
+    #[default]
+    Off,
+}
+
+/// How statements become final.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Finalize {
+    #[default]
+    ByHand,
+    AfterDays,
+}
+
+/// What a partner has the server do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Settings {
+    pub(super) estimates: Estimates,
+    pub(super) invoices: Invoices,
+    pub(super) finalize: Finalize,
+    /// Days between the bill and its final statements.
+    pub(super) days: i64,
+    /// Most money, in each currency, that may belong to no customer when statements become final; exact decimal digits.
+    pub(super) max_unassigned: String,
+    /// Whether customers see the bills before they are final.
+    pub(super) publish: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            estimates: Estimates::Off,
+            invoices: Invoices::Off,
+            finalize: Finalize::ByHand,
+            days: 3,
+            max_unassigned: "0".to_owned(),
+            publish: false,
+        }
+    }
+}
+
+/// What an automation has done, and what was wrong.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct State {
+    /// The day on which Partner Center was last asked for invoices.
+    pub(super) listed_on: Option<String>,
+    /// When it was last tried, in Unix seconds.
+    pub(super) listing_tried_at: Option<i64>,
+    /// Why the last step could not do all: a word for programs, and a sentence.
+    pub(super) error: Option<(String, String)>,
+    /// Why a month's statements are not made final.
+    pub(super) waits: Vec<String>,
+    /// The last actions, the newest last: when, what, and of which object.
+    pub(super) actions: Vec<(i64, String, String)>,
+}
+
+impl Settings {
+    fn parse(body: &Json) -> Result<Self, Error> {
+        const EXPECTED: &str = r#"a JSON object such as {"estimates": "daily", "invoices": "fetch_and_bill", "finalize": "by_hand", "days": 3}"#;
+        let mut fields = Fields::of(body, EXPECTED).map_err(|wrong| Error::Invalid(wrong.into()))?;
+        let default = Settings::default();
+        let estimates = fields.required("estimates", |json| {
+            one_of(json, &[("daily", Estimates::Daily), ("off", Estimates::Off)])
+        });
+        let invoices = fields.required("invoices", |json| {
+            let choices = [
+                ("fetch", Invoices::Fetch),
+                ("fetch_and_bill", Invoices::FetchAndBill),
+                ("off", Invoices::Off),
+            ];
+            one_of(json, &choices)
+        });
+        let finalize = fields.required("finalize", |json| {
+            one_of(json, &[("by_hand", Finalize::ByHand), ("after_days", Finalize::AfterDays)])
+        });
+        let days = fields.optional("days", |json| match json {
+            Json::Number(number) => {
+                let days = number.as_i64().filter(|days| (0..=MAX_DAYS).contains(days));
+                days.ok_or_else(|| invalid(format!("must be a whole number from 0 to {MAX_DAYS}")))
+            }
+            other => Err(wrong_type("a number", other)),
+        });
+        let max_unassigned = fields.optional("max_unassigned", |json| {
+            let amount: Option<Amount> = string(json)?.parse().ok();
+            let amount = amount.filter(|amount| !amount.is_negative());
+            amount
+                .map(|amount| amount.to_string())
+                .ok_or_else(|| invalid("must be an amount such as \"10.00\""))
+        });
+        let publish = fields.optional("publish", |json| match json {
+            Json::Bool(publish) => Ok(*publish),
+            other => Err(wrong_type("true or false", other)),
+        });
+        fields.violations.extend(PAYLOAD.unknown(body, Handling::Strict));
+        match (estimates, invoices, finalize) {
+            (Some(estimates), Some(invoices), Some(finalize)) if fields.violations.is_empty() => {
+                if finalize == Finalize::AfterDays && invoices != Invoices::FetchAndBill {
+                    let why = "needs invoices to be fetch_and_bill: an estimate never becomes final";
+                    return Err(Error::Invalid(Violation::new("/finalize", "invalid", why).into()));
+                }
+                Ok(Settings {
+                    estimates,
+                    invoices,
+                    finalize,
+                    days: days.unwrap_or(default.days),
+                    max_unassigned: max_unassigned.unwrap_or(default.max_unassigned),
+                    publish: publish.unwrap_or(default.publish),
+                })
+            }
+            _ => Err(Error::Invalid(fields.violations)),
+        }
+    }
+}
+
+fn one_of<T: Copy>(json: &Json, choices: &[(&str, T)]) -> Result<T, Violation> {
+    let given = string(json)?;
+    let found = choices.iter().find(|(name, _)| *name == given).map(|(_, choice)| *choice);
+    found.ok_or_else(|| {
+        let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+        invalid(format!("must be one of {}", names.join(", ")))
+    })
+}
+
+impl App {
+    /// What the server does for the partner's billing, what it has done, and what comes next.
+    pub async fn billing_automation(&self, call: &Call) -> Result<Value, Error> {
+        self.allow(call, Permission::SeeCosts).await?;
+        let row: Option<AutomationRow> = self
+            .db
+            .list(call.partner(), call.partner(), |partner, tx| {
+                Box::pin(async move { Ok::<_, Error>(billing_automations::get(tx, *partner).await?) })
+            })
+            .await?;
+        view(row.as_ref(), self.clock.now())
+    }
+
+    /// Sets what the server does for the partner's billing. It bills the month before this one and later months.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`].
+    pub async fn set_billing_automation(&self, call: &Call, body: &Json) -> Result<Value, Error> {
+        self.allow(call, Permission::ManageBilling).await?;
+        let settings = Settings::parse(body)?;
+        let input = (call.partner(), settings, self.clock.now());
+        let row = self
+            .change(call, input, |(partner, settings, now), tx| {
+                Box::pin(async move {
+                    let before = billing_automations::get(tx, *partner).await?;
+                    let text = serde_json::to_string(settings).map_err(internal)?;
+                    let this_month = now.to_zoned(TimeZone::UTC).date().first_of_month();
+                    let since = this_month.saturating_sub(1.month()).strftime("%Y-%m").to_string();
+                    billing_automations::set(tx, *partner, &text, &since, *now).await?;
+                    let row = billing_automations::get(tx, *partner).await?.ok_or(Error::NotFound)?;
+                    let mut entry = Entry::new("billing_automation.update", "billing_automation".into());
+                    if let Some(before) = before {
+                        entry.before = Some(before.settings);
+                    }
+                    Ok(Done { value: row, entry: Some(entry.after(settings)) })
+                })
+            })
+            .await?;
+        self.billing()?.wake_automation.notify_one();
+        view(Some(&row), self.clock.now())
+    }
+}
+
+fn view(row: Option<&AutomationRow>, now: Timestamp) -> Result<Value, Error> {
+    let (settings, state, since) = match row {
+        Some(row) => (
+            serde_json::from_str(&row.settings).map_err(internal)?,
+            serde_json::from_str(&row.state).map_err(internal)?,
+            Some(row.since.as_str()),
+        ),
+        None => (Settings::default(), State::default(), None),
+    };
+    let at = |second: i64| Timestamp::from_second(second).map(|at| format!("{at:.0}")).ok();
+    let actions: Vec<Value> = state
+        .actions
+        .iter()
+        .map(|(second, action, object)| json!({"at": at(*second), "action": action, "object": object}))
+        .collect();
+    let works = settings.estimates != Estimates::Off || settings.invoices != Invoices::Off;
+    let tomorrow = now.to_zoned(TimeZone::UTC).date().tomorrow().ok().filter(|_| works);
+    let mut shown = json!(settings);
+    shown["state"] = json!({
+        "since": since,
+        "invoices_listed_on": state.listed_on,
+        "error": state.error.map(|(code, message)| json!({"code": code, "message": message})),
+        "waits": state.waits,
+        "actions": actions,
+        "next_night": tomorrow.map(|day| format!("{day}T00:00:00Z")),
+    });
+    Ok(shown)
+}
