@@ -13,6 +13,7 @@ mod directory;
 mod error;
 mod keys;
 mod limits;
+pub mod migrate;
 mod paging;
 mod partners;
 mod permissions;

@@ -1,6 +1,6 @@
 //! The pages of a list.
 
-use crate::{Client, Error};
+use crate::{Client, Error, Response};
 use http::header;
 use serde_json::Value;
 
@@ -37,15 +37,19 @@ impl Pages {
             return Err(unexpected(format!("there is no list {:?} at {path}", self.list)));
         };
         self.total = response.header("x-total").and_then(|total| total.parse().ok());
-        for link in response.headers.get_all(header::LINK).iter().filter_map(|link| link.to_str().ok()) {
-            if let Some(target) = next_of(link) {
-                self.next = self.client.base().path_of(target);
-            }
-        }
+        self.next = self.client.next_page(&response);
         if self.next.as_ref() == Some(&path) {
             return Err(unexpected(format!("the page {path} leads to itself")));
         }
         Ok(Some(entries))
+    }
+}
+
+impl Client {
+    /// The path of the page after this one, if the answer names one.
+    pub fn next_page(&self, response: &Response) -> Option<String> {
+        let mut links = response.headers.get_all(header::LINK).iter().filter_map(|link| link.to_str().ok());
+        links.find_map(next_of).and_then(|target| self.base().path_of(target))
     }
 }
 

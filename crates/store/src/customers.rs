@@ -1,5 +1,9 @@
 //! Customers and their tags.
 
+mod migrated;
+
+pub use migrated::insert_migrated;
+
 use crate::engine::Tx;
 use crate::engine::value::{Arg, Row, args};
 use crate::query::Query;

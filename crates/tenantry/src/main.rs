@@ -17,6 +17,7 @@ mod directory;
 mod doctor;
 mod limits;
 mod manual;
+mod migrate;
 mod network;
 mod pages;
 mod partner;
@@ -88,6 +89,8 @@ enum Command {
     /// Work on a server's database, on its own machine.
     #[command(subcommand)]
     Admin(AdminCommand),
+    #[command(subcommand)]
+    Migrate(migrate::MigrateCommand),
     /// Play what the platform talks to, for trying out.
     #[command(subcommand)]
     Sandbox(directory::SandboxCommand),
@@ -192,6 +195,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
                 | Command::Admin(AdminCommand::Audit(command)),
             ) => audit::run(command).await,
             Some(Command::Sandbox(command)) => directory::play(command).await,
+            Some(Command::Migrate(command)) => migrate::run(command).await,
             Some(Command::Manual(command)) => manual::run(&command, command_line()),
             Some(Command::Database(command) | Command::Admin(AdminCommand::Database(command))) => {
                 work_on_database(command).await

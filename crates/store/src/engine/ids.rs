@@ -181,12 +181,38 @@ impl Tx {
         Ok(())
     }
 
-    async fn next_in_row(&mut self, partner: i64, kind: &'static str) -> Result<i64, Error> {
-        if !self.deferred().ids.contains_key(&(partner, kind)) {
-            let sql = "SELECT last_id FROM id_sequences WHERE partner_id = $1 AND kind = $2";
-            let last = self.first(sql, args![partner, kind], |row| row.next::<i64>()).await?;
-            self.deferred().ids.insert((partner, kind), (last.unwrap_or(0), false));
+    /// Continues a partner's ids behind this one, if they have not got so far.
+    pub(crate) async fn continue_ids_behind(
+        &mut self,
+        partner: PartnerId,
+        kind: IdSequence,
+        id: i64,
+    ) -> Result<(), Error> {
+        if let Conn::Postgres(_) = self.conn {
+            let sequence = format!("{}_id_{partner}", kind.name());
+            let sql = format!("SELECT setval('{sequence}', $1) FROM {sequence} WHERE last_value <= $1");
+            return self.execute(&sql, args![id]).await.map(drop);
         }
+        let last = self.last_in_row(partner.0, kind.name()).await?;
+        if last < id {
+            self.deferred().ids.insert((partner.0, kind.name()), (id, true));
+        }
+        Ok(())
+    }
+
+    /// The last id that a partner's sequence has given. SQLite only.
+    async fn last_in_row(&mut self, partner: i64, kind: &'static str) -> Result<i64, Error> {
+        if let Some((last, _)) = self.deferred().ids.get(&(partner, kind)) {
+            return Ok(*last);
+        }
+        let sql = "SELECT last_id FROM id_sequences WHERE partner_id = $1 AND kind = $2";
+        let last = self.first(sql, args![partner, kind], |row| row.next::<i64>()).await?.unwrap_or(0);
+        self.deferred().ids.insert((partner, kind), (last, false));
+        Ok(last)
+    }
+
+    async fn next_in_row(&mut self, partner: i64, kind: &'static str) -> Result<i64, Error> {
+        self.last_in_row(partner, kind).await?;
         let mut deferred = self.deferred();
         let (last, given) = deferred.ids.entry((partner, kind)).or_default();
         (*last, *given) = (*last + 1, true);

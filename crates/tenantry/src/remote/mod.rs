@@ -1,9 +1,9 @@
 //! Commands that work over HTTP, with a server's URL and an API key: one file per resource.
 
-mod args;
+pub(crate) mod args;
 pub(crate) mod audit;
 pub(crate) mod bill_runs;
-mod cells;
+pub(crate) mod cells;
 pub(crate) mod customers;
 mod download;
 pub(crate) mod exit;

@@ -92,7 +92,8 @@ pub(crate) async fn login(args: LoginArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn ask_for_key(server: &str) -> anyhow::Result<SecretString> {
+/// Asks for a key on a terminal, or reads it from standard input.
+pub(crate) fn ask_for_key(server: &str) -> anyhow::Result<SecretString> {
     let mut key = String::new();
     if std::io::stdin().is_terminal() {
         eprint!("API key for {server} (it is not shown): ");
@@ -103,7 +104,7 @@ fn ask_for_key(server: &str) -> anyhow::Result<SecretString> {
     }
     match key.trim() {
         "" => Err(wrong_input(
-            "there is no API key: type it, or give it on standard input or in TENANTRY_API_KEY",
+            "there is no API key: type it, or give it on standard input or in the environment",
         )),
         key => Ok(key.to_owned().into()),
     }

@@ -26,6 +26,7 @@ mod limits;
 mod lists;
 mod logs;
 mod metrics;
+mod migrate;
 mod network;
 mod openapi;
 mod races;
