@@ -114,6 +114,9 @@ pub(crate) struct Finalized {
     /// Accept warnings of this code, which would keep the statements from becoming final; repeat it for others.
     #[arg(long, value_name = "CODE")]
     accept: Vec<String>,
+    /// Show which run this is about, and change nothing.
+    #[arg(long)]
+    dry_run: bool,
     /// Stay until it has ended, and fail if it does.
     #[arg(long)]
     watch: bool,
@@ -132,6 +135,9 @@ pub(crate) struct Released {
     /// Whose bills: customers' ids.
     #[arg(long, required = true, num_args = 1.., value_name = "ID")]
     customer: Vec<i64>,
+    /// Show which run this is about, and change nothing.
+    #[arg(long)]
+    dry_run: bool,
     /// Stay until it has ended, and fail if it does.
     #[arg(long)]
     watch: bool,
@@ -150,6 +156,9 @@ pub(crate) struct Ended {
     /// Do not ask.
     #[arg(long, short)]
     yes: bool,
+    /// Show which run this is about, and change nothing.
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     server: ServerArgs,
 }
@@ -226,6 +235,16 @@ pub(crate) async fn run(command: BillRunsCommand) -> anyhow::Result<()> {
             }
             start(&args.server, "/v1/bill_runs", &body, args.watch, &args.output).await
         }
+        BillRunsCommand::Finalize(args) if args.dry_run => would(&args.server, &args.id, "finalize").await,
+        BillRunsCommand::Release(args) if args.dry_run => {
+            let ids: Vec<String> = args.customer.iter().map(i64::to_string).collect();
+            let what = format!("release the bills of {} in", ids.join(", "));
+            would(&args.server, &args.id, &what).await
+        }
+        BillRunsCommand::Cancel(args) if args.dry_run => would(&args.server, &args.id, "cancel").await,
+        BillRunsCommand::Withdraw(args) if args.dry_run => {
+            would(&args.server, &args.id, "withdraw the statements of").await
+        }
         BillRunsCommand::Finalize(args) => {
             let path = format!("{}/finalize", path(&args.id)?);
             start(&args.server, &path, &json!({"accept": args.accept}), args.watch, &args.output).await
@@ -240,6 +259,14 @@ pub(crate) async fn run(command: BillRunsCommand) -> anyhow::Result<()> {
             args.end("/statements", "Withdraw the statements of", "has its statements withdrawn").await
         }
     }
+}
+
+/// Reads a run, and says what would be done to it.
+async fn would(server: &ServerArgs, id: &str, what: &str) -> anyhow::Result<()> {
+    let run = server.connect()?.get(&path(id)?).await?.json()?;
+    let [month, state] = ["billing_period", "state"].map(|field| cells::text(&run[field]));
+    println!("would {what} bill run {id} of {month}, which is {state}");
+    Ok(())
 }
 
 impl Created {

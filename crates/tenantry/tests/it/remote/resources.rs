@@ -266,6 +266,8 @@ fn bill_runs_and_statements(engine: Engine) {
         .fails(5, "has no file \"bil.csv\"; it has ");
     desk.run(&["statements", "download", &statement, "--folder", "-"]).fails(3, "name it with --file");
 
+    let would = desk.ok(&["bill-runs", "finalize", &run, "--dry-run"]);
+    assert_eq!(would, format!("would finalize bill run {run} of 2026-10, which is succeeded\n"));
     desk.ok(&["bill-runs", "finalize", &run, "--watch"]);
     assert_eq!(
         desk.ok(&["statements", "list", "--status", "Final", "--format", "{id}"]),

@@ -65,10 +65,11 @@ impl Rules {
     fn wrong(&self, row: &Row, columns: Option<&Columns>, seen: &mut Seen) -> Vec<(Option<usize>, String)> {
         let mut wrong: Vec<(Option<usize>, String)> = Vec::new();
         wrong.extend(row.wrong.iter().map(|(column, message)| (*column, message.clone())));
-        if !wrong.is_empty() {
-            // A cell that was not read is not missing.
+        if wrong.iter().any(|(column, _)| column.is_none()) {
+            // Nothing of the row was read.
             return wrong;
         }
+        let unread: Vec<usize> = wrong.iter().filter_map(|(column, _)| *column).collect();
         let bytes = row.payload.to_string().len();
         if bytes > MAX_BODY {
             return vec![(None, format!("has {bytes} bytes, and servers take at most {MAX_BODY}"))];
@@ -82,6 +83,10 @@ impl Rules {
         };
         for violation in violations(&row.payload, self.now, updates) {
             let column = columns.and_then(|columns| columns.of_pointer(&violation.pointer));
+            // A cell that was not read is not missing.
+            if column.is_some_and(|column| unread.contains(&column)) {
+                continue;
+            }
             // A column that is named already needs not be named again.
             let message = if column.is_some() { violation.message } else { violation.sentence() };
             wrong.push((column, message));
