@@ -218,6 +218,14 @@ impl App {
         Some(format!("this customer's trial expired at {end}"))
     }
 
+    /// Refuses a call whose user's roles do not have this permission: for the form of a change, before it is filled in.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`], which is audited.
+    pub async fn require(&self, call: &Call, permission: Permission) -> Result<(), Error> {
+        self.allow(call, permission).await
+    }
+
     /// Refuse a call whose user's roles do not have this permission.
     pub(crate) async fn allow(&self, call: &Call, permission: Permission) -> Result<(), Error> {
         match &call.actor {

@@ -1,7 +1,9 @@
 // Improves pages that work without it: times in the reader's zone, search as you type, questions before what cannot be
 // undone, buttons that copy.
 
-const lang = document.documentElement.lang;
+// The reader's variant of the page's language: British dates on an English page, where the browser prefers them.
+const page = document.documentElement.lang;
+const lang = navigator.languages.find((tag) => tag.startsWith(page)) ?? page;
 
 function showTimes(root) {
   const format = new Intl.DateTimeFormat(lang, { dateStyle: "medium", timeStyle: "short" });
@@ -87,6 +89,31 @@ document.addEventListener("click", async (event) => {
   await navigator.clipboard.writeText(button.dataset.copy);
   button.textContent = button.dataset.copied;
 });
+
+// A run under way: how far it is, and the whole page when it has ended.
+for (const place of document.querySelectorAll("[data-progress]")) {
+  const events = new EventSource(place.dataset.progress);
+  events.addEventListener("progress", (event) => {
+    const [percent, ...text] = event.data.split(" ");
+    place.querySelector("progress").value = Number(percent);
+    place.querySelector("[role=status]").textContent = text.join(" ");
+  });
+  events.addEventListener("done", () => {
+    events.close();
+    location.reload();
+  });
+}
+
+for (const button of document.querySelectorAll("[data-copy]")) button.hidden = false;
+
+// Of two variants of a form only the chosen one is shown.
+const variants = document.querySelectorAll("input[name=variant]");
+function showVariant() {
+  const chosen = document.querySelector("input[name=variant]:checked")?.value;
+  for (const part of document.querySelectorAll("[data-variant]")) part.hidden = part.dataset.variant !== chosen;
+}
+for (const variant of variants) variant.addEventListener("change", showVariant);
+if (variants.length > 0) showVariant();
 
 // The menu of the account closes like one.
 const account = document.querySelector(".account");

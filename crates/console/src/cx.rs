@@ -107,6 +107,8 @@ impl Cx {
         let items = [
             (true, Section::Home, "/console", "nav-home"),
             (may(Permission::ReadCustomers), Section::Customers, "/console/customers", "nav-customers"),
+            (may(Permission::SeeCosts), Section::Billing, "/console/billing", "nav-billing"),
+            (may(Permission::ManagePartner), Section::Users, "/console/users", "nav-users"),
         ];
         let items = items.into_iter().filter(|(is_shown, ..)| *is_shown);
         items

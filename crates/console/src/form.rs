@@ -22,6 +22,12 @@ impl Fields {
         self.0.iter().find(|(this, _)| this == name).map_or("", |(_, value)| value.trim())
     }
 
+    /// All values with this name that are not blank.
+    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let values = self.0.iter().filter(move |(this, _)| this == name).map(|(_, value)| value.trim());
+        values.filter(|value| !value.is_empty())
+    }
+
     /// The names and values.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))

@@ -65,6 +65,26 @@ pub(crate) fn decimal(lang: Lang, text: &str) -> String {
     shown
 }
 
+/// A sum of money in this currency, with at least `places` decimal places: `1,234.50 USD`.
+pub(crate) fn money(lang: Lang, amount: &str, places: usize, currency: &str) -> String {
+    let missing = match amount.split_once('.') {
+        Some((_, fraction)) => places.saturating_sub(fraction.len()),
+        None => places,
+    };
+    let point = if missing > 0 && !amount.contains('.') { "." } else { "" };
+    let padded = format!("{amount}{point}{}", "0".repeat(missing));
+    format!("{}\u{a0}{currency}", decimal(lang, &padded))
+}
+
+/// A month such as `2026-10` in words; a text that is none stays as it is.
+pub(crate) fn month(lang: Lang, period: &str) -> String {
+    let number = period.split_once('-').and_then(|(year, month)| Some((year, month.parse::<usize>().ok()?)));
+    match number {
+        Some((year, month @ 1..=12)) => format!("{} {year}", lang.text(&format!("month-{month}"), None)),
+        _ => period.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,6 +105,16 @@ mod tests {
             assert_eq!(decimal(Lang::De, text), german);
         }
         assert_eq!(number(Lang::En, 1_000_000), "1,000,000");
+        for (amount, places, expected) in [
+            ("1234.5", 2, "1,234.50\u{a0}USD"),
+            ("1234", 2, "1,234.00\u{a0}USD"),
+            ("1234", 0, "1,234\u{a0}USD"),
+            ("0.12345", 2, "0.12345\u{a0}USD"),
+        ] {
+            assert_eq!(money(Lang::En, amount, places, "USD"), expected);
+        }
+        assert_eq!(month(Lang::De, "2026-10"), "Oktober 2026");
+        assert_eq!(month(Lang::En, "2026-13"), "2026-13");
     }
 
     #[test]

@@ -10,6 +10,8 @@ use std::fmt::Display;
 pub(crate) enum Section {
     Home,
     Customers,
+    Billing,
+    Users,
     Sessions,
     /// Pages that the navigation does not name.
     None,

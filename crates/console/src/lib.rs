@@ -3,6 +3,8 @@
 //! Each page has a file in `pages` with its handlers and its context struct, and a template of the same name. A handler gets
 //! a [`cx::Cx`], which exists only for a request with an open session and, if it posts a form, with a token of that session.
 
+#![recursion_limit = "256"] // the futures of bill runs are nested deeply
+
 mod assets;
 mod cookies;
 mod cx;
@@ -11,6 +13,7 @@ mod form;
 mod format;
 mod html;
 mod i18n;
+mod inputs;
 mod layout;
 mod list;
 mod pages;

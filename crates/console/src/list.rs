@@ -24,13 +24,25 @@ impl Pager {
         shown: i64,
         total: i64,
     ) -> Self {
+        Pager::from(lang, path, query, page, (page - 1) * per_page + 1, shown, total)
+    }
+
+    /// The pager of page `page`, which shows `shown` of `total` entries from the `first` on.
+    pub(crate) fn from(
+        lang: Lang,
+        path: &str,
+        query: &Fields,
+        page: i64,
+        first: i64,
+        shown: i64,
+        total: i64,
+    ) -> Self {
         let link = |page: i64| {
             let page = page.to_string();
             let others = query.iter().filter(|(name, _)| !["page", "done"].contains(name));
             let page = (page != "1").then_some(("page", page.as_str()));
             format!("{path}{}", query_string(others.chain(page)))
         };
-        let first = (page - 1) * per_page + 1;
         let [from, to, all] = [first, first + shown - 1, total].map(|n| number(lang, n));
         let values = [("from", from.as_str()), ("to", to.as_str()), ("total", all.as_str())];
         Pager {

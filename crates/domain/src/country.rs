@@ -93,6 +93,11 @@ impl Country {
         Self::named(text).or_else(|| Self::numbered(text)).or_else(|| Self::near(&country_key(text)))
     }
 
+    /// All of them, in the order of their codes.
+    pub fn all() -> impl Iterator<Item = Country> {
+        COUNTRIES.0.lines().map(|row| Country { row })
+    }
+
     /// The alpha-2 code: `US`.
     pub fn alpha2(self) -> &'static str {
         cell(self.row, 0)

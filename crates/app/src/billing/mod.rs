@@ -32,7 +32,7 @@ mod work;
 pub use actions::RunAction;
 pub use fetch::{FetchRequest, FetchWatch};
 pub use lines::LineSearch;
-pub use rating::RULE_PAYLOAD;
+pub use rating::{Amount, RULE_PAYLOAD};
 pub use report::{BillRef, CustomerBill, PendingCorrection, Progress, RunError, RunReport, RunWarning};
 pub use request::{CurrencyRate, RunRequest, Voiding};
 pub use rules::RuleView;

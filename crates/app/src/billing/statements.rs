@@ -189,6 +189,56 @@ async fn with_corrections(
     Ok(found.into_iter().map(with).collect())
 }
 
+/// What pages show of a statement.
+impl StatementView {
+    /// Its number.
+    pub fn id(&self) -> i64 {
+        self.id
+    }
+
+    /// The customer.
+    pub fn customer(&self) -> CustomerId {
+        self.customer_id
+    }
+
+    /// The month, such as `2026-10`.
+    pub fn billing_period(&self) -> &str {
+        &self.billing_period
+    }
+
+    /// The total, with as many decimal places as the currency's smallest coin has.
+    pub fn total_amount(&self) -> &str {
+        &self.total_amount
+    }
+
+    /// The currency, by ISO 4217.
+    pub fn currency(&self) -> &str {
+        &self.currency.name
+    }
+
+    /// Its status, as the API has it.
+    pub fn status(&self) -> &'static str {
+        self.status
+    }
+
+    /// Microsoft's invoice.
+    pub fn invoice_id(&self) -> Option<&str> {
+        self.invoice_id.as_deref()
+    }
+
+    /// The names of its files.
+    pub fn files(&self) -> &[String] {
+        &self.files
+    }
+
+    /// Corrections of earlier months that are on it: the month, and the amount as the total's.
+    pub fn corrections(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.corrections
+            .iter()
+            .map(|correction| (correction.billing_period.as_str(), correction.amount.as_str()))
+    }
+}
+
 impl App {
     /// List statements, and how many there are in all; to a customer's user its own.
     ///

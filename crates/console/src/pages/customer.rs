@@ -6,6 +6,7 @@ use crate::format::{self, Time};
 use crate::html;
 use crate::layout::{Layout, Section};
 use crate::pages::customers::{Trial, tag_label};
+use crate::pages::statement;
 use crate::routes::{Routes, only_partners};
 use app::assignments::TenantSearch;
 use app::customers::CustomerView;
@@ -53,6 +54,8 @@ pub(crate) struct CustomerPage {
     pub(crate) tags: Vec<String>,
     pub(crate) created: Time,
     pub(crate) changed: Time,
+    /// The newest statements.
+    pub(crate) statements: Vec<statement::Row>,
     pub(crate) tenants: Vec<Tenant>,
     pub(crate) tenants_total: i64,
     pub(crate) may_change: bool,
@@ -85,7 +88,9 @@ async fn show(cx: Arc<Cx>) -> Result<Response, Failure> {
         assigned: tenant.assigned_at.map(time),
         missing_since: tenant.missing_since.map(time),
     });
-    Ok(html::ok(&page(&cx, &customer, tenants.collect(), tenants_total)))
+    let page = page(&cx, &customer, tenants.collect(), tenants_total);
+    let statements = statement::of_customer(&cx, id).await?;
+    Ok(html::ok(&CustomerPage { statements, ..page }))
 }
 
 fn page(cx: &Cx, customer: &CustomerView, tenants: Vec<Tenant>, tenants_total: i64) -> CustomerPage {
@@ -111,6 +116,7 @@ fn page(cx: &Cx, customer: &CustomerView, tenants: Vec<Tenant>, tenants_total: i
         tags: customer.tags().iter().map(tag_label).collect(),
         created,
         changed,
+        statements: Vec::new(),
         tenants,
         tenants_total,
         may_change: cx.may(Permission::ChangeCustomers),
@@ -162,6 +168,7 @@ pub(super) fn samples() -> Vec<CustomerPage> {
         tags: vec![],
         created: time(),
         changed: time(),
+        statements: vec![],
         tenants: vec![],
         tenants_total: 0,
         may_change: false,
@@ -177,6 +184,7 @@ pub(super) fn samples() -> Vec<CustomerPage> {
             is_billed: true,
             folder: "acme/\"><script>".into(),
             billing_problem: "no Azure tenant is assigned to this customer".into(),
+            statements: vec![statement::row_sample()],
             tags: vec!["env: prod".into(), "=cmd|' /C calc'!A0".into()],
             tenants: vec![Tenant {
                 id: "tenant-1".into(),

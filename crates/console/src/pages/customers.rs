@@ -9,7 +9,7 @@ use crate::layout::{Layout, Section};
 use crate::list::{Choice, Pager, choices};
 use crate::routes::{Routes, only_partners};
 use app::customers::{CustomerView, Order, Search};
-use app::{Error, Query};
+use app::{Error, Permission, Query};
 use askama::Template;
 use axum::response::Response;
 use domain::{Classification, Handling};
@@ -76,6 +76,7 @@ pub(crate) struct CustomersPage {
     pub(crate) pager: Pager,
     /// What is wrong with the filters.
     pub(crate) errors: Vec<String>,
+    pub(crate) may_change: bool,
 }
 
 async fn list(cx: Arc<Cx>) -> Result<Response, Failure> {
@@ -103,7 +104,15 @@ async fn list(cx: Arc<Cx>) -> Result<Response, Failure> {
     };
     let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     let l = cx.layout("customers-title", Section::Customers);
-    let page = CustomersPage { l, filters: filters(&cx), rows, total, pager, errors };
+    let page = CustomersPage {
+        l,
+        filters: filters(&cx),
+        rows,
+        total,
+        pager,
+        errors,
+        may_change: cx.may(Permission::ChangeCustomers),
+    };
     Ok(html::page(status, &page))
 }
 
@@ -220,6 +229,7 @@ pub(super) fn samples() -> Vec<CustomersPage> {
         total: 0,
         pager: Pager::default(),
         errors: vec![],
+        may_change: true,
     };
     vec![
         page(),

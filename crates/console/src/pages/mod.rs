@@ -1,12 +1,18 @@
 //! The pages: a file for each, with its handlers, its context struct and samples of it.
 
+mod bill_run;
+mod billing;
 mod customer;
+mod customer_delete;
+mod customer_form;
 mod customers;
 mod home;
 mod portal;
 mod sessions;
 mod shared;
 mod sign_in;
+mod statement;
+mod users;
 
 use crate::failure::Failure;
 use crate::routes::Routes;
@@ -20,6 +26,12 @@ pub(crate) fn routes() -> Routes {
         .with(home::routes)
         .with(customers::routes)
         .with(customer::routes)
+        .with(customer_form::routes)
+        .with(customer_delete::routes)
+        .with(users::routes)
+        .with(billing::routes)
+        .with(bill_run::routes)
+        .with(statement::routes)
         .with(sessions::routes)
         .with(portal::routes)
         .get("/console/{*rest}", |_| async { Err(Failure::App(Error::NotFound)) })

@@ -81,6 +81,7 @@ fn what_is_not_there(engine: Engine) {
     let mut failures = Failures::default();
     for path in [
         "/nowhere",
+        "/consoles",
         "/v2",
         "/v2/",
         "/v3/customers",

@@ -38,6 +38,50 @@ const ROWS: &[Row] = &[
     Row("GET /console",                    &[],     [303, 200, 200, 200, 200, 200, 303, 403, 403, 403, 200]),
     Row("GET /console/customers",          &[],     [303, 200, 200, 200, 200, 200, 404, 403, 403, 403, 200]),
     Row("GET /console/customers/{id}",     &[],     [303, 200, 200, 200, 200, 200, 404, 403, 403, 403, 404]),
+    Row("GET /console/customers/new",      &[],     [303, 200, 200, 403, 403, 403, 404, 403, 403, 403, 200]),
+    Row("POST /console/customers/new",     &[],     [303, 422, 422, 403, 403, 403, 404, 403, 403, 403, 422]),
+    Row("GET /console/customers/{id}/edit", &[],    [303, 200, 200, 403, 403, 403, 404, 403, 403, 403, 404]),
+    Row("POST /console/customers/{id}/edit", &[],   [303, 422, 422, 403, 403, 403, 404, 403, 403, 403, 404]),
+    Row("GET /console/customers/{id}/delete", &[],  [303, 200, 200, 403, 403, 403, 404, 403, 403, 403, 404]),
+    Row("POST /console/customers/{id}/delete", &[], [303, 422, 422, 403, 403, 403, 404, 403, 403, 403, 404]),
+    Row("GET /console/users",              &[],     [303, 200, 403, 403, 403, 403, 404, 403, 403, 403, 200]),
+    Row("POST /console/users",             &[],     [303, 422, 403, 403, 403, 403, 404, 403, 403, 403, 422]),
+    Row("GET /console/users/{user_id}",    &[],     [303, 200, 403, 403, 403, 403, 404, 403, 403, 403, 404]),
+    Row("POST /console/users/{user_id}",   &[("roles", "viewer")],
+                                                    [303, 303, 403, 403, 403, 403, 404, 403, 403, 403, 404]),
+    Row("POST /console/users/{user_id}/rotate", &[], [303, 200, 403, 403, 403, 403, 404, 403, 403, 403, 404]),
+    Row("POST /console/users/{user_id}/revoke", &[], [303, 303, 403, 403, 403, 403, 404, 403, 403, 403, 404]),
+    Row("POST /console/users/{user_id}/delete", &[], [303, 303, 403, 403, 403, 403, 404, 403, 403, 403, 404]),
+    Row("GET /console/customers/{id}/users", &[],   [303, 200, 200, 403, 403, 403, 404, 403, 403, 403, 404]),
+    Row("POST /console/customers/{id}/users", &[],  [303, 422, 422, 403, 403, 403, 404, 403, 403, 403, 404]),
+    Row("GET /console/customers/{id}/users/{user_id}", &[],
+                                                    [303, 200, 200, 403, 403, 403, 404, 403, 403, 403, 404]),
+    Row("POST /console/customers/{id}/users/{user_id}", &[("name", "Jane")],
+                                                    [303, 303, 303, 403, 403, 403, 404, 403, 403, 403, 404]),
+    Row("POST /console/customers/{id}/users/{user_id}/rotate", &[],
+                                                    [303, 200, 200, 403, 403, 403, 404, 403, 403, 403, 404]),
+    Row("POST /console/customers/{id}/users/{user_id}/revoke", &[],
+                                                    [303, 303, 303, 403, 403, 403, 404, 403, 403, 403, 404]),
+    Row("POST /console/customers/{id}/users/{user_id}/delete", &[],
+                                                    [303, 303, 303, 403, 403, 403, 404, 403, 403, 403, 404]),
+    // There is no run and no bill: who may, is told so.
+    Row("GET /console/billing",            &[],     [303, 200, 403, 200, 403, 200, 404, 403, 403, 403, 200]),
+    Row("POST /console/billing",           &[],     [303, 422, 403, 422, 403, 403, 404, 403, 403, 403, 422]),
+    Row("GET /console/billing/runs/{id}",  &[],     [303, 404, 403, 404, 403, 404, 404, 403, 403, 403, 404]),
+    Row("GET /console/billing/runs/{id}/progress", &[],
+                                                    [303, 404, 403, 404, 403, 404, 404, 403, 403, 403, 404]),
+    Row("POST /console/billing/runs/{id}/release", &[],
+                                                    [303, 404, 403, 404, 403, 403, 404, 403, 403, 403, 404]),
+    Row("POST /console/billing/runs/{id}/cancel", &[],
+                                                    [303, 404, 403, 404, 403, 403, 404, 403, 403, 403, 404]),
+    Row("POST /console/billing/runs/{id}/withdraw", &[],
+                                                    [303, 404, 403, 404, 403, 403, 404, 403, 403, 403, 404]),
+    Row("GET /console/billing/runs/{id}/finalize", &[],
+                                                    [303, 404, 403, 404, 403, 403, 404, 403, 403, 403, 404]),
+    Row("POST /console/billing/runs/{id}/finalize", &[],
+                                                    [303, 404, 403, 404, 403, 403, 404, 403, 403, 403, 404]),
+    Row("GET /console/bills/{id}",         &[],     [303, 404, 404, 404, 404, 404, 404, 403, 403, 403, 404]),
+    Row("GET /console/bills/{id}/files/{name}", &[], [303, 404, 404, 404, 404, 404, 404, 403, 403, 403, 404]),
     Row("GET /console/sessions",           &[],     [303, 200, 200, 200, 200, 200, 200, 403, 403, 403, 200]),
     Row("POST /console/sessions/end",      &[("session", "0")],
                                                     [303, 404, 404, 404, 404, 404, 404, 403, 403, 403, 404]),
@@ -108,6 +152,12 @@ impl Scene {
     fn path(&self, template: &str) -> String {
         let path = template.replace("{*rest}", "there/is/no/such/page").replace("{name}", "console.0.css");
         let path = path.replace("{id}", &self.customer.to_string());
+        let user = || match path.starts_with("/console/customers/") {
+            true => self.admin.user_of(self.customer).0,
+            false => self.admin.colleague("viewer").0,
+        };
+        let path =
+            if path.contains("{user_id}") { path.replace("{user_id}", &user().to_string()) } else { path };
         assert!(!path.contains('{'), "teach the matrix to fill in {path}");
         path
     }
@@ -125,7 +175,6 @@ fn everybody_opens_everything(engine: Engine) {
     let mut failures = Failures::default();
     for Row(route, fields, expected) in ROWS {
         let (method, template) = route.split_once(' ').unwrap();
-        let path = scene.path(template);
         scene.shut(false);
         let browsers: Vec<Browser> = std::iter::once(Browser::new(scene.server.address))
             .chain(scene.keys.iter().map(Browser::signed_in))
@@ -139,6 +188,7 @@ fn everybody_opens_everything(engine: Engine) {
             .collect();
         scene.shut(true);
         for (who, browser) in browsers.iter().enumerate() {
+            let path = scene.path(template);
             let answer = if method == "GET" {
                 browser.get(&path)
             } else {

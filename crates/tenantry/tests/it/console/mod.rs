@@ -1,9 +1,12 @@
 //! The console, as a browser without JavaScript sees it.
 
+mod billing;
 mod browser;
+mod customers;
 mod ends;
 mod forms;
 mod matrix;
 mod pages;
+mod users;
 
 use browser::Browser;

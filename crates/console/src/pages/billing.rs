@@ -1,0 +1,185 @@
+//! The bill runs of all months, and the form that starts one.
+
+use crate::cx::Cx;
+use crate::failure::Failure;
+use crate::format::{self, Time};
+use crate::html;
+use crate::inputs::Inputs;
+use crate::layout::{Layout, Section};
+use crate::list::Pager;
+use crate::pages::customer_form::repeatable;
+use crate::routes::{Routes, only_partners};
+use app::billing::{RunSearch, RunState, RunView};
+use app::{Error, Permission};
+use askama::Template;
+use axum::response::Response;
+use domain::Json;
+use http::StatusCode;
+use jiff::Timestamp;
+use std::sync::Arc;
+
+const PATH: &str = "/console/billing";
+const PER_PAGE: i64 = 50;
+const NAMES: [&str; 3] = ["billing_period", "sources", "invoice_id"];
+
+pub(crate) fn routes(routes: Routes) -> Routes {
+    routes.get(PATH, list).post(PATH, start)
+}
+
+/// The state of a run as a badge.
+pub(crate) struct Badge {
+    pub(crate) class: &'static str,
+    pub(crate) label: String,
+}
+
+/// The badge of a state.
+pub(crate) fn badge(cx: &Cx, state: RunState) -> Badge {
+    let (class, label) = match state {
+        RunState::Queued => ("", "run-queued"),
+        RunState::Running => ("warn", "run-running"),
+        RunState::Succeeded => ("good", "run-succeeded"),
+        RunState::Failed => ("bad", "run-failed"),
+        RunState::Cancelled => ("", "run-cancelled"),
+    };
+    Badge { class, label: cx.lang.text(label, None) }
+}
+
+/// A run in the list.
+pub(crate) struct Row {
+    pub(crate) href: String,
+    pub(crate) month: String,
+    pub(crate) state: Badge,
+    pub(crate) invoice: String,
+    /// Cost, charge and profit of each currency.
+    pub(crate) sums: Vec<[String; 3]>,
+    pub(crate) created: Time,
+}
+
+#[derive(Template)]
+#[template(path = "billing.html")]
+pub(crate) struct BillingPage {
+    pub(crate) l: Layout,
+    pub(crate) rows: Vec<Row>,
+    pub(crate) pager: Pager,
+    pub(crate) f: Inputs,
+    pub(crate) may_run: bool,
+}
+
+async fn list(cx: Arc<Cx>) -> Result<Response, Failure> {
+    only_partners(&cx)?;
+    Ok(html::ok(&page(&cx, Inputs::new(&NAMES, |_| String::new())).await?))
+}
+
+async fn page(cx: &Cx, f: Inputs) -> Result<BillingPage, Failure> {
+    // Lists have the oldest run first, and this page the newest: its pages are counted from the end.
+    let number = cx.query.get("page").parse::<i64>().unwrap_or(1).max(1);
+    let mut search = RunSearch::default();
+    search.paging.per_page = PER_PAGE;
+    let (_, total) = cx.app.bill_runs(cx.call(), search.clone()).await?;
+    let from_start = ((total + PER_PAGE - 1) / PER_PAGE).max(1) - number + 1;
+    let (first, mut runs) = if from_start > 0 {
+        search.paging.page = from_start;
+        (total - (from_start * PER_PAGE).min(total) + 1, cx.app.bill_runs(cx.call(), search).await?.0)
+    } else {
+        (total + 1, Vec::new())
+    };
+    runs.reverse();
+    let shown = runs.len() as i64;
+    Ok(BillingPage {
+        l: cx.layout("billing-title", Section::Billing),
+        rows: runs.iter().map(|run| row(cx, run)).collect(),
+        pager: Pager::from(cx.lang, PATH, &cx.query, number, first, shown, total),
+        f,
+        may_run: cx.may(Permission::ManageBilling),
+    })
+}
+
+fn row(cx: &Cx, run: &RunView) -> Row {
+    let sums = run.totals.iter().map(|total| {
+        let places = total.currency.minor_unit();
+        [total.charged_cost, total.charge, total.charge - total.charged_cost].map(|amount| {
+            let amount = amount.rounded(places).to_string();
+            format::money(cx.lang, &amount, places.into(), total.currency.code())
+        })
+    });
+    let created: Result<Timestamp, _> = run.created_at.parse();
+    Row {
+        href: format!("{PATH}/runs/{}", run.id),
+        month: format::month(cx.lang, &run.billing_period),
+        state: badge(cx, run.state),
+        invoice: run.invoice_id.clone().unwrap_or_else(|| run.invoice_ids.join(", ")),
+        sums: sums.collect(),
+        created: format::time(cx.lang, created.unwrap_or(Timestamp::UNIX_EPOCH)),
+    }
+}
+
+/// The payload of what was typed: one source in a line.
+fn payload(f: &Inputs) -> Json {
+    let string = |text: &str| Json::String(text.to_owned());
+    let sources = f.value("sources").lines().map(str::trim).filter(|line| !line.is_empty());
+    let mut fields = vec![
+        ("billing_period".to_owned(), string(f.value("billing_period"))),
+        ("sources".to_owned(), Json::Array(sources.map(string).collect())),
+    ];
+    if !f.value("invoice_id").is_empty() {
+        fields.push(("invoice_id".to_owned(), string(f.value("invoice_id"))));
+    }
+    Json::Object(fields)
+}
+
+fn field(pointer: &str) -> (&'static str, &'static str) {
+    match pointer.split('/').nth(1).unwrap_or_default() {
+        "billing_period" => ("billing_period", "column-month"),
+        "sources" => ("sources", "field-sources"),
+        "invoice_id" => ("invoice_id", "column-invoice"),
+        _ => ("", ""),
+    }
+}
+
+async fn start(cx: Arc<Cx>) -> Result<Response, Failure> {
+    only_partners(&cx)?;
+    let mut f = Inputs::new(&NAMES, |name| cx.form.get(name).to_owned());
+    let body = payload(&f);
+    let status = match cx.app.create_bill_run(&repeatable(&cx, &body), &body).await {
+        Ok(created) => {
+            let id = created.href.as_deref().and_then(|href| href.rsplit('/').next()).unwrap_or_default();
+            return Ok(html::see_other(&format!("{PATH}/runs/{id}?done=run-started")));
+        }
+        Err(Error::Invalid(violations)) => {
+            f.refuse_all(cx.lang, &violations, field);
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
+        Err(Error::Conflict(why)) => {
+            f.refuse("billing_period", why);
+            StatusCode::CONFLICT
+        }
+        Err(error) => return Err(error.into()),
+    };
+    Ok(html::page(status, &page(&cx, f).await?))
+}
+
+#[cfg(test)]
+pub(super) fn samples() -> Vec<BillingPage> {
+    use crate::layout::samples::{partner, time};
+    let page = |rows, f, may_run| BillingPage {
+        l: partner("billing-title", Section::Billing),
+        rows,
+        pager: Pager::default(),
+        f,
+        may_run,
+    };
+    let row = Row {
+        href: "/console/billing/runs/1".into(),
+        month: "October 2026".into(),
+        state: Badge { class: "good", label: "Done".into() },
+        invoice: "G001 <b>".into(),
+        sums: vec![["1.00 USD".into(), "2.00 USD".into(), "1.00 USD".into()]],
+        created: time(),
+    };
+    let mut wrong = Inputs::new(&NAMES, |_| "\"><script>".to_owned());
+    for name in NAMES {
+        wrong.refuse(name, "must not be <b>".into());
+    }
+    let empty = || Inputs::new(&NAMES, |_| String::new());
+    vec![page(vec![], empty(), false), page(vec![row], empty(), true), page(vec![], wrong, true)]
+}

@@ -1,0 +1,390 @@
+//! The users of the partner, and those of a customer, with their keys. A key is shown once.
+
+use crate::cx::Cx;
+use crate::failure::Failure;
+use crate::format::{self, Time};
+use crate::html;
+use crate::inputs::Inputs;
+use crate::layout::{Layout, Section, role_name};
+use crate::pages::customer_form::repeatable;
+use crate::routes::{Routes, only_partners};
+use app::{Created, Error, Paging, Tenant};
+use askama::Template;
+use axum::response::Response;
+use domain::{CustomerId, Handling, Json, Role, User, UserId};
+use http::StatusCode;
+use jiff::Timestamp;
+use std::sync::Arc;
+
+const NAMES: [&str; 3] = ["email", "name", "api_key_expires_at"];
+const PER_PAGE: i64 = 100;
+
+pub(crate) fn routes(routes: Routes) -> Routes {
+    routes
+        .get("/console/users", list)
+        .post("/console/users", create)
+        .get("/console/users/{user_id}", show)
+        .post("/console/users/{user_id}", update)
+        .post("/console/users/{user_id}/rotate", rotate)
+        .post("/console/users/{user_id}/revoke", revoke)
+        .post("/console/users/{user_id}/delete", delete)
+        .get("/console/customers/{id}/users", list)
+        .post("/console/customers/{id}/users", create)
+        .get("/console/customers/{id}/users/{user_id}", show)
+        .post("/console/customers/{id}/users/{user_id}", update)
+        .post("/console/customers/{id}/users/{user_id}/rotate", rotate)
+        .post("/console/customers/{id}/users/{user_id}/revoke", revoke)
+        .post("/console/customers/{id}/users/{user_id}/delete", delete)
+}
+
+/// A user in the list.
+pub(crate) struct Row {
+    pub(crate) href: String,
+    pub(crate) email: String,
+    pub(crate) name: String,
+    pub(crate) roles: String,
+    pub(crate) key: Key,
+    pub(crate) last_used: Option<Time>,
+}
+
+/// How a user's key stands.
+pub(crate) enum Key {
+    None,
+    Live(Option<Time>),
+    Expired(Time),
+}
+
+/// A role to choose: its name in forms, in words, and whether the user has it.
+pub(crate) struct RoleChoice {
+    pub(crate) value: &'static str,
+    pub(crate) label: String,
+    pub(crate) hint: String,
+    pub(crate) is_chosen: bool,
+}
+
+#[derive(Template)]
+#[template(path = "users.html")]
+pub(crate) struct UsersPage {
+    pub(crate) l: Layout,
+    /// The path of the list, without a slash at its end.
+    pub(crate) path: String,
+    /// The customer whose users they are: path and name.
+    pub(crate) customer: Option<(String, String)>,
+    pub(crate) rows: Vec<Row>,
+    pub(crate) total: i64,
+    pub(crate) f: Inputs,
+    /// Empty for a customer's users, who have one role.
+    pub(crate) roles: Vec<RoleChoice>,
+}
+
+#[derive(Template)]
+#[template(path = "user.html")]
+pub(crate) struct UserPage {
+    pub(crate) l: Layout,
+    /// The path of the user.
+    pub(crate) path: String,
+    /// The path of the list.
+    pub(crate) back: String,
+    pub(crate) email: String,
+    pub(crate) key: Key,
+    pub(crate) last_used: Option<Time>,
+    pub(crate) f: Inputs,
+    pub(crate) roles: Vec<RoleChoice>,
+    /// The user is the one who looks at the page.
+    pub(crate) is_own: bool,
+}
+
+#[derive(Template)]
+#[template(path = "user_key.html")]
+pub(crate) struct UserKeyPage {
+    pub(crate) l: Layout,
+    pub(crate) email: String,
+    pub(crate) key: String,
+    pub(crate) back: String,
+}
+
+impl UsersPage {
+    /// Whether there are more users than are shown.
+    fn has_more(&self) -> bool {
+        self.total > self.rows.len() as i64
+    }
+}
+
+/// Whose users the path is about.
+fn tenant(cx: &Cx) -> Result<Tenant, Failure> {
+    only_partners(cx)?;
+    if !cx.path.starts_with("/console/customers/") {
+        return Ok(None);
+    }
+    cx.parameter("id").map(|id| Some(CustomerId(id))).ok_or(Failure::App(Error::NotFound))
+}
+
+fn user_id(cx: &Cx) -> Result<UserId, Failure> {
+    cx.parameter("user_id").map(UserId).ok_or(Failure::App(Error::NotFound))
+}
+
+fn list_path(tenant: Tenant) -> String {
+    tenant.map_or("/console/users".into(), |id| format!("/console/customers/{id}/users"))
+}
+
+fn section(tenant: Tenant) -> Section {
+    if tenant.is_some() { Section::Customers } else { Section::Users }
+}
+
+fn role_choices(cx: &Cx, tenant: Tenant, is_chosen: impl Fn(Role) -> bool) -> Vec<RoleChoice> {
+    if tenant.is_some() {
+        return Vec::new();
+    }
+    let choice = |role: Role| RoleChoice {
+        value: role.as_str(),
+        label: role_name(cx.lang, role),
+        hint: cx.lang.text(&format!("role-hint-{}", role.as_str()), None),
+        is_chosen: is_chosen(role),
+    };
+    Role::OF_PARTNERS.map(choice).into()
+}
+
+fn key(cx: &Cx, user: &User) -> Key {
+    let expiry = user.key_expires_at.and_then(|end| {
+        let at = Timestamp::from_second(end.as_second()).ok()?;
+        Some((end.reached(cx.app.now()), format::time(cx.lang, at)))
+    });
+    match (user.has_key, expiry) {
+        (false, _) => Key::None,
+        (true, Some((true, at))) => Key::Expired(at),
+        (true, at) => Key::Live(at.map(|(_, at)| at)),
+    }
+}
+
+fn roles_text(cx: &Cx, user: &User) -> String {
+    user.roles.iter().map(|role| role_name(cx.lang, role)).collect::<Vec<_>>().join(", ")
+}
+
+async fn list(cx: Arc<Cx>) -> Result<Response, Failure> {
+    let tenant = tenant(&cx)?;
+    let f = Inputs::new(&NAMES, |_| String::new());
+    Ok(html::ok(&users_page(&cx, tenant, f, &[]).await?))
+}
+
+async fn users_page(cx: &Cx, tenant: Tenant, f: Inputs, chosen: &[&str]) -> Result<UsersPage, Failure> {
+    let (users, total) = cx.app.users(cx.call(), tenant, Paging { page: 1, per_page: PER_PAGE }).await?;
+    let path = list_path(tenant);
+    let customer = match tenant {
+        Some(id) => {
+            let customer = cx.app.customer(cx.call(), id).await?;
+            Some((format!("/console/customers/{id}"), customer.name().to_owned()))
+        }
+        None => None,
+    };
+    let row = |user: &User| Row {
+        href: format!("{path}/{}", user.id),
+        email: user.email.as_str().to_owned(),
+        name: user.name.clone(),
+        roles: roles_text(cx, user),
+        key: key(cx, user),
+        last_used: user.last_used_at.map(|at| format::time(cx.lang, at)),
+    };
+    Ok(UsersPage {
+        l: cx.layout("users-title", section(tenant)),
+        rows: users.iter().map(row).collect(),
+        total,
+        customer,
+        f,
+        roles: role_choices(cx, tenant, |role| chosen.contains(&role.as_str())),
+        path,
+    })
+}
+
+/// What was typed as a payload: only what is not blank.
+fn payload(cx: &Cx, f: &Inputs, names: &[&str], has_roles: bool) -> Json {
+    let mut fields: Vec<(String, Json)> = Vec::new();
+    for name in names {
+        let value = f.value(name);
+        if !value.is_empty() {
+            let is_time = *name == "api_key_expires_at";
+            let seconds = if is_time && value.matches(':').count() == 1 { ":00" } else { "" };
+            let value = if is_time { format!("{value}{seconds}Z") } else { value.to_owned() };
+            fields.push(((*name).to_owned(), Json::String(value)));
+        }
+    }
+    if has_roles {
+        let roles = cx.form.all("roles").map(|role| Json::String(role.to_owned())).collect();
+        fields.push(("roles".to_owned(), Json::Array(roles)));
+    }
+    Json::Object(fields)
+}
+
+fn field(pointer: &str) -> (&'static str, &'static str) {
+    match pointer.split('/').nth(1).unwrap_or_default() {
+        "email" => ("email", "field-email"),
+        "name" => ("name", "field-person"),
+        "api_key_expires_at" => ("api_key_expires_at", "field-key-expires"),
+        "role" | "roles" => ("", "field-roles"),
+        _ => ("", ""),
+    }
+}
+
+async fn create(cx: Arc<Cx>) -> Result<Response, Failure> {
+    let tenant = tenant(&cx)?;
+    let mut f = Inputs::new(&NAMES, |name| cx.form.get(name).to_owned());
+    let body = payload(&cx, &f, &NAMES, tenant.is_none());
+    match cx.app.create_user(&repeatable(&cx, &body), tenant, &body, Handling::Strict).await {
+        Ok(created) => key_page(&cx, tenant, &created),
+        Err(Error::Invalid(violations)) => {
+            f.refuse_all(cx.lang, &violations, field);
+            let chosen: Vec<&str> = cx.form.all("roles").collect();
+            let page = users_page(&cx, tenant, f, &chosen).await?;
+            Ok(html::page(StatusCode::UNPROCESSABLE_ENTITY, &page))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The page with a new key, which only the answer to the form has.
+fn key_page(cx: &Cx, tenant: Tenant, created: &Created) -> Result<Response, Failure> {
+    let user: serde_json::Value =
+        serde_json::from_str(&created.json).map_err(|error| Error::Internal(error.to_string()))?;
+    let text = |name: &str| user[name].as_str().unwrap_or_default().to_owned();
+    let l = cx.layout("user-key-title", section(tenant));
+    let page = UserKeyPage { l, email: text("email"), key: text("api_key"), back: list_path(tenant) };
+    Ok(html::ok(&page))
+}
+
+async fn show(cx: Arc<Cx>) -> Result<Response, Failure> {
+    let (tenant, id) = (tenant(&cx)?, user_id(&cx)?);
+    let user = cx.app.user(cx.call(), tenant, id).await?;
+    let f = Inputs::new(&NAMES, |name| if name == "name" { user.name.clone() } else { String::new() });
+    Ok(html::ok(&user_page(&cx, tenant, &user, f)))
+}
+
+fn user_page(cx: &Cx, tenant: Tenant, user: &User, f: Inputs) -> UserPage {
+    let back = list_path(tenant);
+    UserPage {
+        l: cx.layout_with(user.email.as_str().to_owned(), section(tenant)),
+        path: format!("{back}/{}", user.id),
+        back,
+        email: user.email.as_str().to_owned(),
+        key: key(cx, user),
+        last_used: user.last_used_at.map(|at| format::time(cx.lang, at)),
+        f,
+        roles: role_choices(cx, tenant, |role| user.roles.has(role)),
+        is_own: cx.call().actor.as_ref().is_some_and(|actor| actor.user == user.id),
+    }
+}
+
+async fn update(cx: Arc<Cx>) -> Result<Response, Failure> {
+    let (tenant, id) = (tenant(&cx)?, user_id(&cx)?);
+    let mut f = Inputs::new(&NAMES, |name| cx.form.get(name).to_owned());
+    let name = ("name".to_owned(), Json::String(f.value("name").to_owned()));
+    let body = match payload(&cx, &f, &[], tenant.is_none()) {
+        Json::Object(mut fields) => {
+            fields.push(name);
+            Json::Object(fields)
+        }
+        other => other,
+    };
+    match cx.app.update_user(cx.call(), tenant, id, body, Handling::Strict).await {
+        Ok(_) => Ok(html::see_other(&format!("{}?done=user-changed", list_path(tenant)))),
+        Err(error) => {
+            let user = cx.app.user(cx.call(), tenant, id).await?;
+            match &error {
+                Error::Invalid(violations) => f.refuse_all(cx.lang, violations, field),
+                Error::LastAdmin => f.refuse("", cx.lang.text("users-last-admin", None)),
+                _ => return Err(error.into()),
+            }
+            Ok(html::page(StatusCode::UNPROCESSABLE_ENTITY, &user_page(&cx, tenant, &user, f)))
+        }
+    }
+}
+
+async fn rotate(cx: Arc<Cx>) -> Result<Response, Failure> {
+    let (tenant, id) = (tenant(&cx)?, user_id(&cx)?);
+    let mut f = Inputs::new(&NAMES, |name| cx.form.get(name).to_owned());
+    let body = payload(&cx, &f, &["api_key_expires_at"], false);
+    match cx.app.rotate_key(&repeatable(&cx, &body), tenant, id, &body, Handling::Strict).await {
+        Ok(created) => key_page(&cx, tenant, &created),
+        Err(Error::Invalid(violations)) => {
+            let user = cx.app.user(cx.call(), tenant, id).await?;
+            f.refuse_all(cx.lang, &violations, field);
+            Ok(html::page(StatusCode::UNPROCESSABLE_ENTITY, &user_page(&cx, tenant, &user, f)))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn revoke(cx: Arc<Cx>) -> Result<Response, Failure> {
+    let (tenant, id) = (tenant(&cx)?, user_id(&cx)?);
+    cx.app.revoke_key(cx.call(), tenant, id).await?;
+    Ok(html::see_other(&format!("{}?done=key-revoked", list_path(tenant))))
+}
+
+async fn delete(cx: Arc<Cx>) -> Result<Response, Failure> {
+    let (tenant, id) = (tenant(&cx)?, user_id(&cx)?);
+    cx.app.delete_user(cx.call(), tenant, id).await?;
+    Ok(html::see_other(&format!("{}?done=user-deleted", list_path(tenant))))
+}
+
+#[cfg(test)]
+pub(super) fn samples() -> (Vec<UsersPage>, Vec<UserPage>, Vec<UserKeyPage>) {
+    use crate::layout::samples::{partner, time};
+    let l = || partner("users-title", Section::Users);
+    let roles = || {
+        vec![RoleChoice { value: "admin", label: "Admin".into(), hint: "Everything".into(), is_chosen: true }]
+    };
+    let mut wrong = Inputs::new(&NAMES, |_| "\"><script>".to_owned());
+    for name in NAMES {
+        wrong.refuse(name, format!("{name} must not be <b>"));
+    }
+    let row = |key| Row {
+        href: "/console/users/1".into(),
+        email: "jane@example.com".into(),
+        name: "Jane <b>".into(),
+        roles: "Admin".into(),
+        key,
+        last_used: Some(time()),
+    };
+    let users = |rows, customer, f, roles| UsersPage {
+        l: l(),
+        path: "/console/users".into(),
+        customer,
+        total: 120,
+        rows,
+        f,
+        roles,
+    };
+    let user = |key, f, roles, is_own| UserPage {
+        l: l(),
+        path: "/console/users/1".into(),
+        back: "/console/users".into(),
+        email: "jane@example.com".into(),
+        key,
+        last_used: None,
+        f,
+        roles,
+        is_own,
+    };
+    let empty = || Inputs::new(&NAMES, |_| String::new());
+    (
+        vec![
+            users(vec![], Some(("/console/customers/1".into(), "Acme <b>".into())), empty(), vec![]),
+            users(
+                vec![
+                    row(Key::None),
+                    row(Key::Live(None)),
+                    row(Key::Live(Some(time()))),
+                    row(Key::Expired(time())),
+                ],
+                None,
+                wrong.clone(),
+                roles(),
+            ),
+        ],
+        vec![user(Key::None, empty(), roles(), false), user(Key::Expired(time()), wrong, vec![], true)],
+        vec![UserKeyPage {
+            l: l(),
+            email: "<b>".into(),
+            key: "tnt_abc".into(),
+            back: "/console/users".into(),
+        }],
+    )
+}
