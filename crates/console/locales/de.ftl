@@ -79,7 +79,6 @@ home-attention = Zu tun
 home-nothing = Im Moment ist nichts zu tun.
 home-since = Seit
 home-recent = Zuletzt geänderte Kunden
-home-all-customers = Alle Kunden
 home-all-count = { $count ->
     [one] Den einen Kunden zeigen
    *[other] Alle { $shown } Kunden zeigen
@@ -89,6 +88,12 @@ home-trials-ending = { $count ->
     [one] Eine Testphase endet in den nächsten 14 Tagen
    *[other] { $shown } Testphasen enden in den nächsten 14 Tagen
 }
+home-show-run = Diesen Monat zeigen
+home-run-failed = Der Lauf für { $month } ist fehlgeschlagen
+home-held-back = Rechnungen für { $month } wurden zurückgehalten
+home-unassigned = Geld aus { $month } steht auf keiner Rechnung
+home-months = Abgerechnete Monate
+home-chart = Beträge der letzten Monate, wie in der Tabelle darunter
 home-show-customers = Diese Kunden zeigen
 
 customers-title = Kunden
@@ -228,7 +233,7 @@ field-trial-hint = Von diesem Moment an sind die Benutzer des Kunden ausgesperrt
 field-enabled = Rechnungen für diesen Kunden schreiben
 field-folder-hint = Wo seine Rechnungen gespeichert werden, unterhalb Ihres eigenen Ordners.
 field-margin = Marge in Prozent
-field-margin-hint = Wird auf die Kosten des Kunden aufgeschlagen, etwa 12.5.
+field-margin-hint = Der Anteil am Betrag, der Ihnen bleibt, etwa 12.5.
 field-tags-hint = Einer je Zeile, etwa env=prod.
 field-email = E-Mail-Adresse
 field-person = Name (freiwillig)

@@ -79,7 +79,6 @@ home-attention = Needs attention
 home-nothing = Nothing needs your attention.
 home-since = Since
 home-recent = Recently changed customers
-home-all-customers = All customers
 home-all-count = { $count ->
     [one] Show the one customer
    *[other] Show all { $shown } customers
@@ -89,6 +88,12 @@ home-trials-ending = { $count ->
     [one] One trial ends within 14 days
    *[other] { $shown } trials end within 14 days
 }
+home-show-run = Show this month
+home-run-failed = The run of { $month } has failed
+home-held-back = Bills of { $month } were held back
+home-unassigned = Money of { $month } is on no bill
+home-months = Billed months
+home-chart = Charges of the last months, as in the table below
 home-show-customers = Show these customers
 
 customers-title = Customers
@@ -228,7 +233,7 @@ field-trial-hint = From this moment on the customer’s users are locked out.
 field-enabled = Write bills for this customer
 field-folder-hint = Where its bills are stored, below your own folder.
 field-margin = Margin in percent
-field-margin-hint = Added to the customer’s costs, such as 12.5.
+field-margin-hint = The share of the charge that you keep, such as 12.5.
 field-tags-hint = One in a line, such as env=prod.
 field-email = E-mail address
 field-person = Name (optional)

@@ -71,19 +71,8 @@ async fn list(cx: Arc<Cx>) -> Result<Response, Failure> {
 }
 
 async fn page(cx: &Cx, f: Inputs) -> Result<BillingPage, Failure> {
-    // Lists have the oldest run first, and this page the newest: its pages are counted from the end.
     let number = cx.query.get("page").parse::<i64>().unwrap_or(1).max(1);
-    let mut search = RunSearch::default();
-    search.paging.per_page = PER_PAGE;
-    let (_, total) = cx.app.bill_runs(cx.call(), search.clone()).await?;
-    let from_start = ((total + PER_PAGE - 1) / PER_PAGE).max(1) - number + 1;
-    let (first, mut runs) = if from_start > 0 {
-        search.paging.page = from_start;
-        (total - (from_start * PER_PAGE).min(total) + 1, cx.app.bill_runs(cx.call(), search).await?.0)
-    } else {
-        (total + 1, Vec::new())
-    };
-    runs.reverse();
+    let (first, runs, total) = newest(cx, number).await?;
     let shown = runs.len() as i64;
     Ok(BillingPage {
         l: cx.layout("billing-title", Section::Billing),
@@ -94,7 +83,24 @@ async fn page(cx: &Cx, f: Inputs) -> Result<BillingPage, Failure> {
     })
 }
 
-fn row(cx: &Cx, run: &RunView) -> Row {
+/// A page of the runs, the newest first; the place of its first run, and how many runs there are in all.
+pub(crate) async fn newest(cx: &Cx, number: i64) -> Result<(i64, Vec<RunView>, i64), Failure> {
+    // Lists have the oldest run first, so pages are counted from the end.
+    let mut search = RunSearch::default();
+    search.paging.per_page = PER_PAGE;
+    let (_, total) = cx.app.bill_runs(cx.call(), search.clone()).await?;
+    let from_start = ((total + PER_PAGE - 1) / PER_PAGE).max(1) - number + 1;
+    if from_start <= 0 {
+        return Ok((total + 1, Vec::new(), total));
+    }
+    search.paging.page = from_start;
+    let (mut runs, _) = cx.app.bill_runs(cx.call(), search).await?;
+    runs.reverse();
+    Ok((total - (from_start * PER_PAGE).min(total) + 1, runs, total))
+}
+
+/// Cost, charge and profit of each currency.
+pub(crate) fn sums(cx: &Cx, run: &RunView) -> Vec<[String; 3]> {
     let sums = run.totals.iter().map(|total| {
         let places = total.currency.minor_unit();
         [total.charged_cost, total.charge, total.charge - total.charged_cost].map(|amount| {
@@ -102,13 +108,17 @@ fn row(cx: &Cx, run: &RunView) -> Row {
             format::money(cx.lang, &amount, places.into(), total.currency.code())
         })
     });
+    sums.collect()
+}
+
+fn row(cx: &Cx, run: &RunView) -> Row {
     let created: Result<Timestamp, _> = run.created_at.parse();
     Row {
         href: format!("{PATH}/runs/{}", run.id),
         month: format::month(cx.lang, &run.billing_period),
         state: badge(cx, run.state),
         invoice: run.invoice_id.clone().unwrap_or_else(|| run.invoice_ids.join(", ")),
-        sums: sums.collect(),
+        sums: sums(cx, run),
         created: format::time(cx.lang, created.unwrap_or(Timestamp::UNIX_EPOCH)),
     }
 }

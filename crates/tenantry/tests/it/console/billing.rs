@@ -25,7 +25,7 @@ fn table(page: &str, heading: &str) -> Vec<String> {
 
 fn a_month_is_billed_and_made_final(engine: Engine) {
     let scene = Scene::new(engine);
-    let (acme, _) = (scene.billed("Acme <b>", "acme", 10.0), scene.billed("Beta", "beta", 0.0));
+    let (acme, _) = (scene.billed("Acme <b>", "acme", 20.0), scene.billed("Beta", "beta", 0.0));
     scene
         .invoice("september.csv", &[crate::billing::Usage { day: "2026-09-07", ..line("acme", "a", "100") }]);
     let source = scene.invoice(
@@ -68,11 +68,20 @@ fn a_month_is_billed_and_made_final(engine: Engine) {
     assert_eq!(
         table(&page, "bills"),
         [
-            "Acme &#60;b&#62; 1 200.00 USD 220.00 USD 20.00 USD +110.00 USD Over 20 %",
+            "Acme &#60;b&#62; 1 200.00 USD 250.00 USD 50.00 USD +125.00 USD Over 20 %",
             "Beta 1 50.00 USD 50.00 USD 0.00 USD New",
         ]
     );
     assert!(page.contains("add up to Microsoft’s files, to the last digit"), "{page}");
+    // The home page names what is to be done, worst first, and the months.
+    let home = browser.get("/console").text();
+    assert!(home.contains("Money of October 2026 is on no bill") && home.contains("7.00\u{a0}USD"), "{home}");
+    let months = table(&home, "months");
+    assert_eq!(months[0], "October 2026 250.00 USD 300.00 USD 50.00 USD");
+    assert_eq!(months.len(), 2);
+    let viewer = Browser::signed_in(&scene.api.colleague("viewer").1).get("/console").text();
+    assert!(!viewer.contains("id=\"months\"") && !viewer.contains("7.00"), "{viewer}");
+
     let by_name = browser.get(&format!("{path}?sort=profit")).text();
     assert!(table(&by_name, "bills")[0].starts_with("Beta"), "{by_name}");
 
@@ -80,7 +89,7 @@ fn a_month_is_billed_and_made_final(engine: Engine) {
     let finalize = format!("{path}/finalize");
     let summary = browser.get(&finalize).text();
     assert!(
-        summary.contains("2 bills become what is owed") && summary.contains("270.00\u{a0}USD"),
+        summary.contains("2 bills become what is owed") && summary.contains("300.00\u{a0}USD"),
         "{summary}"
     );
     assert!(summary.contains("The money of one tenant is on no bill."), "{summary}");
@@ -98,13 +107,13 @@ fn a_month_is_billed_and_made_final(engine: Engine) {
     let bill = format!("/console/bills/{}", statement["id"]);
     for browser in [&browser, &own] {
         let page = browser.get(&bill).text();
-        assert!(page.contains("220.00\u{a0}USD") && page.contains("Final"), "{page}");
+        assert!(page.contains("250.00\u{a0}USD") && page.contains("Final"), "{page}");
         let file = browser.get(&format!("{bill}/files/bill.csv"));
         assert!(file.status == 200 && file.header("content-disposition").starts_with("attachment;"));
         assert!(file.text().contains("200"), "{}", file.text());
     }
     let page = own.get(&bill).text();
-    for hidden in ["Beta", "200.00", "20.00\u{a0}USD", "/console/customers"] {
+    for hidden in ["Beta", "200.00", "/console/customers"] {
         assert!(!page.contains(hidden), "a customer sees {hidden}: {page}");
     }
     let other = &scene
@@ -116,7 +125,7 @@ fn a_month_is_billed_and_made_final(engine: Engine) {
     assert_eq!(own.get(&format!("/console/bills/{other}/files/bill.csv")).status, 404);
     // The customer's page names its bills.
     let page = browser.get(&format!("/console/customers/{acme}")).text();
-    assert_eq!(table(&page, "statements")[0], "October 2026 Final 220.00 USD");
+    assert_eq!(table(&page, "statements")[0], "October 2026 Final 250.00 USD");
 }
 
 fn a_failed_run_says_why(engine: Engine) {
@@ -147,6 +156,8 @@ fn held_back_bills_are_released(engine: Engine) {
     let path = format!("/console/billing/runs/{}", run["id"]);
     let page = browser.get(&path).text();
     assert!(table(&page, "held")[0].starts_with("Dear "), "{page}");
+    let home = browser.get("/console").text();
+    assert!(home.contains("Bills of October 2026 were held back"), "{home}");
     let release = format!("{path}/release");
     assert_eq!(browser.submit(&path, &release, &[]).status, 422, "nothing was chosen");
     let released = browser.submit(&path, &release, &[("customer", &dear.to_string())]);
