@@ -161,7 +161,7 @@ impl Store {
         // Sums say nothing about a bill whose bytes are not those that were published.
         if bill.faults.is_empty() {
             for (currency, sums) in &by_currency {
-                bill.faults.extend(sums.compare(currency));
+                bill.faults.extend(sums.compare(currency, manifest.corrects.is_some()));
             }
         }
         let charges = by_currency.values().filter_map(|sums| sums.charges.as_ref()).flatten();
@@ -225,10 +225,11 @@ fn misplaced(prefix: &str, manifest: &Manifest) -> Option<String> {
 }
 
 impl FileSums {
-    fn compare(&self, currency: &str) -> Option<String> {
+    fn compare(&self, currency: &str, is_correction: bool) -> Option<String> {
         let of = if currency.is_empty() { String::new() } else { format!(" in {currency}") };
-        let (Some(charges), Some(billed), Some(statement)) = (&self.charges, &self.billed, &self.statement)
-        else {
+        // A correction is in the FOCUS rows of the statement that it is payable with.
+        let billed = self.billed.as_ref().or(self.charges.as_ref().filter(|_| is_correction));
+        let (Some(charges), Some(billed), Some(statement)) = (&self.charges, billed, &self.statement) else {
             return Some(format!("bill.csv, bill.focus.csv and statement.json{of} are not all there"));
         };
         let sum = |sums: &Sums| -> String {

@@ -22,6 +22,7 @@ fn main() {
         folder: String::new(),
         previous_charge: Vec::new(),
         corrections: Vec::new(),
+        payable_with: None,
         released: false,
     });
     let job = Job {
@@ -33,11 +34,13 @@ fn main() {
         inputs: vec![Input { name: file.clone(), path: PathBuf::from(file) }],
         customers: customers.collect(),
         final_bills: Vec::new(),
+        other_months: Vec::new(),
         acknowledged: Vec::new(),
         billed_invoices: Vec::new(),
         rules: Vec::new(),
         currency_rates: Vec::new(),
         earned_credit: EarnedCredit::Kept,
+        expected_totals: Vec::new(),
         bounds: Bounds::default(),
         accept: Vec::new(),
         price_sheets: Vec::new(),

@@ -4,7 +4,7 @@ use crate::amount::{Amount, Decimal};
 use crate::currency::Currency;
 use crate::period::BillingPeriod;
 use crate::rule::{EarnedCredit, PriceRule};
-use crate::warning::WarningCode;
+use crate::warning::{Money, WarningCode};
 use domain::Margin;
 use std::path::PathBuf;
 
@@ -37,6 +37,9 @@ pub struct Job {
     /// The bills of this month that are final, of any customer, those that are there no more too. Their lines are billed
     /// already, even if their tenants belong to another customer now; what is left for a customer that has such a bill is a correction.
     pub final_bills: Vec<FinalBill>,
+    /// The final bills of other months that lines of other months may be the like of. Bills with lines that equal theirs in all
+    /// but the invoice number are held back.
+    pub other_months: Vec<FinalMonth>,
     /// Line keys listed as `acknowledged` in the reports of previous runs: final lines of this month known to be missing.
     pub acknowledged: Vec<u64>,
     /// The invoices that final bills of other months are made of. A line of one of them ends the run.
@@ -51,6 +54,8 @@ pub struct Job {
     pub currency_rates: Vec<Rate>,
     /// What becomes of the partner earned credit where no rule says otherwise.
     pub earned_credit: EarnedCredit,
+    /// What the files are expected to cost, tax not included, once for each currency. Empty: nothing is known.
+    pub expected_totals: Vec<Money>,
     /// Beyond these a bill is held back.
     pub bounds: Bounds,
     /// The warnings that are accepted: they block nothing, and what they would refuse or hold back goes on.
@@ -93,6 +98,8 @@ pub struct BilledCustomer {
     pub previous_charge: Vec<(Currency, Amount)>,
     /// Corrections of months before, that are carried onto this bill.
     pub corrections: Vec<Correction>,
+    /// If the month is final for it: the month whose statement will have the correction, as far as is known.
+    pub payable_with: Option<BillingPeriod>,
     /// Whether the bounds do not hold for it: released by name.
     pub released: bool,
 }
@@ -104,6 +111,15 @@ pub struct FinalBill {
     pub customer_id: i64,
     /// Its ledger.
     pub ledger: PathBuf,
+}
+
+/// The final bills of another month.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FinalMonth {
+    /// The month.
+    pub period: BillingPeriod,
+    /// Its final bills, of any customer.
+    pub bills: Vec<FinalBill>,
 }
 
 /// An invoice that is billed, and final.
@@ -179,6 +195,8 @@ pub struct Bounds {
     /// Greatest change against last month's charge in the same currency, up or down, in percent of that. A customer that
     /// had no charge has no such bound.
     pub max_change_percent: Option<u32>,
+    /// Greatest cost of lines that nobody is billed for, in each currency, without a warning.
+    pub max_unassigned: Amount,
 }
 
 /// Is told how far a run is, and asked whether to go on. From any thread, many times a second.

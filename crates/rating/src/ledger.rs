@@ -108,7 +108,30 @@ impl<'a> FinalLedger<'a> {
             *finals.acknowledged.entry(*line).or_default() += 1;
         }
         let wanted = job.invoice_id.as_ref().map(|number| invoice_fingerprint(number.as_bytes()));
-        for bill in &job.final_bills {
+        finals.read(&job.final_bills, wanted, Some(billed))?;
+        Ok(finals)
+    }
+
+    /// Looks through the ledgers of another month's final bills.
+    pub(crate) fn of_other_month(bills: &'a [FinalBill]) -> Result<FinalLedger<'a>, Failure> {
+        let mut finals = FinalLedger {
+            bills: Vec::new(),
+            unbilled: HashMap::new(),
+            found: AtomicU64::new(0),
+            acknowledged: HashMap::new(),
+        };
+        finals.read(bills, None, None)?;
+        Ok(finals)
+    }
+
+    /// Counts the lines of ledgers. Lines of tenants that are not billed are kept, where `billed` says which are.
+    fn read(
+        &mut self,
+        bills: &'a [FinalBill],
+        wanted: Option<InvoiceFingerprint>,
+        billed: Option<&HashSet<[u8; TENANT_FINGERPRINT]>>,
+    ) -> Result<(), Failure> {
+        for bill in bills {
             let (mut ledger, mut lines) = (Ledger::open(&bill.ledger)?, HashMap::new());
             while let Some(key) = ledger.next {
                 let of = invoice_fingerprint_of(&key);
@@ -116,14 +139,14 @@ impl<'a> FinalLedger<'a> {
                 if wanted.is_none_or(|wanted| of == wanted || of == NO_INVOICE) {
                     *lines.entry((tenant_fingerprint_of(&key), of)).or_default() += 1;
                 }
-                if !billed.contains(&tenant_fingerprint_of(&key)) {
-                    *finals.unbilled.entry(key).or_default().get_mut() += 1;
+                if billed.is_some_and(|billed| !billed.contains(&tenant_fingerprint_of(&key))) {
+                    *self.unbilled.entry(key).or_default().get_mut() += 1;
                 }
                 ledger.advance()?;
             }
-            finals.bills.push(Final { bill, lines });
+            self.bills.push(Final { bill, lines });
         }
-        Ok(finals)
+        Ok(())
     }
 
     /// Whether the month is final for a customer.

@@ -31,6 +31,7 @@ pub mod rule;
 pub mod warning;
 
 mod cells;
+mod checks;
 mod columns;
 mod coverage;
 mod credit;
@@ -66,7 +67,8 @@ pub use amount::Amount;
 pub use currency::Currency;
 pub use failure::{Failure, Fault};
 pub use job::{
-    BilledCustomer, BilledInvoice, Bounds, Correction, FinalBill, Input, Job, Progress, Rate, wrong_rates,
+    BilledCustomer, BilledInvoice, Bounds, Correction, FinalBill, FinalMonth, Input, Job, Progress, Rate,
+    wrong_rates,
 };
 pub use period::BillingPeriod;
 pub use report::RunReport;
@@ -74,4 +76,4 @@ pub use rule::{EarnedCredit, NewPriceRule, Percent, PriceRule, RuleKind};
 pub use rule_json::PAYLOAD as RULE_PAYLOAD;
 pub use run::{run, split};
 pub use statement::{Heading, Restatement, StatementFiles, restated};
-pub use warning::{Blocks, Warning, WarningCode};
+pub use warning::{Blocks, Money, Warning, WarningCode};

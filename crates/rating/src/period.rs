@@ -35,6 +35,11 @@ impl BillingPeriod {
         self.year.unsigned_abs() as u32 * 100 + u32::from(self.month.unsigned_abs())
     }
 
+    /// `October 2026`
+    pub(crate) fn name(self) -> String {
+        self.first_day().strftime("%B %Y").to_string()
+    }
+
     /// The day after its last: the first day of the next month.
     pub fn end(self) -> Date {
         self.next().first_day()

@@ -231,6 +231,22 @@ pub struct Checks {
     pub earned_credit_mismatches: Counted,
     /// Lines that an Azure credit covers, and how much of their price it covers: it is passed on.
     pub azure_credits: Counted,
+    /// The totals that the run was told to expect, beside those of the files. Empty if it was told none.
+    pub expected_totals: Vec<ExpectedTotal>,
+}
+
+/// A currency's total beside the one that was expected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExpectedTotal {
+    /// The currency.
+    pub currency: Currency,
+    /// What was expected; `None` of a currency that was not.
+    pub expected: Option<Amount>,
+    /// What the files have, tax not included.
+    pub cost: Amount,
+    /// Whether both are the same to the last digit.
+    pub matches: bool,
 }
 
 /// The partner earned credit of a bill's lines, in the bill's currency.

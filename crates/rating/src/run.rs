@@ -1,6 +1,7 @@
 //! One run, from the files to the staged bills.
 
 use crate::amount::Amount;
+use crate::checks;
 use crate::coverage::{Coverage, judge};
 use crate::currency::Currency;
 use crate::detail::Verdicts;
@@ -8,10 +9,12 @@ use crate::failure::{Failure, Fault};
 use crate::identity::{tenant_fingerprint, tenant_id};
 use crate::job::{BilledInvoice, Job, Progress};
 use crate::ledger::FinalLedger;
+use crate::period::BillingPeriod;
 use crate::price::{Lack, Prices, RuleUse};
 use crate::reading::{Left, Read, Reading, Worker};
 use crate::report::{
-    Beside, BilledBefore, Checks, CostAndCharge, Done, OtherInvoice, Reason, RunReport, Total, Unassigned,
+    Beside, BilledBefore, Checks, CostAndCharge, CustomerBill, Done, OtherInvoice, Reason, RunReport, Total,
+    Unassigned,
 };
 use crate::source::{fault, members};
 use crate::warning::{Counted, Money, Tally, Warning, WarningCode, arranged};
@@ -60,6 +63,10 @@ fn staged(job: &Job, progress: &dyn Progress, whole: bool) -> Result<RunReport, 
     let billed =
         billed.flat_map(|customer| &customer.tenants).map(|tenant| tenant_fingerprint(&tenant_id(tenant)));
     let finals = FinalLedger::of(job, &billed.collect())?;
+    let mut other_months = Vec::with_capacity(job.other_months.len());
+    for month in &job.other_months {
+        other_months.push((month.period, FinalLedger::of_other_month(&month.bills)?));
+    }
     let reading = Reading::of(job, &prices, &finals, &members, progress)?;
     let (workers, verdicts) = reading.run(&members)?;
     let (invoice_ids, other_invoices) = invoices(job, &workers)?;
@@ -93,6 +100,7 @@ fn staged(job: &Job, progress: &dyn Progress, whole: bool) -> Result<RunReport, 
         workers: &workers,
         verdicts: &verdicts,
         finals: &finals,
+        other_months: &other_months,
         members: &members,
         invoice_id: invoice_id.clone(),
         progress,
@@ -114,7 +122,10 @@ fn staged(job: &Job, progress: &dyn Progress, whole: bool) -> Result<RunReport, 
     warnings.extend(proportion_warning(WarningCode::FarAboveCost, &far_above_cost, &bills, |billed| {
         billed.far_above_cost.0
     }));
-    warnings.extend(bills.iter().filter_map(|billed| reissued_warning(job, billed)));
+    warnings.extend(bills.iter().flat_map(|billed| reissued_warnings(job, billed)));
+    let (expected_totals, unexpected) = checks::expected_totals(job, &totals);
+    warnings.extend(unexpected);
+    warnings.extend(checks::unassigned_warning(job, &left));
     let mut azure_credits = Tally::default();
     workers.iter().for_each(|worker| azure_credits.merge(&worker.azure_credits));
     let checks = Checks {
@@ -129,6 +140,7 @@ fn staged(job: &Job, progress: &dyn Progress, whole: bool) -> Result<RunReport, 
         earned_credit_unknown: judged.credit_unknown,
         earned_credit_mismatches: judged.credit_disputed,
         azure_credits: azure_credits.counted(),
+        expected_totals,
     };
     let mut acknowledged: BTreeMap<i64, Vec<u64>> = BTreeMap::new();
     for billed in bills.iter().filter(|billed| !billed.acknowledged.is_empty()) {
@@ -137,13 +149,15 @@ fn staged(job: &Job, progress: &dyn Progress, whole: bool) -> Result<RunReport, 
     let mut customers: Vec<i64> = bills.iter().map(|billed| billed.bill.customer_id).collect();
     customers.dedup();
     let customers = customers.len() as u64;
+    let bills: Vec<CustomerBill> = bills.into_iter().map(|billed| billed.bill).collect();
+    warnings.extend(checks::held_back_warning(&bills));
     Ok(RunReport {
         billing_period: job.period,
         invoice_id,
         invoice_ids: if invoice_ids.len() > 1 { invoice_ids } else { Vec::new() },
         progress: Done { bytes_read: bytes, bytes_total: bytes, lines, customers },
         totals,
-        customers: bills.into_iter().map(|billed| billed.bill).collect(),
+        customers: bills,
         unassigned: left
             .into_iter()
             .map(|((azure_customer_id, reason, currency), (name, lines, cost))| Unassigned {
@@ -210,20 +224,21 @@ fn proportion_warning(
 }
 
 /// Warns of lines that equal final ones in all but the invoice number; nothing to say where the customer is released.
-fn reissued_warning(job: &Job, billed: &Billed) -> Option<Warning> {
+fn reissued_warnings(job: &Job, billed: &Billed) -> Vec<Warning> {
     let id = billed.bill.customer_id;
-    let is_released = job.customers.iter().any(|customer| customer.id == id && customer.released);
-    let counted = billed.reissued.counted();
-    if counted.lines == 0 || is_released {
-        return None;
+    if job.customers.iter().any(|customer| customer.id == id && customer.released) {
+        return Vec::new();
     }
-    let message = format!(
-        "{} lines of customer {id}, which cost {}, equal final lines of {} in all but the invoice number",
-        counted.lines,
-        counted.money(),
-        job.period
-    );
-    Some(Warning { customer_id: Some(id), counted, ..Warning::new(WarningCode::ReissuedInvoice, message) })
+    let warning = |(month, lines): (&BillingPeriod, &Tally)| {
+        let counted = lines.counted();
+        let message = format!(
+            "{} lines of customer {id}, which cost {}, equal final lines of {month} in all but the invoice number",
+            counted.lines,
+            counted.money()
+        );
+        Warning { customer_id: Some(id), counted, ..Warning::new(WarningCode::ReissuedInvoice, message) }
+    };
+    billed.reissued.iter().map(warning).collect()
 }
 
 /// Warns of price rules that matched nothing, and of those that matched lines and could not price them.

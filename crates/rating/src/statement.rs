@@ -4,6 +4,7 @@ use crate::amount::Amount;
 use crate::cells::Cells;
 use crate::currency::Currency;
 use crate::job::{Correction, Job};
+use crate::period::BillingPeriod;
 use crate::render::text;
 use crate::row::Row;
 use crate::scale::CHARGE_PLACES;
@@ -105,6 +106,11 @@ pub(crate) struct Statement {
     currency: CurrencyNames,
     invoice_id: Option<String>,
     invoice_date: String,
+    /// Of a correction: the final month that its lines came in for, and the month whose statement it is payable with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    correction_of: Option<BillingPeriod>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    payable_with: Option<BillingPeriod>,
     /// Of a reversal: the version of the month's bill that it reverses, and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reverses_version: Option<u32>,
@@ -219,6 +225,7 @@ pub(crate) struct Made<'a> {
     pub(crate) corrections: &'a [&'a Correction],
     /// Whether it adds to a final one, and so is final itself.
     pub(crate) is_correction: bool,
+    pub(crate) payable_with: Option<BillingPeriod>,
     pub(crate) subtotals: &'a Subtotals,
 }
 
@@ -253,6 +260,8 @@ impl Statement {
             currency: CurrencyNames { name: made.currency.name(), symbol: made.currency.symbol() },
             invoice_id: made.invoice_id,
             invoice_date: made_at.strftime("%Y-%m-%d").to_string(),
+            correction_of: made.is_correction.then_some(job.period),
+            payable_with: made.payable_with.filter(|_| made.is_correction),
             reverses_version: None,
             notice: None,
             lines: made.lines,
@@ -287,11 +296,28 @@ impl Statement {
 
     /// What the document is: `Statement for 2026-10`.
     fn title(&self) -> String {
-        match self.reverses_version {
-            Some(version) => {
+        match (self.reverses_version, self.correction_of) {
+            (Some(version), _) => {
                 format!("Reversal of the statement for {}, version {version}", self.billing_period)
             }
-            None => format!("Statement for {}", self.billing_period),
+            (None, Some(month)) => {
+                let with = self
+                    .payable_with
+                    .map_or_else(|| "the next".to_owned(), |with| format!("{}\u{2019}s", with.name()));
+                format!("Correction of {}, payable with {with} statement", month.name())
+            }
+            (None, None) => format!("Statement for {}", self.billing_period),
+        }
+    }
+
+    /// Where the lines are.
+    fn footer(&self) -> &'static str {
+        match self.correction_of {
+            Some(_) => {
+                "Every line is in bill.csv. The total is one line of the statement that it is payable with, and of the FOCUS rows \
+                 there: it is owed once."
+            }
+            None => "Every line is in bill.csv, and as FOCUS 1.2 rows in bill.focus.csv.",
         }
     }
 
@@ -369,6 +395,7 @@ impl Statement {
         let notice = self.notice.as_deref();
         let notice = notice.map_or(String::new(), |notice| format!("<p>{}</p>\n", escaped(notice)));
         PAGE.replace("{title}", &escaped(&self.title()))
+            .replace("{footer}", self.footer())
             .replace("{notice}", &notice)
             .replace("{issuer}", &escaped(heading.issuer))
             .replace("{customer}", &escaped(heading.customer))

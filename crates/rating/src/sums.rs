@@ -3,6 +3,7 @@
 use crate::amount::{Amount, Decimal};
 use crate::currency::Currency;
 use crate::line::ONE;
+use crate::period::BillingPeriod;
 use crate::price::{CreditUse, Prices, Relation, exchanged, relation};
 use crate::row::Row;
 use crate::warning::Tally;
@@ -24,7 +25,7 @@ pub(crate) struct Sums {
     pub(crate) credit_passed_on: i128,
     pub(crate) credit_unknown: (u64, Amount),
     /// Lines that equal final ones in all but the invoice number, and their cost by currency.
-    pub(crate) reissued: Tally,
+    pub(crate) reissued: BTreeMap<BillingPeriod, Tally>,
 }
 
 impl Sums {

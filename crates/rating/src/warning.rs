@@ -48,6 +48,12 @@ pub enum WarningCode {
     PriceRuleWithoutListPrice,
     /// A fixed price needs a quantity, and the line has none.
     PriceRuleWithoutQuantity,
+    /// The files do not come to the totals that were expected.
+    ExpectedTotalMismatch,
+    /// Lines that cost more than the bound are on no bill.
+    Unassigned,
+    /// Bills are held back.
+    HeldBack,
     /// A customer's folder takes no bill. The engine knows of no folders: its caller warns of them.
     FolderUnwritable,
     /// A warning of version 0.1, which had no codes.
@@ -101,7 +107,7 @@ impl<'de> Deserialize<'de> for Blocks {
 
 impl WarningCode {
     /// All codes.
-    pub const ALL: [WarningCode; 19] = [
+    pub const ALL: [WarningCode; 22] = [
         WarningCode::EmptyFile,
         WarningCode::SeveralInvoices,
         WarningCode::EqualLinesInExport,
@@ -119,6 +125,9 @@ impl WarningCode {
         WarningCode::PriceRuleWithoutRate,
         WarningCode::PriceRuleWithoutListPrice,
         WarningCode::PriceRuleWithoutQuantity,
+        WarningCode::ExpectedTotalMismatch,
+        WarningCode::Unassigned,
+        WarningCode::HeldBack,
         WarningCode::FolderUnwritable,
         WarningCode::Uncoded,
     ];
@@ -143,6 +152,9 @@ impl WarningCode {
             WarningCode::PriceRuleWithoutRate => "price_rule_without_rate",
             WarningCode::PriceRuleWithoutListPrice => "price_rule_without_list_price",
             WarningCode::PriceRuleWithoutQuantity => "price_rule_without_quantity",
+            WarningCode::ExpectedTotalMismatch => "expected_total_mismatch",
+            WarningCode::Unassigned => "unassigned",
+            WarningCode::HeldBack => "held_back",
             WarningCode::FolderUnwritable => "folder_unwritable",
             WarningCode::Uncoded => "uncoded",
         }
@@ -236,6 +248,11 @@ pub(crate) struct Tally {
 impl Tally {
     pub(crate) fn add(&mut self, currency: Currency, cost: Amount) {
         self.lines += 1;
+        *self.amounts.entry(currency).or_default() += cost;
+    }
+
+    pub(crate) fn add_lines(&mut self, lines: u64, currency: Currency, cost: Amount) {
+        self.lines += lines;
         *self.amounts.entry(currency).or_default() += cost;
     }
 

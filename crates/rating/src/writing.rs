@@ -10,6 +10,7 @@ use crate::job::{BilledCustomer, Correction, Job, Progress};
 use crate::ledger::{self, Counts, FinalLedger, NO_INVOICE};
 use crate::overlap::Overlap;
 use crate::parquet;
+use crate::period::BillingPeriod;
 use crate::price::{Prices, exchanged};
 use crate::reading::{Worker, each};
 use crate::report::{BilledBefore, CustomerBill, EarnedCreditSums};
@@ -35,6 +36,8 @@ pub(crate) struct Writing<'a> {
     pub(crate) workers: &'a [Worker<'a>],
     pub(crate) verdicts: &'a Verdicts,
     pub(crate) finals: &'a FinalLedger<'a>,
+    /// The final lines of other months.
+    pub(crate) other_months: &'a [(BillingPeriod, FinalLedger<'a>)],
     pub(crate) members: &'a [Member],
     pub(crate) invoice_id: Option<String>,
     pub(crate) progress: &'a dyn Progress,
@@ -54,8 +57,8 @@ pub(crate) struct Billed {
     /// Lines charged below, and far above, their cost: how many, their cost at the run's rate, and their charge.
     pub(crate) below_cost: (u64, Amount, Amount),
     pub(crate) far_above_cost: (u64, Amount, Amount),
-    /// Lines that equal final ones in all but the invoice number.
-    pub(crate) reissued: Tally,
+    /// Lines that equal final ones of a month in all but the invoice number.
+    pub(crate) reissued: BTreeMap<BillingPeriod, Tally>,
     /// Final lines that are missing, by their digest: releasing the customer's bills acknowledges them.
     pub(crate) acknowledged: Vec<u64>,
 }
@@ -273,6 +276,10 @@ impl<'a> Writing<'a> {
         let corrections: Vec<&Correction> =
             customer.corrections.iter().filter(|correction| correction.currency == currency).collect();
         let (mut finals, _) = self.finals.of_tenants(&customer.tenants)?;
+        let mut elsewhere = Vec::with_capacity(self.other_months.len());
+        for (month, ledger) in self.other_months {
+            elsewhere.push((*month, ledger.of_tenants(&customer.tenants)?.0));
+        }
         let is_correction = job.final_bills.iter().any(|bill| bill.customer_id == customer.id);
         let kinds = self.workers.iter().fold(0, |kinds, worker| {
             let bill = worker.bills.get(&(i, currency));
@@ -288,13 +295,15 @@ impl<'a> Writing<'a> {
             None => format!("{}.csv", customer.id),
         };
         let ledger = job.out.join("ledgers").join(ledger);
+        // A correction is payable with another statement, whose FOCUS rows have it: here they would count twice.
+        let has_focus = self.whole && !is_correction;
         let mut out = match job.dry_run {
             true => None,
             false => Some(Files {
                 bill: Output::create(name("bill", "csv"), true, context)?,
-                focus: Output::create(name("bill.focus", "csv"), self.whole, context)?,
+                focus: Output::create(name("bill.focus", "csv"), has_focus, context)?,
                 ledger: Output::create(ledger.clone(), self.whole, context)?,
-                parquet: match job.parquet && self.whole {
+                parquet: match job.parquet && has_focus {
                     true => Some(parquet::Writer::create(name("bill.focus", "parquet"))?),
                     false => None,
                 },
@@ -342,7 +351,15 @@ impl<'a> Writing<'a> {
                 if finals.has_under_another_invoice(&key, row.content())?
                     && let Some(currency) = currency_of(row.currency())
                 {
-                    sums.reissued.add(currency, row.cost());
+                    sums.reissued.entry(job.period).or_default().add(currency, row.cost());
+                }
+            }
+            for (month, lines) in &mut elsewhere {
+                if lines.has_under_another_invoice(&key, row.content())?
+                    && let Some(currency) = currency_of(row.currency())
+                {
+                    sums.reissued.entry(*month).or_default().add(currency, row.cost());
+                    break;
                 }
             }
             cost.1 += row.cost();
@@ -437,24 +454,24 @@ impl<'a> Writing<'a> {
             is_correction,
         };
         bill.held_back = held_back(job, customer, &bill);
-        if sums.reissued.lines > 0 && !customer.released && !job.accepts(WarningCode::ReissuedInvoice) {
-            bill.held_back.push(format!(
-                "{} of its lines, which cost {}, are final in {} under another invoice number: was the invoice issued again, and \
-                 is its credit note missing?",
-                sums.reissued.lines,
-                sums.reissued.counted().money(),
-                job.period
-            ));
+        if !customer.released && !job.accepts(WarningCode::ReissuedInvoice) {
+            let why = |(month, lines): (&BillingPeriod, &Tally)| {
+                format!(
+                    "{} of its lines, which cost {}, are final in {month} under another invoice number: was the invoice issued \
+                     again, and is its credit note missing?",
+                    lines.lines,
+                    lines.counted().money(),
+                )
+            };
+            bill.held_back.extend(sums.reissued.iter().map(why));
         }
         let is_empty = sums.lines == 0 && corrections.is_empty();
         if let Some(files) = out {
             files.finish(context)?;
             if is_empty {
-                let parquet = job.parquet.then(|| name("bill.focus", "parquet"));
-                for path in [name("bill", "csv"), name("bill.focus", "csv"), ledger.clone()]
-                    .into_iter()
-                    .chain(parquet)
-                {
+                let focus = has_focus.then(|| name("bill.focus", "csv"));
+                let parquet = (has_focus && job.parquet).then(|| name("bill.focus", "parquet"));
+                for path in [name("bill", "csv"), ledger.clone()].into_iter().chain(focus).chain(parquet) {
                     std::fs::remove_file(&path).map_err(Failure::io("cannot remove", &path))?;
                 }
             } else {
@@ -472,6 +489,7 @@ impl<'a> Writing<'a> {
                         lines: sums.lines,
                         corrections: &corrections,
                         is_correction,
+                        payable_with: customer.payable_with,
                         subtotals: &subtotals,
                     },
                 );

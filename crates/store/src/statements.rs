@@ -458,6 +458,17 @@ pub async fn final_versions(
     Ok(rows.into_iter().collect())
 }
 
+/// The months after a period that are final for customers, in their order.
+pub async fn final_months(
+    tx: &mut Tx,
+    partner: PartnerId,
+    after: &str,
+) -> Result<Vec<(CustomerId, String)>, Error> {
+    let sql = "SELECT DISTINCT customer_id, billing_period FROM statements
+               WHERE partner_id = $1 AND billing_period > $2 AND status = 'Final' ORDER BY billing_period, customer_id";
+    tx.all(sql, args![partner.0, after], |row| Ok((CustomerId(row.next()?), row.next()?))).await
+}
+
 /// The final lines of a month that are known to be missing, as they were noted.
 pub async fn acknowledged(tx: &mut Tx, partner: PartnerId, period: &str) -> Result<Vec<String>, Error> {
     let sql = "SELECT lines FROM acknowledged_lines WHERE partner_id = $1 AND billing_period = $2";

@@ -38,7 +38,7 @@ pub(crate) enum AuditCommand {
         /// The file; it must not be there yet.
         file: PathBuf,
         /// The partner's name.
-        #[arg(long, default_value = "default")]
+        #[arg(long, env = "TENANTRY_PARTNER", default_value = "default")]
         partner: String,
         /// Only events from before this time (ISO 8601).
         #[arg(long, value_name = "TIME")]
@@ -55,7 +55,7 @@ pub(crate) enum AuditCommand {
         #[arg(long, value_name = "FILE")]
         export: PathBuf,
         /// The partner's name.
-        #[arg(long, default_value = "default")]
+        #[arg(long, env = "TENANTRY_PARTNER", default_value = "default")]
         partner: String,
         #[command(flatten)]
         platform: Platform,
@@ -69,7 +69,7 @@ pub(crate) enum AuditCommand {
         #[arg(long, value_name = "NAME")]
         name: Vec<String>,
         /// The partner's name.
-        #[arg(long, default_value = "default")]
+        #[arg(long, env = "TENANTRY_PARTNER", default_value = "default")]
         partner: String,
         #[command(flatten)]
         platform: Platform,

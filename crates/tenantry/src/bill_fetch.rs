@@ -27,7 +27,7 @@ pub(crate) struct FetchArgs {
     #[arg(long)]
     unbilled: bool,
     /// The partner's name.
-    #[arg(long, default_value = "default")]
+    #[arg(long, env = "TENANTRY_PARTNER", default_value = "default")]
     partner: String,
     /// Print the fetch as JSON.
     #[arg(long)]

@@ -35,6 +35,10 @@ pub(crate) struct BillingArgs {
     /// Hold back bills that differ more from the month before, up or down.
     #[arg(long, env = "TENANTRY_BILL_MAX_CHANGE", value_name = "PERCENT")]
     bill_max_change: Option<u32>,
+    /// Warn of lines that nobody is billed for if they cost more than this in some currency. Such a warning keeps a month from
+    /// becoming final until it is accepted.
+    #[arg(long, env = "TENANTRY_BILL_MAX_UNASSIGNED", value_name = "AMOUNT", default_value = "0")]
+    bill_max_unassigned: Amount,
     /// Who has the benefit of the partner earned credit, where no price rule says otherwise.
     #[arg(long, env = "TENANTRY_EARNED_CREDIT", value_enum, default_value = "kept")]
     earned_credit: Credit,
@@ -79,6 +83,7 @@ impl BillingArgs {
                 max_lines: self.bill_max_lines,
                 max_amount: self.bill_max_amount,
                 max_change_percent: self.bill_max_change,
+                max_unassigned: self.bill_max_unassigned,
             },
             earned_credit: match self.earned_credit {
                 Credit::Kept => EarnedCredit::Kept,

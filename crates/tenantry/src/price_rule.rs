@@ -5,9 +5,9 @@ use crate::platform::Platform;
 use app::{App, Call, Clock, IfMatch, Paging};
 use clap::{Args, Subcommand};
 use domain::json::Json;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-/// List, add and remove price rules. The first that matches a line prices it; where none does, the customer's margin.
+/// List, add, change and remove price rules. The first that matches a line prices it; where none does, the customer's margin.
 #[derive(Subcommand)]
 pub(crate) enum PriceRuleCommand {
     /// List the price rules in the order in which they are tried.
@@ -19,6 +19,15 @@ pub(crate) enum PriceRuleCommand {
     Add {
         #[command(flatten)]
         rule: Box<Rule>,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Change a price rule: only what is given changes. Prints it as JSON.
+    Edit {
+        /// Its number.
+        id: i64,
+        #[command(flatten)]
+        change: Box<Change>,
         #[command(flatten)]
         place: Place,
     },
@@ -35,7 +44,7 @@ pub(crate) enum PriceRuleCommand {
 #[derive(Args)]
 pub(crate) struct Place {
     /// The partner's name.
-    #[arg(long, default_value = "default")]
+    #[arg(long, env = "TENANTRY_PARTNER", default_value = "default")]
     partner: String,
     /// Print JSON.
     #[arg(long)]
@@ -53,6 +62,29 @@ pub(crate) struct Rule {
     /// `margin` (cost / (1 − m)), `markup` (cost × (1 + u)), `discount` (list price × (1 − d)), `list_price` or `fixed` (per unit).
     #[arg(long)]
     kind: String,
+    #[command(flatten)]
+    details: Details,
+}
+
+/// What changes of a rule.
+#[derive(Args)]
+pub(crate) struct Change {
+    /// What people call it.
+    #[arg(long)]
+    name: Option<String>,
+    /// `margin`, `markup`, `discount`, `list_price` or `fixed`.
+    #[arg(long)]
+    kind: Option<String>,
+    #[command(flatten)]
+    details: Details,
+    /// Take this away, such as `publisher` or `effective_until`; repeat it for others.
+    #[arg(long, value_name = "FIELD")]
+    clear: Vec<String>,
+}
+
+/// The rest of a rule.
+#[derive(Args)]
+pub(crate) struct Details {
     /// In percent; not of the kind fixed.
     #[arg(long, allow_hyphen_values = true)]
     percentage: Option<String>,
@@ -94,16 +126,40 @@ pub(crate) struct Rule {
     earned_credit: Option<String>,
 }
 
+impl Details {
+    /// What is given, by its names in the API: there is one set of rules for both.
+    fn given(&self) -> Map<String, Value> {
+        let all = json!({
+            "percentage": self.percentage, "price": self.price, "currency": self.currency, "position": self.position,
+            "effective_from": self.effective_from, "effective_until": self.effective_until,
+            "customer_id": self.customer, "publisher": self.publisher, "product_id": self.product_id,
+            "sku_id": self.sku_id, "charge_type": self.charge_type, "meter_category": self.meter_category,
+            "earned_credit": self.earned_credit,
+        });
+        let Value::Object(mut given) = all else { return Map::new() };
+        given.retain(|_, value| !value.is_null());
+        given
+    }
+}
+
 impl Rule {
-    /// As it would come over the API: there is one set of rules for both.
     fn body(&self) -> Json {
-        Json::from(&json!({
-            "name": self.name, "kind": self.kind, "percentage": self.percentage, "price": self.price,
-            "currency": self.currency, "position": self.position, "effective_from": self.effective_from,
-            "effective_until": self.effective_until, "customer_id": self.customer, "publisher": self.publisher,
-            "product_id": self.product_id, "sku_id": self.sku_id, "charge_type": self.charge_type,
-            "meter_category": self.meter_category, "earned_credit": self.earned_credit,
-        }))
+        let mut body = self.details.given();
+        body.insert("name".to_owned(), json!(self.name));
+        body.insert("kind".to_owned(), json!(self.kind));
+        Json::from(&Value::Object(body))
+    }
+}
+
+impl Change {
+    fn body(&self) -> Json {
+        let mut body = self.details.given();
+        let named = [("name", &self.name), ("kind", &self.kind)];
+        body.extend(
+            named.into_iter().filter_map(|(field, value)| Some((field.to_owned(), json!(value.as_ref()?)))),
+        );
+        body.extend(self.clear.iter().map(|field| (field.clone(), Value::Null)));
+        Json::from(&Value::Object(body))
     }
 }
 
@@ -134,12 +190,15 @@ pub(crate) async fn run(command: PriceRuleCommand) -> anyhow::Result<()> {
             app.close().await;
             println!("{:#}", serde_json::from_str::<Value>(&created.json)?);
         }
+        PriceRuleCommand::Edit { id, change, place } => {
+            let (app, call) = open(&place, "price-rule edit").await?;
+            let changed = app.update_price_rule(&call, id, change.body(), IfMatch::Anything).await;
+            app.close().await;
+            println!("{:#}", serde_json::to_value(changed.map_err(|error| of_rule(error, id))?)?);
+        }
         PriceRuleCommand::Remove { id, place } => {
             let (app, call) = open(&place, "price-rule remove").await?;
-            app.delete_price_rule(&call, id, IfMatch::Anything).await.map_err(|error| match error {
-                app::Error::NotFound => anyhow::anyhow!("there is no price rule {id}"),
-                other => other.into(),
-            })?;
+            app.delete_price_rule(&call, id, IfMatch::Anything).await.map_err(|error| of_rule(error, id))?;
             app.close().await;
             if place.json {
                 println!("{:#}", json!({"id": id, "removed": true}));
@@ -149,6 +208,13 @@ pub(crate) async fn run(command: PriceRuleCommand) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+fn of_rule(error: app::Error, id: i64) -> anyhow::Error {
+    match error {
+        app::Error::NotFound => anyhow::anyhow!("there is no price rule {id}"),
+        other => other.into(),
+    }
 }
 
 async fn open(place: &Place, operation: &str) -> anyhow::Result<(App, Call)> {

@@ -50,7 +50,7 @@ pub(crate) enum UserCommand {
 #[derive(Args)]
 pub(crate) struct Place {
     /// The partner's name.
-    #[arg(long, default_value = "default")]
+    #[arg(long, env = "TENANTRY_PARTNER", default_value = "default")]
     partner: String,
     /// The id of the customer whose users are meant; without it the partner's own.
     #[arg(long, value_name = "ID")]

@@ -197,6 +197,21 @@ pub(crate) struct NewBillRun {
     /// The codes of warnings that are accepted: they block nothing, and what they would refuse or hold back goes on.
     #[schema(nullable, example = json!(["below_cost"]))]
     accept: Option<Vec<String>>,
+    /// Whether lines and invoices that a final month has not had become corrections of it; else they are refused.
+    #[schema(nullable)]
+    accept_corrections: Option<bool>,
+    /// What the files are expected to cost, tax not included, once for each currency. A difference to the last digit is a
+    /// warning that blocks finalizing.
+    #[schema(max_items = 200, nullable)]
+    expected_totals: Option<Vec<ExpectedMoney>>,
+}
+
+/// A sum in a currency, as it is expected.
+#[derive(ToSchema)]
+pub(crate) struct ExpectedMoney {
+    #[schema(example = "USD")]
+    currency: String,
+    amount: Decimal,
 }
 
 /// How a run stands.
@@ -349,6 +364,20 @@ pub(crate) struct RunChecks {
     earned_credit_mismatches: CountedLines,
     /// Lines that an Azure credit covers, and how much of their price it covers: it is passed on.
     azure_credits: CountedLines,
+    /// The totals that the run was told to expect, beside those of the files; empty if it was told none.
+    expected_totals: Vec<RunExpectedTotal>,
+}
+
+/// A currency's total beside the one that was expected.
+#[derive(ToSchema)]
+pub(crate) struct RunExpectedTotal {
+    currency: String,
+    /// `null` of a currency that was not expected.
+    expected: Option<String>,
+    /// What the files have, tax not included.
+    cost: String,
+    /// Whether both are the same to the last digit.
+    matches: bool,
 }
 
 /// How many lines, and what they cost.

@@ -6,7 +6,7 @@ use super::report::RunReport;
 use crate::Error;
 use domain::PartnerId;
 use rating::BilledInvoice;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use store::{Tx, bill_runs};
 
 /// The invoices that final bills of other months are made of, and none of this one.
@@ -29,6 +29,22 @@ pub(super) async fn of_other_months(
     }
     found.retain(|number, _| !ours.contains(number));
     Ok(found.into_values().collect())
+}
+
+/// The invoices, in lower case, of the final bills of a month; `None` if the month is not final.
+pub(super) async fn of_final_month(
+    tx: &mut Tx,
+    partner: PartnerId,
+    period: &str,
+) -> Result<Option<BTreeSet<String>>, Error> {
+    let mut found: Option<BTreeSet<String>> = None;
+    for (_, summary) in
+        bill_runs::with_final_bills(tx, partner).await?.into_iter().filter(|(month, _)| month == period)
+    {
+        let report = RunReport::read(&summary)?;
+        found.get_or_insert_default().extend(report.invoices().map(str::to_ascii_lowercase));
+    }
+    Ok(found)
 }
 
 /// What speaks against making bills of this report final in this month.

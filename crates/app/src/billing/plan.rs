@@ -34,17 +34,20 @@ pub(super) struct Options {
     max_lines: Option<u64>,
     max_amount: Option<String>,
     max_change_percent: Option<u32>,
+    #[serde(default)]
+    max_unassigned: Option<String>,
     pub(super) parquet: bool,
 }
 
 impl Options {
     pub(super) fn of(setup: &BillingSetup) -> Self {
-        let Bounds { max_lines, max_amount, max_change_percent } = setup.bounds;
+        let Bounds { max_lines, max_amount, max_change_percent, max_unassigned } = setup.bounds;
         Options {
             earned_credit: setup.earned_credit.name().to_owned(),
             max_lines,
             max_amount: max_amount.map(|amount| amount.to_string()),
             max_change_percent,
+            max_unassigned: Some(max_unassigned.to_string()),
             parquet: setup.parquet,
         }
     }
@@ -55,7 +58,13 @@ impl Options {
 
     pub(super) fn bounds(&self) -> Result<Bounds, Error> {
         let max_amount = self.max_amount.as_deref().map(parsed).transpose()?;
-        Ok(Bounds { max_lines: self.max_lines, max_amount, max_change_percent: self.max_change_percent })
+        let max_unassigned = self.max_unassigned.as_deref().map(parsed).transpose()?.unwrap_or_default();
+        Ok(Bounds {
+            max_lines: self.max_lines,
+            max_amount,
+            max_change_percent: self.max_change_percent,
+            max_unassigned,
+        })
     }
 }
 
@@ -72,6 +81,9 @@ pub(super) struct Planned {
     /// What it was charged last month: currency and amount.
     previous: Vec<(String, String)>,
     pub(super) corrections: Vec<PlannedCorrection>,
+    /// If the month is final for it: the month whose statement will have what comes in.
+    #[serde(default)]
+    payable_with: Option<String>,
 }
 
 /// An amount that came in for a final month, to be put on this bill.
@@ -146,7 +158,19 @@ impl Plan {
                 });
             }
         }
+        let mut open: BTreeMap<CustomerId, BillingPeriod> = BTreeMap::new();
+        if !finals.is_empty() {
+            // In the order of the months: the first gap is where a correction goes.
+            for (customer, month) in statements::final_months(tx, partner, &request.billing_period).await? {
+                let next = open.entry(customer).or_insert_with(|| period.next());
+                if month == next.to_string() {
+                    *next = next.next();
+                }
+            }
+        }
         // What comes in for a final month is a correction itself: it carries no others, and is no month to compare.
+        let finals_of: BTreeSet<CustomerId> =
+            finals.iter().map(|statement| statement.bill.customer).collect();
         for statement in finals {
             previous.remove(&statement.bill.customer);
             corrections.remove(&statement.bill.customer);
@@ -168,6 +192,9 @@ impl Plan {
                 folder: customer.billing.folder_path().to_owned(),
                 previous: previous.remove(&customer.id).unwrap_or_default(),
                 corrections,
+                payable_with: finals_of
+                    .contains(&customer.id)
+                    .then(|| open.get(&customer.id).copied().unwrap_or_else(|| period.next()).to_string()),
             });
         }
         for (customer, corrections) in corrections {
@@ -222,10 +249,20 @@ impl Plan {
                 folder: planned.folder.clone(),
                 previous_charge: previous.collect::<Result<_, Error>>()?,
                 corrections: corrections.collect::<Result<_, Error>>()?,
+                payable_with: planned.payable_with.as_deref().map(parsed).transpose()?,
                 released: released.contains(&planned.id),
             })
         });
         customers.collect()
+    }
+
+    /// Whether a tenant that a customer has in this plan is not its own in another.
+    pub(super) fn has_lost_a_tenant(&self, customer: i64, later: &Plan) -> bool {
+        let tenants = |plan: &Plan| -> BTreeSet<String> {
+            let its = plan.customers.iter().filter(|planned| planned.id == customer);
+            its.flat_map(|planned| &planned.tenants).map(|tenant| tenant.to_ascii_lowercase()).collect()
+        };
+        !tenants(self).is_subset(&tenants(later))
     }
 
     /// The heading of a customer's statement.

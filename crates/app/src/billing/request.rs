@@ -8,7 +8,7 @@ use domain::payload::{Member, Payload};
 use domain::text::{filled_line, invalid, string, wrong_type};
 use domain::violation::code;
 use domain::{Handling, Violation, Violations};
-use rating::{Amount, BillingPeriod, Currency, Rate, WarningCode, wrong_rates};
+use rating::{Amount, BillingPeriod, Currency, Money, Rate, WarningCode, wrong_rates};
 use serde::{Deserialize, Serialize};
 use store::bill_runs::BillRun;
 
@@ -30,9 +30,14 @@ pub(super) static PAYLOAD: Payload = Payload {
         Member::plain("publish"),
         Member::plain("finalize"),
         Member::plain("accept"),
+        Member::plain("accept_corrections"),
+        Member::array("expected_totals", &MONEY),
     ],
     read_only: &[],
 };
+
+static MONEY: Payload =
+    Payload { members: &[Member::plain("currency"), Member::plain("amount")], read_only: &[] };
 
 static RATE: Payload =
     Payload { members: &[Member::plain("from"), Member::plain("to"), Member::plain("rate")], read_only: &[] };
@@ -60,6 +65,12 @@ pub struct RunRequest {
     /// The warnings that are accepted.
     #[serde(default)]
     pub accept: Vec<WarningCode>,
+    /// Whether lines that came in for a final month become corrections. Runs of versions that did not ask made them.
+    #[serde(default = "yes")]
+    pub accept_corrections: bool,
+    /// What the files are expected to cost, tax not included.
+    #[serde(default)]
+    pub expected_totals: Vec<Money>,
     /// Of a run that has succeeded: since when (in Unix seconds) its statements are final, which is what is left to be
     /// done. Nobody asks for it in a payload.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -122,6 +133,8 @@ impl RunRequest {
         let publish = fields.optional("publish", read_bool).unwrap_or(false);
         let finalize = fields.optional("finalize", read_bool).unwrap_or(false);
         let accept = fields.optional("accept", read_codes).unwrap_or_default();
+        let accept_corrections = fields.optional("accept_corrections", read_bool).unwrap_or(false);
+        let expected_totals = fields.optional("expected_totals", read_expected_totals).unwrap_or_default();
         fields.violations.extend(PAYLOAD.unknown(body, Handling::Strict));
         match (billing_period, sources) {
             (Some(billing_period), Some(sources)) if fields.violations.is_empty() => Ok(RunRequest {
@@ -133,6 +146,8 @@ impl RunRequest {
                 publish,
                 finalize,
                 accept,
+                accept_corrections,
+                expected_totals,
                 finalizing: None,
                 voiding: None,
             }),
@@ -261,6 +276,43 @@ fn read_rate(json: &Json, what: &str) -> Result<CurrencyRate, Violations> {
         (Some(from), Some(to), Some(rate)) => Ok(CurrencyRate { from, to, rate }),
         _ => Err(fields.violations),
     }
+}
+
+/// Totals of currencies, each once.
+fn read_expected_totals(json: &Json) -> Result<Vec<Money>, Violations> {
+    const WHAT: &str = "an object such as {\"currency\": \"USD\", \"amount\": \"12345.67\"}";
+    let mut violations = Violations::default();
+    let mut totals: Vec<Money> = Vec::new();
+    for (i, total) in elements(json, &format!("an array with {WHAT}"), MOST_RATES)?.iter().enumerate() {
+        match read_expected_total(total, WHAT, &totals) {
+            Ok(total) => totals.push(total),
+            Err(wrong) => violations
+                .extend(wrong.into_iter().map(|v| Violation { pointer: format!("/{i}{}", v.pointer), ..v })),
+        }
+    }
+    if violations.is_empty() { Ok(totals) } else { Err(violations) }
+}
+
+fn read_expected_total(json: &Json, what: &str, before: &[Money]) -> Result<Money, Violations> {
+    let mut fields = Fields::of(json, what)?;
+    let currency = fields.required("currency", read_currency);
+    let amount = fields.required("amount", read_amount);
+    let currency = currency.and_then(|currency| currency.parse::<Currency>().ok());
+    let Some((currency, amount)) = currency.zip(amount) else { return Err(fields.violations) };
+    if before.iter().any(|total| total.currency == currency) {
+        let said = format!("{currency} is given more than once");
+        return Err(Violation::new("/currency", code::DUPLICATE, said).into());
+    }
+    Ok(Money { currency, amount })
+}
+
+/// A string, or a number: with more digits than a double has it must be a string.
+fn read_amount(json: &Json) -> Result<Amount, Violation> {
+    let text = match json {
+        Json::Number(number) => number.to_string(),
+        other => string(other)?.to_owned(),
+    };
+    text.parse().map_err(|_| invalid("must be a decimal number such as \"12345.67\""))
 }
 
 fn read_currency(json: &Json) -> Result<String, Violation> {

@@ -39,6 +39,8 @@ pub(super) struct Settlement {
     pub(super) published: Vec<Published>,
     /// What there is against customers' bills.
     pub(super) faults: Vec<(i64, String)>,
+    /// Customers among those whose earlier estimates have a tenant that is not theirs any more.
+    pub(super) moved: BTreeSet<i64>,
     /// The corrections that this month has taken.
     pub(super) carried: Vec<(i64, PlannedCorrection)>,
     /// Final lines that are missing, by whose bills were released without them.
@@ -190,7 +192,7 @@ async fn succeed(
     settlement: &Settlement,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let Settlement { published, faults, carried, acknowledged } = settlement;
+    let Settlement { published, faults, carried, acknowledged, .. } = settlement;
     let period = &run.billing_period;
     for bill in published {
         let kept = Bill {
@@ -233,8 +235,9 @@ async fn succeed(
     Ok(billing::replace_faults(tx, partner, &faults).await?)
 }
 
-/// Estimates of this month for whom there are no lines any more. Those of bills that were held back, or could not be
-/// written, stay until somebody has looked.
+/// Withdraws estimates of this month for whom there are no lines any more. Those of bills that were held back, or could not be
+/// written, stay until somebody has looked, unless they have the lines of a tenant that has moved: these are on another
+/// statement by now.
 async fn withdraw_others(
     tx: &mut Tx,
     partner: PartnerId,
@@ -242,7 +245,7 @@ async fn withdraw_others(
     settlement: &Settlement,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let Settlement { published, faults, .. } = settlement;
+    let Settlement { published, faults, moved, .. } = settlement;
     let estimates = Filter {
         status: Some(Status::Estimated),
         billing_period: Some(run.billing_period.clone()),
@@ -253,9 +256,15 @@ async fn withdraw_others(
     let faulty: BTreeSet<i64> = faults.iter().map(|(id, _)| *id).collect();
     for statement in statements::list(tx, partner, &estimates, 0, i64::MAX).await?.0 {
         let (customer, currency) = (statement.bill.customer.0, statement.bill.currency.as_str());
-        if !billed.contains(&(customer, currency)) && !faulty.contains(&customer) {
-            let reason =
-                format!("withdrawn: no lines of {} are billed to this customer any more", run.billing_period);
+        let stays = faulty.contains(&customer) && !moved.contains(&customer);
+        if !billed.contains(&(customer, currency)) && !stays {
+            let period = &run.billing_period;
+            let reason = match faulty.contains(&customer) {
+                true => {
+                    format!("withdrawn: a tenant on it has moved, and the new bill of {period} is not ready")
+                }
+                false => format!("withdrawn: no lines of {period} are billed to this customer any more"),
+            };
             statements::withdraw(tx, partner, statement.id, &reason, now).await?;
         }
     }

@@ -1,6 +1,6 @@
 //! What a run does before the store learns of it: sources read, lines priced, bills staged and published.
 
-use super::actions::released;
+use super::actions::{of_month, released};
 use super::plan::{self, Plan, rates};
 use super::report::{RunError, RunReport, Written};
 use super::request::RunRequest;
@@ -8,19 +8,24 @@ use super::settle::{Outcome, Settlement};
 use super::watch::{Ended, Watch};
 use super::{Scratch, invoices};
 use crate::{App, Error};
+use domain::PartnerId;
 use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use metrics::{counter, gauge};
 use rating::report::FileRead;
-use rating::{BilledInvoice, Blocks, FinalBill, Input, Job};
+use rating::{BilledInvoice, BillingPeriod, Blocks, FinalBill, FinalMonth, Input, Job};
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use store::bill_runs::{BillRun, State};
-use store::statements::{self, Filter};
+use store::statements::{self, Filter, Statement, Status};
 
 /// How many ledgers are fetched at the same time.
 const FETCHED_AT_ONCE: usize = 8;
+/// How many months before a run's are looked through for lines that are final under another invoice number.
+const EARLIER_MONTHS: usize = 3;
 
 impl App {
     /// All of a run but what the store learns of it.
@@ -57,7 +62,9 @@ impl App {
             |(id, what)| (id, format!("its bill of {} {what} (run {})", run.billing_period, run.id));
         let of_folder = |(id, _): &(i64, String)| (*id, "its folder cannot be written".to_owned());
         let faults = unwritten_too.chain(held_back).map(of_bill);
-        let faults = faults.chain(unwritable.iter().map(of_folder)).collect();
+        let faults: Vec<(i64, String)> = faults.chain(unwritable.iter().map(of_folder)).collect();
+        let held: BTreeSet<i64> = faults.iter().map(|(customer, _)| *customer).collect();
+        let moved = self.moved(run, &plan, &held).await?;
         let written = Written { published: &published, unwritten: &unwritten, unwritable: &unwritable };
         let stored = RunReport::of_bills(&report, &plan, written);
         let carried = plan.customers.into_iter().flat_map(|planned| {
@@ -71,11 +78,38 @@ impl App {
             settlement: Some(Settlement {
                 published,
                 faults,
+                moved,
                 carried: carried.collect(),
                 acknowledged: report.acknowledged,
             }),
             ..Outcome::default()
         })
+    }
+
+    /// Of these customers, those whose estimates of the month have a tenant that is not theirs in this plan.
+    async fn moved(&self, run: &BillRun, plan: &Plan, of: &BTreeSet<i64>) -> Result<BTreeSet<i64>, Error> {
+        if of.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let estimates = Filter { status: Some(Status::Estimated), ..of_month(run) };
+        let estimates: Vec<Statement> = self
+            .db
+            .read(run.partner, (run.partner, estimates), |(partner, filter), tx| {
+                Box::pin(async move {
+                    Ok::<_, Error>(statements::list(tx, *partner, filter, 0, i64::MAX).await?.0)
+                })
+            })
+            .await?;
+        let (mut moved, mut plans) = (BTreeSet::new(), BTreeMap::new());
+        for Statement { bill, .. } in estimates.iter().filter(|one| of.contains(&one.bill.customer.0)) {
+            if let Entry::Vacant(unread) = plans.entry(bill.run) {
+                unread.insert(self.stored_plan(run.partner, bill.run).await?);
+            }
+            if plans[&bill.run].has_lost_a_tenant(bill.customer.0, plan) {
+                moved.insert(bill.customer.0);
+            }
+        }
+        Ok(moved)
     }
 
     /// Read the files, price their lines, and stage the bills in a folder that is gone with the answer.
@@ -104,7 +138,7 @@ impl App {
         }
         let price_sheets = inputs.split_off(request.sources.len());
         let before = self.before(run, &scratch.path().join("final")).await?;
-        let job = Job {
+        let mut job = Job {
             period: plan::parsed(&request.billing_period)?,
             invoice_id: request.invoice_id.clone(),
             issuer: plan.issuer.clone(),
@@ -113,6 +147,7 @@ impl App {
             inputs,
             customers: plan.billed_customers(&released(run)?)?,
             final_bills: before.bills,
+            other_months: Vec::new(),
             acknowledged: before.acknowledged,
             billed_invoices: before.invoices,
             rules: plan.price_rules()?,
@@ -121,20 +156,32 @@ impl App {
             earned_credit: plan.options.earned_credit(),
             bounds: plan.options.bounds()?,
             accept: request.accept.clone(),
+            expected_totals: request.expected_totals.clone(),
             parquet: plan.options.parquet,
             threads: billing.setup.threads,
             max_source_bytes: billing.setup.max_source_bytes,
             out: scratch.path().join("out"),
             dry_run,
         };
-        // The engine has threads of its own; those that answer requests go on.
-        let watching = Arc::clone(watch);
-        let ran = tokio::task::spawn_blocking(move || rating::run(&job, &*watching)).await;
-        let report = ran.map_err(|e| Error::Internal(format!("the engine stopped: {e}")))??;
+        let mut report = rated(&job, watch).await?;
+        if report.checks.other_months.lines > 0 {
+            // They may be final there, under another invoice number. That is seldom, so the engine reads the files again.
+            job.other_months = self.other_months(run, job.period, scratch.path()).await?;
+            if !job.other_months.is_empty() {
+                job.out = scratch.path().join("compared");
+                std::fs::create_dir(&job.out)
+                    .map_err(|e| Error::Billing(format!("{}: {e}", job.out.display())))?;
+                report = rated(&job, watch).await?;
+            }
+        }
         if !report.checks.ties {
             return Err(Error::Internal("a run's sums do not tie".into()).into());
         }
         unchanged(run, &report)?;
+        if !request.accept_corrections {
+            no_corrections(&request.billing_period, &report)?;
+            self.own_invoices(run, &report).await?;
+        }
         if request.finalize {
             let blocking: Vec<RunError> = report
                 .warnings
@@ -155,12 +202,64 @@ impl App {
         Ok((report, scratch))
     }
 
+    /// The final bills of the months around a run's, their ledgers fetched.
+    async fn other_months(
+        &self,
+        run: &BillRun,
+        period: BillingPeriod,
+        scratch: &Path,
+    ) -> Result<Vec<FinalMonth>, Ended> {
+        let (mut months, mut earlier) = (vec![period.next()], period);
+        for _ in 0..EARLIER_MONTHS {
+            earlier = earlier.previous();
+            months.push(earlier);
+        }
+        let mut found = Vec::new();
+        for period in months {
+            let (keys, _, _) = self.finals_of(run.partner, period.to_string()).await?;
+            if !keys.is_empty() {
+                let to = scratch.join(format!("final-{period}"));
+                std::fs::create_dir(&to).map_err(|e| Error::Billing(format!("{}: {e}", to.display())))?;
+                found.push(FinalMonth { period, bills: self.fetch_ledgers(keys, &to).await? });
+            }
+        }
+        Ok(found)
+    }
+
+    /// Refuses invoices that a final month has not had.
+    async fn own_invoices(&self, run: &BillRun, report: &rating::RunReport) -> Result<(), Ended> {
+        let known: Option<BTreeSet<String>> = self
+            .db
+            .read(run.partner, (run.partner, run.billing_period.clone()), |(partner, period), tx| {
+                Box::pin(invoices::of_final_month(tx, *partner, period))
+            })
+            .await?;
+        let Some(known) = known.filter(|known| !known.is_empty()) else { return Ok(()) };
+        let is_new = |id: &&String| !known.contains(&id.to_ascii_lowercase());
+        let new = report.invoice_ids.iter().chain(&report.invoice_id).filter(is_new);
+        let period = &run.billing_period;
+        let errors = new.map(|id| {
+            RunError::new(format!(
+                "{period} is final, and was not billed from the invoice {id}: is it another month's? If its lines are \
+                 corrections of {period}, accept them (accept_corrections, or --accept-corrections)"
+            ))
+        });
+        let errors: Vec<RunError> = errors.collect();
+        if errors.is_empty() { Ok(()) } else { Err(Ended::Failed(errors)) }
+    }
+
     /// What is final already, in this month its ledgers fetched: their lines are billed.
     async fn before(&self, run: &BillRun, to: &Path) -> Result<Before, Ended> {
-        let period = run.billing_period.clone();
-        let (keys, acknowledged, invoices): (Vec<(i64, String)>, Vec<String>, _) = self
-            .db
-            .read(run.partner, (run.partner, period), |(partner, period), tx| {
+        let (keys, acknowledged, invoices) = self.finals_of(run.partner, run.billing_period.clone()).await?;
+        let bills = self.fetch_ledgers(keys, to).await?;
+        Ok(Before { bills, acknowledged: lines(&acknowledged)?, invoices })
+    }
+
+    /// The final bills of a month: the customers and keys of their ledgers, the acknowledged lines, and the invoices of other
+    /// months.
+    async fn finals_of(&self, partner: PartnerId, period: String) -> Result<Finals, Error> {
+        self.db
+            .read(partner, (partner, period), |(partner, period), tx| {
                 Box::pin(async move {
                     let finals = Filter {
                         status: Some(statements::Status::Final),
@@ -177,7 +276,10 @@ impl App {
                     Ok::<_, Error>((keys, acknowledged, invoices))
                 })
             })
-            .await?;
+            .await
+    }
+
+    async fn fetch_ledgers(&self, keys: Vec<(i64, String)>, to: &Path) -> Result<Vec<FinalBill>, Ended> {
         let bills = &self.billing()?.bills;
         let fetched = keys.into_iter().enumerate().map(|(i, (customer_id, key))| {
             let ledger = to.join(format!("{i}.csv"));
@@ -187,9 +289,18 @@ impl App {
             }
             .boxed()
         });
-        let bills = stream::iter(fetched).buffered(FETCHED_AT_ONCE).try_collect().await?;
-        Ok(Before { bills, acknowledged: lines(&acknowledged)?, invoices })
+        stream::iter(fetched).buffered(FETCHED_AT_ONCE).try_collect().await
     }
+}
+
+/// The customers and ledgers' keys of final bills, acknowledged lines, and invoices of other months.
+type Finals = (Vec<(i64, String)>, Vec<String>, Vec<BilledInvoice>);
+
+/// Runs the engine. It has threads of its own; those that answer requests go on.
+async fn rated(job: &Job, watch: &Arc<Watch>) -> Result<rating::RunReport, Ended> {
+    let (job, watching) = (job.clone(), Arc::clone(watch));
+    let ran = tokio::task::spawn_blocking(move || rating::run(&job, &*watching)).await;
+    Ok(ran.map_err(|e| Error::Internal(format!("the engine stopped: {e}")))??)
 }
 
 /// What is final when a run begins.
@@ -205,6 +316,24 @@ fn lines(notes: &[String]) -> Result<Vec<u64>, Error> {
     let line = |digits| u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok();
     let lines: Option<_> = digits.map(line).collect();
     lines.ok_or_else(|| Error::Internal("missing lines are noted that are none".into()))
+}
+
+/// Refuses lines that a final month has not had.
+fn no_corrections(period: &str, report: &rating::RunReport) -> Result<(), Ended> {
+    let bills: Vec<_> = report.customers.iter().filter(|bill| bill.is_correction && bill.lines > 0).collect();
+    if bills.is_empty() {
+        return Ok(());
+    }
+    let lines: u64 = bills.iter().map(|bill| bill.lines).sum();
+    let customers = bills
+        .iter()
+        .map(|bill| format!("{} ({}): {} {}", bill.name, bill.customer_id, bill.charge, bill.currency));
+    let customers: Vec<String> = customers.collect();
+    Err(Ended::Failed(vec![RunError::new(format!(
+        "{period} is final, and {lines} lines are new in it: {}. If they are corrections of it, accept them \
+         (accept_corrections, or --accept-corrections)",
+        customers.join(", ")
+    ))]))
 }
 
 /// Whether a run that is done once more has read what it read before: who releases a bill has seen that one.

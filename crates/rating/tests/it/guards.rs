@@ -2,7 +2,7 @@
 
 use crate::bench::{Bench, Line, RECONCILIATION, USAGE, csv_of, licence, usage, with};
 use serde_json::{Value, json};
-use tenantry_rating::{FinalBill, WarningCode};
+use tenantry_rating::{FinalBill, FinalMonth, WarningCode};
 
 /// The warnings of a run as JSON, without their sentences.
 fn warnings(bench: &mut Bench) -> Vec<Value> {
@@ -194,6 +194,42 @@ fn the_aggregated_reconciliation_is_called_by_its_name() {
         let mut bench = Bench::new();
         bench.file("f", &csv_of(&format!("{RECONCILIATION},{name}"), &[licence("1")]));
         assert!(bench.refused()[0].starts_with("f, line 1: is Microsoft's usage-aggregated reconciliation"));
+    }
+}
+
+#[test]
+fn lines_that_are_final_in_another_month_are_held_back() {
+    let of = |invoice: &str, day: &str, cost: &str| {
+        with(usage(cost), &[("InvoiceNumber", invoice), ("UsageDate", day)])
+    };
+    let mut bench = Bench::new();
+    let october = [of("G1", "2026-10-05", "8"), of("G1", "2026-10-06", "4")];
+    bench.file("october", &csv_of(USAGE, &october));
+    bench.run().unwrap();
+    let ledger = bench.folder.path().join("final");
+    std::fs::copy(bench.job.out.join("ledgers/1.csv"), &ledger).unwrap();
+    let october = FinalMonth { period: bench.job.period, bills: vec![FinalBill { customer_id: 1, ledger }] };
+    bench.job.period = "2026-11".parse().unwrap();
+    let own = of("G2", "2026-11-02", "1");
+    for (lines, alike, cost) in [
+        (vec![own.clone(), of("G2", "2026-10-05", "8"), of("G2", "2026-10-06", "4")], 2, "12 USD"),
+        (vec![own.clone(), of("G2", "2026-10-05", "8"), of("G2", "2026-10-05", "8")], 1, "8 USD"),
+        (vec![own.clone(), of("G2", "2026-10-05", "9")], 0, ""),
+        (vec![own.clone(), of("G2", "2026-11-05", "8")], 0, ""),
+    ] {
+        for months in [vec![october.clone()], Vec::new()] {
+            bench.job.inputs.clear();
+            bench.file("november", &csv_of(USAGE, &lines));
+            let is_looked_for = !months.is_empty();
+            bench.job.other_months = months;
+            let report = bench.run().unwrap();
+            let why = format!(
+                "{alike} of its lines, which cost {cost}, are final in 2026-10 under another invoice number"
+            );
+            let bill = &report.customers[0];
+            let is_held = bill.held_back.iter().any(|held| held.starts_with(&why));
+            assert_eq!(is_held, alike > 0 && is_looked_for, "{lines:?}: {:?}", bill.held_back);
+        }
     }
 }
 

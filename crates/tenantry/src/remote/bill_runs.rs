@@ -25,7 +25,9 @@ pub(crate) enum BillRunsCommand {
     Get(Got),
     Create(Box<Created>),
     Watch(Got),
+    Publish(Published),
     Finalize(Finalized),
+    Void(Voided),
     Release(Released),
     Cancel(Ended),
     Withdraw(Ended),
@@ -84,9 +86,21 @@ pub(crate) struct Created {
     /// Turn a currency into another, such as EUR/USD=1.0821; repeat it for others.
     #[arg(long, value_name = "FROM/TO=RATE")]
     rate: Vec<String>,
-    /// Make the bills final at once.
+    /// Show the bills to customers at once; else they are drafts.
+    #[arg(long)]
+    publish: bool,
+    /// Make the bills final at once, and show them to customers.
     #[arg(long)]
     finalize: bool,
+    /// Do not ask before bills become final. Without a terminal they only do with this.
+    #[arg(long, short)]
+    yes: bool,
+    /// What the files are expected to cost, tax not included, such as USD=12345.67; repeat it for other currencies.
+    #[arg(long, value_name = "CURRENCY=AMOUNT")]
+    expect: Vec<String>,
+    /// Make lines and invoices that a final month has not had corrections of it.
+    #[arg(long)]
+    accept_corrections: bool,
     /// Accept warnings of this code, such as below_cost; repeat it for others.
     #[arg(long, value_name = "CODE")]
     accept: Vec<String>,
@@ -105,9 +119,45 @@ pub(crate) struct Created {
     server: ServerArgs,
 }
 
+/// Show the statements of a month's last run to its customers.
+#[derive(Args)]
+#[command(after_help = examples!("tenantry bill-runs publish 12"))]
+pub(crate) struct Published {
+    /// The run's id.
+    id: String,
+    #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+/// Reverse final statements of a month, of which the last run is named. Their lines can be billed again.
+#[derive(Args)]
+#[command(after_help = examples!("tenantry bill-runs void 12 --reason \"billed for the wrong month\" --watch"))]
+pub(crate) struct Voided {
+    /// The run's id.
+    id: String,
+    /// Why. The customers read it.
+    #[arg(long)]
+    reason: String,
+    /// Only the statements of these customers, by their ids.
+    #[arg(long, num_args = 1.., value_name = "ID")]
+    customer: Vec<i64>,
+    /// Do not ask. Without a terminal this is needed.
+    #[arg(long, short)]
+    yes: bool,
+    /// Stay until it has ended, and fail if it does.
+    #[arg(long)]
+    watch: bool,
+    #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
 /// Make the statements of a month's last run final.
 #[derive(Args)]
-#[command(after_help = examples!("tenantry bill-runs finalize 12 --watch", "tenantry bill-runs finalize 12 --accept below_cost"))]
+#[command(after_help = examples!("tenantry bill-runs finalize 12 --watch", "tenantry bill-runs finalize 12 --yes --accept below_cost"))]
 pub(crate) struct Finalized {
     /// The run's id.
     id: String,
@@ -117,6 +167,9 @@ pub(crate) struct Finalized {
     /// Show which run this is about, and change nothing.
     #[arg(long)]
     dry_run: bool,
+    /// Do not ask. Without a terminal this is needed.
+    #[arg(long, short)]
+    yes: bool,
     /// Stay until it has ended, and fail if it does.
     #[arg(long)]
     watch: bool,
@@ -169,6 +222,7 @@ static VIEW: View = View {
         ("ID", "id"),
         ("MONTH", "billing_period"),
         ("STATE", "state"),
+        ("STAGE", "stage"),
         ("LINES", "progress.lines"),
         ("CUSTOMERS", "progress.customers"),
         ("STARTED", "created_at"),
@@ -178,6 +232,7 @@ static VIEW: View = View {
         "id",
         "billing_period",
         "state",
+        "stage",
         "invoice_id",
         "invoice_ids",
         "finalize",
@@ -233,6 +288,10 @@ pub(crate) async fn run(command: BillRunsCommand) -> anyhow::Result<()> {
                 println!("would start this bill run:\n{body:#}");
                 return Ok(());
             }
+            if body["finalize"] == true {
+                let month = cells::text(&body["billing_period"]);
+                input::insisted(&format!("Make the bills of {month} final at once?"), args.yes)?;
+            }
             start(&args.server, "/v1/bill_runs", &body, args.watch, &args.output).await
         }
         BillRunsCommand::Finalize(args) if args.dry_run => would(&args.server, &args.id, "finalize").await,
@@ -245,8 +304,25 @@ pub(crate) async fn run(command: BillRunsCommand) -> anyhow::Result<()> {
         BillRunsCommand::Withdraw(args) if args.dry_run => {
             would(&args.server, &args.id, "withdraw the statements of").await
         }
+        BillRunsCommand::Publish(args) => {
+            let path = format!("{}/publish", path(&args.id)?);
+            start(&args.server, &path, &json!({}), false, &args.output).await
+        }
+        BillRunsCommand::Void(args) => {
+            let path = format!("{}/void", path(&args.id)?);
+            let mut body = json!({ "reason": args.reason });
+            if !args.customer.is_empty() {
+                body["customer_ids"] = json!(args.customer);
+            }
+            input::insisted(
+                &format!("Reverse final statements of the month of bill run {}?", args.id),
+                args.yes,
+            )?;
+            start(&args.server, &path, &body, args.watch, &args.output).await
+        }
         BillRunsCommand::Finalize(args) => {
             let path = format!("{}/finalize", path(&args.id)?);
+            input::insisted(&format!("Make the statements of bill run {} final?", args.id), args.yes)?;
             start(&args.server, &path, &json!({"accept": args.accept}), args.watch, &args.output).await
         }
         BillRunsCommand::Release(args) => {
@@ -282,8 +358,19 @@ impl Created {
         if let Some(invoice) = &self.invoice_id {
             body["invoice_id"] = invoice.as_str().into();
         }
-        if self.finalize {
-            body["finalize"] = true.into();
+        let expected =
+            self.expect.iter().map(|total| expected_total(total)).collect::<anyhow::Result<Vec<_>>>()?;
+        if !expected.is_empty() {
+            body["expected_totals"] = expected.into();
+        }
+        for (field, is_given) in [
+            ("publish", self.publish),
+            ("finalize", self.finalize),
+            ("accept_corrections", self.accept_corrections),
+        ] {
+            if is_given {
+                body[field] = true.into();
+            }
         }
         for (field, given) in
             [("sources", &self.sources), ("price_sheets", &self.price_sheet), ("accept", &self.accept)]
@@ -297,6 +384,13 @@ impl Created {
         }
         Ok(body)
     }
+}
+
+fn expected_total(text: &str) -> anyhow::Result<Value> {
+    let wrong =
+        || wrong_input(format!("--expect must be CURRENCY=AMOUNT, such as USD=12345.67, and not {text:?}"));
+    let (currency, amount) = text.split_once('=').ok_or_else(wrong)?;
+    Ok(json!({"currency": currency, "amount": amount}))
 }
 
 fn currency_rate(text: &str) -> anyhow::Result<Value> {
@@ -353,7 +447,14 @@ fn print(run: &Value, output: &OutputArgs) -> anyhow::Result<()> {
         return show::one(run, output, &VIEW);
     }
     let text = |value: &Value| cells::for_terminal(&cells::text(value)).into_owned();
-    println!("bill run {} of {}: {}", text(&run["id"]), text(&run["billing_period"]), text(&run["state"]));
+    let stage = text(&run["stage"]);
+    let stage = if stage.is_empty() { stage } else { format!(", {stage}") };
+    println!(
+        "bill run {} of {}: {}{stage}",
+        text(&run["id"]),
+        text(&run["billing_period"]),
+        text(&run["state"])
+    );
     let list = |name: &str| run[name].as_array().map_or(&[][..], Vec::as_slice);
     if !list("customers").is_empty() {
         let mut printer = show::Printer::new(output, &BILLS)?;

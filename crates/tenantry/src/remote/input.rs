@@ -80,3 +80,12 @@ pub(crate) fn confirmed(question: &str, yes: bool) -> anyhow::Result<bool> {
     std::io::stdin().read_line(&mut line)?;
     Ok(["y", "yes"].contains(&line.trim().to_ascii_lowercase().as_str()))
 }
+
+/// Asks before something that cannot be undone, and fails unless the answer is yes; without a terminal nobody could answer.
+pub(crate) fn insisted(question: &str, yes: bool) -> anyhow::Result<()> {
+    use std::io::IsTerminal;
+    if !yes && (!std::io::stdin().is_terminal() || !std::io::stderr().is_terminal()) {
+        return Err(wrong_input(format!("{question} There is no terminal to ask on: say --yes")));
+    }
+    if confirmed(question, yes)? { Ok(()) } else { Err(wrong_input("nothing was changed")) }
+}

@@ -7,7 +7,7 @@ pub(crate) mod cells;
 pub(crate) mod customers;
 mod download;
 pub(crate) mod exit;
-mod input;
+pub(crate) mod input;
 pub(crate) mod price_rules;
 mod profile;
 mod query;

@@ -228,7 +228,8 @@ impl App {
                             ("fetch", object, entry.after(&fetch::view(&fetch)))
                         }
                         Action::Run { month, sources } => {
-                            let body = json!({"billing_period": month, "sources": sources, "publish": publish});
+                            let body =
+                                json!({"billing_period": month, "sources": sources, "publish": publish});
                             let request = RunRequest::parse(&Json::from(&body))?;
                             let run = runs::begin(tx, *partner, &request, false, *now).await?;
                             let object = runs::object(run.id);

@@ -133,9 +133,9 @@ fn a_command_releases_and_finalises(engine: Engine) {
     std::fs::remove_file(&folder).unwrap();
     let (code, text) = run(&["bill", "release", "1", "--customer", &dear_id]);
     assert_eq!((code, shown()), (Some(0), vec![estimated(acme), estimated(dear)]), "{text}");
-    let (code, text) = run(&["bill", "finalize", "1"]);
+    let (code, text) = run(&["bill", "finalize", "1", "--yes", "--accept", "held_back"]);
     assert_eq!((code, shown()), (Some(0), vec![as_final(acme), as_final(dear)]), "{text}");
-    let (code, text) = run(&["bill", "finalize", "1"]);
+    let (code, text) = run(&["bill", "finalize", "1", "--yes", "--accept", "held_back"]);
     assert_eq!(code, Some(0), "once more changes nothing: {text}");
     let told: Vec<_> = scene.api.trail("action=bill_run.").iter().map(|e| e["action"].clone()).collect();
     assert!(
@@ -198,7 +198,7 @@ fn a_command_that_was_killed_in_finalising_is_repeated(engine: Engine) {
     let lines: Vec<_> = names.iter().map(|name| line(name, "a", "1")).collect();
     let run = scene.run("2026-10", &[&scene.invoice("october.csv", &lines)], &json!({}));
     let id = run["id"].to_string();
-    let mut command = command(scene.database.folder(), &["bill", "finalize", &id]);
+    let mut command = command(scene.database.folder(), &["bill", "finalize", &id, "--yes"]);
     command.args(["--database", &scene.database.url]).stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = command.spawn().unwrap();
     while !places.iter().any(|place| place.exists()) {
@@ -216,7 +216,7 @@ fn a_command_that_was_killed_in_finalising_is_repeated(engine: Engine) {
         "{}",
         shown()
     );
-    let (code, text) = said(&scene.server.run(&["bill", "finalize", &id]));
+    let (code, text) = said(&scene.server.run(&["bill", "finalize", &id, "--yes"]));
     assert_eq!((code, &shown()["errors"]), (Some(0), &json!([])), "{text}");
     let finals = scene.statements("billing_period=2026-10&status=Final&per_page=100");
     assert_eq!(finals.len(), names.len());

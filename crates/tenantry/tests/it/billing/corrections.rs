@@ -475,7 +475,7 @@ fn a_correction_can_be_downloaded(engine: Engine) {
     let [own, other] = [acme, beta].map(|id| scene.api.user_of(id).1);
     let statements = shown(&own);
     let carrier = statements.iter().find(|s| s["billing_period"] == "2026-11").unwrap();
-    let names = ["bill.csv", "bill.focus.csv", "statement.html", "statement.json"];
+    let names = ["bill.csv", "statement.html", "statement.json"];
     assert_eq!(
         carrier["corrections"],
         json!([{"billing_period": "2026-10", "version": 2, "amount": 2.00, "files": names}]),

@@ -141,7 +141,7 @@ fn a_month_is_not_made_final_over_a_warning_that_is_not_accepted(engine: Engine)
     }
     let command = |more: &[&str]| {
         let id = run["id"].to_string();
-        let ran = scene.server.run(&[&["bill", "finalize", &id][..], more].concat());
+        let ran = scene.server.run(&[&["bill", "finalize", &id, "--yes"][..], more].concat());
         (ran.status.success(), String::from_utf8_lossy(&ran.stderr).into_owned())
     };
     assert!(command(&[]).1.contains("accept below_cost"), "{}", command(&[]).1);

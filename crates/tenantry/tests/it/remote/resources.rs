@@ -232,7 +232,7 @@ fn bill_runs_and_statements(engine: Engine) {
     assert!(would.contains("would start this bill run"), "{would}");
     assert_eq!(desk.json(&["bill-runs", "list"]), json!([]));
     let printed = desk.ok(&[&create[..], &["--watch"]].concat());
-    assert!(printed.contains("of 2026-10: succeeded\n") && printed.contains("Acme"), "{printed}");
+    assert!(printed.contains("of 2026-10: succeeded, draft\n") && printed.contains("Acme"), "{printed}");
     assert!(printed.contains("USD: 2 lines, charged 10"), "{printed}");
     let runs = desk.json(&["bill-runs", "list", "--period", "2026-10"]);
     let run = id_of(&runs[0]);
@@ -268,11 +268,18 @@ fn bill_runs_and_statements(engine: Engine) {
 
     let would = desk.ok(&["bill-runs", "finalize", &run, "--dry-run"]);
     assert_eq!(would, format!("would finalize bill run {run} of 2026-10, which is succeeded\n"));
-    desk.ok(&["bill-runs", "finalize", &run, "--watch"]);
+    let publish = desk.ok(&["bill-runs", "publish", &run]);
+    assert!(publish.contains("succeeded, published"), "{publish}");
+    desk.run(&["bill-runs", "finalize", &run]).fails(3, "There is no terminal to ask on: say --yes");
+    desk.ok(&["bill-runs", "finalize", &run, "--watch", "--yes"]);
     assert_eq!(
         desk.ok(&["statements", "list", "--status", "Final", "--format", "{id}"]),
         format!("{statement}\n")
     );
     desk.run(&["bill-runs", "cancel", &run, "--yes"]).fails(6, "");
     assert_eq!(desk.run(&["bill-runs", "withdraw", &run, "--yes"]).code, Some(6), "final statements stay");
+    let void = ["bill-runs", "void", &run, "--reason", "a mistake", "--customer", &acme];
+    desk.run(&void).fails(3, "say --yes");
+    let voided = desk.ok(&[&void[..], &["--watch", "--yes"]].concat());
+    assert!(voided.contains("succeeded, void"), "{voided}");
 }

@@ -1,18 +1,20 @@
 //! `tenantry bill …`
 
+mod show;
+
 use crate::bill_fetch::{self, FetchArgs};
 use crate::bill_store;
 use crate::billing::BillingArgs;
 use crate::partner::partner_named;
 use crate::platform::Platform;
 use crate::progress::RunBar;
+use crate::remote::input::insisted;
 use anyhow::{Context, bail};
-use app::billing::{CustomerBill, RunAction, RunRequest, RunState, RunView, Watch};
-use app::{App, Call, Clock};
+use app::billing::{RunAction, RunRequest, RunSearch, RunState, RunView, Watch};
+use app::{App, Call, Clock, Query};
 use clap::{Args, Subcommand};
-use domain::PartnerId;
 use domain::json::Json;
-use rating::report::Total;
+use domain::{Handling, PartnerId};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -21,6 +23,10 @@ use std::sync::Arc;
 pub(crate) enum BillCommand {
     Fetch(Box<FetchArgs>),
     Run(Box<RunArgs>),
+    /// List the bill runs: month, state, what has become of their bills, and what they charge.
+    List(Box<ListArgs>),
+    /// Show a bill run's report.
+    Show(Box<ShowArgs>),
     Release(Box<ReleaseArgs>),
     Publish(Box<PublishArgs>),
     Finalize(Box<FinalizeArgs>),
@@ -71,7 +77,7 @@ pub(crate) struct RunArgs {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<String>,
     /// The partner's name.
-    #[arg(long, default_value = "default")]
+    #[arg(long, env = "TENANTRY_PARTNER", default_value = "default")]
     partner: String,
     /// Microsoft's invoice: only its lines count.
     #[arg(long, value_name = "ID")]
@@ -91,6 +97,15 @@ pub(crate) struct RunArgs {
     /// Accept warnings of this code, such as `below_cost`; repeat it for others.
     #[arg(long, value_name = "CODE")]
     accept: Vec<String>,
+    /// What the files are expected to cost, tax not included, such as `USD=12345.67`; repeat it for other currencies.
+    #[arg(long, value_name = "CURRENCY=AMOUNT")]
+    expect: Vec<String>,
+    /// Make lines and invoices that a final month has not had corrections of it.
+    #[arg(long)]
+    accept_corrections: bool,
+    /// Do not ask before bills become final. Without a terminal they only do with this.
+    #[arg(long, short)]
+    yes: bool,
     /// Say what would come of it, and write nothing.
     #[arg(long)]
     dry_run: bool,
@@ -120,6 +135,9 @@ pub(crate) struct FinalizeArgs {
     /// Accept the warnings of this code, which would keep the statements from becoming final. May be repeated.
     #[arg(long, value_name = "CODE")]
     accept: Vec<String>,
+    /// Do not ask. Without a terminal this is needed.
+    #[arg(long, short)]
+    yes: bool,
     #[command(flatten)]
     again: AgainArgs,
 }
@@ -140,8 +158,44 @@ pub(crate) struct VoidArgs {
     /// Only the statements of these customers, by their ids.
     #[arg(long, num_args = 1.., value_name = "ID")]
     customer: Vec<i64>,
+    /// Do not ask. Without a terminal this is needed.
+    #[arg(long, short)]
+    yes: bool,
     #[command(flatten)]
     again: AgainArgs,
+}
+
+#[derive(Args)]
+pub(crate) struct ListArgs {
+    /// Only runs of this month, such as 2026-10.
+    #[arg(long, value_name = "MONTH")]
+    period: Option<String>,
+    /// Only runs in this state: queued, running, succeeded, failed or cancelled.
+    #[arg(long)]
+    state: Option<String>,
+    /// The partner's name.
+    #[arg(long, env = "TENANTRY_PARTNER", default_value = "default")]
+    partner: String,
+    /// Print the runs as JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    platform: Platform,
+}
+
+#[derive(Args)]
+pub(crate) struct ShowArgs {
+    /// The run's id.
+    #[arg(value_name = "RUN")]
+    run: i64,
+    /// The partner's name.
+    #[arg(long, env = "TENANTRY_PARTNER", default_value = "default")]
+    partner: String,
+    /// Print the report as JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    platform: Platform,
 }
 
 /// A run that has succeeded, and where it is.
@@ -151,7 +205,7 @@ pub(crate) struct AgainArgs {
     #[arg(value_name = "RUN")]
     run: i64,
     /// The partner's name.
-    #[arg(long, default_value = "default")]
+    #[arg(long, env = "TENANTRY_PARTNER", default_value = "default")]
     partner: String,
     /// Print the report as JSON.
     #[arg(long)]
@@ -168,7 +222,7 @@ pub(crate) struct RunOfPartner {
     #[arg(value_name = "RUN")]
     run: i64,
     /// The partner's name.
-    #[arg(long, default_value = "default")]
+    #[arg(long, env = "TENANTRY_PARTNER", default_value = "default")]
     partner: String,
     #[command(flatten)]
     platform: Platform,
@@ -178,23 +232,27 @@ pub(crate) async fn run(command: BillCommand) -> anyhow::Result<()> {
     match command {
         BillCommand::Fetch(args) => bill_fetch::run(*args).await,
         BillCommand::Run(args) => make(*args).await,
+        BillCommand::List(args) => list(*args).await,
+        BillCommand::Show(args) => show_run(*args).await,
         BillCommand::Finalize(args) => {
-            let FinalizeArgs { accept, again } = *args;
+            let FinalizeArgs { accept, yes, again } = *args;
             let known = |code: &String| {
                 rating::WarningCode::of(code).with_context(|| {
                     format!("--accept {code}: there is no such warning; the report names the codes")
                 })
             };
             let accept = accept.iter().map(known).collect::<anyhow::Result<Vec<_>>>()?;
+            confirm(&again, "Make the statements final of", yes).await?;
             once_more(again, RunAction::Finalize { accept }, &[]).await
         }
         BillCommand::Publish(args) => publish(args.again).await,
         BillCommand::Void(args) => {
-            let VoidArgs { reason, customer, again } = *args;
+            let VoidArgs { reason, customer, yes, again } = *args;
             let mut body = json!({ "reason": reason });
             if !customer.is_empty() {
                 body["customer_ids"] = json!(customer);
             }
+            confirm(&again, "Reverse final statements of the month of", yes).await?;
             once_more(again, RunAction::Void(Json::from(&body)), &customer).await
         }
         BillCommand::Release(args) => {
@@ -232,6 +290,9 @@ async fn make(args: RunArgs) -> anyhow::Result<()> {
         publish,
         finalize,
         accept,
+        expect,
+        accept_corrections,
+        yes,
         dry_run,
         json,
         billing,
@@ -240,9 +301,14 @@ async fn make(args: RunArgs) -> anyhow::Result<()> {
     let sources = files.iter().map(|file| source(file)).collect::<anyhow::Result<Vec<_>>>()?;
     let price_sheets = price_sheet.iter().map(|file| source(file)).collect::<anyhow::Result<Vec<_>>>()?;
     let rates = rate.iter().map(|rate| currency_rate(rate)).collect::<anyhow::Result<Vec<_>>>()?;
+    let expected = expect.iter().map(|total| expected_total(total)).collect::<anyhow::Result<Vec<_>>>()?;
+    if finalize && !dry_run {
+        insisted(&format!("Make the bills of {period} final at once?"), yes)?;
+    }
     let body = json!({
         "billing_period": period, "sources": sources, "invoice_id": invoice_id, "currency_rates": rates,
-        "publish": publish, "finalize": finalize, "accept": accept, "price_sheets": price_sheets,
+        "publish": publish, "finalize": finalize, "accept": accept, "accept_corrections": accept_corrections,
+        "expected_totals": expected, "price_sheets": price_sheets,
     });
     let request = RunRequest::parse(&Json::from(&body)).map_err(|error| match error {
         app::Error::Invalid(violations) => in_own_words(violations, "/sources/", "", &files),
@@ -269,8 +335,7 @@ async fn publish(args: AgainArgs) -> anyhow::Result<()> {
     })
     .await
     .map_err(|error| of_run(error, run, &partner, &[]))?;
-    eprintln!("bill run {run} of {} is published", report.billing_period);
-    Ok(())
+    all_written(&unwritten(&report, |_| false))
 }
 
 /// `released`: the customers for whose bills this is done.
@@ -285,6 +350,61 @@ async fn once_more(args: AgainArgs, action: RunAction, released: &[i64]) -> anyh
     all_written(&unwritten(&report, |customer| released.contains(&customer)))
 }
 
+/// Asks before something is done to a run that cannot be undone.
+async fn confirm(args: &AgainArgs, question: &str, yes: bool) -> anyhow::Result<()> {
+    if yes {
+        return Ok(());
+    }
+    let app = args.platform.open(Clock::System).await?;
+    let call = Call::of_operator(partner_named(&app, &args.partner).await?.id, "bill show");
+    let run = app.bill_run(&call, args.run).await;
+    app.close().await;
+    let run = run.map_err(|error| of_run(error.into(), args.run, &args.partner, &[]))?;
+    insisted(&format!("{question} bill run {} of {}: {}?", run.id, run.billing_period, show::sums(&run)), yes)
+}
+
+async fn list(args: ListArgs) -> anyhow::Result<()> {
+    let ListArgs { period, state, partner, json, platform } = args;
+    let app = platform.open(Clock::System).await?;
+    let call = Call::of_operator(partner_named(&app, &partner).await?.id, "bill list");
+    let mut runs: Vec<RunView> = Vec::new();
+    for page in 1.. {
+        let paging = [("page", Some(page.to_string())), ("per_page", Some("100".to_owned()))];
+        let filters = [("billing_period", period.clone()), ("state", state.clone())];
+        let given = paging.into_iter().chain(filters);
+        let given = given.filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        let search = RunSearch::parse(&Query::new(given.collect(), Handling::Strict))?;
+        let (mut found, total) = app.bill_runs(&call, search).await?;
+        let is_last = found.is_empty() || runs.len() as i64 + found.len() as i64 >= total;
+        runs.append(&mut found);
+        if is_last {
+            break;
+        }
+    }
+    app.close().await;
+    if json {
+        println!("{}", serde_json::to_string_pretty(&json!({ "bill_runs": runs }))?);
+    } else {
+        show::list(&runs);
+    }
+    Ok(())
+}
+
+async fn show_run(args: ShowArgs) -> anyhow::Result<()> {
+    let ShowArgs { run, partner, json, platform } = args;
+    let app = platform.open(Clock::System).await?;
+    let call = Call::of_operator(partner_named(&app, &partner).await?.id, "bill show");
+    let report = app.bill_run(&call, run).await;
+    app.close().await;
+    let report = report.map_err(|error| of_run(error.into(), run, &partner, &[]))?;
+    if json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        show::report(&report, &partner);
+    }
+    Ok(())
+}
+
 /// Has work done on a run, with a progress bar, until somebody interrupts it; prints the report.
 async fn worked(
     platform: &Platform,
@@ -294,7 +414,7 @@ async fn worked(
     work: impl AsyncFnOnce(&Arc<App>, PartnerId, &Arc<Watch>) -> Result<RunView, app::Error>,
 ) -> anyhow::Result<RunView> {
     let app = Arc::new(platform.open(Clock::System).await?.with_billing(billing.setup(1))?);
-    let partner = partner_named(&app, partner).await?.id;
+    let (name, partner) = (partner, partner_named(&app, partner).await?.id);
     let watch = Arc::new(Watch::default());
     let bar = RunBar::start(&watch);
     let interrupted = tokio::spawn({
@@ -313,7 +433,7 @@ async fn worked(
     if json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
-        print_report(&report);
+        show::report(&report, name);
     }
     Ok(report)
 }
@@ -393,64 +513,15 @@ fn source(file: &str) -> anyhow::Result<String> {
     Ok(format!("file:{}", path.to_str().with_context(|| format!("the path of {file} is not UTF-8"))?))
 }
 
+fn expected_total(text: &str) -> anyhow::Result<Value> {
+    let parts = text.split_once('=');
+    let (currency, amount) = parts
+        .with_context(|| format!("--expect must be CURRENCY=AMOUNT, such as USD=12345.67, not {text:?}"))?;
+    Ok(json!({"currency": currency, "amount": amount}))
+}
+
 fn currency_rate(text: &str) -> anyhow::Result<Value> {
     let parts = text.split_once('=').and_then(|(pair, rate)| Some((pair.split_once('/')?, rate)));
     let ((from, to), rate) = parts.with_context(|| format!("--rate must be FROM/TO=RATE, not {text:?}"))?;
     Ok(json!({"from": from, "to": to, "rate": rate}))
-}
-
-fn print_report(report: &RunView) {
-    for bill in report.customers.iter().flatten() {
-        let CustomerBill { name, currency, lines, cost, charge, held_back, .. } = bill;
-        let (charge, cost) = (charge.to_string(), cost.to_string());
-        let place = match (held_back.as_slice(), &bill.prefix) {
-            ([], Some(prefix)) => prefix.to_string(),
-            ([], None) => String::new(),
-            (why, _) => format!("held back: {}", why.join("; ")),
-        };
-        println!("{charge:>18} {currency}  cost {cost:>18}  {lines:>9} lines  {name}  {place}");
-    }
-    for left in report.unassigned.iter().flatten() {
-        let (cost, reason) = (left.cost.to_string(), left.reason.name());
-        println!(
-            "{:>18} {}  cost {cost:>18}  {:>9} lines  {} {}: {reason}",
-            "not billed", left.currency, left.lines, left.azure_customer_id, left.name
-        );
-    }
-    for left in report.pending_corrections.iter().flatten() {
-        println!(
-            "{:>18} {}  {} of {} for customer {}: {}",
-            "not billed", left.currency, left.amount, left.billing_period, left.customer_id, left.reason
-        );
-    }
-    for total in &report.totals {
-        let Total { currency, lines, cost, billed_cost, unassigned_cost, charge, charged_cost, .. } = total;
-        println!(
-            "\n{currency}: {lines} lines cost {cost} = {billed_cost} billed + {unassigned_cost} not billed"
-        );
-        match total.billed_in.filter(|other| other != currency) {
-            None => println!(
-                "     charged {charge} for a cost of {charged_cost}; {} of it is rounding",
-                total.rounding
-            ),
-            Some(other) => println!("     charged in {other}"),
-        }
-        if !total.held_charge.is_zero() || !total.held_cost.is_zero() {
-            println!("     held back {} for a cost of {}", total.held_charge, total.held_cost);
-        }
-        if total.billed_before.lines != 0 {
-            println!(
-                "     billed before {} lines that cost {}",
-                total.billed_before.lines, total.billed_before.cost
-            );
-        }
-    }
-    for warning in &report.warnings {
-        let accepted = if warning.accepted { ", accepted" } else { "" };
-        eprintln!("warning: {warning} [{}{accepted}]", warning.code.name());
-    }
-    // Bills that could not be written are told at the end.
-    if report.state != RunState::Succeeded {
-        report.errors.iter().for_each(|error| eprintln!("{error}"));
-    }
 }
