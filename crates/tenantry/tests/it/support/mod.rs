@@ -6,11 +6,13 @@ mod conformance;
 mod database;
 mod server;
 mod table;
+mod usage;
 
 pub(crate) use client::{Answer, Api};
 pub(crate) use database::{Database, Engine};
 pub(crate) use server::{Guard, Server, command};
 pub(crate) use table::{ABSENT, Failures, customer, patched};
+pub(crate) use usage::{Usage, end_of, line, usage};
 
 /// The documented test clock, the seed's.
 pub(crate) const NOW: &str = "2016-09-15T18:17:04Z";

@@ -1,0 +1,156 @@
+//! axe-core on every page, light and dark.
+
+use crate::support::{ABSENT, Api, Database, Engine, Failures, Server, customer, end_of, line, usage};
+use crate::{Look, Page};
+use serde_json::json;
+use std::process::Command;
+
+/// The clock: the month after the one that is billed.
+const NOW: &str = "2026-11-02T08:00:00Z";
+
+/// The script of axe-core, of the version that `clients/package.json` names; installed if it is not there yet.
+fn axe() -> String {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let line = "source scripts/node-tools >&2 && cat \"$node_folder/node_modules/axe-core/axe.min.js\"";
+    let output = Command::new("bash").args(["-c", line]).current_dir(root).output().unwrap();
+    assert!(output.status.success(), "axe-core: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The violations on the page as it is: the rule, and the elements.
+fn violations(page: &Page, axe: &str) -> Vec<String> {
+    page.run(axe);
+    let found = page.run_async(
+        "const done = arguments[arguments.length - 1]; \
+         axe.run(document, {resultTypes: ['violations']}).then(result => done({ \
+             passes: result.passes.length, \
+             violations: result.violations.map(v => v.id + ': ' + v.nodes.map(n => n.html).join(' '))}), \
+             error => done({violations: [String(error)]}))",
+    );
+    assert!(found["passes"].as_u64().is_some_and(|passes| passes > 5), "axe-core has looked: {found}");
+    found["violations"].as_array().unwrap().iter().map(|v| v.as_str().unwrap().to_owned()).collect()
+}
+
+/// Objects to show.
+#[derive(Clone, Copy, Default)]
+struct Objects {
+    customer: i64,
+    user: i64,
+    run: i64,
+    statement: i64,
+}
+
+/// A value for each parameter of a path.
+fn path(template: &str, objects: Objects) -> String {
+    let id = match template {
+        _ if template.starts_with("/console/billing/runs/") => objects.run,
+        _ if template.starts_with("/console/bills/") => objects.statement,
+        _ => objects.customer,
+    };
+    let path = template.replace("{id}", &id.to_string()).replace("{user_id}", &objects.user.to_string());
+    let path = path.replace("{*rest}", "there/is/no/such/page");
+    assert!(!path.contains('{'), "teach this test to fill in {path}");
+    path
+}
+
+/// All pages of the console that users with a session open; downloads and streams are no pages.
+fn paths(objects: Objects) -> Vec<String> {
+    let is_page = |template: &str| !template.contains("/files/") && !template.ends_with("/progress");
+    let routes = web_console::routes().into_iter();
+    let pages =
+        routes.filter(|(method, path, needs_session)| *method == "GET" && *needs_session && is_page(path));
+    pages.map(|(_, template, _)| path(template, objects)).collect()
+}
+
+fn check(failures: &mut Failures, page: &Page, axe: &str, paths: &[String], who: &str) -> usize {
+    for path in paths {
+        page.go(path);
+        for is_dark in [false, true] {
+            page.set_dark(is_dark);
+            let violations = violations(page, axe);
+            let outcome = if violations.is_empty() { Ok(()) } else { Err(violations.join("\n")) };
+            let look = if is_dark { "dark" } else { "light" };
+            failures.case(&format!("{path}, {look}, {who}"), outcome);
+        }
+    }
+    2 * paths.len()
+}
+
+#[test]
+fn axe_finds_nothing_on_any_page() {
+    let database = Database::new(Engine::Sqlite);
+    let server = Server::start(&database, &["--sandbox", "--at", NOW]);
+    let admin = server.admin();
+    let Some(open) = Page::open(&admin, Look::default()) else { return };
+    let axe = axe();
+    let mut failures = Failures::default();
+    let empty = Page::signed_in(&admin, Look::default()).unwrap();
+    let mut cases = check(&mut failures, &empty, &axe, &paths(Objects::default()), "without customers");
+    drop(empty);
+    let objects = full(&admin, &database);
+    cases += check(
+        &mut failures,
+        &open,
+        &axe,
+        &["/console/sign-in".into(), "/console/sign-in?ended=idle".into()],
+        "signed out",
+    );
+    // The form with an error.
+    open.find("#key").type_text("wrong");
+    open.press("Sign in");
+    open.find(".summary");
+    let wrong = violations(&open, &axe);
+    failures.case("a wrong key", if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) });
+    cases += 1;
+    // The control: a field without a label is found.
+    open.run("document.querySelector('label').remove()");
+    assert!(violations(&open, &axe).iter().any(|found| found.starts_with("label: ")), "the control");
+    drop(open);
+    for (api, who) in [(admin.clone(), "an admin"), (admin.user_of(objects.customer).1, "a customer's user")]
+    {
+        let page = Page::signed_in(&api, Look::default()).unwrap();
+        cases += check(&mut failures, &page, &axe, &paths(objects), who);
+        cases += check(&mut failures, &page, &axe, &["/console/customers?trial=nonsense".into()], who);
+        page.end();
+    }
+    failures.done(cases);
+}
+
+/// Customers of every kind, tenants, a user, and a run with bills and lines that are on none.
+fn full(admin: &Api, database: &Database) -> Objects {
+    let tags = json!([{"key": "env", "value": "prod"}]);
+    for end in ["2026-11-10T00:00:00Z", "2027-11-10T00:00:00Z"] {
+        admin.create(&customer(&json!({
+            "name": format!("Trial until {end}"), "classification": "managed_with_access",
+            "trial_expiration_date": end, "tags": tags,
+        })));
+    }
+    admin.create(&customer(&json!({"name": "Without access"})));
+    let made = admin.create(&customer(&json!({
+        "name": "Acme", "classification": "managed_with_access", "tags": tags, "azure_customer_id": "acme",
+        "address": ABSENT, "margin_percentage": 10.0,
+        "partner_billing_configuration": {"enabled": true, "folder": "acme"},
+    })));
+    let customer = made["id"].as_i64().unwrap();
+    let account = format!("/v1/azure_partner_customer_accounts/add/{customer}");
+    let spare = json!({"azure_customer_ids": ["spare"]});
+    for path in [account.clone(), account.replace("/add/", "/remove/")] {
+        assert_eq!(admin.put(&path, &spare).status, 207, "{path}");
+    }
+    let invoices = database.folder().join("data/invoices");
+    std::fs::create_dir_all(&invoices).unwrap();
+    let lines = [line("acme", "Storage", "12.5"), line("nobody", "Storage", "7")];
+    std::fs::write(invoices.join("october.csv"), usage(&lines)).unwrap();
+    let body = json!({"billing_period": "2026-10", "sources": ["file:october.csv"]});
+    let asked = admin.post("/v1/bill_runs", &body);
+    assert_eq!(asked.status, 202, "{}", asked.text());
+    let run = end_of(admin, asked.header("location"));
+    assert_eq!(run["state"], "succeeded", "{run}");
+    let statements = admin.get("/v1/customer_statements").json();
+    Objects {
+        customer,
+        user: admin.colleague("viewer").0,
+        run: run["id"].as_i64().unwrap(),
+        statement: statements["billing_artifacts"][0]["id"].as_i64().unwrap(),
+    }
+}

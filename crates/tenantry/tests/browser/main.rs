@@ -1,0 +1,15 @@
+//! The console in a real headless Chromium, over the W3C WebDriver protocol.
+//!
+//! Needs Debian's packages chromium and chromium-driver, and Node.js for axe-core; `scripts/test` installs them. Without
+//! Chromium the tests say that they are skipped, and fail in CI.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+mod accessibility;
+mod customers;
+mod driver;
+mod page;
+#[path = "../it/support/mod.rs"]
+#[allow(dead_code, unused_imports, unused_macros, reason = "the tests over HTTP use more of it")]
+mod support;
+
+use page::{Look, Page};
