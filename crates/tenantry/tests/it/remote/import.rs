@@ -113,7 +113,7 @@ fn every_bad_row_is_told_with_its_line_and_column() {
     told.fails(3, "bad.csv: ");
     for expected in [
         "line 3, column 7 (margin_percentage): must be a number such as 12.5, not \"12,5\"\n",
-        "line 3, column 4 (state): must be the USPS abbreviation",
+        "line 3, column 4 (state): must be the abbreviation of two letters: use MA\n",
         "line 4, column 4 (state): must be the full name: use New South Wales\n",
         "line 4, column 8 (tags): must be like region=emea; vip, or a JSON list",
         "line 5: has 6 columns, and the header has 9",
