@@ -20,20 +20,31 @@ pub struct EventSearch {
 /// An audit event in a response.
 #[derive(Debug, Serialize)]
 pub struct EventView {
-    id: String,
-    at: String,
-    user_id: Option<i64>,
-    key_id: Option<String>,
-    action: String,
-    object: String,
+    /// Shard and place in its chain, such as `0-17`.
+    pub id: String,
+    /// RFC 3339.
+    pub at: String,
+    /// The user; `None` for the server itself.
+    pub user_id: Option<i64>,
+    /// The user's key.
+    pub key_id: Option<String>,
+    /// What was done, such as `customer.update`.
+    pub action: String,
+    /// What it was done to, such as `customers/7`.
+    pub object: String,
+    /// The object before.
     #[serde(skip_serializing_if = "Option::is_none")]
-    before: Option<Value>,
+    pub before: Option<Value>,
+    /// The object after.
     #[serde(skip_serializing_if = "Option::is_none")]
-    after: Option<Value>,
+    pub after: Option<Value>,
+    /// Why, where there is a reason.
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
-    origin: String,
-    request_id: String,
+    pub reason: Option<String>,
+    /// The client's address.
+    pub origin: String,
+    /// The request, as in the log.
+    pub request_id: String,
 }
 
 impl EventSearch {

@@ -166,6 +166,64 @@ customer-tenants-more = { $count ->
 }
 tenant-missing = Nicht im Verzeichnis seit
 
+nav-directory = Verzeichnis
+nav-audit = Protokoll
+
+done-tenants-assigned = Die Tenants wurden zugeordnet.
+
+directory-title = Verzeichnis
+directory-connection = Verbindung
+directory-kind = Verbunden mit
+directory-file = Eine Datei auf dem Server
+directory-partner-center = Microsoft Partner Center
+directory-status = Zustand
+directory-working = In Ordnung
+directory-reading = Die Liste wird gelesen
+directory-failing = Gestört
+directory-read = Liste zuletzt gelesen
+directory-never-read = Noch nicht
+directory-cut-off = Die Liste ist unvollständig
+directory-none = Kein Verzeichnis ist verbunden.
+directory-none-advice = Ohne eines werden Tenant-IDs so übernommen, wie sie eingegeben werden. Der Betreiber dieses Servers verbindet Partner Center oder eine Datei mit Tenants mit diesem Befehl:
+directory-assignment = Zuordnung
+directory-assigned = Zugeordnet
+directory-unassigned = Nicht zugeordnet
+directory-not-assigned = Nicht zugeordnet
+directory-no-match = Kein Tenant passt.
+directory-empty = Es gibt noch keine Azure-Tenants.
+directory-empty-advice = Sie erscheinen, wenn das Verzeichnis gelesen oder einer einem Kunden zugeordnet wird.
+directory-choose = Auswählen
+directory-choose-one = { $tenant } auswählen
+directory-assign = Ausgewählte Tenants zuordnen
+directory-count = { $count ->
+    [one] Ein Tenant
+   *[other] { $shown } Tenants
+}
+
+assign-title = Tenants zuordnen
+assign-tenants = Ausgewählte Tenants
+assign-customer = Ihr Kunde
+assign-choose = Welcher Kunde bezahlt sie?
+assign-more = Es passen mehr Kunden. Suchen Sie nach einem Teil des Namens.
+assign-submit = Zuordnen
+assign-customer-missing = Wählen Sie einen Kunden
+
+audit-title = Protokoll
+audit-object = Objekt
+audit-user-id = Nummer des Benutzers
+audit-since = Ab (UTC)
+audit-until = Vor (UTC)
+audit-time = Zeit
+audit-who = Wer
+audit-user = Benutzer { $id }
+audit-server = Der Server
+audit-before-after = Vorher und nachher
+audit-before = Vorher
+audit-after = Nachher
+audit-newest = Letzte Woche
+audit-none = In dieser Zeit ist nichts geschehen.
+audit-none-advice = Suchen Sie in einer früheren Zeit oder mit weniger Filtern. Ohne Filter werden die letzten sieben Tage gezeigt.
+
 sessions-title = Sitzungen
 sessions-intro = Browser, in denen Sie angemeldet sind. Eine Sitzung endet, wenn sie 12 Stunden lang nicht benutzt wurde, und 7 Tage nach der Anmeldung.
 sessions-current = Dieser Browser

@@ -166,6 +166,64 @@ customer-tenants-more = { $count ->
 }
 tenant-missing = Not in the directory since
 
+nav-directory = Directory
+nav-audit = Audit trail
+
+done-tenants-assigned = The tenants were assigned.
+
+directory-title = Directory
+directory-connection = Connection
+directory-kind = Connected to
+directory-file = A file on the server
+directory-partner-center = Microsoft Partner Center
+directory-status = Status
+directory-working = Working
+directory-reading = The list is being read
+directory-failing = Failing
+directory-read = List last read
+directory-never-read = Not yet
+directory-cut-off = The list was cut off
+directory-none = No directory is connected.
+directory-none-advice = Without one, tenant IDs are taken as they are typed. The operator of this server connects Partner Center, or a file of tenants, with this command:
+directory-assignment = Assignment
+directory-assigned = Assigned
+directory-unassigned = Not assigned
+directory-not-assigned = Not assigned
+directory-no-match = No tenant matches.
+directory-empty = There are no Azure tenants yet.
+directory-empty-advice = They appear when the directory is read, or when one is assigned to a customer.
+directory-choose = Choose
+directory-choose-one = Choose { $tenant }
+directory-assign = Assign the chosen tenants
+directory-count = { $count ->
+    [one] One tenant
+   *[other] { $shown } tenants
+}
+
+assign-title = Assign tenants
+assign-tenants = Chosen tenants
+assign-customer = Their customer
+assign-choose = Which customer pays for them?
+assign-more = More customers match. Search for a part of the name.
+assign-submit = Assign
+assign-customer-missing = Choose a customer
+
+audit-title = Audit trail
+audit-object = Object
+audit-user-id = User number
+audit-since = From (UTC)
+audit-until = Before (UTC)
+audit-time = Time
+audit-who = Who
+audit-user = User { $id }
+audit-server = The server
+audit-before-after = Before and after
+audit-before = Before
+audit-after = After
+audit-newest = Newest week
+audit-none = Nothing happened in this time.
+audit-none-advice = Search an earlier time, or with fewer filters. Without filters, the last seven days are shown.
+
 sessions-title = Sessions
 sessions-intro = Browsers in which you are signed in. A session ends after 12 hours without use, and 7 days after you have signed in.
 sessions-current = This browser

@@ -107,6 +107,8 @@ impl Cx {
         let items = [
             (true, Section::Home, "/console", "nav-home"),
             (may(Permission::ReadCustomers), Section::Customers, "/console/customers", "nav-customers"),
+            (may(Permission::ReadCustomers), Section::Directory, "/console/directory", "nav-directory"),
+            (may(Permission::ReadAudit), Section::Audit, "/console/audit", "nav-audit"),
             (may(Permission::SeeCosts), Section::Billing, "/console/billing", "nav-billing"),
             (may(Permission::ManagePartner), Section::Users, "/console/users", "nav-users"),
         ];

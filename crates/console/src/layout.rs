@@ -10,6 +10,8 @@ use std::fmt::Display;
 pub(crate) enum Section {
     Home,
     Customers,
+    Directory,
+    Audit,
     Billing,
     Users,
     Sessions,

@@ -1,11 +1,14 @@
 //! The pages: a file for each, with its handlers, its context struct and samples of it.
 
+mod assign;
+mod audit;
 mod bill_run;
 mod billing;
 mod customer;
 mod customer_delete;
 mod customer_form;
 mod customers;
+mod directory;
 mod home;
 mod portal;
 mod sessions;
@@ -32,6 +35,9 @@ pub(crate) fn routes() -> Routes {
         .with(billing::routes)
         .with(bill_run::routes)
         .with(statement::routes)
+        .with(directory::routes)
+        .with(assign::routes)
+        .with(audit::routes)
         .with(sessions::routes)
         .with(portal::routes)
         .get("/console/{*rest}", |_| async { Err(Failure::App(Error::NotFound)) })

@@ -44,6 +44,9 @@ pages![
     bill_run::BillRunPage,
     bill_run::FinalizePage,
     statement::StatementPage,
+    directory::DirectoryPage,
+    assign::AssignPage,
+    audit::AuditPage,
     sessions::SessionsPage,
     portal::PortalPage,
 ];
@@ -79,6 +82,9 @@ fn all() -> Vec<(&'static str, Box<dyn Page>)> {
         boxed("bill_run.html", bill_run::samples()),
         boxed("finalize.html", bill_run::finalize_samples()),
         boxed("statement.html", statement::samples()),
+        boxed("directory.html", directory::samples()),
+        boxed("assign.html", assign::samples()),
+        boxed("audit.html", audit::samples()),
         boxed("sessions.html", sessions::samples()),
         boxed("portal.html", portal::samples()),
     ]

@@ -3,10 +3,12 @@
 mod billing;
 mod browser;
 mod customers;
+mod directory;
 mod ends;
 mod forms;
 mod matrix;
 mod pages;
+mod trail;
 mod users;
 
 use browser::Browser;
