@@ -167,10 +167,13 @@ mod tests {
     #[test]
     fn every_message_is_used_and_every_used_message_is_there() {
         let (english, used) = (messages(Lang::En), used());
-        // Ids that are put together from a prefix and a value: `role-` and `admin`.
+        // Ids that are put together from a prefix and a value: `role-` and `admin`, as `role-{}` or `role-{role}`.
         let is_used = |id: &String| {
             used.contains(id)
-                || id.match_indices('-').any(|(at, _)| used.contains(&format!("{}{{}}", &id[..=at])))
+                || id.match_indices('-').any(|(at, _)| {
+                    let rest = |text: &String| text.strip_prefix(&id[..=at]).map(str::to_owned);
+                    used.iter().filter_map(rest).any(|rest| rest.starts_with('{') && rest.ends_with('}'))
+                })
         };
         let unused: Vec<&String> = english.keys().filter(|id| !is_used(id)).collect();
         assert!(unused.is_empty(), "no page shows {unused:?}");
