@@ -60,11 +60,14 @@ pub(crate) fn base(
 ) -> String {
     match public_url {
         Some(PublicUrl(url)) => url.clone(),
-        None => base_of(headers, client.is_some_and(|client| client.through_trusted_proxy)),
+        None => {
+            let proxied = client.is_some_and(|client| client.through_trusted_proxy);
+            base_of(headers, proxied, client.is_some_and(|client| client.over_tls))
+        }
     }
 }
 
-fn base_of(headers: &HeaderMap, proxied: bool) -> String {
+fn base_of(headers: &HeaderMap, proxied: bool, tls: bool) -> String {
     let forwarded = |header: &HeaderName, name: &str| {
         let first = |name: &HeaderName| {
             let value = headers.get(name).filter(|_| proxied)?.to_str().ok()?;
@@ -77,8 +80,8 @@ fn base_of(headers: &HeaderMap, proxied: bool) -> String {
     let Some(host) = forwarded(&X_FORWARDED_HOST, "host").and_then(host).or_else(own) else {
         return String::new();
     };
-    let https =
-        forwarded(&X_FORWARDED_PROTO, "proto").is_some_and(|proto| proto.eq_ignore_ascii_case("https"));
+    let forwarded = forwarded(&X_FORWARDED_PROTO, "proto");
+    let https = forwarded.map_or(tls, |proto| proto.eq_ignore_ascii_case("https"));
     let prefix = headers.get(X_FORWARDED_PREFIX).filter(|_| proxied).and_then(|value| value.to_str().ok());
     let prefix = prefix.map(|prefix| prefix.trim().trim_end_matches('/')).filter(|prefix| is_prefix(prefix));
     format!("{}://{host}{}", if https { "https" } else { "http" }, prefix.unwrap_or_default())
@@ -141,7 +144,7 @@ mod tests {
             for (name, value) in headers {
                 map.append(*name, HeaderValue::from_static(value));
             }
-            assert_eq!(base_of(&map, proxied), expected, "{headers:?}");
+            assert_eq!(base_of(&map, proxied, false), expected, "{headers:?}");
         }
     }
 

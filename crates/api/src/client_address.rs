@@ -16,6 +16,8 @@ pub struct ClientAddress {
     pub ip: IpAddr,
     /// Whether the connection's peer is a trusted proxy, so that its other headers count too.
     pub through_trusted_proxy: bool,
+    /// Whether the connection itself has TLS.
+    pub over_tls: bool,
 }
 
 impl ClientAddress {
@@ -67,8 +69,11 @@ impl TrustedProxies {
     /// adds the address that it was called from at the right, so what stands left of an untrusted or unreadable entry is
     /// whatever a client chose to send. `Forwarded` counts only without `X-Forwarded-For`.
     pub(crate) fn client(&self, peer: SocketAddr, headers: &HeaderMap) -> ClientAddress {
-        let mut client =
-            ClientAddress { ip: peer.ip().to_canonical(), through_trusted_proxy: self.contains(peer.ip()) };
+        let mut client = ClientAddress {
+            ip: peer.ip().to_canonical(),
+            through_trusted_proxy: self.contains(peer.ip()),
+            over_tls: false,
+        };
         if !client.through_trusted_proxy {
             return client;
         }
@@ -207,7 +212,10 @@ mod tests {
             ("::1", "::"),
         ] {
             let ip = ip.parse().expect("an address");
-            assert_eq!(ClientAddress { ip, through_trusted_proxy: false }.network().to_string(), network);
+            assert_eq!(
+                ClientAddress { ip, through_trusted_proxy: false, over_tls: false }.network().to_string(),
+                network
+            );
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What every request walks through before the router and every answer after it: its id, its log line, the client's
 //! address, the limits on URI and body, the key out of the query string, compression, and errors put into words.
 
+use crate::client_address::ClientAddress;
 use crate::credentials::Credentials;
 use crate::metrics;
 use crate::problem::Problem;
@@ -20,6 +21,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Instant;
 use tower::{Service, ServiceExt};
@@ -113,7 +115,10 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let started = Instant::now();
         let id = request_id(request.headers()).unwrap_or_else(|| self.app.request_id());
-        let client = self.peer.map(|peer| self.config.trusted_proxies.client(peer, request.headers()));
+        let client = self.peer.map(|peer| {
+            let client = self.config.trusted_proxies.client(peer, request.headers());
+            ClientAddress { over_tls: self.config.tls, ..client }
+        });
         let span = tracing::info_span!(
             "request",
             id,
@@ -126,6 +131,8 @@ where
             key = Empty,
         );
         let method = request.method().clone();
+        let is_http1 = request.version() < Version::HTTP_2;
+        let config = Arc::clone(&self.config);
         let (inner, sandbox) = (self.inner.clone(), self.app.is_sandbox());
         let reservation = Arc::new(Reservation::new(Arc::clone(&self.bodies), client));
         let failed_sign_ins = Arc::clone(&self.failed_sign_ins);
@@ -150,7 +157,11 @@ where
                 Err(never) => match never {},
             };
             finish(&mut response, &id, sandbox);
-            if !response.headers().contains_key(header::CONNECTION) && !unread.drain(expects_continue).await {
+            // In HTTP/2 a stream ends by itself, and the header must not be there.
+            if is_http1
+                && !response.headers().contains_key(header::CONNECTION)
+                && (!unread.drain(expects_continue).await || config.stopping.load(Ordering::Relaxed))
+            {
                 response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
             drop(reservation);
@@ -187,6 +198,12 @@ where
 }
 
 fn admit_parts(mut parts: Parts, body: Body) -> Request<Body> {
+    if parts.version == Version::HTTP_2
+        && !parts.headers.contains_key(header::HOST)
+        && let Some(host) = parts.uri.authority().and_then(|host| HeaderValue::from_str(host.as_str()).ok())
+    {
+        parts.headers.insert(header::HOST, host); // `:authority` says it (RFC 9113, section 8.3.1)
+    }
     if let Some(problem) = wrong_framing(&parts) {
         return refused(parts, problem);
     }

@@ -39,7 +39,7 @@ pub use client_address::{ClientAddress, TrustedProxies, network_of};
 pub use frame::{Frame, REQUEST_ID};
 pub use occasional::Occasional;
 pub use openapi::document;
-pub use router::service;
+pub use router::{operations_service, service};
 pub use visitor::Visitor;
 
 use app::App;
@@ -66,6 +66,10 @@ pub struct Config {
     pub public_url: Option<PublicUrl>,
     /// Set when the server is about to stop; `/readyz` says so.
     pub stopping: Arc<AtomicBool>,
+    /// Whether clients come over TLS, so that links start with `https`.
+    pub tls: bool,
+    /// Whether `/metrics` and `/readyz` are served by [`operations_service`] alone.
+    pub operations_apart: bool,
     /// What `/metrics` tells.
     pub metrics: PrometheusHandle,
 }

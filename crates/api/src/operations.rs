@@ -16,7 +16,12 @@ use utoipa_axum::routes;
 const READY_TIMEOUT: Duration = Duration::from_millis(700);
 
 pub(crate) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(healthz)).routes(routes!(readyz)).routes(routes!(metrics))
+    liveness().routes(routes!(readyz)).routes(routes!(metrics))
+}
+
+/// What clients may ask where the rest is on a listener of its own.
+pub(crate) fn liveness() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new().routes(routes!(healthz))
 }
 
 /// Is the process alive?

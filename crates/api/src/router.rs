@@ -20,11 +20,14 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use utoipa_axum::router::OpenApiRouter;
 
 pub(crate) fn documented() -> OpenApiRouter<Shared> {
+    resources().merge(operations::routes())
+}
+
+fn resources() -> OpenApiRouter<Shared> {
     OpenApiRouter::with_openapi(openapi::preamble())
         .nest("/v2", customers::routes().merge(users::routes()).merge(access::routes()))
         .nest("/v2/customers/{id}", users::routes())
         .nest("/v1", customers::routes().merge(azure_tenants::routes()).merge(billing()))
-        .merge(operations::routes())
 }
 
 fn billing() -> OpenApiRouter<Shared> {
@@ -40,15 +43,43 @@ pub fn service(app: Arc<App>, config: Config, pages: Router) -> Frame<Router> {
     let cors = (!config.cors_origins.is_empty()).then(|| cors(&config));
     let config = Arc::new(config);
     let shared = Shared { app: Arc::clone(&app), config: Arc::clone(&config) };
-    let (mut router, document) = documented().split_for_parts();
+    let (router, document) = documented().split_for_parts();
     let document = openapi::finished(document);
+    let mut router = match config.operations_apart {
+        true => resources().merge(operations::liveness()).split_for_parts().0,
+        false => router,
+    };
     router = router.route("/openapi.json", openapi::route(&document));
     let known_paths = KnownPaths::of(&document);
     if app.is_sandbox() {
         router = router.merge(sandbox::routes());
     }
-    let mut router = router
-        .fallback(move |OriginalUri(uri): OriginalUri| std::future::ready(known_paths.not_found(uri.path())))
+    let router = router
+        .fallback(move |OriginalUri(uri): OriginalUri| std::future::ready(known_paths.not_found(uri.path())));
+    let mut router = layered(router, shared, pages);
+    if let Some(cors) = cors {
+        router = router.layer(cors);
+    }
+    Frame::new(router, app, config)
+}
+
+/// `/metrics`, `/readyz` and `/healthz`, framed: for a listener of their own.
+pub fn operations_service(app: Arc<App>, config: Config) -> Frame<Router> {
+    let config = Arc::new(config);
+    let shared = Shared { app: Arc::clone(&app), config: Arc::clone(&config) };
+    let router = operations::routes().split_for_parts().0;
+    let router = router.fallback(|| async {
+        let message =
+            "only /metrics, /readyz and /healthz are here; the API is on the server's other addresses";
+        Problem::new(StatusCode::NOT_FOUND, message)
+    });
+    Frame::new(layered(router, shared, Router::new()), app, config)
+}
+
+/// A router, and pages beside it, with what every request passes before a route.
+fn layered(router: Router<Shared>, shared: Shared, pages: Router) -> Router {
+    let app = Arc::clone(&shared.app);
+    router
         .method_not_allowed_fallback(|| async {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this method is not allowed here")
         })
@@ -58,13 +89,9 @@ pub fn service(app: Arc<App>, config: Config, pages: Router) -> Frame<Router> {
         .layer((
             from_fn(metrics::name_route),
             from_fn(refuse),
-            from_fn_with_state(Arc::clone(&app), limits::admit),
+            from_fn_with_state(app, limits::admit),
             CatchPanicLayer::custom(panicked),
-        ));
-    if let Some(cors) = cors {
-        router = router.layer(cors);
-    }
-    Frame::new(router, app, config)
+        ))
 }
 
 fn cors(config: &Config) -> CorsLayer {

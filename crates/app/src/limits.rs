@@ -11,7 +11,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, Hash};
 use std::net::IpAddr;
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 /// The window of rates in seconds; a burst may use the quota of a whole window at once.
@@ -55,6 +55,12 @@ pub(crate) struct Limits {
     seed: RandomState,
     /// Hashes of the API keys that were valid at their last use.
     valid: Mutex<HashSet<KeyHash>>,
+    /// Replaced as a whole when the settings change; requests under way keep theirs.
+    counts: RwLock<Arc<Counts>>,
+}
+
+/// What is counted under one set of settings.
+struct Counts {
     keys: Rate<KeyHash>,
     partners: Rate<i64>,
     addresses: Rate<Option<IpAddr>>,
@@ -71,21 +77,16 @@ pub(crate) struct Permits {
 
 impl Limits {
     pub(crate) fn new(settings: LimitSettings) -> Self {
-        let LimitSettings { key_rate, partner_rate, address_rate, key_concurrency, partner_concurrency } =
-            settings;
-        Limits {
-            seed: RandomState::new(),
-            valid: Mutex::default(),
-            keys: Rate::new("key", "of this API key", key_rate),
-            partners: Rate::new("partner", "of this partner", partner_rate),
-            addresses: Rate::new("address", "without a valid API key from this address", address_rate),
-            key_concurrency: Concurrency::new("key-concurrency", "of this API key", key_concurrency),
-            partner_concurrency: Concurrency::new(
-                "partner-concurrency",
-                "of this partner",
-                partner_concurrency,
-            ),
-        }
+        let counts = RwLock::new(Arc::new(Counts::new(settings)));
+        Limits { seed: RandomState::new(), valid: Mutex::default(), counts }
+    }
+
+    fn set(&self, settings: LimitSettings) {
+        *self.counts.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Counts::new(settings));
+    }
+
+    fn counts(&self) -> Arc<Counts> {
+        Arc::clone(&self.counts.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Counts a request against its API key if that is known to be valid, and against its address otherwise. A caller can
@@ -93,22 +94,23 @@ impl Limits {
     pub(crate) fn admit(&self, key: Option<&str>, network: IpAddr) -> Result<(), Error> {
         let key = key.map(|key| self.seed.hash_one(key));
         match key.filter(|key| lock(&self.valid).contains(key)) {
-            Some(key) => self.keys.count(key, || "a key".to_owned()),
-            None => self.addresses.count(Some(network), || network.to_string()),
+            Some(key) => self.counts().keys.count(key, || "a key".to_owned()),
+            None => self.counts().addresses.count(Some(network), || network.to_string()),
         }
     }
 
     /// Acquires the concurrency permit of an API key.
     pub(crate) fn enter_key(&self, key: &str) -> Result<Permits, Error> {
-        let permit = self.key_concurrency.enter(self.seed.hash_one(key), || "a key".to_owned())?;
+        let permit = self.counts().key_concurrency.enter(self.seed.hash_one(key), || "a key".to_owned())?;
         Ok(Permits { _key: permit, _partner: None })
     }
 
     /// Counts a request against its partner's rate and adds the partner's concurrency permit.
     pub(crate) fn enter_partner(&self, permits: &mut Permits, partner: PartnerId) -> Result<(), Error> {
         let who = || format!("partner {partner}");
-        self.partners.count(partner.0, who)?;
-        permits._partner = self.partner_concurrency.enter(partner.0, who)?;
+        let counts = self.counts();
+        counts.partners.count(partner.0, who)?;
+        permits._partner = counts.partner_concurrency.enter(partner.0, who)?;
         Ok(())
     }
 
@@ -127,9 +129,28 @@ impl Limits {
 
     /// Removes the counts of idle keys, partners and addresses.
     pub(crate) fn tidy(&self) {
-        self.keys.tidy();
-        self.partners.tidy();
-        self.addresses.tidy();
+        let counts = self.counts();
+        counts.keys.tidy();
+        counts.partners.tidy();
+        counts.addresses.tidy();
+    }
+}
+
+impl Counts {
+    fn new(settings: LimitSettings) -> Self {
+        let LimitSettings { key_rate, partner_rate, address_rate, key_concurrency, partner_concurrency } =
+            settings;
+        Counts {
+            keys: Rate::new("key", "of this API key", key_rate),
+            partners: Rate::new("partner", "of this partner", partner_rate),
+            addresses: Rate::new("address", "without a valid API key from this address", address_rate),
+            key_concurrency: Concurrency::new("key-concurrency", "of this API key", key_concurrency),
+            partner_concurrency: Concurrency::new(
+                "partner-concurrency",
+                "of this partner",
+                partner_concurrency,
+            ),
+        }
     }
 }
 
@@ -265,6 +286,11 @@ impl App {
         self
     }
 
+    /// Changes the limits for requests while they are served. What was counted so far is forgotten.
+    pub fn set_limits(&self, settings: LimitSettings) {
+        self.limits.set(settings);
+    }
+
     /// Counts a request against the rate of its API key if that is known to be valid, and of its network otherwise: an IPv4
     /// address, or the /64 of an IPv6 address.
     ///
@@ -355,7 +381,7 @@ mod tests {
         drop(first);
         assert_eq!(refused("a"), "key-concurrency", "a copy is the same request");
         drop((copy, second, third));
-        assert!(lock(&limits.key_concurrency.under_way).is_empty());
-        assert!(lock(&limits.partner_concurrency.under_way).is_empty());
+        assert!(lock(&limits.counts().key_concurrency.under_way).is_empty());
+        assert!(lock(&limits.counts().partner_concurrency.under_way).is_empty());
     }
 }

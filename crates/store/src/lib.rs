@@ -14,6 +14,7 @@
 
 mod engine;
 mod error;
+mod path_error;
 #[cfg(test)]
 mod prepared;
 mod query;
@@ -39,6 +40,7 @@ pub mod users;
 
 pub use engine::{Db, ListLimits, Options, Scope, Tx, exists, name_of};
 pub use error::Error;
+pub use path_error::describe_path_error;
 
 /// The newest schema version, which every database is brought to at the start.
 pub const SCHEMA_VERSION: usize = engine::migrate::NEWEST;

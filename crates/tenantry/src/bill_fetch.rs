@@ -45,7 +45,7 @@ pub(crate) async fn run(args: FetchArgs) -> anyhow::Result<()> {
         body["invoice_id"] = id.into();
     }
     let request = FetchRequest::parse(&Json::from(&body))?;
-    let app = Arc::new(platform.open(Clock::System).await?.with_billing(billing.setup(1))?);
+    let app = Arc::new(platform.open(Clock::System).await?.with_billing(billing.setup(1)?)?);
     let partner = partner_named(&app, &partner).await?.id;
     let watch = Arc::new(FetchWatch::default());
     let bar = FetchBar::start(&watch);

@@ -1,16 +1,17 @@
 //! `tenantry bill verify`, `tenantry bill move-store`, and what `tenantry doctor` says of the store of bills.
 
+use crate::config::secrets;
 use crate::platform::Platform;
 use crate::progress::MoveBar;
 use anyhow::bail;
 use app::{App, Clock};
-use bill_storage::{Bills, Layout, Relocated, Settings, VerifiedLedgers, VerifyReport};
+use bill_storage::{Bills, Layout, Relocated, VerifiedLedgers, VerifyReport};
 use serde_json::json;
 use std::path::Path;
 use store::doctor::{Check, Verdict};
 
 pub(crate) async fn move_store(root: &str, platform: &Platform) -> anyhow::Result<()> {
-    let bills = Bills::open(root, &Settings::from_env())?;
+    let bills = Bills::open(root, &secrets::of_object_store()?)?;
     let app = platform.open(Clock::System).await?;
     let bar = MoveBar::new();
     let moved = app.move_bill_store(&bills, &|done, total| bar.show(done, total)).await;
@@ -40,7 +41,7 @@ pub(crate) async fn verify(
         path if !path.is_empty() && Path::new(path).is_dir() => (format!("file:{path}"), ""),
         folder => (root.to_owned(), folder.trim_end_matches('/')),
     };
-    let bills = Bills::open(&root, &Settings::from_env())?;
+    let bills = Bills::open(&root, &secrets::of_object_store()?)?;
     let mut missing = Vec::new();
     if let Some(platform) = known {
         let app = platform.open(Clock::System).await?;
@@ -101,7 +102,8 @@ pub(crate) async fn examine(root: &str) -> Vec<Check> {
         found,
         advice: advice.to_owned(),
     };
-    let bills = match Bills::open(root, &Settings::from_env()) {
+    let opened = secrets::of_object_store().and_then(|settings| Ok(Bills::open(root, &settings)?));
+    let bills = match opened {
         Ok(bills) => bills,
         Err(e) => {
             return vec![check("bills", Verdict::Problem, e.to_string(), "name another root with --bills")];
@@ -174,7 +176,7 @@ pub(crate) async fn examine_all(app: &App, root: &str) -> anyhow::Result<Vec<Che
             },
         });
     }
-    let bills = Bills::open(root, &Settings::from_env())?;
+    let bills = Bills::open(root, &secrets::of_object_store()?)?;
     let known = app.known_bill_files().await?;
     let (known_count, missing) = (known.len(), bills.missing("", known).await?);
     let report = bills.verify("").await?;

@@ -1,5 +1,6 @@
 //! Where bills and invoices are, and what a bill may be: what everything that runs bills is told.
 
+use crate::config::secrets;
 use app::billing::BillingSetup;
 use clap::{Args, ValueEnum};
 use rating::{Amount, Bounds, EarnedCredit};
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 
 /// Where bills and invoices are, and what a bill may be.
 #[derive(Args, Clone)]
+#[command(next_help_heading = "Bills")]
 pub(crate) struct BillingArgs {
     /// The root that bills are below: `file:PATH`, `s3://bucket/prefix` or `az://container/prefix`. Credentials come from
     /// the usual environment (`AWS_…`, `AZURE_…`).
@@ -49,11 +51,11 @@ pub(crate) struct BillingArgs {
     #[arg(long, env = "TENANTRY_BILL_THREADS", value_name = "COUNT")]
     bill_threads: Option<usize>,
     /// How many seconds a bill run waits for a server that has died.
-    #[arg(long, value_name = "SECONDS", default_value = "30", hide = true,
+    #[arg(long, env = "TENANTRY_BILL_LEASE", value_name = "SECONDS", default_value = "30", hide = true,
           value_parser = clap::value_parser!(i64).range(1..=3600))]
     bill_lease: i64,
     /// How many seconds an export of Microsoft may take before a fetch fails.
-    #[arg(long, value_name = "SECONDS", default_value = "21600", hide = true,
+    #[arg(long, env = "TENANTRY_BILL_EXPORT_WAIT", value_name = "SECONDS", default_value = "21600", hide = true,
           value_parser = clap::value_parser!(u64).range(1..=604_800))]
     bill_export_wait: u64,
 }
@@ -70,15 +72,15 @@ enum Credit {
 
 impl BillingArgs {
     /// The setup, with one of so many processors for each thread unless it is told otherwise.
-    pub(crate) fn setup(&self, share: usize) -> BillingSetup {
+    pub(crate) fn setup(&self, share: usize) -> anyhow::Result<BillingSetup> {
         let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        BillingSetup {
+        Ok(BillingSetup {
             bills: self.bills.clone(),
             sources: self.bill_sources.clone(),
             remote_sources: self.bill_remote_sources.clone(),
             work: self.bill_work.clone(),
             max_source_bytes: self.bill_max_source,
-            settings: bill_storage::Settings::from_env(),
+            settings: secrets::of_object_store()?,
             bounds: Bounds {
                 max_lines: self.bill_max_lines,
                 max_amount: self.bill_max_amount,
@@ -93,6 +95,6 @@ impl BillingArgs {
             threads: self.bill_threads.unwrap_or((processors / share).max(1)),
             lease: jiff::SignedDuration::from_secs(self.bill_lease),
             export_wait: std::time::Duration::from_secs(self.bill_export_wait),
-        }
+        })
     }
 }

@@ -1,14 +1,13 @@
 //! The first start: the admin's key, and where it goes.
 
+use crate::config::secrets;
 use crate::platform::write_private;
-use anyhow::{Context, anyhow, bail};
+use anyhow::anyhow;
 use app::{ApiKey, App, Random};
 use std::io::{IsTerminal, Write};
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 const KEY: &str = "TENANTRY_BOOTSTRAP_KEY";
-const KEY_FILE: &str = "TENANTRY_BOOTSTRAP_KEY_FILE";
 /// The file of the first key, beside the secret key.
 const FILE: &str = "admin.key";
 
@@ -20,37 +19,32 @@ pub(crate) enum FirstKey {
     Shown(ApiKey),
     /// It was made now, and is in this file.
     Written(PathBuf),
-    /// The operator chose it, in this variable.
-    Chosen(&'static str),
+    /// The operator chose it; as a shell says it.
+    Chosen(String),
 }
 
-/// The key that the operator has chosen for the first admin.
-pub(crate) fn chosen() -> anyhow::Result<Option<(ApiKey, &'static str)>> {
-    let (name, text) = match (std::env::var(KEY), std::env::var(KEY_FILE)) {
-        (Ok(_), Ok(_)) => bail!("give {KEY} or {KEY_FILE}, not both"),
-        (Ok(text), Err(_)) => (KEY, text),
-        (Err(_), Ok(file)) => {
-            let text =
-                std::fs::read_to_string(&file).with_context(|| format!("{KEY_FILE}: cannot read {file}"));
-            (KEY_FILE, text?.trim().to_owned())
-        }
-        (Err(_), Err(_)) => return Ok(None),
+/// The key that the operator has chosen for the first admin, and how a shell says it.
+pub(crate) fn chosen() -> anyhow::Result<Option<(ApiKey, String)>> {
+    let (text, shell) = match (secrets::file_of(KEY)?, std::env::var(KEY)) {
+        (Some(file), _) => (secrets::read(KEY, &file)?, format!("$(cat {})", file.display())),
+        (None, Ok(text)) => (text, format!("${KEY}")),
+        (None, Err(_)) => return Ok(None),
     };
-    let key = ApiKey::chosen(&text).map_err(|wrong| anyhow!("{name} {wrong}"))?;
-    Ok(Some((key, name)))
+    let key = ApiKey::chosen(&text).map_err(|wrong| anyhow!("{KEY} {wrong}"))?;
+    Ok(Some((key, shell)))
 }
 
 /// Give an empty database its first partner. A key that is made for it is shown where somebody sees it: on a terminal,
 /// or by a sandbox, whose key opens nothing of worth. Elsewhere standard output is a journal, so it goes into a file.
 pub(crate) async fn run(
     app: &App,
-    chosen: Option<(ApiKey, &'static str)>,
+    chosen: Option<(ApiKey, String)>,
     sandbox: bool,
     secret_key: &Path,
 ) -> anyhow::Result<FirstKey> {
-    if let Some((key, name)) = chosen {
+    if let Some((key, shell)) = chosen {
         let founded = app.bootstrap(Some(key)).await?;
-        return Ok(founded.map_or(FirstKey::None, |_| FirstKey::Chosen(name)));
+        return Ok(founded.map_or(FirstKey::None, |_| FirstKey::Chosen(shell)));
     }
     if sandbox || std::io::stdout().is_terminal() {
         return Ok(app.bootstrap(None).await?.map_or(FirstKey::None, |founded| FirstKey::Shown(founded.key)));
@@ -60,8 +54,9 @@ pub(crate) async fn run(
     }
     // The file first: a key that is nowhere would be lost.
     let (path, key) = (secret_key.with_file_name(FILE), ApiKey::generate(&Random::default())?);
-    write_private(&path, key.reveal()).with_context(|| {
-        format!("cannot write the first admin's key into {}; or choose a key ({KEY})", path.display())
+    write_private(&path, key.reveal()).map_err(|error| {
+        let why = store::describe_path_error("cannot write the first admin's key into", &path, &error);
+        anyhow!("{why}; or choose a key ({KEY})")
     })?;
     match app.bootstrap(Some(key)).await {
         Ok(Some(_)) => {
@@ -81,10 +76,10 @@ pub(crate) async fn run(
 }
 
 /// For the operator: where the server is, the first key, and a first request to paste on a terminal.
-pub(crate) fn greet(address: SocketAddr, sandbox: bool, first: &FirstKey) -> std::io::Result<()> {
+pub(crate) fn greet(url: &str, sandbox: bool, first: &FirstKey) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     let kind = if sandbox { " (sandbox)" } else { "" };
-    writeln!(out, "Tenantry {}{kind} listens on http://{address}", env!("CARGO_PKG_VERSION"))?;
+    writeln!(out, "Tenantry {}{kind} listens on {url}", env!("CARGO_PKG_VERSION"))?;
     let shell = match first {
         FirstKey::Shown(key) => {
             writeln!(
@@ -102,8 +97,7 @@ pub(crate) fn greet(address: SocketAddr, sandbox: bool, first: &FirstKey) -> std
             )?;
             return out.flush();
         }
-        FirstKey::Chosen(name @ "TENANTRY_BOOTSTRAP_KEY_FILE") => format!("$(cat ${name})"),
-        FirstKey::Chosen(name) => format!("${name}"),
+        FirstKey::Chosen(shell) => shell.clone(),
         FirstKey::None => "$TENANTRY_KEY".to_owned(),
     };
     if !sandbox && !std::io::stdout().is_terminal() {
@@ -111,7 +105,7 @@ pub(crate) fn greet(address: SocketAddr, sandbox: bool, first: &FirstKey) -> std
     }
     writeln!(
         out,
-        "\nCreate a customer:\n\n    curl -i http://{address}/v2/customers \\\n      -H \"Authorization: Bearer {shell}\" \
+        "\nCreate a customer:\n\n    curl -i {url}/v2/customers \\\n      -H \"Authorization: Bearer {shell}\" \
          -H \"Content-Type: application/json\" \\\n      -d '{{\"name\": \"Acme Corp\", \"address\": {{\"street1\": \
          \"1 Main St\", \"city\": \"Springfield\",\n           \"state\": \"MA\", \"zipcode\": \"01234\", \"country\": \
          \"US\"}}}}'\n"

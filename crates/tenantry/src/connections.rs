@@ -4,31 +4,50 @@
 mod exchange;
 mod places;
 mod stream;
+mod streams;
+mod transport;
 
+use crate::listen::{self, Connection, Listener};
 use api::Frame;
 use axum::Router;
 use exchange::{Exchange, Exchanging};
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper::server::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use places::Places;
+use metrics::{counter, gauge};
+use places::{Place, Places};
+use rustls::ServerConfig;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use stream::ClientStream;
-use tokio::net::TcpListener;
+use streams::{Streaming, Streams};
+use tokio::sync::watch;
+use tokio::time::timeout;
+use transport::Transport;
 
 /// File descriptors that are not connections: the database's, the log's, a margin.
 const OTHER_FILES: u64 = 128;
 const MAX_CONNECTIONS: u64 = 16_384;
 const MIN_CONNECTIONS: u64 = 16;
+/// Connections of the operators' own listener. They are beside all others, so that it answers when those are in use.
+const OPERATIONS_CONNECTIONS: usize = 64;
 /// How long to wait after `accept` failed, which it does while there are no file descriptors to be had.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Bytes of an answer that the system takes beyond those on their way. As few as this, what it takes shows that the client
 /// reads; by default it takes megabytes, and a client that reads slowly would look like one that does not read.
 const MAX_UNSENT: u32 = 64 * 1024;
+/// Requests that one connection of HTTP/2 may have under way.
+const MAX_STREAMS: u32 = 128;
+/// Streams that a client may reset before the server has looked at them; beyond it the connection ends (CVE-2023-44487).
+const MAX_EARLY_RESETS: usize = 32;
+/// Bytes that a stream, and a connection, may send before the server has read them.
+const STREAM_WINDOW: u32 = 64 * 1024;
+const CONNECTION_WINDOW: u32 = 256 * 1024;
+/// At the end, how long connections are kept for the request that may be on its way. Its answer ends the connection.
+const DRAIN: Duration = Duration::from_secs(1);
 
 /// What connections are bounded by.
 #[derive(Clone, Debug)]
@@ -45,10 +64,30 @@ pub(crate) struct Limits {
     pub(crate) trusted_proxies: api::TrustedProxies,
 }
 
+/// What is served on listeners.
+pub(crate) struct Service {
+    pub(crate) listeners: Vec<Listener>,
+    pub(crate) frame: Frame<Router>,
+    pub(crate) tls: Option<Arc<ServerConfig>>,
+    /// The operators' own, which stays reachable when all connections are in use.
+    pub(crate) is_operations: bool,
+}
+
+/// What every connection of a listener has.
+struct Shared {
+    frame: Frame<Router>,
+    tls: Option<Arc<ServerConfig>>,
+    places: Arc<Places>,
+    limits: Limits,
+    http1: http1::Builder,
+    http2: http2::Builder<TokioExecutor>,
+    /// Tells connections to end; each holds it until it has.
+    ending: watch::Receiver<()>,
+}
+
 /// Serve until `stop`; then accept nothing more and finish what is under way, for `grace` at the longest.
 pub(crate) async fn serve(
-    listener: TcpListener,
-    service: Frame<Router>,
+    services: Vec<Service>,
     limits: Limits,
     stop: impl Future<Output = ()>,
     grace: Duration,
@@ -56,20 +95,43 @@ pub(crate) async fn serve(
     let files = rlimit::increase_nofile_limit(MAX_CONNECTIONS + OTHER_FILES).unwrap_or(1024);
     let by_files = files.saturating_sub(OTHER_FILES).clamp(MIN_CONNECTIONS, MAX_CONNECTIONS) as usize;
     let max = limits.connections.map_or(by_files, |wanted| wanted.min(by_files));
-    let places =
-        Places::new(max, limits.per_address.unwrap_or(max.div_ceil(2)), limits.trusted_proxies.clone());
-    let open = GracefulShutdown::new();
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(limits.head_timeout);
-    http.max_buf_size(api::HEAD_LIMIT).max_header_size(api::HEAD_LIMIT);
-    let mut stop = pin!(stop);
-    loop {
-        let accepted = async {
-            let place = places.any().await;
-            (place, listener.accept().await)
+    gauge!("tenantry_connections_max").set(max as f64);
+    // Each listener waits with a place in its hand.
+    let waiting =
+        services.iter().filter(|service| !service.is_operations).map(|service| service.listeners.len());
+    let more = waiting.sum::<usize>().saturating_sub(1);
+    let per_address = limits.per_address.unwrap_or(max.div_ceil(2));
+    let places = Arc::new(Places::new(max + more, per_address, limits.trusted_proxies.clone()));
+    let (end, ending) = watch::channel(());
+    let mut accepting = tokio::task::JoinSet::new();
+    for Service { listeners, frame, tls, is_operations } in services {
+        let places = if is_operations {
+            let max = OPERATIONS_CONNECTIONS;
+            Arc::new(Places::new(max, max, limits.trusted_proxies.clone()))
+        } else {
+            Arc::clone(&places)
         };
-        let (place, accepted) = tokio::select! { accepted = accepted => accepted, () = &mut stop => break };
-        let (stream, peer) = match accepted {
+        let shared = Arc::new(Shared::new(frame, tls, places, limits.clone(), ending.clone()));
+        for listener in listeners {
+            accepting.spawn(accept(listener, Arc::clone(&shared)));
+        }
+    }
+    drop(ending);
+    stop.await;
+    accepting.shutdown().await;
+    // A client that has just sent a request must not find its connection closed: answers say by now that theirs is the last.
+    drop(timeout(DRAIN, end.closed()).await);
+    let _ = end.send(());
+    if timeout(grace, end.closed()).await.is_err() {
+        tracing::warn!("some requests were still under way when the time to stop was over");
+    }
+}
+
+/// Accept connections, for ever.
+async fn accept(listener: Listener, shared: Arc<Shared>) {
+    loop {
+        let place = shared.places.any().await;
+        let (connection, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
@@ -77,42 +139,128 @@ pub(crate) async fn serve(
                 continue;
             }
         };
-        let place = match places.of_address(place, peer.ip()) {
+        let place = match shared.places.of_address(place, peer.ip()) {
             Ok(place) => place,
             Err(refused) => {
-                refused.answer(stream, &service);
+                // Before its handshake a client of TLS understands nothing.
+                if shared.tls.is_none() {
+                    refused.answer(connection, &shared.frame);
+                }
                 continue;
             }
         };
-        configure(&stream);
-        let service = service.for_peer(peer);
-        let is_proxied = limits.trusted_proxies.contains(peer.ip());
-        let exchange = Arc::new(Exchange::new(limits.write_timeout, service.clone(), is_proxied));
-        let stream = TokioIo::new(ClientStream::new(stream, place, Arc::clone(&exchange)));
-        let service = TowerToHyperService::new(Exchanging::new(service, Arc::clone(&exchange)));
-        let connection = open.watch(http.serve_connection(stream, service));
-        tokio::spawn(async move {
-            let mut connection = pin!(connection);
-            if let Err(error) = connection.as_mut().await {
-                if error.is_timeout() {
-                    exchange.head_timed_out();
-                }
-                tracing::debug!(%error, "a connection ended early");
-            }
-        });
-    }
-    drop(listener);
-    if tokio::time::timeout(grace, open.shutdown()).await.is_err() {
-        tracing::warn!("some requests were still under way when the time to stop was over");
+        if let Connection::Tcp(stream) = &connection {
+            listen::configure(stream, MAX_UNSENT);
+        }
+        let shared = Arc::clone(&shared);
+        let ending = shared.ending.clone();
+        tokio::spawn(async move { shared.converse(connection, peer, place, ending).await });
     }
 }
 
-fn configure(stream: &tokio::net::TcpStream) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "cannot turn Nagle's algorithm off");
+impl Shared {
+    fn new(
+        frame: Frame<Router>,
+        tls: Option<Arc<ServerConfig>>,
+        places: Arc<Places>,
+        limits: Limits,
+        ending: watch::Receiver<()>,
+    ) -> Self {
+        let mut http1 = http1::Builder::new();
+        http1.timer(TokioTimer::new()).header_read_timeout(limits.head_timeout);
+        http1.max_buf_size(api::HEAD_LIMIT).max_header_size(api::HEAD_LIMIT);
+        let mut http2 = http2::Builder::new(TokioExecutor::new());
+        http2.timer(TokioTimer::new()).max_header_list_size(api::HEAD_LIMIT as u32);
+        http2.max_concurrent_streams(MAX_STREAMS).max_pending_accept_reset_streams(MAX_EARLY_RESETS);
+        http2.initial_stream_window_size(STREAM_WINDOW).initial_connection_window_size(CONNECTION_WINDOW);
+        http2.keep_alive_interval(limits.head_timeout).keep_alive_timeout(limits.head_timeout);
+        Shared { frame, tls, places, limits, http1, http2, ending }
     }
-    #[cfg(target_os = "linux")]
-    if let Err(error) = socket2::SockRef::from(stream).set_tcp_notsent_lowat(MAX_UNSENT) {
-        tracing::debug!(%error, "cannot bound unsent bytes");
+
+    /// A connection from its beginning to its end.
+    async fn converse(
+        &self,
+        connection: Connection,
+        peer: SocketAddr,
+        place: Place,
+        ending: watch::Receiver<()>,
+    ) {
+        let patience = self.limits.head_timeout;
+        let transport = match timeout(patience, Transport::open(connection, self.tls.clone())).await {
+            Ok(Ok(transport)) => transport,
+            Ok(Err(error)) => {
+                counter!("tenantry_tls_handshakes_failed_total").increment(1);
+                tracing::debug!(client = %peer.ip(), %error, "TLS handshake failed");
+                return;
+            }
+            Err(_) => {
+                counter!("tenantry_tls_handshakes_failed_total").increment(1);
+                return;
+            }
+        };
+        let frame = self.frame.for_peer(peer);
+        let is_proxied = self.limits.trusted_proxies.contains(peer.ip());
+        let exchange = Arc::new(Exchange::new(self.limits.write_timeout, frame.clone(), is_proxied));
+        let mut stream = ClientStream::new(transport, place, Arc::clone(&exchange));
+        match timeout(patience, stream.begins_with_http2()).await {
+            Ok(Ok(true)) => {
+                exchange.begin_http2();
+                self.converse_in_http2(stream, frame, ending).await;
+            }
+            Ok(Ok(false)) => self.converse_in_http1(stream, frame, &exchange, ending).await,
+            Ok(Err(error)) => tracing::debug!(%error, "a connection ended early"),
+            Err(_) => exchange.head_timed_out(),
+        }
+    }
+
+    async fn converse_in_http1(
+        &self,
+        stream: ClientStream,
+        frame: Frame<Router>,
+        exchange: &Arc<Exchange>,
+        mut ending: watch::Receiver<()>,
+    ) {
+        let service = TowerToHyperService::new(Exchanging::new(frame, Arc::clone(exchange)));
+        let mut connection = pin!(self.http1.serve_connection(TokioIo::new(stream), service));
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            _ = ending.changed() => {
+                connection.as_mut().graceful_shutdown();
+                connection.as_mut().await
+            }
+        };
+        if let Err(error) = ended {
+            if error.is_timeout() {
+                exchange.head_timed_out();
+            }
+            tracing::debug!(%error, "a connection ended early");
+        }
+    }
+
+    /// A connection on which nothing happens for long is asked to end, and then ended.
+    async fn converse_in_http2(
+        &self,
+        stream: ClientStream,
+        frame: Frame<Router>,
+        mut ending: watch::Receiver<()>,
+    ) {
+        let Limits { head_timeout, write_timeout, .. } = self.limits;
+        let streams = Arc::new(Streams::default());
+        let service = TowerToHyperService::new(Streaming::new(frame, Arc::clone(&streams)));
+        let mut connection = pin!(self.http2.serve_connection(TokioIo::new(stream), service));
+        let ended = tokio::select! {
+            ended = connection.as_mut() => Some(ended),
+            _ = ending.changed() => {
+                connection.as_mut().graceful_shutdown();
+                Some(connection.as_mut().await)
+            }
+            () = streams.quiet(head_timeout, write_timeout) => {
+                connection.as_mut().graceful_shutdown();
+                timeout(write_timeout, connection.as_mut()).await.ok()
+            }
+        };
+        if let Some(Err(error)) = ended {
+            tracing::debug!(%error, "a connection ended early");
+        }
     }
 }

@@ -11,36 +11,34 @@ mod bill_fetch;
 mod bill_store;
 mod billing;
 mod bootstrap;
+mod config;
 mod connections;
 mod copy;
 mod directory;
 mod doctor;
 mod limits;
+mod listen;
 mod manual;
 mod migrate;
 mod network;
+mod notify;
 mod pages;
 mod partner;
 mod platform;
 mod price_rule;
 mod progress;
+mod reload;
 mod remote;
 mod restore;
 mod serve;
 mod telemetry;
+mod tls;
 mod user;
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-/// The environment variables of every command, at the end of its help.
-const ENVIRONMENT: &str = "\
-Environment:
-  TENANTRY_LOG         What is logged on standard error: off, error, warn, info, debug or trace, or directives
-                       such as info,tenantry_store=debug [default: info]
-  TENANTRY_LOG_FORMAT  text or json [default: text]";
 
 /// What stands at the end of the help of the whole: a way in, for somebody who has a key and nothing else.
 const FIRST_STEPS: &str = "\
@@ -57,6 +55,10 @@ On the server's own machine, `tenantry admin` has the commands that work on its 
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
+    #[command(flatten)]
+    config: config::ConfigArgs,
+    #[command(flatten)]
+    log: telemetry::LogArgs,
     #[command(flatten)]
     serve: serve::ServeArgs,
 }
@@ -84,8 +86,10 @@ enum Command {
     #[command(subcommand)]
     Audit(AuditCommand),
     /// Serve the API.
-    #[command(after_help = ENVIRONMENT)]
     Serve(Box<serve::ServeArgs>),
+    /// Check and show the configuration.
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
     /// Work on a server's database, on its own machine.
     #[command(subcommand)]
     Admin(AdminCommand),
@@ -155,15 +159,12 @@ fn command_line() -> clap::Command {
     let database = names_in(DatabaseCommand::augment_subcommands(clap::Command::new("")));
     let audit = names_in(audit::AuditCommand::augment_subcommands(clap::Command::new("")));
     cli = hide(cli, &database);
-    cli.mut_subcommand("audit", |command| hide(command, &audit))
-        .after_help(FIRST_STEPS)
-        .after_long_help(format!("{FIRST_STEPS}\n\n{ENVIRONMENT}"))
+    cli.mut_subcommand("audit", |command| hide(command, &audit)).after_help(FIRST_STEPS)
 }
 
 fn main() -> std::process::ExitCode {
-    let matches = command_line().get_matches();
-    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    match run(cli).and_then(|()| output::check()) {
+    listen::take_handed_over();
+    match run(config::load_or_exit()).and_then(|()| output::check()) {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("tenantry: {}", remote::exit::explain(&error));
@@ -173,7 +174,7 @@ fn main() -> std::process::ExitCode {
 }
 
 fn run(cli: Cli) -> anyhow::Result<()> {
-    let _logs = telemetry::start()?;
+    let _logs = telemetry::start(&cli.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match cli.command {
@@ -196,6 +197,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             ) => audit::run(command).await,
             Some(Command::Sandbox(command)) => directory::play(command).await,
             Some(Command::Migrate(command)) => migrate::run(command).await,
+            Some(Command::Config(command)) => config::run(command),
             Some(Command::Manual(command)) => manual::run(&command, command_line()),
             Some(Command::Database(command) | Command::Admin(AdminCommand::Database(command))) => {
                 work_on_database(command).await

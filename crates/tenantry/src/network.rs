@@ -1,6 +1,7 @@
 //! What `tenantry serve` is told about its network: where to listen, what stands in front of it, and how much one client
 //! may have of it.
 
+use crate::listen::Listen;
 use api::{PublicUrl, TrustedProxies};
 use clap::Args;
 use http::HeaderValue;
@@ -10,10 +11,15 @@ use std::str::FromStr;
 #[derive(Args, Clone)]
 #[command(next_help_heading = "Network")]
 pub(crate) struct NetworkArgs {
-    /// Where to listen: HOST:PORT, such as `127.0.0.1:8080`, `localhost:8080` or `[::1]:8080`, or `:8080` for every
-    /// address. Port 0 takes a free one.
-    #[arg(long, env = "TENANTRY_LISTEN", value_name = "HOST:PORT", default_value = "127.0.0.1:8080")]
-    pub(crate) listen: Listen,
+    /// Where to listen: HOST:PORT, such as `127.0.0.1:8080`, `localhost:8080` or `[::1]:8080`, `:8080` for every address, or
+    /// `unix:PATH`. Repeat it, or separate several by commas. Port 0 takes a free one [default: the sockets that systemd
+    /// hands over, else 127.0.0.1:8080]
+    #[arg(long, env = "TENANTRY_LISTEN", value_name = "HOST:PORT", value_delimiter = ',')]
+    pub(crate) listen: Vec<Listen>,
+    /// Where `/metrics`, `/readyz` and `/healthz` are, likewise, without TLS. By default they are beside the API; with this,
+    /// of the three only `/healthz` still is.
+    #[arg(long, env = "TENANTRY_LISTEN_OPERATIONS", value_name = "HOST:PORT", value_delimiter = ',')]
+    pub(crate) listen_operations: Vec<Listen>,
     /// Addresses and ranges of the proxies in front of the server, such as `10.0.0.0/8,fd00::/8`. Requests from them
     /// come from the client that their X-Forwarded-For or Forwarded header names. By default no such header counts.
     #[arg(
@@ -62,53 +68,6 @@ pub(crate) struct NetworkArgs {
     #[arg(long, env = "TENANTRY_SHUTDOWN_DELAY", value_name = "SECONDS", default_value = "0",
           value_parser = clap::value_parser!(u64).range(0..=3600))]
     pub(crate) shutdown_delay: u64,
-}
-
-/// A host and a port to listen on.
-#[derive(Clone, Debug)]
-pub(crate) struct Listen {
-    /// Empty for every address.
-    pub(crate) host: String,
-    pub(crate) port: u16,
-}
-
-impl FromStr for Listen {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let example = "such as 127.0.0.1:8080, localhost:8080, [::1]:8080 or :8080";
-        let (host, port) = text.rsplit_once(':').ok_or_else(|| format!("must be HOST:PORT, {example}"))?;
-        let port = port.parse().map_err(|_| format!("must end with a port from 0 to 65535, {example}"))?;
-        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-        if bare.is_none() && host.contains([':', '[', ']']) {
-            return Err(format!("must have an IPv6 address in brackets, {example}"));
-        }
-        Ok(Listen { host: bare.unwrap_or(host).to_owned(), port })
-    }
-}
-
-impl std::fmt::Display for Listen {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Listen { host, port } = self;
-        if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
-    }
-}
-
-impl Listen {
-    /// The first of the host's addresses that can be listened on.
-    pub(crate) async fn bind(&self) -> std::io::Result<tokio::net::TcpListener> {
-        use tokio::net::TcpListener;
-        if !self.host.is_empty() {
-            return TcpListener::bind((self.host.as_str(), self.port)).await;
-        }
-        // IPv6's unspecified address takes IPv4 too, where there is IPv6.
-        match TcpListener::bind((std::net::Ipv6Addr::UNSPECIFIED, self.port)).await {
-            Err(error) if error.kind() != std::io::ErrorKind::AddrInUse => {
-                TcpListener::bind((std::net::Ipv4Addr::UNSPECIFIED, self.port)).await
-            }
-            bound => bound,
-        }
-    }
 }
 
 /// The origin of a page, as browsers write it (RFC 6454, section 6.2).
@@ -182,32 +141,6 @@ mod tests {
         ] {
             let refused = origin.parse::<Origin>().expect_err(origin);
             assert!(refused.contains(part), "{origin}: {refused}");
-        }
-    }
-
-    #[test]
-    fn places_to_listen_are_read() {
-        for (text, host, port) in [
-            ("127.0.0.1:8080", "127.0.0.1", 8080),
-            ("localhost:8080", "localhost", 8080),
-            (":8080", "", 8080),
-            ("[::1]:0", "::1", 0),
-            ("[::]:8080", "::", 8080),
-        ] {
-            let listen: Listen = text.parse().expect(text);
-            assert_eq!((listen.host.as_str(), listen.port, listen.to_string().as_str()), (host, port, text));
-        }
-        for text in [
-            "here",
-            "localhost",
-            "8080",
-            "localhost:",
-            "localhost:http",
-            "localhost:65536",
-            "::1:8080",
-            "[::1:80",
-        ] {
-            assert!(text.parse::<Listen>().is_err(), "{text}");
         }
     }
 }

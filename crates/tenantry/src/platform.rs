@@ -1,5 +1,6 @@
 //! Where the data and the secret key are; what every subcommand that touches them opens.
 
+use crate::config::secrets;
 use anyhow::{Context, bail};
 use app::{AnchorPlaces, App, Clock, SecretKey};
 use clap::Args;
@@ -9,9 +10,12 @@ use std::path::{Path, PathBuf};
 
 const DEFAULT_FOLDER: &str = "data";
 const KEY_FILE: &str = "secret.key";
+/// systemd's credential with the secret key.
+const CREDENTIAL: &str = "TENANTRY_SECRET_KEY";
 
 /// Where the data is.
 #[derive(Args, Clone)]
+#[command(next_help_heading = "Storage")]
 pub(crate) struct Database {
     /// `sqlite:PATH` or `postgres://USER:PASSWORD@HOST[:PORT][,HOST[:PORT]…]/NAME`, of which the host that takes writes
     /// is used. `?sslmode=` disable, prefer (the default), require or verify-full, this with `&sslrootcert=FILE` for
@@ -40,6 +44,7 @@ impl Database {
 
 /// The file with the secret key.
 #[derive(Args, Clone)]
+#[command(next_help_heading = "Storage")]
 pub(crate) struct KeyFile {
     /// The file with the key that chains the audit trail and seals what must not be read from the database alone: 64
     /// hex digits. `serve` makes it together with a new database. All servers of one database need the same
@@ -62,7 +67,7 @@ impl KeyFile {
         let files = match self.audit_anchor.as_slice() {
             [none] if none.as_os_str() == "none" => Vec::new(),
             _ if self.is_in_memory(database) => Vec::new(),
-            [] => vec![self.path(database).with_extension("anchor")],
+            [] => vec![self.own_path(database).with_extension("anchor")],
             named => named.to_vec(),
         };
         AnchorPlaces { files, log: self.audit_anchor_log }
@@ -70,6 +75,15 @@ impl KeyFile {
 
     /// Where it is, for this database.
     pub(crate) fn path(&self, database: &Database) -> PathBuf {
+        match secrets::credential(CREDENTIAL).filter(|_| self.secret_key_file.is_none()) {
+            Some(credential) => credential,
+            None => self.own_path(database),
+        }
+    }
+
+    /// Where it would be if it were no credential of systemd: what belongs beside it is there, in a folder that can be
+    /// written.
+    pub(crate) fn own_path(&self, database: &Database) -> PathBuf {
         self.secret_key_file.clone().unwrap_or_else(|| {
             let folder = database.url().strip_prefix("sqlite:").map(Path::new).and_then(Path::parent);
             folder.unwrap_or(Path::new(DEFAULT_FOLDER)).join(KEY_FILE)
@@ -90,10 +104,17 @@ pub(crate) struct Platform {
     #[command(flatten)]
     pub(crate) key_file: KeyFile,
     /// Private ranges that directories may be reached in, such as `10.1.0.0/16,fd00::/8`; by default none.
-    #[arg(long, env = "TENANTRY_ALLOW_EGRESS", value_name = "RANGES", default_value = "")]
+    #[arg(
+        long,
+        help_heading = "Directories",
+        env = "TENANTRY_ALLOW_EGRESS",
+        value_name = "RANGES",
+        default_value = ""
+    )]
     pub(crate) allow_egress: String,
     /// How many seconds a look-up in a directory may take, all repeating included.
-    #[arg(long, env = "TENANTRY_DIRECTORY_TIMEOUT", value_name = "SECONDS", default_value = "20",
+    #[arg(long, help_heading = "Directories", env = "TENANTRY_DIRECTORY_TIMEOUT", value_name = "SECONDS",
+          default_value = "20",
           value_parser = clap::value_parser!(u64).range(1..=600))]
     pub(crate) directory_timeout: u64,
 }
@@ -198,7 +219,7 @@ fn make(path: &Path) -> anyhow::Result<SecretKey> {
         // Another process made one in the same moment: that one it is.
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => read(path),
         Err(error) => {
-            Err(error).with_context(|| format!("cannot make the secret key file {}", path.display()))
+            bail!(store::describe_path_error("cannot make the secret key file", path, &error))
         }
     }
 }

@@ -4,11 +4,15 @@ use crate::billing::BillingArgs;
 use crate::bootstrap;
 use crate::connections;
 use crate::limits::LimitArgs;
+use crate::listen::{self, Listen, Listener};
 use crate::network::NetworkArgs;
+use crate::notify::{keep_watchdog, notify};
 use crate::pages;
 use crate::platform::Platform;
+use crate::reload::Reload;
 use crate::telemetry;
-use anyhow::{Context, anyhow};
+use crate::tls::TlsArgs;
+use anyhow::{Context, anyhow, bail};
 use app::Clock;
 use clap::Args;
 use std::sync::Arc;
@@ -39,30 +43,59 @@ pub(crate) struct ServeArgs {
     #[command(flatten)]
     network: NetworkArgs,
     #[command(flatten)]
-    limits: LimitArgs,
+    tls: TlsArgs,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
     /// Make a new database for a secret key that is there already; without this, that is taken for a mistake.
-    #[arg(long, env = "TENANTRY_NEW_DATABASE", value_parser = clap::builder::BoolishValueParser::new())]
+    #[arg(long, help_heading = "Storage", env = "TENANTRY_NEW_DATABASE",
+          value_parser = clap::builder::BoolishValueParser::new())]
     new: bool,
     /// Try integrations out: a clock that stands still until `PUT /sandbox/clock` moves it, and a database in memory
     /// unless --database names one.
-    #[arg(long)]
+    #[arg(long, help_heading = "Sandbox", env = "TENANTRY_SANDBOX",
+          value_parser = clap::builder::BoolishValueParser::new())]
     sandbox: bool,
     /// What the sandbox's clock shows at the start (ISO 8601); by default the system's time.
-    #[arg(long, value_name = "TIME", requires = "sandbox")]
+    #[arg(long, help_heading = "Sandbox", env = "TENANTRY_SANDBOX_AT", value_name = "TIME")]
     at: Option<String>,
     /// How many milliseconds between two steps through the partners' directories. A step asks some thirty questions;
     /// Partner Center answers five hundred a minute, and look-ups want theirs.
-    #[arg(long, value_name = "MILLISECONDS", default_value = "5000", hide = true,
-          value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
+    #[arg(long, help_heading = "Directories", env = "TENANTRY_SYNC_INTERVAL", value_name = "MILLISECONDS",
+          default_value = "5000", hide = true, value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
     sync_interval: u64,
     /// How many milliseconds between two looks for bill runs that another server has left behind.
-    #[arg(long, value_name = "MILLISECONDS", default_value = "5000", hide = true,
-          value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
+    #[arg(long, help_heading = "Bills", env = "TENANTRY_BILL_INTERVAL", value_name = "MILLISECONDS",
+          default_value = "5000", hide = true, value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
     bill_interval: u64,
+}
+
+impl ServeArgs {
+    /// What is wrong with options that each by itself can be taken.
+    pub(crate) fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        if self.at.is_some() && !self.sandbox {
+            problems.push("--at needs --sandbox: only a sandbox's clock can be set".to_owned());
+        }
+        problems.extend(self.tls.problem());
+        problems
+    }
+}
+
+/// The URL of the server, for the operator: of the first address that is listened on.
+fn url_of(listeners: &[Listener], tls: bool) -> String {
+    let first = listeners.iter().find(|listener| listener.is_tcp()).or(listeners.first());
+    match first {
+        Some(tcp) if tcp.is_tcp() => format!("{}://{}", if tls { "https" } else { "http" }, tcp.shown()),
+        Some(unix) => unix.shown(),
+        None => "no address".to_owned(),
+    }
 }
 
 pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let chosen = bootstrap::chosen()?;
+    if let Some(problem) = args.problems().into_iter().next() {
+        bail!("{problem}");
+    }
     let clock = match (args.sandbox, &args.at) {
         (false, _) => Clock::System,
         (true, None) => Clock::standing(Clock::System.now()),
@@ -72,21 +105,26 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     if args.sandbox && platform.database.url.is_none() {
         platform.database.url = Some("sqlite::memory:".into());
     }
-    let app = platform.open_to_serve(clock, args.new).await?.with_billing(args.billing.setup(2))?;
+    let app = platform.open_to_serve(clock, args.new).await?.with_billing(args.billing.setup(2)?)?;
     let app = Arc::new(app.with_limits(args.limits.settings()).with_list_limits(args.limits.lists()));
     app.check_bill_store().await?;
     if args.new && !app.has_partners().await? {
         app.accept_state("a new database was asked for, with --new").await?;
     }
     app.start_audit().await?;
-    let beside = platform.key_file.path(&platform.database);
+    let beside = platform.key_file.own_path(&platform.database);
     let first_key = bootstrap::run(&app, chosen, args.sandbox, &beside).await?;
 
     let network = args.network;
     let timeout = Duration::from_secs(network.request_timeout);
-    let listener = network.listen.bind().await.with_context(|| {
-        format!("cannot listen on {}; choose another address with --listen", network.listen)
-    })?;
+    let certificates = args.tls.certificates()?;
+    let tls = certificates.as_ref().map(|certificates| certificates.config()).transpose()?;
+    let fallback = Listen::Tcp { host: "127.0.0.1".to_owned(), port: 8080 };
+    let listeners = listen::bind(&network.listen, &fallback).await?;
+    let mut for_operations = Vec::new();
+    for listen in &network.listen_operations {
+        for_operations.push(listen.bind().await?);
+    }
     let limits = connections::Limits {
         connections: network.max_connections.map(|max| max as usize),
         per_address: network.max_connections_per_address.map(|max| max as usize),
@@ -103,21 +141,38 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
         max_body_memory_per_address: network.max_body_memory_per_address as usize * MIB,
         public_url: network.public_url,
         stopping: Arc::clone(&stopping),
+        tls: tls.is_some(),
+        operations_apart: !for_operations.is_empty(),
         metrics: telemetry::count()?,
     };
     let pages = pages::router(&app, config.public_url.clone());
-    let service = api::service(Arc::clone(&app), config, pages);
+    let url = url_of(&listeners, tls.is_some());
+    let addresses: Vec<String> = listeners.iter().chain(&for_operations).map(Listener::shown).collect();
+    let services = vec![
+        connections::Service {
+            listeners,
+            frame: api::service(Arc::clone(&app), config.clone(), pages),
+            tls,
+            is_operations: false,
+        },
+        connections::Service {
+            listeners: for_operations,
+            frame: api::operations_service(Arc::clone(&app), config),
+            tls: None,
+            is_operations: true,
+        },
+    ];
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let mut hangup = signal(SignalKind::hangup())?;
-    let address = listener.local_addr()?;
+    let mut reload = Reload::new(certificates.clone());
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
-        %address,
+        address = addresses.join(","),
         database = store::name_of(platform.database.url()).unwrap_or_else(|_| "memory".into()),
         schema = store::SCHEMA_VERSION,
         "serving"
     );
-    if let Err(error) = bootstrap::greet(address, args.sandbox, &first_key) {
+    if let Err(error) = bootstrap::greet(&url, args.sandbox, &first_key) {
         app.close().await;
         // The reader has gone, as `head` does when it has enough.
         return if error.kind() == std::io::ErrorKind::BrokenPipe {
@@ -138,12 +193,11 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
             tokio::select! {
                 _ = interrupt.recv() => break,
                 _ = terminate.recv() => break,
-                _ = hangup.recv() => {
-                    tracing::warn!("SIGHUP is ignored: restart the server to change its configuration");
-                }
+                _ = hangup.recv() => reload.now(&working_app),
             }
         }
         stopping.store(true, Ordering::Relaxed);
+        notify("STOPPING=1");
         if !shutdown_delay.is_zero() {
             tracing::info!(seconds = shutdown_delay.as_secs(), "stopping soon: /readyz answers 503");
             // A second signal ends the delay.
@@ -235,7 +289,16 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
             }
         }
     });
-    connections::serve(listener, service, limits, stop, GRACE).await;
+    let watching = tokio::spawn(async move {
+        if let Some(certificates) = certificates {
+            certificates.watch().await;
+        }
+    });
+    let watchdog = tokio::spawn(keep_watchdog());
+    notify(&format!("READY=1\nSTATUS=serving on {}", addresses.join(", ")));
+    connections::serve(services, limits, stop, GRACE).await;
+    watching.abort();
+    watchdog.abort();
     tidying.abort();
     anchoring.abort();
     syncing.abort();

@@ -6,7 +6,7 @@ use anyhow::Context;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use std::time::Duration;
 
-pub(crate) use log::start;
+pub(crate) use log::{LogArgs, set_level, start};
 
 /// Seconds: from a read out of memory to a request that is about to be given up.
 const DURATIONS: [f64; 14] =

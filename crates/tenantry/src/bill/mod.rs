@@ -413,7 +413,7 @@ async fn worked(
     json: bool,
     work: impl AsyncFnOnce(&Arc<App>, PartnerId, &Arc<Watch>) -> Result<RunView, app::Error>,
 ) -> anyhow::Result<RunView> {
-    let app = Arc::new(platform.open(Clock::System).await?.with_billing(billing.setup(1))?);
+    let app = Arc::new(platform.open(Clock::System).await?.with_billing(billing.setup(1)?)?);
     let (name, partner) = (partner, partner_named(&app, partner).await?.id);
     let watch = Arc::new(Watch::default());
     let bar = RunBar::start(&watch);

@@ -31,6 +31,8 @@ pub(super) struct Exchange {
     is_proxied: bool,
     /// The last answer was a refusal for too much, and nothing has been read since.
     has_refused: AtomicBool,
+    /// Nothing of HTTP/1 is said on this connection.
+    http2: AtomicBool,
 }
 
 impl Exchange {
@@ -45,7 +47,16 @@ impl Exchange {
             head_timed_out: no(),
             is_proxied,
             has_refused: no(),
+            http2: no(),
         }
+    }
+
+    pub(super) fn begin_http2(&self) {
+        self.http2.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_http2(&self) -> bool {
+        self.http2.load(Ordering::Relaxed)
     }
 
     pub(super) fn is_answering(&self) -> bool {
@@ -65,7 +76,9 @@ impl Exchange {
 
     /// Whether the connection ends because a head that had begun was not there in time.
     pub(super) fn is_half_a_head(&self) -> bool {
-        self.head_timed_out.load(Ordering::Relaxed) && self.head_begun.load(Ordering::Relaxed)
+        !self.is_http2()
+            && self.head_timed_out.load(Ordering::Relaxed)
+            && self.head_begun.load(Ordering::Relaxed)
     }
 
     /// The whole answer to something that is no request.

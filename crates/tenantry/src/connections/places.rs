@@ -1,6 +1,8 @@
 //! How many connections there may be, in all and of one address.
 
 use super::stream::linger;
+use super::transport::Transport;
+use crate::listen::Connection;
 use api::{Frame, Occasional, TrustedProxies, network_of};
 use axum::Router;
 use http::StatusCode;
@@ -9,7 +11,6 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Connections beyond their address's limit that are told so at the same time; more are closed without an answer.
@@ -39,7 +40,6 @@ pub(super) struct Refused(Option<OwnedSemaphorePermit>);
 
 impl Places {
     pub(super) fn new(max: usize, max_per_address: usize, trusted_proxies: TrustedProxies) -> Self {
-        gauge!("tenantry_connections_max").set(max as f64);
         Places {
             all: Arc::new(Semaphore::new(max)),
             max,
@@ -100,8 +100,9 @@ impl Places {
 
 impl Refused {
     /// Answer `503` where not too many are being told already.
-    pub(super) fn answer(self, mut stream: TcpStream, service: &Frame<Router>) {
+    pub(super) fn answer(self, connection: Connection, service: &Frame<Router>) {
         let Refused(Some(turn)) = self else { return };
+        let mut stream = Transport::from(connection);
         let answer = service.refusal(StatusCode::SERVICE_UNAVAILABLE);
         tokio::spawn(async move {
             drop(linger(&mut stream, &answer, Duration::ZERO).await);

@@ -5,6 +5,8 @@
 
 use super::exchange::Exchange;
 use super::places::Place;
+use super::transport::Transport;
+use bytes::Bytes;
 use http::StatusCode;
 use metrics::counter;
 use std::io;
@@ -13,7 +15,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep, timeout};
 
 /// How long a client may go on sending what is not read, and how long it may pause.
@@ -25,10 +26,15 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// A header that all answers of the service have, and hyper's own have not.
 const OURS: &[u8] = b"\r\nx-request-id:";
 
+/// What a client of HTTP/2 sends first.
+const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
 /// A connection and its place.
 pub(super) struct ClientStream {
     /// Taken when dropped.
-    open: Option<(TcpStream, Place)>,
+    open: Option<(Transport, Place)>,
+    /// Bytes that were read to see which protocol they are of, and not by hyper yet.
+    replay: Bytes,
     exchange: Arc<Exchange>,
     /// The client sends nothing more, or takes nothing more.
     ended: bool,
@@ -41,9 +47,10 @@ pub(super) struct ClientStream {
 }
 
 impl ClientStream {
-    pub(super) fn new(stream: TcpStream, place: Place, exchange: Arc<Exchange>) -> Self {
+    pub(super) fn new(stream: Transport, place: Place, exchange: Arc<Exchange>) -> Self {
         ClientStream {
             open: Some((stream, place)),
+            replay: Bytes::new(),
             exchange,
             ended: false,
             stalled: None,
@@ -52,7 +59,23 @@ impl ClientStream {
         }
     }
 
-    fn stream(&mut self) -> io::Result<Pin<&mut TcpStream>> {
+    /// Whether the client begins with HTTP/2, as what TLS agreed on says or else its first bytes (RFC 9113, section 3.4).
+    pub(super) async fn begins_with_http2(&mut self) -> io::Result<bool> {
+        if let Some(agreed) = self.open.as_ref().and_then(|(transport, _)| transport.agreed()) {
+            return Ok(agreed == b"h2");
+        }
+        let (mut first, mut length) = ([0; PREFACE.len()], 0);
+        while length < first.len() && PREFACE.starts_with(&first[..length]) {
+            match self.read(&mut first[length..]).await? {
+                0 => break,
+                read => length += read,
+            }
+        }
+        self.replay = Bytes::copy_from_slice(&first[..length]);
+        Ok(first[..length] == *PREFACE)
+    }
+
+    fn stream(&mut self) -> io::Result<Pin<&mut Transport>> {
         let open = self.open.as_mut().map(|(stream, _)| Pin::new(stream));
         open.ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
@@ -61,7 +84,7 @@ impl ClientStream {
     fn poll_some(
         &mut self,
         cx: &mut Context<'_>,
-        write: impl FnOnce(Pin<&mut TcpStream>, &mut Context<'_>) -> Poll<io::Result<usize>>,
+        write: impl FnOnce(Pin<&mut Transport>, &mut Context<'_>) -> Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
         let written = write(self.stream()?, cx);
         if written.is_ready() {
@@ -73,7 +96,7 @@ impl ClientStream {
         ready!(stalled.as_mut().poll(cx));
         self.ended = true;
         if let Some((stream, _)) = &self.open {
-            drop(stream.set_zero_linger()); // what the client does not take is not kept for it
+            stream.forget_unsent();
         }
         counter!("tenantry_connections_stalled_total").increment(1);
         tracing::debug!("a client took nothing of its answer in time");
@@ -83,7 +106,7 @@ impl ClientStream {
     /// Where hyper's own answer begins in what it writes, and its status. hyper writes it after all else, and only between
     /// two requests.
     fn own_answer(&self, bytes: &[u8]) -> Option<(usize, StatusCode)> {
-        if self.exchange.is_answering() || !bytes.ends_with(b"\r\n\r\n") {
+        if self.exchange.is_http2() || self.exchange.is_answering() || !bytes.ends_with(b"\r\n\r\n") {
             return None;
         }
         let before = bytes[..bytes.len() - 4].windows(4).rposition(|four| four == b"\r\n\r\n");
@@ -121,7 +144,10 @@ impl ClientStream {
 }
 
 /// Say this last thing, listen to the client's, and leave it to the caller to close.
-pub(super) async fn linger(stream: &mut TcpStream, last: &[u8], pause: Duration) -> io::Result<()> {
+pub(super) async fn linger<S>(stream: &mut S, last: &[u8], pause: Duration) -> io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let farewell = async {
         stream.write_all(last).await?;
         stream.shutdown().await?;
@@ -157,6 +183,11 @@ impl AsyncRead for ClientStream {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if !self.replay.is_empty() {
+            let length = self.replay.len().min(buffer.remaining());
+            buffer.put_slice(&self.replay.split_to(length));
+            return Poll::Ready(Ok(()));
+        }
         if self.exchange.take_refusal() {
             self.paused = Some(Box::pin(sleep(PAUSE)));
         }

@@ -1,10 +1,12 @@
 //! The log. A thread of its own writes it; nothing else ever waits for standard error. Lines that it cannot take in time are
 //! dropped and counted, so that a reader who has stopped reading stops the log and not the server.
 
-use anyhow::bail;
+use anyhow::anyhow;
+use clap::Args;
 use metrics::counter;
 use std::io::{BufWriter, IsTerminal, Write, stderr};
 use std::panic::PanicHookInfo;
+use std::str::FromStr;
 use std::sync::OnceLock;
 use std::time::Duration;
 use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
@@ -20,6 +22,53 @@ const LOOK: Duration = Duration::from_secs(1);
 const DEFAULT_FILTER: &str = "info,tokio_postgres=warn";
 
 static DROPPED: OnceLock<ErrorCounter> = OnceLock::new();
+/// Changes the filter of the running log.
+static SET_FILTER: OnceLock<SetFilter> = OnceLock::new();
+
+type SetFilter = Box<dyn Fn(EnvFilter) -> Result<(), String> + Send + Sync>;
+
+/// The log.
+#[derive(Args, Clone)]
+#[command(next_help_heading = "Log")]
+pub(crate) struct LogArgs {
+    /// What is logged on standard error: off, error, warn, info, debug or trace, or directives such as
+    /// info,tenantry_store=debug.
+    #[arg(long, env = "TENANTRY_LOG", value_name = "LEVEL", default_value = DEFAULT_FILTER, global = true)]
+    log_level: LogLevel,
+    /// How: text or json.
+    #[arg(long, env = "TENANTRY_LOG_FORMAT", value_name = "FORMAT", default_value = "text", global = true)]
+    log_format: LogFormat,
+}
+
+/// A level, or directives, that were parsed once.
+#[derive(Clone)]
+struct LogLevel(String);
+
+impl FromStr for LogLevel {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        filter(text.trim()).map(|_| LogLevel(text.trim().to_owned()))
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+impl FromStr for LogFormat {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.trim().to_ascii_lowercase().as_str() {
+            "" | "text" => Ok(LogFormat::Text),
+            "json" => Ok(LogFormat::Json),
+            _ => Err("must be text or json".to_owned()),
+        }
+    }
+}
 
 /// Takes lines, and blanks API keys in them.
 #[derive(Clone)]
@@ -39,15 +88,9 @@ impl Write for Redacting {
     }
 }
 
-/// Write the log as `TENANTRY_LOG` and `TENANTRY_LOG_FORMAT` say, until the guard is dropped, which waits for the last lines
-/// for a second.
-pub(crate) fn start() -> anyhow::Result<WorkerGuard> {
-    let filter = filter(&variable("TENANTRY_LOG")?)?;
-    let json = match variable("TENANTRY_LOG_FORMAT")?.to_ascii_lowercase().as_str() {
-        "" | "text" => false,
-        "json" => true,
-        other => bail!("TENANTRY_LOG_FORMAT must be text or json: {other:?} is neither"),
-    };
+/// Write the log as the options say, until the guard is dropped, which waits for the last lines for a second.
+pub(crate) fn start(args: &LogArgs) -> anyhow::Result<WorkerGuard> {
+    let filter = filter(&args.log_level.0).map_err(|why| anyhow!("--log-level {why}"))?;
     let (writer, guard) = NonBlockingBuilder::default()
         .lossy(true)
         .buffered_lines_limit(MAX_LINES)
@@ -56,41 +99,45 @@ pub(crate) fn start() -> anyhow::Result<WorkerGuard> {
     drop(DROPPED.set(writer.error_counter()));
     let writer = Redacting(writer);
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(move || writer.clone());
-    if json {
-        logs.json().flatten_event(true).with_span_list(false).init();
+    if args.log_format == LogFormat::Json {
+        let logs = logs.json().flatten_event(true).with_span_list(false).with_filter_reloading();
+        let handle = logs.reload_handle();
+        drop(SET_FILTER.set(Box::new(move |filter| handle.reload(filter).map_err(|e| e.to_string()))));
+        logs.init();
     } else {
-        logs.compact().with_ansi(stderr().is_terminal()).init();
+        let logs = logs.compact().with_ansi(stderr().is_terminal()).with_filter_reloading();
+        let handle = logs.reload_handle();
+        drop(SET_FILTER.set(Box::new(move |filter| handle.reload(filter).map_err(|e| e.to_string()))));
+        logs.init();
     }
     std::panic::set_hook(Box::new(log_panic));
     Ok(guard)
 }
 
-fn variable(name: &str) -> anyhow::Result<String> {
-    match std::env::var(name) {
-        Ok(value) => Ok(value.trim().to_owned()),
-        Err(std::env::VarError::NotPresent) => Ok(String::new()),
-        Err(std::env::VarError::NotUnicode(_)) => bail!("{name} must be UTF-8"),
-    }
+/// Change what is logged from now on.
+pub(crate) fn set_level(args: &LogArgs) -> Result<(), String> {
+    let set = SET_FILTER.get().ok_or("there is no log")?;
+    set(filter(&args.log_level.0)?)
 }
 
 /// A level, or directives such as `info,tenantry_store=debug`. The library would take any other word for the name of a
 /// module, and log nothing else.
-fn filter(text: &str) -> anyhow::Result<EnvFilter> {
+fn filter(text: &str) -> Result<EnvFilter, String> {
     if text.is_empty() {
         return Ok(EnvFilter::new(DEFAULT_FILTER));
     }
     for directive in text.split(',').map(str::trim) {
         if !directive.contains(['=', '[']) && directive.parse::<LevelFilter>().is_err() {
-            bail!(
-                "TENANTRY_LOG must be a level (off, error, warn, info, debug or trace), or directives such as \
+            return Err(format!(
+                "must be a level (off, error, warn, info, debug or trace), or directives such as \
                  info,tenantry_store=debug: {directive:?} is neither"
-            );
+            ));
         }
     }
     match EnvFilter::try_new(text) {
         Ok(filter) => Ok(filter),
         Err(error) => {
-            bail!("TENANTRY_LOG must be a level or directives such as info,tenantry_store=debug: {error}")
+            Err(format!("must be a level or directives such as info,tenantry_store=debug: {error}"))
         }
     }
 }
@@ -141,9 +188,9 @@ mod tests {
             assert!(filter(text).is_ok(), "{text}");
         }
         for text in ["verbose", "inof", "tenantry", "tenantry=verbose", "[request=debug", "info debug"] {
-            let refused = filter(text).expect_err(text).to_string();
+            let refused = filter(text).expect_err(text);
             assert!(
-                refused.contains("TENANTRY_LOG") && refused.contains("info,tenantry_store=debug"),
+                refused.contains("must be") && refused.contains("info,tenantry_store=debug"),
                 "{refused}"
             );
         }

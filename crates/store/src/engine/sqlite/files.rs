@@ -1,10 +1,9 @@
 //! Files of a SQLite database: on a file system with working locks, writable, and still the ones that the server opened. A
 //! file that was removed or replaced still accepts commits, which are lost when the process ends.
 
-use crate::Error;
+use crate::{Error, describe_path_error};
 use rustix::fs::Access;
 use std::ffi::OsString;
-use std::fmt::Write;
 use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -250,29 +249,8 @@ fn network_file_system(magic: u32, device: &str, mounts: &str) -> Option<String>
     (!LOCAL_FUSE.contains(&kind)).then(|| kind.to_owned())
 }
 
-/// Error for a path: what failed, the owner of the path, and what to do, in one line.
 fn explain(what: &str, path: &Path, error: &std::io::Error) -> Error {
-    let mut text = format!("{what} {}: {error}", path.display());
-    let absolute = std::path::absolute(path).unwrap_or(path.to_owned());
-    let there = absolute.ancestors().find_map(|path| Some((path, std::fs::metadata(path).ok()?)));
-    let me = std::fs::metadata("/proc/self").map(|about| (about.uid(), about.gid()));
-    match (error.kind(), there, me) {
-        (ErrorKind::ReadOnlyFilesystem, ..) => text.push_str(
-            ". The file system is mounted read-only: mount a writable volume there, or name another path with --database",
-        ),
-        (ErrorKind::PermissionDenied, Some((path, about)), Ok((uid, gid))) => {
-            let (path, mode) = (path.display(), about.mode() & 0o7777);
-            let _ = write!(
-                text,
-                ". {path} belongs to user {} and group {} with mode {mode:04o}, and this process runs as user {uid} and group \
-                 {gid}: chown {uid}:{gid} {path}, or run as its owner",
-                about.uid(),
-                about.gid()
-            );
-        }
-        _ => {}
-    }
-    Error::Unfit(text)
+    Error::Unfit(describe_path_error(what, path, error))
 }
 
 #[cfg(test)]

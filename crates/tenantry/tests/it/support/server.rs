@@ -46,11 +46,18 @@ impl Server {
 
     /// The same, its command changed before it runs.
     pub(crate) fn start_as(database: &Database, args: &[&str], change: impl FnOnce(&mut Command)) -> Server {
+        Self::start_without_database(database, |command| {
+            command.args(["--database", &database.url]).args(args);
+            change(command);
+        })
+    }
+
+    /// A server that is not told where its database is, only what `change` says.
+    pub(crate) fn start_without_database(database: &Database, change: impl FnOnce(&mut Command)) -> Server {
         let log = database.folder().join("server.log");
         let file = File::options().create(true).append(true).open(&log).unwrap();
-        let mut command =
-            command(database.folder(), &["serve", "--listen", "127.0.0.1:0", "--database", &database.url]);
-        command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(file);
+        let mut command = command(database.folder(), &["serve", "--listen", "127.0.0.1:0"]);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(file);
         change(&mut command);
         let mut child = command.spawn().unwrap();
         let folder = database.folder().display();
@@ -61,7 +68,9 @@ impl Server {
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();
-        let Some((_, address)) = line.trim().split_once("listens on http://") else {
+        let Some((_, address)) =
+            line.trim().split_once("listens on ").and_then(|(_, url)| url.split_once("://"))
+        else {
             drop(child.kill());
             panic!("the server did not start: {line:?}\n{}", std::fs::read_to_string(&log).unwrap());
         };
@@ -170,10 +179,10 @@ impl Drop for Server {
 pub(crate) fn command(folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(BINARY);
     command.current_dir(folder);
-    command.env_remove("RUST_BACKTRACE");
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TENANTRY_")) {
         command.env_remove(name);
     }
+    command.env_remove("RUST_BACKTRACE").env("TENANTRY_CONFIG", "none");
     command.args(args);
     command
 }
