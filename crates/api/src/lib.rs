@@ -10,6 +10,7 @@ mod content_encoding;
 mod created;
 mod credentials;
 mod customers;
+mod docs;
 mod download;
 mod extract;
 mod frame;

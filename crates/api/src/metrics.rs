@@ -85,6 +85,7 @@ pub(crate) async fn metrics(State(shared): State<Shared>) -> Response {
     for (state, count) in shared.app.bill_run_counts().await.unwrap_or_default() {
         gauge!("tenantry_bill_runs", "state" => state).set(count as f64);
     }
+    shared.app.record_metrics();
     metrics_process::Collector::default().collect();
     ([(header::CONTENT_TYPE, TEXT)], shared.config.metrics.render()).into_response()
 }

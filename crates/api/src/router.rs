@@ -5,7 +5,7 @@ use crate::ignored::IGNORED;
 use crate::problem::Problem;
 use crate::unknown_path::KnownPaths;
 use crate::{
-    Config, Shared, access, azure_tenants, bill_runs, billing_automation, customers, invoices, limits,
+    Config, Shared, access, azure_tenants, bill_runs, billing_automation, customers, docs, invoices, limits,
     metrics, openapi, operations, price_rules, sandbox, statements, users,
 };
 use app::App;
@@ -49,7 +49,10 @@ pub fn service(app: Arc<App>, config: Config, pages: Router) -> Frame<Router> {
         true => resources().merge(operations::liveness()).split_for_parts().0,
         false => router,
     };
-    router = router.route("/openapi.json", openapi::route(&document));
+    router = router
+        .route("/openapi.json", openapi::route(&document))
+        .route("/docs", docs::page(&document))
+        .route("/docs/style.css", docs::style());
     let known_paths = KnownPaths::of(&document);
     if app.is_sandbox() {
         router = router.merge(sandbox::routes());

@@ -143,6 +143,11 @@ impl App {
         self
     }
 
+    /// Sets the metrics that are states of the database's connections.
+    pub fn record_metrics(&self) {
+        self.db.record_metrics();
+    }
+
     /// Sets the limits for lists.
     #[must_use]
     pub fn with_list_limits(mut self, limits: store::ListLimits) -> Self {

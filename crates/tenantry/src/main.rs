@@ -6,6 +6,7 @@ mod output;
 
 mod audit;
 mod backup;
+mod backups;
 mod bill;
 mod bill_fetch;
 mod bill_store;
@@ -16,6 +17,7 @@ mod connections;
 mod copy;
 mod directory;
 mod doctor;
+mod healthcheck;
 mod limits;
 mod listen;
 mod manual;
@@ -30,6 +32,7 @@ mod progress;
 mod reload;
 mod remote;
 mod restore;
+mod rollback;
 mod serve;
 mod telemetry;
 mod tls;
@@ -90,6 +93,7 @@ enum Command {
     /// Check and show the configuration.
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    Healthcheck(Box<healthcheck::HealthcheckArgs>),
     /// Work on a server's database, on its own machine.
     #[command(subcommand)]
     Admin(AdminCommand),
@@ -143,6 +147,7 @@ enum DatabaseCommand {
     PriceRule(price_rule::PriceRuleCommand),
     Backup(backup::BackupArgs),
     Restore(restore::RestoreArgs),
+    Rollback(rollback::RollbackArgs),
     Copy(copy::CopyArgs),
     Doctor(doctor::DoctorArgs),
 }
@@ -198,6 +203,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             Some(Command::Sandbox(command)) => directory::play(command).await,
             Some(Command::Migrate(command)) => migrate::run(command).await,
             Some(Command::Config(command)) => config::run(command),
+            Some(Command::Healthcheck(args)) => healthcheck::run(*args).await,
             Some(Command::Manual(command)) => manual::run(&command, command_line()),
             Some(Command::Database(command) | Command::Admin(AdminCommand::Database(command))) => {
                 work_on_database(command).await
@@ -215,6 +221,7 @@ async fn work_on_database(command: DatabaseCommand) -> anyhow::Result<()> {
         DatabaseCommand::PriceRule(command) => price_rule::run(command).await,
         DatabaseCommand::Backup(args) => backup::run(args).await,
         DatabaseCommand::Restore(args) => restore::run(args).await,
+        DatabaseCommand::Rollback(args) => rollback::run(args).await,
         DatabaseCommand::Copy(args) => copy::run(args).await,
         DatabaseCommand::Doctor(args) => doctor::run(args).await,
     }

@@ -1,5 +1,6 @@
 //! Where the data and the secret key are; what every subcommand that touches them opens.
 
+use crate::backups::UpgradeArgs;
 use crate::config::secrets;
 use anyhow::{Context, bail};
 use app::{AnchorPlaces, App, Clock, SecretKey};
@@ -103,6 +104,8 @@ pub(crate) struct Platform {
     pub(crate) database: Database,
     #[command(flatten)]
     pub(crate) key_file: KeyFile,
+    #[command(flatten)]
+    pub(crate) upgrades: UpgradeArgs,
     /// Private ranges that directories may be reached in, such as `10.1.0.0/16,fd00::/8`; by default none.
     #[arg(
         long,
@@ -146,7 +149,11 @@ impl Platform {
         let url = self.database.url();
         let path = self.key_file.path(&self.database);
         let in_memory = self.key_file.is_in_memory(&self.database);
-        if !in_memory && !store::exists(url).await? {
+        if in_memory {
+            // Nothing is there, and nothing of it stays.
+        } else if store::exists(url).await? {
+            self.upgrades.before_upgrade(url, &self.key_file.own_path(&self.database)).await?;
+        } else {
             let name = store::name_of(url)?;
             match absent {
                 Absent::Refuse => bail!(

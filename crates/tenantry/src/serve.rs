@@ -1,5 +1,6 @@
 //! `tenantry serve`
 
+use crate::backups::ScheduleArgs;
 use crate::billing::BillingArgs;
 use crate::bootstrap;
 use crate::connections;
@@ -46,6 +47,8 @@ pub(crate) struct ServeArgs {
     tls: TlsArgs,
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
+    #[command(flatten)]
+    backups: ScheduleArgs,
     /// Make a new database for a secret key that is there already; without this, that is taken for a mistake.
     #[arg(long, help_heading = "Storage", env = "TENANTRY_NEW_DATABASE",
           value_parser = clap::builder::BoolishValueParser::new())]
@@ -79,6 +82,22 @@ impl ServeArgs {
         problems.extend(self.tls.problem());
         problems
     }
+
+    /// Where the server of this configuration says whether it is ready: an address without TLS.
+    pub(crate) fn ready_at(&self) -> anyhow::Result<Listen> {
+        if let Some(listen) = self.network.listen_operations.first() {
+            return Ok(listen.clone());
+        }
+        if self.tls.is_on() {
+            bail!("with TLS, the health check needs an address of its own: --listen-operations");
+        }
+        Ok(self.network.listen.first().cloned().unwrap_or_else(default_listen))
+    }
+}
+
+/// Where the server listens if nothing else is said.
+fn default_listen() -> Listen {
+    Listen::Tcp { host: "127.0.0.1".to_owned(), port: 8080 }
 }
 
 /// The URL of the server, for the operator: of the first address that is listened on.
@@ -105,6 +124,7 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     if args.sandbox && platform.database.url.is_none() {
         platform.database.url = Some("sqlite::memory:".into());
     }
+    args.backups.prepare()?;
     let app = platform.open_to_serve(clock, args.new).await?.with_billing(args.billing.setup(2)?)?;
     let app = Arc::new(app.with_limits(args.limits.settings()).with_list_limits(args.limits.lists()));
     app.check_bill_store().await?;
@@ -119,8 +139,7 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let timeout = Duration::from_secs(network.request_timeout);
     let certificates = args.tls.certificates()?;
     let tls = certificates.as_ref().map(|certificates| certificates.config()).transpose()?;
-    let fallback = Listen::Tcp { host: "127.0.0.1".to_owned(), port: 8080 };
-    let listeners = listen::bind(&network.listen, &fallback).await?;
+    let listeners = listen::bind(&network.listen, &default_listen()).await?;
     let mut for_operations = Vec::new();
     for listen in &network.listen_operations {
         for_operations.push(listen.bind().await?);
@@ -295,10 +314,12 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
         }
     });
     let watchdog = tokio::spawn(keep_watchdog());
+    let backing_up = tokio::spawn(args.backups.keep(platform.database.url().to_owned()));
     notify(&format!("READY=1\nSTATUS=serving on {}", addresses.join(", ")));
     connections::serve(services, limits, stop, GRACE).await;
     watching.abort();
     watchdog.abort();
+    backing_up.abort();
     tidying.abort();
     anchoring.abort();
     syncing.abort();

@@ -30,6 +30,10 @@ pub(crate) struct TlsArgs {
 }
 
 impl TlsArgs {
+    pub(crate) fn is_on(&self) -> bool {
+        self.tls_certificate.is_some()
+    }
+
     /// What is wrong with the options.
     pub(crate) fn problem(&self) -> Option<String> {
         match (&self.tls_certificate, &self.tls_key) {

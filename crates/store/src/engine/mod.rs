@@ -19,9 +19,11 @@ use domain::PartnerId;
 use futures_util::future::BoxFuture;
 pub use lists::ListLimits;
 use lists::Lists;
+use metrics::{counter, histogram};
 use postgres::JobKind;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 use tokio::sync::OwnedMutexGuard;
 use value::{Arg, Row};
 
@@ -158,12 +160,31 @@ pub async fn exists(url: &str) -> Result<bool, Error> {
     }
 }
 
+/// Schema version of the database of a URL; `None` if it is not a database of Tenantry. Nothing is created or changed.
+///
+/// # Errors
+/// [`Error::Unfit`] for an unsupported URL, or a schema that this program does not know; [`Error::Unavailable`] if the
+/// database cannot be reached.
+pub async fn schema_version_of(url: &str) -> Result<Option<usize>, Error> {
+    migrate::version(&mut Tx::snapshot(url).await?).await
+}
+
 /// Name of the database that a URL refers to, without credentials.
 ///
 /// # Errors
 /// [`Error::Unfit`] for an unsupported URL.
 pub fn name_of(url: &str) -> Result<String, Error> {
     Target::of(url)?.identity()
+}
+
+/// Counts a transaction of changes, and how long it took from its start to the answer to its commit.
+fn count_commit(is_committed: bool, jobs: usize, began: Instant) {
+    let outcome = if is_committed { "committed" } else { "failed" };
+    counter!("tenantry_commits_total", "outcome" => outcome).increment(1);
+    if is_committed {
+        counter!("tenantry_committed_jobs_total").increment(jobs as u64);
+    }
+    histogram!("tenantry_commit_duration_seconds").record(began.elapsed());
 }
 
 impl Db {
@@ -298,6 +319,13 @@ impl Db {
         match &self.engine {
             Engine::Sqlite(db) => db.look_up(scope.into(), input, job).await,
             Engine::Postgres(db) => db.batched(JobKind::LookUp, scope.into(), input, job).await,
+        }
+    }
+
+    /// Sets the metrics that are states: connections in use and waited for.
+    pub fn record_metrics(&self) {
+        if let Engine::Postgres(db) = &self.engine {
+            db.record_metrics();
         }
     }
 

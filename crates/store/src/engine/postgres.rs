@@ -262,6 +262,20 @@ impl Postgres {
         Ok(db)
     }
 
+    /// Sets the gauges of both pools.
+    pub(super) fn record_metrics(&self) {
+        for (pool, connections) in [("main", &self.main), ("lists", &self.lists)] {
+            let status = connections.pool.status();
+            let set = |state: &'static str, count: usize| {
+                metrics::gauge!("tenantry_postgres_connections", "pool" => pool, "state" => state)
+                    .set(count as f64);
+            };
+            set("idle", status.available);
+            set("used", status.size.saturating_sub(status.available));
+            set("waited_for", status.waiting);
+        }
+    }
+
     /// Refuses a connection pooler that mixes sessions. Skipped if no second connection is available.
     async fn check_sessions(&self) -> Result<(), Error> {
         let one = self.main.pool.get().await?;
@@ -577,10 +591,13 @@ fn ended(tx: &mut Tx) -> Result<(), Error> {
 }
 
 async fn commit(tx: Tx) -> Result<(), Error> {
+    let (jobs, began) = (tx.jobs(), std::time::Instant::now());
     let mut answer = Box::pin(confirm(tx));
     if let Ok(answer) = tokio::time::timeout(COMMIT_DEADLINE, &mut answer).await {
+        super::count_commit(answer.is_ok(), jobs, began);
         return answer;
     }
+    super::count_commit(false, jobs, began);
     // Keep the connection until COMMIT is answered: closing it would not end the wait in the server, and new connections
     // would pile up behind the same standby.
     tokio::spawn(async move {

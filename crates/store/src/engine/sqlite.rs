@@ -10,13 +10,14 @@ pub(crate) use durability::Durability;
 use super::fair::FairQueue;
 use super::lists::{MAX_WAIT, Ticket};
 use super::value::{Arg, Row, is_kept};
-use super::{Conn, DeferredWrites, Options, Purpose, Scope, Tx, migrate};
+use super::{Conn, DeferredWrites, Options, Purpose, Scope, Tx, count_commit, migrate};
 use crate::Error;
 use checkpointer::{Checkpointer, spawn};
 use files::Files;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use low_priority::LowPriority;
+use metrics::gauge;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -449,9 +450,12 @@ fn write_loop(
             }
         }
         batch.extend(std::iter::from_fn(|| waiting.pop()).take(MAX_JOBS_PER_COMMIT));
+        gauge!("tenantry_commit_queue").set(waiting.len() as f64);
         files.inspect(|files| files.commit_begins());
+        let began = Instant::now();
         let committed = commit_batch(&mut tx, &mut batch, &mut savepoint_commits, files);
         files.inspect(|files| files.commit_ended(committed.is_ok()));
+        count_commit(committed.is_ok(), batch.len(), began);
         if let Err(error) = &committed {
             tracing::error!(%error, jobs = batch.len(), "commit failed");
             *tx.deferred() = DeferredWrites::default();

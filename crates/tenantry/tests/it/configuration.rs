@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 on_both_engines!(secrets_come_from_files);
 
 /// Three values for each option, none of them its default: in the file, in the environment, on the command line.
-const VALUES: [(&str, [&str; 3]); 48] = [
+const VALUES: [(&str, [&str; 3]); 52] = [
     ("storage.database", ["sqlite:a.db", "sqlite:b.db", "sqlite:c.db"]),
     ("storage.allow-unsafe-database", ["true", "false", "true"]),
     ("storage.secret-key-file", ["a.key", "b.key", "c.key"]),
@@ -55,6 +55,10 @@ const VALUES: [(&str, [&str; 3]); 48] = [
     ("limits.partner-concurrency", ["1", "2", "3"]),
     ("limits.partner-lists", ["1", "2", "3"]),
     ("limits.list-timeout", ["1", "2", "3"]),
+    ("backups.upgrade-backup-to", ["a", "b", "none"]),
+    ("backups.backup-to", ["a", "b", "c"]),
+    ("backups.backup-every", ["1h", "2h", "3h"]),
+    ("backups.backup-keep", ["1", "2", "3"]),
     ("sandbox.sandbox", ["true", "false", "true"]),
     ("sandbox.at", ["2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z"]),
     ("log.log-level", ["debug", "error", "warn"]),

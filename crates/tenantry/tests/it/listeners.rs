@@ -53,6 +53,13 @@ fn several_addresses_and_a_unix_socket() {
     assert!(created.starts_with("HTTP/1.1 201 "), "{created}");
     assert_eq!(api.trail("action=customer.create").pop().unwrap()["origin"], json!("127.0.0.1"));
 
+    let healthy = |listen: &str| {
+        let args = ["healthcheck", "--listen", listen];
+        crate::support::command(database.folder(), &args).output().unwrap().status.success()
+    };
+    assert!(healthy(&unix) && healthy(&server.address.to_string()));
+    assert!(!healthy("127.0.0.1:1") && !healthy("unix:/nowhere"));
+
     // One that answers is another server's.
     let other = Database::new(Engine::Sqlite);
     let serve = ["serve", "--listen", &unix, "--database", &other.url];

@@ -8,6 +8,7 @@
 mod access;
 mod assignments;
 mod audit;
+mod backups;
 mod billing;
 mod change;
 mod cli;
@@ -30,6 +31,7 @@ mod lists;
 mod logs;
 mod metrics;
 mod migrate;
+mod monitoring;
 mod network;
 mod openapi;
 mod races;

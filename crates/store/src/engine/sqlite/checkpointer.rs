@@ -99,6 +99,7 @@ fn checkpoint(conn: &Connection) -> rusqlite::Result<bool> {
     };
     let look = || pages("PRAGMA wal_checkpoint(NOOP)");
     let (logged, done) = look()?;
+    metrics::gauge!("tenantry_sqlite_wal_pages").set(logged.max(0) as f64);
     if logged - done < CHECKPOINT && logged < LONG {
         return Ok(false);
     }
