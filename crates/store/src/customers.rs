@@ -14,6 +14,7 @@ use domain::{
     NewCustomer, PartnerBilling, PartnerId, Tag, UtcSecond,
 };
 use jiff::Timestamp;
+use std::collections::BTreeMap;
 
 const COLUMNS: &str = "id, name, azure_customer_id, street1, street2, city, state, zipcode, country, classification,
     trial_expiration_date, billing_contact, margin_percentage, billing_enabled, billing_folder, generated_external_id,
@@ -553,11 +554,13 @@ async fn with_tags(
             Ok((CustomerId(row.next()?), Tag { key: row.next()?, value: row.next()? }))
         })
         .await?;
-    let mut tags = tags.into_iter().peekable();
+    // Customers come in any order.
+    let mut found: BTreeMap<CustomerId, Vec<Tag>> = BTreeMap::new();
+    for (owner, tag) in tags {
+        found.entry(owner).or_default().push(tag);
+    }
     for customer in &mut customers {
-        while let Some((_, tag)) = tags.next_if(|(owner, _)| *owner == customer.id) {
-            customer.details.tags.push(tag);
-        }
+        customer.details.tags = found.remove(&customer.id).unwrap_or_default();
     }
     Ok(customers)
 }

@@ -94,7 +94,10 @@ fn the_list_is_searched_filtered_ordered_and_paged(engine: Engine) {
     for (name, change) in [
         (
             "Bravo",
-            json!({"classification": "managed_with_access", "trial_expiration_date": "2016-09-20T00:00:00Z"}),
+            json!({
+                "classification": "managed_with_access", "trial_expiration_date": "2016-09-20T00:00:00Z",
+                "tags": [{"key": "env", "value": "test"}],
+            }),
         ),
         ("alpha", json!({"tags": [{"key": "env", "value": "prod"}]})),
         ("Charlie", json!({"trial_expiration_date": "2017-09-20T00:00:00Z"})),
@@ -132,6 +135,11 @@ fn the_list_is_searched_filtered_ordered_and_paged(engine: Engine) {
         ("?q=&tag=&trial=&sort=name", "alpha Bravo Charlie"),
     ] {
         assert_eq!(listed(query), expected, "{query}");
+    }
+    // Each keeps its tags, whatever the order.
+    for query in ["", "?sort=oldest", "?sort=name"] {
+        let page = browser.get(&format!("/console/customers{query}")).text();
+        assert_eq!(page.matches("class=\"tag\"").count(), 2, "{query}: {page}");
     }
     let wrong = browser.get("/console/customers?trial=nonsense&page=x");
     assert_eq!(wrong.status, 422);
