@@ -97,7 +97,8 @@ async fn show_azure_tenant(
 ///
 /// In the order of the tenants' numbers.
 #[utoipa::path(
-    get, path = "/azure_partner_customer_accounts/list", tag = "azure tenants", params(schema::Paging, schema::StrictHandling),
+    get, path = "/azure_partner_customer_accounts/list", tag = "azure tenants",
+    params(schema::Paging, schema::At, schema::StrictHandling),
     responses(
         (status = 200, description = "A page of assignments", body = schema::AssignmentList),
         (status = 422, description = "Parameters that will not do", body = schema::Error),
@@ -118,7 +119,7 @@ async fn list_assignments(
 /// In the order of the tenants' numbers.
 #[utoipa::path(
     get, path = "/azure_partner_customer_accounts/list/{client_api_id}", tag = "azure tenants",
-    params(schema::ClientApiId, schema::Paging, schema::StrictHandling),
+    params(schema::ClientApiId, schema::Paging, schema::At, schema::StrictHandling),
     responses(
         (status = 200, description = "A page of assignments", body = schema::AssignmentList),
         (status = 404, description = "There is no such customer", body = schema::Error),

@@ -7,6 +7,7 @@ use crate::ignored::naming_ignored;
 use crate::problem::Problem;
 use crate::{Shared, ignored, paging, schema};
 use app::customers::{CustomerView, Search, cursor};
+use app::dated::CustomerHistory;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -20,11 +21,10 @@ use utoipa_axum::routes;
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
 pub(crate) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(create_customer, list_customers)).routes(routes!(
-        show_customer,
-        update_customer,
-        delete_customer
-    ))
+    OpenApiRouter::new()
+        .routes(routes!(create_customer, list_customers))
+        .routes(routes!(show_customer, update_customer, delete_customer))
+        .routes(routes!(show_customer_history))
 }
 
 /// Create a customer
@@ -94,15 +94,17 @@ struct List {
 /// Read a customer
 ///
 /// Its partner's users may, and its own. The margin is only for the roles that see costs; the billing health is not for
-/// the customer's own users.
+/// the customer's own users. With `at`, the margin and the billing configuration are those of that day.
 #[utoipa::path(
-    get, path = "/customers/{id}", tag = "customers", params(schema::CustomerId, schema::IfNoneMatch),
+    get, path = "/customers/{id}", tag = "customers",
+    params(schema::CustomerId, schema::IfNoneMatch, schema::At, schema::StrictHandling),
     responses(
         (status = 200, description = "The customer", body = schema::Customer,
          headers(("ETag" = String, description = "Its version, for `If-Match`")),
          example = json!(schema::answer())),
         (status = 304, description = "It is still the version that `If-None-Match` names"),
         (status = 404, description = "There is none, or it is another partner's", body = schema::Error),
+        (status = 422, description = "Parameters that will not do", body = schema::Error),
         schema::Refusals,
     )
 )]
@@ -110,21 +112,44 @@ async fn show_customer(
     State(shared): State<Shared>,
     Caller(call): Caller,
     Ids(id): Ids<i64>,
+    Parameters(parameters): Parameters,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let customer = shared.app.customer(&call, CustomerId(id)).await?;
+    let at = app::dated::at(&parameters)?;
+    let customer = shared.app.customer_at(&call, CustomerId(id), at).await?;
     let tag = etag(&customer);
-    if is_known(&headers, &tag) {
+    // Of a day, it changes without a new version.
+    if at.is_none() && is_known(&headers, &tag) {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
     }
     Ok(answer(&customer, Handling::Lenient))
+}
+
+/// Read what a customer was billed at, and which tenants it had, since when
+///
+/// The margin is only for the roles that see costs.
+#[utoipa::path(
+    get, path = "/customers/{id}/history", tag = "customers", params(schema::CustomerId),
+    responses(
+        (status = 200, description = "Its terms and its tenants, by day", body = schema::CustomerHistory),
+        (status = 404, description = "There is none, or it is another partner's", body = schema::Error),
+        schema::Refusals,
+    )
+)]
+async fn show_customer_history(
+    State(shared): State<Shared>,
+    Caller(call): Caller,
+    Ids(id): Ids<i64>,
+) -> Result<Json<CustomerHistory>, Problem> {
+    Ok(Json(shared.app.customer_history(&call, CustomerId(id)).await?))
 }
 
 /// Change a customer
 ///
 /// Changes only what the body names. An explicit `null` clears `trial_expiration_date`, `billing_contact` and
 /// `address.street2`; `address` and `tags` are replaced whole, the fields of `partner_billing_configuration` one by one.
-/// A value sent back as it is, is no violation.
+/// A value sent back as it is, is no violation. Margin and billing configuration hold from today on, or from the day of
+/// `effective_from`.
 #[utoipa::path(
     put, path = "/customers/{id}", tag = "customers",
     params(schema::CustomerId, schema::IfMatch, schema::StrictHandling),
@@ -155,7 +180,7 @@ async fn update_customer(
 
 /// Delete a customer
 ///
-/// Its name and its Azure tenants are free again; its id is never used again.
+/// Its name and its Azure tenants are free again; its id is never used again. Days on which it was billed still are.
 #[utoipa::path(
     delete, path = "/customers/{id}", tag = "customers", params(schema::CustomerId, schema::IfMatch),
     responses(

@@ -38,6 +38,8 @@ async fn set(
     };
     let now = now.map_err(|message| Violations::from(Violation::new("/now", "invalid", message)))?;
     shared.app.set_clock(now)?;
+    // What has become due would else be seen at the next tidying.
+    shared.app.apply_due_changes().await?;
     Ok(show(State(shared)).await)
 }
 

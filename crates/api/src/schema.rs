@@ -190,6 +190,14 @@ pub(crate) struct ClientApiId {
 
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
+pub(crate) struct At {
+    /// As it was, or will be, on this day.
+    #[param(format = "date", example = "2026-10-31")]
+    at: Option<String>,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct TenantParameters {
     /// Part of the name.
     q: Option<String>,

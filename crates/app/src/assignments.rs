@@ -6,15 +6,17 @@ use crate::change::Done;
 use crate::directory::{Lookup, sighting};
 use crate::paging::{self, Paging, Query, truth};
 use crate::permissions::Permission;
-use crate::{App, Error};
+use crate::{App, Error, dated};
 use domain::fields::Fields;
 use domain::json::Json;
 use domain::payload::{Member, Payload};
+use domain::timeline::{EFFECTIVE_FROM, parse_day};
 use domain::version::Nonce;
 use domain::{
     AzureCustomerId, CustomerId, DisplayName, Handling, NewCustomer, PartnerId, Violation, Violations,
 };
 use futures_util::stream::{self, StreamExt, TryStreamExt};
+use jiff::civil::Date;
 use serde::Serialize;
 use store::azure_tenants::{self, AzureTenant, Filter, Sighting};
 use store::{Tx, customers};
@@ -68,6 +70,8 @@ pub enum Change {
 #[derive(Serialize)]
 struct Changed<'a> {
     azure_customer_ids: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    effective_from: Option<String>,
 }
 
 impl TenantSearch {
@@ -77,7 +81,7 @@ impl TenantSearch {
     /// [`Error::Parameters`] with every invalid parameter, as `/name`.
     pub fn parse(query: &Query) -> Result<Self, Error> {
         let mut search = TenantSearch::default();
-        paging::read(query, &["q", "assigned"], |name, value| match name {
+        paging::read(query, &["q", "assigned", "at"], |name, value| match name {
             _ if search.paging.take(name, value)? => Ok(()),
             "q" => {
                 let part = DisplayName::parse(value).map_err(|violation| violation.message)?;
@@ -86,6 +90,10 @@ impl TenantSearch {
             }
             "assigned" => {
                 search.filter.assigned = Some(truth(value)?);
+                Ok(())
+            }
+            "at" => {
+                search.filter.at = Some(parse_day(value)?);
                 Ok(())
             }
             _ => Ok(()),
@@ -155,7 +163,11 @@ impl App {
                         azure_tenants::list(tx, *partner, &search.filter, skip, limit).await?;
                     let mut assigned = Vec::with_capacity(tenants.len());
                     for tenant in tenants {
-                        let customer_name = match tenant.customer {
+                        let owner = match search.filter.at {
+                            Some(day) => owner_on(tx, *partner, &tenant, day).await?,
+                            None => tenant.customer,
+                        };
+                        let customer_name = match owner {
                             Some(id) => customers::get(tx, *partner, id).await?.map(|c| c.details.name),
                             None => None,
                         };
@@ -169,8 +181,8 @@ impl App {
             .await
     }
 
-    /// Assigns tenants to a customer, or removes assignments; either all of the payload's or none. The outcomes are in the
-    /// order of the payload.
+    /// Assigns tenants to a customer, or removes assignments; either all of the payload's or none, from today or the payload's
+    /// day on. The outcomes are in the order of the payload.
     ///
     /// # Errors
     /// [`Error::NotFound`] if the customer does not exist; [`Error::Invalid`] for an invalid payload;
@@ -186,7 +198,7 @@ impl App {
         self.allow(call, Permission::ChangeCustomers).await?;
         let partner = call.partner();
         self.customer(call, customer).await?;
-        let named = read_ids(body, handling)?;
+        let (named, from) = read_ids(body, handling)?;
         let look_up = async |azure: AzureCustomerId| {
             let lookup = match change {
                 Change::Add => self.look_up(partner, &azure).await?,
@@ -201,13 +213,16 @@ impl App {
         };
         let named: Vec<Named> =
             stream::iter(named).map(look_up).buffered(MAX_CONCURRENT_LOOKUPS).try_collect().await?;
-        let input = (partner, customer, change, named, self.random.nonce()?, self.clock.now());
-        let changed = self.change(call, input, |(partner, id, change, named, random, now), tx| {
+        let input = (partner, customer, change, named, from, self.random.nonce()?, self.clock.now());
+        let changed = self.change(call, input, |(partner, id, change, named, from, random, now), tx| {
             Box::pin(async move {
+                if let Some(from) = from {
+                    dated::check_open(tx, *partner, *from).await?;
+                }
                 let before = customers::get(tx, *partner, *id).await?.ok_or(Error::NotFound)?;
                 let refusals = match change {
-                    Change::Add => add(tx, *partner, *id, named, *now).await?,
-                    Change::Remove => remove(tx, *partner, &before, named, *random, *now).await?,
+                    Change::Add => add(tx, *partner, *id, named, *from, *now).await?,
+                    Change::Remove => remove(tx, *partner, &before, named, *from, *random, *now).await?,
                 };
                 if refusals.iter().any(Option::is_some) {
                     return Err(Error::Assignments(outcomes(named, &refusals)));
@@ -222,8 +237,10 @@ impl App {
                     Change::Add => "assignment.add",
                     Change::Remove => "assignment.remove",
                 };
-                let ids =
-                    Changed { azure_customer_ids: named.iter().map(|(azure, _)| azure.as_str()).collect() };
+                let ids = Changed {
+                    azure_customer_ids: named.iter().map(|(azure, _)| azure.as_str()).collect(),
+                    effective_from: from.map(|from| from.to_string()),
+                };
                 let entry = Entry::new(action, format!("customers/{id}")).after(&ids);
                 Ok(Done { value: done, entry: Some(entry) })
             })
@@ -244,6 +261,7 @@ async fn add(
     partner: PartnerId,
     customer: CustomerId,
     named: &[Named],
+    from: Option<Date>,
     now: jiff::Timestamp,
 ) -> Result<Vec<Option<&'static str>>, Error> {
     // Every request locks tenants in the same order, which prevents deadlocks.
@@ -258,7 +276,10 @@ async fn add(
                 if let Some(seen) = seen {
                     azure_tenants::note(tx, partner, seen, now).await?;
                 }
-                let assigned = azure_tenants::assign(tx, partner, azure, customer, now).await?;
+                let assigned = match from {
+                    Some(from) => azure_tenants::assign_from(tx, partner, azure, customer, from, now).await?,
+                    None => azure_tenants::assign(tx, partner, azure, customer, now).await?,
+                };
                 (!assigned).then_some("azure_customer_id has already been taken")
             }
         };
@@ -272,6 +293,7 @@ async fn remove(
     partner: PartnerId,
     customer: &domain::Customer,
     named: &[Named],
+    from: Option<Date>,
     random: Nonce,
     now: jiff::Timestamp,
 ) -> Result<Vec<Option<&'static str>>, Error> {
@@ -279,8 +301,15 @@ async fn remove(
     let own = customer.details.azure_customer_id.as_ref().map(AzureCustomerId::key);
     let mut loses_its_own = false;
     for (azure, _) in named {
-        let released = azure_tenants::release(tx, partner, azure, customer.id, now).await?;
-        loses_its_own |= released && own.as_ref() == Some(&azure.key());
+        let released = match from {
+            Some(from) => azure_tenants::release_from(tx, partner, azure, customer.id, from, now).await?,
+            None => azure_tenants::release(tx, partner, azure, customer.id, now).await?,
+        };
+        if released && own.as_ref() == Some(&azure.key()) {
+            // From a coming day on, it has the tenant still.
+            let holder = azure_tenants::find(tx, partner, azure).await?.and_then(|tenant| tenant.customer);
+            loses_its_own |= holder != Some(customer.id);
+        }
         refusals.push((!released).then_some("azure_customer_id not found"));
     }
     if loses_its_own {
@@ -301,11 +330,26 @@ fn outcomes(named: &[Named], refusals: &[Option<&'static str>]) -> Vec<Outcome> 
 }
 
 /// The schema of the payload.
-pub static PAYLOAD: Payload = Payload { members: &[Member::plain("azure_customer_ids")], read_only: &[] };
+pub static PAYLOAD: Payload = Payload {
+    members: &[Member::plain("azure_customer_ids"), Member::plain(EFFECTIVE_FROM)],
+    read_only: &[],
+};
 
-/// Reads `{"azure_customer_ids": [...]}`; repeated ids count once.
-fn read_ids(body: &Json, handling: Handling) -> Result<Vec<AzureCustomerId>, Error> {
+/// The owner of a tenant on a day.
+async fn owner_on(
+    tx: &mut Tx,
+    partner: PartnerId,
+    tenant: &AzureTenant,
+    day: Date,
+) -> Result<Option<CustomerId>, Error> {
+    let owners = store::dated::assignment(tx, partner, &tenant.azure_customer_id.key()).await?;
+    Ok(owners.map_or(tenant.customer, |owners| *owners.on(day)))
+}
+
+/// Reads `{"azure_customer_ids": [...], "effective_from": "2026-11-03"}`; repeated ids count once.
+fn read_ids(body: &Json, handling: Handling) -> Result<(Vec<AzureCustomerId>, Option<Date>), Error> {
     const POINTER: &str = "/azure_customer_ids";
+    let from = read_from(body)?;
     let fields = Fields::of(body, r#"a JSON object such as {"azure_customer_ids": ["34fdg"]}"#);
     fields.map_err(|wrong| Error::Invalid(wrong.into()))?;
     let unknown = PAYLOAD.unknown(body, handling);
@@ -334,5 +378,19 @@ fn read_ids(body: &Json, handling: Handling) -> Result<Vec<AzureCustomerId>, Err
             _ => violations.push(Violation::new(pointer, "wrong_type", "must be a string")),
         }
     }
-    if violations.is_empty() { Ok(read) } else { Err(Error::Invalid(violations)) }
+    if violations.is_empty() { Ok((read, from)) } else { Err(Error::Invalid(violations)) }
+}
+
+/// The day of `effective_from`, if the payload has one.
+fn read_from(body: &Json) -> Result<Option<Date>, Error> {
+    let refuse = |code, message: String| {
+        Error::Invalid(Violation::new(format!("/{EFFECTIVE_FROM}"), code, message).into())
+    };
+    match body.get(EFFECTIVE_FROM).filter(|json| !json.is_blank()) {
+        None => Ok(None),
+        Some(Json::String(text)) => {
+            parse_day(text.trim()).map(Some).map_err(|message| refuse("invalid", message))
+        }
+        Some(_) => Err(refuse("wrong_type", "must be a string".into())),
+    }
 }

@@ -27,6 +27,7 @@ mod users;
 pub mod assignments;
 pub mod billing;
 pub mod customers;
+pub mod dated;
 pub mod events;
 pub mod sandbox;
 
@@ -156,7 +157,7 @@ impl App {
     }
 
     /// Periodic maintenance: writes refusals and uses of API keys, deletes expired responses, checks and anchors the ends of
-    /// the audit trail. An error is only logged, because the next run repeats the work.
+    /// the audit trail, and applies changes whose day has come. An error is only logged, because the next run repeats the work.
     pub async fn tidy(&self) {
         self.limits.tidy();
         log_error(self.write_refusals(false).await);
@@ -166,6 +167,7 @@ impl App {
         log_error(self.choose_decoy_key().await);
         log_error(self.delete_expired_responses().await);
         log_error(self.forget_sessions().await);
+        log_error(self.apply_due_changes().await);
     }
 
     /// Whether the database can serve requests.

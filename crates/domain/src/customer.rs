@@ -12,6 +12,7 @@ use crate::name::DisplayName;
 use crate::partner_billing::{BillingConfiguration, PartnerBilling};
 use crate::payload::{Member, Payload};
 use crate::tags::Tag;
+use crate::timeline::{EFFECTIVE_FROM, read_day};
 use crate::utc_second::UtcSecond;
 use crate::violation::{Violation, Violations, code};
 use jiff::Timestamp;
@@ -31,6 +32,7 @@ pub static PAYLOAD: Payload = Payload {
         Member::plain("margin_percentage"),
         Member::object("partner_billing_configuration", &PARTNER_BILLING),
         Member::array("tags", &TAG),
+        Member::plain(EFFECTIVE_FROM),
     ],
     read_only: &[
         "id",
@@ -194,6 +196,8 @@ fn read(
         PartnerBilling::read(billing, current.map(|c| &c.partner_billing_configuration))
     });
     let tags = fields.optional("tags", Tag::read_all);
+    // Only looked at here, so that it is refused with the others: it says when, not what the customer is.
+    fields.optional(EFFECTIVE_FROM, read_day);
     fields.violations.extend(PAYLOAD.unknown(body, handling));
 
     let clears_contact = fields.is_null("billing_contact");

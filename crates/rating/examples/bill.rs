@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 use std::time::Instant;
-use tenantry_rating::{BilledCustomer, Bounds, EarnedCredit, Input, Job, run, split};
+use tenantry_rating::{BilledCustomer, Bounds, EarnedCredit, Input, Job, Tenancy, Terms, run, split};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -16,9 +16,12 @@ fn main() {
     let customers = tenants.lines().enumerate().map(|(i, tenant)| BilledCustomer {
         id: i as i64 + 1,
         name: format!("Customer {i}"),
-        tenants: vec![tenant.to_owned()],
-        billing_enabled: true,
-        margin: domain::Margin::parse("15").expect("a margin"),
+        tenants: vec![Tenancy::from(tenant)],
+        terms: vec![Terms {
+            from: None,
+            billing_enabled: true,
+            margin: domain::Margin::parse("15").expect("a margin"),
+        }],
         folder: String::new(),
         previous_charge: Vec::new(),
         corrections: Vec::new(),

@@ -74,6 +74,11 @@ pub(crate) fn invoice_fingerprint_of(key: &[u8; KEY]) -> InvoiceFingerprint {
     [key[INVOICE_AT], key[INVOICE_AT + 1]]
 }
 
+/// The day of a line, as `yyyymmdd`; 0 for none.
+pub(crate) fn day_of(key: &[u8; KEY]) -> u32 {
+    u32::from_be_bytes([key[0], key[1], key[2], key[3]])
+}
+
 /// Most of a key's digest, which tells lines apart by itself.
 pub(crate) fn digest_of(key: &[u8; KEY]) -> u64 {
     key.last_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes))

@@ -6,6 +6,7 @@ use crate::period::BillingPeriod;
 use crate::rule::{EarnedCredit, PriceRule};
 use crate::warning::{Money, WarningCode};
 use domain::Margin;
+use jiff::civil::Date;
 use std::path::PathBuf;
 
 impl Job {
@@ -32,7 +33,8 @@ pub struct Job {
     pub inputs: Vec<Input>,
     /// Maximum length in bytes of one of `inputs`, all its files together, unpacked.
     pub max_source_bytes: u64,
-    /// All customers of the partner, each once. A tenant belongs to at most one.
+    /// All customers of the partner, each once, those too that are there no more and had tenants. On a day a tenant belongs to
+    /// at most one. A line goes to the customer that has its tenant on its day: of the usage, or the first of the charge.
     pub customers: Vec<BilledCustomer>,
     /// The bills of this month that are final, of any customer, those that are there no more too. Their lines are billed
     /// already, even if their tenants belong to another customer now; what is left for a customer that has such a bill is a correction.
@@ -86,12 +88,11 @@ pub struct BilledCustomer {
     pub id: i64,
     /// Its name, as its bill shows it.
     pub name: String,
-    /// Its Azure tenants, in any case.
-    pub tenants: Vec<String>,
-    /// Whether it is billed at all; if not, its lines go to the report.
-    pub billing_enabled: bool,
-    /// Its margin, where no rule says otherwise.
-    pub margin: Margin,
+    /// The Azure tenants that it has or had, and when.
+    pub tenants: Vec<Tenancy>,
+    /// Whether it is billed, and its margin, since when: at least one, in the order of their days. The first holds from the
+    /// beginning, whatever it says.
+    pub terms: Vec<Terms>,
     /// Where its bills are kept; comes back in the report.
     pub folder: String,
     /// What the month before cost it, for the bound on change.
@@ -102,6 +103,47 @@ pub struct BilledCustomer {
     pub payable_with: Option<BillingPeriod>,
     /// Whether the bounds do not hold for it: released by name.
     pub released: bool,
+}
+
+/// A tenant that a customer has on some days.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tenancy {
+    /// The Azure tenant's id, in any case.
+    pub tenant: String,
+    /// The first day; `None` for always.
+    pub from: Option<Date>,
+    /// The first day on which it is over; `None` for never.
+    pub until: Option<Date>,
+}
+
+/// On all days.
+impl From<&str> for Tenancy {
+    fn from(tenant: &str) -> Self {
+        Tenancy { tenant: tenant.to_owned(), from: None, until: None }
+    }
+}
+
+impl Tenancy {
+    /// The days as a ledger says them: `since 2026-11-03`; empty for all.
+    pub(crate) fn days(&self) -> String {
+        match (self.from, self.until) {
+            (None, None) => String::new(),
+            (Some(from), None) => format!("since {from}"),
+            (None, Some(until)) => format!("until {until}"),
+            (Some(from), Some(until)) => format!("since {from} until {until}"),
+        }
+    }
+}
+
+/// What a customer is billed at from a day on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// The first day; `None` for the beginning.
+    pub from: Option<Date>,
+    /// Whether it is billed; if not, its lines go to the report.
+    pub billing_enabled: bool,
+    /// Its margin, where no rule says otherwise.
+    pub margin: Margin,
 }
 
 /// A version of a bill that is final.

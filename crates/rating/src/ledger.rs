@@ -3,15 +3,17 @@
 use crate::amount::Amount;
 use crate::failure::Failure;
 use crate::identity::{
-    InvoiceFingerprint, TENANT_FINGERPRINT, before_invoice, digest_of, invoice_fingerprint,
+    InvoiceFingerprint, TENANT_FINGERPRINT, before_invoice, day_of, digest_of, invoice_fingerprint,
     invoice_fingerprint_of, tenant_fingerprint, tenant_fingerprint_of, tenant_id,
 };
-use crate::job::{FinalBill, Job};
-use crate::price::{NO_RULE, Prices};
+use crate::job::{BilledCustomer, FinalBill, Job, Tenancy, Terms};
+use crate::owners::Owners;
+use crate::price::{NO_RULE, Prices, number};
 use crate::render::push_text;
 use crate::row::{KEY, Row};
+use crate::rule::Percent;
 use crate::source::fault;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write as _};
 use std::path::Path;
@@ -19,17 +21,80 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// `Line` tells lines apart, in whatever spelling: the key of the line in hexadecimal digits (`identity`), by which ledger and
 /// bill are ordered. It is empty for lines that are not Microsoft's: rounding, and corrections of months before. `Content` is a
-/// digest of what the line is known by but its invoice, in hexadecimal digits.
+/// digest of what the line is known by but its invoice, in hexadecimal digits. `Tenant` says on which days the customer has the
+/// line's tenant (`since 2026-11-03`); it is empty for all.
 pub(crate) const HEADER: &str =
-    "Line,Cost,CostCurrency,Charge,ChargeCurrency,RuleId,Rule,PricedFrom,Content\n";
-/// The header of ledgers of earlier versions.
-const HEADER_WITHOUT_CONTENT: &str = "Line,Cost,CostCurrency,Charge,ChargeCurrency,RuleId,Rule,PricedFrom\n";
+    "Line,Cost,CostCurrency,Charge,ChargeCurrency,RuleId,Rule,PricedFrom,Tenant,Content\n";
+/// The headers of ledgers of earlier versions.
+const HEADERS_BEFORE: [&str; 2] = [
+    "Line,Cost,CostCurrency,Charge,ChargeCurrency,RuleId,Rule,PricedFrom,Content\n",
+    "Line,Cost,CostCurrency,Charge,ChargeCurrency,RuleId,Rule,PricedFrom\n",
+];
 
 /// What prices lines that no rule matched.
 const OWN_MARGIN: &str = "margin of the customer";
 
+/// Why a customer's lines are its, and priced as they are.
+pub(crate) struct Reasons<'a> {
+    prices: &'a Prices<'a>,
+    customer: &'a BilledCustomer,
+    /// The customer's tenancies that are not of all days.
+    dated: HashMap<[u8; TENANT_FINGERPRINT], Vec<&'a Tenancy>>,
+}
+
+impl<'a> Reasons<'a> {
+    pub(crate) fn of(customer: &'a BilledCustomer, prices: &'a Prices<'a>) -> Self {
+        let mut dated: HashMap<_, Vec<&Tenancy>> = HashMap::new();
+        for tenancy in customer.tenants.iter().filter(|tenancy| tenancy.from.or(tenancy.until).is_some()) {
+            let fingerprint = tenant_fingerprint(&tenant_id(&tenancy.tenant));
+            dated.entry(fingerprint).or_default().push(tenancy);
+        }
+        Reasons { prices, customer, dated }
+    }
+
+    /// The margin of the customer that a line has, and since when, if there was another one.
+    fn push_margin(&self, row: Row<'_>, out: &mut Vec<u8>) {
+        out.extend_from_slice(OWN_MARGIN.as_bytes());
+        if let [_, _, ..] = self.customer.terms[..] {
+            let day = self.day(row);
+            let after = self
+                .customer
+                .terms
+                .partition_point(|terms| terms.from.is_none_or(|from| number(from) <= day));
+            if let Some(Terms { from, margin, .. }) = self.customer.terms.get(after.saturating_sub(1)) {
+                let percent = Percent::from(*margin);
+                // Writing to a vector does not fail.
+                let _ = match from {
+                    Some(from) => write!(out, ": {percent} % since {from}"),
+                    None => write!(out, ": {percent} % at first"),
+                };
+            }
+        }
+    }
+
+    /// On which days the customer has the tenant of a line, where these are not all.
+    fn push_tenancy(&self, row: Row<'_>, out: &mut Vec<u8>) {
+        if self.dated.is_empty() {
+            return;
+        }
+        let day = self.day(row);
+        let of_day = |tenancy: &&&Tenancy| {
+            tenancy.from.is_none_or(|from| number(from) <= day)
+                && tenancy.until.is_none_or(|until| number(until) > day)
+        };
+        let tenancies = self.dated.get(&tenant_fingerprint_of(&row.key()));
+        if let Some(tenancy) = tenancies.into_iter().flatten().find(of_day) {
+            out.extend_from_slice(tenancy.days().as_bytes());
+        }
+    }
+
+    fn day(&self, row: Row<'_>) -> u32 {
+        self.prices.day(row.day())
+    }
+}
+
 /// A line of Microsoft's, its charge given as it is written.
-pub(crate) fn push(row: Row<'_>, charge: &[u8], currency: &str, prices: &Prices<'_>, out: &mut Vec<u8>) {
+pub(crate) fn push(row: Row<'_>, charge: &[u8], currency: &str, reasons: &Reasons<'_>, out: &mut Vec<u8>) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut line = [0; 2 * KEY];
     for (two, byte) in line.chunks_exact_mut(2).zip(row.key()) {
@@ -50,10 +115,10 @@ pub(crate) fn push(row: Row<'_>, charge: &[u8], currency: &str, prices: &Prices<
     match row.rule() {
         NO_RULE => {
             out.push(b',');
-            out.extend_from_slice(OWN_MARGIN.as_bytes());
+            reasons.push_margin(row, out);
         }
         rule => {
-            let rule = prices.rules[usize::from(rule)];
+            let rule = reasons.prices.rules[usize::from(rule)];
             // Writing to a vector does not fail.
             let _ = write!(out, "{},", rule.id);
             push_text(&rule.details.name, out);
@@ -61,13 +126,15 @@ pub(crate) fn push(row: Row<'_>, charge: &[u8], currency: &str, prices: &Prices<
     }
     out.push(b',');
     out.extend_from_slice(row.basis().name().as_bytes());
+    out.push(b',');
+    reasons.push_tenancy(row, out);
     // Writing to a vector does not fail.
     let _ = writeln!(out, ",{:016x}", row.content());
 }
 
 /// A line that is not Microsoft's.
 pub(crate) fn push_adjustment(what: &str, charge: Amount, currency: &str, out: &mut Vec<u8>) {
-    let _ = writeln!(out, ",0,{currency},{charge},{currency},,,{what},");
+    let _ = writeln!(out, ",0,{currency},{charge},{currency},,,{what},,");
 }
 
 /// Lines by their invoice.
@@ -77,6 +144,7 @@ pub(crate) const NO_INVOICE: InvoiceFingerprint = [0; 2];
 
 /// The final bills of a month: their lines are billed already, even if their tenants belong to another customer now.
 pub(crate) struct FinalLedger<'a> {
+    owners: &'a Owners,
     bills: Vec<Final<'a>>,
     /// Lines of tenants that no customer is billed for any more, and how many of each were not found again.
     unbilled: HashMap<[u8; KEY], AtomicU64>,
@@ -88,17 +156,15 @@ pub(crate) struct FinalLedger<'a> {
 
 struct Final<'a> {
     bill: &'a FinalBill,
-    /// Lines by tenant and invoice.
-    lines: HashMap<([u8; TENANT_FINGERPRINT], InvoiceFingerprint), u64>,
+    /// Lines by tenant, the days between two changes of owners, and invoice.
+    lines: HashMap<([u8; TENANT_FINGERPRINT], u32, InvoiceFingerprint), u64>,
 }
 
 impl<'a> FinalLedger<'a> {
-    /// Looks through the ledgers of a job. `billed`: the fingerprints of the tenants that a customer is billed for.
-    pub(crate) fn of(
-        job: &'a Job,
-        billed: &HashSet<[u8; TENANT_FINGERPRINT]>,
-    ) -> Result<FinalLedger<'a>, Failure> {
+    /// Looks through the ledgers of a job.
+    pub(crate) fn of(job: &'a Job, owners: &'a Owners) -> Result<FinalLedger<'a>, Failure> {
         let mut finals = FinalLedger {
+            owners,
             bills: Vec::new(),
             unbilled: HashMap::new(),
             found: AtomicU64::new(0),
@@ -108,38 +174,44 @@ impl<'a> FinalLedger<'a> {
             *finals.acknowledged.entry(*line).or_default() += 1;
         }
         let wanted = job.invoice_id.as_ref().map(|number| invoice_fingerprint(number.as_bytes()));
-        finals.read(&job.final_bills, wanted, Some(billed))?;
+        finals.read(&job.final_bills, wanted, true)?;
         Ok(finals)
     }
 
     /// Looks through the ledgers of another month's final bills.
-    pub(crate) fn of_other_month(bills: &'a [FinalBill]) -> Result<FinalLedger<'a>, Failure> {
+    pub(crate) fn of_other_month(
+        bills: &'a [FinalBill],
+        owners: &'a Owners,
+    ) -> Result<FinalLedger<'a>, Failure> {
         let mut finals = FinalLedger {
+            owners,
             bills: Vec::new(),
             unbilled: HashMap::new(),
             found: AtomicU64::new(0),
             acknowledged: HashMap::new(),
         };
-        finals.read(bills, None, None)?;
+        finals.read(bills, None, false)?;
         Ok(finals)
     }
 
-    /// Counts the lines of ledgers. Lines of tenants that are not billed are kept, where `billed` says which are.
+    /// Counts the lines of ledgers. `keeps_unbilled`: whether lines of tenants that no customer is billed for are kept.
     fn read(
         &mut self,
         bills: &'a [FinalBill],
         wanted: Option<InvoiceFingerprint>,
-        billed: Option<&HashSet<[u8; TENANT_FINGERPRINT]>>,
+        keeps_unbilled: bool,
     ) -> Result<(), Failure> {
+        let owners = self.owners;
         for bill in bills {
             let (mut ledger, mut lines) = (Ledger::open(&bill.ledger)?, HashMap::new());
             while let Some(key) = ledger.next {
-                let of = invoice_fingerprint_of(&key);
+                let (of, tenant) = (invoice_fingerprint_of(&key), tenant_fingerprint_of(&key));
+                let epoch = owners.epoch(day_of(&key));
                 // Lines of other invoices are not in this run.
                 if wanted.is_none_or(|wanted| of == wanted || of == NO_INVOICE) {
-                    *lines.entry((tenant_fingerprint_of(&key), of)).or_default() += 1;
+                    *lines.entry((tenant, epoch, of)).or_default() += 1;
                 }
-                if billed.is_some_and(|billed| !billed.contains(&tenant_fingerprint_of(&key))) {
+                if keeps_unbilled && !owners.is_billed(tenant, epoch) {
                     *self.unbilled.entry(key).or_default().get_mut() += 1;
                 }
                 ledger.advance()?;
@@ -154,17 +226,18 @@ impl<'a> FinalLedger<'a> {
         !self.bills.is_empty()
     }
 
-    /// The lines of these tenants that are final, and how many of each invoice there are.
-    pub(crate) fn of_tenants(&self, tenants: &[String]) -> Result<(FinalLines<'_>, Counts), Failure> {
-        let fingerprints: HashSet<[u8; TENANT_FINGERPRINT]> =
-            tenants.iter().map(|tenant| tenant_fingerprint(&tenant_id(tenant))).collect();
+    /// The final lines of a customer's tenants, of the days on which it is billed for them, and how many of each invoice there
+    /// are.
+    pub(crate) fn of_customer(&self, customer: usize) -> Result<(FinalLines<'_>, Counts), Failure> {
+        let owners = self.owners;
         let (mut ledgers, mut ahead, mut counts) = (Vec::new(), Vec::new(), Counts::new());
         for Final { bill, lines } in &self.bills {
             let mut has_some = false;
-            for ((_, invoice), count) in lines.iter().filter(|((tenant, _), _)| fingerprints.contains(tenant))
-            {
-                *counts.entry(*invoice).or_default() += count;
-                has_some = true;
+            for ((tenant, epoch, invoice), count) in lines {
+                if owners.is_billed_to(*tenant, *epoch, customer) {
+                    *counts.entry(*invoice).or_default() += count;
+                    has_some = true;
+                }
             }
             if has_some {
                 ledgers.push(Ledger::open(&bill.ledger)?);
@@ -172,7 +245,7 @@ impl<'a> FinalLedger<'a> {
             }
         }
         Ok((
-            FinalLines { ledgers, tenants: fingerprints, found: &self.found, ahead, alike: Alike::default() },
+            FinalLines { ledgers, owners, customer, found: &self.found, ahead, alike: Alike::default() },
             counts,
         ))
     }
@@ -210,7 +283,9 @@ impl<'a> FinalLedger<'a> {
 /// The final lines of a customer's tenants, to be told from new ones.
 pub(crate) struct FinalLines<'a> {
     ledgers: Vec<Ledger<'a>>,
-    tenants: HashSet<[u8; TENANT_FINGERPRINT]>,
+    owners: &'a Owners,
+    /// By its index in the job.
+    customer: usize,
     found: &'a AtomicU64,
     /// The ledgers once more, read up to the lines that may equal the current one in all but the invoice.
     ahead: Vec<Ledger<'a>>,
@@ -267,12 +342,11 @@ impl FinalLines<'_> {
         key: &[u8; KEY],
         missing: &mut Vec<[u8; KEY]>,
     ) -> Result<(), Failure> {
-        let tenants = std::mem::take(&mut self.tenants);
-        let missed =
-            |key| missing.extend(Some(key).filter(|key| tenants.contains(&tenant_fingerprint_of(key))));
-        let found = self.find(key, missed);
-        self.tenants = tenants;
-        found.map(drop)
+        let (owners, customer) = (self.owners, self.customer);
+        let is_its = |key: &[u8; KEY]| {
+            owners.is_billed_to(tenant_fingerprint_of(key), owners.day(day_of(key)), customer)
+        };
+        self.find(key, |key| missing.extend(Some(key).filter(is_its))).map(drop)
     }
 
     fn find(&mut self, key: &[u8; KEY], mut missed: impl FnMut([u8; KEY])) -> Result<bool, Failure> {
@@ -304,7 +378,9 @@ impl<'a> Ledger<'a> {
         let lines = BufReader::with_capacity(64 << 10, file);
         let mut ledger = Ledger { path, lines, line: Vec::new(), next: None };
         ledger.read()?;
-        if ![HEADER, HEADER_WITHOUT_CONTENT].iter().any(|header| ledger.line == header.as_bytes()) {
+        if ledger.line != HEADER.as_bytes()
+            && !HEADERS_BEFORE.iter().any(|header| ledger.line == header.as_bytes())
+        {
             return Err(ledger.is_none());
         }
         ledger.advance()?;

@@ -5,7 +5,7 @@
 //! into files.
 //!
 //! A run has two halves. *Reading*: every file is cut into blocks of whole records (`source`), scanned for its cells (`scan`),
-//! and each line is read (`line`), priced (`price`) and turned into a row (`row`): the cells that its customer may see, and beside
+//! and each line is read (`line`), given to its customer (`owners`), priced (`price`) and turned into a row (`row`): the cells that its customer may see, and beside
 //! them what the ledger needs. Rows go to a spool (`spool`) in sorted runs. *Writing*: the runs of a customer are merged, and its
 //! files written in one go (`writing`). Whatever is wrong with the input is found in the first half, before there is any bill.
 //!
@@ -43,6 +43,7 @@ mod layout;
 mod ledger;
 mod line;
 mod overlap;
+mod owners;
 mod parquet;
 mod price;
 mod price_sheet;
@@ -68,7 +69,7 @@ pub use currency::Currency;
 pub use failure::{Failure, Fault};
 pub use job::{
     BilledCustomer, BilledInvoice, Bounds, Correction, FinalBill, FinalMonth, Input, Job, Progress, Rate,
-    wrong_rates,
+    Tenancy, Terms, wrong_rates,
 };
 pub use period::BillingPeriod;
 pub use report::RunReport;

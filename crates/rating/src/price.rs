@@ -109,7 +109,6 @@ pub(crate) struct Prices<'a> {
     pub(crate) rules: Vec<&'a PriceRule>,
     /// For each customer of the job, those that may match its lines.
     by_customer: Vec<Vec<u16>>,
-    margins: Vec<Percent>,
     /// The day of lines that have none, as `yyyymmdd`.
     first_day: u32,
     earned_credit: EarnedCredit,
@@ -155,7 +154,6 @@ impl<'a> Prices<'a> {
         };
         Ok(Prices {
             by_customer: job.customers.iter().map(|customer| applies(customer.id)).collect(),
-            margins: job.customers.iter().map(|customer| customer.margin.into()).collect(),
             earned_credit: job.earned_credit,
             first_day: number(job.period.first_day()),
             rules,
@@ -170,26 +168,31 @@ impl<'a> Prices<'a> {
         if self.single.is_none() { Some((line, ONE)) } else { self.rates.get(&line).copied() }
     }
 
+    /// The day of a line that says `day`: the first of the month where it says none (0).
+    pub(crate) fn day(&self, day: u32) -> u32 {
+        if day == 0 { self.first_day } else { day }
+    }
+
     /// What one unit of a rule's currency is in that of a bill.
     fn rate_between(&self, rule: Currency, bill: Currency) -> Option<Decimal> {
         if rule == bill { Some(ONE) } else { self.rates.get(&rule).map(|(_, rate)| *rate) }
     }
 
     /// The price of a line for a customer, in the currency that `rate` leads to: by the first rule that matches the line and
-    /// can price it, or by the customer's margin.
+    /// can price it, or by `margin`, the customer's on the line's day.
     ///
     /// # Errors
     /// A charge beyond all bounds.
     pub(crate) fn price(
         &self,
-        customer: usize,
+        (customer, margin): (usize, Percent),
         line: &Line<'_>,
         values: &Values,
         (currency, rate): (Currency, Decimal),
         uses: &mut [RuleUse],
     ) -> Result<Priced, Wrong> {
         let too_much = || beyond_bounds(line);
-        let day = if values.day == 0 { self.first_day } else { values.day };
+        let day = self.day(values.day);
         for &rule in &self.by_customer[customer] {
             let details = &self.rules[usize::from(rule)].details;
             if !matches(details, line, day) {
@@ -225,7 +228,7 @@ impl<'a> Prices<'a> {
                 Err(lack) => use_.skipped[lack as usize].add(values.currency, values.cost.into()),
             }
         }
-        self.by_margin(customer, line, values, rate)
+        self.by_margin(margin, line, values, rate)
     }
 
     /// The price of a line by the customer's margin, whatever rules there are.
@@ -234,12 +237,12 @@ impl<'a> Prices<'a> {
     /// As [`Prices::price`].
     pub(crate) fn by_margin(
         &self,
-        customer: usize,
+        margin: Percent,
         line: &Line<'_>,
         values: &Values,
         rate: Decimal,
     ) -> Result<Priced, Wrong> {
-        let margin = RuleKind::Margin(self.margins[customer]);
+        let margin = RuleKind::Margin(margin);
         let (charge, basis) = from_cost(values, self.earned_credit, margin, rate);
         let priced = priced(values, charge, NO_RULE, basis, Some(self.earned_credit), rate);
         priced.ok_or_else(|| beyond_bounds(line))
@@ -387,7 +390,7 @@ fn before_credit(
 }
 
 /// `yyyymmdd`.
-fn number(date: Date) -> u32 {
+pub(crate) fn number(date: Date) -> u32 {
     u32::from(date.year().unsigned_abs()) * 10_000
         + u32::from(date.month().unsigned_abs()) * 100
         + u32::from(date.day().unsigned_abs())

@@ -8,12 +8,12 @@ use crate::columns::{Kind, Role};
 use crate::detail::{Details, Verdicts};
 use crate::failure::{Failure, Fault};
 use crate::foreign::WANTED;
-use crate::identity::tenant_id;
 use crate::job::{Job, Progress};
 use crate::jsonl;
 use crate::layout::Layout;
 use crate::ledger::FinalLedger;
 use crate::overlap::Overlap;
+use crate::owners::Owners;
 use crate::price::Prices;
 use crate::render::{MARKS, Plan, text};
 use crate::report::FileRead;
@@ -35,8 +35,7 @@ pub(crate) struct Reading<'a> {
     details: bool,
     /// The month that is billed, as `yyyymm`.
     month: u32,
-    /// Each tenant's customer, by its id in lower case.
-    tenants: HashMap<String, usize>,
+    owners: &'a Owners,
     progress: &'a dyn Progress,
     pub(crate) bytes_read: Arc<AtomicU64>,
     pub(crate) bytes_total: u64,
@@ -85,35 +84,25 @@ impl<'a> Reading<'a> {
         job: &'a Job,
         prices: &'a Prices<'a>,
         finals: &'a FinalLedger<'a>,
+        owners: &'a Owners,
         members: &[Member],
         progress: &'a dyn Progress,
-    ) -> Result<Self, Failure> {
-        let mut tenants = HashMap::new();
-        for (i, customer) in job.customers.iter().enumerate() {
-            for tenant in &customer.tenants {
-                if let Some(other) = tenants.insert(tenant_id(tenant), i)
-                    && other != i
-                {
-                    let message = format!("the tenant {tenant} belongs to two customers");
-                    return Err(fault("", message).into());
-                }
-            }
-        }
-        Ok(Reading {
+    ) -> Self {
+        Reading {
             job,
             prices,
             finals,
             compares: Overlap::can_tell(members),
             details: Details::can_tell(members),
             month: job.period.number(),
-            tenants,
+            owners,
             progress,
             bytes_read: Arc::default(),
             bytes_total: members.iter().map(|member| member.size).sum(),
             lines: AtomicU64::new(0),
             seen: Mutex::default(),
             stop: AtomicBool::new(false),
-        })
+        }
     }
 
     /// Refuses members that are read twice under two names, and a run without a line.

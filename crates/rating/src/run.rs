@@ -6,9 +6,9 @@ use crate::coverage::{Coverage, judge};
 use crate::currency::Currency;
 use crate::detail::Verdicts;
 use crate::failure::{Failure, Fault};
-use crate::identity::{tenant_fingerprint, tenant_id};
 use crate::job::{BilledInvoice, Job, Progress};
 use crate::ledger::FinalLedger;
+use crate::owners::Owners;
 use crate::period::BillingPeriod;
 use crate::price::{Lack, Prices, RuleUse};
 use crate::reading::{Left, Read, Reading, Worker};
@@ -59,15 +59,13 @@ fn clear(job: &Job) {
 fn staged(job: &Job, progress: &dyn Progress, whole: bool) -> Result<RunReport, Failure> {
     let prices = Prices::of(job)?;
     let members = members(&job.inputs, job.max_source_bytes)?;
-    let billed = job.customers.iter().filter(|customer| customer.billing_enabled);
-    let billed =
-        billed.flat_map(|customer| &customer.tenants).map(|tenant| tenant_fingerprint(&tenant_id(tenant)));
-    let finals = FinalLedger::of(job, &billed.collect())?;
+    let owners = Owners::of(job)?;
+    let finals = FinalLedger::of(job, &owners)?;
     let mut other_months = Vec::with_capacity(job.other_months.len());
     for month in &job.other_months {
-        other_months.push((month.period, FinalLedger::of_other_month(&month.bills)?));
+        other_months.push((month.period, FinalLedger::of_other_month(&month.bills, &owners)?));
     }
-    let reading = Reading::of(job, &prices, &finals, &members, progress)?;
+    let reading = Reading::of(job, &prices, &finals, &owners, &members, progress);
     let (workers, verdicts) = reading.run(&members)?;
     let (invoice_ids, other_invoices) = invoices(job, &workers)?;
     of_this_month(job, &invoice_ids)?;

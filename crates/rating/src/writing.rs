@@ -96,9 +96,7 @@ impl<'a> Writing<'a> {
                 bills.entry(*customer).or_default().insert(*currency);
             }
         }
-        for (i, customer) in
-            self.job.customers.iter().enumerate().filter(|(_, customer)| customer.billing_enabled)
-        {
+        for (i, customer) in self.job.customers.iter().enumerate() {
             for correction in &customer.corrections {
                 bills.entry(i).or_default().insert(correction.currency);
             }
@@ -227,7 +225,7 @@ impl<'a> Writing<'a> {
         if !self.finals.are_any() {
             return Ok(None);
         }
-        let (mut finals, mut counts) = self.finals.of_tenants(&self.job.customers[i].tenants)?;
+        let (mut finals, mut counts) = self.finals.of_customer(i)?;
         let new: BTreeSet<InvoiceFingerprint> =
             bills.iter().flat_map(|billed| billed.new.iter().copied()).collect();
         // Before there is an invoice, lines have none.
@@ -275,10 +273,10 @@ impl<'a> Writing<'a> {
         let code = currency.code();
         let corrections: Vec<&Correction> =
             customer.corrections.iter().filter(|correction| correction.currency == currency).collect();
-        let (mut finals, _) = self.finals.of_tenants(&customer.tenants)?;
+        let (mut finals, _) = self.finals.of_customer(i)?;
         let mut elsewhere = Vec::with_capacity(self.other_months.len());
         for (month, ledger) in self.other_months {
-            elsewhere.push((*month, ledger.of_tenants(&customer.tenants)?.0));
+            elsewhere.push((*month, ledger.of_customer(i)?.0));
         }
         let is_correction = job.final_bills.iter().any(|bill| bill.customer_id == customer.id);
         let kinds = self.workers.iter().fold(0, |kinds, worker| {
@@ -331,6 +329,7 @@ impl<'a> Writing<'a> {
         let mut subtotals = Subtotals::default();
         let period = job.period.to_string();
         let (mut scan, mut charge) = (Scan::default(), Vec::new());
+        let reasons = ledger::Reasons::of(customer, self.prices);
         let mut rates = Vec::new();
         let mut merge = Merge::of(self.spools(i, currency), &mut context.buffers)?;
         merge.each(|row| {
@@ -379,7 +378,7 @@ impl<'a> Writing<'a> {
                 return files.flush();
             }
             subtotals.add(row, &period);
-            ledger::push(row, &charge, code, self.prices, &mut files.ledger.buffer);
+            ledger::push(row, &charge, code, &reasons, &mut files.ledger.buffer);
             let begin = files.focus.buffer.len();
             files.focus_rows.line(row, &charge, &mut files.focus.buffer);
             files.parquet(begin)?;

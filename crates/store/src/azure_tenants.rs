@@ -4,9 +4,11 @@ use crate::customers::{address_args, read_address};
 use crate::engine::IdSequence;
 use crate::engine::value::{Arg, Row, args};
 use crate::query::Query;
-use crate::{Error, Tx};
-use domain::{Address, AzureCustomerId, CustomerId, PartnerId};
+use crate::{Error, Tx, dated};
+use domain::timeline::day_of;
+use domain::{Address, AzureCustomerId, CustomerId, PartnerId, Timeline};
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 /// Stored Azure tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,11 +59,20 @@ pub struct Filter {
     pub assigned: Option<bool>,
     /// Assigned to this customer.
     pub customer: Option<CustomerId>,
+    /// Assigned on this day, and not now.
+    pub at: Option<Date>,
 }
 
 const COLUMNS: &str =
     "id, azure_customer_id, name, domain, street1, street2, city, state, zipcode, country, customer_id,
     assigned_at, created_at, updated_at, missing_since";
+
+/// Beginning of the condition on the owner of a day, which follows.
+const OWNER_ON: &str =
+    " AND CASE WHEN EXISTS (SELECT 1 FROM tenant_assignments e WHERE e.partner_id = azure_tenants.partner_id
+        AND e.azure_customer_key = azure_tenants.azure_customer_key)
+    THEN (SELECT h.customer_id FROM tenant_assignments h WHERE h.partner_id = azure_tenants.partner_id
+        AND h.azure_customer_key = azure_tenants.azure_customer_key AND h.effective_from <= ";
 
 /// Inserts or updates a tenant with what a directory reports.
 pub async fn note(tx: &mut Tx, partner: PartnerId, seen: &Sighting, now: Timestamp) -> Result<(), Error> {
@@ -111,7 +122,8 @@ pub async fn note(tx: &mut Tx, partner: PartnerId, seen: &Sighting, now: Timesta
     Ok(())
 }
 
-/// Assigns a tenant to a customer, inserting an unknown tenant. `false` if it is assigned to another customer.
+/// Assigns a tenant to a customer from today on, or from the beginning if it never had an owner, inserting an unknown tenant.
+/// `false` if it is assigned to another customer.
 pub async fn assign(
     tx: &mut Tx,
     partner: PartnerId,
@@ -130,7 +142,122 @@ pub async fn assign(
         WHERE azure_tenants.customer_id IS NULL OR azure_tenants.customer_id = excluded.customer_id";
     let key = azure.key();
     let row = args![partner.0, id, azure.as_str(), &key, customer.0, now.as_second()];
-    Ok(tx.execute(sql, row).await? == 1)
+    if tx.execute(sql, row).await? == 0 {
+        return Ok(false);
+    }
+    dated::begin(tx, partner, &key, customer, day_of(now)).await?;
+    Ok(true)
+}
+
+/// Assigns a tenant to a customer from a day on, until the next change of its owner. `false` if another customer has it on
+/// that day.
+pub async fn assign_from(
+    tx: &mut Tx,
+    partner: PartnerId,
+    azure: &AzureCustomerId,
+    customer: CustomerId,
+    from: Date,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let id = tx.next_id(partner, IdSequence::AzureTenant).await?;
+    let sql = "INSERT INTO azure_tenants (partner_id, id, azure_customer_id, azure_customer_key, name, name_key, domain,
+            address_asked_at, created_at, updated_at)
+        VALUES ($1, $2, $3, $4, '', '', '', 0, $5, $5) ON CONFLICT DO NOTHING";
+    let key = azure.key();
+    tx.execute(sql, args![partner.0, id, azure.as_str(), &key, now.as_second()]).await?;
+    change_from(
+        tx,
+        partner,
+        &key,
+        from,
+        now,
+        |owner| owner.is_none_or(|owner| owner == customer),
+        Some(customer),
+    )
+    .await
+}
+
+/// Ends a customer's assignment of a tenant from a day on, until the next change of its owner. `false` if the customer does not
+/// have it on that day.
+pub async fn release_from(
+    tx: &mut Tx,
+    partner: PartnerId,
+    azure: &AzureCustomerId,
+    customer: CustomerId,
+    from: Date,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    change_from(tx, partner, &azure.key(), from, now, |owner| owner == Some(customer), None).await
+}
+
+/// Changes the owner of a tenant from a day on, if the one of that day may be changed.
+async fn change_from(
+    tx: &mut Tx,
+    partner: PartnerId,
+    key: &str,
+    from: Date,
+    now: Timestamp,
+    may_change: impl Fn(Option<CustomerId>) -> bool,
+    owner: Option<CustomerId>,
+) -> Result<bool, Error> {
+    let Some(current) = locked_owner(tx, partner, key).await? else { return Ok(false) };
+    let mut owners = match dated::assignment(tx, partner, key).await? {
+        Some(owners) => owners,
+        None => Timeline::new(current),
+    };
+    if !may_change(*owners.on(from)) {
+        return Ok(false);
+    }
+    owners.set(Some(from), owner);
+    dated::set_assignment(tx, partner, key, &owners, day_of(now)).await?;
+    show_owner(tx, partner, key, current, *owners.on(day_of(now)), now).await?;
+    Ok(true)
+}
+
+/// Makes a tenant show the owner that it has today; the owners before and after, if they differ.
+pub async fn bring_up_to_date(
+    tx: &mut Tx,
+    partner: PartnerId,
+    key: &str,
+    now: Timestamp,
+) -> Result<Option<(Option<CustomerId>, Option<CustomerId>)>, Error> {
+    let Some(current) = locked_owner(tx, partner, key).await? else { return Ok(None) };
+    let Some(owners) = dated::assignment(tx, partner, key).await? else { return Ok(None) };
+    dated::set_assignment(tx, partner, key, &owners, day_of(now)).await?;
+    let owner = *owners.on(day_of(now));
+    show_owner(tx, partner, key, current, owner, now).await?;
+    Ok((owner != current).then_some((current, owner)))
+}
+
+/// The owner that a tenant shows, locked against concurrent changes; `None` if there is no such tenant.
+async fn locked_owner(
+    tx: &mut Tx,
+    partner: PartnerId,
+    key: &str,
+) -> Result<Option<Option<CustomerId>>, Error> {
+    let for_update = tx.for_update();
+    let sql = format!(
+        "SELECT customer_id FROM azure_tenants WHERE partner_id = $1 AND azure_customer_key = $2{for_update}"
+    );
+    tx.first(&sql, args![partner.0, key], |row| Ok(row.next::<Option<i64>>()?.map(CustomerId))).await
+}
+
+async fn show_owner(
+    tx: &mut Tx,
+    partner: PartnerId,
+    key: &str,
+    current: Option<CustomerId>,
+    owner: Option<CustomerId>,
+    now: Timestamp,
+) -> Result<(), Error> {
+    if owner == current {
+        return Ok(());
+    }
+    let sql = "UPDATE azure_tenants SET customer_id = $3, assigned_at = $4, updated_at = $5
+               WHERE partner_id = $1 AND azure_customer_key = $2";
+    let assigned_at = owner.map(|_| now.as_second());
+    let row = args![partner.0, key, owner.map(|owner| owner.0), assigned_at, now.as_second()];
+    tx.execute(sql, row).await.map(drop)
 }
 
 /// Removes a tenant's assignment to a customer; `false` if it was not assigned to that one.
@@ -143,16 +270,26 @@ pub async fn release(
 ) -> Result<bool, Error> {
     let sql = "UPDATE azure_tenants SET customer_id = NULL, assigned_at = NULL, updated_at = $4
                WHERE partner_id = $1 AND azure_customer_key = $2 AND customer_id = $3";
-    Ok(tx.execute(sql, args![partner.0, &azure.key(), customer.0, now.as_second()]).await? == 1)
+    let key = azure.key();
+    if tx.execute(sql, args![partner.0, &key, customer.0, now.as_second()]).await? == 0 {
+        return Ok(false);
+    }
+    dated::end(tx, partner, &key, customer, day_of(now)).await?;
+    Ok(true)
 }
 
-/// Removes all assignments of a customer.
+/// Removes all assignments of a customer, from today on, or of all days if they are not to be kept.
 pub async fn release_all(
     tx: &mut Tx,
     partner: PartnerId,
     customer: CustomerId,
+    keep: bool,
     now: Timestamp,
 ) -> Result<(), Error> {
+    match keep {
+        true => dated::end_all(tx, partner, customer, day_of(now)).await?,
+        false => dated::forget_owner(tx, partner, customer).await?,
+    }
     let sql = "UPDATE azure_tenants SET customer_id = NULL, assigned_at = NULL, updated_at = $3
                WHERE partner_id = $1 AND customer_id = $2";
     tx.execute(sql, args![partner.0, customer.0, now.as_second()]).await.map(drop)
@@ -186,6 +323,15 @@ pub async fn list(
     let narrow = |query: &mut Query| {
         if let Some(part) = &filter.name_part {
             query.and_contains("name_key", part);
+        }
+        if let Some(day) = filter.at {
+            query.push(OWNER_ON, day.to_string());
+            query.sql.push_str(" ORDER BY h.effective_from DESC LIMIT 1) ELSE customer_id END");
+            match filter.customer {
+                Some(customer) => query.push(" = ", customer.0),
+                None => query.sql.push_str(" IS NOT NULL"),
+            }
+            return;
         }
         match filter.assigned {
             Some(true) => query.sql.push_str(" AND customer_id IS NOT NULL"),

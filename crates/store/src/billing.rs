@@ -2,9 +2,11 @@
 
 use crate::engine::value::args;
 use crate::query::Query;
-use crate::{Error, Tx};
+use crate::{Error, Tx, dated};
+use domain::terms::Terms;
 use domain::{CustomerId, Margin, PartnerBilling, PartnerId};
-use std::collections::HashMap;
+use jiff::civil::Date;
+use std::collections::{BTreeMap, HashMap};
 
 /// Billing health of a customer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -109,6 +111,17 @@ pub async fn replace_unfinalized(
     Ok(())
 }
 
+/// Azure tenant that a customer has on some days.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tenancy {
+    /// Its id in lower case.
+    pub tenant: String,
+    /// First day; `None` for the beginning.
+    pub from: Option<Date>,
+    /// First day without it; `None` if there is none.
+    pub until: Option<Date>,
+}
+
 /// Customer that line items or corrections can belong to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Billable {
@@ -116,32 +129,56 @@ pub struct Billable {
     pub id: CustomerId,
     /// Display name.
     pub name: String,
-    /// The partner's margin.
-    pub margin: Margin,
-    /// Whether bills are published, and to which folder.
-    pub billing: PartnerBilling,
-    /// Ids of its Azure tenants.
+    /// What it is billed at, and from when.
+    pub terms: Terms,
+    /// Ids of the Azure tenants that it has always had.
     pub tenants: Vec<String>,
+    /// Those that it had or has on some days.
+    pub tenancies: Vec<Tenancy>,
+    /// The first day without the customer, if it is deleted.
+    pub deleted_on: Option<Date>,
 }
 
-/// Customers that have Azure tenants or corrections, ordered by id.
+/// Customers that have or had Azure tenants, or have corrections, ordered by id; deleted ones too.
 pub async fn billable(tx: &mut Tx, partner: PartnerId) -> Result<Vec<Billable>, Error> {
     let sql = "SELECT c.id, c.name, c.margin_percentage, c.billing_enabled, c.billing_folder, a.azure_customer_id, a.id
         FROM azure_tenants a JOIN customers c ON c.partner_id = a.partner_id AND c.id = a.customer_id
         WHERE a.partner_id = $1 AND a.customer_id IS NOT NULL
         UNION ALL
         SELECT c.id, c.name, c.margin_percentage, c.billing_enabled, c.billing_folder, NULL, NULL
-        FROM customers c WHERE c.partner_id = $1 AND c.id IN (SELECT customer_id FROM corrections WHERE partner_id = $1)
+        FROM customers c WHERE c.partner_id = $1 AND (c.id IN (SELECT customer_id FROM corrections WHERE partner_id = $1)
+            OR c.id IN (SELECT customer_id FROM tenant_assignments WHERE partner_id = $1))
         ORDER BY 1, 7";
+    let mut facts = dated::all_facts(tx, partner).await?;
+    let assignments = dated::assignments(tx, partner).await?;
+    let mut tenancies: BTreeMap<CustomerId, Vec<Tenancy>> = BTreeMap::new();
+    for (key, owners) in &assignments {
+        for (from, until, owner) in owners.spans() {
+            if let Some(owner) = owner {
+                tenancies.entry(*owner).or_default().push(Tenancy { tenant: key.clone(), from, until });
+            }
+        }
+    }
     let rows = tx
         .all(sql, args![partner.0], |row| {
             let (id, name, margin) = (CustomerId(row.next()?), row.next()?, row.next()?);
             let margin = Margin::from_ten_thousandths(margin).ok_or_else(|| Error::defect("no margin"))?;
             let billing = PartnerBilling { enabled: row.next()?, folder: row.next()? };
             let tenant: Option<String> = row.next()?;
-            Ok(Billable { id, name, margin, billing, tenants: tenant.into_iter().collect() })
+            let tenants = tenant.into_iter().collect();
+            let terms = Terms::new(margin, billing);
+            Ok(Billable { id, name, terms, tenants, tenancies: Vec::new(), deleted_on: None })
         })
         .await?;
+    let deleted = dated::deleted(tx, partner).await?.into_iter().map(|deleted| Billable {
+        id: deleted.id,
+        name: deleted.name,
+        terms: Terms::new(deleted.margin, deleted.billing),
+        tenants: Vec::new(),
+        tenancies: Vec::new(),
+        deleted_on: Some(deleted.deleted_on),
+    });
+    let rows = rows.into_iter().chain(deleted);
     let mut found: Vec<Billable> = Vec::new();
     for row in rows {
         match found.last_mut() {
@@ -149,5 +186,14 @@ pub async fn billable(tx: &mut Tx, partner: PartnerId) -> Result<Vec<Billable>, 
             _ => found.push(row),
         }
     }
+    for customer in &mut found {
+        let is_dated = |tenant: &String| assignments.contains_key(&tenant.to_ascii_lowercase());
+        customer.tenants.retain(|tenant| !is_dated(tenant));
+        customer.tenancies = tenancies.remove(&customer.id).unwrap_or_default();
+        if let Some(facts) = facts.remove(&customer.id) {
+            customer.terms = dated::with_facts(customer.terms.clone(), facts)?;
+        }
+    }
+    found.sort_by_key(|customer| customer.id);
     Ok(found)
 }

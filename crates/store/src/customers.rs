@@ -7,7 +7,7 @@ pub use migrated::insert_migrated;
 use crate::engine::Tx;
 use crate::engine::value::{Arg, Row, args};
 use crate::query::Query;
-use crate::{Error, azure_tenants, engine::IdSequence};
+use crate::{Error, azure_tenants, dated, engine::IdSequence};
 use domain::version::Nonce;
 use domain::{
     Address, AzureCustomerId, Classification, Customer, CustomerId, DisplayName, Email, ExternalId, Margin,
@@ -222,19 +222,23 @@ pub async fn update(
     Ok(Customer { details, updated_at: now, version, ..before.clone() })
 }
 
-/// Deletes a customer that was read in this transaction with this version, with its tags and users; its Azure tenants become
-/// unassigned.
+/// Deletes a customer that was read in this transaction, with its tags and users; its Azure tenants become unassigned. `keep`:
+/// whether its days until now can still be billed.
 ///
 /// # Errors
 /// [`Error::Retry`] if the customer has changed since it was read.
 pub async fn delete(
     tx: &mut Tx,
     partner: PartnerId,
-    id: CustomerId,
-    version: i64,
+    customer: &Customer,
+    keep: bool,
     now: Timestamp,
 ) -> Result<(), Error> {
-    azure_tenants::release_all(tx, partner, id, now).await?;
+    let (id, version) = (customer.id, customer.version);
+    azure_tenants::release_all(tx, partner, id, keep, now).await?;
+    if keep {
+        dated::keep_deleted(tx, partner, id, &customer.details, domain::timeline::day_of(now)).await?;
+    }
     let sql = "DELETE FROM customers WHERE partner_id = $1 AND id = $2 AND version = $3";
     if tx.execute(sql, args![partner.0, id.0, version]).await? == 0 {
         return Err(tx.serialization_conflict());

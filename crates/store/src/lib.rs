@@ -25,6 +25,7 @@ pub mod bill_runs;
 pub mod billing;
 pub mod billing_automations;
 pub mod customers;
+pub mod dated;
 pub mod directories;
 pub mod doctor;
 pub mod idempotency;

@@ -203,6 +203,13 @@ pub async fn put(
     Ok(tx.execute(&sql, row).await? == 1)
 }
 
+/// The months that have final statements, in their order.
+pub async fn final_periods(tx: &mut Tx, partner: PartnerId) -> Result<Vec<String>, Error> {
+    let sql = "SELECT DISTINCT billing_period FROM statements WHERE partner_id = $1 AND status = 'Final'
+               ORDER BY billing_period";
+    tx.all(sql, args![partner.0], |row| row.next()).await
+}
+
 /// Withdraws an estimate whose lines are on it no more. One that its customer has seen stays, with the reason; others are
 /// deleted.
 pub async fn withdraw(

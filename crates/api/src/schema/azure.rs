@@ -116,6 +116,10 @@ pub(crate) struct AzureTenantList {
 pub(crate) struct Assignment {
     #[schema(min_items = 1, max_items = 500)]
     azure_customer_ids: Vec<String>,
+    /// The day from which the change holds, until the next change of the tenant's owner. It may be past or to come, but no day
+    /// of a month that is final, or before one. By default today; a tenant that never had a customer has it from the beginning.
+    #[schema(format = "date", example = "2026-11-03", nullable)]
+    effective_from: Option<String>,
 }
 
 /// An assigned Azure tenant, and the customer that holds it.

@@ -691,7 +691,8 @@ pub(crate) struct StatementList {
 #[derive(ToSchema)]
 pub(crate) struct LineList {
     /// The columns of `bill.csv`; and in `explanation`, if that was asked for, `cost`, `cost_currency`, `charge`,
-    /// `charge_currency`, `rule_id` (empty where no rule priced it), `rule` and `priced_from`.
+    /// `charge_currency`, `rule_id` (empty where no rule priced it), `rule`, `priced_from`, and, where the
+    /// customer has the tenant only on some days, `tenant`, which says since or until when.
     lines: Vec<BTreeMap<String, Value>>,
 }
 

@@ -33,6 +33,10 @@ pub(crate) struct NewCustomer {
     partner_billing_configuration: Option<NewPartnerBilling>,
     #[schema(max_items = 20, nullable)]
     tags: Option<Vec<NewTag>>,
+    /// The day from which margin and billing configuration hold; by default they always did. No day of a month that is final, or
+    /// before one.
+    #[schema(format = "date", example = "2026-11-01", nullable)]
+    effective_from: Option<String>,
 }
 
 /// What to change of a customer: only what is named changes. An explicit `null` clears `trial_expiration_date`,
@@ -67,6 +71,46 @@ pub(crate) struct CustomerChange {
     /// Replaced whole; `[]` clears.
     #[schema(max_items = 20, nullable)]
     tags: Option<Vec<NewTag>>,
+    /// The day from which the margin and the billing configuration that are given hold, until the next day with a change; by
+    /// default today. It may be past or to come, but no day of a month that is final, or before one.
+    #[schema(format = "date", example = "2026-11-01", nullable)]
+    effective_from: Option<String>,
+}
+
+/// What a customer was billed at, and which Azure tenants it had, since when.
+#[derive(ToSchema)]
+pub(crate) struct CustomerHistory {
+    customer_id: i64,
+    /// One after the other, from the beginning on.
+    terms: Vec<TermsOfDays>,
+    assignments: Vec<AssignmentOfDays>,
+}
+
+/// What held from a day until the day before another.
+#[derive(ToSchema)]
+pub(crate) struct TermsOfDays {
+    /// `null` for the beginning.
+    #[schema(format = "date", required)]
+    effective_from: Option<String>,
+    /// The first day of what comes next; `null` if nothing does.
+    #[schema(format = "date", required)]
+    effective_until: Option<String>,
+    /// Only for the roles that see costs.
+    #[schema(minimum = 0, exclusive_maximum = 100, nullable = false)]
+    margin_percentage: Option<f64>,
+    partner_billing_configuration: PartnerBilling,
+}
+
+/// An Azure tenant that a customer had or has.
+#[derive(ToSchema)]
+pub(crate) struct AssignmentOfDays {
+    azure_customer_id: String,
+    /// `null` for the beginning.
+    #[schema(format = "date", required)]
+    effective_from: Option<String>,
+    /// The first day without it; `null` if there is none.
+    #[schema(format = "date", required)]
+    effective_until: Option<String>,
 }
 
 /// A customer.

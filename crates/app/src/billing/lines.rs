@@ -16,7 +16,7 @@ use store::bill_runs::{self, BillRun};
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
 /// Columns of the ledger, and what they are called in an explanation.
-const EXPLAINED: [(&str, &str); 7] = [
+const EXPLAINED: [(&str, &str); 8] = [
     ("Cost", "cost"),
     ("CostCurrency", "cost_currency"),
     ("Charge", "charge"),
@@ -24,6 +24,7 @@ const EXPLAINED: [(&str, &str); 7] = [
     ("RuleId", "rule_id"),
     ("Rule", "rule"),
     ("PricedFrom", "priced_from"),
+    ("Tenant", "tenant"),
 ];
 
 /// A part of a bill's lines that was asked for.
@@ -148,7 +149,12 @@ fn read(
         // The ledger has a row for each line, in their order. Neither is read further than to the page's end.
         let rows = objects(ledger, skip, limit)?;
         for (line, row) in lines.iter_mut().zip(rows) {
-            let part = |(column, name): &(&str, &str)| Some(((*name).to_owned(), row.get(*column)?.clone()));
+            // On which days the customer has the tenant is said only where these are not all.
+            let is_shown = |column: &str, cell: &Value| column != "Tenant" || cell != "";
+            let part = |(column, name): &(&str, &str)| {
+                let cell = row.get(*column).filter(|cell| is_shown(column, cell))?;
+                Some(((*name).to_owned(), cell.clone()))
+            };
             line.insert("explanation".into(), EXPLAINED.iter().filter_map(part).collect());
         }
     }

@@ -7,9 +7,13 @@ use super::request::{CurrencyRate, RunRequest};
 use super::rules;
 use crate::{App, Error};
 use domain::{CustomerId, Margin, PartnerId};
-use rating::{BilledCustomer, BillingPeriod, Bounds, Correction, EarnedCredit, Heading, PriceRule, Rate};
+use jiff::civil::Date;
+use rating::{
+    BilledCustomer, BillingPeriod, Bounds, Correction, EarnedCredit, Heading, PriceRule, Rate, Tenancy, Terms,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use store::billing::Tenancy as StoredTenancy;
 use store::price_rules::PriceRuleRow;
 use store::statements::CorrectionKey;
 use store::{Tx, bill_runs, billing, partners, price_rules, statements};
@@ -73,10 +77,18 @@ impl Options {
 pub(super) struct Planned {
     pub(super) id: i64,
     pub(super) name: String,
+    /// Those that it has on all days.
     tenants: Vec<String>,
+    /// Those that it has on some.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    tenancies: Vec<PlannedTenancy>,
+    /// Whether it is billed for a day of the month.
     pub(super) billed: bool,
     /// In ten-thousandths of a percent.
     margin: i64,
+    /// The margin and the billing switch from the beginning on; if empty, these are the two above on all days.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    terms: Vec<PlannedTerms>,
     pub(super) folder: String,
     /// What it was charged last month: currency and amount.
     previous: Vec<(String, String)>,
@@ -84,6 +96,24 @@ pub(super) struct Planned {
     /// If the month is final for it: the month whose statement will have what comes in.
     #[serde(default)]
     payable_with: Option<String>,
+}
+
+/// A tenant that a customer has from a day on until another.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PlannedTenancy {
+    tenant: String,
+    from: Option<String>,
+    until: Option<String>,
+}
+
+/// What a customer is billed at from a day on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PlannedTerms {
+    from: Option<String>,
+    billed: bool,
+    margin: i64,
 }
 
 /// An amount that came in for a final month, to be put on this bill.
@@ -177,19 +207,48 @@ impl Plan {
         }
         let (mut customers, mut pending) = (Vec::new(), Vec::new());
         for customer in billing::billable(tx, partner).await? {
-            let billed = customer.billing.enabled;
+            let spans = customer.terms.spans();
+            let billed = spans.iter().any(|span| {
+                span.billing.enabled
+                    && span.from.is_none_or(|from| from < period.end())
+                    && span.until.is_none_or(|until| until > period.first_day())
+            });
+            let is_gone = customer.deleted_on.is_some_and(|day| day <= period.first_day());
             let mut corrections = corrections.remove(&customer.id).unwrap_or_default();
-            if !billed {
-                pending
-                    .extend(corrections.drain(..).map(|one| Pending::new(customer.id, one, "billing off")));
+            let why_not = match (is_gone, billed) {
+                (true, _) => Some("no customer"),
+                (false, false) => Some("billing off"),
+                (false, true) => None,
+            };
+            if let Some(why) = why_not {
+                pending.extend(corrections.drain(..).map(|one| Pending::new(customer.id, one, why)));
             }
+            let last_day = period.end().yesterday().unwrap_or(period.first_day());
+            let folder = folder_of(&customer.terms, last_day);
+            let margin = |margin: Margin| margin.ten_thousandths();
+            let day = |day: Option<Date>| day.map(|day| day.to_string());
+            let is_constant = spans.len() == 1 && spans[0].billing.enabled == (billed && !is_gone);
+            let terms = spans.iter().map(|span| PlannedTerms {
+                from: day(span.from),
+                billed: span.billing.enabled,
+                margin: margin(span.margin),
+            });
+            let tenancies = customer.tenancies.into_iter();
             customers.push(Planned {
                 id: customer.id.0,
                 name: customer.name,
                 tenants: customer.tenants,
-                billed,
-                margin: customer.margin.ten_thousandths(),
-                folder: customer.billing.folder_path().to_owned(),
+                tenancies: tenancies
+                    .map(|StoredTenancy { tenant, from, until }| PlannedTenancy {
+                        tenant,
+                        from: day(from),
+                        until: day(until),
+                    })
+                    .collect(),
+                billed: billed && !is_gone,
+                margin: spans.first().map_or(0, |span| margin(span.margin)),
+                terms: if is_constant { Vec::new() } else { terms.collect() },
+                folder,
                 previous: previous.remove(&customer.id).unwrap_or_default(),
                 corrections,
                 payable_with: finals_of
@@ -239,13 +298,32 @@ impl Plan {
                     amount: parsed(&correction.amount)?,
                 })
             });
-            let no_margin = || Error::Internal("a plan has an impossible margin".into());
+            let margin = |margin| {
+                let no_margin = || Error::Internal("a plan has an impossible margin".into());
+                Margin::from_ten_thousandths(margin).ok_or_else(no_margin)
+            };
+            let always = planned.tenants.iter().map(|tenant| Tenancy::from(tenant.as_str()));
+            let day = |day: &Option<String>| day.as_deref().map(parsed::<Date>).transpose();
+            let dated = planned.tenancies.iter().map(|PlannedTenancy { tenant, from, until }| {
+                Ok(Tenancy { tenant: tenant.clone(), from: day(from)?, until: day(until)? })
+            });
+            let whole = PlannedTerms { from: None, billed: planned.billed, margin: planned.margin };
+            let terms = match planned.terms.as_slice() {
+                [] => std::slice::from_ref(&whole),
+                terms => terms,
+            };
+            let terms = terms.iter().map(|terms| {
+                Ok(Terms {
+                    from: day(&terms.from)?,
+                    billing_enabled: terms.billed,
+                    margin: margin(terms.margin)?,
+                })
+            });
             Ok(BilledCustomer {
                 id: planned.id,
                 name: planned.name.clone(),
-                tenants: planned.tenants.clone(),
-                billing_enabled: planned.billed,
-                margin: Margin::from_ten_thousandths(planned.margin).ok_or_else(no_margin)?,
+                tenants: always.map(Ok).chain(dated).collect::<Result<_, Error>>()?,
+                terms: terms.collect::<Result<_, Error>>()?,
                 folder: planned.folder.clone(),
                 previous_charge: previous.collect::<Result<_, Error>>()?,
                 corrections: corrections.collect::<Result<_, Error>>()?,
@@ -284,6 +362,14 @@ impl Plan {
         };
         self.rules.iter().map(|rule| rules::read(&row(rule))).collect()
     }
+}
+
+/// The folder of the bills of a month: that of its last day, or the first after it where there was none yet.
+fn folder_of(terms: &domain::terms::Terms, last_day: Date) -> String {
+    let then = terms.folder.on(last_day);
+    let later = || terms.folder.entries().map(|(_, folder)| folder).find(|folder| !folder.is_empty());
+    let folder = if then.is_empty() { later().unwrap_or(then) } else { then };
+    folder.trim_end_matches('/').to_owned()
 }
 
 impl App {

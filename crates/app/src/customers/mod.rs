@@ -12,12 +12,14 @@ use crate::billing::health;
 use crate::change::{Created, Done};
 use crate::directory::{Lookup, no_address, not_found, sighting};
 use crate::permissions::Permission;
-use crate::{App, Error, IfMatch};
+use crate::{App, Error, IfMatch, dated};
 use domain::json::Json;
+use domain::timeline::day_of;
 use domain::{
     AzureCustomerId, Customer, CustomerId, DisplayName, Handling, NewCustomer, PartnerId, RejectedPayload,
     Violation, Violations,
 };
+use jiff::civil::Date;
 use store::customers::Taken;
 use store::{Tx, azure_tenants, customers};
 
@@ -76,9 +78,14 @@ impl App {
             _ => None,
         };
         let unverified = matches!(lookup, Lookup::Unverified);
-        let input = (partner, details, seen, unverified, self.random.external_id()?, now);
-        self.make_batched(call, input, |(partner, details, seen, unverified, external_id, now), tx| {
+        let from = domain::timeline::effective_from(body);
+        let terms = dated::new_terms(&mut details, body, now)?.map(|terms| (from, terms));
+        let input = (partner, details, seen, unverified, self.random.external_id()?, now, terms);
+        self.make_batched(call, input, |(partner, details, seen, unverified, external_id, now, terms), tx| {
             Box::pin(async move {
+                if let Some((Some(from), _)) = terms {
+                    dated::check_open(tx, *partner, *from).await?;
+                }
                 if let Some(seen) = seen {
                     azure_tenants::note(tx, *partner, seen, *now).await?;
                 }
@@ -90,12 +97,19 @@ impl App {
                 if let (true, Some(azure)) = (unverified, &details.azure_customer_id) {
                     azure_tenants::ask_again(tx, *partner, azure).await?;
                 }
+                if let Some((_, terms)) = terms {
+                    store::dated::set_terms(tx, *partner, customer.id, terms, day_of(*now)).await?;
+                }
                 let written = |customer: &Customer| {
                     serde_json::to_string(customer).map_err(|e| Error::Internal(e.to_string()))
                 };
                 let mut json = written(&customer)?;
                 let entry = Entry::new("customer.create", object(customer.id));
                 let entry = Entry { after: Some(json.clone()), ..entry };
+                let entry = match terms {
+                    Some((from, terms)) => dated::with_terms(entry, *from, Some(terms)),
+                    None => entry,
+                };
                 health::tell(tx, *partner, std::slice::from_mut(&mut customer)).await?;
                 if customer.billing_configuration.is_some() {
                     json = written(&customer)?;
@@ -113,15 +127,32 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`] if the customer does not exist, or is not the one of the customer's user.
     pub async fn customer(&self, call: &Call, id: CustomerId) -> Result<CustomerView, Error> {
+        self.customer_at(call, id, None).await
+    }
+
+    /// Reads a customer with the margin and the billing configuration of a day; all else is as it is now.
+    ///
+    /// # Errors
+    /// Those of [`App::customer`].
+    pub async fn customer_at(
+        &self,
+        call: &Call,
+        id: CustomerId,
+        at: Option<Date>,
+    ) -> Result<CustomerView, Error> {
         match call.customer() {
             Some(own) if own == id => {}
             Some(_) => return Err(Error::NotFound),
             None => self.allow(call, Permission::ReadCustomers).await?,
         }
         self.db
-            .look_up(call.partner(), (call.partner(), id), |(partner, id), tx| {
+            .look_up(call.partner(), (call.partner(), id, at), |(partner, id, at), tx| {
                 Box::pin(async move {
                     let mut found = customers::get(tx, *partner, *id).await?.ok_or(Error::NotFound)?;
+                    if let Some(day) = at {
+                        let terms = store::dated::terms(tx, *partner, *id, &found.details).await?;
+                        terms.apply(*day, &mut found.details);
+                    }
                     health::tell(tx, *partner, std::slice::from_mut(&mut found)).await?;
                     Ok(found)
                 })
@@ -178,7 +209,8 @@ impl App {
                         details.address = tenant.address.usable().ok().cloned();
                     }
                 }
-                if details == before.details {
+                let terms = dated::changed_terms(tx, *partner, &before, &mut details, body, *now).await?;
+                if details == before.details && terms.is_none() {
                     let mut value = before;
                     health::tell(tx, *partner, std::slice::from_mut(&mut value)).await?;
                     return Ok(Done { value, entry: None });
@@ -194,7 +226,11 @@ impl App {
                 if let (Lookup::Unverified, Some(azure)) = (lookup, &after.details.azure_customer_id) {
                     azure_tenants::ask_again(tx, *partner, azure).await?;
                 }
+                if let Some(terms) = &terms {
+                    store::dated::set_terms(tx, *partner, *id, terms, day_of(*now)).await?;
+                }
                 let entry = Entry::new("customer.update", object(*id)).before(&before).after(&after);
+                let entry = dated::with_terms(entry, domain::timeline::effective_from(body), terms.as_ref());
                 health::tell(tx, *partner, std::slice::from_mut(&mut after)).await?;
                 Ok(Done { value: after, entry: Some(entry) })
             })
@@ -203,7 +239,8 @@ impl App {
         .map(|customer: Customer| CustomerView::new(customer, call.visibility()))
     }
 
-    /// Deletes a customer and its users. Its name and its Azure tenants become available; its id is never reused.
+    /// Deletes a customer and its users. Its name and its Azure tenants become available; its id is never reused. Days on which
+    /// it was billed can still be billed.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::PreconditionFailed`].
@@ -214,7 +251,11 @@ impl App {
             Box::pin(async move {
                 let before = customers::get(tx, *partner, *id).await?.ok_or(Error::NotFound)?;
                 if_match.allows(before.id.0, before.version)?;
-                customers::delete(tx, *partner, *id, before.version, *now).await?;
+                let billing = &before.details.partner_billing_configuration;
+                let keep = billing.enabled || !billing.folder.is_empty() || {
+                    !store::dated::terms(tx, *partner, *id, &before.details).await?.is_constant()
+                };
+                customers::delete(tx, *partner, &before, keep, *now).await?;
                 let entry = Entry::new("customer.delete", object(*id)).before(&before);
                 Ok(Done { value: (), entry: Some(entry) })
             })

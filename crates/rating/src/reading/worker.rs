@@ -12,6 +12,7 @@ use crate::failure::Failure;
 use crate::identity::{self, TENANT_FINGERPRINT, tenant_id};
 use crate::jsonl;
 use crate::line::{LastCurrency, Line};
+use crate::owners::{Owner, Span, owner_on};
 use crate::price::{CreditUse, RuleUse};
 use crate::render::text;
 use crate::report::Reason;
@@ -36,7 +37,7 @@ pub(crate) struct Worker<'a> {
     pub(crate) kinds: Vec<u8>,
     /// Tenants by the cell that names them.
     ids: Cells<usize>,
-    tenants: Vec<Tenant>,
+    tenants: Vec<Tenant<'a>>,
     pub(crate) totals: BTreeMap<Currency, Read>,
     /// Of the file that is being read.
     coverage: Coverage,
@@ -71,18 +72,18 @@ pub(crate) struct Read {
     pub(crate) tax: Amount,
 }
 
-struct Tenant {
+struct Tenant<'a> {
     id: String,
     fingerprint: [u8; TENANT_FINGERPRINT],
-    customer: Option<usize>,
-    reason: Option<Reason>,
+    /// Who has it when.
+    spans: &'a [Span],
     name: Option<String>,
     unassigned: BTreeMap<(Reason, Currency), (u64, Amount)>,
-    /// The bill of its last line.
-    bill: Option<(Currency, u32)>,
+    /// The bill of its last line: customer, currency, number.
+    bill: Option<(usize, Currency, u32)>,
 }
 
-impl Tenant {
+impl Tenant<'_> {
     /// Counts a line that no customer is billed for.
     fn leave(&mut self, reason: Reason, name: String, currency: Currency, cost: Amount) {
         if self.name.as_ref().is_none_or(|known| name < *known) && !name.is_empty() {
@@ -306,12 +307,12 @@ impl<'a> Worker<'a> {
             true => self.details.see(line, &values, &self.tenants[tenant].id),
             false => 0,
         };
-        let (customer, of) = match &mut self.tenants[tenant] {
-            Tenant { customer: Some(customer), reason: None, id, fingerprint, .. } => {
-                (*customer, (id.as_str(), *fingerprint))
-            }
-            left => {
-                let mut why = left.reason.unwrap_or(Reason::NoCustomer);
+        let known = &mut self.tenants[tenant];
+        let (customer, margin) = match owner_on(known.spans, self.shared.owners.day(values.day)) {
+            Owner::Billed { customer, margin } => (customer, margin),
+            owner => {
+                let left = known;
+                let mut why = if owner == Owner::NotBilled { Reason::BillingOff } else { Reason::NoCustomer };
                 let key = (self.shared.compares || self.shared.finals.are_any())
                     .then(|| identity::key(line, &values, (&left.id, left.fingerprint), &mut self.scratch).0);
                 if key.is_some_and(|key| self.shared.finals.contains_unbilled_and_count(&key)) {
@@ -327,7 +328,7 @@ impl<'a> Worker<'a> {
                 return self.spool.push(unbilled, &unpriced(&key, member_number(reader.member)), &key);
             }
         };
-        let (key, content) = identity::key(line, &values, of, &mut self.scratch);
+        let (key, content) = identity::key(line, &values, (&known.id, known.fingerprint), &mut self.scratch);
         let Some(bill_currency) = self.shared.prices.bill_currency(values.currency) else {
             let to = self.shared.prices.single.map_or("", Currency::code);
             let message = format!("{0}: the run was given no rate from {0} to {to}", values.currency);
@@ -336,8 +337,8 @@ impl<'a> Worker<'a> {
         };
         let prices = self.shared.prices;
         let priced = match self.adjusting {
-            true => prices.by_margin(customer, line, &values, bill_currency.1),
-            false => prices.price(customer, line, &values, bill_currency, &mut self.rule_uses),
+            true => prices.by_margin(margin, line, &values, bill_currency.1),
+            false => prices.price((customer, margin), line, &values, bill_currency, &mut self.rule_uses),
         };
         let priced = match priced {
             Ok(priced) => priced,
@@ -356,11 +357,11 @@ impl<'a> Worker<'a> {
             self.azure_credits.add(values.currency, values.azure_credited());
         }
         let bill = match self.tenants[tenant].bill {
-            Some((currency, bill)) if currency == bill_currency.0 => bill,
+            Some((owner, currency, bill)) if (owner, currency) == (customer, bill_currency.0) => bill,
             _ => {
                 let kinds = &mut self.kinds;
                 let bill = *self.bills.entry((customer, bill_currency.0)).or_insert_with(|| next(kinds));
-                self.tenants[tenant].bill = Some((bill_currency.0, bill));
+                self.tenants[tenant].bill = Some((customer, bill_currency.0, bill));
                 bill
             }
         };
@@ -408,26 +409,11 @@ impl<'a> Worker<'a> {
             return *known;
         }
         let id = tenant_id(&text(cell));
-        let customer = self.shared.tenants.get(&id).copied();
-        let reason = match customer {
-            None => Some(Reason::NoCustomer),
-            Some(customer) if !self.shared.job.customers[customer].billing_enabled => {
-                Some(Reason::BillingOff)
-            }
-            Some(_) => None,
-        };
         let tenant = self.tenants.iter().position(|known| known.id == id).unwrap_or_else(|| {
             let unassigned = BTreeMap::new();
             let fingerprint = identity::tenant_fingerprint(&id);
-            self.tenants.push(Tenant {
-                id,
-                fingerprint,
-                customer,
-                reason,
-                name: None,
-                unassigned,
-                bill: None,
-            });
+            let spans = self.shared.owners.of_tenant(&id);
+            self.tenants.push(Tenant { id, fingerprint, spans, name: None, unassigned, bill: None });
             self.tenants.len() - 1
         });
         self.ids.insert(cell.into(), tenant);

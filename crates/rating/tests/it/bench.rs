@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use tenantry_rating::{
-    BilledCustomer, Bounds, EarnedCredit, Failure, Input, Job, NewPriceRule, PriceRule, RunReport, run,
+    BilledCustomer, Bounds, EarnedCredit, Failure, Input, Job, NewPriceRule, PriceRule, RunReport, Tenancy,
+    Terms, run,
 };
 
 /// The columns of a daily rated usage file, in Microsoft's order.
@@ -106,9 +107,12 @@ pub(crate) fn customer(id: i64, tenant: &str, margin: &str) -> BilledCustomer {
     BilledCustomer {
         id,
         name: format!("Customer {tenant}"),
-        tenants: vec![tenant.to_owned()],
-        billing_enabled: true,
-        margin: domain::Margin::parse(margin).unwrap(),
+        tenants: vec![Tenancy::from(tenant)],
+        terms: vec![Terms {
+            from: None,
+            billing_enabled: true,
+            margin: domain::Margin::parse(margin).unwrap(),
+        }],
         folder: String::new(),
         previous_charge: Vec::new(),
         corrections: Vec::new(),
@@ -120,7 +124,8 @@ pub(crate) fn customer(id: i64, tenant: &str, margin: &str) -> BilledCustomer {
 impl Bench {
     pub(crate) fn new() -> Bench {
         let folder = tempfile::tempdir().unwrap();
-        let off = BilledCustomer { billing_enabled: false, ..customer(3, "c", "0") };
+        let mut off = customer(3, "c", "0");
+        off.terms[0].billing_enabled = false;
         let job = Job {
             period: "2026-10".parse().unwrap(),
             invoice_id: None,

@@ -186,7 +186,7 @@ fn a_final_line_is_billed_to_nobody_else() {
         ),
         (
             "the customer has no billing",
-            |job| job.customers[0].billing_enabled = false,
+            |job| job.customers[0].terms[0].billing_enabled = false,
             &[],
             &[("billed before", 2), ("billing off", 1)],
         ),

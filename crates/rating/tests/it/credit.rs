@@ -47,7 +47,7 @@ fn earned_credit_that_is_kept_is_found_in_every_kind_of_file() {
     };
     let with_margin = |margin: &str, bytes: &[u8], policy| {
         let mut bench = Bench::new();
-        bench.job.customers[0].margin = domain::Margin::parse(margin).unwrap();
+        bench.job.customers[0].terms[0].margin = domain::Margin::parse(margin).unwrap();
         bench.job.earned_credit = policy;
         bench.job.accept = vec![WarningCode::NoManifest];
         bench.file("f", bytes);
@@ -160,7 +160,7 @@ fn unknown_earned_credit_is_not_given_away_in_silence() {
         assert_eq!(bench.run().unwrap().customers[0].earned_credit.unknown_lines, 1);
         // Nobody gives away what nobody pays.
         bench.job.rules.clear();
-        bench.job.customers[0].billing_enabled = false;
+        bench.job.customers[0].terms[0].billing_enabled = false;
         assert_eq!(bench.run().unwrap().warnings, []);
     }
 }

@@ -94,13 +94,13 @@ fn marks_and_braces_are_read_as_they_are_meant() {
         ("braces", format!("{header}\n{braced}")),
     ] {
         let mut bench = Bench::new();
-        bench.job.customers[0].tenants = vec![id.to_owned()];
+        bench.job.customers[0].tenants = vec![id.into()];
         bench.file("f", text.as_bytes());
         let report = bench.run().unwrap_or_else(|error| panic!("{what}: {error}"));
         assert_eq!((report.unassigned.len(), report.customers[0].lines), (0, 2), "{what}");
     }
     let mut bench = Bench::new();
-    bench.job.customers[0].tenants = vec![format!("{{{id}}}")];
+    bench.job.customers[0].tenants = vec![format!("{{{id}}}").as_str().into()];
     bench.file("f", text.as_bytes());
     assert_eq!(bench.run().unwrap().unassigned.len(), 0, "an assignment with braces");
 }

@@ -155,7 +155,7 @@ fn charges_out_of_proportion_are_counted() {
     assert_eq!(warnings(&mut bench), [warned]);
     // A margin of 90 % makes ten times the cost.
     bench.job.rules.clear();
-    bench.job.customers[0].margin = domain::Margin::parse("90").unwrap();
+    bench.job.customers[0].terms[0].margin = domain::Margin::parse("90").unwrap();
     assert_eq!(bench.run().unwrap().checks.far_above_cost.lines, 2);
 }
 

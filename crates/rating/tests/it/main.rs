@@ -5,6 +5,7 @@
 mod bench;
 mod corrections;
 mod credit;
+mod dated;
 mod files;
 mod focus;
 mod foreign;

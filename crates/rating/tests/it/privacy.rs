@@ -78,7 +78,7 @@ fn nothing_gives_away_cost_margin_or_credit() {
         to: "EUR".parse().unwrap(),
         rate: "0.0712345678".parse().unwrap(),
     }];
-    bench.job.customers[0].margin = domain::Margin::parse("17.9317").unwrap();
+    bench.job.customers[0].terms[0].margin = domain::Margin::parse("17.9317").unwrap();
     secrets.extend(["17.9317", "0.0712345678"].map(str::to_owned));
     let report = bench.run().unwrap();
     assert_eq!(report.customers[0].lines, 10);

@@ -191,7 +191,7 @@ async fn totals_follow_changes(db: &Db) {
             Box::pin(async move {
                 let customer =
                     get(tx, partner, CustomerId(52)).await?.ok_or_else(|| Error::defect("none"))?;
-                delete(tx, partner, customer.id, customer.version, now()).await
+                delete(tx, partner, &customer, true, now()).await
             })
         })
         .await;
@@ -201,7 +201,7 @@ async fn totals_follow_changes(db: &Db) {
             Box::pin(async move {
                 let customer =
                     get(tx, partner, CustomerId(102)).await?.ok_or_else(|| Error::defect("none"))?;
-                delete(tx, partner, customer.id, customer.version, now()).await?;
+                delete(tx, partner, &customer, true, now()).await?;
                 Err(Error::defect("never mind"))
             })
         })

@@ -30,6 +30,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0020_invoice_fetches", include_str!("../../../../migrations/0020_invoice_fetches.sql")),
     ("0021_publications", include_str!("../../../../migrations/0021_publications.sql")),
     ("0022_billing_automation", include_str!("../../../../migrations/0022_billing_automation.sql")),
+    ("0023_dated_facts", include_str!("../../../../migrations/0023_dated_facts.sql")),
 ];
 
 /// Migration that recomputes the keys of names.

@@ -65,12 +65,14 @@ const ROWS: &[Row] = &[
     Row("POST /v2/customers",                   Customer,       [401, 401, 201, 201, 403, 403, 403, 403, 403, 403, 403, 201]),
     Row("GET /v2/customers",                    Nothing,        [401, 401, 200, 200, 200, 200, 200, 403, 403, 403, 403, 200]),
     Row("GET /v2/customers/{id}",               Nothing,        [401, 401, 200, 200, 200, 200, 200, 200, 403, 403, 403, 404]),
+    Row("GET /v2/customers/{id}/history",       Nothing,        [401, 401, 200, 200, 200, 200, 200, 403, 403, 403, 403, 404]),
     Row("PUT /v2/customers/{id}",               CustomerChange, [401, 401, 200, 200, 403, 403, 403, 403, 403, 403, 403, 404]),
     Row("DELETE /v2/customers/{id}",            Nothing,        [401, 401, 204, 204, 403, 403, 403, 403, 403, 403, 403, 404]),
 
     Row("POST /v1/customers",                   Customer,       [401, 401, 201, 201, 403, 403, 403, 403, 403, 403, 403, 201]),
     Row("GET /v1/customers",                    Nothing,        [401, 401, 200, 200, 200, 200, 200, 403, 403, 403, 403, 200]),
     Row("GET /v1/customers/{id}",               Nothing,        [401, 401, 200, 200, 200, 200, 200, 200, 403, 403, 403, 404]),
+    Row("GET /v1/customers/{id}/history",       Nothing,        [401, 401, 200, 200, 200, 200, 200, 403, 403, 403, 403, 404]),
     Row("PUT /v1/customers/{id}",               CustomerChange, [401, 401, 200, 200, 403, 403, 403, 403, 403, 403, 403, 404]),
     Row("DELETE /v1/customers/{id}",            Nothing,        [401, 401, 204, 204, 403, 403, 403, 403, 403, 403, 403, 404]),
 

@@ -8,7 +8,7 @@ on_both_engines!(
     a_final_month_is_corrected_on_the_next_statement,
     what_is_final_is_billed_to_nobody_else,
     a_correction_waits_for_somebody_to_bill,
-    an_exchanged_folder_loses_no_correction,
+    an_exchanged_folder_is_for_the_months_to_come,
     only_the_last_run_of_a_month_is_finalised,
     an_invoice_belongs_to_one_month,
     what_was_released_once_is_not_asked_again,
@@ -135,26 +135,26 @@ fn what_is_final_is_billed_to_nobody_else(engine: Engine) {
         assert_eq!(frozen, (tree(&scene.bills()), scene.statements("")), "{source} {more}");
     }
 
-    // Without billing, without a customer, with another one.
+    // Without billing, without a customer, with another one: October stays whose it was.
     let path = format!("/v2/customers/{acme}");
     scene.api.put(&path, &json!({"partner_billing_configuration": {"enabled": false}}));
-    let run = scene.run("2026-10", &[&more], &json!({}));
-    assert_eq!(outcome(&run), "Beta 0; 2 billing off, 15 billed before; 0", "{run}");
+    let run = scene.run("2026-10", &[&first], &json!({}));
+    assert_eq!(outcome(&run), "Acme 0, Beta 0; ; 0", "{run}");
     assert_eq!(scene.api.call("DELETE", &path).send().status, 204);
-    let run = scene.run("2026-10", &[&more], &json!({}));
-    assert_eq!(outcome(&run), "Beta 0; 2 no customer, 15 billed before; 0", "{run}");
+    let run = scene.run("2026-10", &[&first], &json!({}));
+    assert_eq!(outcome(&run), "Acme 0, Beta 0; ; 0", "{run}");
     assert_eq!(frozen, (tree(&scene.bills()), scene.statements("")));
     scene.billed("Acme again", "acme", 0.0);
     let run = scene.run("2026-10", &[&more], &json!({}));
-    assert_eq!(outcome(&run), "Beta 0, Acme again 2; ; 0", "{run}");
-    assert_eq!(shown(&scene, "2026-10"), ["Final 15.00", "Final 7.00", "Estimated 2.00"]);
+    assert_eq!(outcome(&run), "Acme 2, Beta 0; ; 0", "{run}");
+    assert_eq!(shown(&scene, "2026-10"), ["Final 15.00", "Final 7.00"]);
 
     // What vanishes is told of, and what may be the same line changed waits.
     let changed = [line("acme", "a", "10"), line("beta", "a", "7.5"), line("beta", "b", "1")];
     let changed = scene.invoice("changed.csv", &changed);
     let run = scene.run("2026-10", &[&changed], &json!({}));
-    assert_eq!(outcome(&run), "Beta 8.5, Acme again 0; ; 2", "{run}");
-    let why = run["customers"][0]["held_back"][0].as_str().unwrap();
+    assert_eq!(outcome(&run), "Acme 0, Beta 8.5; ; 3", "{run}");
+    let why = run["customers"][1]["held_back"][0].as_str().unwrap();
     assert!(
         why.starts_with("1 of the 1 lines that are final already are not among these, and 2 are new"),
         "{why}"
@@ -177,8 +177,10 @@ fn a_correction_waits_for_somebody_to_bill(engine: Engine) {
     };
 
     // Carried, then not, then carried again.
-    let billing =
-        |on: bool| json!({"partner_billing_configuration": {"enabled": on, "folder": "bills/acme"}});
+    let billing = |on: bool| {
+        let billing = json!({"enabled": on, "folder": "bills/acme"});
+        json!({"partner_billing_configuration": billing, "effective_from": "2026-11-01"})
+    };
     for (on, expected) in
         [(true, vec![]), (false, vec![(json!(acme), json!("5"), json!("billing off"))]), (true, vec![])]
     {
@@ -191,6 +193,8 @@ fn a_correction_waits_for_somebody_to_bill(engine: Engine) {
         now.retain(|one| one != "Estimated 7.00");
         assert_eq!(now, acmes);
     }
+    // Gone since before the month.
+    scene.api.set_clock("2026-11-01T12:00:00Z");
     for id in [acme, beta] {
         assert_eq!(scene.api.call("DELETE", &format!("/v2/customers/{id}")).send().status, 204);
     }
@@ -200,7 +204,7 @@ fn a_correction_waits_for_somebody_to_bill(engine: Engine) {
     assert!(scene.api.get("/v1/bill_runs").json()["bill_runs"][0]["pending_corrections"].is_null());
 }
 
-fn an_exchanged_folder_loses_no_correction(engine: Engine) {
+fn an_exchanged_folder_is_for_the_months_to_come(engine: Engine) {
     let scene = Scene::new(engine);
     let beta = scene.billed("Beta", "beta", 0.0);
     let mut lines = vec![line("beta", "a", "20")];
@@ -210,22 +214,17 @@ fn an_exchanged_folder_loses_no_correction(engine: Engine) {
         let run = scene.run("2026-10", &[&source], request);
         run["customers"][0]["prefix"].as_str().map(str::to_owned)
     };
-    let move_to = |folder: &str| {
-        let billing = json!({"partner_billing_configuration": {"enabled": true, "folder": folder}});
-        assert_eq!(scene.api.put(&format!("/v2/customers/{beta}"), &billing).status, 200);
-    };
     let place = |folder: &str, version: u32| Some(format!("p1/{folder}/2026-10/{beta}/v{version}/"));
     assert_eq!(month(None, &json!({"finalize": true})), place("bills/beta", 1));
     assert_eq!(month(Some("1"), &json!({})), place("bills/beta", 2));
-    move_to("moved");
-    assert_eq!(month(Some("2"), &json!({})), place("moved", 3));
-    assert_eq!(month(Some("4"), &json!({})), place("moved", 4));
-    move_to("bills/beta");
-    assert_eq!(month(Some("8"), &json!({})), place("bills/beta", 5));
+    let billing = json!({"partner_billing_configuration": {"enabled": true, "folder": "moved"}});
+    assert_eq!(scene.api.put(&format!("/v2/customers/{beta}"), &billing).status, 200);
+    assert_eq!(month(Some("2"), &json!({})), place("bills/beta", 3));
     assert_eq!(month(None, &json!({})), None, "all is billed");
     let november = scene.invoice("november.csv", &[Usage { day: "2026-11-03", ..line("beta", "a", "100") }]);
-    scene.run("2026-11", &[&november], &json!({}));
-    assert_eq!(shown(&scene, "2026-11"), ["Estimated 115.00"]);
+    let run = scene.run("2026-11", &[&november], &json!({}));
+    assert_eq!(run["customers"][0]["prefix"], format!("p1/moved/2026-11/{beta}/v1/"));
+    assert_eq!(shown(&scene, "2026-11"), ["Estimated 103.00"]);
 }
 
 fn only_the_last_run_of_a_month_is_finalised(engine: Engine) {

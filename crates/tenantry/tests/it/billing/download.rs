@@ -124,7 +124,8 @@ fn index(scene: &Scene, folder: &str, expected: &Value) {
 }
 
 fn move_to(api: &Api, customer: i64, folder: &str) {
-    let billing = json!({"partner_billing_configuration": {"enabled": true, "folder": folder}});
+    let billing = json!({"enabled": true, "folder": folder});
+    let billing = json!({"partner_billing_configuration": billing, "effective_from": "2026-10-01"});
     assert_eq!(api.put(&format!("/v2/customers/{customer}"), &billing).status, 200);
 }
 

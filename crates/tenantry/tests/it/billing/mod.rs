@@ -5,6 +5,7 @@ mod command;
 mod corrections;
 mod crash;
 mod currencies;
+mod dated;
 mod download;
 mod fetch;
 mod finals;
