@@ -24,6 +24,7 @@ mod operations;
 mod paging;
 mod price_rules;
 mod problem;
+mod profit;
 mod refusal;
 mod request_body;
 mod router;

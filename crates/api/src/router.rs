@@ -6,7 +6,7 @@ use crate::problem::Problem;
 use crate::unknown_path::KnownPaths;
 use crate::{
     Config, Shared, access, azure_tenants, bill_runs, billing_automation, customers, docs, invoices, limits,
-    metrics, openapi, operations, price_rules, sandbox, statements, users,
+    metrics, openapi, operations, price_rules, profit, sandbox, statements, users,
 };
 use app::App;
 use axum::Router;
@@ -36,6 +36,7 @@ fn billing() -> OpenApiRouter<Shared> {
         .merge(billing_automation::routes())
         .merge(bill_runs::routes())
         .merge(statements::routes())
+        .merge(profit::routes())
 }
 
 /// Everything that is served, framed: the API, and `pages` beside it.

@@ -7,6 +7,7 @@ mod billing;
 mod customers;
 mod invoices;
 mod people;
+mod profit;
 
 pub(crate) use automation::*;
 pub(crate) use azure::*;
@@ -14,6 +15,7 @@ pub(crate) use billing::*;
 pub(crate) use customers::*;
 pub(crate) use invoices::*;
 pub(crate) use people::*;
+pub(crate) use profit::*;
 
 use serde::Serialize;
 use serde_json::{Value, json};

@@ -1,6 +1,7 @@
 //! Money and quantities as exact decimals: never binary floating point.
 
 use crate::text_serde;
+use num_bigint::{BigInt, BigUint, Sign};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::iter::Sum;
@@ -61,6 +62,22 @@ impl Amount {
     #[must_use]
     pub fn rounded(self, places: u8) -> Amount {
         Amount::of(self.count(places), places)
+    }
+
+    /// How much of `whole` it is, in percent to four places, half to even; `None` of nothing, and beyond all bounds.
+    pub fn percent_of(self, whole: Amount) -> Option<Amount> {
+        let exact = |amount: Amount| BigInt::from(amount.attos) * ATTO + amount.rest;
+        let (part, whole): (BigInt, BigInt) = (exact(self) * 1_000_000, exact(whole));
+        if whole.sign() == Sign::NoSign {
+            return None;
+        }
+        let is_negative = part.sign() != Sign::NoSign && part.sign() != whole.sign();
+        let (part, whole) = (part.magnitude(), whole.magnitude());
+        let (below, over) = (part / whole, part % whole * 2_u8);
+        let up = over > *whole || over == *whole && &below % 2_u8 != BigUint::ZERO;
+        let count = i128::try_from(below + u8::from(up)).ok()?;
+        let count = if is_negative { -count } else { count };
+        (count.abs() < power(18)).then(|| Amount::of(count, 4))
     }
 
     /// Whether it is nothing.

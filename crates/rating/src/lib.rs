@@ -72,6 +72,7 @@ pub use job::{
     Tenancy, Terms, wrong_rates,
 };
 pub use period::BillingPeriod;
+pub use render::push_text as push_csv_cell;
 pub use report::RunReport;
 pub use rule::{EarnedCredit, NewPriceRule, Percent, PriceRule, RuleKind};
 pub use rule_json::PAYLOAD as RULE_PAYLOAD;

@@ -313,15 +313,16 @@ fn at_the_beginning(messages: Vec<String>) -> Vec<(u64, String)> {
 const STRAY: &str =
     "a quote stands in the middle of a cell: cells with quotes are quoted whole, with \"\" for each";
 
-/// Where the file has what the statement's sums are by: the service; the subscription and its name; and what stands for
-/// that where it is empty, of usage the plan.
+/// Where the file has what the statement's sums are by: the service; the subscription and its name; what stands for that
+/// where it is empty, of usage the plan; and the publisher.
 fn marked(layout: &Layout) -> [Option<usize>; MARKS] {
     let service = match layout.kind {
         Kind::Usage => layout.role(Role::MeterCategory),
         Kind::Reconciliation => layout.role(Role::ProductName),
     };
     let plan = ["SubscriptionId", "SubscriptionDescription"].map(|name| layout.place(name));
-    [service, layout.role(Role::SubscriptionId), layout.role(Role::SubscriptionName), plan[0], plan[1]]
+    let subscription = [Role::SubscriptionId, Role::SubscriptionName].map(|role| layout.role(role));
+    [service, subscription[0], subscription[1], plan[0], plan[1], layout.role(Role::Publisher)]
 }
 
 /// Lets every worker do the same, each on a thread of its own.

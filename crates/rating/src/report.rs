@@ -146,9 +146,34 @@ pub struct CustomerBill {
     /// Its ledger, in the order of the lines of its `bill.csv`. Likewise.
     #[serde(skip)]
     pub ledger: Option<PathBuf>,
+    /// What its lines cost and are charged, by product, publisher and subscription; the rounding is a product of its own. Empty in
+    /// a dry run.
+    #[serde(skip)]
+    pub sums: Vec<LineSums>,
     /// Whether its lines belong to a month that is final already: the bill is a correction, to be carried onto the next.
     #[serde(skip)]
     pub is_correction: bool,
+}
+
+/// Sums of some lines of a bill, in its currency.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LineSums {
+    /// The product's name; the meter category of Azure usage.
+    pub product: String,
+    /// The publisher's name.
+    pub publisher: String,
+    /// The subscription's id.
+    pub subscription_id: String,
+    /// The subscription's name.
+    pub subscription_name: String,
+    /// How many lines.
+    pub lines: u64,
+    /// Their cost, at the run's rate.
+    pub cost: Amount,
+    /// The known earned credit of these, kept or passed on.
+    pub earned_credit: Amount,
+    /// Their charge, before the bill's rounding.
+    pub charge: Amount,
 }
 
 /// Lines that are on a final bill already.

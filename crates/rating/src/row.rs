@@ -22,15 +22,16 @@ pub(crate) const KEY: usize = 36;
 /// | 80–82 | rule |
 /// | 82, 83 | basis, kind |
 /// | 84–88 | day |
-/// | 88–112 | where in the cells the service, the subscription's id and its name begin, and their lengths |
-/// | 112–115 | the currency of the cost |
-/// | 115–117 | which file it is from; has no influence on the output |
-/// | 117–133 | earned credit in 10^-10 |
-/// | 133 | what becomes of it |
-/// | 134–142 | digest of what it is known by but its invoice (`identity`) |
-/// | 142–150 | group of reconciliation and usage (`detail`); has no influence on the output |
+/// | 88–120 | where in the cells the service, the subscription's id and name, and the publisher begin, and their lengths |
+/// | 120–123 | the currency of the cost |
+/// | 123–125 | which file it is from; has no influence on the output |
+/// | 125–141 | earned credit in 10^-10 |
+/// | 141 | what becomes of it |
+/// | 142–150 | digest of what it is known by but its invoice (`identity`) |
+/// | 150–158 | group of reconciliation and usage (`detail`); has no influence on the output |
 pub(crate) const HEAD: usize = GROUP_AT + 8;
-const MEMBER_AT: usize = 115;
+const CURRENCY_AT: usize = 120;
+const MEMBER_AT: usize = CURRENCY_AT + 3;
 const CREDIT_AT: usize = MEMBER_AT + 2;
 const CREDIT_USE_AT: usize = CREDIT_AT + 16;
 const CONTENT_AT: usize = CREDIT_USE_AT + 1;
@@ -48,8 +49,8 @@ pub(crate) struct Head {
     pub(crate) priced: Priced,
     pub(crate) kind: Kind,
     pub(crate) day: u32,
-    /// Service, subscription's id, subscription's name: begin and length in the cells.
-    pub(crate) names: [(u32, u32); 3],
+    /// Service, subscription's id, subscription's name, publisher: begin and length in the cells.
+    pub(crate) names: [(u32, u32); 4],
     /// The [`member_number`] of its file.
     pub(crate) member: u16,
     /// A digest of what it is known by but its invoice.
@@ -72,7 +73,7 @@ impl Head {
         row[82] = self.priced.basis as u8;
         row[83] = u8::from(self.kind == Kind::Usage);
         row[84..88].copy_from_slice(&self.day.to_le_bytes());
-        row[112..MEMBER_AT].copy_from_slice(self.currency.code().as_bytes());
+        row[CURRENCY_AT..MEMBER_AT].copy_from_slice(self.currency.code().as_bytes());
         row[MEMBER_AT..CREDIT_AT].copy_from_slice(&self.member.to_le_bytes());
         row[CREDIT_AT..CREDIT_USE_AT].copy_from_slice(&self.priced.credit.to_le_bytes());
         row[CREDIT_USE_AT] = self.priced.credit_use as u8;
@@ -153,7 +154,7 @@ impl<'a> Row<'a> {
 
     /// The code of the cost's currency.
     pub(crate) fn currency(self) -> [u8; 3] {
-        self.take(112)
+        self.take(CURRENCY_AT)
     }
 
     /// In units of 10^-10.
@@ -197,6 +198,11 @@ impl<'a> Row<'a> {
     /// As a cell of CSV.
     pub(crate) fn subscription_name(self) -> &'a [u8] {
         self.name(2)
+    }
+
+    /// As a cell of CSV.
+    pub(crate) fn publisher(self) -> &'a [u8] {
+        self.name(3)
     }
 
     /// What its customer sees: the shown columns of its kind as CSV, without a line feed.

@@ -6,12 +6,14 @@ use crate::currency::Currency;
 use crate::job::{Correction, Job};
 use crate::period::BillingPeriod;
 use crate::render::text;
+use crate::report::LineSums;
 use crate::row::Row;
 use crate::scale::CHARGE_PLACES;
 use jiff::Timestamp;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
+use std::collections::BTreeMap;
 
 const ESTIMATED: &str = "Estimated";
 const FINAL: &str = "Final";
@@ -35,7 +37,7 @@ struct Sums {
 }
 
 impl Tally {
-    fn add(&mut self, cell: &[u8], name: Option<&[u8]>, charge: i128) {
+    fn add(&mut self, cell: &[u8], charge: i128) {
         if self.sums.get(self.last).is_none_or(|(known, _)| **known != *cell) {
             self.last = match self.places.get(cell) {
                 Some(known) => *known,
@@ -49,35 +51,55 @@ impl Tally {
         let sums = &mut self.sums[self.last].1;
         sums.lines += 1;
         sums.charge += charge;
-        if let Some(name) = name
-            && sums.name.as_ref().is_none_or(|known| **known > *name)
-        {
-            sums.name = Some(name.into());
-        }
     }
 
     /// By text.
-    fn sorted(&self) -> Vec<(String, &Sums)> {
-        let mut sorted: Vec<_> = self.sums.iter().map(|(cell, sums)| (text(cell), sums)).collect();
+    fn sorted(&self) -> Vec<(String, Sums)> {
+        let mut sorted: Vec<_> = self.sums.iter().map(|(cell, sums)| (text(cell), sums.clone())).collect();
         sorted.sort_by(|a, b| a.0.cmp(&b.0));
         sorted
     }
 }
 
+/// Lines of one service, subscription and publisher.
+struct Group {
+    /// The cells.
+    of: [Box<[u8]>; 3],
+    sums: Sums,
+    cost: Amount,
+    credit: i128,
+}
+
 /// The sums of a bill, line by line.
 #[derive(Default)]
 pub(crate) struct Subtotals {
-    services: Tally,
-    subscriptions: Tally,
+    /// By the three cells, each behind its length.
+    places: Cells<usize>,
+    groups: Vec<Group>,
+    /// The group of the last line: lines come in their order, and most are of the same.
+    last: usize,
+    key: Vec<u8>,
     months: Tally,
     month: (u32, Vec<u8>),
 }
 
 impl Subtotals {
-    pub(crate) fn add(&mut self, row: Row<'_>, period: &str) {
+    /// Adds a line, with its cost at the run's rate and its known earned credit.
+    pub(crate) fn add(&mut self, row: Row<'_>, period: &str, cost: Amount, credit: i128) {
         let charge = row.charge();
-        self.services.add(row.service(), None, charge);
-        self.subscriptions.add(row.subscription(), Some(row.subscription_name()), charge);
+        let cells = [row.service(), row.subscription(), row.publisher()];
+        if self.groups.get(self.last).is_none_or(|group| group.of.each_ref().map(|cell| &**cell) != cells) {
+            self.last = self.place(cells);
+        }
+        let group = &mut self.groups[self.last];
+        group.sums.lines += 1;
+        group.sums.charge += charge;
+        group.cost += cost;
+        group.credit += credit;
+        let name = row.subscription_name();
+        if group.sums.name.as_ref().is_none_or(|known| **known > *name) {
+            group.sums.name = Some(name.into());
+        }
         let month = row.day() / 100;
         if self.month.0 != month || self.month.1.is_empty() {
             let shown = match month {
@@ -86,7 +108,75 @@ impl Subtotals {
             };
             self.month = (month, shown.into_bytes());
         }
-        self.months.add(&self.month.1, None, charge);
+        self.months.add(&self.month.1, charge);
+    }
+
+    fn place(&mut self, cells: [&[u8]; 3]) -> usize {
+        self.key.clear();
+        for cell in cells {
+            self.key.extend_from_slice(&(cell.len() as u32).to_le_bytes());
+            self.key.extend_from_slice(cell);
+        }
+        if let Some(known) = self.places.get(self.key.as_slice()) {
+            return *known;
+        }
+        let of = cells.map(Box::from);
+        self.places.insert(self.key.as_slice().into(), self.groups.len());
+        self.groups.push(Group { of, sums: Sums::default(), cost: Amount::ZERO, credit: 0 });
+        self.groups.len() - 1
+    }
+
+    /// The sums by the service (0) or the subscription (1), by text.
+    fn sorted(&self, by: usize) -> Vec<(String, Sums)> {
+        let mut found: BTreeMap<&[u8], Sums> = BTreeMap::new();
+        for group in &self.groups {
+            let sums = found.entry(&*group.of[by]).or_default();
+            sums.lines += group.sums.lines;
+            sums.charge += group.sums.charge;
+            let name = group.sums.name.as_ref();
+            if sums.name.as_ref().is_none_or(|known| name.is_some_and(|name| name < known)) {
+                sums.name = name.cloned();
+            }
+        }
+        let mut sorted: Vec<(String, Sums)> =
+            found.into_iter().map(|(cell, sums)| (text(cell), sums)).collect();
+        sorted.sort_by(|a, b| a.0.cmp(&b.0));
+        sorted
+    }
+
+    /// What the lines cost and are charged, by product, publisher and subscription, and the bill's rounding.
+    pub(crate) fn line_sums(&self, rounding: Amount) -> Vec<LineSums> {
+        let mut found: Vec<LineSums> = Vec::with_capacity(self.groups.len() + 1);
+        for Group { of: [product, subscription, publisher], sums, cost, credit } in &self.groups {
+            found.push(LineSums {
+                product: text(product),
+                publisher: text(publisher),
+                subscription_id: text(subscription),
+                subscription_name: sums.name.as_ref().map(|name| text(name)).unwrap_or_default(),
+                lines: sums.lines,
+                cost: *cost,
+                earned_credit: Amount::of(*credit, CHARGE_PLACES),
+                charge: Amount::of(sums.charge, CHARGE_PLACES),
+            });
+        }
+        found.sort_by(|a, b| {
+            let key =
+                |sums: &LineSums| [&sums.product, &sums.publisher, &sums.subscription_id].map(String::clone);
+            key(a).cmp(&key(b))
+        });
+        if !rounding.is_zero() {
+            found.push(LineSums {
+                product: "Rounding".to_owned(),
+                publisher: String::new(),
+                subscription_id: String::new(),
+                subscription_name: String::new(),
+                lines: 0,
+                cost: Amount::ZERO,
+                earned_credit: Amount::ZERO,
+                charge: rounding,
+            });
+        }
+        found
     }
 }
 
@@ -233,9 +323,9 @@ impl Statement {
     pub(crate) fn of(job: &Job, made: Made<'_>) -> Statement {
         let made_at = Timestamp::from_second(job.generated_at).unwrap_or_default();
         let time = time(made_at);
-        let list = |tally: &Tally, with_id: bool| {
-            let sorted = tally.sorted().into_iter();
+        let list = |sorted: Vec<(String, Sums)>, with_id: bool| {
             sorted
+                .into_iter()
                 .map(|(cell, sums)| {
                     let exact = Amount::of(sums.charge, CHARGE_PLACES);
                     let name = sums.name.as_ref().map(|name| text(name)).unwrap_or_default();
@@ -276,9 +366,9 @@ impl Statement {
                 })
                 .collect(),
             subtotals: Listed {
-                services: list(&made.subtotals.services, false),
-                subscriptions: list(&made.subtotals.subscriptions, true),
-                months: list(&made.subtotals.months, false),
+                services: list(made.subtotals.sorted(0), false),
+                subscriptions: list(made.subtotals.sorted(1), true),
+                months: list(made.subtotals.months.sorted(), false),
             },
         }
     }

@@ -29,8 +29,14 @@ pub(crate) struct Sums {
 }
 
 impl Sums {
-    /// Counts the earned credit of a line, and the line if its charge is out of proportion to its cost. `rates`: those looked up before, by currency.
-    pub(crate) fn compare(&mut self, row: Row<'_>, rates: &mut Vec<([u8; 3], Decimal)>, prices: &Prices<'_>) {
+    /// Counts the earned credit of a line, and the line if its charge is out of proportion to its cost; that cost at the run's
+    /// rate, and the known credit in units of the charge. `rates`: those looked up before, by currency.
+    pub(crate) fn compare(
+        &mut self,
+        row: Row<'_>,
+        rates: &mut Vec<([u8; 3], Decimal)>,
+        prices: &Prices<'_>,
+    ) -> (Amount, i128) {
         let code = row.currency();
         let rate = match rates.iter().find(|(known, _)| *known == code) {
             Some((_, rate)) => *rate,
@@ -42,23 +48,31 @@ impl Sums {
             }
         };
         let (cost, charge) = (exchanged(row.cost(), rate), row.charge());
-        match row.credit() {
-            (_, CreditUse::None) => {}
-            (credit, CreditUse::Kept) => self.credit_kept += credit,
-            (credit, CreditUse::PassedOn) => self.credit_passed_on += credit,
+        let credit = match row.credit() {
+            (_, CreditUse::None) => 0,
+            (credit, CreditUse::Kept) => {
+                self.credit_kept += credit;
+                credit
+            }
+            (credit, CreditUse::PassedOn) => {
+                self.credit_passed_on += credit;
+                credit
+            }
             (_, CreditUse::Unknown | CreditUse::Missing) => {
                 self.credit_unknown.0 += 1;
                 self.credit_unknown.1 += cost;
+                0
             }
-        }
+        };
         let (lines, costs, charges) = match relation(charge, cost) {
-            Relation::Usual => return,
+            Relation::Usual => return (cost, credit),
             Relation::BelowCost => &mut self.below_cost,
             Relation::FarAboveCost => &mut self.far_above_cost,
         };
         *lines += 1;
         *costs += cost;
         *charges += charge;
+        (cost, credit)
     }
 }
 

@@ -364,7 +364,7 @@ impl<'a> Writing<'a> {
             cost.1 += row.cost();
             sums.lines += 1;
             sums.charge += row.charge();
-            sums.compare(row, &mut rates, self.prices);
+            let (cost, credit) = sums.compare(row, &mut rates, self.prices);
             let Some(files) = &mut out else { return Ok(()) };
             charge.clear();
             Amount::of(row.charge(), CHARGE_PLACES).push(&mut charge);
@@ -377,7 +377,7 @@ impl<'a> Writing<'a> {
             if !files.whole {
                 return files.flush();
             }
-            subtotals.add(row, &period);
+            subtotals.add(row, &period, cost, credit);
             ledger::push(row, &charge, code, &reasons, &mut files.ledger.buffer);
             let begin = files.focus.buffer.len();
             files.focus_rows.line(row, &charge, &mut files.focus.buffer);
@@ -451,6 +451,7 @@ impl<'a> Writing<'a> {
             staged: None,
             ledger: None,
             is_correction,
+            sums: subtotals.line_sums(rounding),
         };
         bill.held_back = held_back(job, customer, &bill);
         if !customer.released && !job.accepts(WarningCode::ReissuedInvoice) {

@@ -33,6 +33,7 @@ pub mod invoice_fetches;
 pub mod microsoft_invoices;
 pub mod partners;
 pub mod price_rules;
+pub mod profits;
 pub mod secrets;
 pub mod sessions;
 pub mod statements;

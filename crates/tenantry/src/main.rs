@@ -28,6 +28,7 @@ mod pages;
 mod partner;
 mod platform;
 mod price_rule;
+mod profit;
 mod progress;
 mod reload;
 mod remote;

@@ -13,6 +13,7 @@ mod invoices;
 mod lines;
 mod move_store;
 mod plan;
+mod profit;
 mod publications;
 mod publish;
 mod report;
@@ -41,6 +42,8 @@ pub use statements::{BillFile, StatementSearch, StatementView};
 pub use store::bill_runs::State as RunState;
 pub use view::{RunView, Stage};
 pub use watch::Watch;
+
+pub use profit::{Profit, ProfitBy, ProfitReport, ProfitRow, ProfitSearch};
 
 use scratch::Scratch;
 

@@ -124,6 +124,7 @@ impl App {
                 files: publication.manifest.files.iter().map(|file| file.name.clone()).collect(),
                 ledger: key,
                 is_correction: bill.is_correction,
+                sums: bill.sums.clone(),
             });
         }
         Ok(published)

@@ -6,15 +6,17 @@ use super::request::RunRequest;
 use super::restate::{Restated, negated, timestamp};
 use super::runs::object;
 use super::work::without_bills;
-use super::{invoices, voiding};
+use super::{invoices, profit, voiding};
 use crate::access::Call;
 use crate::audit::{self, Entry};
 use crate::{App, Error};
 use domain::{CustomerId, PartnerId};
 use jiff::Timestamp;
+use rating::report::LineSums;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use store::bill_runs::{self, BillRun, State, Taken};
+use store::profits::{self, BillKey};
 use store::statements::{self, Bill, Filter, Status};
 use store::{Tx, billing};
 
@@ -57,6 +59,8 @@ pub(super) struct Published {
     pub(super) files: Vec<String>,
     pub(super) ledger: String,
     pub(super) is_correction: bool,
+    /// What its lines cost and are charged.
+    pub(super) sums: Vec<LineSums>,
 }
 
 impl App {
@@ -212,6 +216,13 @@ async fn succeed(
             // It is final, and the engine was told so: that month can only be corrected.
             return Err(Error::Internal(format!("customer {} has a final bill of {period}", bill.customer)));
         }
+        let key = BillKey {
+            customer: bill.customer,
+            billing_period: period,
+            currency: &bill.currency,
+            correction: if bill.is_correction { kept.version } else { 0 },
+        };
+        profits::put(tx, partner, key, &profit::stored(&bill.sums)?).await?;
     }
     withdraw_others(tx, partner, run, settlement, now).await?;
     let are_published: BTreeSet<i64> = published.iter().map(|bill| bill.customer.0).collect();

@@ -369,10 +369,11 @@ impl<'a> Worker<'a> {
 
         let row = &mut self.row;
         row.resize(HEAD, 0);
-        let [service, subscription, name, plan, plan_name] = reader.shown.write(line, careful, row);
+        let [service, subscription, name, plan, plan_name, publisher] =
+            reader.shown.write(line, careful, row);
         let names = match subscription {
-            (_, 0) => [service, plan, plan_name],
-            _ => [service, subscription, name],
+            (_, 0) => [service, plan, plan_name, publisher],
+            _ => [service, subscription, name, publisher],
         };
         let kind = line.layout.kind;
         let member = member_number(reader.member);

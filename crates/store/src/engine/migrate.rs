@@ -31,6 +31,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0021_publications", include_str!("../../../../migrations/0021_publications.sql")),
     ("0022_billing_automation", include_str!("../../../../migrations/0022_billing_automation.sql")),
     ("0023_dated_facts", include_str!("../../../../migrations/0023_dated_facts.sql")),
+    ("0024_bill_sums", include_str!("../../../../migrations/0024_bill_sums.sql")),
 ];
 
 /// Migration that recomputes the keys of names.

@@ -7,6 +7,7 @@ use crate::bill_store;
 use crate::billing::BillingArgs;
 use crate::partner::partner_named;
 use crate::platform::Platform;
+use crate::profit::{self, ProfitArgs};
 use crate::progress::RunBar;
 use crate::remote::input::insisted;
 use anyhow::{Context, bail};
@@ -31,6 +32,7 @@ pub(crate) enum BillCommand {
     Publish(Box<PublishArgs>),
     Finalize(Box<FinalizeArgs>),
     Void(Box<VoidArgs>),
+    Profit(Box<ProfitArgs>),
     /// Cancel a run: one that waits, or has not published anything yet; or one that has failed, and no customer is "Not
     /// Healthy" for it any more.
     Cancel(Box<RunOfPartner>),
@@ -234,6 +236,7 @@ pub(crate) async fn run(command: BillCommand) -> anyhow::Result<()> {
         BillCommand::Run(args) => make(*args).await,
         BillCommand::List(args) => list(*args).await,
         BillCommand::Show(args) => show_run(*args).await,
+        BillCommand::Profit(args) => profit::run(*args).await,
         BillCommand::Finalize(args) => {
             let FinalizeArgs { accept, yes, again } = *args;
             let known = |code: &String| {

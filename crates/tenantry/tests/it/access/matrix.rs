@@ -125,6 +125,7 @@ const ROWS: &[Row] = &[
     Row("POST /v1/bill_runs/{id}/void",         Void,           [401, 401, 409, 403, 409, 403, 403, 403, 403, 403, 403, 404]),
     Row("POST /v1/bill_runs/{id}/release",      Release,        [401, 401, 202, 403, 202, 403, 403, 403, 403, 403, 403, 404]),
     Row("GET /v1/bill_runs/{id}/customers/{customer_id}/lines", Nothing, [401, 401, 200, 403, 200, 403, 200, 403, 403, 403, 403, 404]),
+    Row("GET /v1/profit",                       Nothing,        [401, 401, 200, 403, 200, 403, 200, 403, 403, 403, 403, 200]),
     Row("GET /v1/customer_statements",          Nothing,        [401, 401, 200, 200, 200, 200, 200, 200, 403, 403, 403, 200]),
     Row("GET /v1/customer_statements/{id}",     Nothing,        [401, 401, 200, 200, 200, 200, 200, 200, 403, 403, 403, 404]),
     Row("GET /v1/customer_statements/{id}/files/{name}",        Nothing, [401, 401, 200, 200, 200, 200, 200, 200, 403, 403, 403, 404]),
@@ -251,6 +252,9 @@ impl Scene {
     /// A path with numbers in it: of this customer and one of its users, or of others that are made now.
     fn path(&self, template: &str, own: Option<i64>) -> String {
         static TENANTS: AtomicU32 = AtomicU32::new(0);
+        if template == "/v1/profit" {
+            return format!("{template}?billing_period=2016-08");
+        }
         let mut path = template.to_owned();
         if path.ends_with("/azure_partner_customers/{id}") {
             let azure = format!("{MARK}-{}", TENANTS.fetch_add(1, Ordering::Relaxed));

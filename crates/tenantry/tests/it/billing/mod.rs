@@ -13,6 +13,7 @@ mod guards;
 mod health;
 mod held;
 mod portal;
+mod profit;
 mod publishing;
 mod rules;
 mod runs;
