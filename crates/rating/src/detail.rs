@@ -14,7 +14,7 @@ use crate::currency::Currency;
 use crate::line::{Line, Values};
 use crate::period::BillingPeriod;
 use crate::render::text;
-use crate::report::{Difference, Reconciled, SideOfGroup};
+use crate::report::{Difference, Reason, Reconciled, SideOfGroup};
 use crate::source::Member;
 use crate::warning::{Counted, Money, Warning, WarningCode};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -46,12 +46,22 @@ struct Sides {
     days: u32,
 }
 
-/// Lines of one kind. Those of tenants that no customer is billed for and that a final bill has are counted apart.
+/// How many [`Reason`]s there are.
+const REASONS: usize = 3;
+
+fn add_left(sums: &mut [(u64, Amount); REASONS], others: &[(u64, Amount); REASONS]) {
+    for (sum, other) in sums.iter_mut().zip(others) {
+        sum.0 += other.0;
+        sum.1 += other.1;
+    }
+}
+
+/// Lines of one kind. Those that no customer is billed for are counted apart too, by [`Reason`].
 #[derive(Clone, Copy, Default)]
 struct Side {
     lines: u64,
     cost: Amount,
-    before: (u64, Amount),
+    left: [(u64, Amount); REASONS],
 }
 
 struct Seen {
@@ -66,8 +76,7 @@ impl Side {
     fn add(&mut self, other: &Side) {
         self.lines += other.lines;
         self.cost += other.cost;
-        self.before.0 += other.before.0;
-        self.before.1 += other.before.1;
+        add_left(&mut self.left, &other.left);
     }
 
     fn shown(&self) -> SideOfGroup {
@@ -165,11 +174,11 @@ impl Details {
         std::mem::swap(&mut self.text, &mut self.last_text);
     }
 
-    /// Notes that a final bill has the line that was seen last, and that no customer is billed for it.
-    pub(crate) fn was_billed_before(&mut self, kind: Kind, cost: Amount) {
-        let side = self.last.1.of(kind);
-        side.before.0 += 1;
-        side.before.1 += cost;
+    /// Notes that no customer is billed for the line that was seen last, and why.
+    pub(crate) fn was_left(&mut self, kind: Kind, reason: Reason, cost: Amount) {
+        let (lines, sum) = &mut self.last.1.of(kind).left[reason as usize];
+        *lines += 1;
+        *sum += cost;
     }
 
     fn flush(&mut self) {
@@ -241,8 +250,8 @@ pub(crate) struct Verdicts {
     left_out: HashMap<Group, Kind>,
     /// Lines that are left out, and their cost, by currency.
     pub(crate) removed: BTreeMap<Currency, (u64, Amount)>,
-    /// Likewise by tenant; and of these what a final bill has.
-    pub(crate) removed_of_tenants: BTreeMap<(String, Currency), [(u64, Amount); 2]>,
+    /// By tenant those of them that no customer is billed for, by [`Reason`].
+    pub(crate) removed_of_tenants: BTreeMap<(String, Currency), [(u64, Amount); REASONS]>,
     /// Adjustment lines, as a CSV file of a reconciliation; empty if there are none.
     pub(crate) adjustments: Vec<u8>,
     adjusted: BTreeMap<Currency, (u64, Amount)>,
@@ -280,11 +289,7 @@ impl Verdicts {
         removed.0 += side.lines;
         removed.1 += side.cost;
         let of_tenant = (String::from_utf8_lossy(tenant).into_owned(), currency);
-        let [all, before] = self.removed_of_tenants.entry(of_tenant).or_default();
-        all.0 += side.lines - side.before.0;
-        all.1 += side.cost - side.before.1;
-        before.0 += side.before.0;
-        before.1 += side.before.1;
+        add_left(self.removed_of_tenants.entry(of_tenant).or_default(), &side.left);
         if explains {
             self.explained += 1;
             self.replaced += reconciliation.lines;

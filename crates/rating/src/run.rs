@@ -324,10 +324,9 @@ fn invoices(job: &Job, workers: &[Worker<'_>]) -> Result<(Vec<String>, Vec<Other
 
 /// Takes lines that are left out of what no customer is billed for.
 fn remove(verdicts: &Verdicts, left: &mut Left) {
-    for ((tenant, currency), [others, before]) in &verdicts.removed_of_tenants {
-        let reasons =
-            [(Reason::NoCustomer, others), (Reason::BillingOff, others), (Reason::BilledBefore, before)];
-        for (reason, (lines, cost)) in reasons {
+    for ((tenant, currency), removed) in &verdicts.removed_of_tenants {
+        for reason in [Reason::NoCustomer, Reason::BillingOff, Reason::BilledBefore] {
+            let (lines, cost) = &removed[reason as usize];
             let key = (tenant.clone(), reason, *currency);
             if let Some((_, all, sum)) = left.get_mut(&key) {
                 *all -= lines;

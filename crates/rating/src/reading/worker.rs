@@ -317,9 +317,9 @@ impl<'a> Worker<'a> {
                     .then(|| identity::key(line, &values, (&left.id, left.fingerprint), &mut self.scratch).0);
                 if key.is_some_and(|key| self.shared.finals.contains_unbilled_and_count(&key)) {
                     why = Reason::BilledBefore;
-                    if group != 0 {
-                        self.details.was_billed_before(line.layout.kind, cost);
-                    }
+                }
+                if group != 0 {
+                    self.details.was_left(line.layout.kind, why, cost);
                 }
                 left.leave(why, text(line.get(Role::CustomerName)), values.currency, cost);
                 let Some(key) = key.filter(|_| self.shared.compares) else { return Ok(()) };

@@ -1,6 +1,6 @@
 //! Tenants that move and margins that change, beside an oracle that looks at every change for every line.
 
-use crate::bench::{Bench, Line, USAGE, csv_of, customer, usage, with};
+use crate::bench::{Bench, Line, RECONCILIATION, USAGE, csv_of, customer, licence, usage, with};
 use jiff::ToSpan;
 use jiff::civil::{Date, date};
 use proptest::prelude::*;
@@ -189,4 +189,23 @@ fn a_tenant_has_one_customer_on_a_day() {
         vec![Tenancy { tenant: "a".to_owned(), from: Some(date(2026, 10, 10)), until: None }];
     bench.file("usage.csv", &csv_of(USAGE, &[with(usage("4"), &[("CustomerId", "a")])]));
     assert_eq!(bench.refused(), ["the tenant a belongs to two customers"]);
+}
+
+#[test]
+fn a_tenant_that_moves_has_its_usage_once() {
+    // The sum of the invoice is of the first day, its usage of days of two owners: A at first, then nobody.
+    let mut bench = Bench::new();
+    bench.job.customers[0].tenants[0].until = Some(date(2026, 10, 10));
+    let of_azure = [("ProductId", "P"), ("SkuId", "S"), ("InvoiceNumber", "G1"), ("CustomerId", "a")];
+    let sum = with(with(licence("10"), &of_azure), &[("ChargeStartDate", "2026-10-01")]);
+    let days = [("4", "2026-10-05"), ("6", "2026-10-15")];
+    let days = days.map(|(cost, day)| with(with(usage(cost), &of_azure), &[("UsageDate", day)]));
+    bench.file("sum.csv", &csv_of(RECONCILIATION, &[sum]));
+    bench.file("days.csv", &csv_of(USAGE, &days));
+    let report = bench.run().unwrap();
+    assert!(report.checks.ties);
+    let billed: Vec<_> =
+        report.customers.iter().map(|bill| (bill.customer_id, bill.cost.to_string())).collect();
+    let left: Vec<_> = report.unassigned.iter().map(|left| (left.lines, left.cost.to_string())).collect();
+    assert_eq!((billed, left), (vec![(1, "4".to_owned())], vec![(1, "6".to_owned())]));
 }
