@@ -5,7 +5,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::json;
 use std::io::{Cursor, Write};
-use tenantry_rating::BilledInvoice;
+use tenantry_rating::{BilledInvoice, WarningCode};
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
@@ -589,7 +589,8 @@ fn the_same_lines_in_a_file_that_was_saved_anew_are_refused() {
                 (folder.name, _) = ((*name).to_owned(), folder.path.pop());
             }
             if refused.is_empty() {
-                let warnings = bench.run().unwrap().warnings;
+                let mut warnings = bench.run().unwrap().warnings;
+                warnings.retain(|warning| warning.code != WarningCode::HeldBack);
                 let said = warnings.iter().map(ToString::to_string).collect::<Vec<_>>();
                 assert_eq!(said.len(), usize::from(warned.is_some()), "{said:?}");
                 assert!(said.iter().all(|said| said.starts_with(warned.unwrap())), "{said:?}");

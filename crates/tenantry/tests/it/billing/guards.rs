@@ -235,7 +235,7 @@ fn an_estimate_whose_tenant_moved_is_withdrawn_though_the_new_bill_is_held_back(
 }
 
 fn a_correction_says_what_it_is_and_is_owed_once(engine: Engine) {
-    let scene = Scene::with(engine, &["--bill-parquet", "true"]);
+    let scene = Scene::with(engine, &["--bill-parquet"]);
     let acme = scene.billed("Acme", "acme", 0.0);
     let october = [line("acme", "a", "10")];
     scene.run("2026-10", &[&scene.invoice("october.csv", &october)], &json!({"finalize": true}));
