@@ -18,7 +18,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use metrics::counter;
-use rating::Amount;
+use rating::{Amount, WarningCode};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -237,7 +237,8 @@ impl App {
                             ("bill", object, entry.after(&RunView::of(&run)?.short()))
                         }
                         Action::Finalize { run } => {
-                            let finalize = RunAction::Finalize { accept: Vec::new() };
+                            // The automation's own bound has been checked.
+                            let finalize = RunAction::Finalize { accept: vec![WarningCode::Unassigned] };
                             let (run, entry) = finalize.begin(tx, *partner, *run, false, *now).await?;
                             ("finalize", runs::object(run.id), entry)
                         }
@@ -508,6 +509,8 @@ fn against_finalizing(
     if !report.errors.is_empty() {
         against.push(format!("{} bills could not be written", report.errors.len()));
     }
-    against.extend(report.blocking(&[]).map(ToString::to_string));
+    // These two were said above, by the automation's own bound.
+    let said = [WarningCode::Unassigned, WarningCode::HeldBack];
+    against.extend(report.blocking(&said).map(ToString::to_string));
     Ok(against)
 }
