@@ -231,6 +231,19 @@ sessions-unknown-browser = Unbekannter Browser
 sessions-end-all = Überall abmelden
 sessions-end-all-confirm = In allen Browsern abmelden, auch in diesem?
 
+portal-no-bills-advice = Die Rechnung eines Monats steht hier, sobald Ihr Partner sie gemacht hat.
+portal-last-bill = Letzte Rechnung
+portal-months = Die letzten zwölf Monate
+portal-chart = Balken: Ihre Kosten in jedem der letzten zwölf Monate. Die Tabelle darunter sagt dasselbe.
+portal-chart-table = Als Tabelle
+portal-all-bills = Alle Rechnungen
+portal-newer = Neuere Rechnungen
+portal-older = Ältere Rechnungen
+portal-services = Nach Dienst
+portal-subscriptions = Nach Abonnement
+column-service = Dienst
+column-subscription = Abonnement
+part-other = Sonstiges
 portal-partner = Ihr Partner
 portal-access-until = Ihr Zugang endet
 

@@ -231,6 +231,19 @@ sessions-unknown-browser = Unknown browser
 sessions-end-all = Sign out everywhere
 sessions-end-all-confirm = Sign out of all browsers, this one too?
 
+portal-no-bills-advice = The bill of a month appears here when your partner has made it.
+portal-last-bill = Last bill
+portal-months = The last twelve months
+portal-chart = Bars: what you were charged in each of the last twelve months. The table below says the same.
+portal-chart-table = As a table
+portal-all-bills = All bills
+portal-newer = Newer bills
+portal-older = Older bills
+portal-services = By service
+portal-subscriptions = By subscription
+column-service = Service
+column-subscription = Subscription
+part-other = Other
 portal-partner = Your partner
 portal-access-until = Your access ends
 

@@ -108,9 +108,10 @@ impl Cx {
             (true, Section::Home, "/console", "nav-home"),
             (may(Permission::ReadCustomers), Section::Customers, "/console/customers", "nav-customers"),
             (may(Permission::ReadCustomers), Section::Directory, "/console/directory", "nav-directory"),
-            (may(Permission::ReadAudit), Section::Audit, "/console/audit", "nav-audit"),
+            (self.call().customer().is_some(), Section::Bills, "/console/portal/bills", "statements-title"),
             (may(Permission::SeeCosts), Section::Billing, "/console/billing", "nav-billing"),
             (may(Permission::ManagePartner), Section::Users, "/console/users", "nav-users"),
+            (may(Permission::ReadAudit), Section::Audit, "/console/audit", "nav-audit"),
         ];
         let items = items.into_iter().filter(|(is_shown, ..)| *is_shown);
         items

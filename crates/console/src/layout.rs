@@ -13,6 +13,8 @@ pub(crate) enum Section {
     Directory,
     Audit,
     Billing,
+    /// A customer's own bills.
+    Bills,
     Users,
     Sessions,
     /// Pages that the navigation does not name.

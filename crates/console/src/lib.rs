@@ -6,6 +6,7 @@
 #![recursion_limit = "256"] // the futures of bill runs are nested deeply
 
 mod assets;
+mod chart;
 mod cookies;
 mod cx;
 mod failure;

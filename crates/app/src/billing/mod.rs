@@ -6,6 +6,7 @@
 
 mod actions;
 mod automation;
+mod breakdown;
 mod fetch;
 pub(crate) mod health;
 mod index;
@@ -31,6 +32,7 @@ mod watch;
 mod work;
 
 pub use actions::RunAction;
+pub use breakdown::{Breakdown, Subtotal};
 pub use fetch::{FetchRequest, FetchWatch};
 pub use lines::LineSearch;
 pub use rating::{Amount, RULE_PAYLOAD};

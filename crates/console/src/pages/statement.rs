@@ -6,7 +6,7 @@ use crate::format;
 use crate::html;
 use crate::layout::{Layout, Section};
 use crate::routes::Routes;
-use app::billing::{StatementSearch, StatementView};
+use app::billing::{StatementSearch, StatementView, Subtotal};
 use app::{Error, Query};
 use askama::Template;
 use axum::body::Body;
@@ -15,6 +15,8 @@ use domain::{CustomerId, Handling};
 use http::header;
 use std::sync::Arc;
 
+/// The most services and subscriptions that a bill's page shows.
+const MAX_PARTS: usize = 50;
 /// The number of statements that a customer's page shows, and of those that they are chosen from: lists have the oldest first.
 const MAX_SHOWN: usize = 24;
 const MAX_READ: &str = "100";
@@ -39,6 +41,16 @@ pub(crate) struct File {
     pub(crate) about: String,
 }
 
+/// A part of a bill's total: a service or a subscription.
+pub(crate) struct Part {
+    /// Its name; empty if it has none.
+    pub(crate) name: String,
+    /// The id of a subscription; empty for services.
+    pub(crate) id: String,
+    pub(crate) lines: String,
+    pub(crate) charge: String,
+}
+
 #[derive(Template)]
 #[template(path = "statement.html")]
 pub(crate) struct StatementPage {
@@ -52,6 +64,8 @@ pub(crate) struct StatementPage {
     pub(crate) invoice: Option<String>,
     /// Corrections of earlier months: the month and the amount.
     pub(crate) corrections: Vec<(String, String)>,
+    pub(crate) services: Vec<Part>,
+    pub(crate) subscriptions: Vec<Part>,
     pub(crate) files: Vec<File>,
 }
 
@@ -64,7 +78,7 @@ pub(crate) async fn of_customer(cx: &Cx, id: CustomerId) -> Result<Vec<Row>, Fai
     Ok(statements.iter().rev().take(MAX_SHOWN).map(|statement| row(cx, statement)).collect())
 }
 
-fn row(cx: &Cx, statement: &StatementView) -> Row {
+pub(crate) fn row(cx: &Cx, statement: &StatementView) -> Row {
     Row {
         href: format!("/console/bills/{}", statement.id()),
         month: format::month(cx.lang, statement.billing_period()),
@@ -83,7 +97,35 @@ fn status(cx: &Cx, statement: &StatementView) -> String {
     }
 }
 
-fn total(cx: &Cx, statement: &StatementView) -> String {
+/// What a statement is made of, by service and by subscription; `None` where its files cannot tell just now.
+pub(crate) async fn parts(
+    cx: &Cx,
+    statement: &StatementView,
+) -> Result<Option<(Vec<Part>, Vec<Part>)>, Failure> {
+    let made = match cx.app.statement_breakdown(cx.call(), statement).await {
+        Ok(Some(made)) => made,
+        // The total is in the database, and stays of use without them.
+        Ok(None) | Err(Error::BillsUnavailable(_) | Error::BillDamaged(_) | Error::NotFound) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let places = statement.total_amount().split_once('.').map_or(0, |(_, fraction)| fraction.len());
+    let part = |part: &Subtotal| {
+        let charge = part.charge.rounded(u8::try_from(places).unwrap_or_default()).to_string();
+        Part {
+            name: part.name.clone(),
+            id: part.id.clone().unwrap_or_default(),
+            lines: format::decimal(cx.lang, &part.lines.to_string()),
+            charge: format::money(cx.lang, &charge, places, statement.currency()),
+        }
+    };
+    let shown = |parts: &[Subtotal]| parts.iter().take(MAX_PARTS).map(part).collect();
+    Ok(Some((shown(&made.services), shown(&made.subscriptions))))
+}
+
+/// The total, with its currency.
+pub(crate) fn total(cx: &Cx, statement: &StatementView) -> String {
     format::money(cx.lang, statement.total_amount(), 0, statement.currency())
 }
 
@@ -109,14 +151,18 @@ async fn show(cx: Arc<Cx>) -> Result<Response, Failure> {
     };
     let amount = |amount: &str| format::money(cx.lang, amount, 0, statement.currency());
     let corrections = statement.corrections();
+    let (services, subscriptions) = parts(&cx, &statement).await?.unwrap_or_default();
+    let section = if is_partner { Section::Billing } else { Section::Bills };
     Ok(html::ok(&StatementPage {
-        l: cx.layout_with(format!("{name}, {month}"), Section::Billing),
+        l: cx.layout_with(format!("{name}, {month}"), section),
         customer: (is_partner.then(|| format!("/console/customers/{}", statement.customer())), name),
         status: status(&cx, &statement),
         is_final: statement.status() == "Final",
         total: total(&cx, &statement),
         invoice: statement.invoice_id().filter(|_| is_partner).map(str::to_owned),
         corrections: corrections.map(|(period, sum)| (format::month(cx.lang, period), amount(sum))).collect(),
+        services,
+        subscriptions,
         files: statement.files().iter().map(file).collect(),
         month,
     }))
@@ -160,6 +206,11 @@ pub(super) fn row_sample() -> Row {
 }
 
 #[cfg(test)]
+pub(super) fn part_sample() -> Part {
+    Part { name: "Storage <b>".into(), id: String::new(), lines: "1,204".into(), charge: "12.00 USD".into() }
+}
+
+#[cfg(test)]
 pub(super) fn samples() -> Vec<StatementPage> {
     use crate::layout::samples::partner;
     let page = || StatementPage {
@@ -171,6 +222,8 @@ pub(super) fn samples() -> Vec<StatementPage> {
         total: "12.00 USD".into(),
         invoice: None,
         corrections: vec![],
+        services: vec![],
+        subscriptions: vec![],
         files: vec![],
     };
     let file = File {
@@ -185,6 +238,11 @@ pub(super) fn samples() -> Vec<StatementPage> {
             is_final: true,
             invoice: Some("G001 <b>".into()),
             corrections: vec![("September 2026".into(), "1.00 USD".into())],
+            services: vec![part_sample()],
+            subscriptions: vec![
+                part_sample(),
+                Part { name: String::new(), id: "sub-1".into(), ..part_sample() },
+            ],
             files: vec![file],
             ..page()
         },

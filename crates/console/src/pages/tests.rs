@@ -49,6 +49,7 @@ pages![
     audit::AuditPage,
     sessions::SessionsPage,
     portal::PortalPage,
+    portal::PortalBillsPage,
 ];
 
 fn error_pages() -> Vec<ErrorPage> {
@@ -87,6 +88,7 @@ fn all() -> Vec<(&'static str, Box<dyn Page>)> {
         boxed("audit.html", audit::samples()),
         boxed("sessions.html", sessions::samples()),
         boxed("portal.html", portal::samples()),
+        boxed("portal_bills.html", portal::bills_samples()),
     ]
     .into_iter()
     .flatten()

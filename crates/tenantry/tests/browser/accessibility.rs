@@ -141,7 +141,7 @@ fn full(admin: &Api, database: &Database) -> Objects {
     std::fs::create_dir_all(&invoices).unwrap();
     let lines = [line("acme", "Storage", "12.5"), line("nobody", "Storage", "7")];
     std::fs::write(invoices.join("october.csv"), usage(&lines)).unwrap();
-    let body = json!({"billing_period": "2026-10", "sources": ["file:october.csv"]});
+    let body = json!({"billing_period": "2026-10", "sources": ["file:october.csv"], "publish": true});
     let asked = admin.post("/v1/bill_runs", &body);
     assert_eq!(asked.status, 202, "{}", asked.text());
     let run = end_of(admin, asked.header("location"));

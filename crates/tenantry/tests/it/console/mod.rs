@@ -8,6 +8,7 @@ mod ends;
 mod forms;
 mod matrix;
 mod pages;
+mod portal;
 mod trail;
 mod users;
 
