@@ -457,3 +457,13 @@ finalize-unassigned = { $count ->
     [one] Das Geld eines Tenants steht auf keiner Rechnung.
    *[other] Das Geld von { $shown } Tenants steht auf keiner Rechnung.
 }
+done-run-published = Die Rechnungen sind veröffentlicht: Kunden sehen sie als Schätzung.
+run-publish = Veröffentlichen
+run-publish-confirm = Diese Rechnungen veröffentlichen? Kunden sehen sie ab jetzt als Schätzung.
+stage-draft = Entwürfe: Kunden sehen diese Rechnungen noch nicht.
+stage-published = Veröffentlicht: Kunden sehen diese Rechnungen als Schätzung.
+stage-final = Endgültig: Diese Rechnungen sind geschuldet.
+stage-void = Storniert: Endgültige Rechnungen dieses Monats wurden zurückgenommen.
+status-void = Storniert
+status-reversal = Storno
+status-withdrawn = Zurückgezogen

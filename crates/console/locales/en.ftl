@@ -457,3 +457,13 @@ finalize-unassigned = { $count ->
     [one] The money of one tenant is on no bill.
    *[other] The money of { $shown } tenants is on no bill.
 }
+done-run-published = The bills are published: customers see them as estimates.
+run-publish = Publish
+run-publish-confirm = Publish these bills? Customers see them as estimates from now on.
+stage-draft = Drafts: customers do not see these bills yet.
+stage-published = Published: customers see these bills as estimates.
+stage-final = Final: these bills are what is owed.
+stage-void = Reversed: final bills of this month were taken back.
+status-void = Void
+status-reversal = Reversal
+status-withdrawn = Withdrawn

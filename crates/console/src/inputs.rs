@@ -73,7 +73,7 @@ impl Inputs {
         violations: &Violations,
         field: impl Fn(&str) -> (&'static str, &'static str),
     ) {
-        for violation in violations.iter() {
+        for violation in violations {
             let (name, label) = field(&violation.pointer);
             let message = match label {
                 "" => violation.sentence(),

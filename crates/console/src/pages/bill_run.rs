@@ -9,7 +9,7 @@ use crate::layout::{Layout, Section};
 use crate::list::Pager;
 use crate::pages::billing::{Badge, badge};
 use crate::routes::{Routes, only_partners};
-use app::billing::{Amount, CustomerBill, RunAction, RunSearch, RunState, RunView};
+use app::billing::{Amount, CustomerBill, RunAction, RunSearch, RunState, RunView, Stage};
 use app::{Error, Permission, Query};
 use askama::Template;
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -35,6 +35,7 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .get("/console/billing/runs/{id}", show)
         .get("/console/billing/runs/{id}/progress", progress)
         .post("/console/billing/runs/{id}/release", release)
+        .post("/console/billing/runs/{id}/publish", publish)
         .post("/console/billing/runs/{id}/cancel", cancel)
         .post("/console/billing/runs/{id}/withdraw", withdraw)
         .get("/console/billing/runs/{id}/finalize", show_finalize)
@@ -106,6 +107,8 @@ pub(crate) struct BillRunPage {
     pub(crate) id: i64,
     pub(crate) month: String,
     pub(crate) state: Badge,
+    /// What has become of its bills, in words, for a run that has bills.
+    pub(crate) stage: Option<String>,
     pub(crate) progress: Option<Progress>,
     pub(crate) is_failed: bool,
     pub(crate) errors: Vec<String>,
@@ -124,6 +127,7 @@ pub(crate) struct BillRunPage {
     /// Customers with a bill last month and none now.
     pub(crate) gone: Vec<(String, String)>,
     pub(crate) may_manage: bool,
+    pub(crate) may_publish: bool,
     pub(crate) may_finalize: bool,
 }
 
@@ -206,7 +210,6 @@ fn page(cx: &Cx, run: &RunView, before: Option<&RunView>) -> BillRunPage {
         .take(MAX_ROWS)
         .map(|bill| (format!("/console/customers/{}", bill.customer_id), bill.name.clone()));
     let is_under_way = run.state.is_under_way();
-    let is_succeeded = matches!(run.state, RunState::Succeeded);
     let may_manage = cx.may(Permission::ManageBilling);
     let unassigned = run.unassigned.as_deref().unwrap_or_default();
     BillRunPage {
@@ -214,6 +217,15 @@ fn page(cx: &Cx, run: &RunView, before: Option<&RunView>) -> BillRunPage {
         id: run.id,
         month: format::month(cx.lang, &run.billing_period),
         state: badge(cx, run.state),
+        stage: run.stage.map(|stage| {
+            let id = match stage {
+                Stage::Draft => "stage-draft",
+                Stage::Published => "stage-published",
+                Stage::Final => "stage-final",
+                Stage::Void => "stage-void",
+            };
+            cx.lang.text(id, None)
+        }),
         progress: is_under_way.then(|| how_far(cx, run)),
         is_failed: matches!(run.state, RunState::Failed),
         errors: run
@@ -255,7 +267,8 @@ fn page(cx: &Cx, run: &RunView, before: Option<&RunView>) -> BillRunPage {
         pager: Pager::new(cx.lang, &path, &cx.query, number as i64, PER_PAGE as i64, shown, total),
         gone: gone.collect(),
         may_manage,
-        may_finalize: may_manage && is_succeeded && !run.finalize,
+        may_publish: may_manage && matches!(run.stage, Some(Stage::Draft)),
+        may_finalize: may_manage && matches!(run.stage, Some(Stage::Draft | Stage::Published)),
         path,
     }
 }
@@ -405,6 +418,12 @@ async fn release(cx: Arc<Cx>) -> Result<Response, Failure> {
     Ok(done(id, "run-released"))
 }
 
+async fn publish(cx: Arc<Cx>) -> Result<Response, Failure> {
+    let id = run_id(&cx)?;
+    cx.app.publish_bill_run(cx.call(), id, &Json::Object(Vec::new())).await?;
+    Ok(done(id, "run-published"))
+}
+
 async fn cancel(cx: Arc<Cx>) -> Result<Response, Failure> {
     let id = run_id(&cx)?;
     cx.app.cancel_bill_run(cx.call(), id).await?;
@@ -465,6 +484,7 @@ pub(super) fn samples() -> Vec<BillRunPage> {
         id: 1,
         month: "October 2026".into(),
         state: Badge { class: "warn", label: "Running".into() },
+        stage: None,
         progress: None,
         is_failed: false,
         errors: vec![],
@@ -481,6 +501,7 @@ pub(super) fn samples() -> Vec<BillRunPage> {
         pager: Pager::default(),
         gone: vec![],
         may_manage: false,
+        may_publish: false,
         may_finalize: false,
     };
     let row = |held: bool| Row {
@@ -532,7 +553,9 @@ pub(super) fn samples() -> Vec<BillRunPage> {
             rows: vec![row(true), row(false)],
             orders: vec![Order { label: "Charge".into(), href: "?sort=".into(), is_current: true }],
             gone: vec![("/console/customers/9".into(), "Gone <b>".into())],
+            stage: Some("A draft <b>".into()),
             may_manage: true,
+            may_publish: true,
             may_finalize: true,
             ..page()
         },

@@ -93,6 +93,9 @@ fn status(cx: &Cx, statement: &StatementView) -> String {
     match statement.status() {
         "Final" => cx.lang.text("status-final", None),
         "Estimated" => cx.lang.text("status-estimated", None),
+        "Void" => cx.lang.text("status-void", None),
+        "Reversal" => cx.lang.text("status-reversal", None),
+        "Withdrawn" => cx.lang.text("status-withdrawn", None),
         other => other.to_owned(),
     }
 }

@@ -85,6 +85,23 @@ fn a_month_is_billed_and_made_final(engine: Engine) {
     let by_name = browser.get(&format!("{path}?sort=profit")).text();
     assert!(table(&by_name, "bills")[0].starts_with("Beta"), "{by_name}");
 
+    // Customers see nothing of it before it is published.
+    let own = Browser::signed_in(&scene.api.user_of(acme).1);
+    let october = || {
+        let statements = scene.statements(&format!("client_api_id={acme}&billing_period=2026-10"));
+        own.get(&format!("/console/bills/{}", statements[0]["id"])).status
+    };
+    assert!(page.contains("customers do not see these bills yet"), "{page}");
+    assert_eq!(october(), 404);
+    let published = browser.submit(&path, &format!("{path}/publish"), &[]);
+    assert_eq!(published.header("location"), format!("{path}?done=run-published"), "{}", published.text());
+    assert_eq!(october(), 200);
+    let page = browser.get(&path).text();
+    assert!(
+        page.contains("customers see these bills as estimates") && !page.contains("/publish\""),
+        "{page}"
+    );
+
     // What will be frozen is said before it is.
     let finalize = format!("{path}/finalize");
     let summary = browser.get(&finalize).text();
@@ -103,14 +120,13 @@ fn a_month_is_billed_and_made_final(engine: Engine) {
     // The customer's side: its bill and its files, and nothing of cost or other customers.
     let statement = &scene.statements(&format!("client_api_id={acme}&billing_period=2026-10"))[0];
     assert_eq!(statement["status"], "Final");
-    let own = Browser::signed_in(&scene.api.user_of(acme).1);
     let bill = format!("/console/bills/{}", statement["id"]);
     for browser in [&browser, &own] {
         let page = browser.get(&bill).text();
         assert!(page.contains("250.00\u{a0}USD") && page.contains("Final"), "{page}");
         let file = browser.get(&format!("{bill}/files/bill.csv"));
         assert!(file.status == 200 && file.header("content-disposition").starts_with("attachment;"));
-        assert!(file.text().contains("200"), "{}", file.text());
+        assert!(file.text().contains(",250,USD"), "{}", file.text());
     }
     let page = own.get(&bill).text();
     for hidden in ["Beta", "200.00", "/console/customers"] {

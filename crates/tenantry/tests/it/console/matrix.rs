@@ -72,6 +72,8 @@ const ROWS: &[Row] = &[
                                                     [303, 404, 403, 404, 403, 404, 404, 403, 403, 403, 404]),
     Row("POST /console/billing/runs/{id}/release", &[],
                                                     [303, 404, 403, 404, 403, 403, 404, 403, 403, 403, 404]),
+    Row("POST /console/billing/runs/{id}/publish", &[],
+                                                    [303, 404, 403, 404, 403, 403, 404, 403, 403, 403, 404]),
     Row("POST /console/billing/runs/{id}/cancel", &[],
                                                     [303, 404, 403, 404, 403, 403, 404, 403, 403, 403, 404]),
     Row("POST /console/billing/runs/{id}/withdraw", &[],
