@@ -8,6 +8,7 @@ mod accessibility;
 mod customers;
 mod driver;
 mod page;
+mod pictures;
 #[path = "../it/support/mod.rs"]
 #[allow(dead_code, unused_imports, unused_macros, reason = "the tests over HTTP use more of it")]
 mod support;

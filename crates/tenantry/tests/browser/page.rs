@@ -157,6 +157,11 @@ impl Page {
         usize::try_from(found.as_u64().unwrap()).unwrap()
     }
 
+    /// A picture of the viewport, as PNG in base64.
+    pub(crate) fn picture(&self) -> String {
+        self.command("GET", "/screenshot", &Value::Null).as_str().unwrap().to_owned()
+    }
+
     /// What the console has of errors since the last call: violations of the Content-Security-Policy and of scripts. An
     /// answer with an error status is none of these.
     pub(crate) fn errors(&self) -> Vec<String> {
