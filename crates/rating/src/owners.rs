@@ -189,6 +189,7 @@ mod tests {
             folder: String::new(),
             previous_charge: Vec::new(),
             corrections: Vec::new(),
+            payable_with: None,
             released: false,
         }
     }
