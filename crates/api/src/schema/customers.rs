@@ -129,7 +129,8 @@ pub(crate) struct Customer {
     /// Equal to `trial_expiration_date`, for clients that read this name.
     #[schema(format = "date-time", nullable = false)]
     trial_expiration: Option<String>,
-    #[schema(format = "email", nullable = false)]
+    /// The e-mail address of the customer's contact; as it was there if the customer was migrated from another platform.
+    #[schema(nullable = false)]
     billing_contact: Option<String>,
     /// In percent, at most four decimal places. Only for the roles that see costs.
     #[schema(minimum = 0, exclusive_maximum = 100, nullable = false)]

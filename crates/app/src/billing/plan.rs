@@ -334,13 +334,28 @@ impl Plan {
         customers.collect()
     }
 
-    /// Whether a tenant that a customer has in this plan is not its own in another.
-    pub(super) fn has_lost_a_tenant(&self, customer: i64, later: &Plan) -> bool {
-        let tenants = |plan: &Plan| -> BTreeSet<String> {
-            let its = plan.customers.iter().filter(|planned| planned.id == customer);
-            its.flat_map(|planned| &planned.tenants).map(|tenant| tenant.to_ascii_lowercase()).collect()
+    /// Whether a customer has a tenant on a day of the month in this plan that it does not have then in a later one.
+    pub(super) fn has_lost_a_tenant(&self, customer: i64, later: &Plan, month: BillingPeriod) -> bool {
+        let kept = later.held(customer, month);
+        let keeps = |(tenant, from, until): &(String, String, String)| {
+            from >= until || kept.iter().any(|kept| kept.0 == *tenant && kept.1 <= *from && kept.2 >= *until)
         };
-        !tenants(self).is_subset(&tenants(later))
+        !self.held(customer, month).iter().all(keeps)
+    }
+
+    /// The tenants that a customer has in a month, each from a day on until another; days as `YYYY-MM-DD`.
+    fn held(&self, customer: i64, month: BillingPeriod) -> Vec<(String, String, String)> {
+        let (first, end) = (month.first_day().to_string(), month.end().to_string());
+        let its = || self.customers.iter().filter(|planned| planned.id == customer);
+        let always = its().flat_map(|planned| &planned.tenants);
+        let always = always.map(|tenant| (tenant.to_ascii_lowercase(), first.clone(), end.clone()));
+        let dated =
+            its().flat_map(|planned| &planned.tenancies).map(|PlannedTenancy { tenant, from, until }| {
+                let from = from.clone().unwrap_or_default().max(first.clone());
+                let until = until.clone().unwrap_or_else(|| end.clone()).min(end.clone());
+                (tenant.to_ascii_lowercase(), from, until)
+            });
+        always.chain(dated).collect()
     }
 
     /// The heading of a customer's statement.

@@ -100,12 +100,13 @@ impl App {
                 })
             })
             .await?;
+        let month = plan::parsed(&run.billing_period)?;
         let (mut moved, mut plans) = (BTreeSet::new(), BTreeMap::new());
         for Statement { bill, .. } in estimates.iter().filter(|one| of.contains(&one.bill.customer.0)) {
             if let Entry::Vacant(unread) = plans.entry(bill.run) {
                 unread.insert(self.stored_plan(run.partner, bill.run).await?);
             }
-            if plans[&bill.run].has_lost_a_tenant(bill.customer.0, plan) {
+            if plans[&bill.run].has_lost_a_tenant(bill.customer.0, plan, month) {
                 moved.insert(bill.customer.0);
             }
         }

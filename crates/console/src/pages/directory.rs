@@ -14,6 +14,7 @@ use axum::response::Response;
 use domain::{CustomerId, Handling};
 use http::StatusCode;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 const PATH: &str = "/console/directory";
@@ -73,8 +74,8 @@ async fn list(cx: Arc<Cx>) -> Result<Response, Failure> {
             let (tenants, total) = cx.app.azure_tenants(cx.call(), search).await?;
             let mut names: BTreeMap<CustomerId, String> = BTreeMap::new();
             for id in tenants.iter().filter_map(|tenant| tenant.customer) {
-                if !names.contains_key(&id) {
-                    names.insert(id, cx.app.customer(cx.call(), id).await?.name().to_owned());
+                if let Entry::Vacant(unknown) = names.entry(id) {
+                    unknown.insert(cx.app.customer(cx.call(), id).await?.name().to_owned());
                 }
             }
             let shown = tenants.len() as i64;

@@ -43,7 +43,7 @@ fn scheduled_backups_are_proven_and_kept(engine: Engine) {
     let api = server.admin();
     api.create(&customer(&json!({"name": "In the backup"})));
     let before = sample(&api, PROVEN);
-    until("two more backups are proven", || sample(&api, PROVEN) >= before + 2.0);
+    until("two more backups are proven", || sample(&api, PROVEN) as u64 >= before as u64 + 2);
     until("one is removed", || server.log().contains("old scheduled backup removed"));
     let last = sample(&api, "tenantry_backup_last_proven_timestamp_seconds");
     assert!(last > 1_700_000_000.0, "{last}");
@@ -90,7 +90,7 @@ fn a_backup_that_cannot_be_made_is_counted_and_logged() {
     );
 }
 
-/// A database as the version before the newest migration has left it, with a partner.
+/// A database as the version before the newest migration has left it, with a partner whose id no sequence gives soon.
 fn older(path: &Path) -> usize {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations");
     let mut migrations = files(&folder);
@@ -113,7 +113,7 @@ fn older(path: &Path) -> usize {
         database.execute("INSERT INTO schema_migrations VALUES (?1, ?2, ?3)", row).unwrap();
     }
     let partner =
-        "INSERT INTO partners (id, name, name_key, suspended, created_at) VALUES (1, 'Old', 'old', 0, 0)";
+        "INSERT INTO partners (id, name, name_key, suspended, created_at) VALUES (1000, 'Old', 'old', 0, 0)";
     database.execute_batch(partner).unwrap();
     migrations.len()
 }
@@ -132,9 +132,8 @@ fn an_upgrade_is_backed_up_and_rolled_back() {
     let backups = files(&database.folder().join("backups"));
     assert_eq!(backups.len(), 1, "{backups:?}");
     assert!(backups[0].file_name().unwrap().to_string_lossy().starts_with("before-upgrade-"));
-    assert!(
-        server.run(&["admin", "partner", "create", "Later", "--admin", "a@example.com"]).status.success()
-    );
+    let created = server.run(&["admin", "partner", "create", "Later", "--admin", "a@example.com"]);
+    assert!(created.status.success(), "{}", told(&created));
     let rollback = |args: &[&str]| {
         command(database.folder(), &[&["admin", "rollback", "--database", &database.url], args].concat())
             .output()
@@ -147,12 +146,12 @@ fn an_upgrade_is_backed_up_and_rolled_back() {
     assert_eq!(server.wait().0.code(), Some(0));
     let asked = rollback(&[]);
     assert!(asked.status.success() && told(&asked).contains("Repeat with --yes"), "{}", told(&asked));
-    assert_eq!((count("partners"), count("schema_migrations")), (2, version + 1));
+    assert_eq!((count("partners WHERE id > 0"), count("schema_migrations")), (2, version + 1));
 
     let done = rollback(&["--yes"]);
     assert!(done.status.success(), "{}", told(&done));
     assert_eq!(
-        (count("partners"), count("schema_migrations")),
+        (count("partners WHERE id > 0"), count("schema_migrations")),
         (1, version),
         "the version before finds its schema"
     );
@@ -161,7 +160,7 @@ fn an_upgrade_is_backed_up_and_rolled_back() {
         .filter(|path| path.to_string_lossy().contains("tenantry.db.rolled-back-"))
         .collect();
     let before = Database::at(&format!("sqlite:{}", aside[0].display()));
-    assert_eq!(before.query("SELECT COUNT(*) FROM partners"), [["2"]]);
+    assert_eq!(before.query("SELECT COUNT(*) FROM partners WHERE id > 0"), [["2"]]);
 
     // Up again, this time without.
     let server = Server::start(&database, &["--upgrade-backup-to", "none"]);
@@ -203,5 +202,5 @@ fn a_rollback_on_postgres_needs_another_database() {
     let other = Database::new(Engine::Postgres);
     let done = server.run(&["admin", "rollback", file.to_str().unwrap(), "--into", &other.url, "--yes"]);
     assert!(done.status.success(), "{}", told(&done));
-    assert_eq!(other.query("SELECT COUNT(*)::text FROM partners"), [["1"]]);
+    assert_eq!(other.query("SELECT COUNT(*)::text FROM partners WHERE id > 0"), [["1"]]);
 }

@@ -202,7 +202,7 @@ fn an_estimate_whose_tenant_moved_is_withdrawn_though_the_new_bill_is_held_back(
     for is_moved in [true, false] {
         let scene = Scene::with(engine, &["--bill-max-amount", "100"]);
         let [acme, beta] = ["acme", "beta"].map(|name| scene.billed(name, name, 0.0));
-        let own = json!({"azure_customer_ids": ["second"]});
+        let own = json!({"azure_customer_ids": ["second"], "effective_from": "2026-10-01"});
         let assign = |action: &str, to: i64| {
             let put = scene.api.put(&format!("/v1/azure_partner_customer_accounts/{action}/{to}"), &own);
             assert_eq!(put.status, 207, "{}", put.text());

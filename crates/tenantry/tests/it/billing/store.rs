@@ -137,7 +137,8 @@ fn a_restored_backup_is_verified_by_one_command(engine: Engine) {
     std::fs::write(folder.join("later.csv"), super::usage(&[october[0], line("acme", "late", "5")])).unwrap();
     let args = ["bill", "run", "--period", "2026-10", "--json", "--database", "sqlite:new/tenantry.db"];
     let ran = command(folder, &args)
-        .args(["--secret-key-file", "new/secret.key", "--bills", "file:new/bills", "later.csv"])
+        .args(["--secret-key-file", "new/secret.key", "--bills", "file:new/bills", "--accept-corrections"])
+        .arg("later.csv")
         .output()
         .unwrap();
     let report: Value = serde_json::from_slice(&ran.stdout).unwrap_or_else(|e| panic!("{e}: {}", text(&ran)));
