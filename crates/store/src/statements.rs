@@ -234,13 +234,13 @@ pub async fn withdraw(
 pub async fn publish(tx: &mut Tx, partner: PartnerId, period: &str, now: Timestamp) -> Result<u64, Error> {
     let set = BILL.split(", ").chain(OTHERS.split(", ")).chain(["published_at"]);
     let set: Vec<String> = set.map(|column| format!("{column} = excluded.{column}")).collect();
+    let set = set.join(", ");
     let sql = format!(
         "INSERT INTO publications (partner_id, {BILL}, {OTHERS}, published_at)
          SELECT partner_id, {BILL}, {OTHERS}, CAST($3 AS BIGINT) FROM statements WHERE partner_id = $1 AND billing_period = $2
-         ON CONFLICT (partner_id, id) DO UPDATE SET {}
+         ON CONFLICT (partner_id, id) DO UPDATE SET {set}
          WHERE publications.version <> excluded.version OR publications.status <> excluded.status
-             OR publications.folder <> excluded.folder",
-        set.join(", ")
+             OR publications.folder <> excluded.folder"
     );
     let changed = tx.execute(&sql, args![partner.0, period, now.as_second()]).await?;
     let sql = "UPDATE corrections SET published_by = carried_by
@@ -290,10 +290,11 @@ pub async fn reverse(
         reason,
     ];
     tx.execute(&sql, row).await?;
-    for table in ["corrections", "acknowledged_lines"] {
-        let sql =
-            format!("DELETE FROM {table} WHERE partner_id = $1 AND billing_period = $2 AND customer_id = $3");
-        tx.execute(&sql, args![partner.0, &reversal.billing_period, reversal.customer.0]).await?;
+    for sql in [
+        "DELETE FROM corrections WHERE partner_id = $1 AND billing_period = $2 AND customer_id = $3",
+        "DELETE FROM acknowledged_lines WHERE partner_id = $1 AND billing_period = $2 AND customer_id = $3",
+    ] {
+        tx.execute(sql, args![partner.0, &reversal.billing_period, reversal.customer.0]).await?;
     }
     Ok(Some(id))
 }

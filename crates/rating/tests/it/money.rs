@@ -422,7 +422,7 @@ fn a_report_as_the_design_has_it() {
                    "other_months": {"lines": 0, "amounts": []}, "without_invoice": {"lines": 0, "amounts": []},
                    "earned_credit_unknown": {"lines": 0, "amounts": []},
                    "earned_credit_mismatches": {"lines": 0, "amounts": []},
-                   "azure_credits": {"lines": 0, "amounts": []}},
+                   "azure_credits": {"lines": 0, "amounts": []}, "expected_totals": []},
         "files": [{"file": "f", "lines": 2, "digest": "786bd8b61bea622567480eb227d8e6f1"}],
     });
     assert_eq!(report, expected);
