@@ -81,7 +81,9 @@ fn a_backup_that_is_killed_leaves_no_file_of_its_name_and_does_not_stand_in_the_
         for size in [0, 1 << 20] {
             let mut backing_up = start(&args);
             wait_until("the backup", || std::fs::metadata(&partial).is_ok_and(|about| about.len() >= size));
-            // While it runs, nobody else writes the same.
+            // While it is there, nobody else writes the same. It stands still, for it could end before the other begins.
+            let stopped = Command::new("kill").args(["-STOP", &backing_up.id().to_string()]).status();
+            assert!(stopped.unwrap().success());
             refused(&args, "is being written by another backup");
             backing_up.kill().unwrap();
             backing_up.wait().unwrap();
