@@ -268,7 +268,8 @@ fn exchange(stream: &mut TcpStream, request: &[u8]) -> io::Result<(u16, bool)> {
                 n => answer.extend_from_slice(&buffer[..n]),
             }
         }
-        return Ok((status, closes || has_body && length.is_none()));
+        // Behind a 429 the server listens to nothing on this connection for a second.
+        return Ok((status, closes || status == 429 || has_body && length.is_none()));
     }
 }
 
