@@ -81,7 +81,7 @@ async fn list_azure_tenants(
     get, path = "/azure_partner_customers/{id}", tag = "azure tenants", params(schema::AzureTenantId),
     responses(
         (status = 200, description = "The tenant", body = schema::AzureTenant),
-        (status = 404, description = "There is none, or it is another partner's", body = schema::Error),
+        (status = 404, description = "No such object, or another partner's", body = schema::Error),
         schema::Refusals,
     )
 )]

@@ -85,7 +85,7 @@ async fn list_bill_runs(
     get, path = "/bill_runs/{id}", tag = "billing", params(schema::BillRunId),
     responses(
         (status = 200, description = "The run", body = schema::BillRun),
-        (status = 404, description = "There is none, or it is another partner's", body = schema::Error),
+        (status = 404, description = "No such object, or another partner's", body = schema::Error),
         schema::Refusals,
     )
 )]
@@ -105,7 +105,7 @@ async fn show_bill_run(
     delete, path = "/bill_runs/{id}", tag = "billing", params(schema::BillRunId),
     responses(
         (status = 204, description = "It stops if it still can, or counts no more"),
-        (status = 404, description = "There is none, or it is another partner's", body = schema::Error),
+        (status = 404, description = "No such object, or another partner's", body = schema::Error),
         schema::Refusals, schema::RunRefusals,
     )
 )]
@@ -130,7 +130,7 @@ async fn cancel_bill_run(
         (status = 200, description = "The run, published", body = schema::BillRun,
          headers(("Location" = String, description = "The run"),
                  ("Idempotency-Replayed" = String, description = "Only on a repetition of the first answer: `true`"))),
-        (status = 404, description = "There is none, or it is another partner's", body = schema::Error),
+        (status = 404, description = "No such object, or another partner's", body = schema::Error),
         schema::Refusals, schema::BodyRefusals, schema::RunRefusals,
     )
 )]
@@ -144,7 +144,7 @@ async fn publish_bill_run(
 
 /// Finalise a bill run
 ///
-/// Freezes the statements that it made, and publishes them: each is stored once more, as the next version of the same lines, whose files say
+/// Makes the run's statements final and publishes them: each is stored again, as the next version of the same lines, whose files say
 /// `Final`. When the run has succeeded again they are final, or its `errors` say which are not. Warnings of the run that block
 /// this are a `409`, unless they are accepted by code. What comes in later for the
 /// same month is a correction on the next statement.
@@ -155,7 +155,7 @@ async fn publish_bill_run(
         (status = 202, description = "The run, which goes on by itself", body = schema::BillRun,
          headers(("Location" = String, description = "Where the run can be followed"),
                  ("Idempotency-Replayed" = String, description = "Only on a repetition of the first answer: `true`"))),
-        (status = 404, description = "There is none, or it is another partner's", body = schema::Error),
+        (status = 404, description = "No such object, or another partner's", body = schema::Error),
         schema::Refusals, schema::BodyRefusals, schema::RunRefusals,
     )
 )]
@@ -179,7 +179,7 @@ async fn finalize_bill_run(
         (status = 202, description = "The run, which goes on by itself", body = schema::BillRun,
          headers(("Location" = String, description = "Where the run can be followed"),
                  ("Idempotency-Replayed" = String, description = "Only on a repetition of the first answer: `true`"))),
-        (status = 404, description = "There is none, or it is another partner's", body = schema::Error),
+        (status = 404, description = "No such object, or another partner's", body = schema::Error),
         schema::Refusals, schema::BodyRefusals, schema::RunRefusals,
     )
 )]
@@ -200,7 +200,7 @@ async fn void_statements(
     delete, path = "/bill_runs/{id}/statements", tag = "billing", params(schema::BillRunId),
     responses(
         (status = 204, description = "The statements are withdrawn"),
-        (status = 404, description = "There is none, or it is another partner's", body = schema::Error),
+        (status = 404, description = "No such object, or another partner's", body = schema::Error),
         schema::Refusals, schema::RunRefusals,
     )
 )]
@@ -215,7 +215,7 @@ async fn withdraw_statements(
 
 /// Release bills that a run has held back
 ///
-/// Its work is done once more, and these customers have bills whatever the bounds are: drafts, or published where the run is.
+/// The run is repeated, and these customers get bills whatever the bounds are: drafts, or published where the run is.
 #[utoipa::path(
     post, path = "/bill_runs/{id}/release", tag = "billing", params(schema::BillRunId, schema::IdempotencyKey),
     request_body = schema::Release,
@@ -223,7 +223,7 @@ async fn withdraw_statements(
         (status = 202, description = "The run, which goes on by itself", body = schema::BillRun,
          headers(("Location" = String, description = "Where the run can be followed"),
                  ("Idempotency-Replayed" = String, description = "Only on a repetition of the first answer: `true`"))),
-        (status = 404, description = "There is none, or it is another partner's", body = schema::Error),
+        (status = 404, description = "No such object, or another partner's", body = schema::Error),
         schema::Refusals, schema::BodyRefusals, schema::RunRefusals,
     )
 )]

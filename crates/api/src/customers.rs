@@ -103,7 +103,7 @@ struct List {
          headers(("ETag" = String, description = "Its version, for `If-Match`")),
          example = json!(schema::answer())),
         (status = 304, description = "It is still the version that `If-None-Match` names"),
-        (status = 404, description = "There is none, or it is another partner's", body = schema::Error),
+        (status = 404, description = "No such object, or another partner's", body = schema::Error),
         (status = 422, description = "Parameters that will not do", body = schema::Error),
         schema::Refusals,
     )
@@ -132,7 +132,7 @@ async fn show_customer(
     get, path = "/customers/{id}/history", tag = "customers", params(schema::CustomerId),
     responses(
         (status = 200, description = "Its terms and its tenants, by day", body = schema::CustomerHistory),
-        (status = 404, description = "There is none, or it is another partner's", body = schema::Error),
+        (status = 404, description = "No such object, or another partner's", body = schema::Error),
         schema::Refusals,
     )
 )]
@@ -158,7 +158,7 @@ async fn show_customer_history(
         (status = 200, description = "The customer as it is now", body = schema::Customer,
          headers(("ETag" = String, description = "Its version, for `If-Match`"),
                  ("X-Tenantry-Ignored" = String, description = "Only where fields were ignored: their names"))),
-        (status = 404, description = "There is none, or it is another partner's", body = schema::Error),
+        (status = 404, description = "No such object, or another partner's", body = schema::Error),
         (status = 412, description = "It has changed since the version that `If-Match` names", body = schema::Error),
         schema::Refusals, schema::BodyRefusals,
     )
@@ -185,7 +185,7 @@ async fn update_customer(
     delete, path = "/customers/{id}", tag = "customers", params(schema::CustomerId, schema::IfMatch),
     responses(
         (status = 204, description = "It is gone"),
-        (status = 404, description = "There is none, or it is another partner's", body = schema::Error),
+        (status = 404, description = "No such object, or another partner's", body = schema::Error),
         (status = 412, description = "It has changed since the version that `If-Match` names", body = schema::Error),
         schema::Refusals,
     )

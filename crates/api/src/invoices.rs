@@ -92,7 +92,7 @@ async fn list_invoice_fetches(
     get, path = "/invoice_fetches/{id}", tag = "billing", params(schema::InvoiceFetchId),
     responses(
         (status = 200, description = "The fetch", body = schema::InvoiceFetch),
-        (status = 404, description = "There is none, or it is another partner's", body = schema::Error),
+        (status = 404, description = "No such object, or another partner's", body = schema::Error),
         schema::Refusals,
     )
 )]

@@ -82,7 +82,7 @@ async fn list_price_rules(
     responses(
         (status = 200, description = "The price rule", body = schema::PriceRule,
          headers(("ETag" = String, description = "Its version, for `If-Match`"))),
-        (status = 404, description = "There is none, or it is another partner's", body = schema::Error),
+        (status = 404, description = "No such object, or another partner's", body = schema::Error),
         schema::Refusals,
     )
 )]
@@ -103,7 +103,7 @@ async fn show_price_rule(
     responses(
         (status = 200, description = "The price rule as it is now", body = schema::PriceRule,
          headers(("ETag" = String, description = "Its version, for `If-Match`"))),
-        (status = 404, description = "There is none, or it is another partner's", body = schema::Error),
+        (status = 404, description = "No such object, or another partner's", body = schema::Error),
         (status = 412, description = "It has changed since the version that `If-Match` names", body = schema::Error),
         schema::Refusals, schema::BodyRefusals,
     )
@@ -128,7 +128,7 @@ async fn update_price_rule(
     delete, path = "/price_rules/{id}", tag = "billing", params(schema::PriceRuleId, schema::IfMatch),
     responses(
         (status = 204, description = "It is gone"),
-        (status = 404, description = "There is none, or it is another partner's", body = schema::Error),
+        (status = 404, description = "No such object, or another partner's", body = schema::Error),
         (status = 412, description = "It has changed since the version that `If-Match` names", body = schema::Error),
         schema::Refusals,
     )

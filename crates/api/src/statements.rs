@@ -62,7 +62,7 @@ async fn list_statements(
     get, path = "/customer_statements/{id}", tag = "billing", params(schema::StatementId),
     responses(
         (status = 200, description = "The statement", body = schema::Statement),
-        (status = 404, description = "There is none, or it is another's", body = schema::Error),
+        (status = 404, description = "No such statement, or another partner's or customer's", body = schema::Error),
         schema::Refusals,
     )
 )]
@@ -90,7 +90,7 @@ async fn show_statement(
                  ("Content-Range" = String, description = "Which bytes, and how many the whole file has"))),
         (status = 304, description = "It is still the file that `If-None-Match` names"),
         (status = 416, description = "The file has no such bytes; `Content-Range` says how many it has", body = schema::Error),
-        (status = 404, description = "There is none, or it is another's", body = schema::Error),
+        (status = 404, description = "No such statement, or another partner's or customer's", body = schema::Error),
         schema::Refusals,
     )
 )]
@@ -120,7 +120,7 @@ async fn download_file(
                  ("Content-Range" = String, description = "Which bytes, and how many the whole file has"))),
         (status = 304, description = "It is still the file that `If-None-Match` names"),
         (status = 416, description = "The file has no such bytes; `Content-Range` says how many it has", body = schema::Error),
-        (status = 404, description = "There is none, or it is another's", body = schema::Error),
+        (status = 404, description = "No such statement, or another partner's or customer's", body = schema::Error),
         schema::Refusals,
     )
 )]
