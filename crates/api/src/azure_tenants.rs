@@ -6,15 +6,12 @@ use crate::extract::{Caller, Ids, JsonBody, Parameters, Preference};
 use crate::ignored::naming_ignored;
 use crate::problem::Problem;
 use crate::{Shared, paging, schema};
-use app::assignments::{Assigned, Change, Outcome, PAYLOAD, TenantSearch};
+use app::assignments::{Change, PAYLOAD, TenantSearch};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use domain::{CustomerId, Handling};
 use http::StatusCode;
-use jiff::Timestamp;
-use serde_json::{Value, json};
-use store::azure_tenants::AzureTenant;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -70,8 +67,7 @@ async fn list_azure_tenants(
     let (tenants, total) = shared.app.azure_tenants(&call, search).await?;
     let more = paging.page * paging.per_page < total;
     let headers = paging::headers(&url, &parameters, paging, total, more, None);
-    let tenants: Vec<Value> = tenants.iter().map(view).collect();
-    Ok((headers, Json(json!({ "azure_partner_customers": tenants }))).into_response())
+    Ok((headers, Json(schema::AzureTenantList::of(tenants))).into_response())
 }
 
 /// Read an Azure tenant of the partner's directory
@@ -89,8 +85,8 @@ async fn show_azure_tenant(
     State(shared): State<Shared>,
     Ids(id): Ids<i64>,
     Caller(call): Caller,
-) -> Result<Json<Value>, Problem> {
-    Ok(Json(view(&shared.app.azure_tenant(&call, id).await?)))
+) -> Result<Json<schema::AzureTenant>, Problem> {
+    Ok(Json(shared.app.azure_tenant(&call, id).await?.into()))
 }
 
 /// List the Azure tenants that are assigned to customers
@@ -149,8 +145,7 @@ async fn assignments(
     let (assigned, total) = shared.app.assignments(call, customer, search).await?;
     let more = paging.page * paging.per_page < total;
     let headers = paging::headers(url, parameters, paging, total, more, None);
-    let accounts: Vec<Value> = assigned.iter().map(account).collect();
-    Ok((headers, Json(json!({ "azure_partner_customer_accounts": accounts }))).into_response())
+    Ok((headers, Json(schema::AssignmentList::of(assigned))).into_response())
 }
 
 /// Assign Azure tenants to a customer
@@ -206,48 +201,6 @@ async fn change(
     handling: Handling,
 ) -> Result<Response, Problem> {
     let outcomes = shared.app.change_assignments(call, CustomerId(id), change, body, handling).await?;
-    let outcomes: Vec<Value> = outcomes
-        .iter()
-        .map(|outcome| match outcome {
-            Outcome::Done(assigned) => account(assigned),
-            Outcome::Refused { error, azure_customer_id } => {
-                json!({"http_status": 422, "error": error, "azure_customer_id": azure_customer_id})
-            }
-        })
-        .collect();
-    let outcomes = Json(json!({ "azure_partner_customer_accounts": outcomes }));
+    let outcomes = Json(schema::AssignmentOutcomes::of(outcomes));
     Ok(naming_ignored(&PAYLOAD, body, (StatusCode::MULTI_STATUS, outcomes)))
-}
-
-fn view(tenant: &AzureTenant) -> Value {
-    json!({
-        "id": tenant.id,
-        "azure_customer_id": tenant.azure_customer_id,
-        "name": tenant.name,
-        "domain": tenant.domain,
-        "address": tenant.address,
-        "customer_id": tenant.customer,
-        "created_at": time(tenant.created_at),
-        "updated_at": time(tenant.updated_at),
-        "missing_since": tenant.missing_since.map(time),
-    })
-}
-
-fn account(assigned: &Assigned) -> Value {
-    let tenant = &assigned.tenant;
-    json!({
-        "customer_tenant_name": assigned.customer_name,
-        "azure_partner_customer_account": {
-            "name": tenant.name,
-            "domain": tenant.domain,
-            "azure_customer_id": tenant.azure_customer_id,
-            "created_at": time(tenant.created_at),
-            "updated_at": time(tenant.updated_at),
-        },
-    })
-}
-
-/// RFC 3339, UTC, to the second.
-fn time(time: Timestamp) -> String {
-    format!("{time:.0}")
 }

@@ -1,4 +1,4 @@
-//! The HTTP door to the use cases. Routes are in `router`, one file per resource; rules are not here.
+//! The HTTP adapter in front of the use cases. Routes are in `router`, one file per resource; rules are not here.
 
 mod access;
 mod azure_tenants;
@@ -51,7 +51,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-/// What the operator decides about the HTTP door.
+/// The configuration of the HTTP adapter.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Origins whose pages may call the API from a browser (CORS).

@@ -18,7 +18,8 @@ use domain::{
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use jiff::civil::Date;
 use serde::Serialize;
-use store::azure_tenants::{self, AzureTenant, Filter, Sighting};
+pub use store::azure_tenants::AzureTenant;
+use store::azure_tenants::{self, Filter, Sighting};
 use store::{Tx, customers};
 
 /// The maximum number of tenants in one request.
@@ -116,9 +117,9 @@ impl App {
         call: &Call,
         search: TenantSearch,
     ) -> Result<(Vec<AzureTenant>, i64), Error> {
-        self.allow(call, Permission::ReadCustomers).await?;
-        self.db
-            .list(call.partner(), (call.partner(), search), |(partner, search), tx| {
+        let grant = self.require(call, Permission::ReadCustomers).await?;
+        grant
+            .list((call.partner(), search), |(partner, search), tx| {
                 Box::pin(async move {
                     let (skip, limit) = (search.paging.skip(), search.paging.per_page);
                     Ok(azure_tenants::list(tx, *partner, &search.filter, skip, limit).await?)
@@ -132,9 +133,9 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`] if the partner does not have it.
     pub async fn azure_tenant(&self, call: &Call, id: i64) -> Result<AzureTenant, Error> {
-        self.allow(call, Permission::ReadCustomers).await?;
-        self.db
-            .look_up(call.partner(), (call.partner(), id), |(partner, id), tx| {
+        let grant = self.require(call, Permission::ReadCustomers).await?;
+        grant
+            .look_up((call.partner(), id), |(partner, id), tx| {
                 Box::pin(async move { azure_tenants::get(tx, *partner, *id).await?.ok_or(Error::NotFound) })
             })
             .await
@@ -150,10 +151,10 @@ impl App {
         customer: Option<CustomerId>,
         search: TenantSearch,
     ) -> Result<(Vec<Assigned>, i64), Error> {
-        self.allow(call, Permission::ReadCustomers).await?;
+        let grant = self.require(call, Permission::ReadCustomers).await?;
         let input = (call.partner(), customer, search.of_customer(customer));
-        self.db
-            .list(call.partner(), input, |(partner, customer, search), tx| {
+        grant
+            .list(input, |(partner, customer, search), tx| {
                 Box::pin(async move {
                     if let Some(id) = customer {
                         customers::get(tx, *partner, *id).await?.ok_or(Error::NotFound)?;
@@ -195,7 +196,7 @@ impl App {
         body: &Json,
         handling: Handling,
     ) -> Result<Vec<Outcome>, Error> {
-        self.allow(call, Permission::ChangeCustomers).await?;
+        let grant = self.require(call, Permission::ChangeCustomers).await?;
         let partner = call.partner();
         self.customer(call, customer).await?;
         let (named, from) = read_ids(body, handling)?;
@@ -214,7 +215,7 @@ impl App {
         let named: Vec<Named> =
             stream::iter(named).map(look_up).buffered(MAX_CONCURRENT_LOOKUPS).try_collect().await?;
         let input = (partner, customer, change, named, from, self.random.nonce()?, self.clock.now());
-        let changed = self.change(call, input, |(partner, id, change, named, from, random, now), tx| {
+        let changed = grant.change(input, |(partner, id, change, named, from, random, now), tx| {
             Box::pin(async move {
                 if let Some(from) = from {
                     dated::check_open(tx, *partner, *from).await?;

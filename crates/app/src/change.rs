@@ -3,6 +3,7 @@
 
 use crate::access::Call;
 use crate::audit::{Entry, Trail};
+use crate::grant::Grant;
 use crate::secrets::{Purpose, hex};
 use crate::{App, Error, SecretKey, audit};
 use domain::PartnerId;
@@ -217,15 +218,17 @@ impl<I> IdempotentCreate<I> {
     }
 }
 
-impl App {
+impl Grant<'_> {
     /// Runs a change in a transaction and appends its audit entry.
-    pub(crate) async fn change<I, T>(&self, call: &Call, input: I, job: Job<I, T>) -> Result<T, Error>
+    pub(crate) async fn change<I, T>(self, input: I, job: Job<I, T>) -> Result<T, Error>
     where
         I: Send + Sync + 'static,
         T: Send + 'static,
     {
-        let input = (Arc::clone(&self.trail), call.clone(), self.clock.now(), input);
-        self.db
+        let (app, call) = (self.app(), self.call());
+        let input = (Arc::clone(&app.trail), call.clone(), app.clock.now(), input);
+        app.db
+            .unchecked()
             .write(call.partner(), input, move |(trail, call, now, input), tx| {
                 Box::pin(async move {
                     let done = job(input, tx).await?;
@@ -238,54 +241,49 @@ impl App {
             .await
     }
 
-    /// Marks an idempotent request as in flight on this server, until the guard is dropped. [`Error::StillRunning`] if it
-    /// is in flight already. The database excludes other servers from the start of the transaction.
-    pub(crate) fn enter(&self, call: &Call) -> Result<Option<InFlightGuard<'_>>, Error> {
-        let request =
-            call.idempotency.as_ref().map(|repeatable| self.in_flight.enter(call.partner(), &repeatable.key));
-        request.transpose()
-    }
-
     /// Creates an object, or replays the stored response of a repeated request.
-    pub(crate) async fn make<I>(&self, call: &Call, input: I, job: Job<I, Created>) -> Result<Created, Error>
+    pub(crate) async fn make<I>(self, input: I, job: Job<I, Created>) -> Result<Created, Error>
     where
         I: Send + Sync + 'static,
     {
-        if call.idempotency.is_none() {
-            return self.change(call, input, job).await;
+        if self.call().idempotency.is_none() {
+            return self.change(input, job).await;
         }
-        self.db
-            .write(call.partner(), self.idempotent_create(call, input, job), |create, tx| {
-                Box::pin(create.run(tx))
-            })
+        let create = self.idempotent_create(input, job);
+        self.app()
+            .db
+            .unchecked()
+            .write(self.call().partner(), create, |create, tx| Box::pin(create.run(tx)))
             .await
     }
 
     /// Like [`App::make`], in a batched commit ([`store::Db::write_batched`]): for frequent requests whose result does not
     /// depend on the other jobs of the batch.
-    pub(crate) async fn make_batched<I>(
-        &self,
-        call: &Call,
-        input: I,
-        job: Job<I, Created>,
-    ) -> Result<Created, Error>
+    pub(crate) async fn make_batched<I>(self, input: I, job: Job<I, Created>) -> Result<Created, Error>
     where
         I: Send + Sync + 'static,
     {
-        let create = self.idempotent_create(call, input, job);
-        self.db.write_batched(call.partner(), create, |create, tx| Box::pin(create.run(tx))).await
+        let create = self.idempotent_create(input, job);
+        self.app()
+            .db
+            .unchecked()
+            .write_batched(self.call().partner(), create, |create, tx| Box::pin(create.run(tx)))
+            .await
     }
 
-    fn idempotent_create<I>(&self, call: &Call, input: I, job: Job<I, Created>) -> IdempotentCreate<I> {
-        let (now, cutoff) = (self.clock.now(), self.retention_cutoff());
-        IdempotentCreate { trail: Arc::clone(&self.trail), call: call.clone(), now, cutoff, input, job }
+    fn idempotent_create<I>(self, input: I, job: Job<I, Created>) -> IdempotentCreate<I> {
+        let (app, call) = (self.app(), self.call());
+        let (now, cutoff) = (app.clock.now(), app.retention_cutoff());
+        IdempotentCreate { trail: Arc::clone(&app.trail), call: call.clone(), now, cutoff, input, job }
     }
 
     /// The stored response to this request, if it was made before.
-    pub(crate) async fn stored_response(&self, call: &Call) -> Result<Option<Created>, Error> {
+    pub(crate) async fn stored_response(self) -> Result<Option<Created>, Error> {
+        let (app, call) = (self.app(), self.call());
         let Some(repeatable) = call.idempotency.clone() else { return Ok(None) };
-        let input = (Arc::clone(&self.trail), call.partner(), repeatable, self.retention_cutoff());
-        self.db
+        let input = (Arc::clone(&app.trail), call.partner(), repeatable, app.retention_cutoff());
+        app.db
+            .unchecked()
             .look_up(call.partner(), input, |(trail, partner, repeatable, cutoff), tx| {
                 Box::pin(async move {
                     match idempotency::find(tx, *partner, &repeatable.key, *cutoff).await? {
@@ -298,12 +296,22 @@ impl App {
             })
             .await
     }
+}
+
+impl App {
+    /// Marks an idempotent request as in flight on this server, until the guard is dropped. [`Error::StillRunning`] if it
+    /// is in flight already. The database excludes other servers from the start of the transaction.
+    pub(crate) fn enter(&self, call: &Call) -> Result<Option<InFlightGuard<'_>>, Error> {
+        let request =
+            call.idempotency.as_ref().map(|repeatable| self.in_flight.enter(call.partner(), &repeatable.key));
+        request.transpose()
+    }
 
     /// Deletes expired responses, a batch for each transaction.
     pub(crate) async fn delete_expired_responses(&self) -> Result<(), Error> {
         let cutoff = self.retention_cutoff();
         for _ in 0..MAX_STEPS {
-            let forgotten = self.db.write(store::Scope::System, cutoff, |cutoff, tx| {
+            let forgotten = self.db.unchecked().write(store::Scope::System, cutoff, |cutoff, tx| {
                 Box::pin(async move { Ok::<_, Error>(idempotency::forget(tx, *cutoff).await?) })
             });
             if forgotten.await? < idempotency::FORGOTTEN_AT_ONCE {

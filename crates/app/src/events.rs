@@ -114,11 +114,10 @@ impl App {
         call: &Call,
         search: EventSearch,
     ) -> Result<(Vec<EventView>, Option<String>), Error> {
-        self.allow(call, Permission::ReadAudit).await?;
+        let grant = self.require(call, Permission::ReadAudit).await?;
         let limit = search.per_page;
-        let mut found: Vec<Event> = self
-            .db
-            .list(call.partner(), (call.partner(), search), |(partner, search), tx| {
+        let mut found: Vec<Event> = grant
+            .list((call.partner(), search), |(partner, search), tx| {
                 Box::pin(async move {
                     Ok::<_, Error>(audit::list(tx, *partner, &search.filter, search.per_page + 1).await?)
                 })

@@ -134,6 +134,7 @@ impl App {
         let input = (Arc::clone(&self.secrets), self.clock.now());
         let sealed: usize = self
             .db
+            .unchecked()
             .write(Scope::System, input, |(secrets, now), tx| {
                 Box::pin(async move {
                     if !store::secrets::begin_sealing(tx, *now).await? {

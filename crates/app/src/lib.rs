@@ -2,6 +2,8 @@
 //!
 //! The API and the command line are adapters of this crate. It contains neither HTTP nor SQL.
 //!
+//! A caller's data is reached through a [`Grant`], which the permission check makes.
+//!
 //! Every use case can fail with [`Error::Forbidden`] if the caller lacks the permission, and with the errors of the database
 //! such as [`Error::Unavailable`]. The docs of a function name only its further errors.
 
@@ -11,6 +13,7 @@ mod change;
 mod clock;
 mod directory;
 mod error;
+mod grant;
 mod keys;
 mod limits;
 pub mod migrate;
@@ -39,6 +42,7 @@ pub use directory::{
     Connected, DirectoryHealth, DirectorySecret, DirectorySetup, DirectoryStatus, Source, WhenUnreachable,
 };
 pub use error::{Error, Exceeded};
+pub use grant::Grant;
 pub use keys::ApiKey;
 pub use limits::LimitSettings;
 pub use paging::{Paging, Query};
@@ -56,6 +60,7 @@ use ::directory::Egress;
 use change::InFlight;
 use clock::ExpiryClock;
 use domain::{PartnerId, UserId};
+use grant::Database;
 use jiff::Timestamp;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, RwLock};
@@ -63,7 +68,7 @@ use store::Db;
 
 /// The platform: its database, clock, source of randomness and secret key, and the state that it keeps in memory.
 pub struct App {
-    db: Db,
+    db: Database,
     clock: Clock,
     expiry_clock: ExpiryClock,
     random: Arc<Random>,
@@ -110,7 +115,7 @@ impl App {
         let directories = Directories::new(egress)?;
         let expiry_clock = ExpiryClock::starting(clock.now(), newest, std::time::Instant::now());
         let app = App {
-            db,
+            db: Database::new(db),
             clock,
             expiry_clock,
             random,
@@ -146,13 +151,13 @@ impl App {
 
     /// Sets the metrics that are states of the database's connections.
     pub fn record_metrics(&self) {
-        self.db.record_metrics();
+        self.db.unchecked().record_metrics();
     }
 
     /// Sets the limits for lists.
     #[must_use]
     pub fn with_list_limits(mut self, limits: store::ListLimits) -> Self {
-        self.db = self.db.with_list_limits(limits);
+        self.db = Database::new(self.db.unchecked().clone().with_list_limits(limits));
         self
     }
 
@@ -175,7 +180,7 @@ impl App {
     /// # Errors
     /// [`Error::Unavailable`] with the reason.
     pub async fn ready(&self) -> Result<(), Error> {
-        Ok(self.db.check().await?)
+        Ok(self.db.unchecked().check().await?)
     }
 
     /// Whether this is a sandbox, whose clock advances only when it is set.
@@ -196,7 +201,7 @@ impl App {
         log_error(self.keep_anchor(false).await);
         self.stop_bill_runs();
         self.directories.close().await;
-        self.db.close().await;
+        self.db.unchecked().close().await;
     }
 }
 

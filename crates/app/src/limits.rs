@@ -71,8 +71,8 @@ struct Counts {
 /// The concurrency permits of a request, held until it and the work that it started have ended.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Permits {
-    _key: Option<Arc<Permit<KeyHash>>>,
-    _partner: Option<Arc<Permit<i64>>>,
+    _key: Option<Arc<Grant<KeyHash>>>,
+    _partner: Option<Arc<Grant<i64>>>,
 }
 
 impl Limits {
@@ -228,7 +228,7 @@ struct Concurrency<K> {
 
 /// The permit of one request, released on drop.
 #[derive(Debug)]
-struct Permit<K: Hash + Eq> {
+struct Grant<K: Hash + Eq> {
     of: Arc<Concurrency<K>>,
     key: K,
 }
@@ -238,11 +238,7 @@ impl<K: Hash + Eq + Copy> Concurrency<K> {
         Arc::new(Concurrency { limit, policy, whose, under_way: Mutex::default() })
     }
 
-    fn enter(
-        self: &Arc<Self>,
-        key: K,
-        who: impl FnOnce() -> String,
-    ) -> Result<Option<Arc<Permit<K>>>, Error> {
+    fn enter(self: &Arc<Self>, key: K, who: impl FnOnce() -> String) -> Result<Option<Arc<Grant<K>>>, Error> {
         if self.limit == 0 {
             return Ok(None);
         }
@@ -250,7 +246,7 @@ impl<K: Hash + Eq + Copy> Concurrency<K> {
         let count = under_way.entry(key).or_default();
         if *count < self.limit {
             *count += 1;
-            return Ok(Some(Arc::new(Permit { of: Arc::clone(self), key })));
+            return Ok(Some(Arc::new(Grant { of: Arc::clone(self), key })));
         }
         Err(Error::LimitExceeded(Box::new(Exceeded {
             message: format!(
@@ -266,7 +262,7 @@ impl<K: Hash + Eq + Copy> Concurrency<K> {
     }
 }
 
-impl<K: Hash + Eq> Drop for Permit<K> {
+impl<K: Hash + Eq> Drop for Grant<K> {
     fn drop(&mut self) {
         let mut under_way = lock(&self.of.under_way);
         if let Some(count) = under_way.get_mut(&self.key) {

@@ -3,7 +3,7 @@
 use crate::access::Call;
 use crate::audit::Entry;
 use crate::change::Done;
-use crate::{App, Error};
+use crate::{App, Error, Permission};
 use domain::fields::Fields;
 use domain::json::Json;
 use domain::name::DisplayName;
@@ -258,63 +258,67 @@ fn address_of(json: &Json) -> Result<(Address, Option<String>), Vec<String>> {
 impl App {
     /// Brings a customer over, with its tags and tenants, in one transaction. One that is here already is left as it is.
     pub async fn migrate_customer(&self, call: &Call, foreign: ForeignCustomer) -> Result<Migrated, Error> {
+        let grant = self.require(call, Permission::ChangeCustomers).await?;
         let external_id = match &foreign.external_id {
             Some(id) => id.clone(),
             None => self.random.external_id()?,
         };
         let input = (call.partner(), foreign, external_id, self.random.nonce()?, self.clock.now());
-        self.change(call, input, |(partner, foreign, external_id, random, now), tx| {
-            Box::pin(async move {
-                if let Some(found) = compare(tx, *partner, foreign).await? {
-                    return Ok(Done { value: found, entry: None });
-                }
-                let customer = Customer {
-                    id: foreign.id,
-                    details: foreign.details.clone(),
-                    generated_external_id: external_id.clone(),
-                    created_at: foreign.created_at,
-                    updated_at: foreign.updated_at,
-                    version: 0,
-                    billing_configuration: None,
-                };
-                let inserted = customers::insert_migrated(tx, *partner, &customer, *random, *now).await?;
-                let customer = match inserted {
-                    Ok(customer) => customer,
-                    // A job that fails is undone; nothing was written here.
-                    Err(taken) => return Ok(Done { value: refused(taken), entry: None }),
-                };
-                for tenant in &foreign.tenants {
-                    let azure = &tenant.azure_customer_id;
-                    if !azure_tenants::assign(tx, *partner, azure, customer.id, *now).await? {
-                        let message = format!("its tenant {} belongs to another customer", azure.as_str());
-                        return Err(Error::Conflict(message));
+        grant
+            .change(input, |(partner, foreign, external_id, random, now), tx| {
+                Box::pin(async move {
+                    if let Some(found) = compare(tx, *partner, foreign).await? {
+                        return Ok(Done { value: found, entry: None });
                     }
-                    let seen = Sighting {
-                        azure_customer_id: azure.clone(),
-                        name: tenant.name.clone(),
-                        name_key: DisplayName::from_stored(tenant.name.clone()).key(),
-                        domain: tenant.domain.clone(),
-                        address: None,
+                    let customer = Customer {
+                        id: foreign.id,
+                        details: foreign.details.clone(),
+                        generated_external_id: external_id.clone(),
+                        created_at: foreign.created_at,
+                        updated_at: foreign.updated_at,
+                        version: 0,
+                        billing_configuration: None,
                     };
-                    azure_tenants::note(tx, *partner, &seen, *now).await?;
-                }
-                let mut entry =
-                    Entry::new("customer.migrate", format!("customers/{}", customer.id)).after(&customer);
-                entry.reason = (!foreign.remarks.is_empty()).then(|| foreign.remarks.join("; "));
-                Ok(Done { value: Migrated::Created, entry: Some(entry) })
+                    let inserted = customers::insert_migrated(tx, *partner, &customer, *random, *now).await?;
+                    let customer = match inserted {
+                        Ok(customer) => customer,
+                        // A job that fails is undone; nothing was written here.
+                        Err(taken) => return Ok(Done { value: refused(taken), entry: None }),
+                    };
+                    for tenant in &foreign.tenants {
+                        let azure = &tenant.azure_customer_id;
+                        if !azure_tenants::assign(tx, *partner, azure, customer.id, *now).await? {
+                            let message =
+                                format!("its tenant {} belongs to another customer", azure.as_str());
+                            return Err(Error::Conflict(message));
+                        }
+                        let seen = Sighting {
+                            azure_customer_id: azure.clone(),
+                            name: tenant.name.clone(),
+                            name_key: DisplayName::from_stored(tenant.name.clone()).key(),
+                            domain: tenant.domain.clone(),
+                            address: None,
+                        };
+                        azure_tenants::note(tx, *partner, &seen, *now).await?;
+                    }
+                    let mut entry =
+                        Entry::new("customer.migrate", format!("customers/{}", customer.id)).after(&customer);
+                    entry.reason = (!foreign.remarks.is_empty()).then(|| foreign.remarks.join("; "));
+                    Ok(Done { value: Migrated::Created, entry: Some(entry) })
+                })
             })
-        })
-        .await
-        .or_else(|error| match error {
-            Error::Conflict(why) => Ok(Migrated::Refused(why)),
-            other => Err(other),
-        })
+            .await
+            .or_else(|error| match error {
+                Error::Conflict(why) => Ok(Migrated::Refused(why)),
+                other => Err(other),
+            })
     }
 
     /// What [`App::migrate_customer`] would do; after it, whether it has done so.
     pub async fn compare_customer(&self, call: &Call, foreign: ForeignCustomer) -> Result<Migrated, Error> {
-        self.db
-            .read(call.partner(), (call.partner(), foreign), |(partner, foreign), tx| {
+        self.require(call, Permission::ReadCustomers)
+            .await?
+            .read((call.partner(), foreign), |(partner, foreign), tx| {
                 Box::pin(async move {
                     if let Some(found) = compare(tx, *partner, foreign).await? {
                         return Ok(found);

@@ -44,6 +44,7 @@ impl App {
                 let key = ApiKey::generate(&self.random)?;
                 let input = (Arc::clone(&self.trail), name, email, key, self.clock.now());
                 self.db
+                    .unchecked()
                     .write(store::Scope::System, input, |(trail, name, email, key, now), tx| {
                         Box::pin(insert_partner(tx, trail, name, email, key, *now))
                     })
@@ -60,6 +61,7 @@ impl App {
     /// Whether the database has a partner.
     pub async fn has_partners(&self) -> Result<bool, Error> {
         self.db
+            .unchecked()
             .read(store::Scope::System, (), |(), tx| {
                 Box::pin(async move { Ok(store::partners::any(tx).await?) })
             })
@@ -69,6 +71,7 @@ impl App {
     /// All partners in the database.
     pub async fn partners(&self) -> Result<Vec<Partner>, Error> {
         self.db
+            .unchecked()
             .read(store::Scope::System, (), |(), tx| {
                 Box::pin(async move { Ok(store::partners::list(tx).await?) })
             })
@@ -94,6 +97,7 @@ impl App {
     pub async fn suspend_partner(&self, partner: &Partner, suspended: bool) -> Result<(), Error> {
         let input = (Arc::clone(&self.trail), partner.clone(), suspended, self.clock.now());
         self.db
+            .unchecked()
             .write(store::Scope::System, input, |(trail, partner, suspended, now), tx| {
                 Box::pin(async move {
                     store::partners::set_suspended(tx, partner.id, *suspended).await?;
@@ -115,6 +119,7 @@ impl App {
         let email = Email::parse(FIRST_ADMIN).map_err(Error::Internal)?;
         let input = (Arc::clone(&self.trail), name, email, key, self.clock.now());
         self.db
+            .unchecked()
             .write(store::Scope::System, input, |(trail, name, email, key, now), tx| {
                 Box::pin(async move {
                     if store::partners::any(tx).await? {

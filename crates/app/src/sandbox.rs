@@ -28,6 +28,7 @@ impl App {
         }
         if let Some(id) = id {
             self.db
+                .unchecked()
                 .write(store::Scope::System, id, |id, tx| Box::pin(tx.continue_customer_ids(*id)))
                 .await
                 .map_err(Error::from)?;

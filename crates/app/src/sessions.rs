@@ -124,17 +124,18 @@ impl App {
             expires_at: now.saturating_add(MAX_AGE).unwrap_or(Timestamp::MAX),
         };
         session.proof = proof(&self.secrets, &token, &session);
-        self.change(&call, session, |session, tx| {
-            Box::pin(async move {
-                sessions::delete_all(tx, session.partner, session.user, MAX_SESSIONS - 1).await?;
-                sessions::insert(tx, session).await?;
-                let after = json!({"session": session.id, "agent": session.agent});
-                let entry =
-                    Entry::new("session.create", object(session.customer, session.user)).after(&after);
-                Ok(Done { value: (), entry: Some(entry) })
+        self.unchecked(&call)
+            .change(session, |session, tx| {
+                Box::pin(async move {
+                    sessions::delete_all(tx, session.partner, session.user, MAX_SESSIONS - 1).await?;
+                    sessions::insert(tx, session).await?;
+                    let after = json!({"session": session.id, "agent": session.agent});
+                    let entry =
+                        Entry::new("session.create", object(session.customer, session.user)).after(&after);
+                    Ok(Done { value: (), entry: Some(entry) })
+                })
             })
-        })
-        .await?;
+            .await?;
         Ok(token)
     }
 
@@ -206,6 +207,7 @@ impl App {
         }
         let found: Option<(sessions::Session, Owner)> = self
             .db
+            .unchecked()
             .look_up(Scope::System, session_id(&self.secrets, token), |id, tx| {
                 Box::pin(async move { Ok::<_, Error>(sessions::find(tx, id).await?) })
             })
@@ -265,6 +267,7 @@ impl App {
     async fn note_session(&self, session: &sessions::Session, now: Timestamp) -> Result<(), Error> {
         let input = (session.partner, session.id.clone(), now);
         self.db
+            .unchecked()
             .write(session.partner, input, |(partner, id, now), tx| {
                 Box::pin(async move { Ok::<_, Error>(sessions::seen(tx, *partner, id, *now).await?) })
             })
@@ -277,6 +280,7 @@ impl App {
         let now = self.clock.now();
         let found = self
             .db
+            .unchecked()
             .look_up(actor.partner, (actor.partner, actor.user), |(partner, user), tx| {
                 Box::pin(async move { Ok::<_, Error>(sessions::list(tx, *partner, *user).await?) })
             })
@@ -296,38 +300,41 @@ impl App {
     pub async fn end_session(&self, call: &Call, id: String) -> Result<(), Error> {
         let Some(actor) = &call.actor else { return Err(Error::NotFound) };
         let input = (actor.partner, actor.user, actor.customer, id);
-        self.change(call, input, |(partner, user, customer, id), tx| {
-            Box::pin(async move {
-                if !sessions::delete(tx, *partner, *user, id).await? {
-                    return Err(Error::NotFound);
-                }
-                let before = json!({"session": id});
-                let entry = Entry::new("session.delete", object(*customer, *user)).before(&before);
-                Ok(Done { value: (), entry: Some(entry) })
+        self.unchecked(call)
+            .change(input, |(partner, user, customer, id), tx| {
+                Box::pin(async move {
+                    if !sessions::delete(tx, *partner, *user, id).await? {
+                        return Err(Error::NotFound);
+                    }
+                    let before = json!({"session": id});
+                    let entry = Entry::new("session.delete", object(*customer, *user)).before(&before);
+                    Ok(Done { value: (), entry: Some(entry) })
+                })
             })
-        })
-        .await
+            .await
     }
 
     /// Ends all sessions of the user who asks, this one too.
     pub async fn end_all_sessions(&self, call: &Call) -> Result<(), Error> {
         let Some(actor) = &call.actor else { return Ok(()) };
         let input = (actor.partner, actor.user, actor.customer);
-        self.change(call, input, |(partner, user, customer): &(_, _, Option<CustomerId>), tx| {
-            Box::pin(async move {
-                let ended = sessions::delete_all(tx, *partner, *user, 0).await?;
-                let before = json!({"sessions": ended});
-                let entry = Entry::new("session.delete_all", object(*customer, *user)).before(&before);
-                Ok(Done { value: (), entry: (ended > 0).then_some(entry) })
+        self.unchecked(call)
+            .change(input, |(partner, user, customer): &(_, _, Option<CustomerId>), tx| {
+                Box::pin(async move {
+                    let ended = sessions::delete_all(tx, *partner, *user, 0).await?;
+                    let before = json!({"sessions": ended});
+                    let entry = Entry::new("session.delete_all", object(*customer, *user)).before(&before);
+                    Ok(Done { value: (), entry: (ended > 0).then_some(entry) })
+                })
             })
-        })
-        .await
+            .await
     }
 
     /// Deletes sessions that expired a week ago.
     pub(crate) async fn forget_sessions(&self) -> Result<(), Error> {
         let before = self.clock.now().saturating_sub(KEPT).unwrap_or(Timestamp::MIN);
         self.db
+            .unchecked()
             .write(Scope::System, before, |before, tx| {
                 Box::pin(async move { Ok::<_, Error>(sessions::forget(tx, *before).await.map(drop)?) })
             })

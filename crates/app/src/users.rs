@@ -38,32 +38,33 @@ impl App {
         body: &Json,
         handling: Handling,
     ) -> Result<Created, Error> {
-        self.allow(call, managing(tenant)).await?;
+        let grant = self.require(call, managing(tenant)).await?;
         let _in_flight = self.enter(call)?;
         let now = self.clock.now();
         let user = match NewUser::parse(body, tenant, now, handling) {
             Ok(user) => user,
             Err(violations) => {
-                let before = self.stored_response(call).await?;
+                let before = grant.stored_response().await?;
                 return before.ok_or(Error::Invalid(violations));
             }
         };
         let key = ApiKey::generate(&self.random)?;
         let input = (Arc::clone(&self.secrets), call.partner(), tenant, user, key, now);
-        self.make(call, input, |(secrets, partner, tenant, user, key, now), tx| {
-            Box::pin(async move {
-                exists(tx, *partner, *tenant).await?;
-                let NewUser { roles, key_expires_at, .. } = *user;
-                let (partner, customer, expires_at) = (*partner, *tenant, key_expires_at);
-                let stored =
-                    |user| key.stored(secrets, &Holder { partner, user, customer, roles, expires_at });
-                let added = users::insert(tx, partner, *tenant, user, stored, *now).await?;
-                let user = added.ok_or_else(|| Error::Invalid(Violation::taken("/email").into()))?;
-                let entry = Entry::new("user.create", object(*tenant, user.id)).after(&user);
-                Ok(Done { value: issued(&user, key, Some(href(*tenant, user.id)))?, entry: Some(entry) })
+        grant
+            .make(input, |(secrets, partner, tenant, user, key, now), tx| {
+                Box::pin(async move {
+                    exists(tx, *partner, *tenant).await?;
+                    let NewUser { roles, key_expires_at, .. } = *user;
+                    let (partner, customer, expires_at) = (*partner, *tenant, key_expires_at);
+                    let stored =
+                        |user| key.stored(secrets, &Holder { partner, user, customer, roles, expires_at });
+                    let added = users::insert(tx, partner, *tenant, user, stored, *now).await?;
+                    let user = added.ok_or_else(|| Error::Invalid(Violation::taken("/email").into()))?;
+                    let entry = Entry::new("user.create", object(*tenant, user.id)).after(&user);
+                    Ok(Done { value: issued(&user, key, Some(href(*tenant, user.id)))?, entry: Some(entry) })
+                })
             })
-        })
-        .await
+            .await
     }
 
     /// A page of the tenant's users, and the total number.
@@ -76,10 +77,10 @@ impl App {
         tenant: Tenant,
         paging: Paging,
     ) -> Result<(Vec<User>, i64), Error> {
-        self.allow(call, managing(tenant)).await?;
+        let grant = self.require(call, managing(tenant)).await?;
         let input = (call.partner(), tenant, paging.skip(), paging.per_page);
-        self.db
-            .list(call.partner(), input, |(partner, tenant, skip, limit), tx| {
+        grant
+            .list(input, |(partner, tenant, skip, limit), tx| {
                 Box::pin(async move {
                     exists(tx, *partner, *tenant).await?;
                     let found = users::list(tx, *partner, *tenant, *skip, *limit).await?;
@@ -94,9 +95,9 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`] if the tenant does not have it.
     pub async fn user(&self, call: &Call, tenant: Tenant, id: UserId) -> Result<User, Error> {
-        self.allow(call, managing(tenant)).await?;
-        self.db
-            .look_up(call.partner(), (call.partner(), tenant, id), |(partner, tenant, id), tx| {
+        let grant = self.require(call, managing(tenant)).await?;
+        grant
+            .look_up((call.partner(), tenant, id), |(partner, tenant, id), tx| {
                 Box::pin(find(tx, *partner, *tenant, *id))
             })
             .await
@@ -114,32 +115,33 @@ impl App {
         body: Json,
         handling: Handling,
     ) -> Result<User, Error> {
-        self.allow(call, managing(tenant)).await?;
+        let grant = self.require(call, managing(tenant)).await?;
         let input = (Arc::clone(&self.secrets), call.partner(), tenant, id, body, handling, self.clock.now());
-        self.change(call, input, |(secrets, partner, tenant, id, body, handling, now), tx| {
-            Box::pin(async move {
-                let before = find_held(tx, *partner, *tenant, *id).await?;
-                let (name, roles) = before.patched(body, *handling).map_err(Error::Invalid)?;
-                if (&name, roles) == (&before.name, before.roles) {
-                    return Ok(Done { value: before, entry: None });
-                }
-                if !roles.has(Role::Admin) {
-                    keep_an_admin(tx, *partner, &before, *now).await?;
-                }
-                // Read before the update, because the credential's MAC covers the old roles.
-                let credential = users::credential_of(tx, *partner, *id).await?;
-                users::update(tx, *partner, *id, &name, roles, *now).await?;
-                if roles != before.roles
-                    && let Some(credential) = credential
-                {
-                    users::reseal(tx, &keys::with_roles(secrets, &credential, roles)).await?;
-                }
-                let after = User { name, roles, updated_at: *now, ..before.clone() };
-                let entry = Entry::new("user.update", object(*tenant, *id)).before(&before).after(&after);
-                Ok(Done { value: after, entry: Some(entry) })
+        grant
+            .change(input, |(secrets, partner, tenant, id, body, handling, now), tx| {
+                Box::pin(async move {
+                    let before = find_held(tx, *partner, *tenant, *id).await?;
+                    let (name, roles) = before.patched(body, *handling).map_err(Error::Invalid)?;
+                    if (&name, roles) == (&before.name, before.roles) {
+                        return Ok(Done { value: before, entry: None });
+                    }
+                    if !roles.has(Role::Admin) {
+                        keep_an_admin(tx, *partner, &before, *now).await?;
+                    }
+                    // Read before the update, because the credential's MAC covers the old roles.
+                    let credential = users::credential_of(tx, *partner, *id).await?;
+                    users::update(tx, *partner, *id, &name, roles, *now).await?;
+                    if roles != before.roles
+                        && let Some(credential) = credential
+                    {
+                        users::reseal(tx, &keys::with_roles(secrets, &credential, roles)).await?;
+                    }
+                    let after = User { name, roles, updated_at: *now, ..before.clone() };
+                    let entry = Entry::new("user.update", object(*tenant, *id)).before(&before).after(&after);
+                    Ok(Done { value: after, entry: Some(entry) })
+                })
             })
-        })
-        .await
+            .await
     }
 
     /// Deletes a user; its API key is invalid at once.
@@ -147,17 +149,18 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`]; [`Error::LastAdmin`].
     pub async fn delete_user(&self, call: &Call, tenant: Tenant, id: UserId) -> Result<(), Error> {
-        self.allow(call, managing(tenant)).await?;
-        self.change(call, (call.partner(), tenant, id, self.clock.now()), |(partner, tenant, id, now), tx| {
-            Box::pin(async move {
-                let before = find_held(tx, *partner, *tenant, *id).await?;
-                keep_an_admin(tx, *partner, &before, *now).await?;
-                users::delete(tx, *partner, *id).await?;
-                let entry = Entry::new("user.delete", object(*tenant, *id)).before(&before);
-                Ok(Done { value: (), entry: Some(entry) })
+        let grant = self.require(call, managing(tenant)).await?;
+        grant
+            .change((call.partner(), tenant, id, self.clock.now()), |(partner, tenant, id, now), tx| {
+                Box::pin(async move {
+                    let before = find_held(tx, *partner, *tenant, *id).await?;
+                    keep_an_admin(tx, *partner, &before, *now).await?;
+                    users::delete(tx, *partner, *id).await?;
+                    let entry = Entry::new("user.delete", object(*tenant, *id)).before(&before);
+                    Ok(Done { value: (), entry: Some(entry) })
+                })
             })
-        })
-        .await
+            .await
     }
 
     /// Gives a user a new API key; the old one is invalid at once.
@@ -172,37 +175,39 @@ impl App {
         body: &Json,
         handling: Handling,
     ) -> Result<Created, Error> {
-        self.allow(call, managing(tenant)).await?;
+        let grant = self.require(call, managing(tenant)).await?;
         let _in_flight = self.enter(call)?;
         let now = self.clock.now();
         let expires_at = match domain::user::key_expiry(body, now, handling) {
             Ok(expires_at) => expires_at,
             Err(violations) => {
-                let before = self.stored_response(call).await?;
+                let before = grant.stored_response().await?;
                 return before.ok_or(Error::Invalid(violations));
             }
         };
         let key = ApiKey::generate(&self.random)?;
         let input = (Arc::clone(&self.secrets), call.partner(), tenant, id, key, expires_at, now);
-        self.make(call, input, |(secrets, partner, tenant, id, key, expires_at, now), tx| {
-            Box::pin(async move {
-                let before = find(tx, *partner, *tenant, *id).await?;
-                let (partner, user, customer, expires_at) = (*partner, *id, *tenant, *expires_at);
-                let holder = Holder { partner, user, customer, roles: before.roles, expires_at };
-                let stored = key.stored(secrets, &holder);
-                users::set_key(tx, partner, *id, Some(&stored), expires_at, *now).await?;
-                let after = User {
-                    has_key: true,
-                    key_expires_at: expires_at,
-                    last_used_at: None,
-                    updated_at: *now,
-                    ..before.clone()
-                };
-                let entry = Entry::new("user.rotate_key", object(*tenant, *id)).before(&before).after(&after);
-                Ok(Done { value: issued(&after, key, None)?, entry: Some(entry) })
+        grant
+            .make(input, |(secrets, partner, tenant, id, key, expires_at, now), tx| {
+                Box::pin(async move {
+                    let before = find(tx, *partner, *tenant, *id).await?;
+                    let (partner, user, customer, expires_at) = (*partner, *id, *tenant, *expires_at);
+                    let holder = Holder { partner, user, customer, roles: before.roles, expires_at };
+                    let stored = key.stored(secrets, &holder);
+                    users::set_key(tx, partner, *id, Some(&stored), expires_at, *now).await?;
+                    let after = User {
+                        has_key: true,
+                        key_expires_at: expires_at,
+                        last_used_at: None,
+                        updated_at: *now,
+                        ..before.clone()
+                    };
+                    let entry =
+                        Entry::new("user.rotate_key", object(*tenant, *id)).before(&before).after(&after);
+                    Ok(Done { value: issued(&after, key, None)?, entry: Some(entry) })
+                })
             })
-        })
-        .await
+            .await
     }
 
     /// Revokes a user's API key; the user remains.
@@ -210,17 +215,18 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`]; [`Error::LastAdmin`].
     pub async fn revoke_key(&self, call: &Call, tenant: Tenant, id: UserId) -> Result<(), Error> {
-        self.allow(call, managing(tenant)).await?;
-        self.change(call, (call.partner(), tenant, id, self.clock.now()), |(partner, tenant, id, now), tx| {
-            Box::pin(async move {
-                let before = find_held(tx, *partner, *tenant, *id).await?;
-                keep_an_admin(tx, *partner, &before, *now).await?;
-                users::set_key(tx, *partner, *id, None, None, *now).await?;
-                let entry = Entry::new("user.revoke_key", object(*tenant, *id)).before(&before);
-                Ok(Done { value: (), entry: Some(entry) })
+        let grant = self.require(call, managing(tenant)).await?;
+        grant
+            .change((call.partner(), tenant, id, self.clock.now()), |(partner, tenant, id, now), tx| {
+                Box::pin(async move {
+                    let before = find_held(tx, *partner, *tenant, *id).await?;
+                    keep_an_admin(tx, *partner, &before, *now).await?;
+                    users::set_key(tx, *partner, *id, None, None, *now).await?;
+                    let entry = Entry::new("user.revoke_key", object(*tenant, *id)).before(&before);
+                    Ok(Done { value: (), entry: Some(entry) })
+                })
             })
-        })
-        .await
+            .await
     }
 }
 

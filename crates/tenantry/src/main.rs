@@ -5,6 +5,7 @@
 mod output;
 
 mod audit;
+mod background;
 mod backup;
 mod backups;
 mod bill;

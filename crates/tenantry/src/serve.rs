@@ -1,5 +1,6 @@
 //! `tenantry serve`
 
+use crate::background::{Background, Intervals};
 use crate::backups::ScheduleArgs;
 use crate::billing::BillingArgs;
 use crate::bootstrap;
@@ -22,16 +23,8 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
 const MIB: usize = 1024 * 1024;
-/// After this, what is still under way is left to itself; with what follows, the process ends within ten seconds.
+/// Time that requests have to finish after the end was asked for. With what follows, the process ends within ten seconds.
 const GRACE: Duration = Duration::from_secs(8);
-/// How long a bill run may take to leave off.
-const LEAVE: Duration = Duration::from_secs(1);
-
-/// How often the audit trail's anchor is written, where there is anything new.
-const ANCHOR: Duration = Duration::from_secs(1);
-/// How often uses of keys are written down, and old answers forgotten.
-const TIDY: Duration = Duration::from_secs(60);
-
 /// Serve the API and the console. The first start makes the partner `default` and its admin's key: it is shown on a terminal, and else
 /// written into a file, admin.key beside the secret key. Or choose it: TENANTRY_BOOTSTRAP_KEY, or
 /// TENANTRY_BOOTSTRAP_KEY_FILE with the path of a file that holds it.
@@ -204,8 +197,7 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
 
     // Before the first request, so that what is written then is not the work of a request.
     app.tidy().await;
-    let (stop_working, mut stopped) = tokio::sync::watch::channel(());
-    let mut stopped_fetching = stopped.clone();
+    let (stop_working, stopped) = tokio::sync::watch::channel(());
     let working_app = Arc::clone(&app);
     let stop = async move {
         loop {
@@ -230,102 +222,19 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
         drop(stop_working);
         tracing::info!("stopping: no new requests, those under way are finished");
     };
-    let tidying = tokio::spawn({
-        let app = Arc::clone(&app);
-        async move {
-            let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + TIDY, TIDY);
-            loop {
-                ticks.tick().await;
-                app.tidy().await;
-            }
-        }
-    });
-    let anchoring = tokio::spawn({
-        let app = Arc::clone(&app);
-        async move {
-            loop {
-                // At most a tenth of the time goes into it, however many chains there are.
-                let began = std::time::Instant::now();
-                if let Err(error) = app.keep_anchor(false).await {
-                    tracing::warn!(%error, "the audit anchor was not written");
-                }
-                tokio::time::sleep(ANCHOR.max(began.elapsed() * 10)).await;
-            }
-        }
-    });
-    let syncing = tokio::spawn({
-        let app = Arc::clone(&app);
-        async move {
-            let mut ticks = tokio::time::interval(Duration::from_millis(args.sync_interval));
-            ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-            loop {
-                ticks.tick().await;
-                app.sync_directories().await;
-            }
-        }
-    });
-    let working = tokio::spawn({
-        let app = Arc::clone(&app);
-        async move {
-            let mut ticks = tokio::time::interval(Duration::from_millis(args.bill_interval));
-            ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-            loop {
-                tokio::select! {
-                    _ = stopped.changed() => return,
-                    _ = ticks.tick() => {}
-                    () = app.bill_run_asked_for() => {}
-                }
-                app.work_on_bill_runs().await;
-            }
-        }
-    });
-    let fetching = tokio::spawn({
-        let app = Arc::clone(&app);
-        async move {
-            let mut ticks = tokio::time::interval(Duration::from_millis(args.bill_interval));
-            ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-            loop {
-                tokio::select! {
-                    _ = stopped_fetching.changed() => return,
-                    _ = ticks.tick() => {}
-                    () = app.invoice_fetch_asked_for() => {}
-                }
-                app.work_on_invoice_fetches().await;
-            }
-        }
-    });
-    let automating = tokio::spawn({
-        let app = Arc::clone(&app);
-        async move {
-            let mut ticks = tokio::time::interval(Duration::from_millis(args.bill_interval));
-            ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-            loop {
-                tokio::select! {
-                    _ = ticks.tick() => {}
-                    () = app.automation_changed() => {}
-                }
-                app.automate_billing().await;
-            }
-        }
-    });
-    let watching = tokio::spawn(async move {
-        if let Some(certificates) = certificates {
-            certificates.watch().await;
-        }
-    });
-    let watchdog = tokio::spawn(keep_watchdog());
-    let backing_up = tokio::spawn(args.backups.keep(platform.database.url().to_owned()));
+    let intervals = Intervals {
+        directory_sync: Duration::from_millis(args.sync_interval),
+        billing: Duration::from_millis(args.bill_interval),
+    };
+    let mut background = Background::start(&app, &intervals, &stopped);
+    if let Some(certificates) = certificates {
+        background.spawn(async move { certificates.watch().await });
+    }
+    background.spawn(keep_watchdog());
+    background.spawn(args.backups.keep(platform.database.url().to_owned()));
     notify(&format!("READY=1\nSTATUS=serving on {}", addresses.join(", ")));
     connections::serve(services, limits, stop, GRACE).await;
-    watching.abort();
-    watchdog.abort();
-    backing_up.abort();
-    tidying.abort();
-    anchoring.abort();
-    syncing.abort();
-    automating.abort();
-    // What it was working on goes to another server.
-    drop(tokio::time::timeout(LEAVE, async { tokio::join!(working, fetching) }).await);
+    background.stop().await;
     app.close().await;
     tracing::info!("stopped");
     Ok(())

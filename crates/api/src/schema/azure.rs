@@ -1,11 +1,13 @@
-//! Azure tenants and their assignments, as the OpenAPI document shows them.
+//! Azure tenants and their assignments: what answers hold, and what the OpenAPI document says of it.
 
 use super::StoredAddress;
+use app::assignments::{self, Outcome};
+use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 /// An Azure tenant.
-#[derive(ToSchema)]
+#[derive(ToSchema, Serialize)]
 pub(crate) struct AzureTenant {
     /// Our own number for it.
     id: i64,
@@ -13,7 +15,8 @@ pub(crate) struct AzureTenant {
     name: String,
     domain: String,
     /// Its address in the directory.
-    address: Option<StoredAddress>,
+    #[schema(value_type = Option<StoredAddress>)]
+    address: Option<domain::Address>,
     /// The customer that it is assigned to.
     customer_id: Option<i64>,
     #[schema(format = "date-time")]
@@ -69,9 +72,76 @@ pub(crate) struct DirectoryFailure {
     since: String,
 }
 
+/// RFC 3339, UTC, to the second.
+fn time(time: Timestamp) -> String {
+    format!("{time:.0}")
+}
+
+impl From<assignments::AzureTenant> for AzureTenant {
+    fn from(tenant: assignments::AzureTenant) -> Self {
+        AzureTenant {
+            id: tenant.id,
+            azure_customer_id: tenant.azure_customer_id.as_str().to_owned(),
+            name: tenant.name,
+            domain: tenant.domain,
+            address: tenant.address,
+            customer_id: tenant.customer.map(|customer| customer.0),
+            created_at: time(tenant.created_at),
+            updated_at: time(tenant.updated_at),
+            missing_since: tenant.missing_since.map(time),
+        }
+    }
+}
+
+impl AzureTenantList {
+    pub(crate) fn of(tenants: Vec<assignments::AzureTenant>) -> Self {
+        AzureTenantList { azure_partner_customers: tenants.into_iter().map(AzureTenant::from).collect() }
+    }
+}
+
+impl From<assignments::Assigned> for Assigned {
+    fn from(assigned: assignments::Assigned) -> Self {
+        let assignments::Assigned { customer_name, tenant } = assigned;
+        Assigned {
+            customer_tenant_name: customer_name,
+            azure_partner_customer_account: Account {
+                name: tenant.name,
+                domain: tenant.domain,
+                azure_customer_id: tenant.azure_customer_id.as_str().to_owned(),
+                created_at: time(tenant.created_at),
+                updated_at: time(tenant.updated_at),
+            },
+        }
+    }
+}
+
+impl AssignmentList {
+    pub(crate) fn of(assigned: Vec<assignments::Assigned>) -> Self {
+        AssignmentList { azure_partner_customer_accounts: assigned.into_iter().map(Assigned::from).collect() }
+    }
+}
+
+impl From<Outcome> for AssignmentOutcome {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Done(assigned) => AssignmentOutcome::Assigned((*assigned).into()),
+            Outcome::Refused { error, azure_customer_id } => {
+                AssignmentOutcome::NotAssigned(NotAssigned { http_status: 422, error, azure_customer_id })
+            }
+        }
+    }
+}
+
+impl AssignmentOutcomes {
+    pub(crate) fn of(outcomes: Vec<Outcome>) -> Self {
+        AssignmentOutcomes {
+            azure_partner_customer_accounts: outcomes.into_iter().map(AssignmentOutcome::from).collect(),
+        }
+    }
+}
+
 impl DirectoryStatus {
     pub(crate) fn of(status: Option<app::DirectoryStatus>) -> Self {
-        let time = |time: jiff::Timestamp| format!("{time:.0}");
         let Some(status) = status else {
             return DirectoryStatus {
                 kind: DirectoryKind::None,
@@ -106,7 +176,7 @@ impl DirectoryStatus {
 }
 
 /// A page of Azure tenants.
-#[derive(ToSchema)]
+#[derive(ToSchema, Serialize)]
 pub(crate) struct AzureTenantList {
     azure_partner_customers: Vec<AzureTenant>,
 }
@@ -161,13 +231,13 @@ pub(crate) enum AssignmentOutcome {
 }
 
 /// What became of each Azure tenant.
-#[derive(ToSchema)]
+#[derive(ToSchema, Serialize)]
 pub(crate) struct AssignmentOutcomes {
     azure_partner_customer_accounts: Vec<AssignmentOutcome>,
 }
 
 /// A page of assignments.
-#[derive(ToSchema)]
+#[derive(ToSchema, Serialize)]
 pub(crate) struct AssignmentList {
     azure_partner_customer_accounts: Vec<Assigned>,
 }

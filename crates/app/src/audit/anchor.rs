@@ -285,6 +285,7 @@ impl App {
     ) -> Result<(), Error> {
         let input = (Arc::clone(&self.trail), origin, action, why, self.clock.now());
         self.db
+            .unchecked()
             .write(Scope::System, input, |(trail, origin, action, why, now), tx| {
                 Box::pin(async move {
                     let entry = Entry::new(action, "database".to_owned());
@@ -301,6 +302,7 @@ impl App {
             .map(|anchor| anchor.chains.iter().map(|c| (c.partner, c.shard, c.seq)).collect())
             .unwrap_or_default();
         self.db
+            .unchecked()
             .read(Scope::System, (Arc::clone(&self.trail), anchored), |(trail, anchored), tx| {
                 Box::pin(async move {
                     let database = store::secrets::database_id(tx).await?;

@@ -126,6 +126,7 @@ impl App {
         loop {
             let events = self
                 .db
+                .unchecked()
                 .read(partner, (partner, after), |(partner, after), tx| {
                     Box::pin(async move { Ok::<_, Error>(audit::chain(tx, *partner, *after, PAGE).await?) })
                 })
@@ -154,6 +155,7 @@ impl App {
         }
         let input = (Arc::clone(&self.trail), partner, events, self.clock.now());
         self.db
+            .unchecked()
             .write(partner, input, |(trail, partner, events, now), tx| {
                 Box::pin(erase(tx, trail, *partner, events, *now))
             })

@@ -47,6 +47,7 @@ impl App {
         let second = before.map_or(i64::MAX, Timestamp::as_second);
         let (database, cuts, ends): (String, Vec<Cut>, Vec<(i64, i64)>) = self
             .db
+            .unchecked()
             .read(partner.id, (partner.id, second), |(partner, second), tx| {
                 Box::pin(async move {
                     let mut ends = Vec::new();
@@ -71,6 +72,7 @@ impl App {
             while after.1 < end {
                 let events = self
                     .db
+                    .unchecked()
                     .read(partner.id, (partner.id, after), |(partner, after), tx| {
                         Box::pin(
                             async move { Ok::<_, Error>(audit::chain(tx, *partner, *after, PAGE).await?) },
@@ -108,6 +110,7 @@ impl App {
     pub async fn prune_audit(&self, partner: PartnerId, exported: &Exported) -> Result<u64, Error> {
         let input = (Arc::clone(&self.trail), partner, exported.clone(), self.clock.now());
         self.db
+            .unchecked()
             .write(partner, input, |(trail, partner, exported, now), tx| {
                 Box::pin(async move {
                     let _guard = tx.lock().await;

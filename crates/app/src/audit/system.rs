@@ -99,6 +99,7 @@ impl App {
 
     async fn is_system_empty(&self) -> Result<bool, Error> {
         self.db
+            .unchecked()
             .read(Scope::System, (), |(), tx| {
                 Box::pin(async move { Ok(audit::heads(tx, SYSTEM).await?.is_empty()) })
             })
@@ -108,6 +109,7 @@ impl App {
     /// Write the partners that the server's own chain does not tell of into it.
     pub(super) async fn record_partners(&self) -> Result<(), Error> {
         self.db
+            .unchecked()
             .write(Scope::System, (Arc::clone(&self.trail), self.clock.now()), |(trail, now), tx| {
                 Box::pin(async move {
                     let mut told = Told::default();
@@ -132,6 +134,7 @@ impl App {
     /// [`Error`] of the store.
     pub async fn verify_system(&self) -> Result<SystemVerdict, Error> {
         self.db
+            .unchecked()
             .read(Scope::System, Arc::clone(&self.trail), |trail, tx| {
                 Box::pin(async move {
                     let mut told = Told::default();
@@ -157,6 +160,7 @@ impl App {
     /// [`Error`] of the store.
     pub async fn rollbacks(&self) -> Result<i64, Error> {
         self.db
+            .unchecked()
             .read(Scope::System, (), |(), tx| {
                 Box::pin(async move { Ok(audit::count_behind(tx, SYSTEM, ROLLED_BACK, ACCEPTED).await?) })
             })

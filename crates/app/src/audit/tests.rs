@@ -40,7 +40,7 @@ async fn open(db: store::Db, secrets: &SecretKey) -> App {
 /// An ordinary change.
 async fn change(app: &App, partner: PartnerId, lane: i64, number: usize) -> Result<(i64, i64), Error> {
     let input = (Arc::clone(&app.trail), partner, lane, number, app.clock.now());
-    let written = app.db.write(partner, input, |(trail, partner, shard, number, now), tx| {
+    let written = app.db.unchecked().write(partner, input, |(trail, partner, shard, number, now), tx| {
         Box::pin(async move {
             let mut entry = Entry::new("customer.update", format!("customers/{number}"));
             entry.before = number.is_multiple_of(2).then(|| format!("{{\"number\":{number}}}"));
@@ -116,7 +116,7 @@ impl Trail {
             // Where an event was put in its place, a change fails until the server has looked at the chain's end.
             drop(change(&self.app, *partner, *dice.pick(&LANES), EVENTS).await);
         }
-        let app = open(self.app.db.clone(), &self.secrets).await;
+        let app = open(self.app.db.unchecked().clone(), &self.secrets).await;
         app.check_audit_ends().await.unwrap();
         for partner in &self.partners {
             change(&app, *partner, *dice.pick(&LANES), EVENTS).await.unwrap();

@@ -30,7 +30,7 @@ impl App {
     /// # Errors
     /// Those of [`App::act_on_bill_run`]; [`Error::Invalid`].
     pub async fn finalize_bill_run(&self, call: &Call, id: i64, body: &Json) -> Result<Created, Error> {
-        self.allow(call, Permission::ManageBilling).await?;
+        self.require(call, Permission::ManageBilling).await?;
         let mut violations = FINALIZATION.unknown(body, Handling::Strict);
         let accept = match body.get("accept") {
             None | Some(Json::Null) => Vec::new(),
@@ -54,10 +54,10 @@ impl App {
     /// [`Error::Conflict`] if the run has not succeeded, or is not the period's last, or would make bills final of an
     /// invoice that is final in another month; [`Error::KeyReused`], [`Error::StillRunning`]; [`Error`] of the store.
     pub async fn act_on_bill_run(&self, call: &Call, id: i64, action: RunAction) -> Result<Created, Error> {
-        self.allow(call, Permission::ManageBilling).await?;
+        let grant = self.require(call, Permission::ManageBilling).await?;
         let _entered = self.enter(call)?;
-        let created = self
-            .make(call, (call.partner(), id, action, self.clock.now()), |(partner, id, action, now), tx| {
+        let created = grant
+            .make((call.partner(), id, action, self.clock.now()), |(partner, id, action, now), tx| {
                 Box::pin(async move {
                     let (run, entry) = action.begin(tx, *partner, *id, false, *now).await?;
                     answered(&RunView::of(&run)?, entry)

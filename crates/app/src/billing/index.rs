@@ -38,6 +38,7 @@ impl App {
         let filter = Filter { billing_period: Some(period.to_owned()), ..Filter::default() };
         let found: Vec<Statement> = self
             .db
+            .unchecked()
             .read(partner, (partner, filter), |(partner, filter), tx| {
                 Box::pin(async move {
                     Ok::<_, Error>(statements::list(tx, *partner, filter, 0, i64::MAX).await?.0)
@@ -60,6 +61,7 @@ impl App {
     pub(super) async fn update_changed_indexes(&self) -> Result<(), Error> {
         let ended: Vec<(PartnerId, EndedRuns)> = self
             .db
+            .unchecked()
             .read(store::Scope::System, (), |(), tx| {
                 Box::pin(async move { Ok::<_, Error>(bill_runs::ended(tx).await?) })
             })
@@ -70,6 +72,7 @@ impl App {
                 // Where the last bill was withdrawn, the customer's folder is that of the index.
                 let folders: Vec<String> = self
                     .db
+                    .unchecked()
                     .read(partner, partner, |partner, tx| {
                         Box::pin(async move { Ok::<_, Error>(bill_runs::folders(tx, *partner).await?) })
                     })
@@ -128,6 +131,7 @@ impl App {
     async fn indexes(&self, partner: PartnerId) -> Result<Indexes, Error> {
         let (statements, corrections): (Vec<Statement>, Vec<Correction>) = self
             .db
+            .unchecked()
             .read(partner, partner, |partner, tx| {
                 Box::pin(async move {
                     let published = Filter { edition: Edition::Published, ..Filter::default() };

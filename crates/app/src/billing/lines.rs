@@ -103,10 +103,9 @@ impl App {
         customer: CustomerId,
         search: LineSearch,
     ) -> Result<(Vec<Value>, i64), Error> {
-        self.allow(call, Permission::SeeCosts).await?;
-        let run: Option<BillRun> = self
-            .db
-            .list(call.partner(), (call.partner(), id), |(partner, id), tx| {
+        let grant = self.require(call, Permission::SeeCosts).await?;
+        let run: Option<BillRun> = grant
+            .list((call.partner(), id), |(partner, id), tx| {
                 Box::pin(async move { Ok::<_, Error>(bill_runs::get(tx, *partner, *id).await?) })
             })
             .await?;

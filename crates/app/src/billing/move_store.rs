@@ -19,6 +19,7 @@ impl App {
         for partner in self.partners().await? {
             let (runs, customers) = self
                 .db
+                .unchecked()
                 .read(partner.id, partner.id, |partner, tx| {
                     Box::pin(async move { Ok::<_, Error>(bill_runs::owned(tx, *partner).await?) })
                 })

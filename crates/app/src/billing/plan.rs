@@ -392,6 +392,7 @@ impl App {
     pub(super) async fn stored_plan(&self, partner: PartnerId, id: i64) -> Result<Plan, Error> {
         let plan: Option<String> = self
             .db
+            .unchecked()
             .read(partner, (partner, id), |(partner, id), tx| {
                 Box::pin(async move { Ok::<_, Error>(bill_runs::plan(tx, *partner, *id).await?) })
             })
@@ -409,6 +410,7 @@ impl App {
     ) -> Result<Plan, Error> {
         let input = (partner, id, request.clone(), Options::of(&self.billing()?.setup));
         self.db
+            .unchecked()
             .write(partner, input, |(partner, id, request, options), tx| {
                 Box::pin(async move {
                     let noted = bill_runs::plan(tx, *partner, *id).await?;

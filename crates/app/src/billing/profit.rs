@@ -277,13 +277,12 @@ impl ProfitReport {
 impl App {
     /// The profit of a month beside the month before, of all statements, drafts too.
     pub async fn profit(&self, call: &Call, search: ProfitSearch) -> Result<ProfitReport, Error> {
-        self.allow(call, Permission::SeeCosts).await?;
+        let grant = self.require(call, Permission::SeeCosts).await?;
         type Sums = (Vec<BillSums>, u64);
         let periods =
             [search.billing_period, search.billing_period.previous()].map(|period| period.to_string());
-        let [now, before]: [Sums; 2] = self
-            .db
-            .list(call.partner(), (call.partner(), periods), |(partner, periods), tx| {
+        let [now, before]: [Sums; 2] = grant
+            .list((call.partner(), periods), |(partner, periods), tx| {
                 Box::pin(async move {
                     let partner: PartnerId = *partner;
                     Ok::<_, Error>([

@@ -45,6 +45,7 @@ impl App {
         };
         let finals: BTreeMap<CustomerId, i64> = self
             .db
+            .unchecked()
             .read(run.partner, (run.partner, run.billing_period.clone()), |(partner, period), tx| {
                 Box::pin(
                     async move { Ok::<_, Error>(statements::final_versions(tx, *partner, period).await?) },

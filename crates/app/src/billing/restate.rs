@@ -66,6 +66,7 @@ impl App {
         }
         let found: Vec<Statement> = self
             .db
+            .unchecked()
             .read(run.partner, (run.partner, filter), |(partner, filter), tx| {
                 Box::pin(async move {
                     Ok::<_, Error>(statements::list(tx, *partner, filter, 0, i64::MAX).await?.0)

@@ -83,30 +83,31 @@ impl App {
     /// [`Error::Forbidden`]; [`Error::Invalid`] with every violation; [`Error::KeyReused`], [`Error::StillRunning`];
     /// [`Error`] of the store.
     pub async fn create_price_rule(&self, call: &Call, body: &Json) -> Result<Created, Error> {
-        self.allow(call, Permission::ManageBilling).await?;
+        let grant = self.require(call, Permission::ManageBilling).await?;
         let _entered = self.enter(call)?;
         let details = NewPriceRule::parse(body).map_err(Error::Invalid)?;
         let placed = body.get("position").is_some_and(|position| !position.is_blank());
         let input = (call.partner(), details, placed, self.random.nonce()?, self.clock.now());
-        self.make(call, input, |(partner, details, placed, random, now), tx| {
-            Box::pin(async move {
-                check_customer(tx, *partner, details).await?;
-                if price_rules::list(tx, *partner, 0, 0).await?.1 >= MOST {
-                    let said = format!("has {MOST} price rules already, the most there can be");
-                    return Err(Error::Invalid(Violation::new("", "too_many", said).into()));
-                }
-                let position = placed.then_some(details.position);
-                let text = written(details)?;
-                let row = price_rules::insert(tx, *partner, position, &text, *random, *now).await?;
-                let view = RuleView::of(row)?;
-                let json = serde_json::to_string(&view).map_err(internal)?;
-                let entry = Entry::new("price_rule.create", object(view.row.id)).after(&view);
-                let href = Some(format!("/v1/{}", object(view.row.id)));
-                let created = Created { json, href, version: Some(view.version()), replayed: false };
-                Ok(Done { value: created, entry: Some(entry) })
+        grant
+            .make(input, |(partner, details, placed, random, now), tx| {
+                Box::pin(async move {
+                    check_customer(tx, *partner, details).await?;
+                    if price_rules::list(tx, *partner, 0, 0).await?.1 >= MOST {
+                        let said = format!("has {MOST} price rules already, the most there can be");
+                        return Err(Error::Invalid(Violation::new("", "too_many", said).into()));
+                    }
+                    let position = placed.then_some(details.position);
+                    let text = written(details)?;
+                    let row = price_rules::insert(tx, *partner, position, &text, *random, *now).await?;
+                    let view = RuleView::of(row)?;
+                    let json = serde_json::to_string(&view).map_err(internal)?;
+                    let entry = Entry::new("price_rule.create", object(view.row.id)).after(&view);
+                    let href = Some(format!("/v1/{}", object(view.row.id)));
+                    let created = Created { json, href, version: Some(view.version()), replayed: false };
+                    Ok(Done { value: created, entry: Some(entry) })
+                })
             })
-        })
-        .await
+            .await
     }
 
     /// Read a price rule.
@@ -114,10 +115,9 @@ impl App {
     /// # Errors
     /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error`] of the store.
     pub async fn price_rule(&self, call: &Call, id: i64) -> Result<RuleView, Error> {
-        self.allow(call, Permission::SeeCosts).await?;
-        let found: Option<PriceRuleRow> = self
-            .db
-            .look_up(call.partner(), (call.partner(), id), |(partner, id), tx| {
+        let grant = self.require(call, Permission::SeeCosts).await?;
+        let found: Option<PriceRuleRow> = grant
+            .look_up((call.partner(), id), |(partner, id), tx| {
                 Box::pin(async move { Ok::<_, Error>(price_rules::get(tx, *partner, *id).await?) })
             })
             .await?;
@@ -129,10 +129,9 @@ impl App {
     /// # Errors
     /// [`Error::Forbidden`]; [`Error`] of the store.
     pub async fn price_rules(&self, call: &Call, paging: Paging) -> Result<(Vec<RuleView>, i64), Error> {
-        self.allow(call, Permission::SeeCosts).await?;
-        let (rows, total): (Vec<PriceRuleRow>, i64) = self
-            .db
-            .list(call.partner(), (call.partner(), paging), |(partner, paging), tx| {
+        let grant = self.require(call, Permission::SeeCosts).await?;
+        let (rows, total): (Vec<PriceRuleRow>, i64) = grant
+            .list((call.partner(), paging), |(partner, paging), tx| {
                 Box::pin(async move {
                     Ok::<_, Error>(price_rules::list(tx, *partner, paging.skip(), paging.per_page).await?)
                 })
@@ -153,29 +152,30 @@ impl App {
         body: Json,
         if_match: IfMatch,
     ) -> Result<RuleView, Error> {
-        self.allow(call, Permission::ManageBilling).await?;
+        let grant = self.require(call, Permission::ManageBilling).await?;
         let input = (call.partner(), id, body, if_match, self.random.nonce()?, self.clock.now());
-        self.change(call, input, |(partner, id, body, if_match, random, now), tx| {
-            Box::pin(async move {
-                let row = price_rules::get(tx, *partner, *id).await?.ok_or(Error::NotFound)?;
-                if_match.allows(row.id, row.version)?;
-                let before = RuleView::of(row)?;
-                let details = before.rule.patched(body).map_err(Error::Invalid)?;
-                if details == before.rule.details {
-                    return Ok(Done { value: before, entry: None });
-                }
-                if details.customer_id != before.rule.details.customer_id {
-                    check_customer(tx, *partner, &details).await?;
-                }
-                let (position, text) = (details.position, written(&details)?);
-                let row =
-                    price_rules::update(tx, *partner, &before.row, position, &text, *random, *now).await?;
-                let after = RuleView::of(row)?;
-                let entry = Entry::new("price_rule.update", object(*id)).before(&before).after(&after);
-                Ok(Done { value: after, entry: Some(entry) })
+        grant
+            .change(input, |(partner, id, body, if_match, random, now), tx| {
+                Box::pin(async move {
+                    let row = price_rules::get(tx, *partner, *id).await?.ok_or(Error::NotFound)?;
+                    if_match.allows(row.id, row.version)?;
+                    let before = RuleView::of(row)?;
+                    let details = before.rule.patched(body).map_err(Error::Invalid)?;
+                    if details == before.rule.details {
+                        return Ok(Done { value: before, entry: None });
+                    }
+                    if details.customer_id != before.rule.details.customer_id {
+                        check_customer(tx, *partner, &details).await?;
+                    }
+                    let (position, text) = (details.position, written(&details)?);
+                    let row = price_rules::update(tx, *partner, &before.row, position, &text, *random, *now)
+                        .await?;
+                    let after = RuleView::of(row)?;
+                    let entry = Entry::new("price_rule.update", object(*id)).before(&before).after(&after);
+                    Ok(Done { value: after, entry: Some(entry) })
+                })
             })
-        })
-        .await
+            .await
     }
 
     /// Remove a price rule. Bills that it has priced stay as they are.
@@ -183,18 +183,19 @@ impl App {
     /// # Errors
     /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::PreconditionFailed`]; [`Error`] of the store.
     pub async fn delete_price_rule(&self, call: &Call, id: i64, if_match: IfMatch) -> Result<(), Error> {
-        self.allow(call, Permission::ManageBilling).await?;
-        self.change(call, (call.partner(), id, if_match), |(partner, id, if_match), tx| {
-            Box::pin(async move {
-                let row = price_rules::get(tx, *partner, *id).await?.ok_or(Error::NotFound)?;
-                if_match.allows(row.id, row.version)?;
-                let before = RuleView::of(row)?;
-                price_rules::delete(tx, *partner, *id, before.row.version).await?;
-                let entry = Entry::new("price_rule.delete", object(*id)).before(&before);
-                Ok(Done { value: (), entry: Some(entry) })
+        let grant = self.require(call, Permission::ManageBilling).await?;
+        grant
+            .change((call.partner(), id, if_match), |(partner, id, if_match), tx| {
+                Box::pin(async move {
+                    let row = price_rules::get(tx, *partner, *id).await?.ok_or(Error::NotFound)?;
+                    if_match.allows(row.id, row.version)?;
+                    let before = RuleView::of(row)?;
+                    price_rules::delete(tx, *partner, *id, before.row.version).await?;
+                    let entry = Entry::new("price_rule.delete", object(*id)).before(&before);
+                    Ok(Done { value: (), entry: Some(entry) })
+                })
             })
-        })
-        .await
+            .await
     }
 }
 

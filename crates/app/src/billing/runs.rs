@@ -68,13 +68,13 @@ impl App {
     /// [`Error::Forbidden`]; [`Error::Invalid`]; [`Error::Conflict`] while another run of the period is under way;
     /// [`Error::KeyReused`], [`Error::StillRunning`]; [`Error`] of the store.
     pub async fn create_bill_run(&self, call: &Call, body: &Json) -> Result<Created, Error> {
-        self.allow(call, Permission::ManageBilling).await?;
+        let grant = self.require(call, Permission::ManageBilling).await?;
         let _entered = self.enter(call)?;
         let request = RunRequest::parse(body)?;
         let others = self.partners().await?.len() > 1;
         self.billing()?.check_sources(call.partner(), &request, others).await?;
-        let created = self
-            .make(call, (call.partner(), request, self.clock.now()), |(partner, request, now), tx| {
+        let created = grant
+            .make((call.partner(), request, self.clock.now()), |(partner, request, now), tx| {
                 Box::pin(async move {
                     let run = begin(tx, *partner, request, false, *now).await?;
                     let view = RunView::of(&run)?;
@@ -92,10 +92,9 @@ impl App {
     /// # Errors
     /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error`] of the store.
     pub async fn bill_run(&self, call: &Call, id: i64) -> Result<RunView, Error> {
-        self.allow(call, Permission::SeeCosts).await?;
-        let found: Option<BillRun> = self
-            .db
-            .list(call.partner(), (call.partner(), id), |(partner, id), tx| {
+        let grant = self.require(call, Permission::SeeCosts).await?;
+        let found: Option<BillRun> = grant
+            .list((call.partner(), id), |(partner, id), tx| {
                 Box::pin(async move { Ok::<_, Error>(bill_runs::get(tx, *partner, *id).await?) })
             })
             .await?;
@@ -107,9 +106,9 @@ impl App {
     /// # Errors
     /// [`Error::Forbidden`]; [`Error`] of the store.
     pub async fn bill_runs(&self, call: &Call, search: RunSearch) -> Result<(Vec<RunView>, i64), Error> {
-        self.allow(call, Permission::SeeCosts).await?;
-        self.db
-            .list(call.partner(), (call.partner(), search), |(partner, search), tx| {
+        let grant = self.require(call, Permission::SeeCosts).await?;
+        grant
+            .list((call.partner(), search), |(partner, search), tx| {
                 Box::pin(async move {
                     let (skip, limit) = (search.paging.skip(), search.paging.per_page);
                     let (runs, total) = bill_runs::list(tx, *partner, &search.filter, skip, limit).await?;
@@ -127,22 +126,23 @@ impl App {
     /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::Conflict`] if it has succeeded, or was cancelled before; [`Error`]
     /// of the store.
     pub async fn cancel_bill_run(&self, call: &Call, id: i64) -> Result<(), Error> {
-        self.allow(call, Permission::ManageBilling).await?;
-        self.change(call, (call.partner(), id, self.clock.now()), |(partner, id, now), tx| {
-            Box::pin(async move {
-                let run = bill_runs::get(tx, *partner, *id).await?.ok_or(Error::NotFound)?;
-                match run.state {
-                    State::Queued | State::Running => bill_runs::cancel(tx, *partner, *id, *now).await?,
-                    State::Failed => bill_runs::void(tx, &run, State::Failed, *now).await?,
-                    State::Succeeded | State::Cancelled => {
-                        let said = format!("this run has ended already: it is {}", run.state.as_str());
-                        return Err(Error::Conflict(said));
+        let grant = self.require(call, Permission::ManageBilling).await?;
+        grant
+            .change((call.partner(), id, self.clock.now()), |(partner, id, now), tx| {
+                Box::pin(async move {
+                    let run = bill_runs::get(tx, *partner, *id).await?.ok_or(Error::NotFound)?;
+                    match run.state {
+                        State::Queued | State::Running => bill_runs::cancel(tx, *partner, *id, *now).await?,
+                        State::Failed => bill_runs::void(tx, &run, State::Failed, *now).await?,
+                        State::Succeeded | State::Cancelled => {
+                            let said = format!("this run has ended already: it is {}", run.state.as_str());
+                            return Err(Error::Conflict(said));
+                        }
                     }
-                }
-                Ok(Done { value: (), entry: Some(Entry::new("bill_run.cancel", object(*id))) })
+                    Ok(Done { value: (), entry: Some(Entry::new("bill_run.cancel", object(*id))) })
+                })
             })
-        })
-        .await
+            .await
     }
 
     /// Takes back all statements of a month that is not final, of which this is the last run: the month was a mistake. The
@@ -153,8 +153,8 @@ impl App {
     /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::Conflict`] if the month is final and there is no such correction, or
     /// if this run has not succeeded or is not the last of it; [`Error`] of the store.
     pub async fn withdraw_bill_run(&self, call: &Call, id: i64) -> Result<(), Error> {
-        self.allow(call, Permission::ManageBilling).await?;
-        let work = self.change(call, (call.partner(), id, self.clock.now()), |(partner, id, now), tx| {
+        let grant = self.require(call, Permission::ManageBilling).await?;
+        let work = grant.change((call.partner(), id, self.clock.now()), |(partner, id, now), tx| {
             Box::pin(async move {
                 let run = last_of_its_period(tx, *partner, *id).await?;
                 let was_newest = bill_runs::newest_of_all(tx, *partner).await? == Some(*id);

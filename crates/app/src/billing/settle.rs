@@ -76,6 +76,7 @@ impl App {
         let input =
             (Arc::clone(&self.trail), taken, request, run, text(&progress)?, outcome, self.clock.now());
         self.db
+            .unchecked()
             .write(taken.partner, input, |(trail, taken, request, run, progress, outcome, now), tx| {
                 Box::pin(async move {
                     let refused = refused(tx, request, run, outcome).await?;

@@ -94,6 +94,7 @@ impl App {
         let estimates = Filter { status: Some(Status::Estimated), ..of_month(run) };
         let estimates: Vec<Statement> = self
             .db
+            .unchecked()
             .read(run.partner, (run.partner, estimates), |(partner, filter), tx| {
                 Box::pin(async move {
                     Ok::<_, Error>(statements::list(tx, *partner, filter, 0, i64::MAX).await?.0)
@@ -231,6 +232,7 @@ impl App {
     async fn own_invoices(&self, run: &BillRun, report: &rating::RunReport) -> Result<(), Ended> {
         let known: Option<BTreeSet<String>> = self
             .db
+            .unchecked()
             .read(run.partner, (run.partner, run.billing_period.clone()), |(partner, period), tx| {
                 Box::pin(invoices::of_final_month(tx, *partner, period))
             })
@@ -260,6 +262,7 @@ impl App {
     /// months.
     async fn finals_of(&self, partner: PartnerId, period: String) -> Result<Finals, Error> {
         self.db
+            .unchecked()
             .read(partner, (partner, period), |(partner, period), tx| {
                 Box::pin(async move {
                     let finals = Filter {

@@ -251,13 +251,12 @@ impl App {
     ) -> Result<(Vec<StatementView>, i64), Error> {
         let edition = edition_for(call);
         let mut filter = Filter { edition, ..search.filter };
-        match call.customer() {
-            Some(own) => filter.of_user = Some(own),
-            None => self.allow(call, Permission::ReadCustomers).await?,
+        let grant = self.require_or_customer(call, Permission::ReadCustomers).await?;
+        if let Some(own) = call.customer() {
+            filter.of_user = Some(own);
         }
-        let (found, total): (Vec<(Statement, Vec<Correction>)>, i64) = self
-            .db
-            .list(call.partner(), (call.partner(), filter, search.paging), |(partner, filter, paging), tx| {
+        let (found, total): (Vec<(Statement, Vec<Correction>)>, i64) = grant
+            .list((call.partner(), filter, search.paging), |(partner, filter, paging), tx| {
                 Box::pin(async move {
                     let (skip, limit) = (paging.skip(), paging.per_page);
                     let (statements, total) = statements::list(tx, *partner, filter, skip, limit).await?;
@@ -274,13 +273,10 @@ impl App {
     /// # Errors
     /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error`] of the store.
     pub async fn statement(&self, call: &Call, id: i64) -> Result<StatementView, Error> {
-        if call.customer().is_none() {
-            self.allow(call, Permission::ReadCustomers).await?;
-        }
+        let grant = self.require_or_customer(call, Permission::ReadCustomers).await?;
         let edition = edition_for(call);
-        let found: Vec<(Statement, Vec<Correction>)> = self
-            .db
-            .read(call.partner(), (call.partner(), edition, id), |(partner, edition, id), tx| {
+        let found: Vec<(Statement, Vec<Correction>)> = grant
+            .read((call.partner(), edition, id), |(partner, edition, id), tx| {
                 Box::pin(async move {
                     let found = statements::get(tx, *partner, *edition, *id).await?;
                     with_corrections(tx, *partner, *edition, found.into_iter().collect()).await
@@ -307,13 +303,10 @@ impl App {
         name: &str,
         range: RangeOf<'_>,
     ) -> Result<BillFile, Error> {
-        if call.customer().is_none() {
-            self.allow(call, Permission::ReadCustomers).await?;
-        }
+        let grant = self.require_or_customer(call, Permission::ReadCustomers).await?;
         let is_correction = correction.is_some();
-        let found: Option<(Bill, Option<Customer>)> = self
-            .db
-            .list(call.partner(), (call.partner(), edition_for(call), id, correction), |input, tx| {
+        let found: Option<(Bill, Option<Customer>)> = grant
+            .list((call.partner(), edition_for(call), id, correction), |input, tx| {
                 let (partner, edition, id, correction) = input;
                 Box::pin(async move {
                     let Some(statement) = statements::get(tx, *partner, *edition, *id).await? else {
@@ -354,6 +347,7 @@ impl App {
         for partner in self.partners().await? {
             let bills: Vec<Bill> = self
                 .db
+                .unchecked()
                 .read(partner.id, partner.id, |partner, tx| {
                     Box::pin(async move {
                         let mut statements = Vec::new();

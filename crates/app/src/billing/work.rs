@@ -41,6 +41,7 @@ impl App {
         }
         let read: Result<Vec<(PartnerId, i64)>, Error> = self
             .db
+            .unchecked()
             .read(store::Scope::System, self.clock.now(), |now, tx| {
                 Box::pin(async move { Ok(bill_runs::waiting(tx, *now).await?) })
             })
@@ -71,6 +72,7 @@ impl App {
         let before = now.saturating_sub(billing.setup.lease).unwrap_or(Timestamp::MIN);
         let left: Vec<(PartnerId, i64)> = self
             .db
+            .unchecked()
             .read(store::Scope::System, (now, before), |(now, before), tx| {
                 Box::pin(async move { Ok::<_, Error>(bill_runs::left_behind(tx, *now, *before).await?) })
             })
@@ -88,6 +90,7 @@ impl App {
     pub async fn bill_run_counts(&self) -> Result<Vec<(&'static str, i64)>, Error> {
         let counted: Vec<(State, i64)> = self
             .db
+            .unchecked()
             .read(store::Scope::System, (), |(), tx| {
                 Box::pin(async move { Ok::<_, Error>(bill_runs::count(tx).await?) })
             })
@@ -117,7 +120,8 @@ impl App {
         let call = Call::of_operator(partner, "bill run");
         self.end_what_was_left_behind().await?;
         let run = self
-            .change(&call, (partner, request, self.clock.now()), |(partner, request, now), tx| {
+            .unchecked(&call)
+            .change((partner, request, self.clock.now()), |(partner, request, now), tx| {
                 Box::pin(async move {
                     let run = begin(tx, *partner, request, true, *now).await?;
                     let entry = crate::audit::Entry::new("bill_run.create", super::runs::object(run.id));
@@ -143,13 +147,14 @@ impl App {
     ) -> Result<RunView, Error> {
         let call = Call::of_operator(partner, "bill run");
         self.end_what_was_left_behind().await?;
-        self.change(&call, (partner, id, action, self.clock.now()), |(partner, id, action, now), tx| {
-            Box::pin(async move {
-                let (_, entry) = action.begin(tx, *partner, *id, true, *now).await?;
-                Ok(crate::change::Done { value: (), entry: Some(entry) })
+        self.unchecked(&call)
+            .change((partner, id, action, self.clock.now()), |(partner, id, action, now), tx| {
+                Box::pin(async move {
+                    let (_, entry) = action.begin(tx, *partner, *id, true, *now).await?;
+                    Ok(crate::change::Done { value: (), entry: Some(entry) })
+                })
             })
-        })
-        .await?;
+            .await?;
         self.work_on(partner, id, true, watch).await?;
         self.bill_run(&call, id).await
     }
@@ -168,6 +173,7 @@ impl App {
         let options = Options::of(&self.billing()?.setup);
         let plan = self
             .db
+            .unchecked()
             .read(partner, (partner, request.clone(), options), |(partner, request, options), tx| {
                 Box::pin(Plan::make(tx, *partner, request, options))
             })
@@ -211,6 +217,7 @@ impl App {
         let until = now.saturating_add(self.billing()?.setup.lease).unwrap_or(Timestamp::MAX);
         let run: Option<BillRun> = self
             .db
+            .unchecked()
             .write(partner, (partner, id, now, until), |(partner, id, now, until), tx| {
                 Box::pin(
                     async move { Ok::<_, Error>(bill_runs::take(tx, *partner, *id, *now, *until).await?) },
@@ -299,6 +306,7 @@ impl App {
             let input = (taken, progress, until);
             let kept: Result<Option<bool>, Error> = self
                 .db
+                .unchecked()
                 .write(taken.partner, input, |(taken, progress, until), tx| {
                     Box::pin(async move { Ok(bill_runs::keep(tx, *taken, progress, *until).await?) })
                 })
@@ -321,6 +329,7 @@ impl App {
     /// Let another server go on at once.
     async fn give_back(&self, taken: Taken) -> Result<(), Error> {
         self.db
+            .unchecked()
             .write(taken.partner, taken, |taken, tx| {
                 Box::pin(async move { Ok(bill_runs::give_back(tx, *taken).await?) })
             })

@@ -11,6 +11,7 @@ use crate::audit::Entry;
 use crate::billing::health;
 use crate::change::{Created, Done};
 use crate::directory::{Lookup, no_address, not_found, sighting};
+use crate::grant::Grant;
 use crate::permissions::Permission;
 use crate::{App, Error, IfMatch, dated};
 use domain::json::Json;
@@ -35,11 +36,17 @@ impl App {
         body: &Json,
         handling: Handling,
     ) -> Result<Created, Error> {
-        self.allow(call, Permission::ChangeCustomers).await?;
-        view::shown(self.created_customer(call, body, handling).await?, call.visibility())
+        let grant = self.require(call, Permission::ChangeCustomers).await?;
+        view::shown(self.created_customer(grant, body, handling).await?, call.visibility())
     }
 
-    async fn created_customer(&self, call: &Call, body: &Json, handling: Handling) -> Result<Created, Error> {
+    async fn created_customer(
+        &self,
+        grant: Grant<'_>,
+        body: &Json,
+        handling: Handling,
+    ) -> Result<Created, Error> {
+        let call = grant.call();
         let _in_flight = self.enter(call)?;
         let (partner, now) = (call.partner(), self.clock.now());
         let parsed = NewCustomer::parse(body, now, handling);
@@ -49,7 +56,7 @@ impl App {
         };
         // A repeated request is replayed without a directory look-up, even if its payload has become invalid since.
         if (parsed.is_err() || azure.is_some())
-            && let Some(created) = self.stored_response(call).await?
+            && let Some(created) = grant.stored_response().await?
         {
             return Ok(created);
         }
@@ -81,45 +88,46 @@ impl App {
         let from = domain::timeline::effective_from(body);
         let terms = dated::new_terms(&mut details, body, now)?.map(|terms| (from, terms));
         let input = (partner, details, seen, unverified, self.random.external_id()?, now, terms);
-        self.make_batched(call, input, |(partner, details, seen, unverified, external_id, now, terms), tx| {
-            Box::pin(async move {
-                if let Some((Some(from), _)) = terms {
-                    dated::check_open(tx, *partner, *from).await?;
-                }
-                if let Some(seen) = seen {
-                    azure_tenants::note(tx, *partner, seen, *now).await?;
-                }
-                let inserted =
-                    customers::insert(tx, *partner, details, external_id, seen.is_some(), *now).await?;
-                let mut customer = inserted.map_err(|taken| {
-                    Error::Invalid(with_taken(Violations::default(), taken, Some(&details.name)))
-                })?;
-                if let (true, Some(azure)) = (unverified, &details.azure_customer_id) {
-                    azure_tenants::ask_again(tx, *partner, azure).await?;
-                }
-                if let Some((_, terms)) = terms {
-                    store::dated::set_terms(tx, *partner, customer.id, terms, day_of(*now)).await?;
-                }
-                let written = |customer: &Customer| {
-                    serde_json::to_string(customer).map_err(|e| Error::Internal(e.to_string()))
-                };
-                let mut json = written(&customer)?;
-                let entry = Entry::new("customer.create", object(customer.id));
-                let entry = Entry { after: Some(json.clone()), ..entry };
-                let entry = match terms {
-                    Some((from, terms)) => dated::with_terms(entry, *from, Some(terms)),
-                    None => entry,
-                };
-                health::tell(tx, *partner, std::slice::from_mut(&mut customer)).await?;
-                if customer.billing_configuration.is_some() {
-                    json = written(&customer)?;
-                }
-                let href = Some(format!("/v1/customers/{}", customer.id));
-                let created = Created { json, href, version: Some(version(&customer)), replayed: false };
-                Ok(Done { value: created, entry: Some(entry) })
+        grant
+            .make_batched(input, |(partner, details, seen, unverified, external_id, now, terms), tx| {
+                Box::pin(async move {
+                    if let Some((Some(from), _)) = terms {
+                        dated::check_open(tx, *partner, *from).await?;
+                    }
+                    if let Some(seen) = seen {
+                        azure_tenants::note(tx, *partner, seen, *now).await?;
+                    }
+                    let inserted =
+                        customers::insert(tx, *partner, details, external_id, seen.is_some(), *now).await?;
+                    let mut customer = inserted.map_err(|taken| {
+                        Error::Invalid(with_taken(Violations::default(), taken, Some(&details.name)))
+                    })?;
+                    if let (true, Some(azure)) = (unverified, &details.azure_customer_id) {
+                        azure_tenants::ask_again(tx, *partner, azure).await?;
+                    }
+                    if let Some((_, terms)) = terms {
+                        store::dated::set_terms(tx, *partner, customer.id, terms, day_of(*now)).await?;
+                    }
+                    let written = |customer: &Customer| {
+                        serde_json::to_string(customer).map_err(|e| Error::Internal(e.to_string()))
+                    };
+                    let mut json = written(&customer)?;
+                    let entry = Entry::new("customer.create", object(customer.id));
+                    let entry = Entry { after: Some(json.clone()), ..entry };
+                    let entry = match terms {
+                        Some((from, terms)) => dated::with_terms(entry, *from, Some(terms)),
+                        None => entry,
+                    };
+                    health::tell(tx, *partner, std::slice::from_mut(&mut customer)).await?;
+                    if customer.billing_configuration.is_some() {
+                        json = written(&customer)?;
+                    }
+                    let href = Some(format!("/v1/customers/{}", customer.id));
+                    let created = Created { json, href, version: Some(version(&customer)), replayed: false };
+                    Ok(Done { value: created, entry: Some(entry) })
+                })
             })
-        })
-        .await
+            .await
     }
 
     /// Reads a customer. A customer's users may read their own customer.
@@ -140,13 +148,9 @@ impl App {
         id: CustomerId,
         at: Option<Date>,
     ) -> Result<CustomerView, Error> {
-        match call.customer() {
-            Some(own) if own == id => {}
-            Some(_) => return Err(Error::NotFound),
-            None => self.allow(call, Permission::ReadCustomers).await?,
-        }
-        self.db
-            .look_up(call.partner(), (call.partner(), id, at), |(partner, id, at), tx| {
+        self.require_or_own(call, Permission::ReadCustomers, id)
+            .await?
+            .look_up((call.partner(), id, at), |(partner, id, at), tx| {
                 Box::pin(async move {
                     let mut found = customers::get(tx, *partner, *id).await?.ok_or(Error::NotFound)?;
                     if let Some(day) = at {
@@ -173,70 +177,73 @@ impl App {
         handling: Handling,
         if_match: IfMatch,
     ) -> Result<CustomerView, Error> {
-        self.allow(call, Permission::ChangeCustomers).await?;
+        let grant = self.require(call, Permission::ChangeCustomers).await?;
         let lookup = self.look_up_change(call.partner(), id, &body).await?;
         let random = self.random.nonce()?;
         let input = (call.partner(), id, body, lookup, handling, if_match, random, self.clock.now());
-        self.change(call, input, |(partner, id, body, lookup, handling, if_match, random, now), tx| {
-            Box::pin(async move {
-                let before = customers::get(tx, *partner, *id).await?.ok_or(Error::NotFound)?;
-                if_match.allows(before.id.0, before.version)?;
-                // The directory does not replace an address that was set by hand.
-                let by_hand = before.details.address.is_some()
-                    && !customers::directory_address(tx, *partner, *id).await?;
-                let violation = |by_hand: bool| match lookup {
-                    Lookup::Found(_) if by_hand => None,
-                    _ => violation_of(lookup),
-                };
-                let mut details = match before.patched(body, *now, *handling) {
-                    Ok(details) => details,
-                    Err(mut refused) => {
-                        refused.violations.extend(violation(by_hand));
-                        refused.name = refused.name.filter(|name| *name != before.details.name);
+        grant
+            .change(input, |(partner, id, body, lookup, handling, if_match, random, now), tx| {
+                Box::pin(async move {
+                    let before = customers::get(tx, *partner, *id).await?.ok_or(Error::NotFound)?;
+                    if_match.allows(before.id.0, before.version)?;
+                    // The directory does not replace an address that was set by hand.
+                    let by_hand = before.details.address.is_some()
+                        && !customers::directory_address(tx, *partner, *id).await?;
+                    let violation = |by_hand: bool| match lookup {
+                        Lookup::Found(_) if by_hand => None,
+                        _ => violation_of(lookup),
+                    };
+                    let mut details = match before.patched(body, *now, *handling) {
+                        Ok(details) => details,
+                        Err(mut refused) => {
+                            refused.violations.extend(violation(by_hand));
+                            refused.name = refused.name.filter(|name| *name != before.details.name);
+                            return Err(refusal(tx, *partner, refused, Some(*id)).await?);
+                        }
+                    };
+                    let by_hand = by_hand || details.address != before.details.address;
+                    if let Some(violation) = violation(by_hand) {
+                        let name = Some(details.name).filter(|name| *name != before.details.name);
+                        let azure_customer_id = details.azure_customer_id;
+                        let refused =
+                            RejectedPayload { violations: violation.into(), name, azure_customer_id };
                         return Err(refusal(tx, *partner, refused, Some(*id)).await?);
                     }
-                };
-                let by_hand = by_hand || details.address != before.details.address;
-                if let Some(violation) = violation(by_hand) {
-                    let name = Some(details.name).filter(|name| *name != before.details.name);
-                    let azure_customer_id = details.azure_customer_id;
-                    let refused = RejectedPayload { violations: violation.into(), name, azure_customer_id };
-                    return Err(refusal(tx, *partner, refused, Some(*id)).await?);
-                }
-                if let Lookup::Found(tenant) = lookup {
-                    azure_tenants::note(tx, *partner, &sighting(tenant), *now).await?;
-                    if !by_hand {
-                        details.address = tenant.address.usable().ok().cloned();
+                    if let Lookup::Found(tenant) = lookup {
+                        azure_tenants::note(tx, *partner, &sighting(tenant), *now).await?;
+                        if !by_hand {
+                            details.address = tenant.address.usable().ok().cloned();
+                        }
                     }
-                }
-                let terms = dated::changed_terms(tx, *partner, &before, &mut details, body, *now).await?;
-                if details == before.details && terms.is_none() {
-                    let mut value = before;
-                    health::tell(tx, *partner, std::slice::from_mut(&mut value)).await?;
-                    return Ok(Done { value, entry: None });
-                }
-                let renamed = (details.name != before.details.name).then_some(&details.name);
-                let azure = details.azure_customer_id.as_ref();
-                let taken = customers::taken(tx, *partner, renamed, azure, Some(*id)).await?;
-                if taken != Taken::default() {
-                    return Err(Error::Invalid(with_taken(Violations::default(), taken, renamed)));
-                }
-                let mut after =
-                    customers::update(tx, *partner, &before, details, !by_hand, *random, *now).await?;
-                if let (Lookup::Unverified, Some(azure)) = (lookup, &after.details.azure_customer_id) {
-                    azure_tenants::ask_again(tx, *partner, azure).await?;
-                }
-                if let Some(terms) = &terms {
-                    store::dated::set_terms(tx, *partner, *id, terms, day_of(*now)).await?;
-                }
-                let entry = Entry::new("customer.update", object(*id)).before(&before).after(&after);
-                let entry = dated::with_terms(entry, domain::timeline::effective_from(body), terms.as_ref());
-                health::tell(tx, *partner, std::slice::from_mut(&mut after)).await?;
-                Ok(Done { value: after, entry: Some(entry) })
+                    let terms = dated::changed_terms(tx, *partner, &before, &mut details, body, *now).await?;
+                    if details == before.details && terms.is_none() {
+                        let mut value = before;
+                        health::tell(tx, *partner, std::slice::from_mut(&mut value)).await?;
+                        return Ok(Done { value, entry: None });
+                    }
+                    let renamed = (details.name != before.details.name).then_some(&details.name);
+                    let azure = details.azure_customer_id.as_ref();
+                    let taken = customers::taken(tx, *partner, renamed, azure, Some(*id)).await?;
+                    if taken != Taken::default() {
+                        return Err(Error::Invalid(with_taken(Violations::default(), taken, renamed)));
+                    }
+                    let mut after =
+                        customers::update(tx, *partner, &before, details, !by_hand, *random, *now).await?;
+                    if let (Lookup::Unverified, Some(azure)) = (lookup, &after.details.azure_customer_id) {
+                        azure_tenants::ask_again(tx, *partner, azure).await?;
+                    }
+                    if let Some(terms) = &terms {
+                        store::dated::set_terms(tx, *partner, *id, terms, day_of(*now)).await?;
+                    }
+                    let entry = Entry::new("customer.update", object(*id)).before(&before).after(&after);
+                    let entry =
+                        dated::with_terms(entry, domain::timeline::effective_from(body), terms.as_ref());
+                    health::tell(tx, *partner, std::slice::from_mut(&mut after)).await?;
+                    Ok(Done { value: after, entry: Some(entry) })
+                })
             })
-        })
-        .await
-        .map(|customer: Customer| CustomerView::new(customer, call.visibility()))
+            .await
+            .map(|customer: Customer| CustomerView::new(customer, call.visibility()))
     }
 
     /// Deletes a customer and its users. Its name and its Azure tenants become available; its id is never reused. Days on which
@@ -245,22 +252,23 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`]; [`Error::PreconditionFailed`].
     pub async fn delete_customer(&self, call: &Call, id: CustomerId, if_match: IfMatch) -> Result<(), Error> {
-        self.allow(call, Permission::ChangeCustomers).await?;
+        let grant = self.require(call, Permission::ChangeCustomers).await?;
         let input = (call.partner(), id, if_match, self.clock.now());
-        self.change(call, input, |(partner, id, if_match, now), tx| {
-            Box::pin(async move {
-                let before = customers::get(tx, *partner, *id).await?.ok_or(Error::NotFound)?;
-                if_match.allows(before.id.0, before.version)?;
-                let billing = &before.details.partner_billing_configuration;
-                let keep = billing.enabled || !billing.folder.is_empty() || {
-                    !store::dated::terms(tx, *partner, *id, &before.details).await?.is_constant()
-                };
-                customers::delete(tx, *partner, &before, keep, *now).await?;
-                let entry = Entry::new("customer.delete", object(*id)).before(&before);
-                Ok(Done { value: (), entry: Some(entry) })
+        grant
+            .change(input, |(partner, id, if_match, now), tx| {
+                Box::pin(async move {
+                    let before = customers::get(tx, *partner, *id).await?.ok_or(Error::NotFound)?;
+                    if_match.allows(before.id.0, before.version)?;
+                    let billing = &before.details.partner_billing_configuration;
+                    let keep = billing.enabled || !billing.folder.is_empty() || {
+                        !store::dated::terms(tx, *partner, *id, &before.details).await?.is_constant()
+                    };
+                    customers::delete(tx, *partner, &before, keep, *now).await?;
+                    let entry = Entry::new("customer.delete", object(*id)).before(&before);
+                    Ok(Done { value: (), entry: Some(entry) })
+                })
             })
-        })
-        .await
+            .await
     }
 
     /// Looks up the tenant of a change in the directory, if it differs from the customer's current tenant.
@@ -271,6 +279,7 @@ impl App {
         let Ok(named) = AzureCustomerId::parse(named) else { return Ok(Lookup::TakenAsGiven) };
         let before: Option<Customer> = self
             .db
+            .unchecked()
             .look_up(partner, (partner, id), |(partner, id), tx| {
                 Box::pin(async move { Ok::<_, Error>(customers::get(tx, *partner, *id).await?) })
             })
@@ -281,7 +290,7 @@ impl App {
 
     /// The error of a new customer's rejected payload, with violations for valid values that are taken.
     async fn refusal(&self, partner: PartnerId, refused: RejectedPayload) -> Error {
-        let looked = self.db.look_up(partner, (partner, refused), |(partner, refused), tx| {
+        let looked = self.db.unchecked().look_up(partner, (partner, refused), |(partner, refused), tx| {
             Box::pin(refusal(tx, *partner, refused.clone(), None))
         });
         looked.await.unwrap_or_else(|error| error)

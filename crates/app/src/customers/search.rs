@@ -112,10 +112,10 @@ fn parse_cursor(value: &str) -> Result<CustomerId, String> {
 impl App {
     /// A page of the partner's customers.
     pub async fn customers(&self, call: &Call, search: Search) -> Result<Page, Error> {
-        self.allow(call, Permission::ReadCustomers).await?;
+        let grant = self.require(call, Permission::ReadCustomers).await?;
         let input = (call.partner(), search, call.visibility());
-        self.db
-            .list(call.partner(), input, |(partner, search, visibility), tx| {
+        grant
+            .list(input, |(partner, search, visibility), tx| {
                 Box::pin(async move {
                     let skip = if search.after.is_some() { 0 } else { search.paging.skip() };
                     let per_page = search.paging.per_page;

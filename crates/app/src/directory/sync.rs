@@ -115,6 +115,7 @@ impl App {
 
     async fn directory_rows(&self) -> Result<Vec<DirectoryRow>, Error> {
         self.db
+            .unchecked()
             .read(store::Scope::System, (), |(), tx| Box::pin(async move { Ok(directories::all(tx).await?) }))
             .await
     }
@@ -129,6 +130,7 @@ impl App {
         let until = now.saturating_add(LEASE).unwrap_or(Timestamp::MAX);
         let leased: Option<DirectoryRow> = self
             .db
+            .unchecked()
             .write(partner, (partner, now, until), |(partner, now, until), tx| {
                 Box::pin(async move { Ok::<_, Error>(directories::lease(tx, *partner, *now, *until).await?) })
             })
@@ -147,6 +149,7 @@ impl App {
         counter!("tenantry_directory_steps_total", "outcome" => outcome).increment(1);
         log_change(partner, row.failure.as_ref(), result.failure.as_ref());
         self.db
+            .unchecked()
             .write(partner, (row, until, result), |(row, until, result), tx| {
                 Box::pin(async move { Ok(directories::progress(tx, row, *until, result).await?) })
             })
@@ -255,6 +258,7 @@ impl App {
     ) -> Result<Vec<AzureCustomerId>, Error> {
         let before = now.saturating_sub(ADDRESS_AGE).unwrap_or(Timestamp::MIN);
         self.db
+            .unchecked()
             .read(partner, (partner, before, most), |(partner, before, most), tx| {
                 Box::pin(async move { Ok(azure_tenants::stale(tx, *partner, *before, *most).await?) })
             })
@@ -273,6 +277,7 @@ impl App {
         let call = Call::of_directory(partner);
         let input = (Arc::clone(&self.trail), call, seen, self.random.nonce()?, now);
         self.db
+            .unchecked()
             .write(partner, input, |(trail, call, seen, random, now), tx| {
                 Box::pin(async move {
                     let partner = call.partner();
@@ -304,6 +309,7 @@ impl App {
             return Ok(());
         }
         self.db
+            .unchecked()
             .write(partner, (partner, tenants, now), |(partner, tenants, now), tx| {
                 Box::pin(async move {
                     for (azure, missing) in tenants {

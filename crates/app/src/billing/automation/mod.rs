@@ -177,10 +177,9 @@ fn one_of<T: Copy>(json: &Json, choices: &[(&str, T)]) -> Result<T, Violation> {
 impl App {
     /// What the server does for the partner's billing, what it has done, and what comes next.
     pub async fn billing_automation(&self, call: &Call) -> Result<Value, Error> {
-        self.allow(call, Permission::SeeCosts).await?;
-        let row: Option<AutomationRow> = self
-            .db
-            .list(call.partner(), call.partner(), |partner, tx| {
+        let grant = self.require(call, Permission::SeeCosts).await?;
+        let row: Option<AutomationRow> = grant
+            .list(call.partner(), |partner, tx| {
                 Box::pin(async move { Ok::<_, Error>(billing_automations::get(tx, *partner).await?) })
             })
             .await?;
@@ -192,11 +191,11 @@ impl App {
     /// # Errors
     /// [`Error::Invalid`].
     pub async fn set_billing_automation(&self, call: &Call, body: &Json) -> Result<Value, Error> {
-        self.allow(call, Permission::ManageBilling).await?;
+        let grant = self.require(call, Permission::ManageBilling).await?;
         let settings = Settings::parse(body)?;
         let input = (call.partner(), settings, self.clock.now());
-        let row = self
-            .change(call, input, |(partner, settings, now), tx| {
+        let row = grant
+            .change(input, |(partner, settings, now), tx| {
                 Box::pin(async move {
                     let before = billing_automations::get(tx, *partner).await?;
                     let text = serde_json::to_string(settings).map_err(internal)?;

@@ -23,9 +23,9 @@ struct Billed {
 impl App {
     /// Microsoft's invoices as Partner Center last listed them, newest first.
     pub async fn microsoft_invoices(&self, call: &Call) -> Result<Vec<Value>, Error> {
-        self.allow(call, Permission::SeeCosts).await?;
-        self.db
-            .list(call.partner(), call.partner(), |partner, tx| {
+        let grant = self.require(call, Permission::SeeCosts).await?;
+        grant
+            .list(call.partner(), |partner, tx| {
                 Box::pin(async move {
                     let invoices = microsoft_invoices::list(tx, *partner).await?;
                     let exports = microsoft_invoices::exports(tx, *partner).await?;

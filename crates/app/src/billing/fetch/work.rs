@@ -42,6 +42,7 @@ impl App {
         let Ok(billing) = self.billing() else { return };
         let read: Result<Vec<(PartnerId, i64)>, Error> = self
             .db
+            .unchecked()
             .read(store::Scope::System, self.clock.now(), |now, tx| {
                 Box::pin(async move { Ok(invoice_fetches::waiting(tx, *now).await?) })
             })
@@ -81,7 +82,8 @@ impl App {
     ) -> Result<Value, Error> {
         let call = Call::of_operator(partner, "bill fetch");
         let fetch = self
-            .change(&call, (partner, request, self.clock.now()), |(partner, request, now), tx| {
+            .unchecked(&call)
+            .change((partner, request, self.clock.now()), |(partner, request, now), tx| {
                 Box::pin(async move {
                     let fetch = begin(tx, *partner, request, true, *now).await?;
                     let entry = Entry::new("invoice_fetch.create", object(fetch.id)).after(&view(&fetch));
@@ -104,6 +106,7 @@ impl App {
         let until = now.saturating_add(self.billing()?.setup.lease).unwrap_or(Timestamp::MAX);
         let fetch: Option<Fetch> = self
             .db
+            .unchecked()
             .write(partner, (partner, id, now, until), |(partner, id, now, until), tx| {
                 Box::pin(async move {
                     Ok::<_, Error>(invoice_fetches::take(tx, *partner, *id, *now, *until).await?)
@@ -136,6 +139,7 @@ impl App {
             Err(Stopped::Cancelled) => {
                 return self
                     .db
+                    .unchecked()
                     .write(partner, taken, |taken, tx| {
                         Box::pin(async move { Ok(invoice_fetches::give_back(tx, *taken).await?) })
                     })
@@ -170,6 +174,7 @@ impl App {
         };
         let input = (Arc::clone(&self.trail), taken, end, self.clock.now());
         self.db
+            .unchecked()
             .write(taken.partner, input, |(trail, taken, end, now), tx| {
                 Box::pin(async move {
                     if !invoice_fetches::end(tx, *taken, end, *now).await? {
@@ -204,6 +209,7 @@ impl App {
             let input = (taken, watch.json().to_string(), until);
             let kept: Result<bool, Error> = self
                 .db
+                .unchecked()
                 .write(taken.partner, input, |(taken, progress, until), tx| {
                     Box::pin(async move { Ok(invoice_fetches::keep(tx, *taken, progress, *until).await?) })
                 })
@@ -286,6 +292,7 @@ impl App {
             fetched_at: self.clock.now(),
         };
         self.db
+            .unchecked()
             .write(partner, (partner, export.clone()), |(partner, export), tx| {
                 Box::pin(async move {
                     Ok::<_, Error>(microsoft_invoices::note_export(tx, *partner, export).await?)
@@ -337,6 +344,7 @@ impl App {
         let invoices: Vec<MicrosoftInvoice> = listed.into_iter().map(of_month).collect();
         let input = (partner, invoices.clone(), self.clock.now());
         self.db
+            .unchecked()
             .write(partner, input, |(partner, invoices, now), tx| {
                 Box::pin(async move {
                     Ok::<_, Error>(microsoft_invoices::note(tx, *partner, invoices, *now).await?)
