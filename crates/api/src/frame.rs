@@ -7,6 +7,7 @@ use crate::metrics;
 use crate::problem::Problem;
 use crate::refusal;
 use crate::request_body::{BodyBudget, BodyError, RequestBody, Reservation, Unread};
+use crate::request_log::Unlogged;
 use crate::sign_ins::FailedSignIns;
 use crate::{BODY_LIMIT, Config, URI_LIMIT};
 use app::App;
@@ -85,18 +86,6 @@ impl<S> Frame<S> {
     }
 }
 
-/// Says in the log that a request ended without an answer, because its client went away.
-struct Unanswered(Option<Instant>);
-
-impl Drop for Unanswered {
-    fn drop(&mut self) {
-        if let Some(started) = self.0 {
-            let duration_us = started.elapsed().as_micros() as u64;
-            tracing::info!(duration_us, "request abandoned: its client closed the connection");
-        }
-    }
-}
-
 impl<S, B> Service<Request<B>> for Frame<S>
 where
     S: Service<Request<Body>, Response = Response, Error = Infallible> + Clone + Send + 'static,
@@ -137,7 +126,7 @@ where
         let reservation = Arc::new(Reservation::new(Arc::clone(&self.bodies), client));
         let failed_sign_ins = Arc::clone(&self.failed_sign_ins);
         let answer = async move {
-            let mut unanswered = Unanswered(Some(started));
+            let unlogged = Unlogged::new(started);
             let expects_continue = request.headers().contains_key(header::EXPECT);
             let compressed = method == Method::GET && request.headers().contains_key(header::ACCEPT_ENCODING);
             let (mut request, unread) = admit(request, &reservation);
@@ -167,13 +156,10 @@ where
             drop(reservation);
             let elapsed = started.elapsed();
             let route = metrics::answered(&method, &mut response, elapsed);
-            let (status, duration_us) = (response.status().as_u16(), elapsed.as_micros() as u64);
-            unanswered.0 = None;
-            tracing::info!(route, status, duration_us, "request completed");
             if response.status() == StatusCode::UNAUTHORIZED {
                 failed_sign_ins.count(client);
             }
-            Ok(response)
+            Ok(unlogged.answered(route, elapsed.as_micros() as u64, response))
         };
         Box::pin(answer.instrument(span))
     }

@@ -27,6 +27,7 @@ mod problem;
 mod profit;
 mod refusal;
 mod request_body;
+mod request_log;
 mod router;
 mod sandbox;
 mod schema;

@@ -23,20 +23,22 @@ fn a_line_says_who_asked_from_where(engine: Engine) {
     let api = server.admin();
     let (_, viewer) = api.colleague("viewer");
     let me = viewer.get("/v2/me").json();
-    for (id, key, path) in [("first", true, "/v2/customers/0"), ("second", false, "/nowhere")] {
-        let call =
-            viewer.call("GET", path).header("X-Request-Id", id).header("X-Forwarded-For", "203.0.113.9:4711");
-        if key {
-            call.send()
-        } else {
-            call.authorization(None).send()
-        };
-    }
+    let sent = [
+        ("first", true, "/v2/customers/0", "identity"),
+        ("second", false, "/nowhere", "identity"),
+        ("third", true, "/openapi.json", "gzip"),
+    ];
+    let sizes = sent.map(|(id, key, path, encoding)| {
+        let call = viewer.call("GET", path).header("X-Request-Id", id).header("Accept-Encoding", encoding);
+        let call = call.header("X-Forwarded-For", "203.0.113.9:4711");
+        let answer = if key { call.send() } else { call.authorization(None).send() };
+        answer.body.len()
+    });
     let log = server.log();
     let line = |id: &str| {
         let lines: Vec<&str> = log.lines().filter(|line| line.contains(&format!("\"{id}\""))).collect();
         let [line] = lines[..] else { panic!("{lines:?}") };
-        for name in ["message", "id", "client", "method", "path", "route", "status", "duration_us"] {
+        for name in ["message", "id", "client", "method", "path", "route", "status", "duration_us", "bytes"] {
             assert_eq!(line.matches(&format!("\"{name}\":")).count(), 1, "{name}: {line}");
         }
         let mut line: Value = serde_json::from_str(line).unwrap();
@@ -65,6 +67,11 @@ fn a_line_says_who_asked_from_where(engine: Engine) {
     }
     let second = line("second");
     assert_eq!((&second["route"], &second["span"]["partner"]), (&json!("none"), &Value::Null), "{second}");
+    assert_eq!((&first["bytes"], &second["bytes"]), (&json!(sizes[0]), &json!(sizes[1])), "{first} {second}");
+    let third = line("third");
+    assert_eq!((&third["message"], &third["status"]), (&json!("request completed"), &json!(200)), "{third}");
+    // Sent compressed, in pieces of no known sum.
+    assert!(third["bytes"].as_u64().is_some_and(|bytes| bytes > 1000), "{third}");
 }
 
 fn failed_sign_ins_are_logged_with_their_address(engine: Engine) {
