@@ -12,14 +12,14 @@ use store::{Db, Tx};
 /// Anybody can hold one, as here:
 ///
 /// ```
-/// fn report(_: &app::Grant<'_>) {}
+/// fn report(_: &tenantry_app::Grant<'_>) {}
 /// ```
 ///
 /// But only the check makes one:
 ///
 /// ```compile_fail
-/// fn forged<'a>(app: &'a app::App, call: &'a app::Call) -> app::Grant<'a> {
-///     app::Grant { app, call }
+/// fn forged<'a>(app: &'a tenantry_app::App, call: &'a tenantry_app::Call) -> tenantry_app::Grant<'a> {
+///     tenantry_app::Grant { app, call }
 /// }
 /// ```
 #[derive(Clone, Copy)]
