@@ -129,7 +129,7 @@ impl Failure {
     fn respond(self, asked: &Asked, l: Layout, (href, label): (&str, &str)) -> Response {
         let Shape { status, advice, is_shown, .. } = self.shape();
         if let (Failure::App(error), true) = (&self, status.is_server_error()) {
-            tracing::error!(%error, status = status.as_u16(), "a page cannot be shown");
+            tracing::error!(%error, status = status.as_u16(), "failed to answer with a page");
         }
         let reason = match &self {
             Failure::App(error) if is_shown => error.to_string(),

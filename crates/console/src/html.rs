@@ -13,7 +13,7 @@ pub(crate) fn page(status: StatusCode, template: &impl Template) -> Response {
     let body = match template.render() {
         Ok(body) => body,
         Err(error) => {
-            tracing::error!(%error, "a page cannot be rendered");
+            tracing::error!(%error, "failed to render a page");
             return StatusCode::INTERNAL_SERVER_ERROR.into_response();
         }
     };

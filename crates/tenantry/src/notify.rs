@@ -15,7 +15,7 @@ pub(crate) fn notify(state: &str) {
         UnixDatagram::unbound()?.send_to_addr(state.as_bytes(), &address)
     };
     if let Err(error) = told() {
-        tracing::warn!(%error, state, "cannot notify systemd");
+        tracing::warn!(%error, state, "failed to notify systemd");
     }
 }
 

@@ -249,7 +249,7 @@ impl App {
             if action == ROLLED_BACK {
                 tracing::error!(anchor = %path.display(), "the database is behind its audit anchor: {why}");
             } else {
-                tracing::info!(anchor = %path.display(), "an audit anchor is begun");
+                tracing::info!(anchor = %path.display(), "audit anchor created");
             }
             self.tell_system("server", action, why).await?;
             self.check_audit_ends().await?;

@@ -52,7 +52,7 @@ impl App {
     /// logged: the bills themselves are published.
     pub(super) async fn update_indexes(&self, partner: PartnerId, folders: BTreeSet<String>) {
         if let Err(error) = self.try_update_indexes(partner, folders).await {
-            tracing::warn!(partner = partner.0, %error, "indexes of bills not updated; a server's start updates them");
+            tracing::warn!(partner = partner.0, %error, "failed to update the indexes of bills; the next start updates them");
         }
     }
 

@@ -45,7 +45,7 @@ impl App {
             Ok(()) => Ok(()),
             Err(error @ bill_storage::Error::Invalid(_)) => Err(Error::Billing(error.to_string())),
             Err(error) => {
-                tracing::warn!(%error, "the store of bills cannot be read");
+                tracing::warn!(%error, "failed to read the store of bills");
                 Ok(())
             }
         }

@@ -64,6 +64,6 @@ fn remove(folder: &Path) {
     if let Err(error) = std::fs::remove_dir_all(folder)
         && error.kind() != std::io::ErrorKind::NotFound
     {
-        tracing::warn!(folder = %folder.display(), %error, "could not be removed");
+        tracing::warn!(folder = %folder.display(), %error, "failed to remove a work folder");
     }
 }

@@ -87,7 +87,7 @@ impl App {
                         tracing::warn!(
                             partner = taken.partner.0,
                             run = taken.id,
-                            "a bill run was lost to another server"
+                            "bill run lost its lease to another server"
                         );
                         return Ok(());
                     }
@@ -118,7 +118,7 @@ impl App {
                         partner = taken.partner.0,
                         run = taken.id,
                         state = state.as_str(),
-                        "a bill run ends"
+                        "bill run ended"
                     );
                     Ok(())
                 })

@@ -34,10 +34,10 @@ impl App {
     pub async fn work_on_bill_runs(self: &Arc<Self>) {
         let Ok(billing) = self.billing() else { return };
         if let Err(error) = self.end_what_was_left_behind().await {
-            tracing::warn!(%error, "what commands have left behind could not be ended");
+            tracing::warn!(%error, "failed to end the bill runs of commands that died");
         }
         if let Err(error) = self.update_changed_indexes().await {
-            tracing::warn!(%error, "indexes of bills not updated");
+            tracing::warn!(%error, "failed to update the indexes of bills");
         }
         let read: Result<Vec<(PartnerId, i64)>, Error> = self
             .db
@@ -48,7 +48,7 @@ impl App {
             .await;
         let waiting = match read {
             Ok(waiting) => waiting,
-            Err(error) => return tracing::warn!(%error, "the waiting bill runs could not be read"),
+            Err(error) => return tracing::warn!(%error, "failed to read the waiting bill runs"),
         };
         for (partner, id) in waiting {
             if billing.closing.load(Ordering::Relaxed) {
@@ -56,7 +56,7 @@ impl App {
             }
             let watch = Watch::until(&billing.closing);
             if let Err(error) = self.work_on(partner, id, false, &Arc::new(watch)).await {
-                tracing::error!(partner = partner.0, run = id, %error, "a bill run could not be worked on");
+                tracing::error!(partner = partner.0, run = id, %error, "failed to work on a bill run");
             }
         }
     }
@@ -225,7 +225,7 @@ impl App {
             })
             .await?;
         let Some(run) = run else { return Ok(()) };
-        tracing::info!(partner = partner.0, run = id, attempt = run.attempt, "a bill run begins");
+        tracing::info!(partner = partner.0, run = id, attempt = run.attempt, "bill run started");
         let taken = Taken { partner, id, attempt: run.attempt };
         let request = RunRequest::of_run(&run)?;
         if request.finalizing.is_some() || request.voiding.is_some() {
@@ -255,7 +255,7 @@ impl App {
             }
             Err(Ended::Cancelled | Ended::GivenUp) => return self.give_back(taken).await,
             Err(Ended::Error(Error::Internal(why) | Error::Billing(why))) => {
-                tracing::error!(partner = partner.0, run = id, why, "a bill run failed");
+                tracing::error!(partner = partner.0, run = id, why, "bill run failed with an internal error");
                 let error = RunError::new("internal error; the server's log says more");
                 without_bills(&run, State::Failed, vec![error])?
             }
@@ -318,7 +318,7 @@ impl App {
                 }
                 Ok(None) => watch.lost.store(true, Ordering::Relaxed),
                 Err(error) => {
-                    tracing::warn!(%error, "a bill run's lease could not be renewed");
+                    tracing::warn!(%error, "failed to renew the lease of a bill run");
                     let ended = last.saturating_add(billing.setup.lease).is_ok_and(|end| end <= now);
                     watch.lost.fetch_or(ended, Ordering::Relaxed);
                 }

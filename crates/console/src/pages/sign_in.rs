@@ -94,7 +94,7 @@ async fn sign_in(asked: Asked) -> Response {
             if let Some(before) = asked.session_token()
                 && let Err(error) = asked.app.sign_out(before, origin(&asked, operation)).await
             {
-                tracing::warn!(%error, "the browser's earlier session was not ended");
+                tracing::warn!(%error, "failed to end the browser's earlier session");
             }
             let mut response = html::see_other(&next);
             if let Some(cookie) = cookies::set(&asked.visit, cookies::SESSION, &token, cookies::WEEK) {

@@ -108,7 +108,7 @@ impl Tokens {
             (Ok(token), kept) => Ok(kept.insert(token).held.clone()),
             // That is what "early" is for: the old one is good for a while.
             (Err(error), Some(old)) if Instant::now() < old.end => {
-                tracing::warn!(%error, "the token could not be renewed; the old one is used until it expires");
+                tracing::warn!(%error, "failed to renew a token; the old one is used until it expires");
                 old.renew = old.end.min(Instant::now() + USE_ON);
                 Ok(old.held.clone())
             }

@@ -71,6 +71,65 @@ fn every_metric_is_documented_and_none_besides() {
     );
 }
 
+/// The messages of events at `info` and above in a source file; `…` stands for what is put in.
+fn messages(source: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for event in source.split("tracing::").skip(1) {
+        let Some(rest) = ["info!(", "warn!(", "error!("].iter().find_map(|level| event.strip_prefix(level))
+        else {
+            continue;
+        };
+        // The message is the first literal that is not the value of a field.
+        let mut rest = rest;
+        while let Some((before, after)) = rest.split_once('"') {
+            let mut end = 0;
+            while after[end..].starts_with(|c| c != '"') {
+                end += if after[end..].starts_with('\\') {
+                    2
+                } else {
+                    after[end..].chars().next().unwrap().len_utf8()
+                };
+            }
+            let (literal, tail) = after.split_at(end);
+            if before.trim_end().is_empty() || before.trim_end().ends_with(',') {
+                let lines: Vec<&str> = literal.split("\\\n").collect();
+                let joined = lines.iter().enumerate();
+                let joined = joined.map(|(at, line)| if at == 0 { line } else { line.trim_start() });
+                found.insert(without_values(&joined.collect::<String>()));
+                break;
+            }
+            rest = &tail[1..];
+        }
+    }
+    found
+}
+
+/// A message with `…` for each value that is put in.
+fn without_values(message: &str) -> String {
+    let mut parts = message.split('{');
+    let first = parts.next().unwrap().to_owned();
+    parts.fold(first, |text, part| text + "…" + part.split_once('}').unwrap().1)
+}
+
+#[test]
+fn every_log_event_is_documented_and_none_besides() {
+    let page = read("docs/log-events.md");
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `"));
+    let documented: BTreeSet<String> = rows.map(|row| row.split("` | ").next().unwrap().to_owned()).collect();
+    let mut texts = Vec::new();
+    for entry in std::fs::read_dir(root().join("crates")).unwrap() {
+        sources(&entry.unwrap().path().join("src"), &mut texts);
+    }
+    let written: BTreeSet<String> = texts.iter().flat_map(|text| messages(text)).collect();
+    assert!(written.len() > 90, "{written:?}");
+    let missing: Vec<_> = written.difference(&documented).collect();
+    let gone: Vec<_> = documented.difference(&written).collect();
+    assert!(
+        missing.is_empty() && gone.is_empty(),
+        "not in docs/log-events.md: {missing:#?}; not in the code: {gone:#?}"
+    );
+}
+
 /// A histogram has series of its name and an ending.
 fn without_endings(name: &str) -> String {
     let ending =

@@ -165,7 +165,7 @@ impl App {
                         partner = partner.0,
                         code = error.code,
                         message = error.message,
-                        "billing automation: invoices cannot be listed"
+                        "billing automation failed to list the invoices"
                     );
                     state.error = Some((error.code.to_owned(), error.message));
                 }

@@ -166,7 +166,7 @@ impl Downloads<'_> {
                     restarts += 1;
                     counter!("tenantry_invoice_fetch_restarts_total").increment(1);
                     let (invoice, kind) = (target.invoice, target.kind);
-                    tracing::warn!(invoice, kind, why, "an export is fetched again from its start");
+                    tracing::warn!(invoice, kind, why, "restarted the fetch of an export");
                 }
                 Err(Stop::Restart(why)) => {
                     return Err(Some(FetchError::new(

@@ -68,7 +68,7 @@ impl Checkpointer {
 }
 
 fn warn_of(error: &dyn std::fmt::Display) {
-    tracing::warn!(%error, "a checkpoint failed; the next one makes up for it");
+    tracing::warn!(%error, "checkpoint failed; the next one makes up for it");
 }
 
 /// Checkpoints as much of the WAL as its readers allow (PASSIVE), without waiting for them.
