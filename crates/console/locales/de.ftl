@@ -363,6 +363,7 @@ key-never-used = Nie
 statements-title = Rechnungen
 statements-none = Es gibt noch keine Rechnungen.
 status-final = Endgültig
+status-imported = { $status }, von einer früheren Plattform
 status-estimated = Schätzung
 statement-estimated = Dies ist eine Schätzung: Sie kann sich ändern, bis der Monat endgültig ist.
 statement-corrections = Korrekturen früherer Monate

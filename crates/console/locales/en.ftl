@@ -363,6 +363,7 @@ key-never-used = Never
 statements-title = Bills
 statements-none = There are no bills yet.
 status-final = Final
+status-imported = { $status }, from an earlier platform
 status-estimated = Estimate
 statement-estimated = This is an estimate: it can change until the month is final.
 statement-corrections = Corrections of earlier months

@@ -92,6 +92,21 @@ pub struct Statement {
     pub notice: Option<String>,
     /// The version, the status and the folder that the customer sees, if any.
     pub published: Option<(i64, Status, String)>,
+    /// Where it came from, if another platform has made it.
+    pub imported: Option<Imported>,
+}
+
+/// Origin of a statement that another platform has made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Imported {
+    /// Cloud that it is about, such as `AWS`.
+    pub cloud: String,
+    /// URL that it came from.
+    pub source: String,
+    /// Id there, if it has one.
+    pub source_id: Option<String>,
+    /// Day of the cloud's invoice, such as `2025-12-03`.
+    pub invoice_date: String,
 }
 
 /// Edition of a statement.
@@ -163,6 +178,8 @@ const BILL: &str = "customer_id, billing_period, currency, total, run_id, folder
 const CORRECTION: &str =
     "customer_id, billing_period, currency, amount, run_id, folder, version, files, ledger";
 const OTHERS: &str = "id, status, generated_at, stated_at, invoice_id, reverses, notice";
+/// Where a statement came from, of one that was made here.
+const MADE_HERE: &str = "NULL, NULL, NULL, NULL";
 
 /// Inserts a bill, or replaces the estimated or withdrawn one of its customer, month and currency. `false` if the month is
 /// final.
@@ -334,8 +351,24 @@ pub async fn get(
     id: i64,
 ) -> Result<Option<Statement>, Error> {
     let (table, published) = (edition.table(), edition.published());
-    let sql = format!("SELECT {BILL}, {OTHERS}, {published} FROM {table} WHERE partner_id = $1 AND id = $2");
+    let sql = format!(
+        "SELECT {BILL}, {OTHERS}, {published}, {MADE_HERE} FROM {table} WHERE partner_id = $1 AND id = $2"
+    );
     tx.first(&sql, args![partner.0, id], read).await
+}
+
+/// The beginning of a query of statements, up to `partner_id = $1`.
+pub(crate) fn select(edition: Edition) -> String {
+    let (table, published) = (edition.table(), edition.published());
+    format!("SELECT {BILL}, {OTHERS}, {published}, {MADE_HERE} FROM {table} WHERE partner_id = $1")
+}
+
+/// The number of statements.
+pub(crate) async fn count(tx: &mut Tx, partner: PartnerId, filter: &Filter) -> Result<i64, Error> {
+    let table = filter.edition.table();
+    let mut count = Query::new(format!("SELECT COUNT(*) FROM {table} WHERE partner_id = $1"), partner);
+    narrow(&mut count, filter);
+    Ok(tx.first(&count.sql, &count.args(), |row| row.next()).await?.unwrap_or(0))
 }
 
 /// Statements ordered by id, and the total number.
@@ -346,19 +379,15 @@ pub async fn list(
     skip: i64,
     limit: i64,
 ) -> Result<(Vec<Statement>, i64), Error> {
-    let (table, published) = (filter.edition.table(), filter.edition.published());
-    let mut count = Query::new(format!("SELECT COUNT(*) FROM {table} WHERE partner_id = $1"), partner);
-    narrow(&mut count, filter);
-    let total = tx.first(&count.sql, &count.args(), |row| row.next()).await?.unwrap_or(0);
-    let sql = format!("SELECT {BILL}, {OTHERS}, {published} FROM {table} WHERE partner_id = $1");
-    let mut query = Query::new(sql, partner);
+    let total = count(tx, partner, filter).await?;
+    let mut query = Query::new(select(filter.edition), partner);
     narrow(&mut query, filter);
     query.push(" ORDER BY id LIMIT ", limit);
     query.push(" OFFSET ", skip);
     Ok((tx.all(&query.sql, &query.args(), read).await?, total))
 }
 
-fn narrow(query: &mut Query, filter: &Filter) {
+pub(crate) fn narrow(query: &mut Query, filter: &Filter) {
     for customer in [filter.customer, filter.of_user].into_iter().flatten() {
         query.and("customer_id = ", customer.0);
     }
@@ -574,7 +603,7 @@ fn read_correction(row: &mut Row<'_>) -> Result<Correction, Error> {
     Ok(Correction { bill: read_bill(row)?, carried_by: row.next()? })
 }
 
-fn read(row: &mut Row<'_>) -> Result<Statement, Error> {
+pub(crate) fn read(row: &mut Row<'_>) -> Result<Statement, Error> {
     Ok(Statement {
         bill: read_bill(row)?,
         id: row.next()?,
@@ -591,9 +620,19 @@ fn read(row: &mut Row<'_>) -> Result<Statement, Error> {
                 _ => None,
             }
         },
+        imported: {
+            let (cloud, source) = (row.next()?, row.next()?);
+            let (source_id, invoice_date) = (row.next()?, row.next::<Option<String>>()?);
+            match (cloud, source, invoice_date) {
+                (Some(cloud), Some(source), Some(invoice_date)) => {
+                    Some(Imported { cloud, source, source_id, invoice_date })
+                }
+                _ => None,
+            }
+        },
     })
 }
 
-fn status_of(name: &str) -> Result<Status, Error> {
+pub(crate) fn status_of(name: &str) -> Result<Status, Error> {
     Status::parse(name).ok_or_else(|| Error::defect("a statement's status in the database is not one"))
 }

@@ -658,11 +658,25 @@ pub(crate) struct Statement {
     /// Why it is withdrawn, void or a reversal.
     #[schema(nullable = false)]
     notice: Option<String>,
+    /// Where it came from, if another platform has made it. Such a statement is history: it has no files, and no bill run
+    /// changes it.
+    #[schema(nullable = false)]
+    imported: Option<ImportedFrom>,
     /// The names of its bill's files, for `/v1/customer_statements/{id}/files/{name}`.
     files: Vec<String>,
     /// What came in for months that were final, and is part of the total.
     #[schema(nullable = false)]
     corrections: Option<Vec<Correction>>,
+}
+
+/// Where a statement came from that another platform has made.
+#[derive(ToSchema)]
+pub(crate) struct ImportedFrom {
+    /// The platform's URL.
+    #[schema(example = "https://chapi.cloudhealthtech.com")]
+    source: String,
+    /// The statement's id there, if it has one.
+    id: Option<String>,
 }
 
 /// What came in for a month that was final, on the statement that has it.

@@ -14,8 +14,8 @@ use serde::Serialize;
 use serde::ser::Serializer;
 use serde_json::value::RawValue;
 use std::collections::BTreeSet;
-use store::Tx;
 use store::statements::{self, Bill, Correction, Edition, Filter, Statement, Status};
+use store::{Tx, imported_statements};
 
 /// A list of statements that was asked for.
 #[derive(Clone, Debug, Default)]
@@ -30,7 +30,7 @@ pub struct StatementSearch {
 pub struct StatementView {
     id: i64,
     customer_id: CustomerId,
-    cloud: &'static str,
+    cloud: String,
     billing_period: String,
     #[serde(serialize_with = "exactly")]
     total_amount: String,
@@ -49,9 +49,20 @@ pub struct StatementView {
     reverses: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     notice: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    imported: Option<ImportedView>,
     files: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     corrections: Vec<CorrectionView>,
+}
+
+/// Where a statement came from that another platform has made.
+#[derive(Clone, Debug, Serialize)]
+struct ImportedView {
+    /// The platform's URL.
+    source: String,
+    /// The statement's id there.
+    id: Option<String>,
 }
 
 /// What came in for a month that was final, and is on this statement.
@@ -131,6 +142,11 @@ impl StatementView {
             .published
             .as_ref()
             .is_some_and(|(version, status, folder)| (*version, *status, folder.as_str()) == now);
+        let invoice_date = match &statement.imported {
+            Some(imported) => imported.invoice_date.clone(),
+            None => statement.generated_at.strftime("%Y-%m-%d").to_string(),
+        };
+        let cloud = statement.imported.as_ref().map_or("Azure", |imported| &imported.cloud).to_owned();
         let bill = statement.bill;
         let currency: Currency = parsed(&bill.currency)?;
         let corrections = corrections.into_iter().map(|Correction { bill, .. }| {
@@ -141,7 +157,7 @@ impl StatementView {
         Ok(StatementView {
             id: statement.id,
             customer_id: bill.customer,
-            cloud: "Azure",
+            cloud,
             billing_period: bill.billing_period,
             total_amount: padded(&bill.total, currency.minor_unit().into()),
             status: statement.status.as_str(),
@@ -154,11 +170,14 @@ impl StatementView {
                 symbol: currency.symbol(),
             },
             invoice_id: statement.invoice_id,
-            invoice_date: statement.generated_at.strftime("%Y-%m-%d").to_string(),
+            invoice_date,
             version: bill.version,
             published: (edition == Edition::Current).then_some(is_published),
             reverses: statement.reverses,
             notice: statement.notice,
+            imported: statement
+                .imported
+                .map(|imported| ImportedView { source: imported.source, id: imported.source_id }),
             files: stored("the files of a statement", &bill.files)?,
             corrections: corrections.collect::<Result<_, Error>>()?,
         })
@@ -179,7 +198,8 @@ async fn with_corrections(
         let (bill, status) = (&statement.bill, statement.status);
         let has = |correction: &&Correction| {
             let of = &correction.bill;
-            matches!(status, Status::Estimated | Status::Final)
+            statement.imported.is_none()
+                && matches!(status, Status::Estimated | Status::Final)
                 && correction.carried_by.as_ref() == Some(&bill.billing_period)
                 && (of.customer, &of.currency) == (bill.customer, &bill.currency)
         };
@@ -221,6 +241,11 @@ impl StatementView {
         self.status
     }
 
+    /// Whether another platform has made it.
+    pub fn is_imported(&self) -> bool {
+        self.imported.is_some()
+    }
+
     /// Microsoft's invoice.
     pub fn invoice_id(&self) -> Option<&str> {
         self.invoice_id.as_deref()
@@ -259,7 +284,8 @@ impl App {
             .list((call.partner(), filter, search.paging), |(partner, filter, paging), tx| {
                 Box::pin(async move {
                     let (skip, limit) = (paging.skip(), paging.per_page);
-                    let (statements, total) = statements::list(tx, *partner, filter, skip, limit).await?;
+                    let (statements, total) =
+                        imported_statements::list_with_own(tx, *partner, filter, skip, limit).await?;
                     Ok::<_, Error>((with_corrections(tx, *partner, filter.edition, statements).await?, total))
                 })
             })
@@ -278,7 +304,10 @@ impl App {
         let found: Vec<(Statement, Vec<Correction>)> = grant
             .read((call.partner(), edition, id), |(partner, edition, id), tx| {
                 Box::pin(async move {
-                    let found = statements::get(tx, *partner, *edition, *id).await?;
+                    let mut found = statements::get(tx, *partner, *edition, *id).await?;
+                    if found.is_none() {
+                        found = imported_statements::get(tx, *partner, *id).await?;
+                    }
                     with_corrections(tx, *partner, *edition, found.into_iter().collect()).await
                 })
             })

@@ -90,6 +90,14 @@ pub(crate) fn row(cx: &Cx, statement: &StatementView) -> Row {
 
 /// The status in the reader's language.
 fn status(cx: &Cx, statement: &StatementView) -> String {
+    let status = own_status(cx, statement);
+    match statement.is_imported() {
+        true => cx.lang.text_with("status-imported", &[("status", &status)]),
+        false => status,
+    }
+}
+
+fn own_status(cx: &Cx, statement: &StatementView) -> String {
     match statement.status() {
         "Final" => cx.lang.text("status-final", None),
         "Estimated" => cx.lang.text("status-estimated", None),

@@ -32,6 +32,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0022_billing_automation", include_str!("../../../../migrations/0022_billing_automation.sql")),
     ("0023_dated_facts", include_str!("../../../../migrations/0023_dated_facts.sql")),
     ("0024_bill_sums", include_str!("../../../../migrations/0024_bill_sums.sql")),
+    ("0025_moved_history", include_str!("../../../../migrations/0025_moved_history.sql")),
 ];
 
 /// Migration that recomputes the keys of names.

@@ -1,5 +1,9 @@
 //! Customers of a CloudHealth partner account, brought over with their ids.
 
+mod statements;
+
+pub use statements::{ForeignStatement, MigratedStatements};
+
 use crate::access::Call;
 use crate::audit::Entry;
 use crate::change::Done;
@@ -16,6 +20,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use store::azure_tenants::{self, Sighting};
 use store::customers::{self, Taken};
+use store::migrated_customers;
 
 /// A customer as CloudHealth's API answers it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +59,8 @@ pub enum Migrated {
     Created,
     /// A customer with its id is here; what differs, if anything.
     There(Vec<String>),
+    /// It has come over before and was deleted here since. It stays so.
+    Deleted,
     /// It cannot be here, because of other customers.
     Refused(String),
 }
@@ -256,18 +263,25 @@ fn address_of(json: &Json) -> Result<(Address, Option<String>), Vec<String>> {
 }
 
 impl App {
-    /// Brings a customer over, with its tags and tenants, in one transaction. One that is here already is left as it is.
-    pub async fn migrate_customer(&self, call: &Call, foreign: ForeignCustomer) -> Result<Migrated, Error> {
+    /// Brings a customer over, with its tags and tenants, in one transaction. One that is here already is left as it is, and
+    /// one that was deleted here after it had come over stays deleted, unless `is_wanted_again`.
+    pub async fn migrate_customer(
+        &self,
+        call: &Call,
+        foreign: ForeignCustomer,
+        is_wanted_again: bool,
+    ) -> Result<Migrated, Error> {
         let grant = self.require(call, Permission::ChangeCustomers).await?;
         let external_id = match &foreign.external_id {
             Some(id) => id.clone(),
             None => self.random.external_id()?,
         };
-        let input = (call.partner(), foreign, external_id, self.random.nonce()?, self.clock.now());
+        let terms = (external_id, is_wanted_again, self.random.nonce()?, self.clock.now());
         grant
-            .change(input, |(partner, foreign, external_id, random, now), tx| {
+            .change((call.partner(), foreign, terms), |(partner, foreign, terms), tx| {
+                let (external_id, is_wanted_again, random, now) = terms;
                 Box::pin(async move {
-                    if let Some(found) = compare(tx, *partner, foreign).await? {
+                    if let Some(found) = compare(tx, *partner, foreign, *is_wanted_again).await? {
                         return Ok(Done { value: found, entry: None });
                     }
                     let customer = Customer {
@@ -285,6 +299,7 @@ impl App {
                         // A job that fails is undone; nothing was written here.
                         Err(taken) => return Ok(Done { value: refused(taken), entry: None }),
                     };
+                    migrated_customers::note(tx, *partner, customer.id).await?;
                     for tenant in &foreign.tenants {
                         let azure = &tenant.azure_customer_id;
                         if !azure_tenants::assign(tx, *partner, azure, customer.id, *now).await? {
@@ -315,12 +330,18 @@ impl App {
     }
 
     /// What [`App::migrate_customer`] would do; after it, whether it has done so.
-    pub async fn compare_customer(&self, call: &Call, foreign: ForeignCustomer) -> Result<Migrated, Error> {
+    pub async fn compare_customer(
+        &self,
+        call: &Call,
+        foreign: ForeignCustomer,
+        is_wanted_again: bool,
+    ) -> Result<Migrated, Error> {
+        let input = (call.partner(), foreign, is_wanted_again);
         self.require(call, Permission::ReadCustomers)
             .await?
-            .read((call.partner(), foreign), |(partner, foreign), tx| {
+            .read(input, |(partner, foreign, is_wanted_again), tx| {
                 Box::pin(async move {
-                    if let Some(found) = compare(tx, *partner, foreign).await? {
+                    if let Some(found) = compare(tx, *partner, foreign, *is_wanted_again).await? {
                         return Ok(found);
                     }
                     let (name, azure) =
@@ -335,13 +356,17 @@ impl App {
     }
 }
 
-/// The customer that has this id here, compared.
+/// The customer that has this id here, compared; or that it was deleted here.
 async fn compare(
     tx: &mut store::Tx,
     partner: domain::PartnerId,
     foreign: &ForeignCustomer,
+    is_wanted_again: bool,
 ) -> Result<Option<Migrated>, Error> {
-    let Some(here) = customers::get(tx, partner, foreign.id).await? else { return Ok(None) };
+    let Some(here) = customers::get(tx, partner, foreign.id).await? else {
+        let is_deleted = !is_wanted_again && migrated_customers::has(tx, partner, foreign.id).await?;
+        return Ok(is_deleted.then_some(Migrated::Deleted));
+    };
     let filter = azure_tenants::Filter { customer: Some(foreign.id), ..azure_tenants::Filter::default() };
     let (tenants, _) = azure_tenants::list(tx, partner, &filter, 0, i64::from(i32::MAX)).await?;
     let tenants: Vec<AzureCustomerId> = tenants.into_iter().map(|tenant| tenant.azure_customer_id).collect();

@@ -1,5 +1,7 @@
 //! `tenantry migrate cloudhealth`: tried against a server of our own, and against one with CloudHealth's quirks.
 
+mod statements;
+
 use crate::support::{ABSENT, Api, Database, Engine, Server, customer, on_both_engines};
 use serde_json::{Map, Value, json};
 use std::io::{BufRead, BufReader, Write};
@@ -11,6 +13,7 @@ on_both_engines!(
     customers_come_over_with_their_ids_and_are_verified,
     quirks_and_what_our_rules_refuse,
     it_goes_on_where_it_was_killed,
+    a_customer_that_was_deleted_here_stays_deleted,
 );
 
 /// Runs the command on the server's database.
@@ -122,25 +125,43 @@ struct Quirky {
     address: SocketAddr,
 }
 
+/// What it has.
+#[derive(Clone)]
+struct Account {
+    customers: Vec<Value>,
+    /// Tenants and statements, by the customer's id.
+    assigned: Value,
+    statements: Value,
+    /// Whether there are `Link` headers.
+    links: bool,
+}
+
 impl Quirky {
-    fn start(customers: Vec<Value>, assigned: Value, links: bool) -> Self {
+    fn start(account: Account) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let (customers, assigned) = (Arc::new(customers), Arc::new(assigned));
+        let account = Arc::new(account);
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
-                let (customers, assigned) = (Arc::clone(&customers), Arc::clone(&assigned));
-                std::thread::spawn(move || answer(&stream, &customers, &assigned, links, address));
+                let account = Arc::clone(&account);
+                std::thread::spawn(move || answer(&stream, &account, address));
             }
         });
         Quirky { address }
     }
 }
 
+impl Account {
+    fn of(customers: Vec<Value>) -> Self {
+        Account { customers, assigned: json!({}), statements: json!({}), links: true }
+    }
+}
+
 /// Fewer than are asked for.
 const PAGE: usize = 3;
 
-fn answer(stream: &TcpStream, customers: &[Value], assigned: &Value, links: bool, address: SocketAddr) {
+fn answer(stream: &TcpStream, account: &Account, address: SocketAddr) {
+    let Account { customers, assigned, statements, links } = account;
     let (mut lines, mut stream) = (BufReader::new(stream.try_clone().unwrap()), stream.try_clone().unwrap());
     loop {
         let mut first = String::new();
@@ -158,23 +179,26 @@ fn answer(stream: &TcpStream, customers: &[Value], assigned: &Value, links: bool
         };
         let (body, all) = if path.starts_with("/v1/customers?") {
             (json!({"Customers": part(customers)}), customers.len())
-        } else if path.starts_with("/v1/customer_statements?") {
-            (
-                json!({"billing_artifacts": part(&[json!({"Id": 1, "Status": "Final", "invoice_id": null})])}),
-                1,
-            )
+        } else if let Some(query) = path.strip_prefix("/v1/customer_statements?") {
+            let of = query.split('&').find_map(|pair| pair.strip_prefix("client_api_id="));
+            let all = statements.as_object().into_iter().flatten();
+            let entries: Vec<Value> = all
+                .filter(|(id, _)| of.is_none_or(|of| of == id.as_str()))
+                .flat_map(|(_, statements)| statements.as_array().unwrap().clone())
+                .collect();
+            (json!({"billing_artifacts": part(&entries)}), entries.len())
         } else {
             let id = path.split('?').next().unwrap().rsplit('/').next().unwrap();
             let entries = assigned[id].as_array().cloned().unwrap_or_default();
             (json!({"azure_partner_customer_accounts": part(&entries)}), entries.len())
         };
-        let next = match links && page * PAGE < all {
+        let next = match *links && page * PAGE < all {
             true => format!(
                 "Link: <http://{address}{}{}>; rel=\"next\"\r\n",
                 path.strip_suffix(&page.to_string()).unwrap(),
                 page + 1
             ),
-            false if links => format!("Link: <http://{address}/>; rel=\"first\"\r\n"),
+            false if *links => format!("Link: <http://{address}/>; rel=\"first\"\r\n"),
             false => String::new(),
         };
         let body = body.to_string();
@@ -220,7 +244,13 @@ fn quirks_and_what_our_rules_refuse(engine: Engine) {
         "azure_partner_customer_account": {"Name": format!("Tenant {n}"), "domain": "a.example", "azure_customer_id": format!("t-{n}")},
     })).collect::<Vec<_>>()});
     for links in [true, false] {
-        let source = Quirky::start(customers.clone(), assigned.clone(), links);
+        let statements = json!({"732": [statements::foreign(1, &json!({"invoice_id": null}))]});
+        let source = Quirky::start(Account {
+            customers: customers.clone(),
+            assigned: assigned.clone(),
+            statements,
+            links,
+        });
         let database = Database::new(engine);
         let server = Server::start(&database, &[]);
         let done = migrate(&server, source.address, "a-key", &["--statements", "s.jsonl"]);
@@ -253,7 +283,7 @@ fn quirks_and_what_our_rules_refuse(engine: Engine) {
         let event = &api.trail("action=customer.migrate&object=customers/1001")[0];
         assert!(event["reason"].as_str().unwrap().contains("use New South Wales"), "{event}");
         let statement = std::fs::read_to_string(database.folder().join("s.jsonl")).unwrap();
-        assert_eq!(statement, "{\"id\":1,\"status\":\"Final\"}\n");
+        assert!(statement.starts_with("{\"id\":1,") && statement.lines().count() == 1, "{statement}");
         assert_eq!(api.create(&customer(&json!({"name": "New"})))["id"], 3948);
     }
     // What is no CloudHealth is told.
@@ -270,7 +300,7 @@ fn quirks_and_what_our_rules_refuse(engine: Engine) {
 fn it_goes_on_where_it_was_killed(engine: Engine) {
     let count = 300;
     let customers = (1..=count).map(|id| foreign(id, &json!({}))).collect();
-    let source = Quirky::start(customers, json!({}), true);
+    let source = Quirky::start(Account::of(customers));
     let database = Database::new(engine);
     let server = Server::start(&database, &[]);
     let api = server.admin();
@@ -296,4 +326,31 @@ fn it_goes_on_where_it_was_killed(engine: Engine) {
     assert!(done.status.success(), "{told}");
     assert!(told.contains(&format!("{} brought over, {before} here already", count - before)), "{told}");
     assert_eq!(total(), count);
+}
+
+fn a_customer_that_was_deleted_here_stays_deleted(engine: Engine) {
+    let source = Quirky::start(Account::of((1..=3).map(|id| foreign(id, &json!({}))).collect()));
+    let database = Database::new(engine);
+    let server = Server::start(&database, &[]);
+    let api = server.admin();
+    assert!(migrate(&server, source.address, "a-key", &[]).status.success());
+    assert_eq!(api.delete("/v2/customers/2").status, 204);
+    for args in [&["--dry-run"][..], &[]] {
+        let again = migrate(&server, source.address, "a-key", args);
+        assert!(again.status.success(), "{}", said(&again));
+        for expected in [
+            "customer 2 (Customer 2) was deleted here, and stays deleted; --bring-back 2 brings it over again",
+            "2 here already, 0 here and different, 0 refused, 1 deleted here",
+        ] {
+            assert!(said(&again).contains(expected), "{expected} is not in {}", said(&again));
+        }
+        assert_eq!(api.get("/v2/customers/2").status, 404);
+    }
+    let back = migrate(&server, source.address, "a-key", &["--bring-back", "2"]);
+    assert!(
+        back.status.success() && said(&back).contains("1 brought over, 2 here already"),
+        "{}",
+        said(&back)
+    );
+    assert_eq!(api.get("/v2/customers/2").json()["name"], "Customer 2");
 }

@@ -2,6 +2,8 @@
 //!
 //! It works on the database and not over HTTP, because no caller of the API may choose an id.
 
+mod statements;
+
 use crate::partner::partner_named;
 use crate::platform::Platform;
 use crate::progress::RowBar;
@@ -16,9 +18,9 @@ use client::{Client, Patience};
 use futures_util::StreamExt;
 use http::StatusCode;
 use serde_json::Value;
-use std::collections::BTreeMap;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use statements::keep_statements;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::time::Duration;
 
 const KEY: &str = "CLOUDHEALTH_API_KEY";
@@ -40,12 +42,14 @@ pub(crate) enum MigrateCommand {
 ///
 /// Customers that are here already are left as they are, so it may be repeated, and go on where it was interrupted. At the end
 /// every customer is compared field by field. What our rules refuse, such as an address without a ZIP code, is kept as it is and
-/// remarked on, here and in the audit trail.
+/// remarked on, here and in the audit trail. Statements come over as history: they are listed with those that are made here, and
+/// no bill run changes them. A customer that was deleted here after it had come over stays deleted.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   tenantry migrate cloudhealth --from https://chapi.cloudhealthtech.com --dry-run
   tenantry migrate cloudhealth --from https://chapi.cloudhealthtech.com --partner Contoso --statements statements.jsonl
+  tenantry migrate cloudhealth --from https://chapi.cloudhealthtech.com --bring-back 3947
 
 The key of the CloudHealth account is asked for, read from standard input, or taken from CLOUDHEALTH_API_KEY.")]
 pub(crate) struct CloudhealthArgs {
@@ -58,9 +62,15 @@ pub(crate) struct CloudhealthArgs {
     /// Show what would be brought over and what differs, and write nothing.
     #[arg(long)]
     dry_run: bool,
-    /// Keep CloudHealth's statements in this file, one JSON object on each line. They are history: no bill here is made of them.
+    /// Keep CloudHealth's statements in this file too, as it answers them, one JSON object on each line.
     #[arg(long, value_name = "FILE")]
     statements: Option<PathBuf>,
+    /// Leave the statements where they are.
+    #[arg(long, conflicts_with = "statements")]
+    without_statements: bool,
+    /// Bring this customer over although it was deleted here since; repeat it for others.
+    #[arg(long, value_name = "ID")]
+    bring_back: Vec<i64>,
     /// Trust the certificate authorities in this PEM file too.
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
@@ -93,14 +103,16 @@ async fn migrate(source: &Client, app: &App, args: &CloudhealthArgs) -> anyhow::
         eprintln!("{}: {count} statements", file.display());
     }
     let bar = RowBar::new(customers.len() as u64);
+    let mut deleted = BTreeSet::new();
     for customer in &customers {
-        let name = format!("customer {} ({})", customer.id, customer.details.name.as_str());
+        let name = named(customer);
         for remark in &customer.remarks {
             bar.say(&for_terminal(&format!("{name} is kept as it is: {remark}")));
         }
+        let is_wanted_again = args.bring_back.contains(&customer.id.0);
         let outcome = match args.dry_run {
-            true => app.compare_customer(&call, customer.clone()).await,
-            false => app.migrate_customer(&call, customer.clone()).await,
+            true => app.compare_customer(&call, customer.clone(), is_wanted_again).await,
+            false => app.migrate_customer(&call, customer.clone(), is_wanted_again).await,
         };
         match outcome.with_context(|| name.clone())? {
             Migrated::Created => told.created += 1,
@@ -111,28 +123,48 @@ async fn migrate(source: &Client, app: &App, args: &CloudhealthArgs) -> anyhow::
                     bar.say(&for_terminal(&format!("{name} is here already and differs: {difference}")));
                 }
             }
+            Migrated::Deleted => {
+                deleted.insert(customer.id);
+                let id = customer.id;
+                let why =
+                    format!("was deleted here, and stays deleted; --bring-back {id} brings it over again");
+                bar.say(&for_terminal(&format!("{name} {why}")));
+            }
             Migrated::Refused(why) => told.refuse(&bar, &name, &why),
         }
         bar.step();
     }
     bar.end();
     let verb = if args.dry_run { "would be brought over" } else { "brought over" };
+    let stay = if deleted.is_empty() { String::new() } else { format!(", {} deleted here", deleted.len()) };
     println!(
-        "{} customers: {} {verb}, {} here already, {} here and different, {} refused",
+        "{} customers: {} {verb}, {} here already, {} here and different, {} refused{stay}",
         customers.len() + told.unreadable,
         told.created,
         told.there,
         told.different,
         told.refused + told.unreadable
     );
+    let remaining: Vec<&ForeignCustomer> =
+        customers.iter().filter(|customer| !deleted.contains(&customer.id)).collect();
+    let refused = match args.without_statements {
+        true => 0,
+        false => statements::migrate(source, app, &call, &remaining, args.dry_run).await?,
+    };
     if !args.dry_run {
-        verify(app, &call, &customers, told.different + told.refused).await?;
+        verify(app, &call, &remaining, told.different + told.refused).await?;
     }
-    match told.different + told.refused + told.unreadable {
-        0 => Ok(()),
-        1 => bail!("1 customer is not here as it is there"),
-        count => bail!("{count} customers are not here as they are there"),
+    match (told.different + told.refused + told.unreadable, refused) {
+        (0, 0) => Ok(()),
+        (0, 1) => bail!("1 statement is not here as it is there"),
+        (0, count) => bail!("{count} statements are not here as they are there"),
+        (1, _) => bail!("1 customer is not here as it is there"),
+        (count, _) => bail!("{count} customers are not here as they are there"),
     }
+}
+
+fn named(customer: &ForeignCustomer) -> String {
+    format!("customer {} ({})", customer.id, customer.details.name.as_str())
 }
 
 /// How many customers there are of each kind.
@@ -153,10 +185,10 @@ impl Told {
 }
 
 /// Compares every customer field by field with what is stored now. `known`: how many were told to differ.
-async fn verify(app: &App, call: &Call, customers: &[ForeignCustomer], known: usize) -> anyhow::Result<()> {
+async fn verify(app: &App, call: &Call, customers: &[&ForeignCustomer], known: usize) -> anyhow::Result<()> {
     let (mut same, mut wrong) = (0, 0);
     for customer in customers {
-        match app.compare_customer(call, customer.clone()).await? {
+        match app.compare_customer(call, (*customer).clone(), false).await? {
             Migrated::There(differences) if differences.is_empty() => same += 1,
             _ => wrong += 1,
         }
@@ -218,7 +250,8 @@ fn status(error: &anyhow::Error) -> Option<StatusCode> {
 /// A whole list. Pages may be cut short; a list without `Link` ends at its first empty page.
 async fn walk(source: &Client, path: &str, list: &str) -> anyhow::Result<Vec<Value>> {
     let (mut entries, mut page) = (Vec::new(), 1);
-    let mut next = format!("{path}?per_page={PER_PAGE}&page={page}");
+    let joint = if path.contains('?') { '&' } else { '?' };
+    let mut next = format!("{path}{joint}per_page={PER_PAGE}&page={page}");
     loop {
         let response = source.get(&next).await?;
         let mut body = without_quirks(response.json()?);
@@ -235,25 +268,10 @@ async fn walk(source: &Client, path: &str, list: &str) -> anyhow::Result<Vec<Val
             Some(linked) if linked == next => bail!("the page {next} leads to itself"),
             Some(linked) => linked,
             None if response.header("link").is_some() || is_empty => return Ok(entries),
-            None => format!("{path}?per_page={PER_PAGE}&page={page}"),
+            None => format!("{path}{joint}per_page={PER_PAGE}&page={page}"),
         };
         if page > MAX_PAGES {
             bail!("the list at {path} does not end");
         }
     }
-}
-
-/// Writes all statements into a file: whole or not at all.
-async fn keep_statements(source: &Client, file: &Path) -> anyhow::Result<usize> {
-    let statements = walk(source, "/v1/customer_statements", "billing_artifacts").await?;
-    let unwritable = || format!("cannot write {}", file.display());
-    let mut draft = file.as_os_str().to_owned();
-    draft.push(".part");
-    let mut writer = std::io::BufWriter::new(std::fs::File::create(&draft).with_context(unwritable)?);
-    for statement in &statements {
-        writeln!(writer, "{statement}").with_context(unwritable)?;
-    }
-    writer.flush().and_then(|()| writer.get_ref().sync_all()).with_context(unwritable)?;
-    std::fs::rename(&draft, file).with_context(unwritable)?;
-    Ok(statements.len())
 }
