@@ -18,10 +18,18 @@ pub struct BaseUrl {
 impl BaseUrl {
     /// Whether requests, and the key in them, cross a network unencrypted.
     pub fn is_in_clear(&self) -> bool {
+        !self.is_encrypted() && !self.is_loopback()
+    }
+
+    pub(crate) fn is_encrypted(&self) -> bool {
+        self.scheme == Scheme::HTTPS
+    }
+
+    /// Whether the server is on this machine.
+    pub(crate) fn is_loopback(&self) -> bool {
         let host = self.authority.host().trim_start_matches('[').trim_end_matches(']');
-        let is_loopback = host.eq_ignore_ascii_case("localhost")
-            || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
-        self.scheme == Scheme::HTTP && !is_loopback
+        host.eq_ignore_ascii_case("localhost")
+            || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
     }
 
     /// The URI of a path of the API: `/v2/me`, with or without a query.

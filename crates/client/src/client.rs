@@ -2,6 +2,7 @@
 
 use crate::body::{Download, whole};
 use crate::error::{Problem, chain};
+use crate::proxy::Proxies;
 use crate::retry::{Gate, Patience, asked, wait};
 use crate::transport::{Network, network};
 use crate::{BaseUrl, Error, Pages};
@@ -29,6 +30,8 @@ pub struct Options {
     pub authorities: Option<PathBuf>,
     /// The `User-Agent`; empty for none.
     pub user_agent: String,
+    /// Proxies that are used.
+    pub proxies: Proxies,
 }
 
 /// A client of one server, with one key. Cheap to clone; clones share connections.
@@ -41,6 +44,8 @@ struct Inner {
     base: BaseUrl,
     headers: HeaderMap,
     network: Network,
+    /// The URL of the proxy in front of the server.
+    proxy: Option<String>,
     patience: Patience,
     gate: Gate,
 }
@@ -159,9 +164,16 @@ impl Client {
         if let Ok(agent) = HeaderValue::from_str(&options.user_agent) {
             headers.insert(header::USER_AGENT, agent);
         }
-        let network = network(options.authorities.as_deref())?;
+        let proxy = options.proxies.to(&base)?;
+        let authorization = proxy.as_ref().and_then(|proxy| proxy.authorization.clone());
+        // In a tunnel only the proxy itself is told its password.
+        if let Some(authorization) = authorization.filter(|_| !base.is_encrypted()) {
+            headers.insert(header::PROXY_AUTHORIZATION, authorization);
+        }
+        let network = network(options.authorities.as_deref(), proxy.as_ref(), base.is_encrypted())?;
+        let proxy = proxy.map(|proxy| proxy.uri.to_string());
         let (patience, gate) = (options.patience, Gate::default());
-        Ok(Client { inner: Arc::new(Inner { base, headers, network, patience, gate }) })
+        Ok(Client { inner: Arc::new(Inner { base, headers, network, proxy, patience, gate }) })
     }
 
     /// The server's URL.
@@ -285,9 +297,21 @@ impl Client {
         sent.headers_mut().extend(request.headers.clone());
         Ok(match tokio::time::timeout(RESPONSE_TIMEOUT, inner.network.request(sent)).await {
             Ok(Ok(response)) => Outcome::Answered(response),
-            Ok(Err(error)) => Outcome::Broken(chain(&error)),
-            Err(_) => Outcome::Broken(format!("no answer within {} s", RESPONSE_TIMEOUT.as_secs())),
+            Ok(Err(error)) => Outcome::Broken(inner.through_proxy(chain(&error))),
+            Err(_) => {
+                let message = format!("no answer within {} s", RESPONSE_TIMEOUT.as_secs());
+                Outcome::Broken(inner.through_proxy(message))
+            }
         })
+    }
+}
+
+impl Inner {
+    fn through_proxy(&self, message: String) -> String {
+        match &self.proxy {
+            Some(proxy) => format!("{message} (through the proxy {proxy})"),
+            None => message,
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod body;
 mod client;
 mod error;
 mod pages;
+mod proxy;
 mod retry;
 mod transport;
 
@@ -17,4 +18,5 @@ pub use body::Download;
 pub use client::{Client, Options, Request, Response};
 pub use error::{Detail, Error, Problem};
 pub use pages::Pages;
+pub use proxy::Proxies;
 pub use retry::Patience;

@@ -1,6 +1,7 @@
-//! Connections: HTTP/1.1, TLS with the built-in and the system's certificate authorities, no redirects, no proxies.
+//! Connections: HTTP/1.1, TLS with the built-in and the system's certificate authorities, no redirects.
 
 use crate::Error;
+use crate::proxy::{Connector, Proxy};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -16,10 +17,14 @@ use std::time::Duration;
 const IDLE: Duration = Duration::from_secs(10);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-pub(crate) type Network = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
+pub(crate) type Network = Client<HttpsConnector<Connector>, Full<Bytes>>;
 
 /// `authorities`: a PEM file of further certificate authorities that are trusted.
-pub(crate) fn network(authorities: Option<&Path>) -> Result<Network, Error> {
+pub(crate) fn network(
+    authorities: Option<&Path>,
+    proxy: Option<&Proxy>,
+    is_encrypted: bool,
+) -> Result<Network, Error> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if let Some(file) = authorities {
@@ -47,7 +52,7 @@ pub(crate) fn network(authorities: Option<&Path>) -> Result<Network, Error> {
         .with_tls_config(config)
         .https_or_http()
         .enable_http1()
-        .wrap_connector(tcp);
+        .wrap_connector(Connector::new(tcp, proxy, is_encrypted));
     Ok(Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(IDLE)

@@ -10,10 +10,10 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
-#[tokio::test]
-async fn a_server_is_trusted_if_its_authority_is() {
+/// A server under this name, which answers every request, and a file with its certificate.
+pub(crate) async fn server(name: &str) -> (std::net::SocketAddr, tempfile::NamedTempFile) {
     let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new(["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
+    let certificate = CertificateParams::new([name.to_owned()]).unwrap().self_signed(&key).unwrap();
     let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let provider = tokio_rustls::rustls::crypto::ring::default_provider();
     let config = ServerConfig::builder_with_provider(Arc::new(provider))
@@ -24,7 +24,7 @@ async fn a_server_is_trusted_if_its_authority_is() {
         .unwrap();
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+    let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         loop {
             let (stream, _) = listener.accept().await.unwrap();
@@ -36,6 +36,13 @@ async fn a_server_is_trusted_if_its_authority_is() {
     });
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(certificate.pem().as_bytes()).unwrap();
+    (address, file)
+}
+
+#[tokio::test]
+async fn a_server_is_trusted_if_its_authority_is() {
+    let (address, file) = server("localhost").await;
+    let url = format!("https://localhost:{}", address.port());
     let patience = Patience { busy: Duration::ZERO, unreachable: Duration::ZERO };
     let client = |authorities| {
         let options = Options { patience, authorities, ..Options::default() };

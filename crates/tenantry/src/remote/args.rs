@@ -3,7 +3,7 @@
 use super::exit::{not_signed_in, wrong_input};
 use super::profile;
 use clap::Args;
-use client::{BaseUrl, Client, Options, Patience};
+use client::{BaseUrl, Client, Options, Patience, Proxies};
 use secrecy::SecretString;
 use std::path::PathBuf;
 
@@ -67,7 +67,8 @@ pub(crate) fn client(
     patience: Patience,
 ) -> anyhow::Result<Client> {
     let user_agent = concat!("tenantry/", env!("CARGO_PKG_VERSION")).to_owned();
-    Ok(Client::new(base, key, &Options { patience, authorities, user_agent })?)
+    let proxies = Proxies::of_environment();
+    Ok(Client::new(base, key, &Options { patience, authorities, user_agent, proxies })?)
 }
 
 pub(crate) fn base_url(text: &str) -> anyhow::Result<BaseUrl> {
