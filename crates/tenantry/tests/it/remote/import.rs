@@ -3,6 +3,7 @@
 use super::Desk;
 use crate::support::{Api, Database, Engine, Failures, Server, customer, on_both_engines};
 use serde_json::{Value, json};
+use std::process::Stdio;
 
 on_both_engines!(
     a_file_is_imported_and_exported_again,
@@ -386,4 +387,38 @@ fn a_server_that_asks_to_wait_is_waited_for() {
     assert!(unsent > 0);
     let again = desk.ok(&["customers", "import", "done.csv"]);
     assert!(again.starts_with(&format!("done.csv: {unsent} created")), "{again}");
+}
+
+/// Set for a million rows; without it fewer, so that the suite is quick.
+const ROWS: &str = "TENANTRY_TEST_ROWS";
+/// What the program itself may need, and each row besides, in KiB.
+const MOST_MEMORY: (usize, f64) = (64 * 1024, 0.15);
+
+#[test]
+fn memory_does_not_grow_with_the_file() {
+    let rows: usize = std::env::var(ROWS).map_or(20_000, |rows| rows.parse().unwrap());
+    let api = Server::shared(Engine::Sqlite).partner();
+    let desk = Desk::of(&api);
+    let mut text = format!("{HEADER},billing_contact,tag:Note\n");
+    for number in 0..rows {
+        let note = "x".repeat(200);
+        text += &format!(
+            "Customer {number},1 Main St,Springfield,MA,01234,US,jane{number}@acme.example,{note}\n"
+        );
+    }
+    desk.write("many.csv", &text);
+    let args = ["customers", "import", "many.csv", "--dry-run"];
+    let mut child = desk.command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut peak = 0;
+    while child.try_wait().unwrap().is_none() {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+        let kib = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
+        peak = kib.map_or(peak, |kib| peak.max(kib.trim().parse().unwrap()));
+        std::thread::yield_now();
+    }
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), format!("would create {rows} customers\n"));
+    println!("{rows} rows, {} MiB of file: {} MiB of memory", text.len() >> 20, peak >> 10);
+    let most = MOST_MEMORY.0 + (rows as f64 * MOST_MEMORY.1) as usize;
+    assert!((1..most).contains(&peak), "{peak} KiB for {rows} rows");
 }

@@ -6,18 +6,21 @@ use super::rows::{Row, Rows};
 use domain::{AzureCustomerId, DisplayName, Handling, Json, NewCustomer, code};
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 
 /// The largest body that servers take, in bytes.
 const MAX_BODY: usize = 1 << 20;
 
-/// What must not be in two rows, and the line that has it first.
+/// What must not be in two rows, and the line that has it first. By digests, so that memory does not grow with long names.
 #[derive(Default)]
 pub(super) struct Seen {
-    names: HashMap<String, u64>,
-    tenants: HashMap<String, u64>,
-    ids: HashMap<String, u64>,
+    names: Lines,
+    tenants: Lines,
+    ids: Lines,
 }
+
+type Lines = HashMap<[u8; 16], u64>;
 
 /// What a check has found.
 pub(super) struct Checked {
@@ -108,14 +111,16 @@ impl Rules {
         ];
         for (lines, value, column, what) in unique {
             let Some(value) = value else { continue };
-            if let Some(first) = lines.get(&value) {
+            let mut digest = [0; 16];
+            digest.copy_from_slice(&Sha256::digest(value)[..16]);
+            if let Some(first) = lines.get(&digest) {
                 let what = if column.is_some() { "it" } else { what };
                 wrong.push((
                     column,
                     format!("{what} is also in line {first}; a customer may be in one row only"),
                 ));
             } else {
-                lines.insert(value, row.line);
+                lines.insert(digest, row.line);
             }
         }
         wrong

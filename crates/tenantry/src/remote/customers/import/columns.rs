@@ -147,9 +147,11 @@ impl Columns {
             };
             let column = column.unwrap_or_else(|| {
                 if mapped.is_none() {
-                    let near = suggestion(title).map_or(String::new(), |near| format!("did you mean {near}? "));
+                    let near = suggestion(title);
+                    let field = near.unwrap_or("FIELD");
+                    let near = near.map_or(String::new(), |near| format!("did you mean {near}? "));
                     wrong.push(format!(
-                        "{place}: no field is called so; {near}Rename it, or repeat with --map '{title}=FIELD' or --ignore '{title}'"
+                        "{place}: no field is called so; {near}Rename it, or repeat with --map '{title}={field}' or --ignore '{title}'"
                     ));
                 }
                 Column::Ignored
@@ -255,7 +257,12 @@ mod tests {
                 &[][..],
                 "column 2 (clasification): no field is called so; did you mean classification?",
             ),
-            ("name,Zip", &[], &[], "column 2 (Zip): no field is called so; did you mean zipcode?"),
+            (
+                "name,Zip",
+                &[],
+                &[],
+                "column 2 (Zip): no field is called so; did you mean zipcode? Rename it, or repeat with --map 'Zip=zipcode'",
+            ),
             ("Company Name", &[], &[], "column 1 (Company Name): no field is called so; did you mean name?"),
             (
                 "name,Colour",
