@@ -82,6 +82,11 @@ pub(crate) async fn metrics(State(shared): State<Shared>) -> Response {
         gauge!("tenantry_invoice_fetches_under_way").set(under_way as f64);
         gauge!("tenantry_invoice_fetches_failing").set(failing as f64);
     }
+    if let Ok(automations) = shared.app.billing_automation_health().await {
+        gauge!("tenantry_billing_automations").set(automations.working);
+        gauge!("tenantry_billing_automations_waiting").set(automations.waiting);
+        gauge!("tenantry_billing_automations_failing").set(automations.failing);
+    }
     for (state, count) in shared.app.bill_run_counts().await.unwrap_or_default() {
         gauge!("tenantry_bill_runs", "state" => state).set(count as f64);
     }

@@ -2,6 +2,7 @@
 
 use crate::amount::Amount;
 use crate::cells::Cells;
+use crate::columns::Kind;
 use crate::currency::Currency;
 use crate::job::{Correction, Job};
 use crate::period::BillingPeriod;
@@ -81,6 +82,8 @@ pub(crate) struct Subtotals {
     key: Vec<u8>,
     months: Tally,
     month: (u32, Vec<u8>),
+    /// The last day of daily usage, as `yyyymmdd`; 0 if there is none.
+    last_usage: u32,
 }
 
 impl Subtotals {
@@ -100,6 +103,9 @@ impl Subtotals {
         if group.sums.name.as_ref().is_none_or(|known| **known > *name) {
             group.sums.name = Some(name.into());
         }
+        if row.kind() == Kind::Usage {
+            self.last_usage = self.last_usage.max(row.day());
+        }
         let month = row.day() / 100;
         if self.month.0 != month || self.month.1.is_empty() {
             let shown = match month {
@@ -109,6 +115,12 @@ impl Subtotals {
             self.month = (month, shown.into_bytes());
         }
         self.months.add(&self.month.1, charge);
+    }
+
+    /// The last day of daily usage: `2026-11-19`.
+    fn usage_through(&self) -> Option<String> {
+        let day = self.last_usage;
+        (day > 0).then(|| format!("{:04}-{:02}-{:02}", day / 10_000, day / 100 % 100, day % 100))
     }
 
     fn place(&mut self, cells: [&[u8]; 3]) -> usize {
@@ -206,6 +218,9 @@ pub(crate) struct Statement {
     reverses_version: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     notice: Option<String>,
+    /// Of an estimate: the last day whose usage is on it. What Microsoft reports of later days is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    usage_through: Option<String>,
     /// Microsoft's lines on the bill.
     lines: u64,
     /// What the total has beside its lines.
@@ -354,6 +369,7 @@ impl Statement {
             payable_with: made.payable_with.filter(|_| made.is_correction),
             reverses_version: None,
             notice: None,
+            usage_through: made.subtotals.usage_through().filter(|_| !job.finalize && !made.is_correction),
             lines: made.lines,
             rounding: made.rounding.into(),
             corrections: made
@@ -482,7 +498,10 @@ impl Statement {
         let invoice = self.invoice_id.as_deref().map_or(String::new(), |invoice| {
             format!("<div><dt>Invoice</dt><dd>{}</dd></div>", escaped(invoice))
         });
-        let notice = self.notice.as_deref();
+        let through = self.usage_through.as_deref().map(|day| {
+            format!("An estimate: the last day with usage on it is {day}. What is reported of later days is not on it yet.")
+        });
+        let notice = self.notice.as_deref().or(through.as_deref());
         let notice = notice.map_or(String::new(), |notice| format!("<p>{}</p>\n", escaped(notice)));
         PAGE.replace("{title}", &escaped(&self.title()))
             .replace("{footer}", self.footer())
@@ -551,6 +570,7 @@ pub fn restated(
         return Err(format!("its status is {}, not {expected}", statement.status));
     }
     statement.status = status.to_owned();
+    statement.usage_through = None;
     if let Restatement::Reversal { version, reason, .. } = restatement {
         statement.reverses_version = Some(*version);
         statement.notice = Some((*reason).to_owned());

@@ -42,6 +42,12 @@ pub async fn get(tx: &mut Tx, partner: PartnerId) -> Result<Option<AutomationRow
     tx.first(&sql, args![partner.0], read).await
 }
 
+/// All partners' automations, for the server itself.
+pub async fn all(tx: &mut Tx) -> Result<Vec<AutomationRow>, Error> {
+    let sql = format!("SELECT {COLUMNS} FROM billing_automations ORDER BY partner_id");
+    tx.all(&sql, args![], read).await
+}
+
 /// The partners that have one.
 pub async fn partners(tx: &mut Tx) -> Result<Vec<PartnerId>, Error> {
     let sql = "SELECT partner_id FROM billing_automations ORDER BY partner_id";

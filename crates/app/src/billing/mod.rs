@@ -32,6 +32,7 @@ mod watch;
 mod work;
 
 pub use actions::RunAction;
+pub use automation::AutomationHealth;
 pub use breakdown::{Breakdown, Subtotal};
 pub use fetch::{FetchRequest, FetchWatch};
 pub use lines::LineSearch;

@@ -174,7 +174,43 @@ fn one_of<T: Copy>(json: &Json, choices: &[(&str, T)]) -> Result<T, Violation> {
     })
 }
 
+/// How partners' automations fare.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AutomationHealth {
+    /// Partners for whom the server does something by itself.
+    pub working: u32,
+    /// Of these, those that wait for a person: something speaks against final statements, or a fetch has failed.
+    pub waiting: u32,
+    /// Of these, those whose invoices cannot be listed.
+    pub failing: u32,
+}
+
 impl App {
+    /// How partners' automations fare, over all partners.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    pub async fn billing_automation_health(&self) -> Result<AutomationHealth, Error> {
+        let rows: Vec<AutomationRow> = self
+            .db
+            .unchecked()
+            .read(store::Scope::System, (), |(), tx| {
+                Box::pin(async move { Ok::<_, Error>(billing_automations::all(tx).await?) })
+            })
+            .await?;
+        let mut health = AutomationHealth::default();
+        for row in rows {
+            let settings: Settings = serde_json::from_str(&row.settings).map_err(internal)?;
+            let state: State = serde_json::from_str(&row.state).map_err(internal)?;
+            if settings.estimates != Estimates::Off || settings.invoices != Invoices::Off {
+                health.working += 1;
+                health.waiting += u32::from(!state.waits.is_empty());
+                health.failing += u32::from(state.error.is_some());
+            }
+        }
+        Ok(health)
+    }
+
     /// What the server does for the partner's billing, what it has done, and what comes next.
     pub async fn billing_automation(&self, call: &Call) -> Result<Value, Error> {
         let grant = self.require(call, Permission::SeeCosts).await?;

@@ -11,12 +11,13 @@ on_both_engines!(months_pass_without_a_hand, what_speaks_against_final_statement
 /// Tenants of the sandbox that have an address to be registered with.
 const TENANTS: [usize; 4] = [0, 1, 2, 4];
 
-fn scene(engine: Engine) -> Scene {
-    let scene = Scene::with(engine, &["--bill-interval", "100"]);
+/// A scene whose customers have this margin, with further arguments of `serve`.
+pub(super) fn scene(engine: Engine, margin: u32, args: &[&str]) -> Scene {
+    let scene = Scene::with(engine, &[&["--bill-interval", "100"], args].concat());
     for number in TENANTS {
         let change = json!({
             "name": format!("Customer {number}"), "azure_customer_id": made_up_id(1, number), "address": ABSENT,
-            "margin_percentage": 10, "classification": "managed_with_access",
+            "margin_percentage": margin, "classification": "managed_with_access",
             "partner_billing_configuration": {"enabled": true, "folder": format!("c{number}")},
         });
         scene.api.create(&customer(&change));
@@ -24,19 +25,19 @@ fn scene(engine: Engine) -> Scene {
     scene
 }
 
-fn automate(scene: &Scene, settings: &Value) -> Value {
+pub(super) fn automate(scene: &Scene, settings: &Value) -> Value {
     let answer = scene.api.put("/v1/billing_automation", settings);
     assert_eq!(answer.status, 200, "{}", answer.text());
     answer.json()
 }
 
 /// Both clocks at this instant.
-fn advance(scene: &Scene, now: &str) {
+pub(super) fn advance(scene: &Scene, now: &str) {
     scene.center.set_clock(now);
     scene.api.set_clock(now);
 }
 
-fn runs(scene: &Scene, month: &str) -> Vec<Value> {
+pub(super) fn runs(scene: &Scene, month: &str) -> Vec<Value> {
     let runs = scene.api.get(&format!("/v1/bill_runs?billing_period={month}&per_page=100")).json();
     runs["bill_runs"].as_array().unwrap().clone()
 }
@@ -46,12 +47,29 @@ fn statuses(scene: &Scene, month: &str) -> Vec<String> {
     statements.iter().map(|statement| statement["status"].as_str().unwrap().to_owned()).collect()
 }
 
+/// The days up to which statements of a month say that they go, each once.
+fn through(scene: &Scene, month: &str) -> Vec<String> {
+    let mut days = Vec::new();
+    for statement in super::statements(&scene.api, &format!("billing_period={month}&per_page=100")) {
+        let path = |name: &str| format!("/v1/customer_statements/{}/files/{name}", statement["id"]);
+        let json = scene.api.get(&path("statement.json")).json();
+        let page = scene.api.get(&path("statement.html")).text();
+        let day = json["usage_through"].as_str();
+        let says = page.contains("the last day with usage on it is");
+        assert_eq!(says, day.is_some(), "{json}");
+        days.extend(day.map(str::to_owned));
+    }
+    days.sort();
+    days.dedup();
+    days
+}
+
 fn has_ended(run: &Value) -> bool {
     run["state"] == "succeeded"
 }
 
 fn months_pass_without_a_hand(engine: Engine) {
-    let scene = scene(engine);
+    let scene = scene(engine, 10, &[]);
     let before = scene.api.get("/v1/billing_automation").json();
     assert_eq!(
         (&before["estimates"], &before["state"]["next_night"]),
@@ -81,10 +99,13 @@ fn months_pass_without_a_hand(engine: Engine) {
     let estimates = runs(&scene, "2026-11");
     assert!(cost(&estimates[1]) > cost(&estimates[0]), "the month grows");
     assert!(statuses(&scene, "2026-10").iter().all(|status| status == "Estimated"));
+    // An estimate says up to which day it goes, and a final statement has no need to.
+    assert_eq!(through(&scene, "2026-11"), ["2026-11-21"]);
 
     // Three days after its bills were made.
     advance(&scene, "2026-11-23T09:00:00Z");
     until("October is final", || statuses(&scene, "2026-10").iter().all(|status| status == "Final"));
+    assert_eq!(through(&scene, "2026-10"), Vec::<String>::new());
     until("a third estimate", || runs(&scene, "2026-11").iter().filter(|run| has_ended(run)).count() == 3);
 
     // The open month is estimated until its invoice comes.
@@ -120,7 +141,7 @@ fn months_pass_without_a_hand(engine: Engine) {
 }
 
 fn what_speaks_against_final_statements(engine: Engine) {
-    let scene = scene(engine);
+    let scene = scene(engine, 10, &[]);
     let settings = |unassigned: &str| json!({"estimates": "off", "invoices": "fetch_and_bill", "finalize": "after_days", "days": 0, "max_unassigned": unassigned, "publish": true});
     let waits_for = |said: &str| {
         until(said, || {
@@ -143,11 +164,20 @@ fn what_speaks_against_final_statements(engine: Engine) {
     assert_eq!(runs(&scene, "2026-10").len(), 1);
 
     // What is wrong with the connection is said.
+    let gauges = || {
+        let metrics = scene.api.get("/metrics").text();
+        ["", "_waiting", "_failing"].map(|end| {
+            let name = format!("tenantry_billing_automations{end} ");
+            metrics.lines().find_map(|line| line.strip_prefix(&name)).unwrap_or("none").to_owned()
+        })
+    };
+    assert_eq!(gauges(), ["1", "1", "0"]);
     scene.behave(&json!({"no_invoice_role": true}));
     advance(&scene, "2026-11-22T03:00:00Z");
     until("the role is missing", || {
         scene.api.get("/v1/billing_automation").json()["state"]["error"]["code"] == "refused"
     });
+    assert_eq!(gauges()[2], "1");
 }
 
 fn settings_are_checked(engine: Engine) {
