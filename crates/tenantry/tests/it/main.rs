@@ -19,6 +19,9 @@ mod console;
 mod content;
 mod create;
 mod directory;
+#[path = "../faults/disk.rs"]
+#[allow(dead_code, reason = "the tests under load use more of it")]
+mod disk;
 mod frame;
 mod hostile;
 mod http2;

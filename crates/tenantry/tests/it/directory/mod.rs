@@ -85,6 +85,13 @@ impl PartnerCenter {
         self.api.get("/sandbox").json()["counts"][what].as_u64().unwrap()
     }
 
+    /// How many of the faults that wait for the next requests are left: of files, or of the API.
+    pub(crate) fn left(&self, is_file: bool) -> usize {
+        let behaviour = self.api.get("/sandbox").json()["behaviour"].take();
+        let faults = if is_file { &behaviour["billing"]["next_blob"] } else { &behaviour["next"] };
+        faults.as_array().unwrap().len()
+    }
+
     /// How often it was asked for a path that contains `part`; a request that was sent again has its first one's ids, and
     /// counts once.
     pub(crate) fn asked(&self, part: &str) -> usize {
