@@ -84,7 +84,12 @@ enum Command {
     #[command(subcommand)]
     Statements(remote::statements::StatementsCommand),
     #[command(subcommand)]
+    Invoices(remote::invoices::InvoicesCommand),
+    #[command(subcommand)]
     BillRuns(remote::bill_runs::BillRunsCommand),
+    #[command(subcommand)]
+    BillingAutomation(remote::billing_automation::BillingAutomationCommand),
+    Profit(remote::profit::ProfitArgs),
     #[command(subcommand)]
     PriceRules(remote::price_rules::PriceRulesCommand),
     /// Read the audit trail.
@@ -195,6 +200,9 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             Some(Command::Users(command)) => remote::users::run(command).await,
             Some(Command::Tenants(command)) => remote::tenants::run(command).await,
             Some(Command::Statements(command)) => remote::statements::run(command).await,
+            Some(Command::Invoices(command)) => remote::invoices::run(command).await,
+            Some(Command::BillingAutomation(command)) => remote::billing_automation::run(command).await,
+            Some(Command::Profit(args)) => remote::profit::run(args).await,
             Some(Command::BillRuns(command)) => remote::bill_runs::run(command).await,
             Some(Command::PriceRules(command)) => remote::price_rules::run(command).await,
             Some(Command::Audit(AuditCommand::List(args))) => remote::audit::list(args).await,

@@ -1,7 +1,8 @@
 //! A progress bar, where there is a terminal.
 
 use app::billing::{FetchWatch, Watch};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 use store::transfer::{Advance, Step};
@@ -127,10 +128,11 @@ impl RowBar {
     /// On standard error, and hidden unless that is a terminal.
     pub(crate) fn new(rows: u64) -> Self {
         let bar = ProgressBar::new(rows);
-        if let Ok(style) =
-            ProgressStyle::with_template("{wide_bar} {human_pos}/{human_len} rows, {per_sec}, {eta} left")
-        {
-            bar.set_style(style);
+        let template = "{wide_bar} {human_pos}/{human_len} rows, {rate}, {eta} left";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.with_key("rate", |state: &ProgressState, text: &mut dyn Write| {
+                text.write_fmt(format_args!("{:.0} a second", state.per_sec())).unwrap_or_default();
+            }));
         }
         RowBar(bar)
     }
@@ -152,36 +154,52 @@ impl RowBar {
 /// The bar of a fetch of invoices.
 pub(crate) struct FetchBar {
     bar: ProgressBar,
-    drawing: tokio::task::JoinHandle<()>,
+    drawing: Option<tokio::task::JoinHandle<()>>,
 }
 
 impl FetchBar {
-    /// Follow a fetch. On standard error, and hidden unless that is a terminal.
-    pub(crate) fn start(watch: &Arc<FetchWatch>) -> Self {
+    /// On standard error, and hidden unless that is a terminal.
+    pub(crate) fn new() -> Self {
         let bar = ProgressBar::new(0);
         let template = "{wide_bar} {human_pos}/{human_len} files, {msg}, {elapsed}";
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
+        FetchBar { bar, drawing: None }
+    }
+
+    /// Follow a fetch of this process.
+    pub(crate) fn start(watch: &Arc<FetchWatch>) -> Self {
+        let FetchBar { bar, .. } = FetchBar::new();
         let drawing = tokio::spawn({
             let (bar, watch) = (bar.clone(), Arc::clone(watch));
             async move {
                 let mut ticks = tokio::time::interval(Duration::from_millis(200));
                 loop {
                     ticks.tick().await;
-                    let [exports, all_exports, files, all_files, bytes] = watch.numbers();
-                    bar.set_length(all_files);
-                    bar.set_position(files);
-                    let read = indicatif::HumanBytes(bytes);
-                    bar.set_message(format!("{exports} of {all_exports} exports, {read}"));
+                    show_fetch(&bar, watch.numbers());
                 }
             }
         });
-        FetchBar { bar, drawing }
+        FetchBar { bar, drawing: Some(drawing) }
+    }
+
+    /// Exports that are done, and all; files that are done, and all; bytes.
+    pub(crate) fn show(&self, numbers: [u64; 5]) {
+        show_fetch(&self.bar, numbers);
     }
 
     pub(crate) fn end(self) {
-        self.drawing.abort();
+        if let Some(drawing) = self.drawing {
+            drawing.abort();
+        }
         self.bar.finish_and_clear();
     }
+}
+
+fn show_fetch(bar: &ProgressBar, [exports, all_exports, files, all_files, bytes]: [u64; 5]) {
+    bar.set_length(all_files);
+    bar.set_position(files);
+    let read = indicatif::HumanBytes(bytes);
+    bar.set_message(format!("{exports} of {all_exports} exports, {read}"));
 }

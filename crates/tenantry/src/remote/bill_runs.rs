@@ -4,7 +4,7 @@ use super::args::{ListArgs, OutputArgs, ServerArgs};
 use super::exit::{examples, wrong_input};
 use super::query::{PER_PAGE, Query};
 use super::show::{self, View};
-use super::{cells, input};
+use super::{bill_lines, cells, input};
 use crate::progress::ByteBar;
 use anyhow::bail;
 use clap::{Args, Subcommand};
@@ -25,6 +25,7 @@ pub(crate) enum BillRunsCommand {
     Get(Got),
     Create(Box<Created>),
     Watch(Got),
+    Lines(bill_lines::Lines),
     Publish(Published),
     Finalize(Finalized),
     Void(Voided),
@@ -121,10 +122,13 @@ pub(crate) struct Created {
 
 /// Show the statements of a month's last run to its customers.
 #[derive(Args)]
-#[command(after_help = examples!("tenantry bill-runs publish 12"))]
+#[command(after_help = examples!("tenantry bill-runs publish 12", "tenantry bill-runs publish 12 --dry-run"))]
 pub(crate) struct Published {
     /// The run's id.
     id: String,
+    /// Show which run this is about, and change nothing.
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     output: OutputArgs,
     #[command(flatten)]
@@ -143,6 +147,9 @@ pub(crate) struct Voided {
     /// Only the statements of these customers, by their ids.
     #[arg(long, num_args = 1.., value_name = "ID")]
     customer: Vec<i64>,
+    /// Show which statements this is about, and change nothing.
+    #[arg(long)]
+    dry_run: bool,
     /// Do not ask. Without a terminal this is needed.
     #[arg(long, short)]
     yes: bool,
@@ -304,6 +311,11 @@ pub(crate) async fn run(command: BillRunsCommand) -> anyhow::Result<()> {
         BillRunsCommand::Withdraw(args) if args.dry_run => {
             would(&args.server, &args.id, "withdraw the statements of").await
         }
+        BillRunsCommand::Lines(args) => bill_lines::list(&args).await,
+        BillRunsCommand::Publish(args) if args.dry_run => {
+            would(&args.server, &args.id, "show its customers the statements of").await
+        }
+        BillRunsCommand::Void(args) if args.dry_run => args.rehearse().await,
         BillRunsCommand::Publish(args) => {
             let path = format!("{}/publish", path(&args.id)?);
             start(&args.server, &path, &json!({}), false, &args.output).await
@@ -475,6 +487,36 @@ fn print(run: &Value, output: &OutputArgs) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+impl Voided {
+    /// Says which final statements would be reversed.
+    async fn rehearse(&self) -> anyhow::Result<()> {
+        let client = self.server.connect()?;
+        let run = client.get(&path(&self.id)?).await?.json()?;
+        let month = cells::text(&run["billing_period"]);
+        let query = Query::new("/v1/customer_statements").with("per_page", PER_PAGE);
+        let query = query.with("billing_period", &month).with("status", "Final").done();
+        let (mut pages, mut count) = (client.pages(&query, "billing_artifacts"), 0);
+        while let Some(page) = pages.next().await? {
+            for statement in page.iter().filter(|statement| self.is_about(statement)) {
+                let [id, customer, amount, currency] = ["id", "customer_id", "total_amount", "currency.name"]
+                    .map(|field| cells::for_terminal(&cells::text(cells::at(statement, field))).into_owned());
+                println!("would reverse statement {id} of customer {customer}: {amount} {currency}");
+                count += 1;
+            }
+        }
+        match count {
+            0 => Err(wrong_input(format!("{month} has no such final statements"))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Statements of other platforms are history, which is not reversed.
+    fn is_about(&self, statement: &Value) -> bool {
+        let customer = statement["customer_id"].as_i64().unwrap_or_default();
+        statement.get("imported").is_none() && (self.customer.is_empty() || self.customer.contains(&customer))
+    }
 }
 
 impl Ended {

@@ -2,14 +2,18 @@
 
 pub(crate) mod args;
 pub(crate) mod audit;
+mod bill_lines;
 pub(crate) mod bill_runs;
+pub(crate) mod billing_automation;
 pub(crate) mod cells;
 pub(crate) mod customers;
 mod download;
 pub(crate) mod exit;
 pub(crate) mod input;
+pub(crate) mod invoices;
 pub(crate) mod price_rules;
 mod profile;
+pub(crate) mod profit;
 mod query;
 pub(crate) mod session;
 mod show;

@@ -4,9 +4,10 @@ use super::args::{ListArgs, OutputArgs, ServerArgs};
 use super::exit::{examples, not_found, wrong_input};
 use super::query::{PER_PAGE, Query, segment};
 use super::show::{self, View};
-use super::{download, input};
+use super::{cells, download, input};
 use anyhow::Context;
 use clap::{Args, Subcommand};
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 
 /// List customers' statements, and download their files.
@@ -58,6 +59,7 @@ pub(crate) struct Got {
 #[command(after_help = examples!(
     "tenantry statements download 12 --folder october",
     "tenantry statements download 12 --file bill.csv --folder - | head",
+    "tenantry statements download 12 --correction 2026-09/3 --folder corrections",
 ))]
 pub(crate) struct Downloaded {
     /// The statement's id.
@@ -65,6 +67,9 @@ pub(crate) struct Downloaded {
     /// Only this file; repeat it for others.
     #[arg(long, value_name = "NAME")]
     file: Vec<String>,
+    /// The files of a correction that is on it instead: the month that was final, and the version of its bill.
+    #[arg(long, value_name = "MONTH/VERSION")]
+    correction: Option<String>,
     /// Where to put them; made if it is not there. - writes a single file to standard output.
     #[arg(long, value_name = "FOLDER", default_value = ".")]
     folder: PathBuf,
@@ -94,6 +99,8 @@ static VIEW: View = View {
         "status",
         "invoice_id",
         "invoice_date",
+        "imported.source",
+        "imported.id",
         "detailed_billing_records_generation_time",
         "statement_generation_time",
         "statement_summary_generation_time",
@@ -126,8 +133,21 @@ async fn fetch(args: &Downloaded) -> anyhow::Result<()> {
     let path = format!("/v1/customer_statements/{}", input::id(&args.id)?);
     let client = args.server.connect()?;
     let statement = client.get(&path).await?.json()?;
+    let (holder, path) = match &args.correction {
+        None => (&statement, path),
+        Some(text) => {
+            let correction = correction(&statement, text).ok_or_else(|| {
+                not_found(format!(
+                    "statement {} has no correction {text:?}; it has {}",
+                    args.id,
+                    corrections(&statement)
+                ))
+            })?;
+            (correction, format!("{path}/corrections/{text}"))
+        }
+    };
     let files: Vec<&str> =
-        statement["files"].as_array().into_iter().flatten().filter_map(|file| file.as_str()).collect();
+        holder["files"].as_array().into_iter().flatten().filter_map(|file| file.as_str()).collect();
     if let Some(missing) = args.file.iter().find(|name| !files.contains(&name.as_str())) {
         return Err(not_found(format!(
             "statement {} has no file {missing:?}; it has {}",
@@ -161,4 +181,19 @@ async fn fetch(args: &Downloaded) -> anyhow::Result<()> {
         println!("{}  {bytes} bytes", file.display());
     }
     Ok(())
+}
+
+/// The correction `2026-09/3` of a statement.
+fn correction<'a>(statement: &'a Value, text: &str) -> Option<&'a Value> {
+    let mut corrections = statement["corrections"].as_array().into_iter().flatten();
+    corrections.find(|correction| named(correction) == text)
+}
+
+fn named(correction: &Value) -> String {
+    format!("{}/{}", cells::text(&correction["billing_period"]), correction["version"])
+}
+
+fn corrections(statement: &Value) -> String {
+    let names: Vec<String> = statement["corrections"].as_array().into_iter().flatten().map(named).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }

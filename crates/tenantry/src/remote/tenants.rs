@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 pub(crate) enum TenantsCommand {
     List(Listed),
     Get(Got),
+    Directory(Directory),
     Assignments(Assignments),
     Assign(Assigned),
     Unassign(Unassigned),
@@ -56,12 +57,25 @@ pub(crate) struct Got {
     server: ServerArgs,
 }
 
+/// Show where the tenants are looked up, and whether that works.
+#[derive(Args)]
+#[command(after_help = examples!("tenantry tenants directory", "tenantry tenants directory --format '{synced_at}'"))]
+pub(crate) struct Directory {
+    #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
 /// List which Azure tenants are assigned to which customers, or to one.
 #[derive(Args)]
 #[command(after_help = examples!("tenantry tenants assignments", "tenantry tenants assignments 3947"))]
 pub(crate) struct Assignments {
     /// The customer's id.
     customer: Option<String>,
+    /// As they were, or will be, on this day.
+    #[arg(long, value_name = "DAY")]
+    at: Option<String>,
     #[command(flatten)]
     list: ListArgs,
     #[command(flatten)]
@@ -72,7 +86,7 @@ pub(crate) struct Assignments {
 
 /// Assign Azure tenants to a customer: all of them, or none if one cannot be.
 #[derive(Args)]
-#[command(after_help = examples!("tenantry tenants assign 3947 34fdg 35abc", "tenantry tenants assign 3947 34fdg --dry-run"))]
+#[command(after_help = examples!("tenantry tenants assign 3947 34fdg 35abc", "tenantry tenants assign 3947 34fdg --from 2026-11-01 --dry-run"))]
 pub(crate) struct Assigned {
     #[command(flatten)]
     which: Which,
@@ -93,6 +107,9 @@ pub(crate) struct Which {
     /// The Azure tenants.
     #[arg(required = true, value_name = "TENANT")]
     tenants: Vec<String>,
+    /// The day from which this holds, such as 2026-11-01; by default today.
+    #[arg(long, value_name = "DAY")]
+    from: Option<String>,
     /// Show what would be sent, and send nothing.
     #[arg(long)]
     dry_run: bool,
@@ -148,6 +165,21 @@ static ASSIGNMENTS: View = View {
     ],
 };
 
+static DIRECTORY: View = View {
+    noun: "directories",
+    table: &[],
+    fields: &[
+        "kind",
+        "tenant_id",
+        "client_id",
+        "walking",
+        "synced_at",
+        "list_cut_off",
+        "failure.code",
+        "failure.message",
+    ],
+};
+
 const ACCOUNTS: &str = "azure_partner_customer_accounts";
 
 pub(crate) async fn run(command: TenantsCommand) -> anyhow::Result<()> {
@@ -164,10 +196,13 @@ pub(crate) async fn run(command: TenantsCommand) -> anyhow::Result<()> {
             let path = format!("/v1/azure_partner_customers/{}", input::id(&args.id)?);
             show::one(&args.server.connect()?.get(&path).await?.json()?, &args.output, &TENANTS)
         }
+        TenantsCommand::Directory(args) => {
+            show::one(&args.server.connect()?.get("/v1/directory").await?.json()?, &args.output, &DIRECTORY)
+        }
         TenantsCommand::Assignments(args) => {
             let below = args.customer.map(|id| anyhow::Ok(format!("/{}", input::id(&id)?))).transpose()?;
             let path = format!("/v1/{ACCOUNTS}/list{}", below.unwrap_or_default());
-            let path = Query::new(path).with("per_page", PER_PAGE).done();
+            let path = Query::new(path).with("per_page", PER_PAGE).maybe("at", args.at).done();
             let client = args.server.connect()?;
             show::list(client.pages(&path, ACCOUNTS), &args.output, &args.list, &ASSIGNMENTS).await
         }
@@ -180,10 +215,14 @@ impl Which {
     async fn change(self, operation: &str, verb: &str, side: &str) -> anyhow::Result<()> {
         let id = input::id(&self.customer)?;
         if self.dry_run {
-            println!("would {verb} {} {side} customer {id}", self.tenants.join(", "));
+            let from = self.from.map(|day| format!(" from {day} on")).unwrap_or_default();
+            println!("would {verb} {} {side} customer {id}{from}", self.tenants.join(", "));
             return Ok(());
         }
-        let body = json!({"azure_customer_ids": self.tenants});
+        let mut body = json!({"azure_customer_ids": self.tenants});
+        if let Some(day) = self.from {
+            body["effective_from"] = day.into();
+        }
         let request = Request::json(Method::PUT, format!("/v1/{ACCOUNTS}/{operation}/{id}"), &body);
         let outcome = self.server.connect()?.send(&request).await?.json()?;
         let (refused, done): (Vec<Value>, Vec<Value>) = outcome[ACCOUNTS]

@@ -122,6 +122,9 @@ pub(crate) struct Rotated {
     /// When the new key stops to work (ISO 8601); by default never.
     #[arg(long, value_name = "TIME")]
     expires: Option<String>,
+    /// Show whom this is about, and change nothing.
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     output: OutputArgs,
     #[command(flatten)]
@@ -236,7 +239,14 @@ pub(crate) async fn run(command: UsersCommand) -> anyhow::Result<()> {
                 .await
         }
         UsersCommand::RotateKey(args) => {
-            let path = format!("{}/api_key", args.whose.user(&args.id)?);
+            let user = args.whose.user(&args.id)?;
+            if args.dry_run {
+                let user = args.whose.server.connect()?.get(&user).await?.json()?;
+                let email = cells::for_terminal(&cells::text(&user["email"])).into_owned();
+                println!("would give user {} ({email}) a new key, and end the old one", args.id);
+                return Ok(());
+            }
+            let path = format!("{user}/api_key");
             let body = json!({"api_key_expires_at": args.expires});
             with_key(&args.whose.server.connect()?, &path, &body, &args.output).await
         }

@@ -48,6 +48,9 @@ pub(crate) struct Fields {
     /// The partner's margin in percent: price = cost / (1 - margin).
     #[arg(long, value_name = "PERCENT", allow_hyphen_values = true)]
     margin_percentage: Option<String>,
+    /// The day from which margin and bills are so, such as 2026-12-01; by default today, and of a new customer always.
+    #[arg(long, value_name = "DAY")]
+    effective_from: Option<String>,
     /// Whether bills are written.
     #[arg(long, value_name = "true|false")]
     billing_enabled: Option<bool>,
@@ -92,6 +95,7 @@ impl Fields {
             ("trial_expiration_date", &self.trial_expiration_date),
             ("billing_contact", &self.billing_contact),
             ("partner_billing_configuration.folder", &self.billing_folder),
+            ("effective_from", &self.effective_from),
         ];
         for (path, value) in given {
             if let Some(text) = value {

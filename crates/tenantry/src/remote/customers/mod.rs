@@ -2,6 +2,7 @@
 
 mod export;
 mod fields;
+mod history;
 mod import;
 
 use super::args::{ListArgs, OutputArgs, ServerArgs};
@@ -20,6 +21,7 @@ use serde_json::{Value, json};
 pub(crate) enum CustomersCommand {
     List(Box<Listed>),
     Get(Got),
+    History(history::History),
     Create(Box<Created>),
     Update(Box<Updated>),
     Delete(Deleted),
@@ -108,12 +110,16 @@ impl Filter {
 #[command(after_help = examples!(
     "tenantry customers get 3947",
     "tenantry customers get 3947 --json",
+    "tenantry customers get 3947 --at 2026-11-01 --format '{margin_percentage}'",
     "tenantry customers list --tag region=emea --format '{id}' | tenantry customers get - --csv",
 ))]
 pub(crate) struct Got {
     /// The customers' ids; - reads them from standard input.
     #[arg(required = true, value_name = "ID")]
     ids: Vec<String>,
+    /// With the margin and the billing configuration of this day, such as 2026-11-01.
+    #[arg(long, value_name = "DAY")]
+    at: Option<String>,
     #[command(flatten)]
     output: OutputArgs,
     #[command(flatten)]
@@ -146,6 +152,7 @@ pub(crate) struct Created {
 #[command(after_help = examples!(
     "tenantry customers update 3947 --classification managed_with_access",
     "tenantry customers update 3947 --city Boston --zipcode 02108 --dry-run",
+    "tenantry customers update 3947 --margin-percentage 15 --effective-from 2026-12-01",
     "tenantry customers update 3947 --clear trial_expiration_date",
 ))]
 pub(crate) struct Updated {
@@ -227,6 +234,7 @@ pub(crate) async fn run(command: CustomersCommand) -> anyhow::Result<()> {
             show::list(client.pages(&args.filter.path(), "customers"), &args.output, &args.list, &VIEW).await
         }
         CustomersCommand::Get(args) => get(&args).await,
+        CustomersCommand::History(args) => history::show(&args).await,
         CustomersCommand::Create(args) => create(&args).await,
         CustomersCommand::Update(args) => update(&args).await,
         CustomersCommand::Delete(args) => delete(&args).await,
@@ -248,12 +256,16 @@ pub(crate) async fn read(client: &Client, id: i64) -> anyhow::Result<(Value, Opt
 async fn get(args: &Got) -> anyhow::Result<()> {
     let ids = input::ids(&args.ids)?;
     let client = args.server.connect()?;
+    let read = async |id: i64| -> anyhow::Result<Value> {
+        let path = Query::new(path(id)).maybe("at", args.at.as_ref()).done();
+        Ok(client.get(&path).await?.json()?)
+    };
     if let [id] = ids[..] {
-        return show::one(&read(&client, id).await?.0, &args.output, &VIEW);
+        return show::one(&read(id).await?, &args.output, &VIEW);
     }
     let mut printer = show::Printer::new(&args.output, &VIEW)?;
     for id in ids {
-        printer.print(&[read(&client, id).await?.0]);
+        printer.print(&[read(id).await?]);
     }
     printer.end();
     Ok(())

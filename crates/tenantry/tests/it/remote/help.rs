@@ -5,7 +5,7 @@ use crate::support::Failures;
 use std::path::Path;
 
 /// Commands that work over HTTP. Each one's help has examples and exit statuses.
-const REMOTE: [&str; 11] = [
+const REMOTE: [&str; 14] = [
     "login",
     "logout",
     "whoami",
@@ -15,6 +15,9 @@ const REMOTE: [&str; 11] = [
     "tenants",
     "statements",
     "bill-runs",
+    "invoices",
+    "billing-automation",
+    "profit",
     "price-rules",
     "audit",
 ];

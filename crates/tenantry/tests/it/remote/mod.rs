@@ -1,5 +1,6 @@
 //! The commands that work over HTTP: somebody at a desk of their own, with a server's URL and a key.
 
+mod billing;
 mod help;
 mod import;
 mod interrupted;
