@@ -25,6 +25,7 @@ mod redact;
 mod refusals;
 mod secrets;
 mod sessions;
+mod user_access;
 mod users;
 
 pub mod assignments;
@@ -33,6 +34,7 @@ pub mod customers;
 pub mod dated;
 pub mod events;
 pub mod sandbox;
+pub mod single_sign_on;
 
 pub use access::{Actor, Call, Origin};
 pub use audit::{AnchorPlaces, AnchorVerdict, Erasure, Exported, SystemVerdict, Verdict};
@@ -80,6 +82,8 @@ pub struct App {
     refusals: refusals::Refusals,
     directories: Directories,
     billing: Option<billing::Billing>,
+    /// The client of the providers that users sign in with.
+    identity: identity::Client,
     /// The time of each API key's last use, not yet written to the database.
     used: Mutex<HashMap<(PartnerId, UserId), Timestamp>>,
     /// The id of some key.
@@ -125,12 +129,14 @@ impl App {
             in_flight: InFlight::default(),
             limits: limits::Limits::new(LimitSettings::default()),
             refusals: refusals::Refusals::default(),
+            identity: identity::Client::new(directories.network()),
             directories,
             billing: None,
             used: Mutex::default(),
             decoy_key_id: RwLock::new(Arc::from("")),
         };
         app.seal_keys().await?;
+        app.seal_users().await?;
         Ok(app)
     }
 

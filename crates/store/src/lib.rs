@@ -38,6 +38,7 @@ pub mod price_rules;
 pub mod profits;
 pub mod secrets;
 pub mod sessions;
+pub mod sign_ins;
 pub mod statements;
 pub mod transfer;
 pub mod users;

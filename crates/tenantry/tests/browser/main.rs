@@ -9,6 +9,7 @@ mod customers;
 mod driver;
 mod page;
 mod pictures;
+mod single_sign_on;
 #[path = "../it/support/mod.rs"]
 #[allow(dead_code, unused_imports, unused_macros, reason = "the tests over HTTP use more of it")]
 mod support;
