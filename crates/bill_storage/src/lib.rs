@@ -22,6 +22,7 @@
 
 mod error;
 mod exact;
+mod exports;
 mod http;
 mod index;
 mod key;
@@ -39,6 +40,7 @@ mod store;
 mod verify;
 
 pub use error::Error;
+pub use exports::Exports;
 pub use index::{IndexVersion, IndexedBill, IndexedVersion, NAME as INDEX, index_bytes};
 pub use key::{BillPrefix, PRIVATE, partner_segment};
 pub use layout::Layout;

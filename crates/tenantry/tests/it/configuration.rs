@@ -23,6 +23,7 @@ const VALUES: [(&str, [&str; 3]); 53] = [
     ("bills.bills", ["file:a", "file:b", "file:c"]),
     ("bills.bill-sources", ["a", "b", "c"]),
     ("bills.bill-remote-sources", ["s3://a", "s3://b", "s3://c"]),
+    ("bills.bill-fetch-to", ["s3://a", "s3://b", "s3://c"]),
     ("bills.bill-work", ["a", "b", "c"]),
     ("bills.bill-max-source", ["1", "2", "3"]),
     ("bills.bill-max-lines", ["1", "2", "3"]),
