@@ -167,6 +167,15 @@ impl App {
         self
     }
 
+    /// Reads lists from a standby of the database.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if the database cannot have one, or for a malformed URL.
+    pub fn with_read_replica(mut self, url: &str, options: store::Options) -> Result<Self, Error> {
+        self.db = Database::new(self.db.unchecked().clone().with_read_replica(url, options)?);
+        Ok(self)
+    }
+
     /// Periodic maintenance: writes refusals and uses of API keys, deletes expired responses, checks and anchors the ends of
     /// the audit trail, and applies changes whose day has come. An error is only logged, because the next run repeats the work.
     pub async fn tidy(&self) {

@@ -10,12 +10,13 @@ use std::time::{Duration, Instant};
 on_both_engines!(secrets_come_from_files);
 
 /// Three values for each option, none of them its default: in the file, in the environment, on the command line.
-const VALUES: [(&str, [&str; 3]); 53] = [
+const VALUES: [(&str, [&str; 3]); 54] = [
     ("storage.database", ["sqlite:a.db", "sqlite:b.db", "sqlite:c.db"]),
     ("storage.allow-unsafe-database", ["true", "false", "true"]),
     ("storage.secret-key-file", ["a.key", "b.key", "c.key"]),
     ("storage.audit-anchor", ["a.anchor", "b.anchor", "c.anchor"]),
     ("storage.audit-anchor-log", ["true", "false", "true"]),
+    ("storage.read-replica", ["postgres://a/x", "postgres://b/x", "postgres://c/x"]),
     ("storage.new", ["true", "false", "true"]),
     ("directories.allow-egress", ["10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16"]),
     ("directories.directory-timeout", ["1", "2", "3"]),
