@@ -3,10 +3,7 @@
 
 use crate::key::folder_key;
 use crate::store::Store;
-use crate::{Error, local};
-use bytes::Bytes;
-use futures_util::TryStreamExt;
-use object_store::{PutMode, PutOptions, PutPayload, UpdateVersion};
+use crate::{Error, ObjectVersion};
 use serde::Serialize;
 
 /// One customer's bill of one month.
@@ -50,39 +47,9 @@ pub fn index_bytes(bills: &[IndexedBill]) -> Vec<u8> {
 /// Its name, beside the folders of the months.
 pub const NAME: &str = "index.json";
 
-/// An index as it was read, so that it is only replaced by its reader if nobody else has replaced it meanwhile.
-#[derive(Clone, Debug, Default)]
-pub struct IndexVersion {
-    bytes: Option<Bytes>,
-    e_tag: Option<String>,
-}
-
-impl IndexVersion {
-    /// The bytes that were read; `None` if there was no index.
-    pub fn bytes(&self) -> Option<&[u8]> {
-        self.bytes.as_deref()
-    }
-}
-
 impl Store {
-    pub(crate) async fn read_index(&self, partner: i64, folder: &str) -> Result<IndexVersion, Error> {
-        let place = format!("{}/{NAME}", folder_key(partner, folder));
-        let e_tag = match self.folder() {
-            Some(_) => None,
-            None => match self.head(&place).await? {
-                None => return Ok(IndexVersion::default()),
-                Some(meta) => meta.e_tag,
-            },
-        };
-        // A version between both looks has another ETag, and the reader's put fails.
-        match self.read(&place, e_tag.clone()).await {
-            Err(Error::NotFound(_)) => Ok(IndexVersion::default()),
-            Err(e) => Err(e),
-            Ok(content) => {
-                let bytes = content.stream.try_collect::<Vec<Bytes>>().await?.concat();
-                Ok(IndexVersion { bytes: Some(bytes.into()), e_tag })
-            }
-        }
+    pub(crate) async fn read_index(&self, partner: i64, folder: &str) -> Result<ObjectVersion, Error> {
+        self.read_version(&format!("{}/{NAME}", folder_key(partner, folder))).await
     }
 
     /// Replaces an index; `false` if it is not the one that was read any more.
@@ -90,30 +57,10 @@ impl Store {
         &self,
         partner: i64,
         folder: &str,
-        read: &IndexVersion,
+        read: &ObjectVersion,
         bytes: Vec<u8>,
     ) -> Result<bool, Error> {
         self.prepare().await?;
-        let place = format!("{}/{NAME}", folder_key(partner, folder));
-        if let Some(target) = self.path(&place)? {
-            let before = read.bytes.clone();
-            let replaced = tokio::task::spawn_blocking(move || {
-                local::replace_if(&target, before.as_deref(), &bytes).map_err(|e| Error::file(&target, &e))
-            });
-            return replaced.await.expect("no panic");
-        }
-        let mode = match &read.bytes {
-            None => PutMode::Create,
-            Some(_) => PutMode::Update(UpdateVersion { e_tag: read.e_tag.clone(), version: None }),
-        };
-        let key = self.key(&place)?;
-        let put = self.objects().put_opts(&key, PutPayload::from(bytes), PutOptions::from(mode)).await;
-        match put {
-            Ok(_) => Ok(true),
-            Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
-                Ok(false)
-            }
-            Err(e) => Err(Error::store(&self.name(&place), &e)),
-        }
+        self.replace_version(&format!("{}/{NAME}", folder_key(partner, folder)), read, bytes).await
     }
 }

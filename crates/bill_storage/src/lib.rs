@@ -20,9 +20,9 @@
 //!
 //! The crate knows no rules, prices or database, and reads no clock.
 
+mod document;
 mod error;
 mod exact;
-mod exports;
 mod http;
 mod index;
 mod key;
@@ -33,21 +33,23 @@ mod publish;
 mod put;
 mod read;
 mod relocate;
+mod replace;
 mod settings;
 mod spool;
 mod stage;
 mod store;
 mod verify;
 
+pub use document::Document;
 pub use error::Error;
-pub use exports::Exports;
-pub use index::{IndexVersion, IndexedBill, IndexedVersion, NAME as INDEX, index_bytes};
+pub use index::{IndexedBill, IndexedVersion, NAME as INDEX, index_bytes};
 pub use key::{BillPrefix, PRIVATE, partner_segment};
 pub use layout::Layout;
 pub use manifest::{FileEntry, Manifest, ManifestHead, NAME as MANIFEST};
 pub use publish::Published;
 pub use read::{OpenFile, RangeOf};
 pub use relocate::{Owners, Relocated};
+pub use replace::ObjectVersion;
 pub use settings::Settings;
 pub use spool::{Allowed, Spooled, spool};
 pub use verify::{Total, VerifiedBill, VerifiedLedgers, VerifyReport};
@@ -196,7 +198,7 @@ impl Bills {
     ///
     /// # Errors
     /// If the store cannot be read.
-    pub async fn read_index(&self, partner: i64, folder: &str) -> Result<IndexVersion, Error> {
+    pub async fn read_index(&self, partner: i64, folder: &str) -> Result<ObjectVersion, Error> {
         self.0.read_index(partner, folder).await
     }
 
@@ -208,7 +210,7 @@ impl Bills {
         &self,
         partner: i64,
         folder: &str,
-        read: &IndexVersion,
+        read: &ObjectVersion,
         bytes: Vec<u8>,
     ) -> Result<bool, Error> {
         self.0.replace_index(partner, folder, read, bytes).await

@@ -1,7 +1,7 @@
 //! `tenantry audit …`
 
 use crate::partner::partner_named;
-use crate::platform::Platform;
+use crate::platform::{Platform, anchor_places};
 use anyhow::{Context, anyhow, bail};
 use app::{App, Clock, Exported};
 use clap::Subcommand;
@@ -21,8 +21,9 @@ pub(crate) enum AuditCommand {
         /// Only this partner's trail; by default every partner's, the server's own chain and the anchors.
         #[arg(long)]
         partner: Option<String>,
-        /// Compare with this anchor instead of that beside the secret key; may be given several times.
-        #[arg(long, value_name = "FILE")]
+        /// Compare with this anchor, a file or the URL of an object, instead of that beside the secret key; may be given
+        /// several times.
+        #[arg(long, value_name = "PLACE")]
         anchor: Vec<PathBuf>,
         /// Verify a file that `export` or `prune` made instead of the database.
         #[arg(long, value_name = "FILE", conflicts_with_all = ["partner", "anchor"])]
@@ -171,7 +172,8 @@ async fn verify(
     }
     let system = if all { Some(app.verify_system().await?) } else { None };
     let anchors = if all || !anchors.is_empty() {
-        app.verify_anchors((!anchors.is_empty()).then_some(anchors)).await?
+        let named = (!anchors.is_empty()).then(|| anchor_places(anchors)).transpose()?;
+        app.verify_anchors(named.as_ref()).await?
     } else {
         Vec::new()
     };

@@ -4,6 +4,7 @@ use crate::backups::UpgradeArgs;
 use crate::config::secrets;
 use anyhow::{Context, bail};
 use app::{AnchorPlaces, App, Clock, SecretKey};
+use bill_storage::Document;
 use clap::Args;
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -52,10 +53,11 @@ pub(crate) struct KeyFile {
     /// [default: secret.key beside the SQLite database, data/secret.key with PostgreSQL]
     #[arg(long, env = "TENANTRY_SECRET_KEY_FILE", value_name = "FILE")]
     secret_key_file: Option<PathBuf>,
-    /// Where the audit trail's anchor is kept: a file beside the secret key, outside of the database, that shows if the
-    /// database was put back to an older state. Several by commas, for one on another machine's share; `none` for none
-    /// [default: the secret key's file with the extension .anchor]
-    #[arg(long, env = "TENANTRY_AUDIT_ANCHOR", value_name = "FILE", value_delimiter = ',')]
+    /// Where the audit trail's anchor is kept, which shows if the database was put back to an older state: a file outside
+    /// of the database, or an object, `s3://bucket/name` or `az://container/name`, which is written once a minute. Several
+    /// by commas, for one on another machine's share or in a store that only adds; `none` for none [default: the secret
+    /// key's file with the extension .anchor]
+    #[arg(long, env = "TENANTRY_AUDIT_ANCHOR", value_name = "PLACE", value_delimiter = ',')]
     audit_anchor: Vec<PathBuf>,
     /// Write the anchor into the log too, once a minute and at the end.
     #[arg(long, env = "TENANTRY_AUDIT_ANCHOR_LOG", value_parser = clap::builder::BoolishValueParser::new())]
@@ -64,14 +66,14 @@ pub(crate) struct KeyFile {
 
 impl KeyFile {
     /// Where the anchor is kept, for this database.
-    fn anchors(&self, database: &Database) -> AnchorPlaces {
-        let files = match self.audit_anchor.as_slice() {
+    fn anchors(&self, database: &Database) -> anyhow::Result<AnchorPlaces> {
+        let named = match self.audit_anchor.as_slice() {
             [none] if none.as_os_str() == "none" => Vec::new(),
             _ if self.is_in_memory(database) => Vec::new(),
             [] => vec![self.own_path(database).with_extension("anchor")],
             named => named.to_vec(),
         };
-        AnchorPlaces { files, log: self.audit_anchor_log }
+        Ok(AnchorPlaces { log: self.audit_anchor_log, ..anchor_places(&named)? })
     }
 
     /// Where it is, for this database.
@@ -95,6 +97,18 @@ impl KeyFile {
     fn is_in_memory(&self, database: &Database) -> bool {
         self.secret_key_file.is_none() && database.url() == "sqlite::memory:"
     }
+}
+
+/// Anchors by their names: files, and URLs of objects.
+pub(crate) fn anchor_places(named: &[PathBuf]) -> anyhow::Result<AnchorPlaces> {
+    let mut places = AnchorPlaces::default();
+    for place in named {
+        match place.to_str().filter(|text| Document::is_url(text)) {
+            Some(url) => places.objects.push(Document::open(url, &secrets::of_object_store()?)?),
+            None => places.files.push(place.clone()),
+        }
+    }
+    Ok(places)
 }
 
 /// Where the data and the secret key are.
@@ -188,7 +202,7 @@ impl Platform {
             make(&path)?
         };
         let app = App::open(db, clock, key, egress).await?;
-        let app = app.with_anchor(self.key_file.anchors(&self.database));
+        let app = app.with_anchor(self.key_file.anchors(&self.database)?);
         Ok(app.with_directory_patience(std::time::Duration::from_secs(self.directory_timeout)))
     }
 }

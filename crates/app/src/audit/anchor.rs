@@ -1,4 +1,4 @@
-//! The anchor: where all chains ended a moment ago, in a file outside of the database. A chain shows no tail that was cut
+//! The anchor: where all chains ended a moment ago, in a file or an object outside of the database. A chain shows no tail that was cut
 //! together with its head, and no older state that was put back as a whole; the anchor does.
 //!
 //! An anchor that is older than the database is as it should be, so several servers may each have one, or share one. One
@@ -8,6 +8,7 @@ use super::system::{ACCEPTED, ANCHORED, ROLLED_BACK, append_system};
 use super::{Entry, mac};
 use crate::secrets::{Purpose, hex};
 use crate::{App, Error, SecretKey};
+use bill_storage::{Document, ObjectVersion};
 use domain::PartnerId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -26,6 +27,8 @@ use subtle::ConstantTimeEq;
 const FORM: u32 = 1;
 /// How often the log gets the anchor, where it does.
 const LOGGED: Duration = Duration::from_secs(60);
+/// How often an object is written that other servers write at the same time.
+const MAX_REPLACEMENTS: usize = 3;
 /// As many findings are told one by one.
 const MAX_TOLD: usize = 20;
 
@@ -34,6 +37,8 @@ const MAX_TOLD: usize = 20;
 pub struct AnchorPlaces {
     /// The files, each whole.
     pub files: Vec<PathBuf>,
+    /// Objects in object stores, each whole, written once a minute and at the start.
+    pub objects: Vec<Document>,
     /// Whether the log gets it too, once a minute and at the end.
     pub log: bool,
 }
@@ -74,7 +79,7 @@ struct Chain {
 /// What comparing the database with an anchor found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct AnchorVerdict {
-    /// The anchor's file.
+    /// The anchor's file, or the URL of its object.
     pub file: String,
     /// When it was written; empty if the file does not exist.
     pub at: String,
@@ -184,6 +189,14 @@ fn read(path: &Path) -> std::io::Result<Option<String>> {
     }
 }
 
+fn text_of(read: &ObjectVersion) -> Option<String> {
+    read.bytes().map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+}
+
+fn of_object(object: &Document, error: &bill_storage::Error) -> Error {
+    Error::Internal(format!("the anchor {}: {error}", object.url()))
+}
+
 impl App {
     /// The same, with an anchor at these places.
     #[must_use]
@@ -202,24 +215,68 @@ impl App {
         if !in_any_case && signed == self.anchor.signed.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let _guard = self.anchor.turn.lock().await;
+        let guard = self.anchor.turn.lock().await;
         for path in &self.anchor.places.files {
             let unusable = |e: std::io::Error| Error::Internal(format!("the anchor {}: {e}", path.display()));
             let _lock = lock(path).await.map_err(unusable)?;
             let before = read(path).map_err(unusable)?;
-            let text = self.next_anchor(path, before.as_deref()).await?;
+            let text = self.next_anchor(&path.display().to_string(), before.as_deref()).await?;
             if Some(&text) != before.as_ref() {
                 replace(path, &text).map_err(unusable)?;
             }
             self.log_anchor(&text, in_any_case);
         }
         self.anchor.signed.store(signed, Ordering::Relaxed);
+        drop(guard); // a slow object store is not to hold up the files
+        if in_any_case {
+            self.keep_anchor_objects().await;
+        }
         Ok(())
     }
 
+    /// The same for the anchors in object stores. One that cannot be reached is logged: the next minute tries again.
+    async fn keep_anchor_objects(&self) {
+        for object in &self.anchor.places.objects {
+            let mut kept = Ok(false);
+            for _ in 0..MAX_REPLACEMENTS {
+                kept = self.keep_anchor_object(object).await;
+                if !matches!(kept, Ok(false)) {
+                    break;
+                }
+            }
+            match kept {
+                Ok(true) => {}
+                // Another server has written a newer one each time.
+                Ok(false) => tracing::debug!(anchor = object.url(), "the audit anchor is kept by others"),
+                Err(error) => {
+                    tracing::error!(anchor = object.url(), %error, "failed to write the audit anchor into the object store");
+                }
+            }
+        }
+    }
+
+    /// Whether the object is as it is to be; `false` if another server has replaced it meanwhile.
+    async fn keep_anchor_object(&self, object: &Document) -> Result<bool, Error> {
+        let read = object.read().await.map_err(|error| of_object(object, &error))?;
+        let before = text_of(&read);
+        let text = self.next_anchor(object.url(), before.as_deref()).await?;
+        if Some(&text) == before.as_ref() {
+            return Ok(true);
+        }
+        object.replace(&read, text.into_bytes()).await.map_err(|error| of_object(object, &error))
+    }
+
     /// Whether there is an anchor already.
-    pub(super) fn has_anchor(&self) -> bool {
-        self.anchor.places.files.iter().any(|path| path.exists())
+    pub(super) async fn has_anchor(&self) -> bool {
+        if self.anchor.places.files.iter().any(|path| path.exists()) {
+            return true;
+        }
+        for object in &self.anchor.places.objects {
+            if object.read().await.is_ok_and(|read| read.bytes().is_some()) {
+                return true;
+            }
+        }
+        false
     }
 
     fn log_anchor(&self, text: &str, in_any_case: bool) {
@@ -233,11 +290,11 @@ impl App {
     }
 
     /// What the anchor is to say from now on, after telling what the database has lost since `before`.
-    async fn next_anchor(&self, path: &Path, before: Option<&str>) -> Result<String, Error> {
+    async fn next_anchor(&self, place: &str, before: Option<&str>) -> Result<String, Error> {
         let known = before.map(|text| Anchor::read(text, &self.secrets));
         let mut state = self.state(known.as_ref().and_then(|known| known.as_ref().ok())).await?;
         let told = match &known {
-            None => Some((ANCHORED, format!("there was none at {}", path.display()))),
+            None => Some((ANCHORED, format!("there was none at {place}"))),
             Some(Err(wrong)) => Some((ROLLED_BACK, wrong.clone())),
             Some(Ok(anchor)) => {
                 let problems = compare(anchor, &state);
@@ -247,9 +304,9 @@ impl App {
         };
         if let Some((action, why)) = told {
             if action == ROLLED_BACK {
-                tracing::error!(anchor = %path.display(), "the database is behind its audit anchor: {why}");
+                tracing::error!(anchor = place, "the database is behind its audit anchor: {why}");
             } else {
-                tracing::info!(anchor = %path.display(), "audit anchor created");
+                tracing::info!(anchor = place, "audit anchor created");
             }
             self.tell_system("server", action, why).await?;
             self.check_audit_ends().await?;
@@ -326,29 +383,37 @@ impl App {
             .await
     }
 
-    /// Compare the database with its anchors, or with those in these files, and change nothing.
+    /// Compare the database with its anchors, or with those at these places, and change nothing.
     ///
     /// # Errors
-    /// [`Error`] of the store; [`Error::Internal`] if a file cannot be read.
-    pub async fn verify_anchors(&self, files: Option<&[PathBuf]>) -> Result<Vec<AnchorVerdict>, Error> {
+    /// [`Error`] of the store; [`Error::Internal`] if a file or an object cannot be read.
+    pub async fn verify_anchors(&self, places: Option<&AnchorPlaces>) -> Result<Vec<AnchorVerdict>, Error> {
+        let AnchorPlaces { files, objects, .. } = places.unwrap_or(&self.anchor.places);
         let mut verdicts = Vec::new();
-        for path in files.unwrap_or(&self.anchor.places.files) {
+        for path in files {
             let file = path.display().to_string();
             let text = read(path).map_err(|e| Error::Internal(format!("the anchor {file}: {e}")))?;
-            let verdict = match text.map(|text| Anchor::read(&text, &self.secrets)) {
-                None => {
-                    let problems = vec!["there is no anchor here".to_owned()];
-                    AnchorVerdict { file, at: String::new(), problems }
-                }
-                Some(Err(wrong)) => AnchorVerdict { file, at: String::new(), problems: vec![wrong] },
-                Some(Ok(anchor)) => {
-                    let problems = compare(&anchor, &self.state(Some(&anchor)).await?);
-                    AnchorVerdict { file, at: anchor.at, problems }
-                }
-            };
-            verdicts.push(verdict);
+            verdicts.push(self.verify_anchor(file, text).await?);
+        }
+        for object in objects {
+            let read = object.read().await.map_err(|error| of_object(object, &error))?;
+            verdicts.push(self.verify_anchor(object.url().to_owned(), text_of(&read)).await?);
         }
         Ok(verdicts)
+    }
+
+    async fn verify_anchor(&self, file: String, text: Option<String>) -> Result<AnchorVerdict, Error> {
+        Ok(match text.map(|text| Anchor::read(&text, &self.secrets)) {
+            None => {
+                let problems = vec!["there is no anchor here".to_owned()];
+                AnchorVerdict { file, at: String::new(), problems }
+            }
+            Some(Err(wrong)) => AnchorVerdict { file, at: String::new(), problems: vec![wrong] },
+            Some(Ok(anchor)) => {
+                let problems = compare(&anchor, &self.state(Some(&anchor)).await?);
+                AnchorVerdict { file, at: anchor.at, problems }
+            }
+        })
     }
 
     /// Say why the database is in an older state than its anchors, and let them start again from it. What was lost.
@@ -367,6 +432,15 @@ impl App {
             let _lock = lock(path).await.map_err(unusable)?;
             let anchor = self.anchor_of(self.state(None).await?);
             replace(path, &anchor.write(&self.secrets)?).map_err(unusable)?;
+        }
+        for object in &self.anchor.places.objects {
+            let read = object.read().await.map_err(|error| of_object(object, &error))?;
+            let anchor = self.anchor_of(self.state(None).await?).write(&self.secrets)?;
+            let replaced = object.replace(&read, anchor.into_bytes()).await;
+            if !replaced.map_err(|error| of_object(object, &error))? {
+                let what = "another server writes it; stop that one first";
+                return Err(Error::Internal(format!("the anchor {}: {what}", object.url())));
+            }
         }
         Ok(lost)
     }

@@ -91,7 +91,7 @@ impl App {
     pub async fn start_audit(&self) -> Result<(), Error> {
         self.check_audit_ends().await?;
         // Where there is an anchor, the chain was there already, and is missing.
-        if !self.has_anchor() && self.is_system_empty().await? {
+        if !self.has_anchor().await && self.is_system_empty().await? {
             self.record_partners().await?;
         }
         self.keep_anchor(true).await

@@ -7,7 +7,7 @@
 use super::publish::CONCURRENT_PUBLICATIONS;
 use super::statements::prefix;
 use crate::{App, Error};
-use bill_storage::{IndexVersion, IndexedBill, IndexedVersion};
+use bill_storage::{IndexedBill, IndexedVersion, ObjectVersion};
 use domain::PartnerId;
 use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
@@ -94,7 +94,7 @@ impl App {
                 async move { Ok((folder.clone(), store.read_index(partner.0, folder).await?)) }.boxed()
             });
             let reads: Vec<_> = reads.collect();
-            let read: Vec<(String, IndexVersion)> = stream::iter(reads)
+            let read: Vec<(String, ObjectVersion)> = stream::iter(reads)
                 .buffer_unordered(CONCURRENT_PUBLICATIONS)
                 .try_collect()
                 .await
