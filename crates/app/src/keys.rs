@@ -62,6 +62,11 @@ impl ApiKey {
         &self.0
     }
 
+    /// The id that finds it; not secret.
+    pub(crate) fn id(&self) -> String {
+        key_id(&self.0)
+    }
+
     /// What is kept of it.
     pub(crate) fn stored(&self, secrets: &SecretKey, holder: &Holder) -> StoredKey {
         let mut credential = Credential {

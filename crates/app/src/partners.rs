@@ -1,6 +1,7 @@
 //! Partners: creation with a first admin, listing, and suspension.
 
 use crate::access::Call;
+use crate::audit::live_keys::WithKeyId;
 use crate::audit::system::append_system;
 use crate::audit::{self, Entry, Trail};
 use crate::keys::Holder;
@@ -159,10 +160,10 @@ async fn insert_partner(
     let stored = |user| key.stored(&trail.secrets, &of(user));
     let user = store::users::insert(tx, partner.id, None, &admin, stored, now).await?;
     let user = user.ok_or_else(|| Error::Internal("a new partner already has a user".into()))?;
-    crate::user_access::seal(tx, &trail.secrets, partner.id, &user).await?;
     let call = Call::of_operator(partner.id, "partner create");
     let partners = Entry::new("partner.create", format!("partners/{}", partner.id)).after(&partner.name);
-    let users = Entry::new("user.create", format!("users/{}", user.id)).after(&user);
+    let created = WithKeyId { user: &user, api_key_id: &key.id() };
+    let users = Entry::new("user.create", format!("users/{}", user.id)).after(&created);
     let recorded = Entry::new("partner.create", format!("partners/{}", partner.id)).after(&partner.name);
     for entry in [partners, users] {
         audit::append(tx, trail, &call, entry, now).await?;

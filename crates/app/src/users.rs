@@ -2,11 +2,12 @@
 
 use crate::access::Call;
 use crate::audit::Entry;
+use crate::audit::live_keys::WithKeyId;
 use crate::change::{Created, Done};
 use crate::keys::{self, Holder};
 use crate::paging::Paging;
 use crate::permissions::Permission;
-use crate::{ApiKey, App, Error, user_access};
+use crate::{ApiKey, App, Error};
 use domain::json::Json;
 use domain::{CustomerId, Handling, NewUser, PartnerId, Role, User, UserId, Violation};
 use jiff::Timestamp;
@@ -60,8 +61,8 @@ impl App {
                         |user| key.stored(secrets, &Holder { partner, user, customer, roles, expires_at });
                     let added = users::insert(tx, partner, *tenant, user, stored, *now).await?;
                     let user = added.ok_or_else(|| Error::Invalid(Violation::taken("/email").into()))?;
-                    user_access::seal(tx, secrets, partner, &user).await?;
-                    let entry = Entry::new("user.create", object(*tenant, user.id)).after(&user);
+                    let recorded = WithKeyId { user: &user, api_key_id: &key.id() };
+                    let entry = Entry::new("user.create", object(*tenant, user.id)).after(&recorded);
                     Ok(Done { value: issued(&user, key, Some(href(*tenant, user.id)))?, entry: Some(entry) })
                 })
             })
@@ -131,14 +132,13 @@ impl App {
                     }
                     // Read before the update, because the credential's MAC covers the old roles.
                     let credential = users::credential_of(tx, *partner, *id).await?;
-                    let after = User { name, roles, updated_at: *now, ..before.clone() };
-                    user_access::reseal(tx, secrets, *partner, &before, &after).await?;
-                    users::update(tx, *partner, *id, &after.name, roles, *now).await?;
+                    users::update(tx, *partner, *id, &name, roles, *now).await?;
                     if roles != before.roles
                         && let Some(credential) = credential
                     {
                         users::reseal(tx, &keys::with_roles(secrets, &credential, roles)).await?;
                     }
+                    let after = User { name, roles, updated_at: *now, ..before.clone() };
                     let entry = Entry::new("user.update", object(*tenant, *id)).before(&before).after(&after);
                     Ok(Done { value: after, entry: Some(entry) })
                 })
@@ -158,7 +158,6 @@ impl App {
                     let before = find_held(tx, *partner, *tenant, *id).await?;
                     keep_an_admin(tx, *partner, &before, *now).await?;
                     users::delete(tx, *partner, *id).await?;
-                    store::sign_ins::forget(tx, *partner, *id).await?;
                     let entry = Entry::new("user.delete", object(*tenant, *id)).before(&before);
                     Ok(Done { value: (), entry: Some(entry) })
                 })
@@ -205,8 +204,9 @@ impl App {
                         updated_at: *now,
                         ..before.clone()
                     };
+                    let recorded = WithKeyId { user: &after, api_key_id: &stored.id };
                     let entry =
-                        Entry::new("user.rotate_key", object(*tenant, *id)).before(&before).after(&after);
+                        Entry::new("user.rotate_key", object(*tenant, *id)).before(&before).after(&recorded);
                     Ok(Done { value: issued(&after, key, None)?, entry: Some(entry) })
                 })
             })

@@ -1,6 +1,7 @@
 //! Verifying a trail: that no event was altered, taken out, put in, swapped or cut off.
 
 use super::erasure::{Voucher, Vouchers};
+use super::live_keys::LiveKeys;
 use super::{BROKEN, ERASE, PRUNE, SHARD_BEGINS, Trail, mac};
 use crate::{App, Error, SecretKey, keys};
 use domain::{PartnerId, UserId};
@@ -201,26 +202,31 @@ pub(super) async fn verify_chains(
     Ok(verifier.finish(&audit::heads(tx, partner).await?))
 }
 
-/// The users whose keys no server has written as they are now.
-async fn forged_credentials(
-    tx: &mut Tx,
-    secrets: &SecretKey,
-    partner: PartnerId,
-) -> Result<Vec<String>, Error> {
-    let (mut problems, mut after) = (Vec::new(), (partner, UserId(i64::MIN)));
+/// The keys of a partner's users and its customers', with what they open.
+async fn all_credentials(tx: &mut Tx, partner: PartnerId) -> Result<Vec<Credential>, Error> {
+    let (mut all, mut after) = (Vec::new(), (partner, UserId(i64::MIN)));
     loop {
         let page = users::credentials(tx, Some(partner), after, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(problems) };
+        let Some(last) = page.last() else { return Ok(all) };
         after = (partner, last.user);
-        let forged = page.iter().filter(|credential| !keys::is_genuine(secrets, credential));
-        problems.extend(forged.map(|Credential { user, .. }| {
-            format!("user {user}: its key, its role or its expiry is not as it was written there")
-        }));
+        all.extend(page);
     }
 }
 
+/// The users whose keys no server has written as they are now.
+fn forged_credentials<'c>(
+    secrets: &'c SecretKey,
+    credentials: &'c [Credential],
+) -> impl Iterator<Item = String> + 'c {
+    let forged = credentials.iter().filter(|credential| !keys::is_genuine(secrets, credential));
+    forged.map(|Credential { user, .. }| {
+        format!("user {user}: its key, its role or its expiry is not as it was written there")
+    })
+}
+
 impl App {
-    /// Verify a partner's audit trail: that no event was altered, taken out, put in, swapped or cut off.
+    /// Verify a partner's audit trail: that no event was altered, taken out, put in, swapped or cut off; and that its users'
+    /// keys are those that the trail tells of.
     ///
     /// # Errors
     /// [`Error`] of the store.
@@ -230,9 +236,12 @@ impl App {
             .unchecked()
             .read(partner, input, |(trail, partner), tx| {
                 Box::pin(async move {
-                    let verifier = Verifier::new(trail, *partner);
-                    let mut verdict = verify_chains(tx, verifier, |_| {}).await?;
-                    verdict.problems.extend(forged_credentials(tx, &trail.secrets, *partner).await?);
+                    let (verifier, mut told) = (Verifier::new(trail, *partner), LiveKeys::default());
+                    let mut verdict = verify_chains(tx, verifier, |event| told.take(event)).await?;
+                    let credentials = all_credentials(tx, *partner).await?;
+                    let is_pruned = !audit::cuts(tx, *partner).await?.is_empty();
+                    verdict.problems.extend(forged_credentials(&trail.secrets, &credentials));
+                    verdict.problems.extend(told.compare(&credentials, is_pruned));
                     Ok(verdict)
                 })
             })

@@ -4,6 +4,7 @@
 use crate::metrics::sample;
 use crate::support::{Api, Database, Engine, NOW, Server, customer, on_both_engines};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use std::path::PathBuf;
 
 on_both_engines!(
@@ -12,6 +13,8 @@ on_both_engines!(
     an_older_state_is_found,
     a_restored_backup_is_told_of,
     an_anchor_is_kept_and_begun_again,
+    an_anchor_is_kept_in_an_object_store,
+    an_older_row_of_a_user_is_found,
     a_person_is_erased,
     old_events_are_pruned_behind_a_mark,
 );
@@ -159,19 +162,21 @@ fn what_is_planted_opens_nothing(engine: Engine) {
 fn hashes_of_keys_from_before_are_keyed_once(engine: Engine) {
     let database = Database::new(engine);
     let mut server = Server::start(&database, &SANDBOX);
-    let (viewer, _) = server.admin().colleague("viewer");
+    let admin = server.admin();
+    let (viewer, _) = admin.colleague("viewer");
+    assert_eq!(admin.delete(&format!("/v2/users/{viewer}/api_key")).status, 204);
     stop(&mut server);
     // As an earlier version has left it: SHA-256 alone, no MACs.
-    let as_before = format!("UPDATE users SET key_mac = ''; UPDATE secret_check SET keys_sealed = 0;
-        UPDATE users SET key_id = '{PLANTED_ID}', key_hash = '{PLANTED_HASH}' WHERE partner_id = 1 AND id = {viewer}");
+    let digest: String = Sha256::digest(&admin.key).iter().map(|byte| format!("{byte:02x}")).collect();
     database.execute(&format!(
-        "{as_before}; UPDATE users SET key_id = NULL, key_hash = NULL WHERE role = 'admin'"
+        "UPDATE users SET key_mac = ''; UPDATE secret_check SET keys_sealed = 0;
+         UPDATE users SET key_hash = '{digest}' WHERE role = 'admin'"
     ));
     server = Server::start(&database, &SANDBOX);
     let key = server.admin().with_key(PLANTED);
-    assert!(works(&key), "a key from before works on");
+    assert!(works(&server.admin()), "a key from before works on");
     let hash = format!(
-        "SELECT COUNT(*) FROM users WHERE key_hash = '{PLANTED_HASH}' OR (key_mac = '' AND key_id IS NOT NULL)"
+        "SELECT COUNT(*) FROM users WHERE key_hash = '{digest}' OR (key_mac = '' AND key_id IS NOT NULL)"
     );
     assert_eq!(database.value(&hash), "0", "no hash is left that is not keyed");
     content(&server, "keyed");
@@ -241,7 +246,7 @@ fn an_older_state_is_found(engine: Engine) {
         (
             "a partner deleted",
             Box::new(|| {
-                let blocks = "DELETE FROM customer_blocks WHERE partner_id = 2; DELETE FROM user_access WHERE partner_id = 2;";
+                let blocks = "DELETE FROM customer_blocks WHERE partner_id = 2;";
                 database.execute(&format!("{}{blocks}DELETE FROM partners WHERE id = 2", of_two.concat()));
             }),
             "partner 2",
@@ -375,6 +380,73 @@ fn an_anchor_is_kept_and_begun_again(engine: Engine) {
     server.admin().create(&customer(&json!({"name": "C"})));
     stop(&mut server);
     assert!(!file.exists());
+}
+
+/// What speaks S3 or Azure is behind the same interface, and tested with the bills.
+fn an_anchor_is_kept_in_an_object_store(engine: Engine) {
+    let database = Database::new(engine);
+    let object = database.folder().join("store/tenantry.anchor");
+    let url = format!("file:{}", object.display());
+    let args = [&SANDBOX[..], &["--audit-anchor", &url]].concat();
+    let mut server = Server::start(&database, &args);
+    server.admin().create(&customer(&json!({})));
+    stop(&mut server);
+    server = Server::start(&database, &args); // it is written at the start
+    stop(&mut server);
+    let named = ["audit", "verify", "--anchor", &url];
+    ok(&server, &named);
+    assert!(!anchor(&database, engine).exists(), "only there");
+    let lost = "DELETE FROM audit_events WHERE partner_id = 1; DELETE FROM audit_heads WHERE partner_id = 1";
+    database.execute(lost);
+    let verified = server.run(&named);
+    let printed = String::from_utf8_lossy(&verified.stdout).into_owned();
+    assert!(!verified.status.success() && printed.contains("are missing"), "{printed}");
+    // The server finds it at its start, too.
+    server = Server::start(&database, &args);
+    assert!(server.log().contains("the database is behind its audit anchor"), "{}", server.log());
+    stop(&mut server);
+    // A URL that names no object is refused at the start.
+    let refused = server.run(&["audit", "verify", "--anchor", "s3://bucket"]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("names no object"), "{said}");
+}
+
+/// Genuine by its own MAC, so that its key opens again what it opened then.
+fn an_older_row_of_a_user_is_found(engine: Engine) {
+    let database = Database::new(engine);
+    let server = Server::start(&database, &SANDBOX);
+    let admin = server.admin();
+    let (id, before) = admin.colleague("billing");
+    let path = format!("/v2/users/{id}");
+    let keep = |name: &str| {
+        database.execute(&format!(
+            "CREATE TABLE {name} AS SELECT * FROM users WHERE partner_id = 1 AND id = {id}"
+        ));
+    };
+    keep("first");
+    assert_eq!(admin.put(&path, &json!({"role": "viewer"})).status, 200);
+    keep("second");
+    let rotated = admin.post(&format!("{path}/api_key"), &json!({}));
+    assert!(rotated.status < 300, "{}", rotated.text());
+    keep("newest");
+    content(&server, "the control");
+    for (older, what) in [("first", "its key is not the last one"), ("second", "its key is not the last one")]
+    {
+        let put = |name: &str| {
+            database.execute(&format!(
+                "DELETE FROM users WHERE partner_id = 1 AND id = {id}; INSERT INTO users SELECT * FROM {name}"
+            ));
+        };
+        put(older);
+        assert!(works(&before), "it opens again");
+        found(&server, older, what);
+        put("newest");
+        assert!(!works(&before));
+        content(&server, &format!("{older}, undone"));
+    }
+    assert_eq!(admin.delete(&path).status, 204);
+    database.execute("INSERT INTO users SELECT * FROM newest");
+    found(&server, "a deleted user", "the user was deleted");
 }
 
 fn a_person_is_erased(engine: Engine) {
