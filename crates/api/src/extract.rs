@@ -7,7 +7,7 @@ use crate::credentials::{Credentials, MISSING};
 use crate::frame::RequestId;
 use crate::problem::Problem;
 use crate::request_body::{BodyError, Reservation};
-use app::{Call, Idempotency, IfMatch, Origin, Query};
+use app::{Call, Idempotency, IfMatch, Origin, Permits, Query};
 use axum::extract::{FromRequest, FromRequestParts, OriginalUri, Path, Request};
 use bytes::Bytes;
 use domain::json::Json;
@@ -28,6 +28,7 @@ impl FromRequestParts<Shared> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Problem> {
+        let permits = parts.extensions.remove::<Permits>();
         let key = match parts.extensions.get::<Credentials>() {
             Some(Credentials::Key(key)) => key,
             Some(Credentials::Malformed(said)) => return Err(Problem::new(StatusCode::UNAUTHORIZED, *said)),
@@ -43,6 +44,7 @@ impl FromRequestParts<Shared> for Caller {
                 .get::<RequestId>()
                 .map_or(String::new(), |id| app::redact_keys(&id.0).into_owned()),
             operation: format!("{} {}", parts.method, app::redact_keys(asked_for(parts).path())),
+            permits,
         };
         Ok(Caller(shared.app.authenticate(key, origin).await?))
     }

@@ -16,6 +16,7 @@ mod extract;
 mod frame;
 mod ignored;
 mod invoices;
+mod large_answer;
 mod limits;
 mod metrics;
 mod occasional;

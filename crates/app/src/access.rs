@@ -59,6 +59,8 @@ pub struct Origin {
     pub request_id: String,
     /// The operation, as the adapter names it.
     pub operation: String,
+    /// What it holds already; acquired where there are none.
+    pub permits: Option<Permits>,
 }
 
 impl Call {
@@ -124,7 +126,10 @@ impl App {
     /// for a live one of a suspended partner, or of a customer that is managed without access or whose trial is over.
     /// [`Error::LimitExceeded`] where too much of the key or its partner is under way.
     pub async fn authenticate(&self, presented: &str, origin: Origin) -> Result<Call, Error> {
-        let mut permits = self.limits.enter_key(presented)?;
+        let mut permits = match origin.permits {
+            Some(permits) => permits,
+            None => self.limits.enter_key(presented)?,
+        };
         let key_id = keys::key_id(presented);
         let owner = self
             .db
@@ -150,10 +155,10 @@ impl App {
         let Some(owner) = owner
             .filter(|owner| proof == Proof::Good && !owner.expires_at.is_some_and(|end| end.reached(now)))
         else {
-            self.limits.note(presented, false);
+            self.limits.note_invalid(presented);
             return Err(Error::Unauthorized);
         };
-        self.limits.note(presented, true);
+        self.limits.note_valid(presented, owner.partner);
         self.limits.enter_partner(&mut permits, owner.partner)?;
         let trial = owner.customer.and_then(|(_, _, trial)| trial);
         let lock = self.lock_of(owner.partner_suspended, owner.customer);

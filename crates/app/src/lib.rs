@@ -25,7 +25,7 @@ mod redact;
 mod refusals;
 mod secrets;
 mod sessions;
-mod user_access;
+mod slots;
 mod users;
 
 pub mod assignments;
@@ -34,7 +34,6 @@ pub mod customers;
 pub mod dated;
 pub mod events;
 pub mod sandbox;
-pub mod single_sign_on;
 
 pub use access::{Actor, Call, Origin};
 pub use audit::{AnchorPlaces, AnchorVerdict, Erasure, Exported, SystemVerdict, Verdict};
@@ -46,7 +45,7 @@ pub use directory::{
 pub use error::{Error, Exceeded};
 pub use grant::Grant;
 pub use keys::ApiKey;
-pub use limits::LimitSettings;
+pub use limits::{Admitted, LimitSettings, Permits, Refused};
 pub use paging::{Paging, Query};
 pub use partners::BootstrappedPartner;
 pub use permissions::{Permission, permission_table};
@@ -54,6 +53,7 @@ pub use random::Random;
 pub use redact::redact_keys;
 pub use secrets::SecretKey;
 pub use sessions::{Session, SessionEnd, SessionError, SignedIn};
+pub use slots::{Group, Slot};
 pub use users::Tenant;
 
 use crate::audit::Trail;
@@ -82,8 +82,6 @@ pub struct App {
     refusals: refusals::Refusals,
     directories: Directories,
     billing: Option<billing::Billing>,
-    /// The client of the providers that users sign in with.
-    identity: identity::Client,
     /// The time of each API key's last use, not yet written to the database.
     used: Mutex<HashMap<(PartnerId, UserId), Timestamp>>,
     /// The id of some key.
@@ -129,14 +127,12 @@ impl App {
             in_flight: InFlight::default(),
             limits: limits::Limits::new(LimitSettings::default()),
             refusals: refusals::Refusals::default(),
-            identity: identity::Client::new(directories.network()),
             directories,
             billing: None,
             used: Mutex::default(),
             decoy_key_id: RwLock::new(Arc::from("")),
         };
         app.seal_keys().await?;
-        app.seal_users().await?;
         Ok(app)
     }
 
@@ -165,15 +161,6 @@ impl App {
     pub fn with_list_limits(mut self, limits: store::ListLimits) -> Self {
         self.db = Database::new(self.db.unchecked().clone().with_list_limits(limits));
         self
-    }
-
-    /// Reads lists from a standby of the database.
-    ///
-    /// # Errors
-    /// [`Error::Internal`] if the database cannot have one, or for a malformed URL.
-    pub fn with_read_replica(mut self, url: &str, options: store::Options) -> Result<Self, Error> {
-        self.db = Database::new(self.db.unchecked().clone().with_read_replica(url, options)?);
-        Ok(self)
     }
 
     /// Periodic maintenance: writes refusals and uses of API keys, deletes expired responses, checks and anchors the ends of

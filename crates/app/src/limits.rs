@@ -1,13 +1,14 @@
 //! Rate and concurrency limits for API keys, partners and addresses, in bounded memory and without the database.
 
+use crate::slots::{Group, Slot, Slots};
 use crate::{App, Error, Exceeded};
 use domain::PartnerId;
 use governor::clock::{Clock, DefaultClock};
 use governor::middleware::NoOpMiddleware;
 use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
+use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
-use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, Hash};
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -33,16 +34,20 @@ pub struct LimitSettings {
     pub key_concurrency: u32,
     /// Requests of one partner at the same time.
     pub partner_concurrency: u32,
+    /// Requests of one partner, or of one address without a valid key, that are processed at the same time; others wait.
+    pub partner_slots: u32,
 }
 
 impl Default for LimitSettings {
     fn default() -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from) as u32;
         LimitSettings {
             key_rate: 50_000,
             partner_rate: 100_000,
             address_rate: 1_000,
             key_concurrency: 256,
             partner_concurrency: 512,
+            partner_slots: (32 * processors).max(64),
         }
     }
 }
@@ -53,8 +58,8 @@ type KeyHash = u64;
 /// The limits of a server and their current counts.
 pub(crate) struct Limits {
     seed: RandomState,
-    /// Hashes of the API keys that were valid at their last use.
-    valid: Mutex<HashSet<KeyHash>>,
+    /// Hashes of the API keys that were valid at their last use, and their partners.
+    valid: Mutex<HashMap<KeyHash, PartnerId>>,
     /// Replaced as a whole when the settings change; requests under way keep theirs.
     counts: RwLock<Arc<Counts>>,
 }
@@ -66,13 +71,34 @@ struct Counts {
     addresses: Rate<Option<IpAddr>>,
     key_concurrency: Arc<Concurrency<KeyHash>>,
     partner_concurrency: Arc<Concurrency<i64>>,
+    slots: Arc<Slots>,
 }
 
 /// The concurrency permits of a request, held until it and the work that it started have ended.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Permits {
+pub struct Permits {
     _key: Option<Arc<Grant<KeyHash>>>,
     _partner: Option<Arc<Grant<i64>>>,
+    /// The partner that the request has been counted against.
+    counted: Option<PartnerId>,
+}
+
+/// A request that goes beyond a limit.
+#[derive(Debug)]
+pub struct Refused {
+    /// The limit.
+    pub error: Error,
+    /// What the request is grouped by.
+    pub group: Group,
+}
+
+/// A request that its limits let in.
+#[derive(Debug)]
+pub struct Admitted {
+    /// To be held while the request is under way; none without a key.
+    pub permits: Option<Permits>,
+    /// What it is grouped by.
+    pub group: Group,
 }
 
 impl Limits {
@@ -89,42 +115,69 @@ impl Limits {
         Arc::clone(&self.counts.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Counts a request against its API key if that is known to be valid, and against its address otherwise. A caller can
-    /// therefore exhaust only the rate of its own key, and invalid keys do not affect valid ones of the same address.
-    pub(crate) fn admit(&self, key: Option<&str>, network: IpAddr) -> Result<(), Error> {
-        let key = key.map(|key| self.seed.hash_one(key));
-        match key.filter(|key| lock(&self.valid).contains(key)) {
-            Some(key) => self.counts().keys.count(key, || "a key".to_owned()),
-            None => self.counts().addresses.count(Some(network), || network.to_string()),
+    /// What a request with this key, or none, from this network is grouped by.
+    fn group(&self, key: Option<&str>, network: IpAddr) -> Group {
+        let partner = key.and_then(|key| lock(&self.valid).get(&self.seed.hash_one(key)).copied());
+        partner.map_or(Group::Network(network), Group::Partner)
+    }
+
+    /// Counts a request against its API key and partner if the key is known to be valid, and against its address otherwise.
+    /// A caller can therefore exhaust only the rate of its own key, and invalid keys do not affect valid ones of the same
+    /// address.
+    fn admit(&self, key: Option<&str>, network: IpAddr, price: u32) -> Result<Admitted, Refused> {
+        let group = self.group(key, network);
+        let counted = match (group, key) {
+            (Group::Partner(partner), Some(key)) => {
+                self.counts().keys.count(self.seed.hash_one(key), || "a key".to_owned()).and_then(|()| {
+                    let mut permits = self.enter_key(key)?;
+                    self.enter_partner(&mut permits, partner)?;
+                    Ok(Some(permits))
+                })
+            }
+            _ => self
+                .counts()
+                .addresses
+                .count_as(price, Some(network), || network.to_string())
+                .and_then(|()| key.map(|key| self.enter_key(key)).transpose()),
+        };
+        match counted {
+            Ok(permits) => Ok(Admitted { permits, group }),
+            Err(error) => Err(Refused { error, group }),
         }
     }
 
     /// Acquires the concurrency permit of an API key.
     pub(crate) fn enter_key(&self, key: &str) -> Result<Permits, Error> {
         let permit = self.counts().key_concurrency.enter(self.seed.hash_one(key), || "a key".to_owned())?;
-        Ok(Permits { _key: permit, _partner: None })
+        Ok(Permits { _key: permit, ..Permits::default() })
     }
 
-    /// Counts a request against its partner's rate and adds the partner's concurrency permit.
+    /// Counts a request against its partner's rate and adds the partner's concurrency permit, unless it has been counted.
     pub(crate) fn enter_partner(&self, permits: &mut Permits, partner: PartnerId) -> Result<(), Error> {
+        if permits.counted == Some(partner) {
+            return Ok(());
+        }
         let who = || format!("partner {partner}");
         let counts = self.counts();
         counts.partners.count(partner.0, who)?;
         permits._partner = counts.partner_concurrency.enter(partner.0, who)?;
+        permits.counted = Some(partner);
         Ok(())
     }
 
-    /// Records whether an API key is valid.
-    pub(crate) fn note(&self, key: &str, is_valid: bool) {
+    /// Records that an API key is valid, and whose it is.
+    pub(crate) fn note_valid(&self, key: &str, partner: PartnerId) {
         let key = self.seed.hash_one(key);
         let mut valid = lock(&self.valid);
-        if !is_valid {
-            valid.remove(&key);
-        } else if valid.len() < MAX_KNOWN || valid.contains(&key) {
-            valid.insert(key);
-        } else {
-            *valid = HashSet::from([key]); // the other keys are recorded again by their next request
+        if valid.len() >= MAX_KNOWN && !valid.contains_key(&key) {
+            valid.clear(); // the other keys are recorded again by their next request
         }
+        valid.insert(key, partner);
+    }
+
+    /// Records that an API key is not valid.
+    pub(crate) fn note_invalid(&self, key: &str) {
+        lock(&self.valid).remove(&self.seed.hash_one(key));
     }
 
     /// Removes the counts of idle keys, partners and addresses.
@@ -138,8 +191,14 @@ impl Limits {
 
 impl Counts {
     fn new(settings: LimitSettings) -> Self {
-        let LimitSettings { key_rate, partner_rate, address_rate, key_concurrency, partner_concurrency } =
-            settings;
+        let LimitSettings {
+            key_rate,
+            partner_rate,
+            address_rate,
+            key_concurrency,
+            partner_concurrency,
+            partner_slots,
+        } = settings;
         Counts {
             keys: Rate::new("key", "of this API key", key_rate),
             partners: Rate::new("partner", "of this partner", partner_rate),
@@ -150,6 +209,7 @@ impl Counts {
                 "of this partner",
                 partner_concurrency,
             ),
+            slots: Slots::new(partner_slots as usize),
         }
     }
 }
@@ -191,11 +251,18 @@ impl<K: Hash + Eq + Clone + Default, C: Clock + Clone> Rate<K, C> {
 
     /// Counts one request of `key`.
     fn count(&self, key: K, who: impl FnOnce() -> String) -> Result<(), Error> {
-        let Some(limiter) = &self.limiter else { return Ok(()) };
+        self.count_as(1, key, who)
+    }
+
+    /// Counts one request of `key` as so many, but for at most the whole quota.
+    fn count_as(&self, price: u32, key: K, who: impl FnOnce() -> String) -> Result<(), Error> {
+        let (Some(limiter), Some(price)) = (&self.limiter, NonZeroU32::new(price.min(self.quota))) else {
+            return Ok(());
+        };
         // Keys beyond the bound share one count until the next cleanup. A search for idle counts at every request would let
         // a flood of keys cost CPU time.
         let key = if limiter.len() < MAX_KNOWN { key } else { K::default() };
-        let Err(not_until) = limiter.check_key(&key) else { return Ok(()) };
+        let Ok(Err(not_until)) = limiter.check_key_n(&key, price) else { return Ok(()) };
         Err(Error::LimitExceeded(Box::new(Exceeded {
             message: format!(
                 "too many requests {}: at most {} in {WINDOW_SECONDS} seconds are taken; repeat this one later",
@@ -287,13 +354,22 @@ impl App {
         self.limits.set(settings);
     }
 
-    /// Counts a request against the rate of its API key if that is known to be valid, and of its network otherwise: an IPv4
-    /// address, or the /64 of an IPv6 address.
+    /// Counts a request against the limits of its API key and partner if the key is known to be valid, and of its network
+    /// otherwise: an IPv4 address, or the /64 of an IPv6 address. For the network's rate a request counts as `price` ones.
     ///
     /// # Errors
-    /// [`Error::LimitExceeded`].
-    pub fn admit(&self, key: Option<&str>, network: IpAddr) -> Result<(), Error> {
-        self.limits.admit(key, network)
+    /// [`Refused`], with [`Error::LimitExceeded`].
+    pub fn admit(&self, key: Option<&str>, network: IpAddr, price: u32) -> Result<Admitted, Refused> {
+        self.limits.admit(key, network, price)
+    }
+
+    /// Waits until a request of this group may be processed.
+    ///
+    /// # Errors
+    /// [`Error::LimitExceeded`] where too many wait.
+    pub async fn slot(&self, group: Group) -> Result<Slot, Error> {
+        let slots = Arc::clone(&self.limits.counts().slots);
+        slots.enter(group).await
     }
 }
 
@@ -328,6 +404,10 @@ mod tests {
         clock.advance(Duration::from_secs(11));
         rate.tidy();
         assert_eq!(rate.limiter.as_ref().unwrap().len(), 0, "those that have been quiet are forgotten");
+        // One that counts as several, and at most as all.
+        assert!(rate.count_as(29, 3, String::new).is_ok() && count(3).is_none());
+        assert!(count(3).is_some());
+        assert!(rate.count_as(1000, 4, String::new).is_ok() && count(4).is_some());
         // Control: rate 0 is no limit.
         let unlimited: Rate<u64, _> = Rate::with_clock("key", "", 0, clock);
         assert!((0..100).all(|_| unlimited.count(1, String::new).is_ok()));
@@ -346,14 +426,14 @@ mod tests {
     fn requests_with_invalid_keys_do_not_limit_a_valid_key() {
         let limits = Limits::new(LimitSettings { address_rate: 1, ..LimitSettings::default() });
         let address = IpAddr::from([127, 0, 0, 1]);
-        limits.note("valid", true);
+        limits.note_valid("valid", PartnerId(1));
         let refused =
-            (0..100).filter(|i| limits.admit(Some(&format!("wrong {i}")), address).is_err()).count();
+            (0..100).filter(|i| limits.admit(Some(&format!("wrong {i}")), address, 1).is_err()).count();
         assert!(refused > 50, "{refused}");
-        assert!((0..100).all(|_| limits.admit(Some("valid"), address).is_ok()));
+        assert!((0..100).all(|_| limits.admit(Some("valid"), address, 1).is_ok()));
         // A revoked key counts against the address.
-        limits.note("valid", false);
-        assert!((0..100).any(|_| limits.admit(Some("valid"), address).is_err()));
+        limits.note_invalid("valid");
+        assert!((0..100).any(|_| limits.admit(Some("valid"), address, 1).is_err()));
     }
 
     #[test]

@@ -24,13 +24,10 @@ pub(crate) enum Purpose {
     Export,
     AuditCut,
     Session,
-    Provider,
-    SignIn,
-    UserAccess,
 }
 
 impl Purpose {
-    const ALL: [Purpose; 14] = [
+    const ALL: [Purpose; 11] = [
         Purpose::Fingerprint,
         Purpose::AuditEvent,
         Purpose::AuditHead,
@@ -42,9 +39,6 @@ impl Purpose {
         Purpose::Export,
         Purpose::AuditCut,
         Purpose::Session,
-        Purpose::Provider,
-        Purpose::SignIn,
-        Purpose::UserAccess,
     ];
 
     fn name(self) -> &'static str {
@@ -60,9 +54,6 @@ impl Purpose {
             Purpose::Export => "audit export",
             Purpose::AuditCut => "audit cut",
             Purpose::Session => "console session",
-            Purpose::Provider => "provider of sign-ins",
-            Purpose::SignIn => "sign-in under way",
-            Purpose::UserAccess => "access of a user",
         }
     }
 }

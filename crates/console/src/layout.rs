@@ -16,7 +16,6 @@ pub(crate) enum Section {
     /// A customer's own bills.
     Bills,
     Users,
-    Settings,
     Sessions,
     /// Pages that the navigation does not name.
     None,

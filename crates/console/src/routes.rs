@@ -141,6 +141,7 @@ where
         address: asked.visit.address.clone(),
         request_id: app::redact_keys(&asked.visit.request_id).into_owned(),
         operation,
+        permits: None,
     };
     let Some(token) = asked.session_token().map(str::to_owned) else { return to_sign_in(&asked, None) };
     let signed_in = match asked.app.session(&token, origin).await {

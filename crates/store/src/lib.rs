@@ -38,12 +38,11 @@ pub mod price_rules;
 pub mod profits;
 pub mod secrets;
 pub mod sessions;
-pub mod sign_ins;
 pub mod statements;
 pub mod transfer;
 pub mod users;
 
-pub use engine::{Db, ListLimits, Options, Scope, Tx, exists, name_of, schema_version_of};
+pub use engine::{Db, FairQueue, ListLimits, Options, Scope, Tx, exists, name_of, schema_version_of};
 pub use error::Error;
 pub use path_error::describe_path_error;
 

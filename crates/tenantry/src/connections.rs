@@ -2,6 +2,7 @@
 //! may take to arrive and the bytes that it may have; in the time that a client may take nothing of an answer; and in patience at the end.
 
 mod exchange;
+mod pace;
 mod places;
 mod stream;
 mod streams;
@@ -15,6 +16,7 @@ use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use metrics::{counter, gauge};
+use pace::Paces;
 use places::{Place, Places};
 use rustls::ServerConfig;
 use std::future::Future;
@@ -78,6 +80,7 @@ struct Shared {
     frame: Frame<Router>,
     tls: Option<Arc<ServerConfig>>,
     places: Arc<Places>,
+    paces: Arc<Paces>,
     limits: Limits,
     http1: http1::Builder,
     http2: http2::Builder<TokioExecutor>,
@@ -102,6 +105,7 @@ pub(crate) async fn serve(
     let more = waiting.sum::<usize>().saturating_sub(1);
     let per_address = limits.per_address.unwrap_or(max.div_ceil(2));
     let places = Arc::new(Places::new(max + more, per_address, limits.trusted_proxies.clone()));
+    let paces = Arc::new(Paces::default());
     let (end, ending) = watch::channel(());
     let mut accepting = tokio::task::JoinSet::new();
     for Service { listeners, frame, tls, is_operations } in services {
@@ -111,7 +115,7 @@ pub(crate) async fn serve(
         } else {
             Arc::clone(&places)
         };
-        let shared = Arc::new(Shared::new(frame, tls, places, limits.clone(), ending.clone()));
+        let shared = Arc::new(Shared::new(frame, tls, places, &paces, limits.clone(), ending.clone()));
         for listener in listeners {
             accepting.spawn(accept(listener, Arc::clone(&shared)));
         }
@@ -144,7 +148,7 @@ async fn accept(listener: Listener, shared: Arc<Shared>) {
             Err(refused) => {
                 // Before its handshake a client of TLS understands nothing.
                 if shared.tls.is_none() {
-                    refused.answer(connection, &shared.frame);
+                    refused.answer(connection, &shared.frame, Arc::clone(&shared.paces));
                 }
                 continue;
             }
@@ -163,6 +167,7 @@ impl Shared {
         frame: Frame<Router>,
         tls: Option<Arc<ServerConfig>>,
         places: Arc<Places>,
+        paces: &Arc<Paces>,
         limits: Limits,
         ending: watch::Receiver<()>,
     ) -> Self {
@@ -174,7 +179,8 @@ impl Shared {
         http2.max_concurrent_streams(MAX_STREAMS).max_pending_accept_reset_streams(MAX_EARLY_RESETS);
         http2.initial_stream_window_size(STREAM_WINDOW).initial_connection_window_size(CONNECTION_WINDOW);
         http2.keep_alive_interval(limits.head_timeout).keep_alive_timeout(limits.head_timeout);
-        Shared { frame, tls, places, limits, http1, http2, ending }
+        let paces = Arc::clone(paces);
+        Shared { frame, tls, places, paces, limits, http1, http2, ending }
     }
 
     /// A connection from its beginning to its end.
@@ -200,12 +206,19 @@ impl Shared {
         };
         let frame = self.frame.for_peer(peer);
         let is_proxied = self.limits.trusted_proxies.contains(peer.ip());
-        let exchange = Arc::new(Exchange::new(self.limits.write_timeout, frame.clone(), is_proxied));
+        let exchange = Arc::new(Exchange::new(
+            self.limits.write_timeout,
+            frame.clone(),
+            peer.ip(),
+            is_proxied,
+            Arc::clone(&self.paces),
+        ));
         let mut stream = ClientStream::new(transport, place, Arc::clone(&exchange));
         match timeout(patience, stream.begins_with_http2()).await {
             Ok(Ok(true)) => {
                 exchange.begin_http2();
-                self.converse_in_http2(stream, frame, ending).await;
+                // In a box, so that connections of HTTP/1 are smaller.
+                Box::pin(self.converse_in_http2(stream, frame, &exchange, ending)).await;
             }
             Ok(Ok(false)) => self.converse_in_http1(stream, frame, &exchange, ending).await,
             Ok(Err(error)) => tracing::debug!(%error, "a connection ended early"),
@@ -242,11 +255,13 @@ impl Shared {
         &self,
         stream: ClientStream,
         frame: Frame<Router>,
+        exchange: &Arc<Exchange>,
         mut ending: watch::Receiver<()>,
     ) {
         let Limits { head_timeout, write_timeout, .. } = self.limits;
         let streams = Arc::new(Streams::default());
-        let service = TowerToHyperService::new(Streaming::new(frame, Arc::clone(&streams)));
+        let service =
+            TowerToHyperService::new(Streaming::new(frame, Arc::clone(&streams), Arc::clone(exchange)));
         let mut connection = pin!(self.http2.serve_connection(TokioIo::new(stream), service));
         let ended = tokio::select! {
             ended = connection.as_mut() => Some(ended),

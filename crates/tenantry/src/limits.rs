@@ -25,6 +25,10 @@ pub(crate) struct LimitArgs {
     /// Requests of one partner at the same time; 0 for no limit.
     #[arg(long, env = "TENANTRY_PARTNER_CONCURRENCY", value_name = "REQUESTS", default_value_t = LimitSettings::default().partner_concurrency)]
     partner_concurrency: u32,
+    /// Requests of one partner, or of one address without a valid API key, that are processed at the same time; others
+    /// wait. 0 for no limit [default: 32 for each processor, at least 64].
+    #[arg(long, env = "TENANTRY_PARTNER_SLOTS", value_name = "REQUESTS")]
+    partner_slots: Option<u32>,
     /// Lists of one partner that are read at the same time; others wait for a moment [default: half of the processors, at
     /// least 2].
     #[arg(long, env = "TENANTRY_PARTNER_LISTS", value_name = "LISTS", value_parser = clap::value_parser!(u16).range(1..))]
@@ -43,6 +47,7 @@ impl LimitArgs {
             address_rate: self.address_rate,
             key_concurrency: self.key_concurrency,
             partner_concurrency: self.partner_concurrency,
+            partner_slots: self.partner_slots.unwrap_or(LimitSettings::default().partner_slots),
         }
     }
 

@@ -8,12 +8,15 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Mutex;
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream, lookup_host};
 
 /// Sockets that systemd has handed over (`LISTEN_FDS`), until a server takes them.
 static HANDED_OVER: Mutex<Vec<Handed>> = Mutex::new(Vec::new());
 /// Who may connect to a unix socket: its user and its group, such as that of a proxy.
 const UNIX_MODE: u32 = 0o660;
+/// Connections that the system keeps until they are accepted; it takes no more than its own bound (`net.core.somaxconn`). A
+/// client whose connection finds no place there tries again only after a second.
+const BACKLOG: u32 = 4096;
 /// Address that a connection over a unix socket counts as: it comes from this machine.
 const THIS_MACHINE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
@@ -154,16 +157,30 @@ impl Listen {
 
 /// The first of the host's addresses that can be listened on.
 async fn bind_tcp(host: &str, port: u16) -> io::Result<TcpListener> {
-    if !host.is_empty() {
-        return TcpListener::bind((host, port)).await;
+    if host.is_empty() {
+        // IPv6's unspecified address takes IPv4 too, where there is IPv6.
+        return match listen_at((Ipv6Addr::UNSPECIFIED, port).into()) {
+            Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
+                listen_at((Ipv4Addr::UNSPECIFIED, port).into())
+            }
+            bound => bound,
+        };
     }
-    // IPv6's unspecified address takes IPv4 too, where there is IPv6.
-    match TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)).await {
-        Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
-            TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await
+    let mut failed = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for address in lookup_host((host, port)).await? {
+        match listen_at(address) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => failed = error,
         }
-        bound => bound,
     }
+    Err(failed)
+}
+
+fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?; // as the library does: a restart takes the port over at once
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// A socket that a killed server left behind is replaced; one that answers is not.

@@ -7,13 +7,14 @@ use app::App;
 use std::sync::Arc;
 
 /// Values that count as soon as they are read.
-const AT_ONCE: [&str; 6] = [
+const AT_ONCE: [&str; 7] = [
     "log.log-level",
     "limits.key-rate",
     "limits.partner-rate",
     "limits.address-rate",
     "limits.key-concurrency",
     "limits.partner-concurrency",
+    "limits.partner-slots",
 ];
 
 /// The configuration that the server runs with.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 /// Jobs that wait, in a queue for each scope. Scopes take turns; within a scope the first comes first.
-pub(super) struct FairQueue<S, T> {
+pub struct FairQueue<S, T> {
     scopes: VecDeque<(S, VecDeque<T>)>,
     length: usize,
 }
@@ -15,7 +15,8 @@ impl<S, T> Default for FairQueue<S, T> {
 }
 
 impl<S: Copy + PartialEq, T> FairQueue<S, T> {
-    pub(super) fn push(&mut self, scope: S, job: T) {
+    /// Adds a job behind those of its scope.
+    pub fn push(&mut self, scope: S, job: T) {
         self.length += 1;
         match self.scopes.iter_mut().find(|(other, _)| *other == scope) {
             Some((_, jobs)) => jobs.push_back(job),
@@ -32,7 +33,7 @@ impl<S: Copy + PartialEq, T> FairQueue<S, T> {
     }
 
     /// The next job, of the scope that has waited longest since its last one.
-    pub(super) fn pop(&mut self) -> Option<T> {
+    pub fn pop(&mut self) -> Option<T> {
         self.pop_of_scope(1)?.1.pop()
     }
 

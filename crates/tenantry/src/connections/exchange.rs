@@ -1,6 +1,8 @@
 //! Where a connection stands between its requests: what the stream has to know of what hyper and the service do.
 
-use api::Frame;
+use super::pace::Paces;
+use api::{Frame, network_of};
+use app::Group;
 use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
@@ -9,9 +11,10 @@ use http::{Request, StatusCode};
 use hyper::body::{Frame as BodyFrame, Incoming, SizeHint};
 use std::convert::Infallible;
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tower::Service;
@@ -19,6 +22,9 @@ use tower::Service;
 /// Shared by a connection's stream and its service.
 pub(super) struct Exchange {
     pub(super) write_timeout: Duration,
+    pub(super) paces: Arc<Paces>,
+    /// The connection's peer, as limits count it.
+    pub(super) network: Group,
     service: Frame<Router>,
     /// A request has come to the service, and its answer has not been handed over to its end.
     answering: AtomicBool,
@@ -31,15 +37,25 @@ pub(super) struct Exchange {
     is_proxied: bool,
     /// The last answer was a refusal for too much, and nothing has been read since.
     has_refused: AtomicBool,
+    /// Whom it refused.
+    refused: Mutex<Option<Group>>,
     /// Nothing of HTTP/1 is said on this connection.
     http2: AtomicBool,
 }
 
 impl Exchange {
-    pub(super) fn new(write_timeout: Duration, service: Frame<Router>, is_proxied: bool) -> Self {
+    pub(super) fn new(
+        write_timeout: Duration,
+        service: Frame<Router>,
+        peer: IpAddr,
+        is_proxied: bool,
+        paces: Arc<Paces>,
+    ) -> Self {
         let no = || AtomicBool::new(false);
         Exchange {
             write_timeout,
+            paces,
+            network: Group::Network(network_of(peer)),
             service,
             answering: no(),
             head_begun: no(),
@@ -47,6 +63,7 @@ impl Exchange {
             head_timed_out: no(),
             is_proxied,
             has_refused: no(),
+            refused: Mutex::default(),
             http2: no(),
         }
     }
@@ -91,13 +108,19 @@ impl Exchange {
         self.service.refusal(status)
     }
 
-    /// Whether the last answer was a refusal for too much; asked once for each.
-    pub(super) fn take_refusal(&self) -> bool {
-        self.has_refused.load(Ordering::Relaxed) && self.has_refused.swap(false, Ordering::Relaxed)
+    /// Whom the last answer refused something for too much; asked once for each.
+    pub(super) fn take_refusal(&self) -> Option<Group> {
+        if !self.has_refused.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.has_refused.store(false, Ordering::Relaxed);
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    fn note(&self, status: StatusCode) {
-        if status == StatusCode::TOO_MANY_REQUESTS && !self.is_proxied {
+    pub(super) fn note(&self, response: &Response) {
+        if response.status() == StatusCode::TOO_MANY_REQUESTS && !self.is_proxied {
+            let group = response.extensions().get::<Group>().copied().unwrap_or(self.network);
+            *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(group);
             self.has_refused.store(true, Ordering::Relaxed);
         }
     }
@@ -152,7 +175,7 @@ impl Future for Answering {
             Err(never) => match never {},
         };
         let exchange = Arc::clone(&self.exchange);
-        exchange.note(response.status());
+        exchange.note(&response);
         Poll::Ready(Ok(response.map(|body| AnswerBody { body, exchange })))
     }
 }

@@ -1,16 +1,17 @@
 //! How many connections there may be, in all and of one address.
 
-use super::stream::linger;
+use super::pace::Paces;
+use super::stream::{Farewell, linger};
 use super::transport::Transport;
 use crate::listen::Connection;
 use api::{Frame, Occasional, TrustedProxies, network_of};
+use app::Group;
 use axum::Router;
 use http::StatusCode;
 use metrics::{counter, gauge};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Connections beyond their address's limit that are told so at the same time; more are closed without an answer.
@@ -36,7 +37,10 @@ pub(super) struct Place {
 }
 
 /// A connection beyond its address's limit.
-pub(super) struct Refused(Option<OwnedSemaphorePermit>);
+pub(super) struct Refused {
+    turn: Option<OwnedSemaphorePermit>,
+    network: IpAddr,
+}
 
 impl Places {
     pub(super) fn new(max: usize, max_per_address: usize, trusted_proxies: TrustedProxies) -> Self {
@@ -89,7 +93,8 @@ impl Places {
                         "connections refused: their address has too many; see --max-connections-per-address"
                     );
                 }
-                return Err(Refused(Arc::clone(&self.refusals).try_acquire_owned().ok()));
+                let turn = Arc::clone(&self.refusals).try_acquire_owned().ok();
+                return Err(Refused { turn, network });
             }
             *count += 1;
         }
@@ -100,12 +105,13 @@ impl Places {
 
 impl Refused {
     /// Answer `503` where not too many are being told already.
-    pub(super) fn answer(self, connection: Connection, service: &Frame<Router>) {
-        let Refused(Some(turn)) = self else { return };
+    pub(super) fn answer(self, connection: Connection, service: &Frame<Router>, paces: Arc<Paces>) {
+        let Refused { turn: Some(turn), network } = self else { return };
         let mut stream = Transport::from(connection);
-        let answer = service.refusal(StatusCode::SERVICE_UNAVAILABLE);
+        let last = service.refusal(StatusCode::SERVICE_UNAVAILABLE);
+        let farewell = Farewell { last, group: Group::Network(network), is_refused: false };
         tokio::spawn(async move {
-            drop(linger(&mut stream, &answer, Duration::ZERO).await);
+            drop(linger(&mut stream, farewell, &paces).await);
             drop((stream, turn));
         });
     }

@@ -1,11 +1,13 @@
 //! A client's connection, as hyper sees it. Four things are done here that hyper does not do: a client that takes nothing
-//! of an answer is given up; one that asked for too much is not listened to for a second; what hyper itself refuses is answered in the form that all errors have; and the end is slow,
-//! for closing while a client still sends makes the system reset the connection, and the client loses an answer that it
+//! of an answer is given up; one that asked for too much is not listened to for a while; what hyper itself refuses is
+//! answered in the form that all errors have; and the end is slow, for closing while a client still sends makes the system reset the connection, and the client loses an answer that it
 //! has not read yet, such as the `413` to what it is sending.
 
 use super::exchange::Exchange;
+use super::pace::Paces;
 use super::places::Place;
 use super::transport::Transport;
+use app::Group;
 use bytes::Bytes;
 use http::StatusCode;
 use metrics::counter;
@@ -20,14 +22,15 @@ use tokio::time::{Sleep, sleep, timeout};
 /// How long a client may go on sending what is not read, and how long it may pause.
 const MAX_LINGER: Duration = Duration::from_secs(5);
 const MAX_LINGER_PAUSE: Duration = Duration::from_secs(1);
-/// How long nothing is read behind a `429`, which says `Retry-After: 1` at least: requests that would be refused too cost
-/// nothing, however many connections send them.
-const PAUSE: Duration = Duration::from_secs(1);
+/// Bytes of what a client goes on sending that one turn covers.
+const DRAINED_IN_TURN: usize = 1024 * 1024;
 /// A header that all answers of the service have, and hyper's own have not.
 const OURS: &[u8] = b"\r\nx-request-id:";
 
 /// What a client of HTTP/2 sends first.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+type Pause = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A connection and its place.
 pub(super) struct ClientStream {
@@ -40,8 +43,8 @@ pub(super) struct ClientStream {
     ended: bool,
     /// Runs while the client takes nothing of what is to be written.
     stalled: Option<Pin<Box<Sleep>>>,
-    /// Runs while nothing is read.
-    paused: Option<Pin<Box<Sleep>>>,
+    /// Runs while nothing is read, and because of whom.
+    paused: Option<(Group, Pause)>,
     /// What is written in place of hyper's own answer, and how much of it has been.
     refusal: Option<(Vec<u8>, usize)>,
 }
@@ -143,18 +146,43 @@ impl ClientStream {
     }
 }
 
+/// How a connection ends.
+pub(super) struct Farewell {
+    /// What is said last.
+    pub(super) last: Vec<u8>,
+    /// Whom what the client still sends is counted against.
+    pub(super) group: Group,
+    /// Whether the last answer was a refusal for too much.
+    pub(super) is_refused: bool,
+}
+
 /// Say this last thing, listen to the client's, and leave it to the caller to close.
-pub(super) async fn linger<S>(stream: &mut S, last: &[u8], pause: Duration) -> io::Result<()>
+pub(super) async fn linger<S>(stream: &mut S, farewell: Farewell, paces: &Paces) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
+    let Farewell { last, group, is_refused } = farewell;
     let farewell = async {
-        stream.write_all(last).await?;
+        stream.write_all(&last).await?;
         stream.shutdown().await?;
-        sleep(pause).await;
-        let mut unread = [0; 16 * 1024];
-        while timeout(MAX_LINGER_PAUSE, stream.read(&mut unread)).await?? > 0 {}
-        io::Result::Ok(())
+        if is_refused {
+            paces.pause(group).await;
+        }
+        // Most send nothing more.
+        if timeout(MAX_LINGER_PAUSE, stream.read(&mut [0; 1])).await?? == 0 {
+            return Ok(());
+        }
+        let mut unread = vec![0; 16 * 1024];
+        loop {
+            paces.drain(group).await;
+            let mut drained = 0;
+            while drained < DRAINED_IN_TURN {
+                match timeout(MAX_LINGER_PAUSE, stream.read(&mut unread)).await?? {
+                    0 => return Ok(()),
+                    read => drained += read,
+                }
+            }
+        }
     };
     timeout(MAX_LINGER, farewell).await?
 }
@@ -168,10 +196,15 @@ impl Drop for ClientStream {
         }
         let timed_out = self.exchange.is_half_a_head() && self.refusal.is_none();
         let last = timed_out.then(|| self.exchange.refusal(StatusCode::REQUEST_TIMEOUT));
-        let pause =
-            if self.paused.is_some() || self.exchange.take_refusal() { PAUSE } else { Duration::ZERO };
+        let refused = self.paused.take().map(|(group, _)| group).or_else(|| self.exchange.take_refusal());
+        let farewell = Farewell {
+            last: last.unwrap_or_default(),
+            group: refused.unwrap_or(self.exchange.network),
+            is_refused: refused.is_some(),
+        };
+        let paces = Arc::clone(&self.exchange.paces);
         tokio::spawn(async move {
-            drop(linger(&mut stream, &last.unwrap_or_default(), pause).await); // it was only a courtesy
+            drop(linger(&mut stream, farewell, &paces).await); // it was only a courtesy
             drop((stream, place));
         });
     }
@@ -188,10 +221,10 @@ impl AsyncRead for ClientStream {
             buffer.put_slice(&self.replay.split_to(length));
             return Poll::Ready(Ok(()));
         }
-        if self.exchange.take_refusal() {
-            self.paused = Some(Box::pin(sleep(PAUSE)));
+        if let Some(group) = self.exchange.take_refusal() {
+            self.paused = Some((group, Box::pin(self.exchange.paces.pause(group))));
         }
-        if let Some(pause) = &mut self.paused {
+        if let Some((_, pause)) = &mut self.paused {
             ready!(pause.as_mut().poll(cx));
             self.paused = None;
         }

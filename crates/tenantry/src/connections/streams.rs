@@ -1,5 +1,6 @@
 //! The streams of a connection of HTTP/2: what is under way on it, and how long nothing has happened.
 
+use super::exchange::Exchange;
 use api::Frame;
 use axum::Router;
 use axum::body::Body;
@@ -77,11 +78,12 @@ impl Drop for Counted {
 pub(super) struct Streaming {
     service: Frame<Router>,
     streams: Arc<Streams>,
+    exchange: Arc<Exchange>,
 }
 
 impl Streaming {
-    pub(super) fn new(service: Frame<Router>, streams: Arc<Streams>) -> Self {
-        Streaming { service, streams }
+    pub(super) fn new(service: Frame<Router>, streams: Arc<Streams>, exchange: Arc<Exchange>) -> Self {
+        Streaming { service, streams, exchange }
     }
 }
 
@@ -96,7 +98,8 @@ impl Service<Request<Incoming>> for Streaming {
 
     fn call(&mut self, request: Request<Incoming>) -> StreamAnswer {
         let answering = Counted::new(&self.streams, |streams| &streams.answering);
-        StreamAnswer { response: self.service.call(request), answering: Some(answering) }
+        let exchange = Arc::clone(&self.exchange);
+        StreamAnswer { response: self.service.call(request), answering: Some(answering), exchange }
     }
 }
 
@@ -104,6 +107,7 @@ impl Service<Request<Incoming>> for Streaming {
 pub(super) struct StreamAnswer {
     response: Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>,
     answering: Option<Counted>,
+    exchange: Arc<Exchange>,
 }
 
 impl Future for StreamAnswer {
@@ -114,6 +118,7 @@ impl Future for StreamAnswer {
             Ok(response) => response,
             Err(never) => match never {},
         };
+        self.exchange.note(&response);
         let sending =
             self.answering.take().map(|counted| Counted::new(&counted.0, |streams| &streams.sending));
         Poll::Ready(Ok(response.map(|body| StreamBody { body, sending })))

@@ -1,7 +1,7 @@
 //! How often, and how much at the same time, one key, one partner and one address may ask; and refusals in the audit trail.
 
-use crate::support::{Answer, Api, Database, Engine, NOW, Server, customer, on_both_engines};
-use serde_json::{Value, json};
+use crate::support::{Answer, Api, Database, Engine, NOW, Server, on_both_engines};
+use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -10,6 +10,7 @@ on_both_engines!(
     a_key_has_a_rate,
     an_address_without_a_valid_key_has_a_rate,
     requests_at_the_same_time_are_bounded,
+    requests_beyond_the_slots_wait,
     refusals_are_one_event_a_minute,
     a_storm_of_refusals_is_limited,
     a_refused_connection_is_paused,
@@ -90,30 +91,46 @@ fn an_address_without_a_valid_key_has_a_rate(engine: Engine) {
     assert!(statuses(&stranger, "/v2/me", 60).iter().all(|status| *status == 401));
 }
 
+/// A create whose body the server has asked for, and does not get.
+fn begin_create(admin: &Api) -> TcpStream {
+    let mut stream = admin.connect();
+    let head = format!(
+        "POST /v2/customers HTTP/1.1\r\nHost: t\r\nAuthorization: {}\r\nContent-Type: application/json\r\n\
+         Content-Length: 100\r\nExpect: 100-continue\r\n\r\n",
+        admin.key,
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    // The body is asked for once the key was found to be valid.
+    let mut line = [0; 25];
+    stream.read_exact(&mut line).unwrap();
+    assert_eq!(&line, b"HTTP/1.1 100 Continue\r\n\r\n");
+    stream
+}
+
+/// They are not refused, and one that itself waits for its client does not keep them waiting.
+fn requests_beyond_the_slots_wait(engine: Engine) {
+    let database = Database::new(engine);
+    let server = Server::start(&database, &["--partner-slots", "1"]);
+    let admin = server.admin();
+    let statuses = |api: &Api| {
+        std::thread::scope(|scope| {
+            let asked: Vec<_> = (0..8).map(|_| scope.spawn(|| api.get("/v2/me").status)).collect();
+            asked.into_iter().map(|asked| asked.join().unwrap()).collect::<Vec<_>>()
+        })
+    };
+    assert_eq!(statuses(&admin), [200; 8]);
+    assert_eq!(statuses(&admin.with_key("wrong")), [401; 8]);
+    let _begun: Vec<_> = (0..3).map(|_| begin_create(&admin)).collect();
+    assert_eq!(statuses(&admin), [200; 8]);
+}
+
 /// A request whose body is still to come is under way.
 fn requests_at_the_same_time_are_bounded(engine: Engine) {
     let database = Database::new(engine);
     for (limit, count) in [("1", 1), ("3", 3), ("0", 5)] {
         let server = Server::start(&database, &["--key-concurrency", limit]);
         let admin = server.admin();
-        let body = customer(&json!({"name": format!("Customer {limit}")})).to_string();
-        let begun: Vec<_> = (0..count)
-            .map(|_| {
-                let mut stream = admin.connect();
-                let head = format!(
-                    "POST /v2/customers HTTP/1.1\r\nHost: t\r\nAuthorization: {}\r\nContent-Type: application/json\r\n\
-                     Content-Length: {}\r\nExpect: 100-continue\r\n\r\n",
-                    admin.key,
-                    body.len()
-                );
-                stream.write_all(head.as_bytes()).unwrap();
-                // The body is asked for once the key was found to be valid.
-                let mut line = [0; 25];
-                std::io::Read::read_exact(&mut stream, &mut line).unwrap();
-                assert_eq!(&line, b"HTTP/1.1 100 Continue\r\n\r\n");
-                stream
-            })
-            .collect();
+        let begun: Vec<_> = (0..count).map(|_| begin_create(&admin)).collect();
         let answer = admin.get("/v2/me");
         if limit == "0" {
             assert_eq!(answer.status, 200, "the control: without the limit");

@@ -21,7 +21,6 @@ mod runs;
 mod store;
 mod voiding;
 mod warnings;
-mod year;
 
 use crate::support::{Api, Database, Engine, Server, customer};
 pub(crate) use crate::support::{Usage, end_of, line, usage};

@@ -9,7 +9,6 @@ mod forms;
 mod matrix;
 mod pages;
 mod portal;
-mod single_sign_on;
 mod trail;
 mod users;
 
