@@ -6,6 +6,9 @@
 //! steady ADDR SECONDS RATE       RATE creates and RATE reads a second of the key in LOAD_KEY, whatever the answers do:
 //!                                create p50 p99 and errors, read p50 p99 and errors; in microseconds, errors counted
 //! attack ADDR SECONDS KIND CONNECTIONS    LOAD_ADMIN_KEY and LOAD_VIEWER_KEY do their worst: answers by status
+//! busy ADDR SECONDS CONNECTIONS  so many clients of the key in LOAD_KEY create, each as soon as it may: behind an answer at
+//!                                once, behind a refusal after its Retry-After. Creates a second, refusals a second, p99
+//!                                and maximum of the time to a refusal in microseconds, other answers and failures
 //! ```
 
 use std::collections::BTreeMap;
@@ -32,7 +35,10 @@ async fn main() -> Outcome<()> {
         ["attack", address, seconds, kind, connections] => {
             attack(address, seconds.parse()?, kind, connections.parse()?).await
         }
-        _ => Err("usage: refuse | fill | steady | attack, see the source".into()),
+        ["busy", address, seconds, connections] => {
+            busy(address, seconds.parse()?, connections.parse()?).await
+        }
+        _ => Err("usage: refuse | fill | steady | attack | busy, see the source".into()),
     }
 }
 
@@ -45,11 +51,13 @@ struct Client {
     address: String,
     stream: Option<TcpStream>,
     buffer: Vec<u8>,
+    /// What the last answer asked for.
+    retry_after: Duration,
 }
 
 impl Client {
     fn new(address: &str) -> Self {
-        Client { address: address.to_owned(), stream: None, buffer: Vec::new() }
+        Client { address: address.to_owned(), stream: None, buffer: Vec::new(), retry_after: Duration::ZERO }
     }
 
     /// Send a request; the answer's status.
@@ -84,6 +92,8 @@ impl Client {
         let head = std::str::from_utf8(&self.buffer[..end])?.to_ascii_lowercase();
         let status = head.get(9..12).ok_or("no status")?.parse()?;
         let length = head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
+        let wait = head.lines().find_map(|line| line.strip_prefix("retry-after:")?.trim().parse().ok());
+        self.retry_after = Duration::from_secs(wait.unwrap_or(0));
         let whole = end + length.unwrap_or(0usize);
         while self.buffer.len() < whole {
             if stream.read_buf(&mut self.buffer).await? == 0 {
@@ -289,6 +299,10 @@ async fn attack(address: &str, seconds: u64, kind: &str, connections: usize) -> 
                 workers.push(tokio::spawn(timeout_at(deadline, hold_back(address, key("LOAD_ADMIN_KEY")?))));
                 continue;
             }
+            if *kind == "heads" {
+                workers.push(tokio::spawn(timeout_at(deadline, half_a_head(address))));
+                continue;
+            }
             let make = worst(kind)?;
             workers.push(tokio::spawn(timeout_at(deadline, async move {
                 let mut client = Client::new(&address);
@@ -315,6 +329,77 @@ async fn attack(address: &str, seconds: u64, kind: &str, connections: usize) -> 
     let answers: Vec<String> = answers.iter().map(|(status, count)| format!("{status}:{count}")).collect();
     println!("{}", answers.join(" "));
     Ok(())
+}
+
+async fn busy(address: &str, seconds: u64, connections: usize) -> Outcome<()> {
+    let key = key("LOAD_KEY")?;
+    let began = Instant::now();
+    let deadline = began + Duration::from_secs(seconds);
+    let created = Arc::new(AtomicUsize::new(0));
+    let others = Arc::new(AtomicUsize::new(0));
+    let refusals: Arc<Mutex<Vec<u64>>> = Arc::default();
+    let mut workers = Vec::new();
+    for worker in 0..connections {
+        let (mut client, key) = (Client::new(address), key.clone());
+        let (created, others, refusals) = (Arc::clone(&created), Arc::clone(&others), Arc::clone(&refusals));
+        workers.push(tokio::spawn(timeout_at(deadline, async move {
+            for turn in 0.. {
+                let request = create(&key, &unique(worker * 1_000_000 + turn));
+                // Connecting is not part of it.
+                if client.stream.is_none()
+                    && let Ok(stream) = TcpStream::connect(&client.address).await
+                {
+                    drop(stream.set_nodelay(true));
+                    client.stream = Some(stream);
+                }
+                let sent = Instant::now();
+                match client.ask(&request).await {
+                    Ok(201) => drop(created.fetch_add(1, Ordering::Relaxed)),
+                    Ok(429 | 503) => {
+                        let micros = sent.elapsed().as_micros() as u64;
+                        refusals.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(micros);
+                        sleep(client.retry_after).await;
+                    }
+                    _ => {
+                        others.fetch_add(1, Ordering::Relaxed);
+                        sleep(Duration::from_millis(100)).await;
+                    }
+                }
+            }
+        })));
+    }
+    for worker in workers {
+        drop(worker.await?);
+    }
+    let mut refusals = refusals.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    refusals.sort_unstable();
+    let p99 = refusals.get(refusals.len() * 99 / 100).copied().unwrap_or(0);
+    println!(
+        "{} {} {p99} {} {}",
+        created.load(Ordering::Relaxed) as u64 / seconds,
+        refusals.len() as u64 / seconds,
+        refusals.last().copied().unwrap_or(0),
+        others.load(Ordering::Relaxed)
+    );
+    Ok(())
+}
+
+/// 120 KB of a head that does not end, again and again.
+async fn half_a_head(address: String) {
+    let head = format!(
+        "GET / HTTP/1.1\r\nHost: bench\r\n{}",
+        "X-Long: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n".repeat(2400)
+    );
+    loop {
+        if let Ok(mut stream) = TcpStream::connect(&address).await
+            && stream.write_all(&head.as_bytes()[..31 * 1024]).await.is_ok()
+        {
+            sleep(Duration::from_secs(1)).await;
+            drop(stream.write_all(&head.as_bytes()[31 * 1024..]).await);
+            drop(stream.read(&mut [0; 1024]).await);
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
 }
 
 /// A megabyte but for its last byte, again and again.
