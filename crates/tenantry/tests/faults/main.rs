@@ -1,20 +1,21 @@
 //! What is kept when something fails under load: the server killed, the power cut, the disk full or failing, the primary
-//! gone. The usual number of rounds is small; `TENANTRY_TEST_ROUNDS=100` asks for more.
+//! gone or out of reach, the clock ahead. The usual number of rounds is small; `TENANTRY_TEST_ROUNDS=100` asks for more.
 //!
 //! `scripts/test` runs everything; alone this needs `TENANTRY_TEST_POSTGRES`.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod clock;
 mod disk;
 mod failing;
 mod failover;
 mod full;
 mod kill;
 mod load;
+mod outage;
 mod power;
 #[path = "../tools/raw.rs"]
 #[allow(dead_code, reason = "the store's tests use more of it")]
 mod raw;
-mod replica;
 mod strace;
 #[path = "../it/support/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the tests over HTTP use more of it")]
