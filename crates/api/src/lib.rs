@@ -5,6 +5,7 @@ mod azure_tenants;
 mod base_url;
 mod bill_runs;
 mod billing_automation;
+mod billing_settings;
 mod client_address;
 mod content_encoding;
 mod created;

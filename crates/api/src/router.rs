@@ -5,8 +5,8 @@ use crate::ignored::IGNORED;
 use crate::problem::Problem;
 use crate::unknown_path::KnownPaths;
 use crate::{
-    Config, Shared, access, azure_tenants, bill_runs, billing_automation, customers, docs, invoices, limits,
-    metrics, openapi, operations, price_rules, profit, sandbox, statements, users,
+    Config, Shared, access, azure_tenants, bill_runs, billing_automation, billing_settings, customers, docs,
+    invoices, limits, metrics, openapi, operations, price_rules, profit, sandbox, statements, users,
 };
 use app::App;
 use axum::Router;
@@ -34,6 +34,7 @@ fn billing() -> OpenApiRouter<Shared> {
     price_rules::routes()
         .merge(invoices::routes())
         .merge(billing_automation::routes())
+        .merge(billing_settings::routes())
         .merge(bill_runs::routes())
         .merge(statements::routes())
         .merge(profit::routes())

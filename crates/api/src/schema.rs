@@ -8,6 +8,7 @@ mod customers;
 mod invoices;
 mod people;
 mod profit;
+mod settings;
 
 pub(crate) use automation::*;
 pub(crate) use azure::*;
@@ -16,6 +17,7 @@ pub(crate) use customers::*;
 pub(crate) use invoices::*;
 pub(crate) use people::*;
 pub(crate) use profit::*;
+pub(crate) use settings::*;
 
 use serde::Serialize;
 use serde_json::{Value, json};

@@ -16,6 +16,9 @@ pub struct IndexedBill {
     /// `Estimated` or `Final`; none if this folder has only corrections of the month.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<&'static str>,
+    /// The partner's numbers of the statements, one for each currency; none of estimates.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub statement_numbers: Vec<String>,
     /// The version that the statement is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub current: Option<IndexedVersion>,

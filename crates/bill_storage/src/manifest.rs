@@ -13,8 +13,6 @@ pub const NAME: &str = "manifest.json";
 pub struct ManifestHead {
     /// Time at which the run was created, in Unix seconds. A repeated run has the same.
     pub generated_at: i64,
-    /// Number of Microsoft's invoice.
-    pub invoice_id: Option<String>,
     /// The last final version of this month, in whatever folder, if this one only adds lines to it. The new version gets a
     /// higher number.
     pub corrects: Option<u32>,
@@ -48,9 +46,6 @@ pub struct Manifest {
     /// Whether the bill is final.
     #[serde(rename = "final", default, skip_serializing_if = "std::ops::Not::not")]
     pub is_final: bool,
-    /// Number of Microsoft's invoice.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub invoice_id: Option<String>,
     /// `YYYY-MM-DD HH:MM:SS`, UTC.
     pub generated_at: String,
     /// Its files, ordered by name.
@@ -72,7 +67,6 @@ impl Manifest {
             version,
             corrects: head.corrects,
             is_final: head.is_final,
-            invoice_id: head.invoice_id.clone(),
             generated_at: at.strftime("%Y-%m-%d %H:%M:%S").to_string(),
             files,
         })

@@ -6,11 +6,11 @@ use crate::json::Json;
 use crate::text::{filled_line, required, string};
 use crate::violation::{Violation, Violations};
 use crate::{state, zipcode};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A mailing address with validated and normalized parts. An address from a directory may lack parts that a payload must
 /// have, and may have values that a payload cannot introduce; a payload may send those back unchanged.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Address {
     /// The first line: 1–255 characters.
     pub street1: String,
@@ -39,6 +39,26 @@ impl Address {
     /// where their meaning is certain, and kept as written otherwise.
     pub fn from_directory(json: &Json) -> Result<Self, Violations> {
         Self::read_from(json, Source::Directory)
+    }
+
+    /// Reads the object of a payload.
+    ///
+    /// # Errors
+    /// Every violation of it.
+    pub fn parse(json: &Json) -> Result<Self, Violations> {
+        Self::read(json, None)
+    }
+
+    /// The lines of the address as it is printed, the country by its name.
+    pub fn lines(&self) -> Vec<String> {
+        let Address { street1, street2, city, state, zipcode, country } = self;
+        let country =
+            Country::parse(country).map_or_else(|_| country.clone(), |country| country.name().to_owned());
+        let region = [state.as_deref(), zipcode.as_deref()].into_iter().flatten();
+        let region: Vec<&str> = region.filter(|part| !part.is_empty()).collect();
+        let city = if region.is_empty() { city.clone() } else { format!("{city}, {}", region.join(" ")) };
+        let lines = [street1.clone(), street2.clone().unwrap_or_default(), city, country];
+        lines.into_iter().filter(|line| !line.is_empty()).collect()
     }
 
     /// Reads the object of a payload. Parts that are equal to those of `current` are not validated again.

@@ -44,7 +44,8 @@ pub static PAYLOAD: Payload = Payload {
     ],
 };
 
-static ADDRESS: Payload = Payload {
+/// The schema of an address in a payload.
+pub static ADDRESS: Payload = Payload {
     members: &[
         Member::alias("street1", &["street", "line1", "address_line1"]),
         Member::alias("street2", &["line2", "address_line2"]),

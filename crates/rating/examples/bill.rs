@@ -16,6 +16,7 @@ fn main() {
     let customers = tenants.lines().enumerate().map(|(i, tenant)| BilledCustomer {
         id: i as i64 + 1,
         name: format!("Customer {i}"),
+        address: Vec::new(),
         tenants: vec![Tenancy::from(tenant)],
         terms: vec![Terms {
             from: None,
@@ -32,6 +33,7 @@ fn main() {
         period: "2026-10".parse().expect("a month"),
         invoice_id: None,
         issuer: "Tailspin Toys".to_owned(),
+        issuer_address: Vec::new(),
         generated_at: 1_793_491_200,
         finalize: false,
         inputs: vec![Input { name: file.clone(), path: PathBuf::from(file) }],

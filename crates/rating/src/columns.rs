@@ -34,7 +34,7 @@ const fn shown(name: &'static str) -> Column {
 /// A column that would give away the partner's cost, margin or earned credit, or that holds free text, which may say any of
 /// that. What a line costs, in whatever unit or currency and with whatever tax; the exchange rates and promotions
 /// behind that; the credits that Microsoft grants the partner, and which benefit (a reservation, a savings plan) covers a
-/// line, because then its cost is nothing.
+/// line, because then its cost is nothing. Microsoft's invoice is the partner's: the customer has the number of its statement.
 const fn hidden(name: &'static str) -> Column {
     Column { name, aliases: &[], shown: false }
 }
@@ -49,7 +49,7 @@ pub(crate) const RECONCILIATION: [Column; 46] = [
     shown("CustomerName"),
     shown("CustomerDomainName"),
     shown("CustomerCountry"),
-    shown("InvoiceNumber"),
+    hidden("InvoiceNumber"),
     shown("MpnId"),
     alias(shown("ResellerMpnId"), &["Tier2MpnId"]),
     shown("OrderId"),
@@ -101,7 +101,7 @@ pub(crate) const USAGE: [Column; 55] = [
     shown("CustomerCountry"),
     shown("MpnId"),
     alias(shown("Tier2MpnId"), &["ResellerMpnId"]),
-    shown("InvoiceNumber"),
+    hidden("InvoiceNumber"),
     shown("ProductId"),
     shown("SkuId"),
     shown("AvailabilityId"),
@@ -150,7 +150,9 @@ pub(crate) const USAGE: [Column; 55] = [
     hidden("BenefitType"),
 ];
 
-/// The columns of a charged line that its file does not have.
+/// The columns of a charged line that its file does not have. The unit price is the charge by the billable quantity, or by the
+/// quantity where there is none.
+pub(crate) const CHARGE_UNIT_PRICE: &str = "ChargeUnitPrice";
 pub(crate) const CHARGE: &str = "Charge";
 pub(crate) const CHARGE_CURRENCY: &str = "ChargeCurrency";
 

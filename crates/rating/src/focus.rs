@@ -4,12 +4,11 @@
 //! contracted and effective prices are what it charges: a unit price is the charge divided by the quantity. A reservation is
 //! a commitment that its purchase names; which usage it covers is not shown, because such a line costs the partner nothing.
 
-use crate::amount::{Amount, Decimal};
+use crate::amount::Amount;
 use crate::cells::Cells;
 use crate::columns::Kind;
-use crate::price::unit_price;
 use crate::render::{push_text, text};
-use crate::row::Row;
+use crate::row::{Row, Unit};
 use crate::scan::Scan;
 use crate::services::category;
 use crate::tags::push_tags;
@@ -132,7 +131,6 @@ pub(crate) struct Bill<'a> {
     pub(crate) customer: &'a str,
     pub(crate) currency: &'a str,
     pub(crate) issuer: &'a str,
-    pub(crate) invoice_id: Option<&'a str>,
     pub(crate) first_day: Date,
     pub(crate) end: Date,
     /// Whether the month was final before, so that its lines correct what was invoiced.
@@ -164,8 +162,6 @@ struct Places {
     product_id: usize,
     sku_id: usize,
     publisher: usize,
-    quantity: usize,
-    billable: usize,
     unit: usize,
     meter: usize,
     location: usize,
@@ -193,8 +189,6 @@ impl Places {
             product_id: place("ProductId"),
             sku_id: place("SkuId"),
             publisher: place("PublisherName"),
-            quantity: place("Quantity"),
-            billable: place("BillableQuantity"),
             unit: place(if usage { "Unit" } else { "UnitType" }),
             meter: place(if usage { "MeterName" } else { "MeterDescription" }),
             location: place("ResourceLocation"),
@@ -237,7 +231,8 @@ impl Writer {
         set(Column::BillingCurrency, bill.currency);
         set(Column::PricingCurrency, bill.currency);
         set(Column::InvoiceIssuerName, bill.issuer);
-        set(Column::InvoiceId, bill.invoice_id.unwrap_or_default());
+        // The number of the statement, which an estimate has not got yet.
+        set(Column::InvoiceId, "");
         set(Column::ProviderName, "Microsoft");
         constant[Column::BillingPeriodStart as usize] = instant(bill.first_day);
         constant[Column::BillingPeriodEnd as usize] = instant(bill.end);
@@ -263,7 +258,7 @@ impl Writer {
     }
 
     /// Appends the row of a line, its charge given as it is written.
-    pub(crate) fn line(&mut self, row: Row<'_>, charge: &[u8], out: &mut Vec<u8>) {
+    pub(crate) fn line(&mut self, row: Row<'_>, unit: Unit, charge: &[u8], out: &mut Vec<u8>) {
         let kind = row.kind();
         let bytes = row.cells();
         self.scan.read_record(bytes);
@@ -274,10 +269,6 @@ impl Writer {
             &bytes[begin..*end as usize]
         };
         let at = &self.places[usize::from(kind == Kind::Usage)];
-        let either = |first: usize, second: usize| match cell(first) {
-            [] => cell(second),
-            found => found,
-        };
 
         let mut cells = [Cell::Constant; COLUMNS.len()];
         let mut set = |column: Column, cell| cells[column as usize] = cell;
@@ -294,9 +285,7 @@ impl Writer {
             set(column, cost);
         }
 
-        let quantity = either(at.billable, at.quantity);
-        let number = Decimal::parse(quantity).ok().filter(|_| !quantity.is_empty());
-        let unit_price = number.and_then(|number| unit_price(row.charge(), number));
+        let Unit { quantity: number, price: unit_price } = unit;
         let charge_type = cell(at.charge_type);
         let is_usage = match kind {
             Kind::Usage => true,

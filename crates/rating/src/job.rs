@@ -23,11 +23,14 @@ pub struct Job {
     pub period: BillingPeriod,
     /// Microsoft's invoice. Given, only its lines count, and there must be some; the others are counted in the report.
     pub invoice_id: Option<String>,
-    /// The partner's name, who issues the bills.
+    /// The name of the partner, who issues the bills.
     pub issuer: String,
+    /// The lines of its address, for the statement's page.
+    pub issuer_address: Vec<String>,
     /// When the run was made, in Unix seconds: every time in the output.
     pub generated_at: i64,
-    /// Whether the statements are final at once, and not estimates.
+    /// Whether the bills are to be final at once: what keeps them from that ends the run. Staged statements are estimates all the
+    /// same, until they have a number ([`crate::restated`]).
     pub finalize: bool,
     /// The files, in any order.
     pub inputs: Vec<Input>,
@@ -88,6 +91,8 @@ pub struct BilledCustomer {
     pub id: i64,
     /// Its name, as its bill shows it.
     pub name: String,
+    /// The lines of its address, for the statement's page.
+    pub address: Vec<String>,
     /// The Azure tenants that it has or had, and when.
     pub tenants: Vec<Tenancy>,
     /// Whether it is billed, and its margin, since when: at least one, in the order of their days. The first holds from the

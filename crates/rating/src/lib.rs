@@ -38,6 +38,7 @@ mod credit;
 mod focus;
 mod foreign;
 mod identity;
+mod items;
 mod jsonl;
 mod layout;
 mod ledger;
@@ -71,11 +72,12 @@ pub use job::{
     BilledCustomer, BilledInvoice, Bounds, Correction, FinalBill, FinalMonth, Input, Job, Progress, Rate,
     Tenancy, Terms, wrong_rates,
 };
+pub use parquet::ParquetRows;
 pub use period::BillingPeriod;
 pub use render::push_text as push_csv_cell;
 pub use report::RunReport;
 pub use rule::{EarnedCredit, NewPriceRule, Percent, PriceRule, RuleKind};
 pub use rule_json::PAYLOAD as RULE_PAYLOAD;
 pub use run::{run, split};
-pub use statement::{Heading, Restatement, StatementFiles, restated};
+pub use statement::{Heading, Issue, Restatement, StatementFiles, restated};
 pub use warning::{Blocks, Money, Warning, WarningCode};

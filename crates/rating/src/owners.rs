@@ -183,6 +183,7 @@ mod tests {
         });
         BilledCustomer {
             id: 1,
+            address: Vec::new(),
             name: String::new(),
             tenants: vec![Tenancy::from("t")],
             terms: terms.collect(),

@@ -28,6 +28,35 @@ enum Kind {
     Decimal(u8),
 }
 
+/// Rows of FOCUS as Parquet, from the records of a `bill.focus.csv` that are already known.
+pub struct ParquetRows(Writer);
+
+impl ParquetRows {
+    /// Creates the file; there must be none.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn create(path: PathBuf) -> Result<Self, Failure> {
+        Writer::create(path).map(ParquetRows)
+    }
+
+    /// Appends whole records, without a header.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn push(&mut self, records: &[u8]) -> Result<(), Failure> {
+        self.0.push(records)
+    }
+
+    /// Writes the rest of the file.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn finish(self) -> Result<(), Failure> {
+        self.0.finish()
+    }
+}
+
 /// Parquet's numbers for things.
 mod number {
     pub(super) const INT64: i64 = 2;

@@ -314,7 +314,7 @@ const STRAY: &str =
     "a quote stands in the middle of a cell: cells with quotes are quoted whole, with \"\" for each";
 
 /// Where the file has what the statement's sums are by: the service; the subscription and its name; what stands for that
-/// where it is empty, of usage the plan; and the publisher.
+/// where it is empty, of usage the plan; the publisher; and the quantities.
 fn marked(layout: &Layout) -> [Option<usize>; MARKS] {
     let service = match layout.kind {
         Kind::Usage => layout.role(Role::MeterCategory),
@@ -322,7 +322,10 @@ fn marked(layout: &Layout) -> [Option<usize>; MARKS] {
     };
     let plan = ["SubscriptionId", "SubscriptionDescription"].map(|name| layout.place(name));
     let subscription = [Role::SubscriptionId, Role::SubscriptionName].map(|role| layout.role(role));
-    [service, subscription[0], subscription[1], plan[0], plan[1], layout.role(Role::Publisher)]
+    let quantities = [Role::BillableQuantity, Role::Quantity].map(|role| layout.role(role));
+    let publisher = layout.role(Role::Publisher);
+    let [billable, quantity] = quantities;
+    [service, subscription[0], subscription[1], plan[0], plan[1], publisher, billable, quantity]
 }
 
 /// Lets every worker do the same, each on a thread of its own.

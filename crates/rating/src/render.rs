@@ -9,7 +9,7 @@ pub(crate) struct Plan {
 }
 
 /// How many columns are looked at while a bill is written.
-pub(crate) const MARKS: usize = 6;
+pub(crate) const MARKS: usize = 8;
 
 /// Columns that follow each other in the file as they do in the output.
 struct Segment {

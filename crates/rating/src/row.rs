@@ -1,11 +1,11 @@
 //! A priced line between reading and writing: the cells that its customer may see, and beside them, for the ledger and
 //! the sums, what only the partner may.
 
-use crate::amount::Amount;
+use crate::amount::{Amount, Decimal};
 use crate::columns::Kind;
 use crate::currency::Currency;
 use crate::detail::Group;
-use crate::price::{Basis, CreditUse, Priced};
+use crate::price::{Basis, CreditUse, Priced, unit_price};
 
 /// Orders the lines of a bill, whatever order they came in, and tells whether two are the same (`identity`). Compared as
 /// bytes.
@@ -29,13 +29,15 @@ pub(crate) const KEY: usize = 36;
 /// | 141 | what becomes of it |
 /// | 142–150 | digest of what it is known by but its invoice (`identity`) |
 /// | 150–158 | group of reconciliation and usage (`detail`); has no influence on the output |
-pub(crate) const HEAD: usize = GROUP_AT + 8;
+/// | 158–166 | where in the cells the quantity begins, and its length |
+pub(crate) const HEAD: usize = QUANTITY_AT + 8;
 const CURRENCY_AT: usize = 120;
 const MEMBER_AT: usize = CURRENCY_AT + 3;
 const CREDIT_AT: usize = MEMBER_AT + 2;
 const CREDIT_USE_AT: usize = CREDIT_AT + 16;
 const CONTENT_AT: usize = CREDIT_USE_AT + 1;
 const GROUP_AT: usize = CONTENT_AT + 8;
+const QUANTITY_AT: usize = GROUP_AT + 8;
 
 /// A row as it was spooled.
 #[derive(Clone, Copy)]
@@ -49,8 +51,8 @@ pub(crate) struct Head {
     pub(crate) priced: Priced,
     pub(crate) kind: Kind,
     pub(crate) day: u32,
-    /// Service, subscription's id, subscription's name, publisher: begin and length in the cells.
-    pub(crate) names: [(u32, u32); 4],
+    /// Service, subscription's id, subscription's name, publisher, quantity: begin and length in the cells.
+    pub(crate) names: [(u32, u32); 5],
     /// The [`member_number`] of its file.
     pub(crate) member: u16,
     /// A digest of what it is known by but its invoice.
@@ -78,12 +80,24 @@ impl Head {
         row[CREDIT_AT..CREDIT_USE_AT].copy_from_slice(&self.priced.credit.to_le_bytes());
         row[CREDIT_USE_AT] = self.priced.credit_use as u8;
         row[CONTENT_AT..GROUP_AT].copy_from_slice(&self.content.to_le_bytes());
-        row[GROUP_AT..HEAD].copy_from_slice(&self.group.to_le_bytes());
+        row[GROUP_AT..QUANTITY_AT].copy_from_slice(&self.group.to_le_bytes());
         for (i, (begin, length)) in self.names.iter().enumerate() {
-            row[88 + 8 * i..92 + 8 * i].copy_from_slice(&begin.to_le_bytes());
-            row[92 + 8 * i..96 + 8 * i].copy_from_slice(&length.to_le_bytes());
+            let at = name_at(i);
+            row[at..at + 4].copy_from_slice(&begin.to_le_bytes());
+            row[at + 4..at + 8].copy_from_slice(&length.to_le_bytes());
         }
     }
+}
+
+/// The quantity of a line, and what the customer is charged for one of it, where there is such a price.
+#[derive(Clone, Copy)]
+pub(crate) struct Unit {
+    pub(crate) quantity: Option<Decimal>,
+    pub(crate) price: Option<Amount>,
+}
+
+fn name_at(which: usize) -> usize {
+    if which == 4 { QUANTITY_AT } else { 88 + 8 * which }
 }
 
 /// The number of a file in rows; of those beyond, the last that there can be.
@@ -180,8 +194,9 @@ impl<'a> Row<'a> {
     }
 
     fn name(self, which: usize) -> &'a [u8] {
-        let begin = u32::from_le_bytes(self.take(88 + 8 * which)) as usize;
-        let length = u32::from_le_bytes(self.take(92 + 8 * which)) as usize;
+        let at = name_at(which);
+        let begin = u32::from_le_bytes(self.take(at)) as usize;
+        let length = u32::from_le_bytes(self.take(at + 4)) as usize;
         self.cells().get(begin..begin + length).unwrap_or_default()
     }
 
@@ -203,6 +218,12 @@ impl<'a> Row<'a> {
     /// As a cell of CSV.
     pub(crate) fn publisher(self) -> &'a [u8] {
         self.name(3)
+    }
+
+    /// What has been charged, and at which price.
+    pub(crate) fn unit(self) -> Unit {
+        let quantity = Decimal::parse(self.name(4)).ok().filter(|_| !self.name(4).is_empty());
+        Unit { quantity, price: quantity.and_then(|quantity| unit_price(self.charge(), quantity)) }
     }
 
     /// What its customer sees: the shown columns of its kind as CSV, without a line feed.

@@ -4,11 +4,12 @@ use crate::amount::Amount;
 use crate::cells::Cells;
 use crate::columns::Kind;
 use crate::currency::Currency;
+use crate::items::{Item, Items};
 use crate::job::{Correction, Job};
 use crate::period::BillingPeriod;
 use crate::render::text;
 use crate::report::LineSums;
-use crate::row::Row;
+use crate::row::{Row, Unit};
 use crate::scale::CHARGE_PLACES;
 use jiff::Timestamp;
 use serde::de::Error as _;
@@ -84,12 +85,14 @@ pub(crate) struct Subtotals {
     month: (u32, Vec<u8>),
     /// The last day of daily usage, as `yyyymmdd`; 0 if there is none.
     last_usage: u32,
+    items: Items,
 }
 
 impl Subtotals {
     /// Adds a line, with its cost at the run's rate and its known earned credit.
-    pub(crate) fn add(&mut self, row: Row<'_>, period: &str, cost: Amount, credit: i128) {
+    pub(crate) fn add(&mut self, row: Row<'_>, unit: Unit, period: &str, cost: Amount, credit: i128) {
         let charge = row.charge();
+        self.items.add(row, unit);
         let cells = [row.service(), row.subscription(), row.publisher()];
         if self.groups.get(self.last).is_none_or(|group| group.of.each_ref().map(|cell| &**cell) != cells) {
             self.last = self.place(cells);
@@ -206,8 +209,16 @@ pub(crate) struct Statement {
     statement_generation_time: String,
     statement_summary_generation_time: String,
     currency: CurrencyNames,
+    /// The statement's number, once it has one. Statements of earlier versions have Microsoft's invoice here.
     invoice_id: Option<String>,
     invoice_date: String,
+    /// The partner's own number of a statement that is final or a reversal, since when it is that, and when it is to be paid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    statement_number: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    issued_at: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    due_date: Option<String>,
     /// Of a correction: the final month that its lines came in for, and the month whose statement it is payable with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     correction_of: Option<BillingPeriod>,
@@ -216,6 +227,8 @@ pub(crate) struct Statement {
     /// Of a reversal: the version of the month's bill that it reverses, and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reverses_version: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reverses_number: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     notice: Option<String>,
     /// Of an estimate: the last day whose usage is on it. What Microsoft reports of later days is not.
@@ -234,8 +247,12 @@ pub(crate) struct Statement {
 pub struct Heading<'a> {
     /// The partner's name.
     pub issuer: &'a str,
+    /// The lines of its address.
+    pub issuer_address: &'a [String],
     /// The customer's name.
     pub customer: &'a str,
+    /// The lines of its address.
+    pub customer_address: &'a [String],
     /// The currency of all amounts.
     pub currency: Currency,
 }
@@ -262,6 +279,33 @@ struct Listed {
     services: Vec<Listing>,
     subscriptions: Vec<Listing>,
     months: Vec<Listing>,
+    /// Purchases by product and unit price.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    items: Vec<ListedItem>,
+}
+
+/// A product at one unit price.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ListedItem {
+    name: String,
+    quantity: Number,
+    unit_price: Number,
+    lines: u64,
+    charge: Number,
+}
+
+impl From<Item> for ListedItem {
+    fn from(item: Item) -> Self {
+        let Item { name, quantity, unit_price, lines, charge } = item;
+        ListedItem {
+            name,
+            quantity: quantity.into(),
+            unit_price: unit_price.into(),
+            lines,
+            charge: charge.into(),
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -322,7 +366,6 @@ impl<'de> Deserialize<'de> for Number {
 /// What a statement is made from, beside the job.
 pub(crate) struct Made<'a> {
     pub(crate) customer_id: i64,
-    pub(crate) invoice_id: Option<String>,
     pub(crate) currency: Currency,
     pub(crate) total: Amount,
     pub(crate) rounding: Amount,
@@ -358,16 +401,20 @@ impl Statement {
             cloud: "Azure".to_owned(),
             billing_period: job.period.to_string(),
             total_amount: Number::fixed(made.total, made.currency.minor_unit()),
-            status: if job.finalize || made.is_correction { FINAL } else { ESTIMATED }.to_owned(),
+            status: if made.is_correction { FINAL } else { ESTIMATED }.to_owned(),
             detailed_billing_records_generation_time: time.clone(),
             statement_generation_time: time.clone(),
             statement_summary_generation_time: time,
             currency: CurrencyNames { name: made.currency.name(), symbol: made.currency.symbol() },
-            invoice_id: made.invoice_id,
+            invoice_id: None,
             invoice_date: made_at.strftime("%Y-%m-%d").to_string(),
+            statement_number: None,
+            issued_at: None,
+            due_date: None,
             correction_of: made.is_correction.then_some(job.period),
             payable_with: made.payable_with.filter(|_| made.is_correction),
             reverses_version: None,
+            reverses_number: None,
             notice: None,
             usage_through: made.subtotals.usage_through().filter(|_| !job.finalize && !made.is_correction),
             lines: made.lines,
@@ -385,6 +432,7 @@ impl Statement {
                 services: list(made.subtotals.sorted(0), false),
                 subscriptions: list(made.subtotals.sorted(1), true),
                 months: list(made.subtotals.months.sorted(), false),
+                items: made.subtotals.items.listed().into_iter().map(ListedItem::from).collect(),
             },
         }
     }
@@ -394,7 +442,11 @@ impl Statement {
         self.total_amount.negate();
         self.rounding.negate();
         self.corrections.iter_mut().for_each(|correction| correction.amount.negate());
-        let Listed { services, subscriptions, months } = &mut self.subtotals;
+        let Listed { services, subscriptions, months, items } = &mut self.subtotals;
+        for item in items {
+            item.quantity.negate();
+            item.charge.negate();
+        }
         for listing in services.iter_mut().chain(subscriptions).chain(months) {
             listing.charge.negate();
         }
@@ -479,6 +531,7 @@ impl Statement {
         section("By service", "Service", &self.subtotals.services);
         section("By subscription", "Subscription", &self.subtotals.subscriptions);
         section("By month", "Month", &self.subtotals.months);
+        rows.push_str(&self.item_rows(&money));
         let mut beside = String::new();
         for correction in &self.corrections {
             beside.push_str(&format!(
@@ -495,9 +548,33 @@ impl Statement {
             beside.push_str(&format!("<tr><td>Rounding</td><td class=\"n\">{}</td></tr>\n", money(off)));
         }
         let currency = escaped(&self.currency.name);
-        let invoice = self.invoice_id.as_deref().map_or(String::new(), |invoice| {
-            format!("<div><dt>Invoice</dt><dd>{}</dd></div>", escaped(invoice))
-        });
+        let fact = |(name, value): (&str, Option<&str>)| {
+            let value = value?;
+            Some(format!("<div><dt>{name}</dt><dd>{}</dd></div>", escaped(value)))
+        };
+        let issued = self.issued_at.as_deref().and_then(|at| at.split(' ').next());
+        let facts: String = [
+            ("Number", self.statement_number.as_deref()),
+            ("Reverses", self.reverses_number.as_deref()),
+            ("Issued", issued),
+            ("Due", self.due_date.as_deref()),
+        ]
+        .into_iter()
+        .filter_map(fact)
+        .collect();
+        let party = |name: &str, address: &[String]| {
+            let lines: Vec<String> = address.iter().map(|line| escaped(line)).collect();
+            format!("<p><strong>{}</strong><br>{}</p>", escaped(name), lines.join("<br>"))
+        };
+        // Without an address a name says no more than the heading.
+        let parties = match (heading.issuer_address, heading.customer_address) {
+            ([], []) => String::new(),
+            (of_issuer, of_customer) => format!(
+                "<div class=\"parties\">{}{}</div>\n",
+                party(heading.issuer, of_issuer),
+                party(heading.customer, of_customer)
+            ),
+        };
         let through = self.usage_through.as_deref().map(|day| {
             format!("An estimate: the last day with usage on it is {day}. What is reported of later days is not on it yet.")
         });
@@ -512,7 +589,8 @@ impl Statement {
             .replace("{period}", &self.billing_period)
             .replace("{status}", &self.status)
             .replace("{date}", &self.invoice_date)
-            .replace("{invoice}", &invoice)
+            .replace("{facts}", &facts)
+            .replace("{parties}", &parties)
             .replace("{currency}", &currency)
             .replace("{lines}", &grouped(&self.lines.to_string()))
             .replace("{total}", &money(total))
@@ -522,6 +600,35 @@ impl Statement {
             .into_bytes()
     }
 }
+
+impl Statement {
+    /// The section of purchases: quantity and unit price of each product.
+    fn item_rows(&self, money: &impl Fn(Amount) -> String) -> String {
+        let items = &self.subtotals.items;
+        if items.is_empty() {
+            return String::new();
+        }
+        let mut rows = "<section class=\"items\"><h2>Purchases by product and price</h2><table><thead><tr><th scope=\"col\">Product</th>\
+                        <th scope=\"col\" class=\"n\">Quantity</th><th scope=\"col\" class=\"n\">Unit price</th>\
+                        <th scope=\"col\" class=\"n\">Charge</th></tr></thead><tbody>\n"
+            .to_owned();
+        for item in items {
+            let shown = |number: &Number| grouped(&number.amount.rounded(SHOWN_PLACES).to_string());
+            rows.push_str(&format!(
+                "<tr><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>\n",
+                escaped(if item.name.is_empty() { "Other" } else { &item.name }),
+                shown(&item.quantity),
+                shown(&item.unit_price),
+                money(item.charge.amount)
+            ));
+        }
+        rows.push_str("</tbody></table></section>\n");
+        rows
+    }
+}
+
+/// Decimal places of quantities and unit prices on the page; `bill.csv` has all of them.
+const SHOWN_PLACES: u8 = 6;
 
 /// A statement's files.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -539,6 +646,8 @@ pub enum Restatement<'a> {
     Final {
         /// Since when.
         since: i64,
+        /// Its number.
+        issue: Issue<'a>,
     },
     /// A final statement is reversed: the reversal has its amounts with the other sign.
     Reversal {
@@ -546,9 +655,20 @@ pub enum Restatement<'a> {
         at: i64,
         /// The version that is reversed.
         version: u32,
+        /// The reversal's own number.
+        issue: Issue<'a>,
         /// The reason, for the customer.
         reason: &'a str,
     },
+}
+
+/// What a statement gets when it becomes final, or reverses another.
+#[derive(Clone, Copy, Debug)]
+pub struct Issue<'a> {
+    /// Number of the partner's own.
+    pub number: &'a str,
+    /// The day by which it is to be paid, `YYYY-MM-DD`.
+    pub due_date: Option<&'a str>,
 }
 
 /// Renders a `statement.json` again, and its page, as what the statement becomes.
@@ -562,9 +682,9 @@ pub fn restated(
 ) -> Result<StatementFiles, String> {
     let read = serde_json::from_slice(json).map_err(|error| error.to_string());
     let mut statement: Statement = read?;
-    let (expected, status, at) = match restatement {
-        Restatement::Final { since } => (ESTIMATED, FINAL, *since),
-        Restatement::Reversal { at, .. } => (FINAL, REVERSAL, *at),
+    let (expected, status, at, issue) = match restatement {
+        Restatement::Final { since, issue } => (ESTIMATED, FINAL, *since, issue),
+        Restatement::Reversal { at, issue, .. } => (FINAL, REVERSAL, *at, issue),
     };
     if statement.status != expected {
         return Err(format!("its status is {}, not {expected}", statement.status));
@@ -573,12 +693,17 @@ pub fn restated(
     statement.usage_through = None;
     if let Restatement::Reversal { version, reason, .. } = restatement {
         statement.reverses_version = Some(*version);
+        statement.reverses_number = statement.statement_number.take();
         statement.notice = Some((*reason).to_owned());
         statement.negate();
     }
     let at = time(Timestamp::from_second(at).unwrap_or_default());
     statement.statement_generation_time.clone_from(&at);
-    statement.statement_summary_generation_time = at;
+    statement.statement_summary_generation_time.clone_from(&at);
+    statement.issued_at = Some(at);
+    statement.statement_number = Some(issue.number.to_owned());
+    statement.invoice_id = Some(issue.number.to_owned());
+    statement.due_date = issue.due_date.map(str::to_owned);
     Ok(StatementFiles { json: statement.json(), html: statement.html(heading) })
 }
 

@@ -1,7 +1,7 @@
 //! `bill.csv`: its columns, its lines, and what it has beside Microsoft's lines.
 
 use crate::amount::Amount;
-use crate::columns::{CHARGE, CHARGE_CURRENCY, Kind};
+use crate::columns::{CHARGE, CHARGE_CURRENCY, CHARGE_UNIT_PRICE, Kind};
 use crate::job::BilledCustomer;
 use crate::render::push_text;
 use crate::row::Row;
@@ -42,7 +42,7 @@ impl Table {
 
     pub(crate) fn header(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.columns.join(",").as_bytes());
-        out.extend_from_slice(format!(",{CHARGE},{CHARGE_CURRENCY}\n").as_bytes());
+        out.extend_from_slice(format!(",{CHARGE_UNIT_PRICE},{CHARGE},{CHARGE_CURRENCY}\n").as_bytes());
     }
 
     /// The cells of a line, without its charge.
@@ -84,6 +84,7 @@ impl Table {
             }
             out.push(b',');
         }
+        out.push(b',');
         charge.push(out);
         out.push(b',');
         out.extend_from_slice(currency.as_bytes());

@@ -39,7 +39,6 @@ pub(crate) struct Writing<'a> {
     /// The final lines of other months.
     pub(crate) other_months: &'a [(BillingPeriod, FinalLedger<'a>)],
     pub(crate) members: &'a [Member],
-    pub(crate) invoice_id: Option<String>,
     pub(crate) progress: &'a dyn Progress,
     pub(crate) bytes: u64,
     pub(crate) lines: u64,
@@ -311,7 +310,6 @@ impl<'a> Writing<'a> {
                     customer: &customer.name,
                     currency: code,
                     issuer: &job.issuer,
-                    invoice_id: self.invoice_id.as_deref(),
                     first_day: job.period.first_day(),
                     end: job.period.end(),
                     is_correction,
@@ -370,6 +368,11 @@ impl<'a> Writing<'a> {
             Amount::of(row.charge(), CHARGE_PLACES).push(&mut charge);
             table.line(row, &mut scan, &mut files.bill.buffer);
             files.bill.buffer.push(b',');
+            let unit = row.unit();
+            if let Some(price) = unit.price {
+                price.push(&mut files.bill.buffer);
+            }
+            files.bill.buffer.push(b',');
             files.bill.buffer.extend_from_slice(&charge);
             files.bill.buffer.push(b',');
             files.bill.buffer.extend_from_slice(code.as_bytes());
@@ -377,10 +380,10 @@ impl<'a> Writing<'a> {
             if !files.whole {
                 return files.flush();
             }
-            subtotals.add(row, &period, cost, credit);
+            subtotals.add(row, unit, &period, cost, credit);
             ledger::push(row, &charge, code, &reasons, &mut files.ledger.buffer);
             let begin = files.focus.buffer.len();
-            files.focus_rows.line(row, &charge, &mut files.focus.buffer);
+            files.focus_rows.line(row, unit, &charge, &mut files.focus.buffer);
             files.parquet(begin)?;
             files.flush()
         })?;
@@ -482,7 +485,6 @@ impl<'a> Writing<'a> {
                     job,
                     Made {
                         customer_id: customer.id,
-                        invoice_id: self.invoice_id.clone(),
                         currency,
                         total,
                         rounding,
@@ -494,7 +496,13 @@ impl<'a> Writing<'a> {
                     },
                 );
                 write_whole(&name("statement", "json"), &statement.json())?;
-                let heading = Heading { issuer: &job.issuer, customer: &customer.name, currency };
+                let heading = Heading {
+                    issuer: &job.issuer,
+                    issuer_address: &job.issuer_address,
+                    customer: &customer.name,
+                    customer_address: &customer.address,
+                    currency,
+                };
                 write_whole(&name("statement", "html"), &statement.html(&heading))?;
                 bill.ledger = Some(ledger);
             }

@@ -1,10 +1,11 @@
 //! Billing data of customers: which customer a line belongs to, and the billing health of each customer.
 
+use crate::customers::read_address;
 use crate::engine::value::args;
 use crate::query::Query;
 use crate::{Error, Tx, dated};
 use domain::terms::Terms;
-use domain::{CustomerId, Margin, PartnerBilling, PartnerId};
+use domain::{Address, CustomerId, Margin, PartnerBilling, PartnerId};
 use jiff::civil::Date;
 use std::collections::{BTreeMap, HashMap};
 
@@ -135,17 +136,21 @@ pub struct Billable {
     pub tenants: Vec<String>,
     /// Those that it had or has on some days.
     pub tenancies: Vec<Tenancy>,
+    /// Its address; `None` if it is deleted.
+    pub address: Option<Address>,
     /// The first day without the customer, if it is deleted.
     pub deleted_on: Option<Date>,
 }
 
 /// Customers that have or had Azure tenants, or have corrections, ordered by id; deleted ones too.
 pub async fn billable(tx: &mut Tx, partner: PartnerId) -> Result<Vec<Billable>, Error> {
-    let sql = "SELECT c.id, c.name, c.margin_percentage, c.billing_enabled, c.billing_folder, a.azure_customer_id, a.id
+    let sql = "SELECT c.id, c.name, c.margin_percentage, c.billing_enabled, c.billing_folder, a.azure_customer_id, a.id,
+            c.street1, c.street2, c.city, c.state, c.zipcode, c.country
         FROM azure_tenants a JOIN customers c ON c.partner_id = a.partner_id AND c.id = a.customer_id
         WHERE a.partner_id = $1 AND a.customer_id IS NOT NULL
         UNION ALL
-        SELECT c.id, c.name, c.margin_percentage, c.billing_enabled, c.billing_folder, NULL, NULL
+        SELECT c.id, c.name, c.margin_percentage, c.billing_enabled, c.billing_folder, NULL, NULL,
+            c.street1, c.street2, c.city, c.state, c.zipcode, c.country
         FROM customers c WHERE c.partner_id = $1 AND (c.id IN (SELECT customer_id FROM corrections WHERE partner_id = $1)
             OR c.id IN (SELECT customer_id FROM tenant_assignments WHERE partner_id = $1))
         ORDER BY 1, 7";
@@ -165,9 +170,11 @@ pub async fn billable(tx: &mut Tx, partner: PartnerId) -> Result<Vec<Billable>, 
             let margin = Margin::from_ten_thousandths(margin).ok_or_else(|| Error::defect("no margin"))?;
             let billing = PartnerBilling { enabled: row.next()?, folder: row.next()? };
             let tenant: Option<String> = row.next()?;
+            let _: Option<i64> = row.next()?;
+            let address = read_address(row)?;
             let tenants = tenant.into_iter().collect();
             let terms = Terms::new(margin, billing);
-            Ok(Billable { id, name, terms, tenants, tenancies: Vec::new(), deleted_on: None })
+            Ok(Billable { id, name, terms, tenants, tenancies: Vec::new(), address, deleted_on: None })
         })
         .await?;
     let deleted = dated::deleted(tx, partner).await?.into_iter().map(|deleted| Billable {
@@ -176,6 +183,7 @@ pub async fn billable(tx: &mut Tx, partner: PartnerId) -> Result<Vec<Billable>, 
         terms: Terms::new(deleted.margin, deleted.billing),
         tenants: Vec::new(),
         tenancies: Vec::new(),
+        address: None,
         deleted_on: Some(deleted.deleted_on),
     });
     let rows = rows.into_iter().chain(deleted);

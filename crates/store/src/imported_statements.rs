@@ -57,7 +57,7 @@ const COLUMNS: &str =
 /// In the order of the columns of statements.
 const AS_STATEMENT: &str =
     "customer_id, billing_period, currency, total, CAST(0 AS BIGINT), '', CAST(1 AS BIGINT), '[]', '', id, status,
-    generated_at, stated_at, invoice_id, CAST(NULL AS BIGINT), NULL, CAST(1 AS BIGINT), status, '', cloud, source, source_id, invoice_date";
+    generated_at, stated_at, invoice_id, CAST(NULL AS BIGINT), NULL, NULL, CAST(NULL AS BIGINT), NULL, CAST(1 AS BIGINT), status, '', cloud, source, source_id, invoice_date";
 
 /// Inserts a statement, or replaces the one with its key.
 pub async fn put(tx: &mut Tx, partner: PartnerId, new: &ImportedStatement) -> Result<Put, Error> {
@@ -162,7 +162,8 @@ pub async fn list_with_own(
     query.sql.push_str(" UNION ALL ");
     query.sql.push_str(&sql);
     statements::narrow(&mut query, filter);
-    query.push(" ORDER BY id LIMIT ", limit);
+    query.sql.push_str(statements::order(filter));
+    query.push(" LIMIT ", limit);
     query.push(" OFFSET ", skip);
     Ok((tx.all(&query.sql, &query.args(), statements::read).await?, own + imported))
 }

@@ -90,6 +90,8 @@ pub struct Statement {
     pub reverses: Option<i64>,
     /// Why the statement is withdrawn or void.
     pub notice: Option<String>,
+    /// The partner's number of it; estimates have none, nor what earlier versions made final.
+    pub issue: Option<Issue>,
     /// The version, the status and the folder that the customer sees, if any.
     pub published: Option<(i64, Status, String)>,
     /// Where it came from, if another platform has made it.
@@ -107,6 +109,17 @@ pub struct Imported {
     pub source_id: Option<String>,
     /// Day of the cloud's invoice, such as `2025-12-03`.
     pub invoice_date: String,
+}
+
+/// The partner's number of a statement, and what goes with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issue {
+    /// The number as it is written.
+    pub number: String,
+    /// Since when the statement is final, or reverses another.
+    pub issued_at: Timestamp,
+    /// The day by which it is to be paid, `YYYY-MM-DD`.
+    pub due_date: Option<String>,
 }
 
 /// Edition of a statement.
@@ -172,12 +185,14 @@ pub struct Filter {
     pub run: Option<i64>,
     /// Which edition is read.
     pub edition: Edition,
+    /// Whether the newest come first, by month and then by id.
+    pub newest_first: bool,
 }
 
 const BILL: &str = "customer_id, billing_period, currency, total, run_id, folder, version, files, ledger";
 const CORRECTION: &str =
     "customer_id, billing_period, currency, amount, run_id, folder, version, files, ledger";
-const OTHERS: &str = "id, status, generated_at, stated_at, invoice_id, reverses, notice";
+const OTHERS: &str = "id, status, generated_at, stated_at, invoice_id, reverses, notice, statement_number, issued_at, due_date";
 /// Where a statement came from, of one that was made here.
 const MADE_HERE: &str = "NULL, NULL, NULL, NULL";
 
@@ -194,7 +209,7 @@ pub async fn put(
     let id = tx.next_id(partner, IdSequence::Statement).await?;
     let sql = format!(
         "INSERT INTO statements (partner_id, {BILL}, {OTHERS})
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'Estimated', $12, $13, $14, NULL, NULL)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'Estimated', $12, $13, $14, NULL, NULL, NULL, NULL, NULL)
          ON CONFLICT (partner_id, customer_id, billing_period, currency) WHERE status NOT IN ('Void', 'Reversal') DO UPDATE
          SET status = excluded.status, notice = NULL, total = excluded.total, run_id = excluded.run_id, folder = excluded.folder, version = excluded.version,
              files = excluded.files, ledger = excluded.ledger, generated_at = excluded.generated_at,
@@ -225,6 +240,19 @@ pub async fn final_periods(tx: &mut Tx, partner: PartnerId) -> Result<Vec<String
     let sql = "SELECT DISTINCT billing_period FROM statements WHERE partner_id = $1 AND status = 'Final'
                ORDER BY billing_period";
     tx.all(sql, args![partner.0], |row| row.next()).await
+}
+
+/// The id of the estimate of a customer's bill, if there is one.
+pub async fn estimate_of(
+    tx: &mut Tx,
+    partner: PartnerId,
+    customer: CustomerId,
+    period: &str,
+    currency: &str,
+) -> Result<Option<i64>, Error> {
+    let sql = "SELECT id FROM statements
+               WHERE partner_id = $1 AND customer_id = $2 AND billing_period = $3 AND currency = $4 AND status = 'Estimated'";
+    tx.first(sql, args![partner.0, customer.0, period, currency], |row| row.next()).await
 }
 
 /// Withdraws an estimate whose lines are on it no more. One that its customer has seen stays, with the reason; others are
@@ -276,7 +304,7 @@ pub async fn reverse(
     statement: &Statement,
     reversal: &Bill,
     reason: &str,
-    now: Timestamp,
+    issue: &Issue,
 ) -> Result<Option<i64>, Error> {
     let id = tx.next_id(partner, IdSequence::Statement).await?;
     let sql = "UPDATE statements SET status = 'Void', notice = $3
@@ -287,7 +315,7 @@ pub async fn reverse(
     }
     let sql = format!(
         "INSERT INTO statements (partner_id, {BILL}, {OTHERS})
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'Reversal', $12, $12, $13, $14, $15)"
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'Reversal', $12, $12, $13, $14, $15, $16, $12, $17)"
     );
     let row = args![
         partner.0,
@@ -301,10 +329,12 @@ pub async fn reverse(
         &reversal.files,
         &reversal.ledger,
         id,
-        now.as_second(),
+        issue.issued_at.as_second(),
         statement.invoice_id.as_deref(),
         statement.id,
         reason,
+        &issue.number,
+        issue.due_date.as_deref(),
     ];
     tx.execute(&sql, row).await?;
     for sql in [
@@ -316,31 +346,21 @@ pub async fn reverse(
     Ok(Some(id))
 }
 
-/// Finalizes the statements of a run and returns their number.
-pub async fn finalize(
-    tx: &mut Tx,
-    partner: PartnerId,
-    period: &str,
-    run: i64,
-    now: Timestamp,
-) -> Result<u64, Error> {
-    let sql = "UPDATE statements SET status = 'Final', stated_at = $4
-               WHERE partner_id = $1 AND billing_period = $2 AND run_id = $3 AND status = 'Estimated'";
-    tx.execute(sql, args![partner.0, period, run, now.as_second()]).await
-}
-
-/// Finalizes one statement with this version and these files of its bill. Does nothing if it is final already.
+/// Finalizes one statement with this version and these files of its bill. `false` if it is no estimate (any more).
 pub async fn freeze(
     tx: &mut Tx,
     partner: PartnerId,
     id: i64,
     version: i64,
     files: &str,
-    at: Timestamp,
-) -> Result<(), Error> {
-    let sql = "UPDATE statements SET status = 'Final', version = $3, files = $4, stated_at = $5
+    issue: &Issue,
+) -> Result<bool, Error> {
+    let sql = "UPDATE statements SET status = 'Final', version = $3, files = $4, stated_at = $5,
+                   statement_number = $6, issued_at = $5, due_date = $7
                WHERE partner_id = $1 AND id = $2 AND status = 'Estimated'";
-    tx.execute(sql, args![partner.0, id, version, files, at.as_second()]).await.map(drop)
+    let due = issue.due_date.as_deref();
+    let row = args![partner.0, id, version, files, issue.issued_at.as_second(), &issue.number, due];
+    Ok(tx.execute(sql, row).await? == 1)
 }
 
 /// One statement.
@@ -371,7 +391,12 @@ pub(crate) async fn count(tx: &mut Tx, partner: PartnerId, filter: &Filter) -> R
     Ok(tx.first(&count.sql, &count.args(), |row| row.next()).await?.unwrap_or(0))
 }
 
-/// Statements ordered by id, and the total number.
+/// The order of a list.
+pub(crate) fn order(filter: &Filter) -> &'static str {
+    if filter.newest_first { " ORDER BY billing_period DESC, id DESC" } else { " ORDER BY id" }
+}
+
+/// Statements ordered by id, or the newest first, and the total number.
 pub async fn list(
     tx: &mut Tx,
     partner: PartnerId,
@@ -382,7 +407,8 @@ pub async fn list(
     let total = count(tx, partner, filter).await?;
     let mut query = Query::new(select(filter.edition), partner);
     narrow(&mut query, filter);
-    query.push(" ORDER BY id LIMIT ", limit);
+    query.sql.push_str(order(filter));
+    query.push(" LIMIT ", limit);
     query.push(" OFFSET ", skip);
     Ok((tx.all(&query.sql, &query.args(), read).await?, total))
 }
@@ -613,6 +639,14 @@ pub(crate) fn read(row: &mut Row<'_>) -> Result<Statement, Error> {
         invoice_id: row.next()?,
         reverses: row.next()?,
         notice: row.next()?,
+        issue: {
+            let (number, issued_at, due_date) =
+                (row.next()?, row.next::<Option<i64>>()?, row.next::<Option<String>>()?);
+            match (number, issued_at.and_then(|at| Timestamp::from_second(at).ok())) {
+                (Some(number), Some(issued_at)) => Some(Issue { number, issued_at, due_date }),
+                _ => None,
+            }
+        },
         published: {
             let (version, status, folder) = (row.next()?, row.next::<Option<String>>()?, row.next()?);
             match (version, status, folder) {

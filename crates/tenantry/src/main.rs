@@ -12,6 +12,7 @@ mod bill;
 mod bill_fetch;
 mod bill_store;
 mod billing;
+mod billing_settings;
 mod bootstrap;
 mod config;
 mod connections;
@@ -149,6 +150,9 @@ enum DatabaseCommand {
     /// Make bills from Microsoft's invoices, and verify them.
     #[command(subcommand)]
     Bill(bill::BillCommand),
+    /// Show and set what statements say of the partner: numbers, due dates, name and address.
+    #[command(subcommand)]
+    BillingSettings(billing_settings::BillingSettingsCommand),
     /// List, add and remove price rules.
     #[command(subcommand)]
     PriceRule(price_rule::PriceRuleCommand),
@@ -229,6 +233,7 @@ async fn work_on_database(command: DatabaseCommand) -> anyhow::Result<()> {
         DatabaseCommand::Directory(command) => directory::run(command).await,
         DatabaseCommand::Bill(command) => bill::run(command).await,
         DatabaseCommand::PriceRule(command) => price_rule::run(command).await,
+        DatabaseCommand::BillingSettings(command) => billing_settings::run(command).await,
         DatabaseCommand::Backup(args) => backup::run(args).await,
         DatabaseCommand::Restore(args) => restore::run(args).await,
         DatabaseCommand::Rollback(args) => rollback::run(args).await,

@@ -643,10 +643,19 @@ pub(crate) struct Statement {
     /// `YYYY-MM-DD HH:MM:SS`, UTC.
     statement_summary_generation_time: String,
     currency: Currency,
-    /// Microsoft's invoice.
+    /// Microsoft's invoice. For the partner alone; `null` for others.
     invoice_id: Option<String>,
     #[schema(format = "date")]
     invoice_date: String,
+    /// The partner's own number, running by year without gaps: prefix, year, number. `null` of an estimate, and of what earlier
+    /// versions made final.
+    #[schema(example = "CON-2026-0001")]
+    statement_number: Option<String>,
+    /// When it became final, or reversed another: `YYYY-MM-DD HH:MM:SS`, UTC.
+    issued_at: Option<String>,
+    /// The day by which it is to be paid, if the partner's billing settings say so.
+    #[schema(format = "date")]
+    due_date: Option<String>,
     /// The version of the month's bill.
     version: i64,
     /// Whether the customer sees this version in this status. For the partner alone.

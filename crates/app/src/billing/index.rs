@@ -143,9 +143,10 @@ impl App {
             .await?;
         let mut found = BTreeMap::<(String, String, i64), IndexedBill>::new();
         let counts = |statement: &Statement| !matches!(statement.status, Status::Withdrawn | Status::Void);
-        let statements = statements.into_iter().filter(counts).map(|s| (s.bill, Some(s.status)));
-        let corrections = corrections.into_iter().map(|c| (c.bill, None));
-        for (bill, status) in statements.chain(corrections) {
+        let statements = statements.into_iter().filter(counts);
+        let statements = statements.map(|s| (s.bill, Some(s.status), s.issue.map(|issue| issue.number)));
+        let corrections = corrections.into_iter().map(|c| (c.bill, None, None));
+        for (bill, status, number) in statements.chain(corrections) {
             let version = u32::try_from(bill.version).unwrap_or_default();
             let whole = prefix(partner, &bill)?.of_version(version);
             // A folder may be handed on as a whole: its index names nothing above it.
@@ -163,6 +164,10 @@ impl App {
             match status {
                 Some(status) if entry.current.as_ref().is_none_or(|current| current.version <= version) => {
                     entry.status = Some(status.as_str());
+                    if entry.current.as_ref() != Some(&indexed) {
+                        entry.statement_numbers.clear();
+                    }
+                    entry.statement_numbers.extend(number);
                     entry.current = Some(indexed);
                 }
                 Some(_) => {}

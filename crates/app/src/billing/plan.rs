@@ -5,8 +5,9 @@ use super::BillingSetup;
 use super::report::{stored, text};
 use super::request::{CurrencyRate, RunRequest};
 use super::rules;
+use super::settings::BillingSettings;
 use crate::{App, Error};
-use domain::{CustomerId, Margin, PartnerId};
+use domain::{Address, CustomerId, Margin, PartnerId};
 use jiff::civil::Date;
 use rating::{
     BilledCustomer, BillingPeriod, Bounds, Correction, EarnedCredit, Heading, PriceRule, Rate, Tenancy, Terms,
@@ -20,8 +21,11 @@ use store::{Tx, bill_runs, billing, partners, price_rules, statements};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Plan {
-    /// The partner's name.
+    /// The partner's name on statements.
     pub(super) issuer: String,
+    /// The lines of its address.
+    #[serde(default)]
+    pub(super) issuer_address: Vec<String>,
     pub(super) customers: Vec<Planned>,
     /// Corrections that can be put on no bill.
     #[serde(default)]
@@ -77,6 +81,9 @@ impl Options {
 pub(super) struct Planned {
     pub(super) id: i64,
     pub(super) name: String,
+    /// The lines of its address.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    address: Vec<String>,
     /// Those that it has on all days.
     tenants: Vec<String>,
     /// Those that it has on some.
@@ -156,7 +163,10 @@ impl Plan {
         options: &Options,
     ) -> Result<Self, Error> {
         let period: BillingPeriod = parsed(&request.billing_period)?;
-        let issuer = partners::get(tx, partner).await?.ok_or(Error::NotFound)?.name;
+        let name = partners::get(tx, partner).await?.ok_or(Error::NotFound)?.name;
+        let settings = BillingSettings::load(tx, partner).await?;
+        let issuer = settings.display_name.unwrap_or(name);
+        let issuer_address = settings.address.as_ref().map_or_else(Vec::new, Address::lines);
         let before = statements::Filter {
             billing_period: Some(period.previous().to_string()),
             ..statements::Filter::default()
@@ -237,6 +247,7 @@ impl Plan {
             customers.push(Planned {
                 id: customer.id.0,
                 name: customer.name,
+                address: customer.address.as_ref().map_or_else(Vec::new, Address::lines),
                 tenants: customer.tenants,
                 tenancies: tenancies
                     .map(|StoredTenancy { tenant, from, until }| PlannedTenancy {
@@ -261,7 +272,7 @@ impl Plan {
         }
         let rules = price_rules::list(tx, partner, 0, i64::MAX).await?.0;
         let rules = rules.into_iter().map(|row| (row.id, row.position, row.rule)).collect();
-        Ok(Plan { issuer, customers, pending, rules, options: options.clone() })
+        Ok(Plan { issuer, issuer_address, customers, pending, rules, options: options.clone() })
     }
 
     /// Take the corrections for this month's bills, and give back those that it cannot have (any more).
@@ -322,6 +333,7 @@ impl Plan {
             Ok(BilledCustomer {
                 id: planned.id,
                 name: planned.name.clone(),
+                address: planned.address.clone(),
                 tenants: always.map(Ok).chain(dated).collect::<Result<_, Error>>()?,
                 terms: terms.collect::<Result<_, Error>>()?,
                 folder: planned.folder.clone(),
@@ -363,7 +375,13 @@ impl Plan {
         let planned = self.customers.iter().find(|planned| planned.id == customer);
         let planned =
             planned.ok_or_else(|| Error::Internal(format!("a run's plan lacks customer {customer}")))?;
-        Ok(Heading { issuer: &self.issuer, customer: &planned.name, currency: parsed(currency)? })
+        Ok(Heading {
+            issuer: &self.issuer,
+            issuer_address: &self.issuer_address,
+            customer: &planned.name,
+            customer_address: &planned.address,
+            currency: parsed(currency)?,
+        })
     }
 
     pub(super) fn price_rules(&self) -> Result<Vec<PriceRule>, Error> {

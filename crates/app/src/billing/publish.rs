@@ -39,7 +39,6 @@ impl App {
         let folders: BTreeMap<i64, &str> = plan.customers.iter().map(|c| (c.id, c.folder.as_str())).collect();
         let head = ManifestHead {
             generated_at: run.created_at.as_second(),
-            invoice_id: report.invoice_id.clone(),
             corrects: None,
             is_final: request.finalize,
         };

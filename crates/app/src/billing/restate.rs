@@ -5,22 +5,25 @@
 //! and the statements are rendered again from `statement.json`.
 
 use super::Scratch;
+use super::numbering::Numbers;
 use super::plan::{Plan, parsed};
 use super::publish::CONCURRENT_PUBLICATIONS;
+use super::rendering::render_again;
 use super::report::{BillRef, RunError, RunReport};
 use super::request::Voiding;
 use super::statements::prefix;
 use super::watch::{Ended, Watch};
 use crate::{App, Error};
 use bill_storage::ManifestHead;
+use domain::CustomerId;
 use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use store::bill_runs::BillRun;
-use store::statements::{self, Filter, Statement};
+use store::statement_numbers::NumberFor;
+use store::statements::{self, Filter, Issue, Statement};
 
 /// What statements become.
 #[derive(Clone, Copy)]
@@ -38,6 +41,9 @@ pub(super) struct Restated {
     pub(super) statement: Statement,
     pub(super) place: BillRef,
     pub(super) files: Vec<String>,
+    /// What its number is for, and the number: of the final statement, or of the reversal.
+    pub(super) number: NumberFor,
+    pub(super) issue: Issue,
 }
 
 /// Statements that were stated again, and the run's report with that.
@@ -88,6 +94,9 @@ impl App {
         let mut report = RunReport::of_run(run)?.unwrap_or_default();
         // What was said of these customers, and of the work as a whole when it was not done, is void.
         report.errors.retain(|error| error.customer_id.is_some_and(|id| !customers.contains_key(&id)));
+        let of_all = customers.values().flatten();
+        let wanted = of_all.map(|statement| restatement.number_for(statement)).collect();
+        let numbers = &self.reserve_numbers(run, restatement.at(), wanted).await?;
         let plans = &plans;
         let work = customers.into_iter().map(|(customer, statements)| {
             let folder = scratch.path().join("out").join(customer.to_string());
@@ -95,7 +104,7 @@ impl App {
                 if watch.is_given_up() {
                     return Err(Ended::GivenUp);
                 }
-                let done = self.restate_bill(run, plans, statements, restatement, &folder).await;
+                let done = self.restate_bill(run, plans, numbers, statements, restatement, &folder).await;
                 Ok(done.map_err(|error| (customer, restatement.failure(&error))))
             }
             .boxed()
@@ -124,11 +133,51 @@ impl App {
         Ok(Restatements { done: restated, failed, report })
     }
 
+    /// Makes the bills final that a run has staged: their statements say so, with their numbers, which are returned.
+    pub(super) async fn make_staged_final(
+        &self,
+        run: &BillRun,
+        report: &rating::RunReport,
+        plan: &Plan,
+    ) -> Result<Numbers, Ended> {
+        let staged: Vec<(NumberFor, &Path)> = report
+            .customers
+            .iter()
+            .filter(|bill| !bill.is_correction)
+            .filter_map(|bill| {
+                let (customer, currency) = (CustomerId(bill.customer_id), bill.currency.to_string());
+                Some((NumberFor { customer, currency, is_reversal: false }, bill.staged.as_deref()?))
+            })
+            .collect();
+        let since = run.created_at.as_second();
+        let wanted = staged.iter().map(|(number, _)| number.clone()).collect();
+        let numbers = self.reserve_numbers(run, since, wanted).await?;
+        let mut work = Vec::with_capacity(staged.len());
+        for (number, folder) in staged {
+            let no_number = || Error::Internal("a staged bill has no number".into());
+            let issue = numbers.get(&number).ok_or_else(no_number)?;
+            let heading = plan.heading(number.customer.0, &number.currency)?;
+            let issue = rating::Issue { number: &issue.number, due_date: issue.due_date.as_deref() };
+            work.push(
+                async move {
+                    let restatement = rating::Restatement::Final { since, issue };
+                    render_again(folder, &number.currency, &heading, &restatement).await
+                }
+                .boxed(),
+            );
+        }
+        let done: Result<Vec<()>, bill_storage::Error> =
+            stream::iter(work).buffer_unordered(CONCURRENT_PUBLICATIONS).try_collect().await;
+        done.map_err(|error| Error::Billing(error.to_string()))?;
+        Ok(numbers)
+    }
+
     /// Publishes the next version of one customer's bills of a month: they are in one folder.
     async fn restate_bill(
         &self,
         run: &BillRun,
         plans: &BTreeMap<i64, Plan>,
+        numbers: &Numbers,
         statements: Vec<Statement>,
         restatement: Restatement<'_>,
         folder: &Path,
@@ -137,58 +186,32 @@ impl App {
         let failed = |error: std::io::Error| {
             bill_storage::Error::Unavailable(format!("{}: {error}", folder.display()))
         };
-        let Some(Statement { bill, generated_at, invoice_id, .. }) = statements.first() else {
+        let Some(Statement { bill, generated_at, .. }) = statements.first() else {
             return Ok(Vec::new());
         };
         let store = &self.billing().map_err(defect)?.bills;
         let prefix = prefix(run.partner, bill).map_err(defect)?;
         tokio::fs::create_dir(folder).await.map_err(failed)?;
         let version = bill.version as u32;
-        let before = store.fetch(&prefix, version, folder).await?;
-        for Statement { bill, .. } in &statements {
-            // A bill has files for each currency, if there are several.
-            let code = &bill.currency;
-            let name = |kind: &str| {
-                let names = [format!("statement.{code}.{kind}"), format!("statement.{kind}")];
-                names.into_iter().find(|name| before.file(name).is_some()).ok_or_else(|| {
-                    bill_storage::Error::Invalid(format!("the bill has no statement.{kind} in {code}"))
-                })
-            };
-            let (json, html) = (name("json")?, name("html")?);
-            let plan = plans.get(&bill.run);
-            let plan = plan.ok_or_else(|| defect(Error::Internal("a statement's run has no plan".into())))?;
-            let heading = plan.heading(bill.customer.0, code).map_err(defect)?;
-            let bytes = tokio::fs::read(folder.join(&json)).await.map_err(failed)?;
-            let rendered = rating::restated(&bytes, &heading, &restatement.of_version(version))
-                .map_err(|error| bill_storage::Error::Invalid(format!("{json}: {error}")))?;
-            tokio::fs::write(folder.join(json), rendered.json).await.map_err(failed)?;
-            tokio::fs::write(folder.join(html), rendered.html).await.map_err(failed)?;
+        store.fetch(&prefix, version, folder).await?;
+        let mut issues = Vec::with_capacity(statements.len());
+        for statement in &statements {
+            let bill = &statement.bill;
+            let internal = |what: &str| defect(Error::Internal(format!("a statement's run has no {what}")));
+            let plan = plans.get(&bill.run).ok_or_else(|| internal("plan"))?;
+            let heading = plan.heading(bill.customer.0, &bill.currency).map_err(defect)?;
+            let number = restatement.number_for(statement);
+            let issue = numbers.get(&number).ok_or_else(|| internal("number"))?.clone();
+            let restatement = restatement.of_version(version, &issue);
+            render_again(folder, &bill.currency, &heading, &restatement).await?;
+            issues.push((number, issue));
         }
         let head = match restatement {
-            Restatement::Final(_) => ManifestHead {
-                generated_at: generated_at.as_second(),
-                invoice_id: invoice_id.clone(),
-                corrects: None,
-                is_final: true,
-            },
+            Restatement::Final(_) => {
+                ManifestHead { generated_at: generated_at.as_second(), corrects: None, is_final: true }
+            }
             Restatement::Reversal(voiding) => {
-                for name in before.files.iter().map(|file| &file.name) {
-                    let path = folder.join(name);
-                    if name.ends_with(".csv") {
-                        let reversed = tokio::task::spawn_blocking(move || reverse_lines(&path)).await;
-                        reversed
-                            .map_err(|error| bill_storage::Error::Invalid(error.to_string()))?
-                            .map_err(|error| bill_storage::Error::Invalid(format!("{name}: {error}")))?;
-                    } else if name.ends_with(".parquet") {
-                        tokio::fs::remove_file(&path).await.map_err(failed)?;
-                    }
-                }
-                ManifestHead {
-                    generated_at: voiding.since,
-                    invoice_id: invoice_id.clone(),
-                    corrects: Some(version),
-                    is_final: true,
-                }
+                ManifestHead { generated_at: voiding.since, corrects: Some(version), is_final: true }
             }
         };
         let published = store.publish(&prefix, folder, &head).await?;
@@ -196,18 +219,43 @@ impl App {
         tokio::fs::remove_dir_all(folder).await.map_err(failed)?;
         let files: Vec<String> = published.manifest.files.into_iter().map(|file| file.name).collect();
         let place = BillRef { bill: prefix, version: published.version };
-        let restated = |statement| Restated { statement, place: place.clone(), files: files.clone() };
-        Ok(statements.into_iter().map(restated).collect())
+        let restated = |(statement, (number, issue))| Restated {
+            statement,
+            place: place.clone(),
+            files: files.clone(),
+            number,
+            issue,
+        };
+        Ok(statements.into_iter().zip(issues).map(restated).collect())
     }
 }
 
 impl Restatement<'_> {
-    fn of_version(&self, version: u32) -> rating::Restatement<'_> {
+    fn of_version<'a>(&'a self, version: u32, issue: &'a Issue) -> rating::Restatement<'a> {
+        let issue = rating::Issue { number: &issue.number, due_date: issue.due_date.as_deref() };
         match self {
-            Restatement::Final(since) => rating::Restatement::Final { since: *since },
+            Restatement::Final(since) => rating::Restatement::Final { since: *since, issue },
             Restatement::Reversal(voiding) => {
-                rating::Restatement::Reversal { at: voiding.since, version, reason: &voiding.reason }
+                let (at, reason) = (voiding.since, voiding.reason.as_str());
+                rating::Restatement::Reversal { at, version, issue, reason }
             }
+        }
+    }
+
+    /// When the statement became that, in Unix seconds.
+    fn at(&self) -> i64 {
+        match self {
+            Restatement::Final(since) => *since,
+            Restatement::Reversal(voiding) => voiding.since,
+        }
+    }
+
+    /// What the number of a statement that becomes this is for.
+    fn number_for(&self, statement: &Statement) -> NumberFor {
+        NumberFor {
+            customer: statement.bill.customer,
+            currency: statement.bill.currency.clone(),
+            is_reversal: matches!(self, Restatement::Reversal(_)),
         }
     }
 
@@ -219,60 +267,10 @@ impl Restatement<'_> {
     }
 }
 
-/// Columns of `bill.csv` and `bill.focus.csv` whose values a reversal negates.
-const NEGATED: [&str; 7] = [
-    "Charge",
-    "BilledCost",
-    "EffectiveCost",
-    "ListCost",
-    "ContractedCost",
-    "PricingQuantity",
-    "ConsumedQuantity",
-];
-
-/// Negates the charges of a bill's lines in place; FOCUS rows become corrections.
-fn reverse_lines(path: &PathBuf) -> Result<(), csv::Error> {
-    let mut reader = csv::Reader::from_path(path)?;
-    let headers = reader.byte_headers()?.clone();
-    let column = |name: &[u8]| headers.iter().position(|header| header == name);
-    let negated: Vec<usize> = NEGATED.iter().filter_map(|name| column(name.as_bytes())).collect();
-    let class = column(b"ChargeClass");
-    let to = path.with_extension("reversed");
-    let mut writer = csv::Writer::from_path(&to)?;
-    writer.write_byte_record(&headers)?;
-    let mut record = csv::ByteRecord::new();
-    while reader.read_byte_record(&mut record)? {
-        let cells = record.iter().enumerate().map(|(i, cell)| match cell {
-            cell if negated.contains(&i) => negative(cell),
-            _ if class == Some(i) => b"Correction".to_vec(),
-            cell => cell.to_vec(),
-        });
-        writer.write_byte_record(&cells.collect())?;
-    }
-    writer.flush()?;
-    drop(writer);
-    std::fs::rename(&to, path)?;
-    Ok(())
-}
-
-/// The digits of a number with the other sign; zero and what is empty as they are.
-fn negative(digits: &[u8]) -> Vec<u8> {
-    match digits.strip_prefix(b"-") {
-        Some(positive) => positive.to_vec(),
-        None if digits.iter().all(|digit| b"0.".contains(digit)) => digits.to_vec(),
-        None => [b"-", digits].concat(),
-    }
-}
-
 /// The negated total of a statement.
 pub(super) fn negated(total: &str) -> Result<String, Error> {
     let total: rating::Amount = parsed(total)?;
     Ok((-total).to_string())
-}
-
-/// When a restatement was requested.
-pub(super) fn timestamp(seconds: i64) -> Timestamp {
-    Timestamp::from_second(seconds).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -280,17 +278,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn charges_are_negated_and_all_else_stays() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("bill.csv");
-        let text =
-            "Name,Quantity,Charge,ChargeClass\n\"a, b\",3,10.50,\nc,-1,-2,\nd,0,0,Correction\ne,1,0.00,\n";
-        std::fs::write(&path, text).unwrap();
-        reverse_lines(&path).unwrap();
-        let expected = "Name,Quantity,Charge,ChargeClass\n\"a, b\",3,-10.50,Correction\nc,-1,2,Correction\nd,0,0,Correction\n\
-             e,1,0.00,Correction\n";
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), expected);
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no other file is left");
+    fn totals_are_negated() {
         assert_eq!((negated("12.5").unwrap(), negated("-1").unwrap()), ("-12.5".into(), "1".into()));
     }
 }

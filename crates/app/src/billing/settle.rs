@@ -1,9 +1,10 @@
 //! The end of a run: what the store learns of it, in one transaction.
 
+use super::numbering::Numbers;
 use super::plan::PlannedCorrection;
 use super::report::{BillRef, Progress, RunError, RunReport, text};
 use super::request::RunRequest;
-use super::restate::{Restated, negated, timestamp};
+use super::restate::{Restated, negated};
 use super::runs::object;
 use super::work::without_bills;
 use super::{invoices, profit, voiding};
@@ -17,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use store::bill_runs::{self, BillRun, State, Taken};
 use store::profits::{self, BillKey};
+use store::statement_numbers::{self, NumberFor};
 use store::statements::{self, Bill, Filter, Status};
 use store::{Tx, billing};
 
@@ -47,6 +49,8 @@ pub(super) struct Settlement {
     pub(super) carried: Vec<(i64, PlannedCorrection)>,
     /// Final lines that are missing, by whose bills were released without them.
     pub(super) acknowledged: BTreeMap<i64, Vec<u64>>,
+    /// The numbers of the statements, if these are final at once.
+    pub(super) numbers: Numbers,
 }
 
 /// A bill that is in the object store.
@@ -108,6 +112,7 @@ impl App {
                             outcome.unfinalized.iter().map(|id| (CustomerId(*id), why.clone())).collect();
                         billing::replace_unfinalized(tx, taken.partner, taken.id, &faults).await?;
                     }
+                    statement_numbers::give_back(tx, taken.partner, taken.id).await?;
                     let has_changed = outcome.settlement.is_some() || !outcome.restated.is_empty();
                     let entry = Entry {
                         after: Some(short),
@@ -135,17 +140,29 @@ async fn restate(
     run: &BillRun,
     restated: &Restated,
 ) -> Result<(), Error> {
-    let Restated { statement, place, files } = restated;
+    let Restated { statement, place, files, number, issue } = restated;
     let (version, files) = (i64::from(place.version), text(files)?);
-    if let Some(since) = request.finalizing {
-        statements::freeze(tx, partner, statement.id, version, &files, timestamp(since)).await?;
+    let mut numbered = None;
+    if request.finalizing.is_some() {
+        let id = statement.id;
+        numbered = statements::freeze(tx, partner, id, version, &files, issue).await?.then_some(id);
     } else if let Some(voiding) = &request.voiding {
         let total = negated(&statement.bill.total)?;
         let reversal = Bill { total, run: run.id, version, files, ..statement.bill.clone() };
-        let at = timestamp(voiding.since);
-        statements::reverse(tx, partner, statement, &reversal, &voiding.reason, at).await?;
+        numbered = statements::reverse(tx, partner, statement, &reversal, &voiding.reason, issue).await?;
     }
-    Ok(())
+    match numbered {
+        Some(id) => issue_number(tx, run, number, id).await,
+        None => Ok(()),
+    }
+}
+
+/// Issues the number that a run has reserved for a statement.
+async fn issue_number(tx: &mut Tx, run: &BillRun, number: &NumberFor, statement: i64) -> Result<(), Error> {
+    match statement_numbers::issue(tx, run, number, statement).await? {
+        true => Ok(()),
+        false => Err(Error::Internal(format!("statement {statement} has no number reserved"))),
+    }
 }
 
 /// What becomes of a run whose bills would be published or final, or reversed, if something has come in between since it began:
@@ -216,6 +233,8 @@ async fn succeed(
         } else if !statements::put(tx, partner, &kept, invoice_id, run.created_at, now).await? {
             // It is final, and the engine was told so: that month can only be corrected.
             return Err(Error::Internal(format!("customer {} has a final bill of {period}", bill.customer)));
+        } else if request.finalize {
+            finalize(tx, run, &kept, &settlement.numbers).await?;
         }
         let key = BillKey {
             customer: bill.customer,
@@ -236,15 +255,24 @@ async fn succeed(
         statements::carry(tx, partner, correction.key(*customer), period).await?;
     }
     statements::let_go(tx, partner, period).await?;
-    if request.finalize {
-        statements::finalize(tx, partner, period, run.id, now).await?;
-    }
     if request.finalize || request.publish {
         statements::publish(tx, partner, period, now).await?;
     }
     let faults: Vec<(CustomerId, String)> =
         faults.iter().map(|(id, why)| (CustomerId(*id), why.clone())).collect();
     Ok(billing::replace_faults(tx, partner, &faults).await?)
+}
+
+/// Makes the statement of a bill final whose files say so.
+async fn finalize(tx: &mut Tx, run: &BillRun, bill: &Bill, numbers: &Numbers) -> Result<(), Error> {
+    let number = NumberFor { customer: bill.customer, currency: bill.currency.clone(), is_reversal: false };
+    let no_number = || Error::Internal(format!("the bill of customer {} has no number", bill.customer));
+    let issue = numbers.get(&number).ok_or_else(no_number)?;
+    let (partner, period) = (run.partner, &bill.billing_period);
+    let id = statements::estimate_of(tx, partner, bill.customer, period, &bill.currency).await?;
+    let id = id.ok_or_else(|| Error::Internal(format!("the bill of customer {} is gone", bill.customer)))?;
+    statements::freeze(tx, partner, id, bill.version, &bill.files, issue).await?;
+    issue_number(tx, run, &number, id).await
 }
 
 /// Withdraws estimates of this month for whom there are no lines any more. Those of bills that were held back, or could not be

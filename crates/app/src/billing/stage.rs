@@ -1,6 +1,7 @@
 //! What a run does before the store learns of it: sources read, lines priced, bills staged and published.
 
 use super::actions::{of_month, released};
+use super::numbering::Numbers;
 use super::plan::{self, Plan, rates};
 use super::report::{RunError, RunReport, Written};
 use super::request::RunRequest;
@@ -50,6 +51,10 @@ impl App {
     ) -> Result<Outcome, Ended> {
         let plan = self.plan_of(run.partner, run.id, request).await?;
         let (report, scratch) = self.stage(run, request, &plan, watch, false).await?;
+        let numbers = match request.finalize {
+            true => self.make_staged_final(run, &report, &plan).await?,
+            false => Numbers::new(),
+        };
         let (published, unwritten) = self.publish(run, request, &report, &plan, watch).await?;
         drop(scratch);
         let had_one = published.iter().map(|bill| bill.customer.0).chain(unwritten.iter().map(|(id, _)| *id));
@@ -81,6 +86,7 @@ impl App {
                 moved,
                 carried: carried.collect(),
                 acknowledged: report.acknowledged,
+                numbers,
             }),
             ..Outcome::default()
         })
@@ -144,6 +150,7 @@ impl App {
             period: plan::parsed(&request.billing_period)?,
             invoice_id: request.invoice_id.clone(),
             issuer: plan.issuer.clone(),
+            issuer_address: plan.issuer_address.clone(),
             generated_at: run.created_at.as_second(),
             finalize: request.finalize,
             inputs,

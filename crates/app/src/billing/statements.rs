@@ -39,8 +39,13 @@ pub struct StatementView {
     statement_generation_time: String,
     statement_summary_generation_time: String,
     currency: CurrencyView,
+    /// Microsoft's invoice; to the partner alone.
     invoice_id: Option<String>,
     invoice_date: String,
+    /// The partner's own number, since when the statement has it, and the day by which it is to be paid.
+    statement_number: Option<String>,
+    issued_at: Option<String>,
+    due_date: Option<String>,
     version: i64,
     /// Whether the customer sees this version in this status; to the partner alone.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -95,6 +100,12 @@ pub struct BillFile {
 }
 
 impl StatementSearch {
+    /// The statements of a customer, the newest first.
+    pub fn newest_of(customer: CustomerId, paging: Paging) -> Self {
+        let filter = Filter { customer: Some(customer), newest_first: true, ..Filter::default() };
+        StatementSearch { paging, filter }
+    }
+
     /// Read a query string's parameters; blank ones count as not given.
     ///
     /// # Errors
@@ -147,6 +158,8 @@ impl StatementView {
             None => statement.generated_at.strftime("%Y-%m-%d").to_string(),
         };
         let cloud = statement.imported.as_ref().map_or("Azure", |imported| &imported.cloud).to_owned();
+        // Microsoft's invoice is for the partner alone.
+        let is_imported = statement.imported.is_some();
         let bill = statement.bill;
         let currency: Currency = parsed(&bill.currency)?;
         let corrections = corrections.into_iter().map(|Correction { bill, .. }| {
@@ -169,8 +182,11 @@ impl StatementView {
                 long_name: currency.name(),
                 symbol: currency.symbol(),
             },
-            invoice_id: statement.invoice_id,
+            invoice_id: statement.invoice_id.filter(|_| edition == Edition::Current || is_imported),
             invoice_date,
+            statement_number: statement.issue.as_ref().map(|issue| issue.number.clone()),
+            issued_at: statement.issue.as_ref().map(|issue| time(issue.issued_at)),
+            due_date: statement.issue.and_then(|issue| issue.due_date),
             version: bill.version,
             published: (edition == Edition::Current).then_some(is_published),
             reverses: statement.reverses,
@@ -249,6 +265,21 @@ impl StatementView {
     /// Microsoft's invoice.
     pub fn invoice_id(&self) -> Option<&str> {
         self.invoice_id.as_deref()
+    }
+
+    /// The partner's own number of it, once it is final.
+    pub fn statement_number(&self) -> Option<&str> {
+        self.statement_number.as_deref()
+    }
+
+    /// The day on which it was issued, `YYYY-MM-DD`.
+    pub fn issued_on(&self) -> Option<&str> {
+        self.issued_at.as_deref()?.split(' ').next()
+    }
+
+    /// The day by which it is to be paid, `YYYY-MM-DD`.
+    pub fn due_date(&self) -> Option<&str> {
+        self.due_date.as_deref()
     }
 
     /// The names of its files.

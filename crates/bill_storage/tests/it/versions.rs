@@ -90,7 +90,6 @@ async fn the_manifest_is_the_same_at_every_repetition() {
   "customer_id": 3947,
   "version": 2,
   "corrects": 1,
-  "invoice_id": "G012345678",
   "generated_at": "2026-10-26 07:33:20",
   "files": [
     {

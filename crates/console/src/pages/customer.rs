@@ -13,7 +13,7 @@ use app::customers::CustomerView;
 use app::{Error, Permission};
 use askama::Template;
 use axum::response::Response;
-use domain::{Address, Classification, Country, CustomerId};
+use domain::{Address, Classification, CustomerId};
 use jiff::Timestamp;
 use std::sync::Arc;
 
@@ -107,7 +107,7 @@ fn page(cx: &Cx, customer: &CustomerView, tenants: Vec<Tenant>, tenants_total: i
         external_id: customer.external_id().to_owned(),
         has_access: customer.classification() == Classification::ManagedWithAccess,
         trial,
-        address: customer.address().map_or_else(Vec::new, address_lines),
+        address: customer.address().map_or_else(Vec::new, Address::lines),
         billing_contact: customer.billing_contact().map(str::to_owned),
         margin: customer.margin().map(|margin| percent(cx, margin.ten_thousandths())),
         is_billed: customer.partner_billing().enabled,
@@ -130,23 +130,6 @@ fn percent(cx: &Cx, ten_thousandths: i64) -> String {
     let fraction = fraction.trim_end_matches('0');
     let text = if fraction.is_empty() { whole.to_string() } else { format!("{whole}.{fraction}") };
     format!("{} %", format::decimal(cx.lang, &text))
-}
-
-/// The lines of an address, the country by its name.
-pub(crate) fn address_lines(address: &Address) -> Vec<String> {
-    let Address { street1, street2, city, state, zipcode, country } = address;
-    let country =
-        Country::parse(country).map_or_else(|_| country.clone(), |country| country.name().to_owned());
-    let region: Vec<&str> = [state.as_deref(), zipcode.as_deref()]
-        .into_iter()
-        .flatten()
-        .filter(|part| !part.is_empty())
-        .collect();
-    let city = if region.is_empty() { city.clone() } else { format!("{city}, {}", region.join(" ")) };
-    [street1.clone(), street2.clone().unwrap_or_default(), city, country]
-        .into_iter()
-        .filter(|line| !line.is_empty())
-        .collect()
 }
 
 #[cfg(test)]

@@ -6,13 +6,13 @@ use crate::failure::Failure;
 use crate::format::{self, Time};
 use crate::html;
 use crate::layout::{Layout, Section};
-use crate::pages::customer::address_lines;
 use crate::pages::statement::{self, Part};
 use crate::routes::Routes;
 use app::Error;
 use app::billing::{StatementSearch, StatementView};
 use askama::Template;
 use axum::response::Response;
+use domain::Address;
 use jiff::Timestamp;
 use std::sync::Arc;
 
@@ -128,7 +128,7 @@ async fn show(cx: Arc<Cx>) -> Result<Response, Failure> {
         name: customer.name().to_owned(),
         partner: cx.signed_in.partner_name.clone(),
         trial: trial.map(|at| format::time(cx.lang, at)),
-        address: customer.address().map_or_else(Vec::new, address_lines),
+        address: customer.address().map_or_else(Vec::new, Address::lines),
         billing_contact: customer.billing_contact().map(str::to_owned),
         estimate: if is_open { newest(false) } else { None },
         last: newest(true),

@@ -7,19 +7,18 @@ use crate::html;
 use crate::layout::{Layout, Section};
 use crate::routes::Routes;
 use app::billing::{StatementSearch, StatementView, Subtotal};
-use app::{Error, Query};
+use app::{Error, Paging};
 use askama::Template;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use domain::{CustomerId, Handling};
+use domain::CustomerId;
 use http::header;
 use std::sync::Arc;
 
 /// The most services and subscriptions that a bill's page shows.
 const MAX_PARTS: usize = 50;
-/// The number of statements that a customer's page shows, and of those that they are chosen from: lists have the oldest first.
-const MAX_SHOWN: usize = 24;
-const MAX_READ: &str = "100";
+/// The number of statements that a customer's page shows.
+const MAX_SHOWN: i64 = 24;
 
 pub(crate) fn routes(routes: Routes) -> Routes {
     routes.get("/console/bills/{id}", show).get("/console/bills/{id}/files/{name}", download)
@@ -60,8 +59,15 @@ pub(crate) struct StatementPage {
     pub(crate) customer: (Option<String>, String),
     pub(crate) status: String,
     pub(crate) is_final: bool,
+    /// Whether it may still change.
+    pub(crate) is_estimate: bool,
     pub(crate) total: String,
+    /// Microsoft's invoice; to the partner alone.
     pub(crate) invoice: Option<String>,
+    /// The partner's number of it, when it was issued, and when it is to be paid.
+    pub(crate) number: Option<String>,
+    pub(crate) issued: Option<String>,
+    pub(crate) due: Option<String>,
     /// Corrections of earlier months: the month and the amount.
     pub(crate) corrections: Vec<(String, String)>,
     pub(crate) services: Vec<Part>,
@@ -71,11 +77,9 @@ pub(crate) struct StatementPage {
 
 /// The newest statements of a customer.
 pub(crate) async fn of_customer(cx: &Cx, id: CustomerId) -> Result<Vec<Row>, Failure> {
-    let pair = |name: &str, value: String| (name.to_owned(), value);
-    let parameters = vec![pair("client_api_id", id.to_string()), pair("per_page", MAX_READ.to_owned())];
-    let search = StatementSearch::parse(&Query::new(parameters, Handling::Lenient))?;
+    let search = StatementSearch::newest_of(id, Paging { page: 1, per_page: MAX_SHOWN });
     let (statements, _) = cx.app.statements(cx.call(), search).await?;
-    Ok(statements.iter().rev().take(MAX_SHOWN).map(|statement| row(cx, statement)).collect())
+    Ok(statements.iter().map(|statement| row(cx, statement)).collect())
 }
 
 pub(crate) fn row(cx: &Cx, statement: &StatementView) -> Row {
@@ -169,6 +173,10 @@ async fn show(cx: Arc<Cx>) -> Result<Response, Failure> {
         customer: (is_partner.then(|| format!("/console/customers/{}", statement.customer())), name),
         status: status(&cx, &statement),
         is_final: statement.status() == "Final",
+        is_estimate: statement.status() == "Estimated",
+        number: statement.statement_number().map(str::to_owned),
+        issued: statement.issued_on().map(str::to_owned),
+        due: statement.due_date().map(str::to_owned),
         total: total(&cx, &statement),
         invoice: statement.invoice_id().filter(|_| is_partner).map(str::to_owned),
         corrections: corrections.map(|(period, sum)| (format::month(cx.lang, period), amount(sum))).collect(),
@@ -230,8 +238,12 @@ pub(super) fn samples() -> Vec<StatementPage> {
         customer: (None, "Acme <b>".into()),
         status: "Estimate".into(),
         is_final: false,
+        is_estimate: true,
         total: "12.00 USD".into(),
         invoice: None,
+        number: None,
+        issued: None,
+        due: None,
         corrections: vec![],
         services: vec![],
         subscriptions: vec![],
@@ -247,7 +259,11 @@ pub(super) fn samples() -> Vec<StatementPage> {
         StatementPage {
             customer: (Some("/console/customers/1".into()), "Acme".into()),
             is_final: true,
+            is_estimate: false,
             invoice: Some("G001 <b>".into()),
+            number: Some("CON-2026-0001".into()),
+            issued: Some("2026-11-05".into()),
+            due: Some("2026-12-05".into()),
             corrections: vec![("September 2026".into(), "1.00 USD".into())],
             services: vec![part_sample()],
             subscriptions: vec![

@@ -369,11 +369,12 @@ impl<'a> Worker<'a> {
 
         let row = &mut self.row;
         row.resize(HEAD, 0);
-        let [service, subscription, name, plan, plan_name, publisher] =
+        let [service, subscription, name, plan, plan_name, publisher, billable, quantity] =
             reader.shown.write(line, careful, row);
+        let quantity = if billable.1 == 0 { quantity } else { billable };
         let names = match subscription {
-            (_, 0) => [service, plan, plan_name, publisher],
-            _ => [service, subscription, name, publisher],
+            (_, 0) => [service, plan, plan_name, publisher, quantity],
+            _ => [service, subscription, name, publisher, quantity],
         };
         let kind = line.layout.kind;
         let member = member_number(reader.member);

@@ -107,6 +107,7 @@ pub(crate) fn customer(id: i64, tenant: &str, margin: &str) -> BilledCustomer {
     BilledCustomer {
         id,
         name: format!("Customer {tenant}"),
+        address: vec!["12 Main Street".to_owned(), "Springfield".to_owned()],
         tenants: vec![Tenancy::from(tenant)],
         terms: vec![Terms {
             from: None,
@@ -130,6 +131,7 @@ impl Bench {
             period: "2026-10".parse().unwrap(),
             invoice_id: None,
             issuer: "Tailspin Toys".to_owned(),
+            issuer_address: vec!["1 Toy Street".to_owned()],
             generated_at: 1_793_491_200,
             finalize: false,
             inputs: Vec::new(),

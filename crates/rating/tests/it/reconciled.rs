@@ -152,7 +152,7 @@ fn an_adjustment_line_says_what_it_is() {
         ("Charge", "-0.005"),
         ("ProductName", "Azure \"plan\", all"),
         ("SkuId", "S"),
-        ("InvoiceNumber", "G1"),
+        ("ChargeUnitPrice", ""),
         ("PublisherName", "Microsoft"),
     ] {
         assert_eq!(line[column], expected, "{column}");

@@ -86,6 +86,7 @@ static VIEW: View = View {
         ("AMOUNT", "total_amount"),
         ("CURRENCY", "currency.name"),
         ("STATUS", "status"),
+        ("NUMBER", "statement_number"),
         ("INVOICE", "invoice_id"),
     ],
     fields: &[
@@ -97,6 +98,9 @@ static VIEW: View = View {
         "currency.name",
         "currency.symbol",
         "status",
+        "statement_number",
+        "issued_at",
+        "due_date",
         "invoice_id",
         "invoice_date",
         "imported.source",

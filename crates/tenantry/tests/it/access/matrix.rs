@@ -44,10 +44,11 @@ enum Body {
     Fetch,
     Void,
     Automation,
+    BillingSettings,
 }
 use Body::{
-    Automation, BillRun, Colleague, Customer, CustomerChange, CustomersUser, Fetch, None as Nothing,
-    PriceRule, Release, Tenants, UserChange, Void,
+    Automation, BillRun, BillingSettings, Colleague, Customer, CustomerChange, CustomersUser, Fetch,
+    None as Nothing, PriceRule, Release, Tenants, UserChange, Void,
 };
 
 /// Whoever adds an operation adds its row here, and so decides who may call it. `customer's` is a user of the very
@@ -114,6 +115,9 @@ const ROWS: &[Row] = &[
     Row("GET /v1/billing_automation",           Nothing,        [401, 401, 200, 403, 200, 403, 200, 403, 403, 403, 403, 200]),
     Row("PUT /v1/billing_automation",           Automation,     [401, 401, 200, 403, 200, 403, 403, 403, 403, 403, 403, 200]),
 
+    Row("GET /v1/billing_settings",             Nothing,        [401, 401, 200, 403, 200, 403, 200, 403, 403, 403, 403, 200]),
+    Row("PUT /v1/billing_settings",             BillingSettings, [401, 401, 200, 403, 200, 403, 403, 403, 403, 403, 403, 200]),
+
     Row("POST /v1/bill_runs",                   BillRun,        [401, 401, 202, 403, 202, 403, 403, 403, 403, 403, 403, 202]),
     Row("GET /v1/bill_runs",                    Nothing,        [401, 401, 200, 403, 200, 403, 200, 403, 403, 403, 403, 200]),
     Row("GET /v1/bill_runs/{id}",               Nothing,        [401, 401, 200, 403, 200, 403, 200, 403, 403, 403, 403, 404]),
@@ -159,6 +163,7 @@ impl Body {
                 Some(json!({"billing_period": period, "sources": ["file:october.csv"]}))
             }
             Release => Some(json!({"customer_ids": [HELD_BACK]})),
+            BillingSettings => Some(json!({"statement_number_prefix": "CON-", "due_days": 30})),
             Automation => Some(json!({"estimates": "off", "invoices": "off", "finalize": "by_hand"})),
             Fetch => {
                 static FETCHES: AtomicU32 = AtomicU32::new(0);

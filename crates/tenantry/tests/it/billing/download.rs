@@ -139,8 +139,13 @@ fn an_index_names_the_current_versions(engine: Engine) {
     };
     let version = |month: &str, customer: i64, version: u32| json!({"version": version, "path": format!("{month}/{customer}/v{version}/")});
     let bill = |customer: i64, status: &str, number: u32| {
-        json!({"billing_period": "2026-10", "customer_id": customer, "status": status,
-               "current": version("2026-10", customer, number)})
+        let mut bill = json!({"billing_period": "2026-10", "customer_id": customer, "status": status,
+                              "current": version("2026-10", customer, number)});
+        if status == "Final" {
+            let number = if customer == acme { "2026-0001" } else { "2026-0002" };
+            bill["statement_numbers"] = json!([number]);
+        }
+        bill
     };
     run("1", json!({}));
     index(&scene, "bills/acme", &json!({"bills": [bill(acme, "Estimated", 1), bill(beta, "Estimated", 1)]}));

@@ -13,6 +13,7 @@ mod finals;
 mod guards;
 mod health;
 mod held;
+mod numbers;
 mod portal;
 mod profit;
 mod publishing;
