@@ -25,6 +25,7 @@ mod openapi;
 mod operations;
 mod paging;
 mod price_rules;
+mod price_sheets;
 mod problem;
 mod profit;
 mod refusal;

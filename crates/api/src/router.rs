@@ -6,7 +6,8 @@ use crate::problem::Problem;
 use crate::unknown_path::KnownPaths;
 use crate::{
     Config, Shared, access, azure_tenants, bill_runs, billing_automation, billing_settings, customers, docs,
-    invoices, limits, metrics, openapi, operations, price_rules, profit, sandbox, statements, users,
+    invoices, limits, metrics, openapi, operations, price_rules, price_sheets, profit, sandbox, statements,
+    users,
 };
 use app::App;
 use axum::Router;
@@ -35,6 +36,7 @@ fn billing() -> OpenApiRouter<Shared> {
         .merge(invoices::routes())
         .merge(billing_automation::routes())
         .merge(billing_settings::routes())
+        .merge(price_sheets::routes())
         .merge(bill_runs::routes())
         .merge(statements::routes())
         .merge(profit::routes())

@@ -31,12 +31,12 @@ const TABLE: [(Permission, &str, &[Role]); 6] = [
     (Permission::ChangeCustomers, "change customers, assignments and customers' users", &[Admin, Operator]),
     (
         Permission::SeeCosts,
-        "see costs, margins, earned credit, profit, price rules, billing settings and reports of runs",
+        "see costs, margins, earned credit, profit, price rules, price sheets, billing settings and reports of runs",
         &[Admin, Billing, Auditor],
     ),
     (
         Permission::ManageBilling,
-        "change price rules, billing settings and the billing automation; fetch invoices; run, publish, release, finalize, void, cancel and withdraw bills",
+        "change price rules, price sheets, billing settings and the billing automation; fetch invoices; run, publish, release, finalize, void, cancel and withdraw bills",
         &[Admin, Billing],
     ),
     (Permission::ManagePartner, "manage the partner's users and their keys", &[Admin]),

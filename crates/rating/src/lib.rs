@@ -74,6 +74,7 @@ pub use job::{
 };
 pub use parquet::ParquetRows;
 pub use period::BillingPeriod;
+pub use price_sheet::price_sheet_rows;
 pub use render::push_text as push_csv_cell;
 pub use report::RunReport;
 pub use rule::{EarnedCredit, NewPriceRule, Percent, PriceRule, RuleKind};

@@ -60,6 +60,18 @@ const COLUMNS: [&str; 11] = [
     "pricingtierrangemax",
 ];
 
+/// Reads a file of a price sheet and returns the number of its rows that have a list price.
+///
+/// # Errors
+/// Files that are no price sheet, have a price or day that cannot be read, or no list price at all.
+pub fn price_sheet_rows(input: &Input) -> Result<u64, Failure> {
+    let sheet = PriceSheet::read(std::slice::from_ref(input))?;
+    match sheet.rows.values().map(|rows| rows.len() as u64).sum() {
+        0 => Err(Failure::Faults(vec![fault(&input.name, "has no list prices (ERP Price)".to_owned())])),
+        rows => Ok(rows),
+    }
+}
+
 impl PriceSheet {
     /// Reads the files of a price sheet.
     ///

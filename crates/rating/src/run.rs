@@ -263,7 +263,12 @@ fn rule_warnings(job: &Job, prices: &Prices<'_>, workers: &[Worker<'_>]) -> Vec<
             (
                 Lack::ListPrice,
                 WarningCode::PriceRuleWithoutListPrice,
-                "the price sheet has no list price for them, or a promotion is in their price",
+                match job.price_sheets.is_empty() {
+                    true => {
+                        "there is no price sheet of the month (tenantry price-sheet import, POST /v1/price_sheets)"
+                    }
+                    false => "the price sheet has no list price for them, or a promotion is in their price",
+                },
             ),
             (Lack::Quantity, WarningCode::PriceRuleWithoutQuantity, "they have no quantity"),
         ] {

@@ -36,6 +36,7 @@ pub mod microsoft_invoices;
 pub mod migrated_customers;
 pub mod partners;
 pub mod price_rules;
+pub mod price_sheets;
 pub mod profits;
 pub mod secrets;
 pub mod sessions;

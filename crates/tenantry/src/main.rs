@@ -30,6 +30,7 @@ mod pages;
 mod partner;
 mod platform;
 mod price_rule;
+mod price_sheet;
 mod profit;
 mod progress;
 mod reload;
@@ -156,6 +157,9 @@ enum DatabaseCommand {
     /// List, add and remove price rules.
     #[command(subcommand)]
     PriceRule(price_rule::PriceRuleCommand),
+    /// Import Microsoft's price sheets, from which list prices are, and list them.
+    #[command(subcommand)]
+    PriceSheet(price_sheet::PriceSheetCommand),
     Backup(backup::BackupArgs),
     Restore(restore::RestoreArgs),
     Rollback(rollback::RollbackArgs),
@@ -233,6 +237,7 @@ async fn work_on_database(command: DatabaseCommand) -> anyhow::Result<()> {
         DatabaseCommand::Directory(command) => directory::run(command).await,
         DatabaseCommand::Bill(command) => bill::run(command).await,
         DatabaseCommand::PriceRule(command) => price_rule::run(command).await,
+        DatabaseCommand::PriceSheet(command) => price_sheet::run(command).await,
         DatabaseCommand::BillingSettings(command) => billing_settings::run(command).await,
         DatabaseCommand::Backup(args) => backup::run(args).await,
         DatabaseCommand::Restore(args) => restore::run(args).await,

@@ -1,4 +1,4 @@
-//! What the OpenAPI document says of the billing settings.
+//! What the OpenAPI document says of the billing settings and of price sheets.
 #![expect(dead_code, reason = "these types describe; the domain's types are what is read and written")]
 
 use super::{Address, StoredAddress};
@@ -31,4 +31,41 @@ pub(crate) struct BillingSettings {
     #[schema(example = "Contoso Ltd")]
     display_name: Option<String>,
     address: Option<StoredAddress>,
+}
+
+/// A price sheet that is imported.
+#[derive(ToSchema)]
+pub(crate) struct NewPriceSheet {
+    /// The month that it is of.
+    #[schema(example = "2026-10")]
+    billing_period: String,
+    /// Its files: `s3://bucket/key`, `az://container/key`, or `file:PATH` below the server's folder for sources.
+    #[schema(min_items = 1, max_items = 50)]
+    sources: Vec<String>,
+}
+
+/// A file of a price sheet.
+#[derive(ToSchema)]
+pub(crate) struct PriceSheetFile {
+    /// What reports of runs call it.
+    file: String,
+    /// The number of its rows with a list price.
+    #[schema(minimum = 1)]
+    rows: u64,
+}
+
+/// The price sheet of a month.
+#[derive(ToSchema)]
+pub(crate) struct PriceSheet {
+    #[schema(example = "2026-10")]
+    billing_period: String,
+    files: Vec<PriceSheetFile>,
+    #[schema(format = "date-time")]
+    imported_at: String,
+}
+
+/// All price sheets.
+#[derive(ToSchema)]
+pub(crate) struct PriceSheetList {
+    price_sheets: Vec<PriceSheet>,
 }

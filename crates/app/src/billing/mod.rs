@@ -15,6 +15,7 @@ mod lines;
 mod move_store;
 mod numbering;
 mod plan;
+mod price_sheets;
 mod profit;
 mod publications;
 mod publish;
@@ -39,6 +40,7 @@ pub use automation::AutomationHealth;
 pub use breakdown::{Breakdown, Subtotal};
 pub use fetch::{FetchRequest, FetchWatch};
 pub use lines::LineSearch;
+pub use price_sheets::PriceSheetRequest;
 pub use rating::{Amount, RULE_PAYLOAD};
 pub use report::{BillRef, CustomerBill, PendingCorrection, Progress, RunError, RunReport, RunWarning};
 pub use request::{CurrencyRate, RunRequest, Voiding};
@@ -162,12 +164,12 @@ impl Billing {
     async fn check_sources(
         &self,
         partner: PartnerId,
-        request: &RunRequest,
+        fields: &[(&str, &Vec<String>)],
         others: bool,
     ) -> Result<(), Error> {
         let mut violations = Violations::default();
         let mut places = Vec::new();
-        for (field, of_field) in [("sources", &request.sources), ("price_sheets", &request.price_sheets)] {
+        for (field, of_field) in fields {
             for (i, place) in of_field.iter().enumerate() {
                 places.push((format!("/{field}/{i}"), place));
             }

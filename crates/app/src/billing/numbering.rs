@@ -29,6 +29,7 @@ impl App {
         }
         let issued_at = Timestamp::from_second(at).map_err(|error| Error::Internal(error.to_string()))?;
         self.db
+            .unchecked()
             .write(run.partner, (run.clone(), issued_at, wanted), |(run, issued_at, wanted), tx| {
                 Box::pin(async move {
                     bill_runs::one_after_the_other(tx, run.partner).await?;

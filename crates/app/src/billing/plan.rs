@@ -2,6 +2,7 @@
 //! repeats it makes the same bytes, whatever has changed since.
 
 use super::BillingSetup;
+use super::price_sheets::{self, SheetFile};
 use super::report::{stored, text};
 use super::request::{CurrencyRate, RunRequest};
 use super::rules;
@@ -32,6 +33,9 @@ pub(super) struct Plan {
     pub(super) pending: Vec<Pending>,
     /// Id, position, and what else the rule says.
     rules: Vec<(i64, i64, String)>,
+    /// The month's imported price sheet, where the run was given none.
+    #[serde(default)]
+    pub(super) price_sheet: Vec<SheetFile>,
     pub(super) options: Options,
 }
 
@@ -272,7 +276,12 @@ impl Plan {
         }
         let rules = price_rules::list(tx, partner, 0, i64::MAX).await?.0;
         let rules = rules.into_iter().map(|row| (row.id, row.position, row.rule)).collect();
-        Ok(Plan { issuer, issuer_address, customers, pending, rules, options: options.clone() })
+        let price_sheet = match request.price_sheets.as_slice() {
+            [] => price_sheets::of_month(tx, partner, &request.billing_period).await?,
+            _ => Vec::new(),
+        };
+        let options = options.clone();
+        Ok(Plan { issuer, issuer_address, customers, pending, rules, price_sheet, options })
     }
 
     /// Take the corrections for this month's bills, and give back those that it cannot have (any more).

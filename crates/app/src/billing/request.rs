@@ -190,7 +190,7 @@ fn read_bool(json: &Json) -> Result<bool, Violation> {
     }
 }
 
-fn read_period(json: &Json) -> Result<String, Violation> {
+pub(super) fn read_period(json: &Json) -> Result<String, Violation> {
     match string(json)?.parse::<BillingPeriod>() {
         Ok(period) => Ok(period.to_string()),
         Err(_) => Err(invalid("must be a month such as \"2026-10\"")),
@@ -220,7 +220,7 @@ fn read_sources(json: &Json) -> Result<Vec<String>, Violations> {
 }
 
 /// Places of files, each once.
-fn read_places(json: &Json) -> Result<Vec<String>, Violations> {
+pub(super) fn read_places(json: &Json) -> Result<Vec<String>, Violations> {
     let mut violations = Violations::default();
     let mut sources: Vec<String> = Vec::new();
     let given = elements(json, "an array of strings such as \"s3://bucket/invoice.csv.gz\"", MOST_SOURCES)?;

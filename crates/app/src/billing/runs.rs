@@ -72,7 +72,8 @@ impl App {
         let _entered = self.enter(call)?;
         let request = RunRequest::parse(body)?;
         let others = self.partners().await?.len() > 1;
-        self.billing()?.check_sources(call.partner(), &request, others).await?;
+        let fields = [("sources", &request.sources), ("price_sheets", &request.price_sheets)];
+        self.billing()?.check_sources(call.partner(), &fields, others).await?;
         let created = grant
             .make((call.partner(), request, self.clock.now()), |(partner, request, now), tx| {
                 Box::pin(async move {

@@ -1,6 +1,7 @@
 //! Folders for what is needed only for a while.
 
 use crate::Error;
+use domain::PartnerId;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use store::bill_runs::BillRun;
@@ -17,10 +18,13 @@ const LOCK: &str = "lock";
 impl Scratch {
     /// One for a run, in the place of those that nobody uses any more.
     pub(super) fn of_run(folder: &Path, run: &BillRun) -> Result<Self, Error> {
+        Scratch::of(folder, &format!("run-{}-{}-{}", run.partner, run.id, run.attempt))
+    }
+
+    fn of(folder: &Path, name: &str) -> Result<Self, Error> {
         Scratch::sweep(folder);
         let make = || {
-            let path =
-                std::path::absolute(folder)?.join(format!("run-{}-{}-{}", run.partner, run.id, run.attempt));
+            let path = std::path::absolute(folder)?.join(name);
             std::fs::create_dir_all(&path)?;
             let lock = File::create(path.join(LOCK))?;
             // Where a disk knows no locks, nothing is swept either.
@@ -33,6 +37,11 @@ impl Scratch {
         make().map_err(|error: std::io::Error| {
             Error::Billing(format!("the work folder {} cannot be used: {error}", folder.display()))
         })
+    }
+
+    /// One for an import of a partner, told from others by a random number.
+    pub(super) fn of_import(folder: &Path, partner: PartnerId, nonce: u32) -> Result<Self, Error> {
+        Scratch::of(folder, &format!("run-import-{partner}-{nonce:x}"))
     }
 
     /// Removes the folders whose processes have been killed: the system has let go of their locks.

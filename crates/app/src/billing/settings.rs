@@ -96,9 +96,9 @@ fn read_prefix(json: &Json) -> Result<String, Violation> {
 impl App {
     /// The partner's billing settings.
     pub async fn billing_settings(&self, call: &Call) -> Result<BillingSettings, Error> {
-        self.allow(call, Permission::SeeCosts).await?;
-        self.db
-            .list(call.partner(), call.partner(), |partner, tx| {
+        let grant = self.require(call, Permission::SeeCosts).await?;
+        grant
+            .list(call.partner(), |partner, tx| {
                 Box::pin(async move { BillingSettings::load(tx, *partner).await })
             })
             .await
@@ -109,18 +109,19 @@ impl App {
     /// # Errors
     /// [`Error::Invalid`] with every violation.
     pub async fn set_billing_settings(&self, call: &Call, body: &Json) -> Result<BillingSettings, Error> {
-        self.allow(call, Permission::ManageBilling).await?;
+        let grant = self.require(call, Permission::ManageBilling).await?;
         let settings = BillingSettings::parse(body)?;
-        self.change(call, (call.partner(), settings, self.clock.now()), |(partner, settings, now), tx| {
-            Box::pin(async move {
-                let before = billing_settings::get(tx, *partner).await?;
-                billing_settings::set(tx, *partner, &text(settings)?, *now).await?;
-                let mut entry = Entry::new("billing_settings.update", "billing_settings".into());
-                entry.before = before;
-                Ok(Done { value: settings.clone(), entry: Some(entry.after(settings)) })
+        grant
+            .change((call.partner(), settings, self.clock.now()), |(partner, settings, now), tx| {
+                Box::pin(async move {
+                    let before = billing_settings::get(tx, *partner).await?;
+                    billing_settings::set(tx, *partner, &text(settings)?, *now).await?;
+                    let mut entry = Entry::new("billing_settings.update", "billing_settings".into());
+                    entry.before = before;
+                    Ok(Done { value: settings.clone(), entry: Some(entry.after(settings)) })
+                })
             })
-        })
-        .await
+            .await
     }
 }
 

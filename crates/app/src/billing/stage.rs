@@ -3,6 +3,7 @@
 use super::actions::{of_month, released};
 use super::numbering::Numbers;
 use super::plan::{self, Plan, rates};
+use super::price_sheets::SheetFile;
 use super::report::{RunError, RunReport, Written};
 use super::request::RunRequest;
 use super::settle::{Outcome, Settlement};
@@ -144,7 +145,12 @@ impl App {
             before += spooled.bytes;
             inputs.push(Input { name: spooled.name, path: spooled.path });
         }
-        let price_sheets = inputs.split_off(request.sources.len());
+        let mut price_sheets = inputs.split_off(request.sources.len());
+        for (i, SheetFile { file, key, .. }) in plan.price_sheet.iter().enumerate() {
+            let path = scratch.path().join("in").join(format!("price-sheet-{i}"));
+            billing.bills.fetch_private(key, &path).await?;
+            price_sheets.push(Input { name: file.clone(), path });
+        }
         let before = self.before(run, &scratch.path().join("final")).await?;
         let mut job = Job {
             period: plan::parsed(&request.billing_period)?,

@@ -34,6 +34,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0024_bill_sums", include_str!("../../../../migrations/0024_bill_sums.sql")),
     ("0025_moved_history", include_str!("../../../../migrations/0025_moved_history.sql")),
     ("0026_statement_numbers", include_str!("../../../../migrations/0026_statement_numbers.sql")),
+    ("0027_price_sheets", include_str!("../../../../migrations/0027_price_sheets.sql")),
 ];
 
 /// Migration that recomputes the keys of names.

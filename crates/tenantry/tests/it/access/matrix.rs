@@ -39,6 +39,7 @@ enum Body {
     UserChange,
     Tenants,
     PriceRule,
+    PriceSheet,
     BillRun,
     Release,
     Fetch,
@@ -48,7 +49,7 @@ enum Body {
 }
 use Body::{
     Automation, BillRun, BillingSettings, Colleague, Customer, CustomerChange, CustomersUser, Fetch,
-    None as Nothing, PriceRule, Release, Tenants, UserChange, Void,
+    None as Nothing, PriceRule, PriceSheet, Release, Tenants, UserChange, Void,
 };
 
 /// Whoever adds an operation adds its row here, and so decides who may call it. `customer's` is a user of the very
@@ -107,6 +108,9 @@ const ROWS: &[Row] = &[
     Row("PUT /v1/price_rules/{id}",             PriceRule,      [401, 401, 200, 403, 200, 403, 403, 403, 403, 403, 403, 404]),
     Row("DELETE /v1/price_rules/{id}",          Nothing,        [401, 401, 204, 403, 204, 403, 403, 403, 403, 403, 403, 404]),
 
+    Row("POST /v1/price_sheets",                PriceSheet,     [401, 401, 201, 403, 201, 403, 403, 403, 403, 403, 403, 201]),
+    Row("GET /v1/price_sheets",                 Nothing,        [401, 401, 200, 403, 200, 403, 200, 403, 403, 403, 403, 200]),
+
     Row("GET /v1/invoices",                     Nothing,        [401, 401, 200, 403, 200, 403, 200, 403, 403, 403, 403, 200]),
     Row("POST /v1/invoice_fetches",             Fetch,          [401, 401, 202, 403, 202, 403, 403, 403, 403, 403, 403, 202]),
     Row("GET /v1/invoice_fetches",              Nothing,        [401, 401, 200, 403, 200, 403, 200, 403, 403, 403, 403, 200]),
@@ -156,6 +160,7 @@ impl Body {
             UserChange => Some(json!({"name": "Changed"})),
             Tenants => Some(json!({"azure_customer_ids": [format!("asked-{number}")]})),
             PriceRule => Some(json!({"name": email, "kind": "margin", "percentage": 12.5})),
+            PriceSheet => Some(json!({"billing_period": "2016-08", "sources": ["file:sheet.csv"]})),
             BillRun => {
                 // A counter of its own, so that the months stay within the years that a period may have.
                 static RUNS: AtomicU32 = AtomicU32::new(0);
@@ -239,6 +244,8 @@ impl Scene {
             let folder = database.folder().join(format!("data/invoices/{partner}"));
             std::fs::create_dir_all(&folder).unwrap();
             std::fs::write(folder.join("october.csv"), billing::usage(&lines)).unwrap();
+            let sheet = "ProductId,SkuId,Currency,ERP Price\nP,S,USD,1\n";
+            std::fs::write(folder.join("sheet.csv"), sheet).unwrap();
         }
         let asked = admin
             .post("/v1/bill_runs", &json!({"billing_period": "2016-08", "sources": ["file:october.csv"], "accept": ["lines_of_other_months"], "publish": true}));

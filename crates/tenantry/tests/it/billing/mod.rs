@@ -15,6 +15,7 @@ mod health;
 mod held;
 mod numbers;
 mod portal;
+mod price_sheets;
 mod profit;
 mod publishing;
 mod rules;
