@@ -364,6 +364,7 @@ impl<'de> Deserialize<'de> for Number {
 }
 
 /// What a statement is made from, beside the job.
+#[derive(Clone, Copy)]
 pub(crate) struct Made<'a> {
     pub(crate) customer_id: i64,
     pub(crate) currency: Currency,

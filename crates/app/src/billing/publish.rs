@@ -3,6 +3,7 @@
 use super::plan::Plan;
 use super::report::{BillRef, RunError};
 use super::request::RunRequest;
+use super::restate::store_issue;
 use super::settle::Published;
 use super::watch::{Ended, Watch};
 use crate::{App, Error};
@@ -116,7 +117,13 @@ impl App {
             if let Some(ledger) = &bill.ledger {
                 key = store.put_private(&key, ledger).await?;
             }
+            // An attempt that was interrupted may have written a final version: its files say since when.
+            let issue = match head.is_final && head.corrects.is_none() && !publication.written {
+                true => Some(store_issue(store, &prefix, version, &currency).await?),
+                false => None,
+            };
             published.push(Published {
+                issue,
                 customer: CustomerId(customer),
                 currency,
                 total: bill.charge.to_string(),

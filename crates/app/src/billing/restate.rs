@@ -14,10 +14,12 @@ use super::request::Voiding;
 use super::statements::prefix;
 use super::watch::{Ended, Watch};
 use crate::{App, Error};
-use bill_storage::ManifestHead;
+use bill_storage::{BillPrefix, Bills, ManifestHead};
 use domain::CustomerId;
 use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
+use jiff::tz::TimeZone;
+use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -215,6 +217,12 @@ impl App {
             }
         };
         let published = store.publish(&prefix, folder, &head).await?;
+        if !published.written {
+            // An attempt that was interrupted wrote it: the files say since when.
+            for ((_, issue), statement) in issues.iter_mut().zip(&statements) {
+                *issue = store_issue(store, &prefix, published.version, &statement.bill.currency).await?;
+            }
+        }
         // One customer's copy at a time, not those of all.
         tokio::fs::remove_dir_all(folder).await.map_err(failed)?;
         let files: Vec<String> = published.manifest.files.into_iter().map(|file| file.name).collect();
@@ -265,6 +273,31 @@ impl Restatement<'_> {
             Restatement::Reversal(_) => format!("its reversal cannot be written: {error}"),
         }
     }
+}
+
+/// What a version of a bill says of its issue.
+pub(super) async fn store_issue(
+    store: &Bills,
+    prefix: &BillPrefix,
+    version: u32,
+    currency: &str,
+) -> Result<Issue, bill_storage::Error> {
+    #[derive(Deserialize)]
+    struct Issued {
+        statement_number: String,
+        issued_at: String,
+        due_date: Option<String>,
+    }
+    let manifest = store.manifest(prefix, version).await?;
+    let of_currency = format!("statement.{currency}.json");
+    let name = if manifest.file(&of_currency).is_some() { &of_currency } else { "statement.json" };
+    let opened = store.open_file(prefix, version, name).await?;
+    let bytes: Vec<bytes::Bytes> = opened.stream.try_collect().await?;
+    let wrong = |error: &dyn std::fmt::Display| bill_storage::Error::Invalid(format!("{name}: {error}"));
+    let issued: Issued = serde_json::from_slice(&bytes.concat()).map_err(|error| wrong(&error))?;
+    let at = jiff::civil::DateTime::strptime("%Y-%m-%d %H:%M:%S", &issued.issued_at);
+    let at = at.and_then(|at| at.to_zoned(TimeZone::UTC)).map_err(|error| wrong(&error))?;
+    Ok(Issue { number: issued.statement_number, issued_at: at.timestamp(), due_date: issued.due_date })
 }
 
 /// The negated total of a statement.

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use store::bill_runs::{self, BillRun, State, Taken};
 use store::profits::{self, BillKey};
 use store::statement_numbers::{self, NumberFor};
-use store::statements::{self, Bill, Filter, Status};
+use store::statements::{self, Bill, Filter, Issue, Status};
 use store::{Tx, billing};
 
 /// What came of a run.
@@ -63,6 +63,8 @@ pub(super) struct Published {
     pub(super) files: Vec<String>,
     pub(super) ledger: String,
     pub(super) is_correction: bool,
+    /// What the files of a final bill say that were there already.
+    pub(super) issue: Option<Issue>,
     /// What its lines cost and are charged.
     pub(super) sums: Vec<LineSums>,
 }
@@ -234,7 +236,7 @@ async fn succeed(
             // It is final, and the engine was told so: that month can only be corrected.
             return Err(Error::Internal(format!("customer {} has a final bill of {period}", bill.customer)));
         } else if request.finalize {
-            finalize(tx, run, &kept, &settlement.numbers).await?;
+            finalize(tx, run, &kept, bill.issue.as_ref(), &settlement.numbers).await?;
         }
         let key = BillKey {
             customer: bill.customer,
@@ -264,10 +266,16 @@ async fn succeed(
 }
 
 /// Makes the statement of a bill final whose files say so.
-async fn finalize(tx: &mut Tx, run: &BillRun, bill: &Bill, numbers: &Numbers) -> Result<(), Error> {
+async fn finalize(
+    tx: &mut Tx,
+    run: &BillRun,
+    bill: &Bill,
+    issued: Option<&Issue>,
+    numbers: &Numbers,
+) -> Result<(), Error> {
     let number = NumberFor { customer: bill.customer, currency: bill.currency.clone(), is_reversal: false };
     let no_number = || Error::Internal(format!("the bill of customer {} has no number", bill.customer));
-    let issue = numbers.get(&number).ok_or_else(no_number)?;
+    let issue = issued.or_else(|| numbers.get(&number)).ok_or_else(no_number)?;
     let (partner, period) = (run.partner, &bill.billing_period);
     let id = statements::estimate_of(tx, partner, bill.customer, period, &bill.currency).await?;
     let id = id.ok_or_else(|| Error::Internal(format!("the bill of customer {} is gone", bill.customer)))?;

@@ -4,6 +4,7 @@
 //! `scripts/test` runs everything; alone this needs `TENANTRY_TEST_POSTGRES`.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod bills;
 mod clock;
 mod disk;
 mod failing;
