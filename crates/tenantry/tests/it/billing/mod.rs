@@ -20,6 +20,7 @@ mod profit;
 mod publishing;
 mod rules;
 mod runs;
+mod simulation;
 mod store;
 mod voiding;
 mod warnings;
