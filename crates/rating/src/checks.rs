@@ -4,6 +4,7 @@
 use crate::amount::Amount;
 use crate::currency::Currency;
 use crate::job::Job;
+use crate::plural::{count_of, form_for};
 use crate::reading::Left;
 use crate::report::{CustomerBill, ExpectedTotal, Reason, Total};
 use crate::warning::{Tally, Warning, WarningCode};
@@ -56,13 +57,16 @@ pub(crate) fn unassigned_warning(job: &Job, left: &Left) -> Option<Warning> {
     if sizes.values().all(|size| *size <= job.bounds.max_unassigned) {
         return None;
     }
-    let reasons =
-        tenants.iter().map(|(reason, tenants)| format!("{}: {} tenants", reason.name(), tenants.len()));
+    let reasons = tenants
+        .iter()
+        .map(|(reason, tenants)| format!("{}: {}", reason.name(), count_of(tenants.len() as u64, "tenant")));
     let counted = all.counted();
     let message = format!(
-        "{} lines that cost {} are on no bill ({})",
-        counted.lines,
+        "{} that {} {} {} on no bill ({})",
+        count_of(counted.lines, "line"),
+        form_for(counted.lines, "costs", "cost"),
         counted.money(),
+        form_for(counted.lines, "is", "are"),
         reasons.collect::<Vec<_>>().join(", ")
     );
     Some(Warning { counted, ..Warning::new(WarningCode::Unassigned, message) })

@@ -6,6 +6,7 @@ use crate::columns::{Kind, Role};
 use crate::failure::Failure;
 use crate::job::Job;
 use crate::line::{Line, Values, day};
+use crate::plural::{count_of, form_for};
 use crate::source::{Member, fault};
 use crate::warning::{Counted, Tally, Warning, WarningCode};
 use std::collections::BTreeMap;
@@ -119,39 +120,49 @@ pub(crate) fn judge(
     for (name, file) in files.values() {
         let (inside, outside, months) = (file.inside, file.outside.lines, file.other_months());
         if inside == 0 && outside > 0 && !job.accepts(WarningCode::LinesOfOtherMonths) {
+            let which = match outside {
+                1 => "its only line is of no".to_owned(),
+                _ => format!("none of its {outside} lines is of a"),
+            };
             faults.push(fault(name, format!(
-                "none of its {outside} lines is of a day or a billing period in {period}: they are of {months}. Run it as \
-                 the month that it is of, or accept {}",
+                "{which} day or billing period in {period}: {} of {months}. Run it as the month that it is of, or accept {}",
+                form_for(outside, "it is", "they are"),
                 WarningCode::LinesOfOtherMonths.name()
             )));
         } else if outside > inside {
             let message = format!(
-                "{outside} of its {} lines are of another month than {period}: of {months}",
-                inside + outside
+                "{outside} of its {} {} of another month than {period}: of {months}",
+                count_of(inside + outside, "line"),
+                form_for(outside, "is", "are")
             );
             let warning = Warning::of_file(WarningCode::LinesOfOtherMonths, name, message);
             judged.warnings.push(Warning { counted: file.outside.counted(), ..warning });
         }
         if file.unnumbered.lines > 0 && all.numbered > 0 {
             faults.push(fault(name, format!(
-                "has {} lines without an invoice number, and {} lines of this run are on an invoice: what Microsoft has not \
-                 billed yet comes again with its invoice, so bill either kind in a run of its own",
-                file.unnumbered.lines, all.numbered
+                "has {} without an invoice number, and {} of this run {} on an invoice: what Microsoft has not billed yet comes \
+                 again with its invoice, so bill either kind in a run of its own",
+                count_of(file.unnumbered.lines, "line"),
+                count_of(all.numbered, "line"),
+                form_for(all.numbered, "is", "are")
             )));
         } else if file.unnumbered.lines > 0 && job.finalize {
             faults.push(fault(name, format!(
-                "has {} lines without an invoice number, which cannot be made final: Microsoft's invoice has them again. \
-                 Run it without finalizing, or take the files of the invoice",
-                file.unnumbered.lines
+                "has {} without an invoice number, which cannot be made final: Microsoft's invoice has {} again. Run it without \
+                 finalizing, or take the files of the invoice",
+                count_of(file.unnumbered.lines, "line"),
+                form_for(file.unnumbered.lines, "it", "them")
             )));
         }
         if file.credit_unknown.lines > 0 {
             let counted = file.credit_unknown.counted();
             let message = format!(
-                "has {} lines of Azure usage that cost {} and do not say their partner earned credit, which the partner keeps: \
-                 its columns are PartnerEarnedCreditPercentage or rateOfPartnerEarnedCredit, or PriceAdjustmentDescription",
-                counted.lines,
-                counted.money()
+                "has {} of Azure usage that {} {} and {} partner earned credit, which the partner keeps: its columns are \
+                 PartnerEarnedCreditPercentage or rateOfPartnerEarnedCredit, or PriceAdjustmentDescription",
+                count_of(counted.lines, "line"),
+                form_for(counted.lines, "costs", "cost"),
+                counted.money(),
+                form_for(counted.lines, "does not say its", "do not say their")
             );
             if job.accepts(WarningCode::EarnedCreditUnknown) {
                 let warning = Warning::of_file(WarningCode::EarnedCreditUnknown, name, message);
@@ -167,10 +178,12 @@ pub(crate) fn judge(
         if file.credit_disputed.lines > 0 {
             let counted = file.credit_disputed.counted();
             let message = format!(
-                "{} of its lines, which cost {}, name a partner earned credit that does not explain their cost: they are charged \
-                 from the cost before that share",
+                "{} of its lines, which {} {}, {} a partner earned credit that does not explain the cost: the charge starts from \
+                 the cost before that share",
                 counted.lines,
-                counted.money()
+                form_for(counted.lines, "costs", "cost"),
+                counted.money(),
+                form_for(counted.lines, "names", "name")
             );
             let warning = Warning::of_file(WarningCode::EarnedCreditMismatch, name, message);
             judged.warnings.push(Warning { counted, ..warning });
@@ -182,10 +195,13 @@ pub(crate) fn judge(
     judged.without_invoice = all.unnumbered.counted();
     if all.unnumbered.lines > 0 {
         let message = format!(
-            "{} lines that cost {} have no invoice number: Microsoft has not billed them yet, so they can be estimates and \
-             never final",
-            all.unnumbered.lines,
-            judged.without_invoice.money()
+            "{} that {} {} {} no invoice number: Microsoft has not billed {} yet, so {} can be estimated and never final",
+            count_of(all.unnumbered.lines, "line"),
+            form_for(all.unnumbered.lines, "costs", "cost"),
+            judged.without_invoice.money(),
+            form_for(all.unnumbered.lines, "has", "have"),
+            form_for(all.unnumbered.lines, "it", "them"),
+            form_for(all.unnumbered.lines, "it", "they")
         );
         let warning = Warning::new(WarningCode::LinesWithoutInvoice, message);
         judged.warnings.push(Warning { counted: judged.without_invoice.clone(), ..warning });

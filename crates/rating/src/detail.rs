@@ -13,6 +13,7 @@ use crate::columns::{Kind, RECONCILIATION, Role};
 use crate::currency::Currency;
 use crate::line::{Line, Values};
 use crate::period::BillingPeriod;
+use crate::plural::count_of;
 use crate::render::text;
 use crate::report::{Difference, Reason, Reconciled, SideOfGroup};
 use crate::source::Member;
@@ -390,10 +391,10 @@ impl Verdicts {
     pub(crate) fn warning(&self) -> Option<Warning> {
         let first = self.differences.first()?;
         let message = format!(
-            "the usage of {} groups of lines is not what the reconciliation says, beyond rounding: they are billed from the \
+            "the usage of {} of lines is not what the reconciliation says, beyond rounding: these lines are billed from the \
              reconciliation, without their days. The first is product {} (SKU {}) of tenant {} on invoice {}: {} {} in the \
              reconciliation, {} in the usage",
-            self.differing,
+            count_of(self.differing, "group"),
             first.product_id,
             first.sku_id,
             first.azure_customer_id,

@@ -301,13 +301,13 @@ struct Alike {
 }
 
 impl FinalLines<'_> {
-    /// Whether a line equals a final one in all but the invoice number; that one then counts no more. To be asked in the lines'
-    /// order.
-    pub(crate) fn has_under_another_invoice(
+    /// The invoice of a final line that equals a line in all but the invoice number; that one then counts no more. To be asked in
+    /// the lines' order.
+    pub(crate) fn under_another_invoice(
         &mut self,
         key: &[u8; KEY],
         content: u64,
-    ) -> Result<bool, Failure> {
+    ) -> Result<Option<InvoiceFingerprint>, Failure> {
         let wanted = before_invoice(key);
         if self.alike.before_invoice != wanted {
             wanted.clone_into(&mut self.alike.before_invoice);
@@ -326,7 +326,7 @@ impl FinalLines<'_> {
         let invoice = invoice_fingerprint_of(key);
         let lines = &mut self.alike.lines;
         let found = lines.iter().position(|line| line.0 != invoice && line.1 == content);
-        Ok(found.map(|at| lines.swap_remove(at)).is_some())
+        Ok(found.map(|at| lines.swap_remove(at).0))
     }
 
     /// Whether a line is billed already; it then counts no more. To be asked in the lines' order.

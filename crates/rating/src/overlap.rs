@@ -3,6 +3,7 @@
 
 use crate::failure::Failure;
 use crate::job::Input;
+use crate::plural::{count_of, form_for};
 use crate::row::KEY;
 use crate::source::{Member, fault};
 use crate::warning::{Warning, WarningCode};
@@ -119,9 +120,13 @@ impl<'a> Overlap<'a> {
 
         let (mut warnings, mut refused, mut compared) = (Vec::new(), Vec::new(), BTreeSet::new());
         let mut refuse = |within: &str, other: &str, lines: u64| {
+            let which = match lines {
+                1 => "its only line that counts is".to_owned(),
+                _ => format!("all its {lines} lines that count are"),
+            };
             let message = format!(
-                "all its {lines} lines that count are in {other} too, and would count twice: leave one of the two out; if \
-                 Microsoft charges both, put the lines into one file"
+                "{which} in {other} too, and would count twice: leave one of the two out; if Microsoft charges both, put the \
+                 lines into one file"
             );
             refused.push(fault(within, message));
         };
@@ -144,7 +149,9 @@ impl<'a> Overlap<'a> {
                         false => WarningCode::OverlappingFiles,
                     };
                     let message = format!(
-                        "has {common} lines that are in {} too: if they are the same, they count twice",
+                        "has {} that {} in {} too: what is the same counts twice",
+                        count_of(*common, "line"),
+                        form_for(*common, "is", "are"),
                         first.name
                     );
                     let mut warning = Warning::of_file(code, &second.name, message);

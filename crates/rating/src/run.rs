@@ -10,8 +10,10 @@ use crate::job::{BilledInvoice, Job, Progress};
 use crate::ledger::FinalLedger;
 use crate::owners::Owners;
 use crate::period::BillingPeriod;
+use crate::plural::{count_of, form_for};
 use crate::price::{Lack, Prices, RuleUse};
 use crate::reading::{Left, Read, Reading, Worker};
+use crate::reissued::Reissued;
 use crate::report::{
     Beside, BilledBefore, Checks, CostAndCharge, CustomerBill, Done, OtherInvoice, Reason, RunReport, Total,
     Unassigned,
@@ -119,7 +121,7 @@ fn staged(job: &Job, progress: &dyn Progress, whole: bool) -> Result<RunReport, 
     warnings.extend(proportion_warning(WarningCode::FarAboveCost, &far_above_cost, &bills, |billed| {
         billed.far_above_cost.0
     }));
-    warnings.extend(bills.iter().flat_map(|billed| reissued_warnings(job, billed)));
+    warnings.extend(bills.iter().flat_map(|billed| reissued_warnings(job, &workers, billed)));
     let (expected_totals, unexpected) = checks::expected_totals(job, &totals);
     warnings.extend(unexpected);
     warnings.extend(checks::unassigned_warning(job, &left));
@@ -206,13 +208,15 @@ fn proportion_warning(
         bills.iter().filter(|billed| lines(billed) > 0).map(|billed| billed.bill.customer_id).collect();
     customers.dedup();
     let than = match code {
-        WarningCode::BelowCost => "less than they cost",
-        _ => "more than five times what they cost",
+        WarningCode::BelowCost => "less than the cost",
+        _ => "more than five times the cost",
     };
     let message = format!(
-        "{} lines are charged {than}: {}; customers {}. The ledger of a bill names the rule of each line",
-        beside.lines,
+        "{} {} charged {than}: {}; {} {}. The ledger of a bill names the rule of each line",
+        count_of(beside.lines, "line"),
+        form_for(beside.lines, "is", "are"),
         shown.join(", "),
+        form_for(customers.len() as u64, "customer", "customers"),
         listed(&customers)
     );
     let amounts = beside.amounts.iter().map(|sum| Money { currency: sum.currency, amount: sum.cost });
@@ -221,17 +225,20 @@ fn proportion_warning(
 }
 
 /// Warns of lines that equal final ones in all but the invoice number; nothing to say where the customer is released.
-fn reissued_warnings(job: &Job, billed: &Billed) -> Vec<Warning> {
+fn reissued_warnings(job: &Job, workers: &[Worker<'_>], billed: &Billed) -> Vec<Warning> {
     let id = billed.bill.customer_id;
     if job.customers.iter().any(|customer| customer.id == id && customer.released) {
         return Vec::new();
     }
-    let warning = |(month, lines): (&BillingPeriod, &Tally)| {
-        let counted = lines.counted();
+    let warning = |(month, reissued): (&BillingPeriod, &Reissued)| {
+        let counted = reissued.lines.counted();
         let message = format!(
-            "{} lines of customer {id}, which cost {}, equal final lines of {month} in all but the invoice number",
-            counted.lines,
-            counted.money()
+            "{} of customer {id}, which {} {}, {} of {month} in all but the invoice number{}",
+            count_of(counted.lines, "line"),
+            form_for(counted.lines, "costs", "cost"),
+            counted.money(),
+            form_for(counted.lines, "equals a final line", "equal final lines"),
+            reissued.invoices(job, workers)
         );
         Warning { customer_id: Some(id), counted, ..Warning::new(WarningCode::ReissuedInvoice, message) }
     };
@@ -267,19 +274,21 @@ fn rule_warnings(job: &Job, prices: &Prices<'_>, workers: &[Worker<'_>]) -> Vec<
                     true => {
                         "there is no price sheet of the month (tenantry price-sheet import, POST /v1/price_sheets)"
                     }
-                    false => "the price sheet has no list price for them, or a promotion is in their price",
+                    false => "the price sheet has no list price, or a promotion is in the price",
                 },
             ),
-            (Lack::Quantity, WarningCode::PriceRuleWithoutQuantity, "they have no quantity"),
+            (Lack::Quantity, WarningCode::PriceRuleWithoutQuantity, "there is no quantity"),
         ] {
             let counted = used.skipped[lack as usize].counted();
             if counted.lines > 0 {
                 let message = format!(
-                    "the price rule {:?} matched {} lines that cost {} and did not price them: {why}. The next rule that \
-                     matches did, or the customer's margin",
+                    "the price rule {:?} matched {} that {} {} and priced {}: {why}. The next rule that matches did, or the \
+                     customer's margin",
                     details.name,
-                    counted.lines,
-                    counted.money()
+                    count_of(counted.lines, "line"),
+                    form_for(counted.lines, "costs", "cost"),
+                    counted.money(),
+                    form_for(counted.lines, "it not", "none of them")
                 );
                 warn(code, counted, message);
             }

@@ -5,8 +5,8 @@ use crate::currency::Currency;
 use crate::line::ONE;
 use crate::period::BillingPeriod;
 use crate::price::{CreditUse, Prices, Relation, exchanged, relation};
+use crate::reissued::Reissued;
 use crate::row::Row;
-use crate::warning::Tally;
 use std::collections::BTreeMap;
 
 /// What a bill adds up to.
@@ -25,7 +25,7 @@ pub(crate) struct Sums {
     pub(crate) credit_passed_on: i128,
     pub(crate) credit_unknown: (u64, Amount),
     /// Lines that equal final ones in all but the invoice number, and their cost by currency.
-    pub(crate) reissued: BTreeMap<BillingPeriod, Tally>,
+    pub(crate) reissued: BTreeMap<BillingPeriod, Reissued>,
 }
 
 impl Sums {

@@ -11,8 +11,10 @@ use crate::ledger::{self, Counts, FinalLedger, NO_INVOICE};
 use crate::overlap::Overlap;
 use crate::parquet;
 use crate::period::BillingPeriod;
+use crate::plural::{count_of, form_for};
 use crate::price::{Prices, exchanged};
 use crate::reading::{Worker, each};
+use crate::reissued::Reissued;
 use crate::report::{BilledBefore, CustomerBill, EarnedCreditSums};
 use crate::row::KEY;
 use crate::scale::CHARGE_PLACES;
@@ -22,7 +24,7 @@ use crate::spool::{Buffers, Merge, Spool};
 use crate::statement::{Heading, Made, Statement, Subtotals};
 use crate::sums::{Sums, currency_of};
 use crate::table::Table;
-use crate::warning::{Tally, Warning, WarningCode};
+use crate::warning::{Warning, WarningCode};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Write;
@@ -57,7 +59,7 @@ pub(crate) struct Billed {
     pub(crate) below_cost: (u64, Amount, Amount),
     pub(crate) far_above_cost: (u64, Amount, Amount),
     /// Lines that equal final ones of a month in all but the invoice number.
-    pub(crate) reissued: BTreeMap<BillingPeriod, Tally>,
+    pub(crate) reissued: BTreeMap<BillingPeriod, Reissued>,
     /// Final lines that are missing, by their digest: releasing the customer's bills acknowledges them.
     pub(crate) acknowledged: Vec<u64>,
 }
@@ -189,7 +191,8 @@ impl<'a> Writing<'a> {
         }
         let repeated = context.overlap.repeated() - repeated_before;
         if repeated > 0 && !customer.released && !self.job.accepts(WarningCode::OverlappingFiles) {
-            let why = format!("{repeated} of its lines are in two files, and would be billed twice");
+            let are = form_for(repeated, "is", "are");
+            let why = format!("{repeated} of its lines {are} in two files, and would be billed twice");
             bills.iter_mut().for_each(|billed| billed.bill.held_back.push(why.clone()));
         }
         // A bill that is held back holds back the customer's others: they are published together.
@@ -252,9 +255,13 @@ impl<'a> Writing<'a> {
         let unsearched = self.finals.unsearched(&missing);
         let lines: u64 = bills.iter().map(|billed| billed.bill.lines).sum();
         let why = format!(
-            "{} of the {all} lines that are final already are not among these, and {lines} are new: were lines changed \
-             that are billed, or are files missing?",
-            unsearched.len()
+            "{} of the {} that {} final already {} not among these, and {lines} {} new: were lines changed that are billed, or \
+             are files missing?",
+            unsearched.len(),
+            count_of(all, "line"),
+            form_for(all, "is", "are"),
+            form_for(unsearched.len() as u64, "is", "are"),
+            form_for(lines, "is", "are")
         );
         Ok((!unsearched.is_empty()).then_some((why, unsearched)))
     }
@@ -345,17 +352,17 @@ impl<'a> Writing<'a> {
                     return Ok(());
                 }
                 new.insert(invoice_fingerprint_of(&key));
-                if finals.has_under_another_invoice(&key, row.content())?
+                if let Some(there) = finals.under_another_invoice(&key, row.content())?
                     && let Some(currency) = currency_of(row.currency())
                 {
-                    sums.reissued.entry(job.period).or_default().add(currency, row.cost());
+                    sums.reissued.entry(job.period).or_default().add(row, there, currency);
                 }
             }
             for (month, lines) in &mut elsewhere {
-                if lines.has_under_another_invoice(&key, row.content())?
+                if let Some(there) = lines.under_another_invoice(&key, row.content())?
                     && let Some(currency) = currency_of(row.currency())
                 {
-                    sums.reissued.entry(*month).or_default().add(currency, row.cost());
+                    sums.reissued.entry(*month).or_default().add(row, there, currency);
                     break;
                 }
             }
@@ -458,12 +465,16 @@ impl<'a> Writing<'a> {
         };
         bill.held_back = held_back(job, customer, &bill);
         if !customer.released && !job.accepts(WarningCode::ReissuedInvoice) {
-            let why = |(month, lines): (&BillingPeriod, &Tally)| {
+            let why = |(month, reissued): (&BillingPeriod, &Reissued)| {
+                let counted = reissued.lines.counted();
                 format!(
-                    "{} of its lines, which cost {}, are final in {month} under another invoice number: was the invoice issued \
+                    "{} of its lines, which {} {}, {} final in {month} under another invoice number{}: was the invoice issued \
                      again, and is its credit note missing?",
-                    lines.lines,
-                    lines.counted().money(),
+                    counted.lines,
+                    form_for(counted.lines, "costs", "cost"),
+                    counted.money(),
+                    form_for(counted.lines, "is", "are"),
+                    reissued.invoices(job, self.workers)
                 )
             };
             bill.held_back.extend(sums.reissued.iter().map(why));
@@ -523,7 +534,7 @@ fn held_back(job: &Job, customer: &BilledCustomer, bill: &CustomerBill) -> Vec<S
     }
     let currency = bill.currency;
     if let Some(most) = job.bounds.max_lines.filter(|most| bill.lines > *most) {
-        why.push(format!("{} lines, where at most {most} pass", bill.lines));
+        why.push(format!("{}, where at most {most} pass", count_of(bill.lines, "line")));
     }
     if let Some(most) = job.bounds.max_amount.filter(|most| bill.charge.abs() > *most) {
         why.push(format!("a total of {} {currency}, where at most {most} pass", bill.charge));

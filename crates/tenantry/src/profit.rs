@@ -6,7 +6,7 @@ use app::billing::{Profit, ProfitBy, ProfitReport, ProfitSearch};
 use app::{Call, Clock};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
-use rating::BillingPeriod;
+use rating::{BillingPeriod, count_of};
 use serde_json::{Value, json};
 
 /// Show what a month's lines cost and are charged, beside the month before.
@@ -97,8 +97,8 @@ fn print(report: &ProfitReport) {
     }
     if report.bills_without_sums > 0 {
         println!(
-            "{} bills of an earlier version are not among these: run the month again",
-            report.bills_without_sums
+            "not among these: {} of an earlier version; run the month again",
+            count_of(report.bills_without_sums as u64, "bill")
         );
     }
 }

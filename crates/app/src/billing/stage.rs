@@ -15,7 +15,7 @@ use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use metrics::{counter, gauge};
 use rating::report::FileRead;
-use rating::{BilledInvoice, BillingPeriod, Blocks, FinalBill, FinalMonth, Input, Job};
+use rating::{BilledInvoice, BillingPeriod, Blocks, FinalBill, FinalMonth, Input, Job, count_of, form_for};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -347,8 +347,10 @@ fn no_corrections(period: &str, report: &rating::RunReport) -> Result<(), Ended>
         .map(|bill| format!("{} ({}): {} {}", bill.name, bill.customer_id, bill.charge, bill.currency));
     let customers: Vec<String> = customers.collect();
     Err(Ended::Failed(vec![RunError::new(format!(
-        "{period} is final, and {lines} lines are new in it: {}. If they are corrections of it, accept them \
-         (accept_corrections, or --accept-corrections)",
+        "{period} is final, and {} {} new in it: {}. If that corrects it, accept corrections (accept_corrections, or \
+         --accept-corrections)",
+        count_of(lines, "line"),
+        form_for(lines, "is", "are"),
         customers.join(", ")
     ))]))
 }

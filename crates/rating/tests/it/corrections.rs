@@ -229,9 +229,9 @@ fn a_final_month_whose_lines_have_changed_is_held_back() {
         ("8 4", "8 4", None, ""),
         ("8 4", "4", None, ""),
         ("8 4", "8.0 4 1", None, ""),
-        ("8 4", "7", None, "2 of the 2 lines that are final already are not among these, and 1 are new"),
+        ("8 4", "7", None, "2 of the 2 lines that are final already are not among these, and 1 is new"),
         ("8 4", "7 3", None, "2 of the 2 lines that are final already are not among these, and 2 are new"),
-        ("8 4", "8 3", None, "1 of the 2 lines that are final already are not among these, and 1 are new"),
+        ("8 4", "8 3", None, "1 of the 2 lines that are final already is not among these, and 1 is new"),
         // Another invoice has lines of its own, alone or beside all those of the first one.
         ("8 4", "9:G2 5:G2", None, ""),
         ("8 4", "8 4 9:G2 -9:G2", None, ""),
@@ -240,13 +240,13 @@ fn a_final_month_whose_lines_have_changed_is_held_back() {
             "8 4 5:G2",
             "8 4 6:G2",
             None,
-            "1 of the 1 lines that are final already are not among these, and 1 are new",
+            "1 of the 1 line that is final already is not among these, and 1 is new",
         ),
         (
             "8 4 5:G2",
             "8 4 6:G2",
             Some("G2"),
-            "1 of the 1 lines that are final already are not among these, and 1 are new",
+            "1 of the 1 line that is final already is not among these, and 1 is new",
         ),
         // Before there is an invoice, lines have none.
         ("8: 4:", "8 4", None, "2 of the 2 lines that are final already are not among these, and 2 are new"),

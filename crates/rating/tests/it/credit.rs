@@ -135,7 +135,7 @@ fn unknown_earned_credit_is_not_given_away_in_silence() {
         assert!(
             refused.len() == 1
                 && refused[0].starts_with(
-                    "f: has 1 lines of Azure usage that cost 85 USD and do not say their partner"
+                    "f: has 1 line of Azure usage that costs 85 USD and does not say its partner"
                 ),
             "{refused:?}"
         );

@@ -515,9 +515,13 @@ fn the_same_lines_in_a_file_that_was_saved_anew_are_refused() {
     let file = |name: &'static str, bytes: Vec<u8>| (name, vec![("", bytes)]);
     let (a, more) = (file("a", plain.clone()), csv(&[one.clone(), usage("4")]));
     let twice = |count: u64, within: &str, other: &str| {
+        let which = match count {
+            1 => "its only line that counts is".to_owned(),
+            _ => format!("all its {count} lines that count are"),
+        };
         format!(
-            "{within}: all its {count} lines that count are in {other} too, and would count twice: leave one of the two out; \
-             if Microsoft charges both, put the lines into one file"
+            "{within}: {which} in {other} too, and would count twice: leave one of the two out; if Microsoft charges both, put \
+             the lines into one file"
         )
     };
     for (files, refused, warned) in [
@@ -549,10 +553,10 @@ fn the_same_lines_in_a_file_that_was_saved_anew_are_refused() {
         (
             vec![("a", export(1))],
             vec![],
-            Some("a/part-1.json.gz: has 1 lines that are in a/part-0.json.gz too"),
+            Some("a/part-1.json.gz: has 1 line that is in a/part-0.json.gz too"),
         ),
         (vec![file("a", csv(&[&lines[..], &lines[..]].concat()))], vec![], None),
-        (vec![a.clone(), file("b", more)], vec![], Some("b: has 1 lines that are in a too")),
+        (vec![a.clone(), file("b", more)], vec![], Some("b: has 1 line that is in a too")),
         (
             vec![a.clone(), file("b", csv(&vec![one.clone(); 3]))],
             vec![],
@@ -562,12 +566,12 @@ fn the_same_lines_in_a_file_that_was_saved_anew_are_refused() {
         (
             vec![a.clone(), file("b", csv(&[one, eight.clone()]))],
             vec![],
-            Some("b: has 1 lines that are in a too"),
+            Some("b: has 1 line that is in a too"),
         ),
         (
             vec![file("a", csv(&left)), file("b", csv(&[nine, lines[2].clone()]))],
             vec![],
-            Some("b: has 1 lines that are in a too"),
+            Some("b: has 1 line that is in a too"),
         ),
         (vec![a, file("b", csv(&[eight]))], vec![], None),
     ] {

@@ -2,7 +2,7 @@
 
 use crate::bench::{Bench, Line, RECONCILIATION, USAGE, csv_of, licence, usage, with};
 use serde_json::{Value, json};
-use tenantry_rating::{FinalBill, FinalMonth, WarningCode};
+use tenantry_rating::{BilledInvoice, FinalBill, FinalMonth, WarningCode};
 
 /// The warnings of a run as JSON, without their sentences, and without those of bills that are held back.
 fn warnings(bench: &mut Bench) -> Vec<Value> {
@@ -23,9 +23,13 @@ fn a_run_takes_files_of_its_month() {
     let seats =
         |start: &str, end: &str| with(licence("2"), &[("ChargeStartDate", start), ("ChargeEndDate", end)]);
     let refused = |lines: u64, months: &str| {
+        let (which, they) = match lines {
+            1 => ("its only line is of no".to_owned(), "it is"),
+            _ => (format!("none of its {lines} lines is of a"), "they are"),
+        };
         Some(format!(
-            "f: none of its {lines} lines is of a day or a billing period in 2026-10: they are of {months}. Run it as the \
-             month that it is of, or accept lines_of_other_months"
+            "f: {which} day or billing period in 2026-10: {they} of {months}. Run it as the month that it is of, or accept \
+             lines_of_other_months"
         ))
     };
     // How many lines are of other months, and whether that is warned of.
@@ -60,7 +64,7 @@ fn a_run_takes_files_of_its_month() {
     let mut bench = Bench::new();
     bench.file("october", &csv_of(USAGE, &[on("2026-10-01")]));
     bench.file("november", &csv_of(USAGE, &[with(on("2026-11-01"), &[("InvoiceNumber", "G2")])]));
-    assert!(bench.refused()[0].starts_with("november: none of its 1 lines"));
+    assert!(bench.refused()[0].starts_with("november: its only line is of no day"));
     bench.job.invoice_id = Some("G1".to_owned());
     assert_eq!(warnings(&mut bench), Vec::<Value>::new());
 }
@@ -74,13 +78,13 @@ fn unbilled_lines_stay_apart_and_estimates() {
     assert_eq!(
         bench.refused(),
         [
-            "unbilled: has 2 lines without an invoice number, and 1 lines of this run are on an invoice: what Microsoft has \
+            "unbilled: has 2 lines without an invoice number, and 1 line of this run is on an invoice: what Microsoft has \
           not billed yet comes again with its invoice, so bill either kind in a run of its own"
         ]
     );
     let mut bench = Bench::new();
     bench.file("both", &csv_of(USAGE, &[numbered, unbilled.clone()]));
-    assert!(bench.refused()[0].starts_with("both: has 1 lines without an invoice number"));
+    assert!(bench.refused()[0].starts_with("both: has 1 line without an invoice number"));
     bench.job.invoice_id = Some("G1".to_owned());
     assert_eq!(warnings(&mut bench), Vec::<Value>::new(), "those of the invoice alone");
 
@@ -210,6 +214,7 @@ fn lines_that_are_final_in_another_month_are_held_back() {
     let ledger = bench.folder.path().join("final");
     std::fs::copy(bench.job.out.join("ledgers/1.csv"), &ledger).unwrap();
     let october = FinalMonth { period: bench.job.period, bills: vec![FinalBill { customer_id: 1, ledger }] };
+    bench.job.billed_invoices = vec![BilledInvoice { number: "G1".into(), period: bench.job.period }];
     bench.job.period = "2026-11".parse().unwrap();
     let own = of("G2", "2026-11-02", "1");
     for (lines, alike, cost) in [
@@ -224,9 +229,15 @@ fn lines_that_are_final_in_another_month_are_held_back() {
             let is_looked_for = !months.is_empty();
             bench.job.other_months = months;
             let report = bench.run().unwrap();
-            let why = format!(
-                "{alike} of its lines, which cost {cost}, are final in 2026-10 under another invoice number"
-            );
+            let why = match alike {
+                1 => format!(
+                    "1 of its lines, which costs {cost}, is final in 2026-10 under another invoice number"
+                ),
+                _ => format!(
+                    "{alike} of its lines, which cost {cost}, are final in 2026-10 under another invoice number"
+                ),
+            };
+            let why = format!("{why} (G2 here, G1 there): was the invoice");
             let bill = &report.customers[0];
             let is_held = bill.held_back.iter().any(|held| held.starts_with(&why));
             assert_eq!(is_held, alike > 0 && is_looked_for, "{lines:?}: {:?}", bill.held_back);
@@ -257,9 +268,10 @@ fn a_reissued_invoice_is_held_back() {
         bench.file("again", &csv_of(USAGE, &lines));
         let report = bench.run().unwrap();
         let bill = &report.customers[0];
+        let (cost_of, are) = if alike == 1 { ("costs", "is") } else { ("cost", "are") };
         let why = format!(
-            "{alike} of its lines, which cost {cost}, are final in 2026-10 under another invoice number: was the invoice issued \
-             again, and is its credit note missing?"
+            "{alike} of its lines, which {cost_of} {cost}, {are} final in 2026-10 under another invoice number (G2 here): was \
+             the invoice issued again, and is its credit note missing?"
         );
         assert_eq!(bill.held_back.contains(&why), alike > 0, "{lines:?}: {:?}", bill.held_back);
         let warned = report.warnings.iter().find(|warning| warning.code == WarningCode::ReissuedInvoice);

@@ -1,8 +1,8 @@
 //! A run as people read it: what it is, its bills, sums and warnings, and what is to be done next.
 
 use app::billing::{CustomerBill, RunState, RunView, Stage};
-use rating::Blocks;
 use rating::report::Total;
+use rating::{Blocks, count_of, form_for};
 
 /// `succeeded, draft`
 fn standing(run: &RunView) -> String {
@@ -55,13 +55,19 @@ pub(super) fn report(run: &RunView, partner: &str) {
             ([], None) => String::new(),
             (why, _) => format!("held back: {}", why.join("; ")),
         };
-        println!("{charge:>18} {currency}  cost {cost:>18}  {lines:>9} lines  {name}  {place}");
+        let noun = form_for(*lines, "line ", "lines");
+        println!("{charge:>18} {currency}  cost {cost:>18}  {lines:>9} {noun}  {name}  {place}");
     }
     for left in unassigned {
         let (cost, reason) = (left.cost.to_string(), left.reason.name());
         println!(
-            "{:>18} {}  cost {cost:>18}  {:>9} lines  {} {}: {reason}",
-            "not billed", left.currency, left.lines, left.azure_customer_id, left.name
+            "{:>18} {}  cost {cost:>18}  {:>9} {}  {} {}: {reason}",
+            "not billed",
+            left.currency,
+            left.lines,
+            form_for(left.lines, "line ", "lines"),
+            left.azure_customer_id,
+            left.name
         );
     }
     for left in pending {
@@ -89,7 +95,8 @@ pub(super) fn report(run: &RunView, partner: &str) {
 
 fn total(total: &Total) {
     let Total { currency, lines, cost, billed_cost, unassigned_cost, charge, charged_cost, .. } = total;
-    println!("\n{currency}: {lines} lines cost {cost} = {billed_cost} billed + {unassigned_cost} not billed");
+    let lines = format!("{} {}", count_of(*lines, "line"), form_for(*lines, "costs", "cost"));
+    println!("\n{currency}: {lines} {cost} = {billed_cost} billed + {unassigned_cost} not billed");
     match total.billed_in.filter(|other| other != currency) {
         None => {
             println!(
@@ -104,8 +111,9 @@ fn total(total: &Total) {
     }
     if total.billed_before.lines != 0 {
         println!(
-            "     billed before {} lines that cost {}",
-            total.billed_before.lines, total.billed_before.cost
+            "     billed before {} for a cost of {}",
+            count_of(total.billed_before.lines, "line"),
+            total.billed_before.cost
         );
     }
 }

@@ -477,7 +477,8 @@ fn print(run: &Value, output: &OutputArgs) -> anyhow::Result<()> {
         let [currency, charge, lines, left] =
             ["currency", "charge", "lines", "unassigned_cost"].map(|name| text(&total[name]));
         let left = if left.is_empty() { left } else { format!("; not billed: a cost of {left}") };
-        println!("{currency}: {lines} lines, charged {charge}{left}");
+        let noun = if lines == "1" { "line" } else { "lines" };
+        println!("{currency}: {lines} {noun}, charged {charge}{left}");
     }
     for (kind, messages) in [("warning", list("warnings")), ("error", list("errors"))] {
         for message in messages {

@@ -18,7 +18,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use metrics::counter;
-use rating::{Amount, WarningCode};
+use rating::{Amount, WarningCode, count_of, form_for};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -510,10 +510,11 @@ fn against_finalizing(
     }
     let held = report.customers.iter().filter(|bill| !bill.held_back.is_empty()).count();
     if held > 0 {
-        against.push(format!("{held} bills are held back"));
+        let are = form_for(held as u64, "is", "are");
+        against.push(format!("{} {are} held back", count_of(held as u64, "bill")));
     }
     if !report.errors.is_empty() {
-        against.push(format!("{} bills could not be written", report.errors.len()));
+        against.push(format!("{} could not be written", count_of(report.errors.len() as u64, "bill")));
     }
     // These two were said above, by the automation's own bound.
     let said = [WarningCode::Unassigned, WarningCode::HeldBack];

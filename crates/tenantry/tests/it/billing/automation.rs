@@ -153,7 +153,7 @@ fn what_speaks_against_final_statements(engine: Engine) {
     // Usage that differs from the reconciliation by more than rounding.
     scene.behave(&json!({"planted_cents": 500}));
     automate(&scene, &settings("1000000"));
-    waits_for("the usage of 1 groups of lines is not what the reconciliation says");
+    waits_for("the usage of 1 group of lines is not what the reconciliation says");
     // A tenant that belongs to no customer.
     automate(&scene, &settings("0"));
     waits_for("belong to no customer");

@@ -156,7 +156,7 @@ fn what_is_final_is_billed_to_nobody_else(engine: Engine) {
     assert_eq!(outcome(&run), "Acme 0, Beta 8.5; ; 3", "{run}");
     let why = run["customers"][1]["held_back"][0].as_str().unwrap();
     assert!(
-        why.starts_with("1 of the 1 lines that are final already are not among these, and 2 are new"),
+        why.starts_with("1 of the 1 line that is final already is not among these, and 2 are new"),
         "{why}"
     );
 }

@@ -106,7 +106,10 @@ fn what_a_customer_downloads_says_final(engine: Engine) {
                         before[field] = last[field].clone();
                     }
                     before["invoice_id"] = last["statement_number"].clone();
-                    assert_eq!(before.as_object_mut().unwrap().remove("usage_through"), Some(json!("2026-10-07")));
+                    assert_eq!(
+                        before.as_object_mut().unwrap().remove("usage_through"),
+                        Some(json!("2026-10-07"))
+                    );
                     assert_eq!(before, after);
                 }
             }

@@ -119,7 +119,7 @@ fn unassigned_money_has_to_be_accepted(engine: Engine) {
             assert_eq!((&warning["lines"], &warning["amounts"]), (&json!(2), &amounts), "{run}");
             let (status, said) = finalize(&scene, &run, &json!({}));
             assert!(
-                status == 409 && said.contains("on no bill (no customer: 1 tenants, billing off: 1 tenants)"),
+                status == 409 && said.contains("on no bill (no customer: 1 tenant, billing off: 1 tenant)"),
                 "{said}"
             );
         }
@@ -173,7 +173,7 @@ fn a_final_month_takes_new_lines_only_when_told_to(engine: Engine) {
     };
     let said = |run: &Value| run["errors"][0]["message"].as_str().unwrap_or_default().to_owned();
     for (source, expected) in [
-        (&late, "2026-10 is final, and 1 lines are new in it: Acme (1): 3 USD"),
+        (&late, "2026-10 is final, and 1 line is new in it: Acme (1): 3 USD"),
         (&other, "2026-10 is final, and was not billed from the invoice G9: is it another month's?"),
     ] {
         let refused = run(source, false);
@@ -299,7 +299,7 @@ fn lines_that_are_final_in_another_month_are_held_back(engine: Engine) {
     let both = scene.write("november.csv", both.as_bytes());
     let run = scene.run("2026-11", &[&both], &json!({}));
     assert_eq!(codes(&run), ["reissued_invoice", "held_back"], "{run}");
-    let expected = "1 of its lines, which cost 10 USD, are final in 2026-10 under another invoice number";
+    let expected = "1 of its lines, which costs 10 USD, is final in 2026-10 under another invoice number (G02026-11 here, G012345678 there)";
     assert!(run["customers"][0]["held_back"][0].as_str().unwrap().starts_with(expected), "{run}");
     assert!(scene.statements("billing_period=2026-11").is_empty());
     // The controls: another line of October's is none of those, and released it is billed.

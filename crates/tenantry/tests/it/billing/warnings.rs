@@ -71,7 +71,7 @@ fn files_of_another_month_are_refused_until_they_are_accepted(engine: Engine) {
     scene.billed("Acme", "acme", 0.0);
     let source = scene.invoice("october.csv", &[line("acme", "a", "1")]);
     let run = scene.run("2025-11", &[&source], &json!({}));
-    let expected = "none of its 1 lines is of a day or a billing period in 2025-11: they are of 2026-10";
+    let expected = "its only line is of no day or billing period in 2025-11: it is of 2026-10";
     assert!(run["state"] == "failed" && said(&run).contains(expected), "{run}");
     assert_eq!(run["errors"][0]["file"], source);
     let run = scene.run("2025-11", &[&source], &super::of_any_month());
