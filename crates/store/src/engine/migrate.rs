@@ -33,6 +33,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0023_dated_facts", include_str!("../../../../migrations/0023_dated_facts.sql")),
     ("0024_bill_sums", include_str!("../../../../migrations/0024_bill_sums.sql")),
     ("0025_moved_history", include_str!("../../../../migrations/0025_moved_history.sql")),
+    ("0026_single_sign_on", include_str!("../../../../migrations/0026_single_sign_on.sql")),
     ("0027_statement_numbers", include_str!("../../../../migrations/0027_statement_numbers.sql")),
     ("0028_price_sheets", include_str!("../../../../migrations/0028_price_sheets.sql")),
 ];
