@@ -26,6 +26,7 @@ mod refusals;
 mod secrets;
 mod sessions;
 mod slots;
+mod user_access;
 mod users;
 
 pub mod assignments;
@@ -34,6 +35,7 @@ pub mod customers;
 pub mod dated;
 pub mod events;
 pub mod sandbox;
+pub mod single_sign_on;
 
 pub use access::{Actor, Call, Origin};
 pub use audit::{AnchorPlaces, AnchorVerdict, Erasure, Exported, SystemVerdict, Verdict};
@@ -82,6 +84,8 @@ pub struct App {
     refusals: refusals::Refusals,
     directories: Directories,
     billing: Option<billing::Billing>,
+    /// The client of the providers that users sign in with.
+    identity: identity::Client,
     /// The time of each API key's last use, not yet written to the database.
     used: Mutex<HashMap<(PartnerId, UserId), Timestamp>>,
     /// The id of some key.
@@ -127,12 +131,14 @@ impl App {
             in_flight: InFlight::default(),
             limits: limits::Limits::new(LimitSettings::default()),
             refusals: refusals::Refusals::default(),
+            identity: identity::Client::new(directories.network()),
             directories,
             billing: None,
             used: Mutex::default(),
             decoy_key_id: RwLock::new(Arc::from("")),
         };
         app.seal_keys().await?;
+        app.seal_users().await?;
         Ok(app)
     }
 
@@ -161,6 +167,15 @@ impl App {
     pub fn with_list_limits(mut self, limits: store::ListLimits) -> Self {
         self.db = Database::new(self.db.unchecked().clone().with_list_limits(limits));
         self
+    }
+
+    /// Reads lists from a standby of the database.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if the database cannot have one, or for a malformed URL.
+    pub fn with_read_replica(mut self, url: &str, options: store::Options) -> Result<Self, Error> {
+        self.db = Database::new(self.db.unchecked().clone().with_read_replica(url, options)?);
+        Ok(self)
     }
 
     /// Periodic maintenance: writes refusals and uses of API keys, deletes expired responses, checks and anchors the ends of

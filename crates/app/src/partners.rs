@@ -160,6 +160,7 @@ async fn insert_partner(
     let stored = |user| key.stored(&trail.secrets, &of(user));
     let user = store::users::insert(tx, partner.id, None, &admin, stored, now).await?;
     let user = user.ok_or_else(|| Error::Internal("a new partner already has a user".into()))?;
+    crate::user_access::seal(tx, &trail.secrets, partner.id, &user).await?;
     let call = Call::of_operator(partner.id, "partner create");
     let partners = Entry::new("partner.create", format!("partners/{}", partner.id)).after(&partner.name);
     let created = WithKeyId { user: &user, api_key_id: &key.id() };

@@ -24,10 +24,13 @@ pub(crate) enum Purpose {
     Export,
     AuditCut,
     Session,
+    Provider,
+    SignIn,
+    UserAccess,
 }
 
 impl Purpose {
-    const ALL: [Purpose; 11] = [
+    const ALL: [Purpose; 14] = [
         Purpose::Fingerprint,
         Purpose::AuditEvent,
         Purpose::AuditHead,
@@ -39,6 +42,9 @@ impl Purpose {
         Purpose::Export,
         Purpose::AuditCut,
         Purpose::Session,
+        Purpose::Provider,
+        Purpose::SignIn,
+        Purpose::UserAccess,
     ];
 
     fn name(self) -> &'static str {
@@ -54,6 +60,9 @@ impl Purpose {
             Purpose::Export => "audit export",
             Purpose::AuditCut => "audit cut",
             Purpose::Session => "console session",
+            Purpose::Provider => "provider of sign-ins",
+            Purpose::SignIn => "sign-in under way",
+            Purpose::UserAccess => "access of a user",
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Sessions of the console: opened with an API key, and decided at every request as a key is.
+//! Sessions of the console: opened with an API key or with single sign-on, and decided at every request as a key is.
 
 use crate::access::{Actor, Call, Origin};
 use crate::audit::Entry;
@@ -7,7 +7,7 @@ use crate::keys::is_genuine;
 use crate::limits::Permits;
 use crate::secrets::{Purpose, hex};
 use crate::users::object;
-use crate::{App, Error, SecretKey};
+use crate::{App, Error, SecretKey, user_access};
 use domain::{CustomerId, Email};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -27,6 +27,10 @@ const SEEN_INTERVAL: SignedDuration = SignedDuration::from_secs(60);
 const MAX_SESSIONS: i64 = 50;
 /// The maximum length of a stored `User-Agent`, in characters.
 const MAX_AGENT_LENGTH: usize = 255;
+/// What stands in place of the key's id in a session that was opened with single sign-on. No key has such an id.
+pub(crate) const SINGLE_SIGN_ON: &str = "sso";
+/// The means of sessions that were opened without a key.
+const WITHOUT_KEY: [&str; 1] = [SINGLE_SIGN_ON];
 /// The length of a token: 256 bits in lower-case hex.
 const TOKEN_LENGTH: usize = 64;
 /// The length of the random part of a form token, and of its MAC, in hex digits.
@@ -107,6 +111,28 @@ impl App {
     pub async fn sign_in(&self, key: &str, origin: Origin, agent: &str) -> Result<String, Error> {
         let call = self.authenticate(key, origin).await?;
         let actor = call.actor.clone().ok_or(Error::Unauthorized)?;
+        let (token, session) = self.new_session(&call, &actor, agent)?;
+        self.unchecked(&call)
+            .change(session, |session, tx| {
+                Box::pin(async move {
+                    let after = json!({"session": session.id, "agent": session.agent});
+                    begin(tx, session).await?;
+                    let entry =
+                        Entry::new("session.create", object(session.customer, session.user)).after(&after);
+                    Ok(Done { value: (), entry: Some(entry) })
+                })
+            })
+            .await?;
+        Ok(token)
+    }
+
+    /// A session for this user, to be given to [`begin`], and its token.
+    pub(crate) fn new_session(
+        &self,
+        call: &Call,
+        actor: &Actor,
+        agent: &str,
+    ) -> Result<(String, sessions::Session), Error> {
         let token = hex(&self.random.bytes::<32>()?);
         let now = self.clock.now();
         let mut session = sessions::Session {
@@ -115,7 +141,7 @@ impl App {
             user: actor.user,
             customer: actor.customer,
             role: actor.roles.to_stored(),
-            key_id: actor.key_id,
+            key_id: actor.key_id.clone(),
             proof: String::new(),
             address: call.origin.clone(),
             agent: agent.chars().filter(|c| !c.is_control()).take(MAX_AGENT_LENGTH).collect(),
@@ -124,19 +150,7 @@ impl App {
             expires_at: now.saturating_add(MAX_AGE).unwrap_or(Timestamp::MAX),
         };
         session.proof = proof(&self.secrets, &token, &session);
-        self.unchecked(&call)
-            .change(session, |session, tx| {
-                Box::pin(async move {
-                    sessions::delete_all(tx, session.partner, session.user, MAX_SESSIONS - 1).await?;
-                    sessions::insert(tx, session).await?;
-                    let after = json!({"session": session.id, "agent": session.agent});
-                    let entry =
-                        Entry::new("session.create", object(session.customer, session.user)).after(&after);
-                    Ok(Done { value: (), entry: Some(entry) })
-                })
-            })
-            .await?;
-        Ok(token)
+        Ok((token, session))
     }
 
     /// Decides whether a session's token lets this request in.
@@ -164,7 +178,8 @@ impl App {
         }
         self.limits.enter_partner(&mut permits, session.partner)?;
         let trial = user.customer.as_ref().and_then(|(_, _, trial, _)| *trial);
-        let key_expires_at = user.credential.as_ref().and_then(|credential| credential.expires_at);
+        let key = user.credential.as_ref().filter(|credential| credential.key.id == session.key_id);
+        let key_expires_at = key.and_then(|credential| credential.expires_at);
         let actor = Actor {
             partner: session.partner,
             user: session.user,
@@ -244,6 +259,15 @@ impl App {
 
     /// Whether the session's user is no longer the one that signed in.
     fn end_of(&self, session: &sessions::Session, user: &OwningUser, now: Timestamp) -> Option<SessionEnd> {
+        if WITHOUT_KEY.contains(&session.key_id.as_str()) {
+            let (ids, customer) =
+                ((session.user, session.customer), user.customer.as_ref().map(|(id, ..)| *id));
+            let OwningUser { email, roles, access_mac, .. } = user;
+            let is_same = customer == session.customer && roles.to_stored() == session.role;
+            let is_genuine =
+                || user_access::is_genuine(&self.secrets, session.partner, ids, email, *roles, access_mac);
+            return (!is_same || !is_genuine()).then_some(SessionEnd::RolesChanged);
+        }
         let key = user.credential.as_ref().filter(|credential| credential.key.id == session.key_id);
         let is_live = |end: Option<i64>| end.is_none_or(|end| now.as_second() < end);
         match key {
@@ -288,7 +312,7 @@ impl App {
         let is_open = |session: &sessions::Session| {
             now < session.expires_at
                 && now.duration_since(session.last_seen_at) < IDLE
-                && session.key_id == actor.key_id
+                && (session.key_id == actor.key_id || WITHOUT_KEY.contains(&session.key_id.as_str()))
         };
         Ok(found.into_iter().filter(is_open).map(Session::from).collect())
     }
@@ -373,6 +397,12 @@ impl From<sessions::Session> for Session {
         let sessions::Session { id, address, agent, created_at, last_seen_at, expires_at, .. } = session;
         Session { id, address, agent, created_at, last_seen_at, expires_at }
     }
+}
+
+/// Stores a session. The user's oldest sessions end where it has too many.
+pub(crate) async fn begin(tx: &mut store::Tx, session: &sessions::Session) -> Result<(), Error> {
+    sessions::delete_all(tx, session.partner, session.user, MAX_SESSIONS - 1).await?;
+    Ok(sessions::insert(tx, session).await?)
 }
 
 /// The id of a token's session, 32 hex digits, from which the token cannot be computed.

@@ -7,7 +7,7 @@ use crate::change::{Created, Done};
 use crate::keys::{self, Holder};
 use crate::paging::Paging;
 use crate::permissions::Permission;
-use crate::{ApiKey, App, Error};
+use crate::{ApiKey, App, Error, user_access};
 use domain::json::Json;
 use domain::{CustomerId, Handling, NewUser, PartnerId, Role, User, UserId, Violation};
 use jiff::Timestamp;
@@ -61,6 +61,7 @@ impl App {
                         |user| key.stored(secrets, &Holder { partner, user, customer, roles, expires_at });
                     let added = users::insert(tx, partner, *tenant, user, stored, *now).await?;
                     let user = added.ok_or_else(|| Error::Invalid(Violation::taken("/email").into()))?;
+                    user_access::seal(tx, secrets, partner, &user).await?;
                     let recorded = WithKeyId { user: &user, api_key_id: &key.id() };
                     let entry = Entry::new("user.create", object(*tenant, user.id)).after(&recorded);
                     Ok(Done { value: issued(&user, key, Some(href(*tenant, user.id)))?, entry: Some(entry) })
@@ -132,13 +133,14 @@ impl App {
                     }
                     // Read before the update, because the credential's MAC covers the old roles.
                     let credential = users::credential_of(tx, *partner, *id).await?;
-                    users::update(tx, *partner, *id, &name, roles, *now).await?;
+                    let after = User { name, roles, updated_at: *now, ..before.clone() };
+                    user_access::reseal(tx, secrets, *partner, &before, &after).await?;
+                    users::update(tx, *partner, *id, &after.name, roles, *now).await?;
                     if roles != before.roles
                         && let Some(credential) = credential
                     {
                         users::reseal(tx, &keys::with_roles(secrets, &credential, roles)).await?;
                     }
-                    let after = User { name, roles, updated_at: *now, ..before.clone() };
                     let entry = Entry::new("user.update", object(*tenant, *id)).before(&before).after(&after);
                     Ok(Done { value: after, entry: Some(entry) })
                 })
@@ -158,6 +160,7 @@ impl App {
                     let before = find_held(tx, *partner, *tenant, *id).await?;
                     keep_an_admin(tx, *partner, &before, *now).await?;
                     users::delete(tx, *partner, *id).await?;
+                    store::sign_ins::forget(tx, *partner, *id).await?;
                     let entry = Entry::new("user.delete", object(*tenant, *id)).before(&before);
                     Ok(Done { value: (), entry: Some(entry) })
                 })

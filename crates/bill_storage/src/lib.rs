@@ -23,6 +23,7 @@
 mod document;
 mod error;
 mod exact;
+mod exports;
 mod http;
 mod index;
 mod key;
@@ -42,6 +43,7 @@ mod verify;
 
 pub use document::Document;
 pub use error::Error;
+pub use exports::Exports;
 pub use index::{IndexedBill, IndexedVersion, NAME as INDEX, index_bytes};
 pub use key::{BillPrefix, PRIVATE, partner_segment};
 pub use layout::Layout;

@@ -8,10 +8,15 @@ use http::{HeaderMap, HeaderValue, header};
 pub(crate) const SESSION: &str = "tenantry-session";
 /// The secret that the forms of a browser without a session belong to.
 pub(crate) const FORM: &str = "tenantry-form";
+/// A sign-in that is under way at a provider, encrypted for this server.
+pub(crate) const SIGN_IN: &str = "tenantry-sign-in";
+/// The partner that the browser last signed in at with its provider.
+pub(crate) const PARTNER: &str = "tenantry-partner";
 /// The chosen language.
 pub(crate) const LANGUAGE: &str = "tenantry-language";
 
-/// Seven days and a year, in seconds.
+/// A quarter of an hour, seven days and a year, in seconds.
+pub(crate) const QUARTER: u32 = 15 * 60;
 pub(crate) const WEEK: u32 = 7 * 24 * 3600;
 pub(crate) const YEAR: u32 = 365 * 24 * 3600;
 

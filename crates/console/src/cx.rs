@@ -112,6 +112,7 @@ impl Cx {
             (may(Permission::SeeCosts), Section::Billing, "/console/billing", "nav-billing"),
             (may(Permission::ManagePartner), Section::Users, "/console/users", "nav-users"),
             (may(Permission::ReadAudit), Section::Audit, "/console/audit", "nav-audit"),
+            (may(Permission::ManagePartner), Section::Settings, "/console/settings/sign-in", "nav-settings"),
         ];
         let items = items.into_iter().filter(|(is_shown, ..)| *is_shown);
         items

@@ -16,6 +16,7 @@ pub(crate) enum Section {
     /// A customer's own bills.
     Bills,
     Users,
+    Settings,
     Sessions,
     /// Pages that the navigation does not name.
     None,

@@ -40,6 +40,7 @@ pub mod price_sheets;
 pub mod profits;
 pub mod secrets;
 pub mod sessions;
+pub mod sign_ins;
 pub mod statement_numbers;
 pub mod statements;
 pub mod transfer;

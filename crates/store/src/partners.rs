@@ -58,6 +58,15 @@ pub async fn set_suspended(tx: &mut Tx, id: PartnerId, suspended: bool) -> Resul
     tx.execute("UPDATE partners SET suspended = $2 WHERE id = $1", args![id.0, suspended]).await.map(drop)
 }
 
+/// The partner, if there is exactly one.
+pub async fn only(tx: &mut Tx) -> Result<Option<Partner>, Error> {
+    let found = tx
+        .all("SELECT id, name, suspended FROM partners WHERE id > 0 ORDER BY id LIMIT 2", &[], read)
+        .await?;
+    let mut found = found.into_iter();
+    Ok(found.next().filter(|_| found.next().is_none()))
+}
+
 /// One partner.
 pub async fn get(tx: &mut Tx, id: PartnerId) -> Result<Option<Partner>, Error> {
     tx.first("SELECT id, name, suspended FROM partners WHERE id = $1", args![id.0], read).await

@@ -19,7 +19,7 @@ pub struct Session {
     pub customer: Option<CustomerId>,
     /// The user's roles at the time of the sign-in, as they are stored.
     pub role: String,
-    /// The API key that the session was opened with.
+    /// The API key that the session was opened with, or the means if it was none.
     pub key_id: String,
     /// A MAC over the token and over what the session opens; lower-case hex.
     pub proof: String,
@@ -55,6 +55,8 @@ pub struct OwningUser {
     pub name: String,
     /// The user's roles.
     pub roles: Roles,
+    /// A MAC over what the user may do and where.
+    pub access_mac: String,
     /// The user's key with what its MAC covers, if it has one.
     pub credential: Option<Credential>,
     /// For a customer's user: the customer, its level of access, the end of its trial, and its display name.
@@ -92,10 +94,11 @@ pub async fn insert(tx: &mut Tx, session: &Session) -> Result<(), Error> {
 pub async fn find(tx: &mut Tx, id: &str) -> Result<Option<(Session, Owner)>, Error> {
     let sql = format!(
         "SELECT {COLUMNS}, p.suspended, p.name, u.email, u.name, u.role, u.customer_id, c.classification,
-                c.trial_expiration_date, c.name, u.key_id,
+                c.trial_expiration_date, c.name, a.mac, u.key_id,
                 u.partner_id, u.id, u.customer_id, u.role, u.key_expires_at, u.key_id, u.key_hash, u.key_mac
          FROM console_sessions s JOIN partners p ON p.id = s.partner_id
          LEFT JOIN users u ON u.partner_id = s.partner_id AND u.id = s.user_id
+         LEFT JOIN user_access a ON a.partner_id = u.partner_id AND a.user_id = u.id
          LEFT JOIN customers c ON c.partner_id = u.partner_id AND c.id = u.customer_id
          WHERE s.id = $1"
     );
@@ -113,7 +116,8 @@ fn read_user(row: &mut Row<'_>) -> Result<Option<OwningUser>, Error> {
     let (email, name): (Option<String>, Option<String>) = (row.next()?, row.next()?);
     let (role, customer): (Option<String>, Option<i64>) = (row.next()?, row.next()?);
     let (classification, trial): (Option<String>, Option<i64>) = (row.next()?, row.next()?);
-    let (customer_name, key_id): (Option<String>, Option<String>) = (row.next()?, row.next()?);
+    let customer_name: Option<String> = row.next()?;
+    let (access_mac, key_id): (Option<String>, Option<String>) = (row.next()?, row.next()?);
     let (Some(email), Some(role)) = (email, role) else { return Ok(None) };
     let customer = match (customer, classification) {
         (None, _) => None,
@@ -130,6 +134,7 @@ fn read_user(row: &mut Row<'_>) -> Result<Option<OwningUser>, Error> {
         name: name.unwrap_or_default(),
         roles: Roles::from_stored(&role).ok_or_else(wrong)?,
         customer,
+        access_mac: access_mac.unwrap_or_default(),
         credential: key_id.map(|_| credential(row)).transpose()?,
     }))
 }
@@ -161,6 +166,17 @@ pub async fn delete_all(tx: &mut Tx, partner: PartnerId, user: UserId, kept: i64
                (SELECT s.id FROM console_sessions s WHERE s.partner_id = $1 AND s.user_id = $2
                 ORDER BY s.created_at DESC, s.id LIMIT $3)";
     tx.execute(sql, args![partner.0, user.0, kept]).await
+}
+
+/// Ends the sessions that were opened by this means, of the partner's own users or of its customers'.
+pub async fn delete_opened_by(
+    tx: &mut Tx,
+    partner: PartnerId,
+    means: &str,
+    are_customers: bool,
+) -> Result<u64, Error> {
+    let sql = "DELETE FROM console_sessions WHERE partner_id = $1 AND key_id = $2 AND (customer_id IS NOT NULL) = $3";
+    tx.execute(sql, args![partner.0, means, are_customers]).await
 }
 
 /// Deletes the sessions, of all partners, that expired before this instant.

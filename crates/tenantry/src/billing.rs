@@ -22,6 +22,10 @@ pub(crate) struct BillingArgs {
     /// credentials reach.
     #[arg(long, env = "TENANTRY_BILL_REMOTE_SOURCES", value_name = "URLS", value_delimiter = ',')]
     bill_remote_sources: Vec<String>,
+    /// Microsoft's invoices are fetched into this object store, `s3://bucket/prefix` or `az://container/prefix`, likewise with
+    /// `{partner}`; by default into the folder for sources.
+    #[arg(long, env = "TENANTRY_BILL_FETCH_TO", value_name = "URL")]
+    bill_fetch_to: Option<String>,
     /// Where a bill run puts what it needs while it works: about twice the uncompressed input.
     #[arg(long, env = "TENANTRY_BILL_WORK", value_name = "FOLDER", default_value = "data/work")]
     bill_work: PathBuf,
@@ -78,6 +82,7 @@ impl BillingArgs {
             bills: self.bills.clone(),
             sources: self.bill_sources.clone(),
             remote_sources: self.bill_remote_sources.clone(),
+            fetch_to: self.bill_fetch_to.clone(),
             work: self.bill_work.clone(),
             max_source_bytes: self.bill_max_source,
             settings: secrets::of_object_store()?,

@@ -98,7 +98,7 @@ fn print(report: &ProfitReport) {
     if report.bills_without_sums > 0 {
         println!(
             "not among these: {} of an earlier version; run the month again",
-            count_of(report.bills_without_sums as u64, "bill")
+            count_of(report.bills_without_sums, "bill")
         );
     }
 }

@@ -42,6 +42,16 @@ pub(crate) struct ServeArgs {
     pub(crate) limits: LimitArgs,
     #[command(flatten)]
     backups: ScheduleArgs,
+    /// A standby of the PostgreSQL database, `postgres://…` as for --database: lists are read from it while it is at most five
+    /// seconds behind, so that they may miss what was created in these seconds. Else they are read from the primary.
+    #[arg(
+        long,
+        help_heading = "Storage",
+        env = "TENANTRY_READ_REPLICA",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    read_replica: Option<String>,
     /// Make a new database for a secret key that is there already; without this, that is taken for a mistake.
     #[arg(long, help_heading = "Storage", env = "TENANTRY_NEW_DATABASE",
           value_parser = clap::builder::BoolishValueParser::new())]
@@ -118,7 +128,10 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
         platform.database.url = Some("sqlite::memory:".into());
     }
     args.backups.prepare()?;
-    let app = platform.open_to_serve(clock, args.new).await?.with_billing(args.billing.setup(2)?)?;
+    let mut app = platform.open_to_serve(clock, args.new).await?.with_billing(args.billing.setup(2)?)?;
+    if let Some(replica) = &args.read_replica {
+        app = app.with_read_replica(replica, platform.database.options()).context("--read-replica")?;
+    }
     let app = Arc::new(app.with_limits(args.limits.settings()).with_list_limits(args.limits.lists()));
     app.check_bill_store().await?;
     if args.new && !app.has_partners().await? {

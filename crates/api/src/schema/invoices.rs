@@ -43,7 +43,7 @@ pub(crate) struct FetchProgress {
 #[derive(ToSchema)]
 pub(crate) struct FetchError {
     /// `not_connected`, `no_invoice`, `no_data`, `refused`, `mfa_required`, `unreachable`, `throttled`, `invalid`,
-    /// `export_failed`, `export_timed_out`, `damaged`, `disk`, `sources_shared`, `cancelled` or `abandoned`.
+    /// `export_failed`, `export_timed_out`, `damaged`, `disk`, `store`, `sources_shared`, `cancelled` or `abandoned`.
     #[schema(example = "mfa_required")]
     code: String,
     /// What happened, and what to do.

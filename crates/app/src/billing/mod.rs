@@ -57,7 +57,7 @@ pub use profit::{Profit, ProfitBy, ProfitReport, ProfitRow, ProfitSearch};
 use scratch::Scratch;
 
 use crate::{App, Error};
-use bill_storage::{Allowed, Bills, Settings};
+use bill_storage::{Allowed, Bills, Exports, Settings};
 use domain::{PartnerId, Violation, Violations};
 use jiff::SignedDuration;
 use rating::{Bounds, EarnedCredit};
@@ -79,6 +79,8 @@ pub struct BillingSetup {
     pub sources: String,
     /// `s3://` and `az://` sources lie below one of these, likewise; anywhere, if there are none.
     pub remote_sources: Vec<String>,
+    /// Root of the object store that fetched exports are kept in, likewise; below `sources`, if there is none.
+    pub fetch_to: Option<String>,
     /// Where runs put what they need while they work.
     pub work: PathBuf,
     /// Maximum length of a source in bytes, unpacked.
@@ -115,7 +117,11 @@ pub(crate) struct Billing {
 
 impl Billing {
     fn open(setup: BillingSetup) -> Result<Self, Error> {
-        let bills = Bills::open(&setup.bills, &setup.settings).map_err(|e| Error::Billing(e.to_string()))?;
+        let unusable = |e: bill_storage::Error| Error::Billing(e.to_string());
+        let bills = Bills::open(&setup.bills, &setup.settings).map_err(unusable)?;
+        if let Some(root) = &setup.fetch_to {
+            Exports::open(&root.replace(PARTNER, "1"), &setup.settings).map_err(unusable)?;
+        }
         Ok(Billing {
             setup,
             bills,

@@ -150,6 +150,11 @@ impl Directories {
         })
     }
 
+    /// The way to the outside, through the egress guard.
+    pub(crate) fn network(&self) -> Arc<dyn Transport> {
+        Arc::clone(&self.network)
+    }
+
     /// Waits until new refresh tokens are stored.
     pub(crate) async fn close(&self) {
         self.keeping.close();

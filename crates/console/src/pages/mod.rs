@@ -14,6 +14,8 @@ mod portal;
 mod sessions;
 mod shared;
 mod sign_in;
+mod sign_in_settings;
+mod single_sign_on;
 mod statement;
 mod users;
 
@@ -26,6 +28,7 @@ pub(crate) fn routes() -> Routes {
     Routes::default()
         .with(shared::routes)
         .with(sign_in::routes)
+        .with(single_sign_on::routes)
         .with(home::routes)
         .with(customers::routes)
         .with(customer::routes)
@@ -38,6 +41,7 @@ pub(crate) fn routes() -> Routes {
         .with(directory::routes)
         .with(assign::routes)
         .with(audit::routes)
+        .with(sign_in_settings::routes)
         .with(sessions::routes)
         .with(portal::routes)
         .get("/console/{*rest}", |_| async { Err(Failure::App(Error::NotFound)) })

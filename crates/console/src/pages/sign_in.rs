@@ -1,9 +1,10 @@
-//! Signing in with an API key, and signing out.
+//! Signing in with an API key, and signing out. `single_sign_on.rs` has the sign-in without one.
 
 use crate::cx::Asked;
 use crate::failure::Failure;
 use crate::html;
 use crate::layout::Layout;
+use crate::pages::single_sign_on;
 use crate::routes::{Routes, remove_session};
 use crate::{cookies, form};
 use app::{Error, Origin};
@@ -18,6 +19,13 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .open_post("/console/sign-out", sign_out)
 }
 
+/// A link that begins a sign-in without a key.
+pub(crate) struct OfferLink {
+    pub(crate) href: String,
+    pub(crate) label: String,
+    pub(crate) hint: String,
+}
+
 #[derive(Template)]
 #[template(path = "sign_in.html")]
 pub(crate) struct SignInPage {
@@ -26,6 +34,10 @@ pub(crate) struct SignInPage {
     pub(crate) ended: Option<String>,
     /// What is wrong with the key.
     pub(crate) error: Option<String>,
+    /// Why a sign-in without a key failed, and what to do.
+    pub(crate) refused: Option<String>,
+    /// The ways to sign in without a key.
+    pub(crate) offers: Vec<OfferLink>,
     /// The page to go to.
     pub(crate) next: String,
     /// Whether the connection is safe enough for a key.
@@ -46,17 +58,40 @@ fn ended(name: &str) -> Option<&'static str> {
     })
 }
 
-fn page(asked: &Asked, error: Option<String>, next: &str) -> SignInPage {
+async fn page(asked: &Asked, error: Option<String>, next: &str) -> SignInPage {
     SignInPage {
         l: asked.open_layout("sign-in-title"),
         ended: ended(asked.query.get("ended")).map(|id| asked.lang.text(id, None)),
         error,
+        refused: None,
+        offers: single_sign_on::offers(asked, next).await,
         next: next.to_owned(),
         may_sign_in: asked.visit.may_sign_in(),
     }
 }
 
-fn origin(asked: &Asked, operation: &str) -> Origin {
+/// The sign-in page with the reason why a sign-in without a key failed.
+pub(super) async fn refused(asked: &Asked, status: StatusCode, message: &str) -> Response {
+    let next = html::own_path(Some(asked.query.get("next")));
+    let page = SignInPage { refused: Some(asked.lang.text(message, None)), ..page(asked, None, &next).await };
+    html::page(status, &page)
+}
+
+/// Hands the session to the browser. A browser has one session: the one that it had before ends.
+pub(super) async fn open(asked: &Asked, operation: &str, token: &str, next: &str) -> Response {
+    if let Some(before) = asked.session_token()
+        && let Err(error) = asked.app.sign_out(before, origin(asked, operation)).await
+    {
+        tracing::warn!(%error, "failed to end the browser's earlier session");
+    }
+    let mut response = html::see_other(next);
+    if let Some(cookie) = cookies::set(&asked.visit, cookies::SESSION, token, cookies::WEEK) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+pub(super) fn origin(asked: &Asked, operation: &str) -> Origin {
     Origin {
         address: asked.visit.address.clone(),
         request_id: app::redact_keys(&asked.visit.request_id).into_owned(),
@@ -72,39 +107,28 @@ async fn show(asked: Asked) -> Response {
     {
         return html::see_other(&html::own_path(Some(asked.query.get("next"))));
     }
-    html::ok(&page(&asked, None, &html::own_path(Some(asked.query.get("next")))))
+    let next = html::own_path(Some(asked.query.get("next")));
+    html::ok(&page(&asked, None, &next).await)
 }
 
 async fn sign_in(asked: Asked) -> Response {
     let next = html::own_path(Some(asked.form.get("next")));
-    let refused = |status: StatusCode, id: &str| {
-        html::page(status, &page(&asked, Some(asked.lang.text(id, None)), &next))
+    let refused = async |status: StatusCode, id: &str| {
+        html::page(status, &page(&asked, Some(asked.lang.text(id, None)), &next).await)
     };
     if !asked.visit.may_sign_in() {
-        return refused(StatusCode::FORBIDDEN, "sign-in-insecure");
+        return refused(StatusCode::FORBIDDEN, "sign-in-insecure").await;
     }
     let key = asked.form.get("key");
     if key.is_empty() {
-        return refused(StatusCode::UNPROCESSABLE_ENTITY, "sign-in-key-missing");
+        return refused(StatusCode::UNPROCESSABLE_ENTITY, "sign-in-key-missing").await;
     }
     let agent = asked.headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
     let operation = "POST /console/sign-in";
     match asked.app.sign_in(key, origin(&asked, operation), agent.unwrap_or_default()).await {
-        Ok(token) => {
-            // A browser has one session: the one that it had before ends.
-            if let Some(before) = asked.session_token()
-                && let Err(error) = asked.app.sign_out(before, origin(&asked, operation)).await
-            {
-                tracing::warn!(%error, "failed to end the browser's earlier session");
-            }
-            let mut response = html::see_other(&next);
-            if let Some(cookie) = cookies::set(&asked.visit, cookies::SESSION, &token, cookies::WEEK) {
-                response.headers_mut().append(header::SET_COOKIE, cookie);
-            }
-            response
-        }
+        Ok(token) => open(&asked, operation, &token, &next).await,
         Err(Error::Unauthorized) => {
-            let mut response = refused(StatusCode::UNAUTHORIZED, "sign-in-key-wrong");
+            let mut response = refused(StatusCode::UNAUTHORIZED, "sign-in-key-wrong").await;
             let scheme = HeaderValue::from_static("Bearer realm=\"tenantry\"");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
             response
@@ -132,6 +156,8 @@ pub(super) fn samples() -> Vec<SignInPage> {
         l: open("sign-in-title"),
         ended: None,
         error: None,
+        refused: None,
+        offers: Vec::new(),
         next: "/console".into(),
         may_sign_in: true,
     };
@@ -140,5 +166,14 @@ pub(super) fn samples() -> Vec<SignInPage> {
         SignInPage { ended: Some("The session has ended <b>".into()), ..page() },
         SignInPage { error: Some("That is no key".into()), next: "/console/\"><script>".into(), ..page() },
         SignInPage { may_sign_in: false, ..page() },
+        SignInPage {
+            refused: Some("The provider <b> did not answer".into()),
+            offers: vec![OfferLink {
+                href: "/console/single-sign-on/start?partner=1".into(),
+                label: "Sign in at Contoso <b>".into(),
+                hint: "For customers of Contoso <b>".into(),
+            }],
+            ..page()
+        },
     ]
 }

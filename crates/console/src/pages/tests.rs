@@ -32,6 +32,7 @@ macro_rules! pages {
 pages![
     ErrorPage,
     sign_in::SignInPage,
+    sign_in_settings::SignInSettingsPage,
     home::HomePage,
     customers::CustomersPage,
     customer::CustomerPage,
@@ -71,6 +72,7 @@ fn all() -> Vec<(&'static str, Box<dyn Page>)> {
     [
         boxed("error.html", error_pages()),
         boxed("sign_in.html", sign_in::samples()),
+        boxed("sign_in_settings.html", sign_in_settings::samples()),
         boxed("home.html", home::samples()),
         boxed("customers.html", customers::samples()),
         boxed("customer.html", customer::samples()),

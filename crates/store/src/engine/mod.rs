@@ -226,6 +226,20 @@ impl Db {
         Db { lists: Arc::new(Lists::new(limits)), ..self }
     }
 
+    /// Reads lists from a PostgreSQL standby of the same database, as long as it is not far behind: what was committed some
+    /// seconds ago may be missing in them. Where the standby fails, they are read from the primary.
+    ///
+    /// # Errors
+    /// [`Error::Unfit`] for a malformed URL, or if this database is not on PostgreSQL.
+    pub fn with_read_replica(self, url: &str, options: Options) -> Result<Self, Error> {
+        match (self.engine, Target::of(url)?) {
+            (Engine::Postgres(db), Target::Postgres(url)) => {
+                Ok(Db { engine: Engine::Postgres(db.with_read_replica(url, options)?), ..self })
+            }
+            _ => Err(Error::Unfit("a read replica is a standby of a database on PostgreSQL".into())),
+        }
+    }
+
     /// Changes data: runs `job` in a transaction and returns after its durable commit.
     ///
     /// An error of the job rolls back that job alone. The job owns its `input` and completes even if the caller's future

@@ -1,32 +1,34 @@
 //! PostgreSQL engine: connection pools, and transactions that complete even if their caller is dropped.
 
 mod batch;
+mod client;
 mod connect;
 mod probe;
+mod replica;
 mod session;
 mod tls;
 
 pub(super) use batch::JobKind;
+pub(super) use client::{all, execute};
 
 use super::lists::{MAX_WAIT, Ticket};
-use super::value::{Arg, Row};
 use super::{Conn, Options, Purpose, Scope, Tx, migrate};
 use crate::Error;
-use connect::{ADDRESS_TIMEOUT, BOUND_ROLE, Cluster, Connection};
+use client::{PooledTransaction, QueuedStatement, client_of, open};
+use connect::{BOUND_ROLE, Cluster};
 use deadpool::Runtime;
-use deadpool::managed::{Object, Pool, PoolError, TimeoutType};
-use futures_util::future::{BoxFuture, join, join_all, try_join};
+use deadpool::managed::{Pool, PoolError, TimeoutType};
+use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, TryFutureExt};
-use std::collections::HashSet;
+use replica::Replica;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_postgres::Statement;
 use tokio_postgres::error::{DbError, Severity};
-use tokio_postgres::types::ToSql;
 use tokio_util::task::TaskTracker;
 
+pub(crate) use client::Client;
 pub(crate) use connect::Facts;
 
 /// Time during which a transaction that certainly was not committed is retried.
@@ -59,6 +61,7 @@ const READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 pub(super) struct Postgres {
     main: Connections,
     lists: Connections,
+    replica: Option<Arc<Replica>>,
     change_permits: Arc<Semaphore>,
     changes: TaskTracker,
     /// Queues of batched changes and of batched look-ups.
@@ -93,155 +96,8 @@ impl Connections {
 /// Free shards of the audit chain. An open transaction holds one.
 type Shards = Arc<Mutex<Vec<i64>>>;
 
-/// Pooled connection in a transaction, of one job or of a batch. If the transaction was not ended properly, the connection
-/// is closed instead of returned to the pool.
-struct PooledTransaction {
-    object: Option<Object<Cluster>>,
-    in_transaction: AtomicBool,
-    shard: i64,
-    shards: Shards,
-    /// Number of jobs that share the transaction.
-    jobs: usize,
-    /// Names claimed by the jobs of the batch. PostgreSQL's locks do not exclude statements of the same transaction.
-    held: Mutex<HashSet<String>>,
-    job_lock: Arc<tokio::sync::Mutex<()>>,
-    /// Permit of a change, one of [`MAX_CHANGES`], held as long as the connection.
-    _permit: Option<OwnedSemaphorePermit>,
-}
-
-impl PooledTransaction {
-    fn get(&self) -> Result<&Connection, Error> {
-        self.object.as_deref().ok_or_else(|| Error::defect("a connection was used after it was returned"))
-    }
-}
-
-impl Drop for PooledTransaction {
-    fn drop(&mut self) {
-        lock(&self.shards).push(self.shard);
-        if let Some(object) = self.object.take()
-            && self.in_transaction.load(Ordering::SeqCst)
-        {
-            drop(Object::take(object));
-        }
-    }
-}
-
-/// Handle of one job on a pooled transaction.
-pub(crate) struct Client {
-    transaction: Arc<PooledTransaction>,
-    /// Statement that opens the transaction, until it is sent with the first statement of the job.
-    begin: Option<String>,
-    /// Statements that are sent with the next one.
-    queued: Vec<QueuedStatement>,
-    deadline: Duration,
-    /// First error of a statement. The job receives it too, but converted to its own error type.
-    pub(super) first_error: Option<Error>,
-    /// Whether the job has changed a row, or may have.
-    changed: bool,
-}
-
-/// Statement that is not sent yet.
-struct QueuedStatement {
-    sql: String,
-    args: Vec<Box<dyn ToSql + Sync + Send>>,
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Client {
-    fn get(&self) -> Result<&Connection, Error> {
-        self.transaction.get()
-    }
-
-    /// Handle for another job, on the same connection and transaction.
-    pub(super) fn fork(&self) -> Self {
-        Client {
-            transaction: Arc::clone(&self.transaction),
-            begin: None,
-            queued: Vec::new(),
-            deadline: self.deadline,
-            first_error: None,
-            changed: false,
-        }
-    }
-
-    pub(super) async fn batch(&mut self, sql: &str) -> Result<(), Error> {
-        let deadline = self.deadline;
-        in_time(deadline, self.get()?.client.batch_execute(sql).map_err(Error::from)).await
-    }
-
-    pub(super) fn enqueue(&mut self, sql: &str, args: &[Arg<'_>]) {
-        self.changed = true;
-        self.queued
-            .push(QueuedStatement { sql: sql.to_owned(), args: args.iter().map(Arg::owned).collect() });
-    }
-
-    /// Sends the queued statements and then `sql` with `ask`, pipelined. Returns the first error: PostgreSQL fails all later
-    /// statements of a failed transaction.
-    async fn send<'c, T, F>(
-        &'c mut self,
-        sql: &str,
-        ask: impl FnOnce(&'c tokio_postgres::Client, Statement) -> F,
-    ) -> Result<T, Error>
-    where
-        F: Future<Output = Result<T, tokio_postgres::Error>> + 'c,
-    {
-        let (mut begin, waiting) = (self.begin.take(), std::mem::take(&mut self.queued));
-        let Connection { client, statements, .. } = self.transaction.get()?;
-        // If BEGIN failed, a pipelined change would run outside of a transaction, so only a SELECT is pipelined with it.
-        if let Some(sql) = begin.take_if(|_| !waiting.is_empty() || !sql.starts_with("SELECT")) {
-            open(client, &sql).await?;
-        }
-        let opened = async { if let Some(sql) = &begin { open(client, sql).await } else { Ok(()) } };
-        let answered = async {
-            let mut prepared = Vec::with_capacity(waiting.len());
-            for QueuedStatement { sql, .. } in &waiting {
-                prepared.push(statements.prepare(client, sql).await?);
-            }
-            let last = statements.prepare(client, sql).await?;
-            let done = join_all(prepared.iter().zip(&waiting).map(|(statement, waiting)| {
-                let args = waiting.args.iter().map(|arg| &**arg as &(dyn ToSql + Sync));
-                client.execute_raw(statement, args)
-            }));
-            let (done, answer) = join(done, ask(client, last)).await;
-            done.into_iter().collect::<Result<Vec<u64>, _>>()?;
-            Ok(answer?)
-        };
-        let ((), answer) = try_join(opened, answered).await?;
-        Ok(answer)
-    }
-
-    /// Records the first error, which decides whether the transaction is retried.
-    fn record_error<T>(&mut self, outcome: Result<T, Error>) -> Result<T, Error> {
-        outcome
-            .inspect_err(|error| self.first_error = self.first_error.take().or_else(|| Some(error.clone())))
-    }
-
-    /// Version and settings of the server.
-    pub(crate) async fn facts(&mut self) -> Result<Facts, Error> {
-        Facts::of(&self.get()?.client).await
-    }
-}
-
-impl Client {
-    pub(super) fn shard(&self) -> i64 {
-        self.transaction.shard
-    }
-
-    pub(super) fn jobs(&self) -> usize {
-        self.transaction.jobs
-    }
-
-    /// Claims a name; `false` if another job of the transaction has claimed it.
-    pub(super) fn claim(&self, name: &str) -> bool {
-        lock(&self.transaction.held).insert(name.to_owned())
-    }
-
-    pub(super) fn job_lock(&self) -> Arc<tokio::sync::Mutex<()>> {
-        Arc::clone(&self.transaction.job_lock)
-    }
 }
 
 impl Postgres {
@@ -262,9 +118,16 @@ impl Postgres {
         Ok(db)
     }
 
-    /// Sets the gauges of both pools.
+    /// Reads lists from a standby while it is not far behind.
+    pub(super) fn with_read_replica(self, url: &str, options: Options) -> Result<Self, Error> {
+        let replica = Replica::open(url, options.allow_unsafe, &self.main)?;
+        Ok(Postgres { replica: Some(Arc::new(replica)), ..self })
+    }
+
+    /// Sets the gauges of all pools.
     pub(super) fn record_metrics(&self) {
-        for (pool, connections) in [("main", &self.main), ("lists", &self.lists)] {
+        let replica = self.replica.iter().map(|replica| ("replica", &replica.connections));
+        for (pool, connections) in [("main", &self.main), ("lists", &self.lists)].into_iter().chain(replica) {
             let status = connections.pool.status();
             let set = |state: &'static str, count: usize| {
                 metrics::gauge!("tenantry_postgres_connections", "pool" => pool, "state" => state)
@@ -302,6 +165,7 @@ impl Postgres {
         Ok(Postgres {
             main,
             lists,
+            replica: None,
             change_permits,
             changes: TaskTracker::new(),
             queues,
@@ -415,7 +279,7 @@ impl Postgres {
         self.read_with_retries(READ, scope, &input, &job).await
     }
 
-    /// Runs a list on the connections for lists; `timeout` limits each statement and the whole. The list completes, and keeps
+    /// Runs a list on the read replica, or else on the connections for lists; `timeout` limits each statement and the whole. The list completes, and keeps
     /// its ticket, even if its caller is dropped, because PostgreSQL does not stop the query either.
     pub(super) async fn list<I, T, E, F>(
         &self,
@@ -460,7 +324,29 @@ impl Postgres {
     where
         F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>>,
     {
-        let client = self.client(&self.lists, None, 1).await?;
+        if let Some(replica) = self.replica.as_deref().filter(|replica| replica.is_current()) {
+            match self.list_on(&replica.connections, timeout, scope, input, job).await {
+                Err(error @ (Error::Unavailable(_) | Error::Unfit(_) | Error::Busy(_))) => {
+                    replica.note_failure(&error);
+                }
+                outcome => return outcome,
+            }
+        }
+        self.list_on(&self.lists, timeout, scope, input, job).await
+    }
+
+    async fn list_on<I, T, E, F>(
+        &self,
+        connections: &Connections,
+        timeout: Duration,
+        scope: Scope,
+        input: &I,
+        job: &F,
+    ) -> Result<Result<T, E>, Error>
+    where
+        F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>>,
+    {
+        let client = self.client(connections, None, 1).await?;
         let begin = format!("{READ}; SET LOCAL statement_timeout = {}", timeout.as_millis());
         let mut tx = Self::begin_on(client, &begin, scope)?;
         let outcome = run(&mut tx, input, job).await?;
@@ -527,6 +413,9 @@ impl Postgres {
         self.changes.wait().await;
         self.main.pool.close();
         self.lists.pool.close();
+        if let Some(replica) = &self.replica {
+            replica.connections.pool.close();
+        }
     }
 }
 
@@ -634,51 +523,6 @@ async fn confirm(mut tx: Tx) -> Result<(), Error> {
         Err(error) if unanswered => Err(Error::Unknown(error.to_string())),
         Err(error) => Err(error),
     }
-}
-
-/// Opens a transaction. BEGIN waits for nothing, so a server that does not answer within the short timeout is down.
-async fn open(client: &tokio_postgres::Client, begin: &str) -> Result<(), Error> {
-    in_time(ADDRESS_TIMEOUT, client.batch_execute(begin).map_err(Error::from)).await
-}
-
-fn client_of(tx: &mut Tx) -> Result<&mut Client, Error> {
-    match &mut tx.conn {
-        Conn::Postgres(client) => Ok(client),
-        Conn::Sqlite(_) => Err(Error::defect("not a PostgreSQL transaction")),
-    }
-}
-
-async fn in_time<T>(deadline: Duration, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    let late = |_| Err(Error::Unavailable("PostgreSQL did not answer in time".into()));
-    tokio::time::timeout(deadline, answer).await.unwrap_or_else(late)
-}
-
-async fn rows(client: &mut Client, sql: &str, args: &[Arg<'_>]) -> Result<Vec<tokio_postgres::Row>, Error> {
-    let args: Vec<&(dyn ToSql + Sync)> = args.iter().map(|arg| arg as _).collect();
-    let deadline = client.deadline;
-    let asked = client.send(sql, |client, statement| async move { client.query(&statement, &args).await });
-    let answer = in_time(deadline, asked).await;
-    client.record_error(answer)
-}
-
-pub(super) async fn execute(client: &mut Client, sql: &str, args: &[Arg<'_>]) -> Result<u64, Error> {
-    let args: Vec<&(dyn ToSql + Sync)> = args.iter().map(|arg| arg as _).collect();
-    let deadline = client.deadline;
-    let asked = client.send(sql, |client, statement| async move { client.execute(&statement, &args).await });
-    let answer = in_time(deadline, asked).await;
-    client.changed |= !matches!(answer, Ok(0));
-    client.record_error(answer)
-}
-
-pub(super) async fn all<T>(
-    client: &mut Client,
-    sql: &str,
-    args: &[Arg<'_>],
-    read: impl Fn(&mut Row<'_>) -> Result<T, Error>,
-) -> Result<Vec<T>, Error> {
-    let rows = rows(client, sql, args).await?;
-    client.changed |= !rows.is_empty() && !sql.starts_with("SELECT"); // RETURNING
-    rows.iter().map(|row| read(&mut Row::postgres(row))).collect()
 }
 
 /// Name of the database that a URL refers to, without credentials.

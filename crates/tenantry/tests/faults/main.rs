@@ -17,6 +17,7 @@ mod power;
 #[path = "../tools/raw.rs"]
 #[allow(dead_code, reason = "the store's tests use more of it")]
 mod raw;
+mod replica;
 mod strace;
 #[path = "../it/support/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the tests over HTTP use more of it")]

@@ -10,12 +10,13 @@ use std::time::{Duration, Instant};
 on_both_engines!(secrets_come_from_files);
 
 /// Three values for each option, none of them its default: in the file, in the environment, on the command line.
-const VALUES: [(&str, [&str; 3]); 54] = [
+const VALUES: [(&str, [&str; 3]); 56] = [
     ("storage.database", ["sqlite:a.db", "sqlite:b.db", "sqlite:c.db"]),
     ("storage.allow-unsafe-database", ["true", "false", "true"]),
     ("storage.secret-key-file", ["a.key", "b.key", "c.key"]),
     ("storage.audit-anchor", ["a.anchor", "b.anchor", "c.anchor"]),
     ("storage.audit-anchor-log", ["true", "false", "true"]),
+    ("storage.read-replica", ["postgres://a/x", "postgres://b/x", "postgres://c/x"]),
     ("storage.new", ["true", "false", "true"]),
     ("directories.allow-egress", ["10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16"]),
     ("directories.directory-timeout", ["1", "2", "3"]),
@@ -23,6 +24,7 @@ const VALUES: [(&str, [&str; 3]); 54] = [
     ("bills.bills", ["file:a", "file:b", "file:c"]),
     ("bills.bill-sources", ["a", "b", "c"]),
     ("bills.bill-remote-sources", ["s3://a", "s3://b", "s3://c"]),
+    ("bills.bill-fetch-to", ["s3://a", "s3://b", "s3://c"]),
     ("bills.bill-work", ["a", "b", "c"]),
     ("bills.bill-max-source", ["1", "2", "3"]),
     ("bills.bill-max-lines", ["1", "2", "3"]),

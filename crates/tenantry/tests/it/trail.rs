@@ -246,7 +246,7 @@ fn an_older_state_is_found(engine: Engine) {
         (
             "a partner deleted",
             Box::new(|| {
-                let blocks = "DELETE FROM customer_blocks WHERE partner_id = 2;";
+                let blocks = "DELETE FROM customer_blocks WHERE partner_id = 2; DELETE FROM user_access WHERE partner_id = 2;";
                 database.execute(&format!("{}{blocks}DELETE FROM partners WHERE id = 2", of_two.concat()));
             }),
             "partner 2",

@@ -7,6 +7,7 @@
 use super::watch::FetchWatch;
 use ::directory::PartnerCenter;
 use ::directory::partner_center::billing::{Export, Manifest, Operation, PART_BYTES, Part};
+use bill_storage::Exports;
 use flate2::bufread::MultiGzDecoder;
 use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
@@ -82,16 +83,18 @@ impl From<::directory::Error> for Stop {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Fetched {
     pub(super) etag: String,
-    /// Its folder, relative to the sources.
-    pub(super) place: String,
+    /// What a bill run calls it.
+    pub(super) source: String,
     pub(super) blobs: u64,
     pub(super) bytes: u64,
 }
 
 /// Where an export belongs.
 pub(super) struct Target<'a> {
-    /// The partner's sources.
+    /// The partner's sources on this machine. Where `exports` has whole ones, only what is unfinished is here.
     pub(super) root: &'a Path,
+    /// The object store that whole exports are kept in.
+    pub(super) exports: Option<&'a Exports>,
     pub(super) period: &'a str,
     /// The invoice's number, or `unbilled-USD`.
     pub(super) invoice: &'a str,
@@ -208,11 +211,21 @@ impl Downloads<'_> {
         let place = target.place(&manifest.etag);
         let final_folder = target.root.join(&place);
         self.watch.blobs_total.fetch_add(listed, Ordering::Relaxed);
-        if final_folder.join(MANIFEST).is_file() {
+        let etag = manifest.etag.clone();
+        let fetched = |source, bytes| Ok(Some(Fetched { etag, source, blobs: listed, bytes }));
+        if let Some(exports) = target.exports
+            && let Some(bytes) = exports.whole(&place, MANIFEST).await.map_err(|e| store(&e))?
+        {
             remove(&note)?;
             self.watch.blobs_done.fetch_add(listed, Ordering::Relaxed);
+            return fetched(exports.source(&place), bytes);
+        }
+        if final_folder.join(MANIFEST).is_file() {
+            self.watch.blobs_done.fetch_add(listed, Ordering::Relaxed);
             let bytes = lengths(&final_folder, &manifest.blobs).map_err(|e| disk(&final_folder, &e))?;
-            return Ok(Some(Fetched { etag: manifest.etag, place, blobs: listed, bytes }));
+            let source = keep(target, &final_folder, place).await?;
+            remove(&note)?;
+            return fetched(source, bytes);
         }
         let folder = unfinished.join(format!("{}-{}", target.name(), folder_name(&manifest.etag)));
         let token = Token { manifest: manifest.clone(), number: 0, parts: 0, fruitless: 0 };
@@ -230,8 +243,9 @@ impl Downloads<'_> {
             return Err(Stop::Cancelled);
         }
         publish(&folder, &final_folder).map_err(|e| disk(&final_folder, &e))?;
+        let source = keep(target, &final_folder, place).await?;
         remove(&note)?;
-        Ok(Some(Fetched { etag: manifest.etag, place, blobs: listed, bytes }))
+        fetched(source, bytes)
     }
 
     /// The operation that an earlier worker has begun, and its manifest, if it can be gone on with.
@@ -525,6 +539,19 @@ fn gzip_ends(path: &Path) -> io::Result<()> {
 
 fn lengths(folder: &Path, names: &[String]) -> io::Result<u64> {
     names.iter().map(|name| Ok(folder.join(name).metadata()?.len())).sum()
+}
+
+/// Moves a whole export to the object store, if there is one for it; what a bill run calls it.
+async fn keep(target: &Target<'_>, folder: &Path, place: String) -> Result<String, Stop> {
+    let Some(exports) = target.exports else { return Ok(format!("file:{place}")) };
+    exports.put(folder, &place, MANIFEST).await.map_err(|e| store(&e))?;
+    remove(folder)?;
+    Ok(exports.source(&place))
+}
+
+/// What an object store says, which knows no secret.
+fn store(error: &bill_storage::Error) -> Stop {
+    Stop::Failed(FetchError::new("store", format!("{error}; fetch again")))
 }
 
 /// Gives a folder its name among the sources, where there is none yet.

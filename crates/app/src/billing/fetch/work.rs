@@ -10,6 +10,7 @@ use crate::change::Done;
 use crate::{App, Error};
 use ::directory::partner_center::billing::{Export, Invoice, Unbilled};
 use ::directory::{Directory, PartnerCenter};
+use bill_storage::Exports;
 use domain::PartnerId;
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -235,7 +236,7 @@ impl App {
         fetched: &mut Vec<FetchedExport>,
     ) -> Result<(), Stopped> {
         let client = self.billing_client(partner).await?;
-        let root = self.sources_of(partner).await?;
+        let (root, exports) = self.sources_of(partner).await?;
         let invoices = self.list_invoices(partner, &client).await?;
         let wanted = match request.unbilled {
             true => unbilled_exports(&invoices, &request.billing_period, self.clock.now())?,
@@ -245,7 +246,8 @@ impl App {
         let export_wait = self.billing()?.setup.export_wait;
         let downloads = Downloads { client: &client, watch, export_wait };
         for Wanted { invoice, kind, export } in wanted {
-            let target = Target { root: &root, period: &request.billing_period, invoice: &invoice, kind };
+            let (root, exports) = (&root, exports.as_ref());
+            let target = Target { root, exports, period: &request.billing_period, invoice: &invoice, kind };
             let found = match downloads.fetch(&export, &target).await {
                 Ok(found) => found,
                 Err(Some(error)) => return Err(Stopped::Failed(error)),
@@ -286,7 +288,7 @@ impl App {
             billing_period: target.period.to_owned(),
             kind: target.kind.to_owned(),
             etag: found.etag,
-            source: format!("file:{}", found.place),
+            source: found.source,
             blobs: i64::try_from(found.blobs).unwrap_or(i64::MAX),
             bytes: i64::try_from(found.bytes).unwrap_or(i64::MAX),
             fetched_at: self.clock.now(),
@@ -317,21 +319,27 @@ impl App {
         }
     }
 
-    /// The folder of the partner's sources, which is no other partner's.
-    async fn sources_of(&self, partner: PartnerId) -> Result<PathBuf, Stopped> {
+    /// The folder of the partner's sources, which is no other partner's, and the object store of its exports.
+    async fn sources_of(&self, partner: PartnerId) -> Result<(PathBuf, Option<Exports>), Stopped> {
         let billing = self.billing()?;
-        if self.partners().await?.len() > 1 && !billing.tells_partners_apart("file:") {
+        let fetch_to = billing.setup.fetch_to.as_ref();
+        let are_apart = billing.tells_partners_apart("file:")
+            && fetch_to.is_none_or(|root| root.contains(crate::billing::PARTNER));
+        if self.partners().await?.len() > 1 && !are_apart {
             let message = "this server has several partners, and one folder for the sources of all: its operator has to say \
-                           whose are where (--bill-sources with {partner})";
+                           whose are where (--bill-sources, and --bill-fetch-to if it is used, with {partner})";
             return Err(Stopped::Failed(FetchError::new("sources_shared", message)));
         }
-        let root =
-            PathBuf::from(billing.setup.sources.replace(crate::billing::PARTNER, &partner.to_string()));
+        let own = |place: &String| place.replace(crate::billing::PARTNER, &partner.to_string());
+        let exports = fetch_to.map(|root| Exports::open(&own(root), &billing.setup.settings)).transpose();
+        let exports =
+            exports.map_err(|error| Stopped::Failed(FetchError::new("store", error.to_string())))?;
+        let root = PathBuf::from(own(&billing.setup.sources));
         let unusable = |error: std::io::Error| {
             Stopped::Failed(FetchError::new("disk", format!("{}: {error}", root.display())))
         };
         std::fs::create_dir_all(&root).map_err(unusable)?;
-        std::path::absolute(&root).map_err(unusable)
+        Ok((std::path::absolute(&root).map_err(unusable)?, exports))
     }
 
     /// Asks Partner Center for the partner's invoices, and records them.

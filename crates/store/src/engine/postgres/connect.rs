@@ -137,6 +137,12 @@ impl Cluster {
         Ok(Cluster { hosts, base, own_settings, tls, allow_unsafe, last_good: AtomicUsize::new(0) })
     }
 
+    /// The same hosts, for connections that need not take writes.
+    pub(super) fn with_read_only(mut self) -> Self {
+        self.base.target_session_attrs(TargetSessionAttrs::Any);
+        self
+    }
+
     pub(super) fn identity(&self) -> String {
         let hosts: Vec<String> = (0..self.hosts.len()).map(|i| self.name_of(i)).collect();
         let name = self.base.get_dbname().or(self.base.get_user()).unwrap_or_default();

@@ -33,9 +33,14 @@ impl Scene {
     }
 
     pub(super) fn with(engine: Engine, args: &[&str]) -> Self {
+        Scene::within(engine, args, &[])
+    }
+
+    /// With further arguments of `serve`, and variables in its environment.
+    pub(super) fn within(engine: Engine, args: &[&str], environment: &[(&str, &str)]) -> Self {
         let database = Database::new(engine);
         let serve = ["--sandbox", "--at", NOW, "--sync-interval", NO_SYNC];
-        let server = Server::start(&database, &[&serve, &ALLOWED[..], args].concat());
+        let server = Server::start_in(&database, &[&serve, &ALLOWED[..], args].concat(), environment);
         let center = PartnerCenter::start_at(database.folder(), 5, NOW);
         let scene = Scene { center, api: server.admin(), server, database };
         let graph = format!("{}/v1.0", scene.center.url);

@@ -5,10 +5,14 @@ use super::fetch::{Scene, fetching, october};
 use super::{statements, tree};
 use crate::directory::{ALLOWED, NO_SYNC, told, until};
 use crate::disk::Disk;
-use crate::support::{Engine, Server, on_both_engines};
+use crate::support::{Engine, S3, Server, on_both_engines};
 use serde_json::{Value, json};
 
-on_both_engines!(killed_at_every_request_it_goes_on, a_full_disk_is_said_and_made_good);
+on_both_engines!(
+    killed_at_every_request_it_goes_on,
+    a_full_disk_is_said_and_made_good,
+    an_object_store_keeps_what_is_fetched,
+);
 
 /// Few files, each of several reads.
 fn files() -> Value {
@@ -89,6 +93,53 @@ fn a_full_disk_is_said_and_made_good(engine: Engine) {
     let fetch = scene.fetch(&october());
     assert_eq!((&fetch["state"], whole()), (&json!("succeeded"), 2), "{fetch}");
     assert_eq!(scene.api.get("/readyz").json()["invoice_fetches"]["failing"], 0, "the control");
+}
+
+/// Exports go where other servers read them too, and are not fetched again by one that has nothing on its disk.
+fn an_object_store_keeps_what_is_fetched(engine: Engine) {
+    let s3 = S3::start();
+    let environment = s3.environment();
+    let environment: Vec<(&str, &str)> =
+        environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let to = format!("s3://{}/fetched/{{partner}}", S3::BUCKET);
+    let args = ["--bill-fetch-to", &to, "--bill-max-unassigned", "1000000"];
+    let scene = Scene::within(engine, &args, &environment);
+    scene.behave(&json!({}));
+    let fetch = scene.fetch(&october());
+    assert_eq!(fetch["state"], "succeeded", "{fetch}");
+    let sources: Vec<&str> =
+        fetch["sources"].as_array().unwrap().iter().map(|source| source.as_str().unwrap()).collect();
+    let below = format!("s3://{}/fetched/1/2026-10/G000202610/", S3::BUCKET);
+    assert!(sources.len() == 2 && sources.iter().all(|source| source.starts_with(&below)), "{sources:?}");
+    let (kept, whole) = (tree(&s3.bucket()), scene.files().0);
+    let manifests = kept.keys().filter(|path| path.ends_with("/manifest.json")).count();
+    assert!(manifests == 2 && whole.is_empty(), "{:?} {:?}", kept.keys(), whole.keys());
+
+    let body = json!({"billing_period": "2026-10", "sources": sources, "publish": false});
+    let asked = scene.api.post("/v1/bill_runs", &body);
+    assert_eq!(asked.status, 202, "{}", asked.text());
+    let run = super::end_of(&scene.api, asked.header("location"));
+    assert_eq!(run["state"], "succeeded", "{run}");
+    assert_eq!(scene.invoice("G000202610")["ties"], true);
+
+    let bytes = scene.center.count("blob_bytes");
+    std::fs::remove_dir_all(scene.sources()).unwrap();
+    let again = scene.fetch(&october());
+    assert_eq!((&again["sources"], scene.center.count("blob_bytes")), (&fetch["sources"], bytes), "{again}");
+    assert_eq!(tree(&s3.bucket()), kept);
+
+    // A store that refuses is told.
+    std::fs::remove_dir_all(s3.bucket().join("fetched")).unwrap();
+    s3.refuse(true);
+    let refused = scene.fetch(&october());
+    assert_eq!(
+        (&refused["state"], &refused["error"]["code"]),
+        (&json!("failed"), &json!("store")),
+        "{refused}"
+    );
+    s3.refuse(false);
+    assert_eq!(scene.fetch(&october())["state"], "succeeded");
+    assert_eq!(tree(&s3.bucket()), kept);
 }
 
 /// On one PostgreSQL: each fetch, each run and each end of a month is the work of one of them.

@@ -24,6 +24,7 @@ mod simulation;
 mod store;
 mod voiding;
 mod warnings;
+mod year;
 
 use crate::support::{Api, Database, Engine, Server, customer};
 pub(crate) use crate::support::{Usage, end_of, line, usage};

@@ -139,6 +139,12 @@ struct History {
     done: BTreeMap<&'static str, usize>,
 }
 
+/// A margin in ten-thousandths of a percent, as the API takes it.
+#[expect(clippy::float_arithmetic, reason = "a JSON number; the oracle counts with the integer")]
+fn percent(margin: i128) -> f64 {
+    margin as f64 / 10_000.0
+}
+
 impl History {
     fn new(engine: Engine, seed: u64) -> Self {
         let scene = Scene::new(engine);
@@ -146,7 +152,7 @@ impl History {
         let (mut customers, mut margins) = (Vec::new(), Vec::new());
         for (i, tenant) in TENANTS.into_iter().enumerate() {
             let margin = MARGINS[i];
-            let id = scene.billed(tenant, tenant, margin as f64 / 10_000.0);
+            let id = scene.billed(tenant, tenant, percent(margin));
             customers.push((id, scene.api.user_of(id).1));
             owners.insert(tenant, Dated(BTreeMap::from([(ALWAYS.to_owned(), Some(i))])));
             margins.push(Dated(BTreeMap::from([(ALWAYS.to_owned(), margin)])));
@@ -291,7 +297,7 @@ impl History {
         let (customer, day) = (self.draw(TENANTS.len()), self.some_day());
         let margin = MARGINS[self.draw(MARGINS.len())];
         self.note(&format!("{customer} has a margin of {margin} from {day}"));
-        let body = json!({"margin_percentage": margin as f64 / 10_000.0, "effective_from": day});
+        let body = json!({"margin_percentage": percent(margin), "effective_from": day});
         let answer = self.scene.api.put(&format!("/v2/customers/{}", self.customers[customer].0), &body);
         if self.is_accepted(&answer, &day) {
             self.facts.margins[customer].set(day, margin);

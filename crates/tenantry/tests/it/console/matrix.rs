@@ -33,6 +33,8 @@ const ROWS: &[Row] = &[
     Row("GET /console/sign-in",            &[],     [200, 303, 303, 303, 303, 303, 303, 200, 200, 200, 303]),
     Row("POST /console/sign-in",           &[],     [422, 422, 422, 422, 422, 422, 422, 422, 422, 422, 422]),
     Row("POST /console/sign-out",          &[],     [303, 303, 303, 303, 303, 303, 303, 303, 303, 303, 303]),
+    Row("GET /console/single-sign-on/start", &[],   [404, 404, 404, 404, 404, 404, 404, 404, 404, 404, 404]),
+    Row("GET /console/single-sign-on/return", &[],  [400, 400, 400, 400, 400, 400, 400, 400, 400, 400, 400]),
     Row("POST /console/language",          &[("language", "de")],
                                                     [303, 303, 303, 303, 303, 303, 303, 303, 303, 303, 303]),
     Row("GET /console",                    &[],     [303, 200, 200, 200, 200, 200, 303, 403, 403, 403, 200]),
@@ -89,6 +91,11 @@ const ROWS: &[Row] = &[
     Row("POST /console/directory/assign",  &[("tenant", "t")],
                                                     [303, 422, 422, 403, 403, 403, 404, 403, 403, 403, 422]),
     Row("GET /console/audit",              &[],     [303, 200, 403, 403, 403, 200, 404, 403, 403, 403, 200]),
+    Row("GET /console/settings/sign-in",   &[],     [303, 200, 403, 403, 403, 403, 404, 403, 403, 403, 200]),
+    Row("POST /console/settings/sign-in/{audience}", &[],
+                                                    [303, 422, 403, 403, 403, 403, 404, 403, 403, 403, 422]),
+    Row("POST /console/settings/sign-in/{audience}/remove", &[],
+                                                    [303, 404, 403, 403, 403, 403, 404, 403, 403, 403, 404]),
     Row("GET /console/sessions",           &[],     [303, 200, 200, 200, 200, 200, 200, 403, 403, 403, 200]),
     Row("POST /console/sessions/end",      &[("session", "0")],
                                                     [303, 404, 404, 404, 404, 404, 404, 403, 403, 403, 404]),
@@ -159,7 +166,7 @@ impl Scene {
 
     fn path(&self, template: &str) -> String {
         let path = template.replace("{*rest}", "there/is/no/such/page").replace("{name}", "console.0.css");
-        let path = path.replace("{id}", &self.customer.to_string());
+        let path = path.replace("{id}", &self.customer.to_string()).replace("{audience}", "partner");
         let user = || match path.starts_with("/console/customers/") {
             true => self.admin.user_of(self.customer).0,
             false => self.admin.colleague("viewer").0,

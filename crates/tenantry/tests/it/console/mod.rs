@@ -9,6 +9,7 @@ mod forms;
 mod matrix;
 mod pages;
 mod portal;
+mod single_sign_on;
 mod trail;
 mod users;
 

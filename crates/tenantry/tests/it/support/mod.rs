@@ -4,12 +4,16 @@
 mod client;
 mod conformance;
 mod database;
+mod provider;
+mod s3;
 mod server;
 mod table;
 mod usage;
 
 pub(crate) use client::{Answer, Api};
 pub(crate) use database::{Database, Engine};
+pub(crate) use provider::{CLIENT, Grant, Provider, SECRET};
+pub(crate) use s3::S3;
 pub(crate) use server::{Guard, Server, command};
 pub(crate) use table::{ABSENT, Failures, customer, patched};
 pub(crate) use usage::{Usage, end_of, line, usage};

@@ -44,6 +44,13 @@ impl Server {
         })
     }
 
+    /// The same, with these variables in its environment.
+    pub(crate) fn start_in(database: &Database, args: &[&str], environment: &[(&str, &str)]) -> Server {
+        Server::start_as(database, args, |command| {
+            command.env("TENANTRY_BOOTSTRAP_KEY", BOOTSTRAP_KEY).envs(environment.iter().copied());
+        })
+    }
+
     /// The same, its command changed before it runs.
     pub(crate) fn start_as(database: &Database, args: &[&str], change: impl FnOnce(&mut Command)) -> Server {
         Self::start_without_database(database, |command| {
