@@ -9,11 +9,14 @@
 
 mod access;
 mod audit;
+mod branding;
 mod change;
 mod clock;
 mod directory;
 mod error;
+mod form_tokens;
 mod grant;
+mod invitations;
 mod keys;
 mod limits;
 pub mod migrate;
@@ -39,6 +42,7 @@ pub mod single_sign_on;
 
 pub use access::{Actor, Call, Origin};
 pub use audit::{AnchorPlaces, AnchorVerdict, Erasure, Exported, SystemVerdict, Verdict};
+pub use branding::Branding;
 pub use change::{Created, Idempotency, IfMatch};
 pub use clock::{Clock, parse_time};
 pub use directory::{
@@ -46,6 +50,7 @@ pub use directory::{
 };
 pub use error::{Error, Exceeded};
 pub use grant::Grant;
+pub use invitations::{Invitation, InvitationError, Invited};
 pub use keys::ApiKey;
 pub use limits::{Admitted, LimitSettings, Permits, Refused};
 pub use paging::{Paging, Query};
@@ -189,6 +194,7 @@ impl App {
         log_error(self.choose_decoy_key().await);
         log_error(self.delete_expired_responses().await);
         log_error(self.forget_sessions().await);
+        log_error(self.forget_invitations().await);
         log_error(self.apply_due_changes().await);
     }
 

@@ -1,4 +1,4 @@
-//! Sessions of the console: opened with an API key or with single sign-on, and decided at every request as a key is.
+//! Sessions of the console: opened with an API key, with single sign-on or with an invitation, and decided at every request as a key is.
 
 use crate::access::{Actor, Call, Origin};
 use crate::audit::Entry;
@@ -8,11 +8,12 @@ use crate::limits::Permits;
 use crate::secrets::{Purpose, hex};
 use crate::users::object;
 use crate::{App, Error, SecretKey, user_access};
-use domain::{CustomerId, Email};
+use domain::{CustomerId, Email, PartnerId};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use store::Scope;
 use store::sessions::{self, Owner, OwningUser};
+use store::sign_ins::Candidate;
 use subtle::ConstantTimeEq;
 
 /// A session ends after this time without a request.
@@ -29,13 +30,12 @@ const MAX_SESSIONS: i64 = 50;
 const MAX_AGENT_LENGTH: usize = 255;
 /// What stands in place of the key's id in a session that was opened with single sign-on. No key has such an id.
 pub(crate) const SINGLE_SIGN_ON: &str = "sso";
+/// The same in one that was opened with an invitation.
+pub(crate) const INVITATION: &str = "invitation";
 /// The means of sessions that were opened without a key.
-const WITHOUT_KEY: [&str; 1] = [SINGLE_SIGN_ON];
+const WITHOUT_KEY: [&str; 2] = [SINGLE_SIGN_ON, INVITATION];
 /// The length of a token: 256 bits in lower-case hex.
 const TOKEN_LENGTH: usize = 64;
-/// The length of the random part of a form token, and of its MAC, in hex digits.
-const FORM_NONCE: usize = 16;
-const FORM_MAC: usize = 32;
 
 /// A user's session, for the list of its sessions.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,8 +65,10 @@ pub struct SignedIn {
     pub email: Email,
     /// The user's name; may be empty.
     pub name: String,
-    /// The partner's display name.
+    /// The partner's name as its customers see it.
     pub partner_name: String,
+    /// The partner's colour, as six hex digits.
+    pub colour: Option<String>,
     /// The display name of the customer whose user it is.
     pub customer_name: Option<String>,
 }
@@ -171,7 +173,7 @@ impl App {
         if now.duration_since(session.last_seen_at) >= IDLE {
             return Err(ended(SessionEnd::Idle));
         }
-        let Owner { partner_suspended, partner_name, user } = owner;
+        let Owner { partner_suspended, partner_name, colour, user } = owner;
         let Some(user) = user else { return Err(ended(SessionEnd::UserDeleted)) };
         if let Some(end) = self.end_of(&session, &user, now) {
             return Err(ended(end));
@@ -212,7 +214,7 @@ impl App {
             self.note_session(&session, now).await?;
         }
         let customer_name = customer.map(|(.., name)| name);
-        Ok(SignedIn { call, session: session.id, email, name, partner_name, customer_name })
+        Ok(SignedIn { call, session: session.id, email, name, partner_name, colour, customer_name })
     }
 
     /// The session with this token, if a server has written it.
@@ -364,32 +366,6 @@ impl App {
             })
             .await
     }
-
-    /// A token for the forms of the browser that has this secret in a cookie. Each call gives another one, so that compressed
-    /// pages do not give it away bit by bit (BREACH).
-    ///
-    /// # Errors
-    /// [`Error::Internal`] without randomness.
-    pub fn form_token(&self, secret: &str) -> Result<String, Error> {
-        let nonce = hex(&self.random.bytes::<{ FORM_NONCE / 2 }>()?);
-        let mac = form_mac(&self.secrets, secret, &nonce);
-        Ok(nonce + &mac)
-    }
-
-    /// Whether a form was given out to the browser that has this secret.
-    pub fn is_form_token(&self, secret: &str, token: &str) -> bool {
-        let Some((nonce, mac)) = token.split_at_checked(FORM_NONCE) else { return false };
-        !secret.is_empty()
-            && bool::from(form_mac(&self.secrets, secret, nonce).as_bytes().ct_eq(mac.as_bytes()))
-    }
-
-    /// A secret for the forms of a browser that has no session: 32 hex digits.
-    ///
-    /// # Errors
-    /// [`Error::Internal`] without randomness.
-    pub fn form_secret(&self) -> Result<String, Error> {
-        self.random.long_id()
-    }
 }
 
 impl From<sessions::Session> for Session {
@@ -397,6 +373,31 @@ impl From<sessions::Session> for Session {
         let sessions::Session { id, address, agent, created_at, last_seen_at, expires_at, .. } = session;
         Session { id, address, agent, created_at, last_seen_at, expires_at }
     }
+}
+
+/// The request of a user who signs in without a key.
+pub(crate) fn call_without_key(
+    partner: PartnerId,
+    candidate: Candidate,
+    means: &str,
+    origin: Origin,
+) -> (Actor, Call) {
+    let Candidate { user, customer, email, roles, access, .. } = candidate;
+    let access_until = access.and_then(|(_, _, trial)| trial);
+    let key_id = means.to_owned();
+    let span = tracing::Span::current();
+    span.record("partner", partner.0).record("user", user.0).record("key", means);
+    let actor = Actor { partner, user, email, roles, customer, key_id, access_until };
+    let call = Call {
+        partner,
+        actor: Some(actor.clone()),
+        origin: origin.address,
+        request_id: origin.request_id,
+        operation: origin.operation,
+        idempotency: None,
+        permits: Permits::default(),
+    };
+    (actor, call)
 }
 
 /// Stores a session. The user's oldest sessions end where it has too many.
@@ -434,15 +435,10 @@ fn proof(secrets: &SecretKey, token: &str, session: &sessions::Session) -> Strin
     hex(&secrets.mac(Purpose::Session, &parts))
 }
 
-fn form_mac(secrets: &SecretKey, secret: &str, nonce: &str) -> String {
-    let mac = secrets.mac(Purpose::Session, &[b"form", secret.as_bytes(), nonce.as_bytes()]);
-    hex(&mac)[..FORM_MAC].to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::{PartnerId, UserId};
+    use domain::UserId;
 
     fn session() -> sessions::Session {
         let at = |second| Timestamp::from_second(second).unwrap();

@@ -236,8 +236,8 @@ impl App {
     }
 }
 
-/// What managing a tenant's users needs.
-fn managing(tenant: Tenant) -> Permission {
+/// The permission that managing a tenant's users needs.
+pub(crate) fn managing(tenant: Tenant) -> Permission {
     if tenant.is_some() { Permission::ChangeCustomers } else { Permission::ManagePartner }
 }
 
@@ -249,7 +249,7 @@ async fn exists(tx: &mut Tx, partner: PartnerId, tenant: Tenant) -> Result<(), E
     }
 }
 
-async fn find(tx: &mut Tx, partner: PartnerId, tenant: Tenant, id: UserId) -> Result<User, Error> {
+pub(crate) async fn find(tx: &mut Tx, partner: PartnerId, tenant: Tenant, id: UserId) -> Result<User, Error> {
     users::get(tx, partner, tenant, id).await?.ok_or(Error::NotFound)
 }
 

@@ -512,3 +512,35 @@ field-domains = Erlaubte E-Mail-Domains
 field-domains-hint = Mit Kommas dazwischen, etwa example.com. Leer: alle.
 done-sign-in-saved = Gespeichert. Der Anbieter wurde erreicht.
 done-sign-in-removed = Ausgeschaltet.
+
+# Einladungen
+user-invite = Einladung erstellen
+user-invite-intro = Ein Link, der diesen Benutzer einmal anmeldet, innerhalb von 72 Stunden und ohne Schlüssel. Ein früherer Link gilt nicht mehr.
+invitation-link-title = Einladung
+invitation-link-intro = Schicken Sie diesen Link an { $email }. Er funktioniert einmal.
+invitation-link-once = Der Link wird nur jetzt gezeigt und meldet an, wer ihn zuerst öffnet.
+invitation-until = Gültig bis
+invitation-back = Zurück zum Benutzer
+invitation-title = Anmelden
+invitation-partner = { $partner } hat Sie eingeladen.
+invitation-used-title = Diese Einladung ist schon benutzt
+invitation-used = Eine Einladung funktioniert einmal. Sind Sie in diesem Browser noch angemeldet, machen Sie dort weiter.
+invitation-late-title = Diese Einladung ist abgelaufen
+invitation-late = Eine Einladung gilt 72 Stunden.
+invitation-unknown-title = Diese Einladung ist nicht gültig
+invitation-unknown = Sie wurde durch eine neuere ersetzt, oder der Link ist nicht vollständig. Suchen Sie nach einer neueren Nachricht, und kopieren Sie den ganzen Link.
+invitation-ask = Bitten Sie { $email } um eine neue.
+invitation-ask-admin = Bitten Sie Ihre Administration um eine neue.
+invitation-no-mail = Dieser Server verschickt keine E-Mails und kann Ihnen deshalb selbst keine schicken.
+
+# Erscheinungsbild
+branding-title = Erscheinungsbild
+branding-intro = Wie Kunden Sie sehen: im Kopf ihrer Seiten, und wo sie sich anmelden.
+settings-label = Einstellungen
+field-brand-name = Name
+field-brand-name-hint = Leer: Ihr Anzeigename.
+field-colour = Farbe
+field-colour-hint = Der Hintergrund des Kopfes, etwa #1f5fbf. Der Text darauf wird schwarz oder weiß, was sich besser lesen lässt.
+field-portal-host = Host des Portals
+field-portal-host-hint = Etwa portal.example.com. Richten Sie zuerst seinen DNS-Eintrag und sein Zertifikat auf diesen Server. Die Anmeldeseite dort bietet nur Ihre Anbieter an.
+done-branding-saved = Gespeichert.

@@ -512,3 +512,35 @@ field-domains = Allowed e-mail domains
 field-domains-hint = With commas between them, such as example.com. Empty: all.
 done-sign-in-saved = Saved. The provider was reached.
 done-sign-in-removed = Turned off.
+
+# Invitations
+user-invite = Create an invitation
+user-invite-intro = A link that signs this user in once, within 72 hours, without a key. An earlier link stops working.
+invitation-link-title = Invitation
+invitation-link-intro = Send this link to { $email }. It works once.
+invitation-link-once = The link is shown only now, and signs in whoever opens it first.
+invitation-until = Valid until
+invitation-back = Back to the user
+invitation-title = Sign in
+invitation-partner = { $partner } has invited you.
+invitation-used-title = This invitation has been used
+invitation-used = An invitation works once. If you are still signed in in this browser, go on there.
+invitation-late-title = This invitation has expired
+invitation-late = An invitation works for 72 hours.
+invitation-unknown-title = This invitation is not valid
+invitation-unknown = It was replaced by a newer one, or the link is not complete. Look for a newer message, and copy the whole link.
+invitation-ask = Ask { $email } for a new one.
+invitation-ask-admin = Ask your administrator for a new one.
+invitation-no-mail = This server sends no e-mail, so it cannot send you one by itself.
+
+# Branding
+branding-title = Branding
+branding-intro = How customers see you: in the header of their pages, and where they sign in.
+settings-label = Settings
+field-brand-name = Name
+field-brand-name-hint = Empty: your display name.
+field-colour = Colour
+field-colour-hint = The background of the header, such as #1f5fbf. The text on it becomes black or white, whichever is easier to read.
+field-portal-host = Host of the portal
+field-portal-host-hint = Such as portal.example.com. Point its DNS entry and its certificate at this server first. The sign-in page there offers your providers alone.
+done-branding-saved = Saved.

@@ -60,6 +60,7 @@ impl Asked {
             title: self.lang.text(title, None),
             nav: Vec::new(),
             account: None,
+            colour: None,
             form_token: self.app.form_token(&self.form_secret).unwrap_or_default(),
             path: self.here(),
             notice: self.notice(),
@@ -99,7 +100,8 @@ impl Cx {
     /// The layout of a page with a title of its own, such as a customer's name.
     pub(crate) fn layout_with(&self, title: String, section: Section) -> Layout {
         let layout = self.asked.open_layout("app-name");
-        Layout { title, nav: self.nav(section), account: Some(self.account()), ..layout }
+        let colour = self.signed_in.colour.clone();
+        Layout { title, nav: self.nav(section), account: Some(self.account()), colour, ..layout }
     }
 
     fn nav(&self, current: Section) -> Vec<NavItem> {
@@ -131,7 +133,8 @@ impl Cx {
         let roles: Vec<String> = roles.map(|role| role_name(self.lang, role)).collect();
         Account {
             name: name.to_owned(),
-            organisation: customer_name.as_ref().unwrap_or(partner_name).clone(),
+            organisation: partner_name.clone(),
+            customer: customer_name.clone(),
             roles: roles.join(", "),
         }
     }

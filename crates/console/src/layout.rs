@@ -35,8 +35,10 @@ pub(crate) struct NavItem {
 pub(crate) struct Account {
     /// The user's name, or its e-mail address.
     pub(crate) name: String,
-    /// The partner's or the customer's name.
+    /// The partner's display name.
     pub(crate) organisation: String,
+    /// The display name of the customer whose user it is.
+    pub(crate) customer: Option<String>,
     /// The user's roles, in words.
     pub(crate) roles: String,
 }
@@ -48,6 +50,8 @@ pub(crate) struct Layout {
     pub(crate) title: String,
     pub(crate) nav: Vec<NavItem>,
     pub(crate) account: Option<Account>,
+    /// The partner's colour, as six hex digits.
+    pub(crate) colour: Option<String>,
     /// The token of every form on the page.
     pub(crate) form_token: String,
     /// The page's own path and query, to come back to after the language was changed.
@@ -98,6 +102,7 @@ pub(crate) mod samples {
             title: Lang::En.text(title, None),
             nav: Vec::new(),
             account: None,
+            colour: None,
             form_token: "0123456789abcdef".into(),
             path: "/console/?a=\"b\"".into(),
             notice: Some("Done <b>".into()),
@@ -115,9 +120,17 @@ pub(crate) mod samples {
         let account = Account {
             name: "Jane <b>".into(),
             organisation: "Contoso & <i>Partners</i>".into(),
+            customer: Some("Acme <b>".into()),
             roles: role_name(Lang::En, Role::Admin),
         };
-        Layout { nav: vec![nav], account: Some(account), notice: None, is_sandbox: false, ..open(title) }
+        Layout {
+            nav: vec![nav],
+            account: Some(account),
+            colour: Some("1f5fbf".into()),
+            notice: None,
+            is_sandbox: false,
+            ..open(title)
+        }
     }
 
     pub(crate) fn set_language(layout: &mut Layout, lang: Lang) {

@@ -4,7 +4,7 @@ use crate::cx::{Asked, Cx};
 use crate::failure::Failure;
 use crate::form::{Fields, query_string};
 use crate::i18n::Lang;
-use crate::visit::Visit;
+use crate::visit::{Visit, host_of};
 use crate::{Console, cookies, html};
 use app::{Error, Origin, SessionEnd, SessionError};
 use axum::Router;
@@ -170,11 +170,12 @@ async fn asked(console: Console, request: Request<Body>) -> (Asked, Option<Body>
         Err(_) => Vec::new(),
     };
     let Parts { method, uri, headers, mut extensions, .. } = parts;
-    let visit = extensions.remove::<Visit>().unwrap_or_else(|| Visit {
+    let mut visit = extensions.remove::<Visit>().unwrap_or_else(|| Visit {
         address: String::new(),
         request_id: String::new(),
         origin: String::new(),
     });
+    find_portal(&console, &headers, &mut visit).await;
     let lang = cookies::read(&headers, &visit, cookies::LANGUAGE).and_then(Lang::of_tag);
     let session = cookies::read(&headers, &visit, cookies::SESSION);
     let secret = session.or_else(|| cookies::read(&headers, &visit, cookies::FORM));
@@ -192,6 +193,20 @@ async fn asked(console: Console, request: Request<Body>) -> (Asked, Option<Body>
         visit,
     };
     (asked, (method == Method::POST).then_some(body))
+}
+
+/// Where the server has a public URL, a partner's portal may have a host beside it: its pages are of an origin of their own.
+async fn find_portal(console: &Console, headers: &HeaderMap, visit: &mut Visit) {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let host = host_of(host).to_ascii_lowercase();
+    if host.is_empty() || host == visit.host().to_ascii_lowercase() {
+        return;
+    }
+    match console.app.partner_of_host(&host).await {
+        Ok(Some(_)) => visit.set_host(&host),
+        Ok(None) => {}
+        Err(error) => tracing::warn!(%error, "failed to find the partner of a host"),
+    }
 }
 
 /// Reads a form and checks that this server gave it to this browser: by its origin, and by its token.

@@ -12,6 +12,18 @@ pub struct Visit {
 }
 
 impl Visit {
+    /// The host that the browser reaches this server under, without a port; empty if unknown.
+    pub(crate) fn host(&self) -> &str {
+        host_of(self.origin.split_once("://").map_or("", |(_, host)| host))
+    }
+
+    /// Takes the visit as one to this host, under the scheme that it has.
+    pub(crate) fn set_host(&mut self, host: &str) {
+        if let Some((scheme, _)) = self.origin.split_once("://") {
+            self.origin = format!("{scheme}://{host}");
+        }
+    }
+
     /// Whether the browser's connection is encrypted.
     pub(crate) fn is_encrypted(&self) -> bool {
         self.origin.starts_with("https://")
@@ -30,6 +42,14 @@ impl Visit {
         };
         name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
     }
+}
+
+/// A host without its port.
+pub(crate) fn host_of(host: &str) -> &str {
+    if host.starts_with('[') {
+        return host.split_inclusive(']').next().unwrap_or_default();
+    }
+    host.split(':').next().unwrap_or_default()
 }
 
 #[cfg(test)]

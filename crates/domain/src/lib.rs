@@ -8,6 +8,7 @@
 
 pub mod address;
 pub mod azure;
+pub mod branding;
 pub mod classification;
 pub mod contact;
 pub mod country;

@@ -40,8 +40,10 @@ pub struct Session {
 pub struct Owner {
     /// Whether the partner is suspended.
     pub partner_suspended: bool,
-    /// The partner's display name.
+    /// The partner's name as its customers see it.
     pub partner_name: String,
+    /// The partner's colour, as six hex digits.
+    pub colour: Option<String>,
     /// The user; `None` if it was deleted.
     pub user: Option<OwningUser>,
 }
@@ -93,10 +95,12 @@ pub async fn insert(tx: &mut Tx, session: &Session) -> Result<(), Error> {
 /// The session with this id, whoever's it is, and what decides whether it opens anything. The caller has to check the proof.
 pub async fn find(tx: &mut Tx, id: &str) -> Result<Option<(Session, Owner)>, Error> {
     let sql = format!(
-        "SELECT {COLUMNS}, p.suspended, p.name, u.email, u.name, u.role, u.customer_id, c.classification,
+        "SELECT {COLUMNS}, p.suspended,
+                CASE WHEN COALESCE(b.name, '') = '' THEN p.name ELSE b.name END, b.colour, u.email, u.name, u.role, u.customer_id, c.classification,
                 c.trial_expiration_date, c.name, a.mac, u.key_id,
                 u.partner_id, u.id, u.customer_id, u.role, u.key_expires_at, u.key_id, u.key_hash, u.key_mac
          FROM console_sessions s JOIN partners p ON p.id = s.partner_id
+         LEFT JOIN branding b ON b.partner_id = s.partner_id
          LEFT JOIN users u ON u.partner_id = s.partner_id AND u.id = s.user_id
          LEFT JOIN user_access a ON a.partner_id = u.partner_id AND a.user_id = u.id
          LEFT JOIN customers c ON c.partner_id = u.partner_id AND c.id = u.customer_id
@@ -105,8 +109,10 @@ pub async fn find(tx: &mut Tx, id: &str) -> Result<Option<(Session, Owner)>, Err
     tx.first(&sql, args![id], |row| {
         let session = read(row)?;
         let (partner_suspended, partner_name) = (row.next()?, row.next()?);
+        let colour: Option<String> = row.next()?;
+        let colour = colour.filter(|colour| !colour.is_empty());
         let user = read_user(row)?;
-        Ok((session, Owner { partner_suspended, partner_name, user }))
+        Ok((session, Owner { partner_suspended, partner_name, colour, user }))
     })
     .await
 }

@@ -7,10 +7,9 @@ mod settings;
 
 pub use settings::{Audience, ProviderSettings};
 
-use crate::access::{Actor, Call, Origin};
+use crate::access::Origin;
 use crate::audit::Entry;
 use crate::change::Done;
-use crate::limits::Permits;
 use crate::secrets::{Purpose, hex};
 use crate::sessions::{self, SINGLE_SIGN_ON};
 use crate::users::object;
@@ -269,28 +268,9 @@ impl App {
                 })
             })
             .await??;
-        let user = found.user;
-        let actor = Actor {
-            partner,
-            user,
-            email: found.email,
-            roles: found.roles,
-            customer: found.customer,
-            key_id: SINGLE_SIGN_ON.to_owned(),
-            access_until: found.access.and_then(|(_, _, trial)| trial),
-        };
-        let span = tracing::Span::current();
-        span.record("partner", partner.0).record("user", user.0).record("key", SINGLE_SIGN_ON);
-        let call = Call {
-            partner,
-            actor: Some(actor.clone()),
-            origin: origin.address,
-            request_id: origin.request_id,
-            operation: origin.operation,
-            idempotency: None,
-            permits: Permits::default(),
-        };
-        if let Some(why) = self.lock_of(found.partner_suspended, found.access) {
+        let (user, suspended, access) = (found.user, found.partner_suspended, found.access);
+        let (actor, call) = sessions::call_without_key(partner, found, SINGLE_SIGN_ON, origin);
+        if let Some(why) = self.lock_of(suspended, access) {
             return Err(self.refuse(&call, why).await.into());
         }
         let (token, session) = self.new_session(&call, &actor, agent)?;

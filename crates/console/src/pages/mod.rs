@@ -4,12 +4,14 @@ mod assign;
 mod audit;
 mod bill_run;
 mod billing;
+mod branding;
 mod customer;
 mod customer_delete;
 mod customer_form;
 mod customers;
 mod directory;
 mod home;
+mod invitation;
 mod portal;
 mod sessions;
 mod shared;
@@ -35,6 +37,7 @@ pub(crate) fn routes() -> Routes {
         .with(customer_form::routes)
         .with(customer_delete::routes)
         .with(users::routes)
+        .with(invitation::routes)
         .with(billing::routes)
         .with(bill_run::routes)
         .with(statement::routes)
@@ -42,6 +45,7 @@ pub(crate) fn routes() -> Routes {
         .with(assign::routes)
         .with(audit::routes)
         .with(sign_in_settings::routes)
+        .with(branding::routes)
         .with(sessions::routes)
         .with(portal::routes)
         .get("/console/{*rest}", |_| async { Err(Failure::App(Error::NotFound)) })

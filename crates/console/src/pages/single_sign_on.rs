@@ -23,14 +23,20 @@ pub(super) fn redirect_uri(asked: &Asked) -> String {
     format!("{}{RETURN}", asked.visit.origin)
 }
 
-/// The ways to sign in without a key: at the partner that the link names, at the one of the last time, or at the only one.
+/// The ways to sign in without a key: at the partner whose portal it is, that the link
+/// names, of the last time, or that is the only one.
 pub(super) async fn offers(asked: &Asked, next: &str) -> Vec<OfferLink> {
     if !asked.visit.may_sign_in() {
         return Vec::new();
     }
     let named = asked.query.get("partner").parse().ok();
     let remembered = || cookies::read(&asked.headers, &asked.visit, cookies::PARTNER)?.parse().ok();
-    let offers = asked.app.sign_in_offers(named.or_else(remembered).map(PartnerId)).await;
+    // The host of a portal has its partner, whatever else is said.
+    let partner = match asked.app.partner_of_host(asked.visit.host()).await {
+        Ok(Some(partner)) => Some(partner),
+        _ => named.or_else(remembered).map(PartnerId),
+    };
+    let offers = asked.app.sign_in_offers(partner).await;
     let offers = offers.unwrap_or_else(|error| {
         tracing::error!(%error, "the providers for the sign-in page cannot be read");
         Vec::new()

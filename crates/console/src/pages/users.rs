@@ -111,7 +111,7 @@ impl UsersPage {
 }
 
 /// Whose users the path is about.
-fn tenant(cx: &Cx) -> Result<Tenant, Failure> {
+pub(super) fn tenant(cx: &Cx) -> Result<Tenant, Failure> {
     only_partners(cx)?;
     if !cx.path.starts_with("/console/customers/") {
         return Ok(None);
@@ -119,15 +119,15 @@ fn tenant(cx: &Cx) -> Result<Tenant, Failure> {
     cx.parameter("id").map(|id| Some(CustomerId(id))).ok_or(Failure::App(Error::NotFound))
 }
 
-fn user_id(cx: &Cx) -> Result<UserId, Failure> {
+pub(super) fn user_id(cx: &Cx) -> Result<UserId, Failure> {
     cx.parameter("user_id").map(UserId).ok_or(Failure::App(Error::NotFound))
 }
 
-fn list_path(tenant: Tenant) -> String {
+pub(super) fn list_path(tenant: Tenant) -> String {
     tenant.map_or("/console/users".into(), |id| format!("/console/customers/{id}/users"))
 }
 
-fn section(tenant: Tenant) -> Section {
+pub(super) fn section(tenant: Tenant) -> Section {
     if tenant.is_some() { Section::Customers } else { Section::Users }
 }
 

@@ -36,6 +36,8 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0026_single_sign_on", include_str!("../../../../migrations/0026_single_sign_on.sql")),
     ("0027_statement_numbers", include_str!("../../../../migrations/0027_statement_numbers.sql")),
     ("0028_price_sheets", include_str!("../../../../migrations/0028_price_sheets.sql")),
+    ("0029_invitations", include_str!("../../../../migrations/0029_invitations.sql")),
+    ("0030_branding", include_str!("../../../../migrations/0030_branding.sql")),
 ];
 
 /// Migration that recomputes the keys of names.

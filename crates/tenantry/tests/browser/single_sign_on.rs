@@ -4,13 +4,15 @@ use crate::support::{ABSENT, Api, Database, Engine, Guard, Server, customer};
 use crate::{Look, Page};
 use serde_json::json;
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 const TENANT: &str = "3f2b9a51-0c1d-4e6f-8a7b-5c4d3e2f1a0b";
 
 /// npm's oidc-provider, for this console.
 struct Provider {
     url: String,
+    /// Open while the provider runs, which prints more than its URL.
+    _stdout: BufReader<ChildStdout>,
     _child: Child,
     _guard: Guard,
 }
@@ -29,9 +31,10 @@ impl Provider {
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let guard = Guard::new(&format!("kill {}", child.id()));
         let mut url = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut url).unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        stdout.read_line(&mut url).unwrap();
         assert!(url.starts_with("http://localhost:"), "the provider did not start: {url:?}");
-        Provider { url: url.trim().to_owned(), _child: child, _guard: guard }
+        Provider { url: url.trim().to_owned(), _stdout: stdout, _child: child, _guard: guard }
     }
 }
 

@@ -1,11 +1,13 @@
 //! The console, as a browser without JavaScript sees it.
 
 mod billing;
+mod branding;
 mod browser;
 mod customers;
 mod directory;
 mod ends;
 mod forms;
+mod invitations;
 mod matrix;
 mod pages;
 mod portal;
