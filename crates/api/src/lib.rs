@@ -1,6 +1,7 @@
 //! The HTTP adapter in front of the use cases. Routes are in `router`, one file per resource; rules are not here.
 
 mod access;
+mod api_keys;
 mod azure_tenants;
 mod base_url;
 mod bill_runs;

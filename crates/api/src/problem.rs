@@ -145,12 +145,12 @@ impl From<app::Error> for Problem {
     fn from(error: app::Error) -> Self {
         use app::Error::{
             Assignments, BillDamaged, Billing, BillsUnavailable, Busy, Conflict, Directory,
-            DirectoryUnavailable, Forbidden, Internal, Invalid, KeyReused, LastAdmin, LimitExceeded,
-            NotFound, OutcomeUnknown, Parameters, PreconditionFailed, StillRunning, TimedOut, Unauthorized,
-            Unavailable,
+            DirectoryUnavailable, Forbidden, Internal, Invalid, KeyExpired, KeyReused, LastAdmin,
+            LimitExceeded, NotFound, OutcomeUnknown, Parameters, PreconditionFailed, StillRunning, TimedOut,
+            Unauthorized, Unavailable,
         };
         match error {
-            Unauthorized => Problem::new(StatusCode::UNAUTHORIZED, error.to_string()),
+            Unauthorized | KeyExpired(_) => Problem::new(StatusCode::UNAUTHORIZED, error.to_string()),
             Forbidden(why) => Problem::new(StatusCode::FORBIDDEN, why),
             NotFound => Problem::new(StatusCode::NOT_FOUND, error.to_string()),
             KeyReused | LastAdmin => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()),

@@ -5,7 +5,7 @@ use crate::ignored::IGNORED;
 use crate::problem::Problem;
 use crate::unknown_path::KnownPaths;
 use crate::{
-    Config, Shared, access, azure_tenants, bill_runs, billing_automation, billing_settings, customers, docs,
+    Config, Shared, access, api_keys, azure_tenants, bill_runs, billing_automation, billing_settings, customers, docs,
     invoices, limits, metrics, openapi, operations, price_rules, price_sheets, profit, sandbox, statements,
     users,
 };
@@ -26,9 +26,13 @@ pub(crate) fn documented() -> OpenApiRouter<Shared> {
 
 fn resources() -> OpenApiRouter<Shared> {
     OpenApiRouter::with_openapi(openapi::preamble())
-        .nest("/v2", customers::routes().merge(users::routes()).merge(access::routes()))
-        .nest("/v2/customers/{id}", users::routes())
+        .nest("/v2", customers::routes().merge(users()).merge(access::routes()))
+        .nest("/v2/customers/{id}", users())
         .nest("/v1", customers::routes().merge(azure_tenants::routes()).merge(billing()))
+}
+
+fn users() -> OpenApiRouter<Shared> {
+    users::routes().merge(api_keys::routes())
 }
 
 fn billing() -> OpenApiRouter<Shared> {

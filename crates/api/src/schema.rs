@@ -180,6 +180,15 @@ pub(crate) struct UserId {
 
 #[derive(IntoParams)]
 #[into_params(parameter_in = Path)]
+pub(crate) struct UserKeyId {
+    /// The user's id.
+    user_id: i64,
+    /// The key's id, as the list of keys shows it.
+    key_id: String,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
 pub(crate) struct AzureTenantId {
     /// Our own number for the tenant.
     id: i64,

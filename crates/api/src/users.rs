@@ -10,7 +10,7 @@ use app::{Paging, Tenant};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use domain::{CustomerId, User, UserId, user};
+use domain::{CustomerId, User, UserId, user, user_key};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
@@ -24,20 +24,25 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(rotate_api_key, revoke_api_key))
 }
 
-/// The numbers in the path: the customer's where the path has one, and the user's where it names one.
+/// What the path names: the customer where it has one, and the user where it names one.
 #[derive(Deserialize)]
-struct Place {
+pub(crate) struct Place {
     id: Option<i64>,
     user_id: Option<i64>,
+    key_id: Option<String>,
 }
 
 impl Place {
-    fn tenant(&self) -> Tenant {
+    pub(crate) fn tenant(&self) -> Tenant {
         self.id.map(CustomerId)
     }
 
-    fn user(&self) -> UserId {
+    pub(crate) fn user(&self) -> UserId {
         UserId(self.user_id.unwrap_or_default())
+    }
+
+    pub(crate) fn key(&self) -> &str {
+        self.key_id.as_deref().unwrap_or_default()
     }
 }
 
@@ -137,7 +142,7 @@ async fn update_user(
 
 /// Remove a user
 ///
-/// Its key is dead at once. The last admin of a partner stays.
+/// Its keys are dead at once. The last admin of a partner stays.
 #[utoipa::path(
     delete, path = "/users/{user_id}", tag = "users", params(schema::UserId),
     responses(
@@ -156,9 +161,10 @@ async fn delete_user(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Rotate a user's key
+/// Rotate a user's default key
 ///
-/// The answer shows the new key, this once; the old one is dead at once. The body may be left out.
+/// The answer shows the new key, this once. The old one is dead at once, or lives on for `overlap_seconds`. The user's other
+/// keys stay. The body may be left out.
 #[utoipa::path(
     post, path = "/users/{user_id}/api_key", tag = "users",
     params(schema::UserId, schema::StrictHandling, schema::IdempotencyKey),
@@ -176,18 +182,18 @@ async fn rotate_api_key(
     Posted(call, body): Posted,
 ) -> Result<Response, Problem> {
     let created = shared.app.rotate_key(&call, place.tenant(), place.user(), &body, handling).await?;
-    Ok(naming_ignored(&user::KEY_PAYLOAD, &body, Created(StatusCode::CREATED, created)))
+    Ok(naming_ignored(&user_key::DEFAULT_ROTATION_PAYLOAD, &body, Created(StatusCode::CREATED, created)))
 }
 
-/// Revoke a user's key
+/// Revoke a user's keys
 ///
-/// The user stays, without a key.
+/// All of them. The user stays, without a key.
 #[utoipa::path(
     delete, path = "/users/{user_id}/api_key", tag = "users", params(schema::UserId),
     responses(
         (status = 204, description = "It has none any more"),
         (status = 404, description = "There is none", body = schema::Error),
-        (status = 422, description = "It is the last admin's", body = schema::Error),
+        (status = 422, description = "They are the last admin's", body = schema::Error),
         schema::Refusals,
     )
 )]

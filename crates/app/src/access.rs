@@ -8,9 +8,10 @@ use crate::permissions::Permission;
 use crate::refusals::{MAX_IN_WINDOW, Step, Summary, shortened};
 use crate::{App, Error, Exceeded};
 use domain::customer::Visibility;
-use domain::{Classification, CustomerId, Email, PartnerId, Roles, UserId, UtcSecond};
+use domain::{Classification, CustomerId, Email, PartnerId, Role, Roles, UserId, UtcSecond};
 use serde_json::{Value, json};
 use std::sync::{Arc, PoisonError};
+use store::api_keys::{Credential, KeyOwner};
 
 /// Somebody who showed a live key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +22,7 @@ pub struct Actor {
     pub user: UserId,
     /// Its e-mail address.
     pub email: Email,
-    /// What it may do.
+    /// What it may do with this key.
     pub roles: Roles,
     /// The customer whose user it is; `None` for a partner's own.
     pub customer: Option<CustomerId>,
@@ -118,12 +119,28 @@ impl Call {
     }
 }
 
+/// The roles that a key has, and what its narrowing keeps out. A key whose roles its user has lost opens nothing: the roles
+/// that are given for it are only those that the refusal is recorded with.
+pub(crate) fn narrowing(credential: &Credential, address: &str) -> Result<(Roles, Option<String>), Error> {
+    let refused = |why: &str| Some(why.to_owned());
+    let Some(roles) = credential.roles()? else {
+        let roles = Roles::from_stored(&credential.role).unwrap_or(Role::Viewer.into());
+        return Ok((
+            roles,
+            refused("the user of this API key no longer has the roles that the key is narrowed to"),
+        ));
+    };
+    let is_allowed = credential.addresses.is_empty() || credential.address_ranges()?.allow(address);
+    Ok((roles, if is_allowed { None } else { refused("this API key may not be used from this address") }))
+}
+
 impl App {
     /// Find out whose key this is, and whether it opens anything just now.
     ///
     /// # Errors
-    /// [`Error::Unauthorized`] for an unknown, rotated, revoked or expired key. [`Error::Forbidden`], which is audited,
-    /// for a live one of a suspended partner, or of a customer that is managed without access or whose trial is over.
+    /// [`Error::Unauthorized`] for an unknown, rotated or revoked key; [`Error::KeyExpired`]. [`Error::Forbidden`], which is
+    /// audited, for a live one of a suspended partner, of a customer that is managed without access or whose trial is over,
+    /// or that may not be used from this address.
     /// [`Error::LimitExceeded`] where too much of the key or its partner is under way.
     pub async fn authenticate(&self, presented: &str, origin: Origin) -> Result<Call, Error> {
         let mut permits = match origin.permits {
@@ -135,7 +152,7 @@ impl App {
             .db
             .unchecked()
             .look_up(store::Scope::System, (key_id.clone(), self.decoy_key_id()), |(id, decoy), tx| {
-                Box::pin(async move { Ok::<_, Error>(store::users::find_key(tx, id, decoy).await?) })
+                Box::pin(async move { Ok::<_, Error>(store::api_keys::find(tx, id, decoy).await?) })
             })
             .await?;
         // An unknown id costs the same digests and comparisons as a wrong secret.
@@ -152,28 +169,37 @@ impl App {
             );
         }
         let now = self.clock.now();
-        let Some(owner) = owner
-            .filter(|owner| proof == Proof::Good && !owner.expires_at.is_some_and(|end| end.reached(now)))
+        let Some(KeyOwner { partner_suspended, email, credential, customer }) =
+            owner.filter(|_| proof == Proof::Good)
         else {
             self.limits.note_invalid(presented);
             return Err(Error::Unauthorized);
         };
-        self.limits.note_valid(presented, owner.partner);
-        self.limits.enter_partner(&mut permits, owner.partner)?;
-        let trial = owner.customer.and_then(|(_, _, trial)| trial);
-        let lock = self.lock_of(owner.partner_suspended, owner.customer);
+        let expires_at = credential.expires_at.and_then(UtcSecond::from_second);
+        if let Some(end) = expires_at.filter(|end| end.reached(now)) {
+            self.limits.note_invalid(presented);
+            return Err(Error::KeyExpired(end));
+        }
+        self.limits.note_valid(presented, credential.partner);
+        self.limits.enter_partner(&mut permits, credential.partner)?;
+        let trial = customer.and_then(|(_, _, trial)| trial);
+        let (roles, narrowed) = narrowing(&credential, &origin.address)?;
+        let lock = self.lock_of(partner_suspended, customer).or(narrowed);
         let actor = Actor {
-            partner: owner.partner,
-            user: owner.user,
-            email: owner.email,
-            roles: owner.roles,
-            customer: owner.customer.map(|(id, ..)| id),
+            partner: credential.partner,
+            user: credential.user,
+            email,
+            roles,
+            customer: customer.map(|(id, ..)| id),
             key_id,
-            access_until: trial.into_iter().chain(owner.expires_at).min(),
+            access_until: trial.into_iter().chain(expires_at).min(),
         };
         let span = tracing::Span::current();
         span.record("partner", actor.partner.0).record("user", actor.user.0).record("key", &actor.key_id);
-        self.used.lock().unwrap_or_else(PoisonError::into_inner).insert((actor.partner, actor.user), now);
+        self.used
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert((actor.partner, actor.key_id.clone()), now);
         let call = Call {
             partner: actor.partner,
             actor: Some(actor),
@@ -200,7 +226,7 @@ impl App {
             .db
             .unchecked()
             .read(store::Scope::System, (), |(), tx| {
-                Box::pin(async move { Ok::<_, Error>(store::users::any_key_id(tx).await?) })
+                Box::pin(async move { Ok::<_, Error>(store::api_keys::any_id(tx).await?) })
             })
             .await?;
         let id = found.unwrap_or_default().into();
@@ -290,8 +316,8 @@ impl App {
                         "id": user.id,
                         "email": user.email,
                         "name": user.name,
-                        "role": user.roles.first(),
-                        "roles": user.roles,
+                        "role": actor.roles.first(),
+                        "roles": actor.roles,
                         "partner": {"id": partner.id, "name": partner.name},
                         "access_until": actor.access_until.map(|end| end.to_string()),
                     });
@@ -316,8 +342,8 @@ impl App {
             .unchecked()
             .write(store::Scope::System, used, |used, tx| {
                 Box::pin(async move {
-                    for ((partner, user), at) in used {
-                        store::users::used(tx, *partner, *user, *at).await?;
+                    for ((partner, key_id), at) in used {
+                        store::api_keys::used(tx, *partner, key_id, *at).await?;
                     }
                     Ok(())
                 })

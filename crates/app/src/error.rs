@@ -1,14 +1,17 @@
 //! The error of every use case.
 
-use domain::Violations;
+use domain::{UtcSecond, Violations};
 use std::time::Duration;
 
 /// The error of a use case. Callers read its text, unless the variant says that the text is for the log only.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The API key is absent, unknown, rotated, revoked or expired. Callers cannot tell these cases apart.
+    /// The API key is absent, unknown, rotated or revoked. Callers cannot tell these cases apart.
     #[error("a valid API key is required")]
     Unauthorized,
+    /// The API key has expired. Only one who has the key is told.
+    #[error("this API key expired at {0}: a new one is required")]
+    KeyExpired(UtcSecond),
     /// The API key is valid but lacks the permission; the text is the reason.
     #[error("{0}")]
     Forbidden(String),

@@ -2,11 +2,12 @@
 
 use crate::secrets::{Purpose, hex};
 use crate::{App, Error, Random, SecretKey};
-use domain::{CustomerId, PartnerId, Role, Roles, UserId, UtcSecond};
+use domain::{CustomerId, KeyRotation, NewKey, PartnerId, Role, Roles, UserId, UserKey};
+use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
-use store::Scope;
-use store::users::{self, Credential, StoredKey};
+use store::api_keys::{self, Credential, KeyRow, StoredKey};
+use store::{Scope, Tx};
 use subtle::ConstantTimeEq;
 
 const PREFIX: &str = "tnt_";
@@ -68,27 +69,41 @@ impl ApiKey {
     }
 
     /// What is kept of it.
-    pub(crate) fn stored(&self, secrets: &SecretKey, holder: &Holder) -> StoredKey {
+    pub(crate) fn stored(
+        &self,
+        secrets: &SecretKey,
+        holder: &Holder,
+        key: &NewKey,
+        now: Timestamp,
+    ) -> KeyRow {
         let mut credential = Credential {
             partner: holder.partner,
             user: holder.user,
             customer: holder.customer,
             role: holder.roles.to_stored(),
-            expires_at: holder.expires_at.map(|end| end.as_second()),
+            key_role: key.roles.map(Roles::to_stored),
+            addresses: key.addresses.to_stored(),
+            expires_at: key.expires_at.map(|end| end.as_second()),
             key: StoredKey { id: key_id(&self.0), hash: hash(&self.0), mac: String::new() },
         };
         seal(secrets, &mut credential);
-        credential.key
+        KeyRow {
+            credential,
+            name: key.name.clone(),
+            is_default: false,
+            replaced_by: None,
+            last_used_at: None,
+            created_at: now,
+        }
     }
 }
 
-/// Whom a key is made for, and what it is to open.
+/// The user whom a key is made for.
 pub(crate) struct Holder {
     pub(crate) partner: PartnerId,
     pub(crate) user: UserId,
     pub(crate) customer: Option<CustomerId>,
     pub(crate) roles: Roles,
-    pub(crate) expires_at: Option<UtcSecond>,
 }
 
 /// Turn the SHA-256 of a key into what is kept of it.
@@ -103,14 +118,26 @@ fn keyed(secrets: &SecretKey, credential: &Credential, hash: &str) -> String {
     hex(&secrets.mac(Purpose::ApiKey, &[&partner, &user, &customer, hash.as_bytes()]))
 }
 
-/// Covers what a key opens.
+/// Covers what a key opens. Of a key that is not narrowed it is what versions before 0.2 have written.
 fn mac(secrets: &SecretKey, credential: &Credential) -> String {
     let [partner, user, customer] = numbers(credential);
-    let Credential { role, expires_at, key: StoredKey { id, hash, .. }, .. } = credential;
+    let Credential { role, key_role, addresses, expires_at, key: StoredKey { id, hash, .. }, .. } =
+        credential;
     let expires_at = expires_at.map_or(Vec::new(), |at| at.to_be_bytes().to_vec());
-    let parts: [&[u8]; 7] =
-        [&partner, &user, &customer, role.as_bytes(), &expires_at, id.as_bytes(), hash.as_bytes()];
-    hex(&secrets.mac(Purpose::KeyOwner, &parts))
+    let key_role = key_role.as_deref().unwrap_or_default();
+    let parts: [&[u8]; 9] = [
+        &partner,
+        &user,
+        &customer,
+        role.as_bytes(),
+        &expires_at,
+        id.as_bytes(),
+        hash.as_bytes(),
+        key_role.as_bytes(),
+        addresses.as_bytes(),
+    ];
+    let is_narrowed = !key_role.is_empty() || !addresses.is_empty();
+    hex(&secrets.mac(Purpose::KeyOwner, if is_narrowed { &parts } else { &parts[..7] }))
 }
 
 /// A partner's own user counts as one of the customer 0, which there is not.
@@ -133,6 +160,54 @@ pub(crate) fn with_roles(secrets: &SecretKey, credential: &Credential, roles: Ro
     changed
 }
 
+/// The same credential with another expiry; `None` of one that is not genuine.
+pub(crate) fn with_expiry(secrets: &SecretKey, credential: &Credential, end: i64) -> Option<Credential> {
+    let mut changed = credential.clone();
+    is_genuine(secrets, credential).then(|| {
+        changed.expires_at = Some(end);
+        changed.key.mac = mac(secrets, &changed);
+        changed
+    })
+}
+
+/// Puts a key in the place of `old`, or of none: a user's default key then. The overlap of an earlier rotation ends.
+pub(crate) async fn rotate(
+    tx: &mut Tx,
+    secrets: &SecretKey,
+    holder: &Holder,
+    old: Option<&KeyRow>,
+    key: &ApiKey,
+    rotation: KeyRotation,
+    now: Timestamp,
+) -> Result<UserKey, Error> {
+    let expires_at = rotation.expires_at;
+    // What a key is narrowed to is only taken from one that a server has written.
+    let new = match old.filter(|old| is_genuine(secrets, &old.credential)) {
+        Some(old) => {
+            let UserKey { name, roles, addresses, .. } = old.shown()?;
+            NewKey { name, roles, addresses, expires_at }
+        }
+        None => NewKey::default_key(expires_at),
+    };
+    let mut row = key.stored(secrets, holder, &new, now);
+    row.is_default = old.is_none_or(|old| old.is_default);
+    if let Some(old) = old {
+        let end = now.as_second() + rotation.overlap_seconds;
+        let end = old.credential.expires_at.map_or(end, |before| before.min(end));
+        let lives_on = if end > now.as_second() { with_expiry(secrets, &old.credential, end) } else { None };
+        let id = &old.credential.key.id;
+        match lives_on {
+            Some(credential) => {
+                api_keys::delete_replaced(tx, holder.partner, holder.user, id).await?;
+                api_keys::replace(tx, &credential, &row.credential.key.id).await?;
+            }
+            None => api_keys::delete(tx, holder.partner, holder.user, id).await?,
+        }
+    }
+    api_keys::insert(tx, &row).await?;
+    Ok(row.shown()?)
+}
+
 impl App {
     /// Turn the hashes of keys from before they were keyed into keyed ones: once in the life of a database.
     pub(crate) async fn seal_keys(&self) -> Result<(), Error> {
@@ -145,15 +220,14 @@ impl App {
                     if !store::secrets::begin_sealing(tx, *now).await? {
                         return Ok::<_, Error>(0);
                     }
-                    let start = (PartnerId(0), UserId(0));
-                    let mut found = users::credentials(tx, None, start, i64::MAX).await?;
+                    let mut found = api_keys::credentials(tx, None, (PartnerId(0), ""), i64::MAX).await?;
                     // Where one is sealed, this was done before, and those that are not were put there.
                     if found.iter().any(|credential| !credential.key.mac.is_empty()) {
                         return Ok(0);
                     }
                     for credential in &mut found {
                         seal(secrets, credential);
-                        users::reseal(tx, credential).await?;
+                        api_keys::reseal(tx, credential).await?;
                     }
                     Ok(found.len())
                 })
@@ -209,6 +283,8 @@ pub(crate) fn decoy() -> Credential {
         user: UserId(0),
         customer: None,
         role: Roles::from(Role::Viewer).to_stored(),
+        key_role: None,
+        addresses: String::new(),
         expires_at: None,
         key: StoredKey { id: "00000000".into(), hash: "0".repeat(64), mac: "0".repeat(64) },
     }
@@ -225,6 +301,7 @@ fn padded(number: u128, width: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use domain::{AddressRanges, UtcSecond};
 
     #[test]
     fn a_generated_key_has_the_documented_form() {
@@ -235,7 +312,7 @@ mod tests {
         assert!(text[4..].bytes().all(|b| b.is_ascii_alphanumeric()));
         let (body, sum) = text.split_at(text.len() - SUM);
         assert_eq!(sum, padded(u128::from(crc32fast::hash(body.as_bytes())), SUM));
-        assert_eq!(stored(&key).id, &text[4..12]);
+        assert_eq!(kept(&key).key.id, &text[4..12]);
         assert_ne!(key, ApiKey::generate(&Random::default()).unwrap());
         assert_eq!(format!("{key:?}"), "ApiKey(…)");
     }
@@ -244,19 +321,27 @@ mod tests {
         SecretKey::parse(&"07".repeat(32)).unwrap()
     }
 
-    fn holder() -> Holder {
-        let (partner, user, customer) = (PartnerId(1), UserId(2), Some(CustomerId(3)));
-        Holder { partner, user, customer, roles: Role::Viewer.into(), expires_at: UtcSecond::from_second(9) }
-    }
-
-    fn stored(key: &ApiKey) -> StoredKey {
-        key.stored(&secrets(), &holder())
-    }
-
     fn kept(key: &ApiKey) -> Credential {
-        let Holder { partner, user, customer, roles, expires_at } = holder();
-        let (role, expires_at) = (roles.to_stored(), expires_at.map(|end| end.as_second()));
-        Credential { partner, user, customer, role, expires_at, key: stored(key) }
+        let (partner, user, customer) = (PartnerId(1), UserId(2), Some(CustomerId(3)));
+        let holder = Holder { partner, user, customer, roles: Role::Viewer.into() };
+        let new = NewKey::default_key(UtcSecond::from_second(9));
+        key.stored(&secrets(), &holder, &new, Timestamp::UNIX_EPOCH).credential
+    }
+
+    /// A key that may be used as a viewer, from some addresses alone.
+    fn narrowed(key: &ApiKey) -> Credential {
+        let holder = Holder {
+            partner: PartnerId(1),
+            user: UserId(2),
+            customer: None,
+            roles: Role::Admin | Role::Viewer,
+        };
+        let new = NewKey {
+            roles: Some(Role::Viewer.into()),
+            addresses: AddressRanges::from_stored("10.0.0.0/8").unwrap(),
+            ..NewKey::default_key(None)
+        };
+        key.stored(&secrets(), &holder, &new, Timestamp::UNIX_EPOCH).credential
     }
 
     #[test]
@@ -299,6 +384,25 @@ mod tests {
         // The control: the server changes the role.
         let promoted = with_roles(&secrets(), &kept(&key), Role::Admin.into());
         assert_eq!((prove(&secrets(), key.reveal(), &promoted), &*promoted.role), (Proof::Good, "admin"));
+        // Nor can it be widened.
+        let cases: [(&str, Change); 5] = [
+            ("other roles", |c| c.key_role = Some("admin".into())),
+            ("all roles", |c| c.key_role = None),
+            ("other addresses", |c| c.addresses = "0.0.0.0/0".into()),
+            ("all addresses", |c| c.addresses.clear()),
+            ("not narrowed", |c| (c.key_role, c.addresses) = (None, String::new())),
+        ];
+        let as_made = narrowed(&key);
+        assert_eq!(prove(&secrets(), key.reveal(), &as_made), Proof::Good);
+        assert_eq!(as_made.roles().unwrap(), Some(Role::Viewer.into()));
+        for (what, change) in cases {
+            let mut changed = as_made.clone();
+            change(&mut changed);
+            assert_eq!(prove(&secrets(), key.reveal(), &changed), Proof::Forged, "{what}");
+            assert!(with_expiry(&secrets(), &changed, 9).is_none(), "{what}");
+        }
+        let ending = with_expiry(&secrets(), &as_made, 9).unwrap();
+        assert_eq!((prove(&secrets(), key.reveal(), &ending), ending.expires_at), (Proof::Good, Some(9)));
         // What one can make who knows how it was before: the plain digest of a key of one's own.
         let mut planted = kept(&key);
         planted.key.hash = hash("a key of one's own that was planted");
@@ -317,7 +421,7 @@ mod tests {
         for (text, good) in cases {
             assert_eq!(ApiKey::chosen(&text).is_ok(), good, "{text:?}");
         }
-        let key = stored(&ApiKey::chosen(&"k".repeat(40)).unwrap());
-        assert!(key.id.starts_with('x') && key.id.len() == 17);
+        let id = kept(&ApiKey::chosen(&"k".repeat(40)).unwrap()).key.id;
+        assert!(id.starts_with('x') && id.len() == 17);
     }
 }

@@ -8,6 +8,7 @@
 //! such as [`Error::Unavailable`]. The docs of a function name only its further errors.
 
 mod access;
+mod api_keys;
 mod audit;
 mod branding;
 mod change;
@@ -68,7 +69,7 @@ use crate::directory::Directories;
 use ::directory::Egress;
 use change::InFlight;
 use clock::ExpiryClock;
-use domain::{PartnerId, UserId};
+use domain::PartnerId;
 use grant::Database;
 use jiff::Timestamp;
 use std::collections::HashMap;
@@ -92,7 +93,7 @@ pub struct App {
     /// The client of the providers that users sign in with.
     identity: identity::Client,
     /// The time of each API key's last use, not yet written to the database.
-    used: Mutex<HashMap<(PartnerId, UserId), Timestamp>>,
+    used: Mutex<HashMap<(PartnerId, String), Timestamp>>,
     /// The id of some key.
     decoy_key_id: RwLock<Arc<str>>,
 }
@@ -195,6 +196,7 @@ impl App {
         log_error(self.delete_expired_responses().await);
         log_error(self.forget_sessions().await);
         log_error(self.forget_invitations().await);
+        log_error(self.forget_replaced_keys().await);
         log_error(self.apply_due_changes().await);
     }
 

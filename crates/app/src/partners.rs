@@ -4,7 +4,7 @@ use crate::access::Call;
 use crate::audit::live_keys::WithKeyId;
 use crate::audit::system::append_system;
 use crate::audit::{self, Entry, Trail};
-use crate::keys::Holder;
+use crate::users::insert_user;
 use crate::{ApiKey, App, Error};
 use domain::{DisplayName, Email, NewUser, Role, UserId, Violation};
 use jiff::Timestamp;
@@ -150,15 +150,7 @@ async fn insert_partner(
         roles: Role::Admin.into(),
         key_expires_at: None,
     };
-    let of = |user| Holder {
-        partner: partner.id,
-        user,
-        customer: None,
-        roles: Role::Admin.into(),
-        expires_at: None,
-    };
-    let stored = |user| key.stored(&trail.secrets, &of(user));
-    let user = store::users::insert(tx, partner.id, None, &admin, stored, now).await?;
+    let user = insert_user(tx, &trail.secrets, partner.id, None, &admin, key, now).await?;
     let user = user.ok_or_else(|| Error::Internal("a new partner already has a user".into()))?;
     crate::user_access::seal(tx, &trail.secrets, partner.id, &user).await?;
     let call = Call::of_operator(partner.id, "partner create");

@@ -1,6 +1,6 @@
 //! Sessions of the console: opened with an API key, with single sign-on or with an invitation, and decided at every request as a key is.
 
-use crate::access::{Actor, Call, Origin};
+use crate::access::{Actor, Call, Origin, narrowing};
 use crate::audit::Entry;
 use crate::change::Done;
 use crate::keys::is_genuine;
@@ -12,6 +12,7 @@ use domain::{CustomerId, Email, PartnerId};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use store::Scope;
+use store::api_keys::{self, Credential};
 use store::sessions::{self, Owner, OwningUser};
 use store::sign_ins::Candidate;
 use subtle::ConstantTimeEq;
@@ -175,18 +176,25 @@ impl App {
         }
         let Owner { partner_suspended, partner_name, colour, user } = owner;
         let Some(user) = user else { return Err(ended(SessionEnd::UserDeleted)) };
-        if let Some(end) = self.end_of(&session, &user, now) {
-            return Err(ended(end));
+        let credential = match self.key_of(&session, &user, now) {
+            Ok(credential) => credential,
+            Err(end) => return Err(ended(end)),
+        };
+        let (roles, narrowed) = match credential {
+            Some(credential) => narrowing(credential, &origin.address)?,
+            None => (user.roles, None),
+        };
+        if roles.to_stored() != session.role {
+            return Err(ended(SessionEnd::RolesChanged));
         }
         self.limits.enter_partner(&mut permits, session.partner)?;
         let trial = user.customer.as_ref().and_then(|(_, _, trial, _)| *trial);
-        let key = user.credential.as_ref().filter(|credential| credential.key.id == session.key_id);
-        let key_expires_at = key.and_then(|credential| credential.expires_at);
+        let key_expires_at = credential.and_then(|credential| credential.expires_at);
         let actor = Actor {
             partner: session.partner,
             user: session.user,
             email: user.email.clone(),
-            roles: user.roles,
+            roles,
             customer: session.customer,
             key_id: session.key_id.clone(),
             access_until: trial
@@ -207,7 +215,7 @@ impl App {
         };
         let OwningUser { email, name, customer, .. } = user;
         let access = customer.as_ref().map(|(id, classification, trial, _)| (*id, *classification, *trial));
-        if let Some(why) = self.lock_of(partner_suspended, access) {
+        if let Some(why) = self.lock_of(partner_suspended, access).or(narrowed) {
             return Err(self.refuse(&call, why).await.into());
         }
         if now.duration_since(session.last_seen_at) >= SEEN_INTERVAL {
@@ -259,31 +267,28 @@ impl App {
         }
     }
 
-    /// Whether the session's user is no longer the one that signed in.
-    fn end_of(&self, session: &sessions::Session, user: &OwningUser, now: Timestamp) -> Option<SessionEnd> {
+    /// The key that opened the session, if it still opens what it did; `None` for a session that none has opened.
+    fn key_of<'u>(
+        &self,
+        session: &sessions::Session,
+        user: &'u OwningUser,
+        now: Timestamp,
+    ) -> Result<Option<&'u Credential>, SessionEnd> {
         if WITHOUT_KEY.contains(&session.key_id.as_str()) {
             let (ids, customer) =
                 ((session.user, session.customer), user.customer.as_ref().map(|(id, ..)| *id));
             let OwningUser { email, roles, access_mac, .. } = user;
-            let is_same = customer == session.customer && roles.to_stored() == session.role;
             let is_genuine =
                 || user_access::is_genuine(&self.secrets, session.partner, ids, email, *roles, access_mac);
-            return (!is_same || !is_genuine()).then_some(SessionEnd::RolesChanged);
+            let is_same = customer == session.customer && is_genuine();
+            return if is_same { Ok(None) } else { Err(SessionEnd::RolesChanged) };
         }
-        let key = user.credential.as_ref().filter(|credential| credential.key.id == session.key_id);
-        let is_live = |end: Option<i64>| end.is_none_or(|end| now.as_second() < end);
-        match key {
-            Some(key) if is_live(key.expires_at) && key.customer == session.customer => {
-                if user.roles.to_stored() != session.role {
-                    Some(SessionEnd::RolesChanged)
-                } else if is_genuine(&self.secrets, key) {
-                    None
-                } else {
-                    Some(SessionEnd::KeyEnded)
-                }
-            }
-            _ => Some(SessionEnd::KeyEnded),
-        }
+        let is_live = |credential: &&Credential| {
+            credential.expires_at.is_none_or(|end| now.as_second() < end)
+                && credential.customer == session.customer
+                && is_genuine(&self.secrets, credential)
+        };
+        user.credential.as_ref().filter(is_live).map(Some).ok_or(SessionEnd::KeyEnded)
     }
 
     fn is_genuine_session(&self, token: &str, session: &sessions::Session) -> bool {
@@ -304,17 +309,23 @@ impl App {
     pub async fn sessions(&self, call: &Call) -> Result<Vec<Session>, Error> {
         let Some(actor) = &call.actor else { return Ok(Vec::new()) };
         let now = self.clock.now();
-        let found = self
+        let (found, keys) = self
             .db
             .unchecked()
             .look_up(actor.partner, (actor.partner, actor.user), |(partner, user), tx| {
-                Box::pin(async move { Ok::<_, Error>(sessions::list(tx, *partner, *user).await?) })
+                Box::pin(async move {
+                    let keys = api_keys::list(tx, *partner, *user).await?;
+                    Ok::<_, Error>((sessions::list(tx, *partner, *user).await?, keys))
+                })
             })
             .await?;
+        let is_live = |key: &Credential| key.expires_at.is_none_or(|end| now.as_second() < end);
         let is_open = |session: &sessions::Session| {
+            let mut keys = keys.iter().map(|row| &row.credential);
             now < session.expires_at
                 && now.duration_since(session.last_seen_at) < IDLE
-                && (session.key_id == actor.key_id || WITHOUT_KEY.contains(&session.key_id.as_str()))
+                && (WITHOUT_KEY.contains(&session.key_id.as_str())
+                    || keys.any(|key| key.key.id == session.key_id && is_live(key)))
         };
         Ok(found.into_iter().filter(is_open).map(Session::from).collect())
     }

@@ -4,16 +4,16 @@ use crate::access::Call;
 use crate::audit::Entry;
 use crate::audit::live_keys::WithKeyId;
 use crate::change::{Created, Done};
-use crate::keys::{self, Holder};
+use crate::keys::{self, Holder, rotate};
 use crate::paging::Paging;
 use crate::permissions::Permission;
-use crate::{ApiKey, App, Error, user_access};
+use crate::{ApiKey, App, Error, SecretKey, user_access};
 use domain::json::Json;
-use domain::{CustomerId, Handling, NewUser, PartnerId, Role, User, UserId, Violation};
+use domain::{CustomerId, Handling, KeyRotation, NewUser, PartnerId, Role, User, UserId, Violation};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::sync::Arc;
-use store::{Tx, users};
+use store::{Tx, api_keys, users};
 
 /// A user with its new API key. Only the digest is stored, so the key is shown once.
 #[derive(Serialize)]
@@ -55,13 +55,9 @@ impl App {
             .make(input, |(secrets, partner, tenant, user, key, now), tx| {
                 Box::pin(async move {
                     exists(tx, *partner, *tenant).await?;
-                    let NewUser { roles, key_expires_at, .. } = *user;
-                    let (partner, customer, expires_at) = (*partner, *tenant, key_expires_at);
-                    let stored =
-                        |user| key.stored(secrets, &Holder { partner, user, customer, roles, expires_at });
-                    let added = users::insert(tx, partner, *tenant, user, stored, *now).await?;
+                    let added = insert_user(tx, secrets, *partner, *tenant, user, key, *now).await?;
                     let user = added.ok_or_else(|| Error::Invalid(Violation::taken("/email").into()))?;
-                    user_access::seal(tx, secrets, partner, &user).await?;
+                    user_access::seal(tx, secrets, *partner, &user).await?;
                     let recorded = WithKeyId { user: &user, api_key_id: &key.id() };
                     let entry = Entry::new("user.create", object(*tenant, user.id)).after(&recorded);
                     Ok(Done { value: issued(&user, key, Some(href(*tenant, user.id)))?, entry: Some(entry) })
@@ -131,15 +127,16 @@ impl App {
                     if !roles.has(Role::Admin) {
                         keep_an_admin(tx, *partner, &before, *now).await?;
                     }
-                    // Read before the update, because the credential's MAC covers the old roles.
-                    let credential = users::credential_of(tx, *partner, *id).await?;
+                    // A key that is made meanwhile would have the old roles. The MACs that are read cover the old ones.
+                    users::touch(tx, *partner, *id, *now).await?;
+                    let rows = api_keys::list(tx, *partner, *id).await?;
                     let after = User { name, roles, updated_at: *now, ..before.clone() };
                     user_access::reseal(tx, secrets, *partner, &before, &after).await?;
                     users::update(tx, *partner, *id, &after.name, roles, *now).await?;
-                    if roles != before.roles
-                        && let Some(credential) = credential
-                    {
-                        users::reseal(tx, &keys::with_roles(secrets, &credential, roles)).await?;
+                    if roles != before.roles {
+                        for row in rows {
+                            api_keys::reseal(tx, &keys::with_roles(secrets, &row.credential, roles)).await?;
+                        }
                     }
                     let entry = Entry::new("user.update", object(*tenant, *id)).before(&before).after(&after);
                     Ok(Done { value: after, entry: Some(entry) })
@@ -148,7 +145,7 @@ impl App {
             .await
     }
 
-    /// Deletes a user; its API key is invalid at once.
+    /// Deletes a user; its API keys are invalid at once.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::LastAdmin`].
@@ -168,7 +165,7 @@ impl App {
             .await
     }
 
-    /// Gives a user a new API key; the old one is invalid at once.
+    /// Gives a user a new default API key. The old one is invalid at once, or lives on for the overlap that the payload names.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Invalid`].
@@ -183,31 +180,27 @@ impl App {
         let grant = self.require(call, managing(tenant)).await?;
         let _in_flight = self.enter(call)?;
         let now = self.clock.now();
-        let expires_at = match domain::user::key_expiry(body, now, handling) {
-            Ok(expires_at) => expires_at,
+        let rotation = match KeyRotation::parse_default(body, now, handling) {
+            Ok(rotation) => rotation,
             Err(violations) => {
                 let before = grant.stored_response().await?;
                 return before.ok_or(Error::Invalid(violations));
             }
         };
         let key = ApiKey::generate(&self.random)?;
-        let input = (Arc::clone(&self.secrets), call.partner(), tenant, id, key, expires_at, now);
+        let input = (Arc::clone(&self.secrets), call.partner(), tenant, id, key, rotation, now);
         grant
-            .make(input, |(secrets, partner, tenant, id, key, expires_at, now), tx| {
+            .make(input, |(secrets, partner, tenant, id, key, rotation, now), tx| {
                 Box::pin(async move {
                     let before = find(tx, *partner, *tenant, *id).await?;
-                    let (partner, user, customer, expires_at) = (*partner, *id, *tenant, *expires_at);
-                    let holder = Holder { partner, user, customer, roles: before.roles, expires_at };
-                    let stored = key.stored(secrets, &holder);
-                    users::set_key(tx, partner, *id, Some(&stored), expires_at, *now).await?;
-                    let after = User {
-                        has_key: true,
-                        key_expires_at: expires_at,
-                        last_used_at: None,
-                        updated_at: *now,
-                        ..before.clone()
-                    };
-                    let recorded = WithKeyId { user: &after, api_key_id: &stored.id };
+                    users::touch(tx, *partner, *id, *now).await?;
+                    let roles = find(tx, *partner, *tenant, *id).await?.roles;
+                    let rows = api_keys::list(tx, *partner, *id).await?;
+                    let old = rows.iter().find(|row| row.is_default);
+                    let holder = Holder { partner: *partner, user: *id, customer: *tenant, roles };
+                    rotate(tx, secrets, &holder, old, key, *rotation, *now).await?;
+                    let after = find(tx, *partner, *tenant, *id).await?;
+                    let recorded = WithKeyId { user: &after, api_key_id: &key.id() };
                     let entry =
                         Entry::new("user.rotate_key", object(*tenant, *id)).before(&before).after(&recorded);
                     Ok(Done { value: issued(&after, key, None)?, entry: Some(entry) })
@@ -216,7 +209,7 @@ impl App {
             .await
     }
 
-    /// Revokes a user's API key; the user remains.
+    /// Revokes all API keys of a user; the user remains.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::LastAdmin`].
@@ -227,13 +220,31 @@ impl App {
                 Box::pin(async move {
                     let before = find_held(tx, *partner, *tenant, *id).await?;
                     keep_an_admin(tx, *partner, &before, *now).await?;
-                    users::set_key(tx, *partner, *id, None, None, *now).await?;
+                    users::touch(tx, *partner, *id, *now).await?;
+                    api_keys::delete_all(tx, *partner, *id).await?;
                     let entry = Entry::new("user.revoke_key", object(*tenant, *id)).before(&before);
                     Ok(Done { value: (), entry: Some(entry) })
                 })
             })
             .await
     }
+}
+
+/// Adds a user with its default key; `None` if the tenant has one with this e-mail address.
+pub(crate) async fn insert_user(
+    tx: &mut Tx,
+    secrets: &SecretKey,
+    partner: PartnerId,
+    tenant: Tenant,
+    new: &NewUser,
+    key: &ApiKey,
+    now: Timestamp,
+) -> Result<Option<User>, Error> {
+    let Some(user) = users::insert(tx, partner, tenant, new, now).await? else { return Ok(None) };
+    let holder = Holder { partner, user: user.id, customer: tenant, roles: user.roles };
+    let rotation = KeyRotation { expires_at: new.key_expires_at, overlap_seconds: 0 };
+    rotate(tx, secrets, &holder, None, key, rotation, now).await?;
+    Ok(Some(User { has_key: true, key_expires_at: new.key_expires_at, ..user }))
 }
 
 /// The permission that managing a tenant's users needs.
@@ -254,7 +265,12 @@ pub(crate) async fn find(tx: &mut Tx, partner: PartnerId, tenant: Tenant, id: Us
 }
 
 /// Reads a user that is about to be changed. For a partner's user it takes the lock that makes [`keep_an_admin`] race-free.
-async fn find_held(tx: &mut Tx, partner: PartnerId, tenant: Tenant, id: UserId) -> Result<User, Error> {
+pub(crate) async fn find_held(
+    tx: &mut Tx,
+    partner: PartnerId,
+    tenant: Tenant,
+    id: UserId,
+) -> Result<User, Error> {
     if tenant.is_none() {
         users::hold(tx, partner).await?;
     }
@@ -263,7 +279,7 @@ async fn find_held(tx: &mut Tx, partner: PartnerId, tenant: Tenant, id: UserId) 
 
 async fn keep_an_admin(tx: &mut Tx, partner: PartnerId, user: &User, now: Timestamp) -> Result<(), Error> {
     let is_admin = user.customer.is_none() && user.roles.has(Role::Admin) && user.has_key;
-    if is_admin && users::other_admins(tx, partner, user.id, now).await? == 0 {
+    if is_admin && api_keys::admin_keys(tx, partner, Some(user.id), "", now).await? == 0 {
         return Err(Error::LastAdmin);
     }
     Ok(())

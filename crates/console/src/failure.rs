@@ -59,7 +59,7 @@ impl Failure {
                 shape(StatusCode::BAD_REQUEST, "error-unreadable-title", "error-unreadable-advice", false)
             }
             Failure::App(error) => match error {
-                Error::Unauthorized => {
+                Error::Unauthorized | Error::KeyExpired(_) => {
                     shape(StatusCode::UNAUTHORIZED, "error-key-title", "error-key-advice", false)
                 }
                 Error::Forbidden(_) => {

@@ -7,6 +7,7 @@
 //! [`Customer::patched`] (a `PUT`).
 
 pub mod address;
+pub mod address_ranges;
 pub mod azure;
 pub mod branding;
 pub mod classification;
@@ -27,6 +28,7 @@ pub mod terms;
 pub mod text;
 pub mod timeline;
 pub mod user;
+pub mod user_key;
 pub mod utc_second;
 pub mod version;
 pub mod violation;
@@ -37,6 +39,7 @@ mod table;
 mod zipcode;
 
 pub use address::Address;
+pub use address_ranges::AddressRanges;
 pub use azure::AzureCustomerId;
 pub use classification::Classification;
 pub use contact::Email;
@@ -51,5 +54,6 @@ pub use role::{Role, Roles};
 pub use tags::Tag;
 pub use timeline::Timeline;
 pub use user::{NewUser, User};
+pub use user_key::{KeyRotation, NewKey, UserKey};
 pub use utc_second::UtcSecond;
 pub use violation::{Violation, Violations, code};

@@ -93,6 +93,17 @@ impl Roles {
         self.0 & Roles::from(role).0 != 0
     }
 
+    /// The roles that both sets have; `None` where there is none.
+    pub fn intersection(self, other: Roles) -> Option<Roles> {
+        let both = self.0 & other.0;
+        (both != 0).then_some(Roles(both))
+    }
+
+    /// The roles of this set that the other does not have; `None` where it has all of them.
+    pub fn without(self, other: Roles) -> Option<Roles> {
+        self.intersection(Roles(!other.0))
+    }
+
     /// The roles in the order of the permission table.
     pub fn iter(self) -> impl Iterator<Item = Role> {
         Role::ALL.into_iter().filter(move |role| self.has(*role))
@@ -177,6 +188,15 @@ mod tests {
             let roles = Roles(bits);
             assert_eq!(Roles::from_stored(&roles.to_stored()), Some(roles), "{roles}");
         }
+    }
+
+    #[test]
+    fn sets_are_compared() {
+        let both = Role::Operator | Role::Auditor;
+        assert_eq!(both.intersection(Role::Auditor.into()), Some(Role::Auditor.into()));
+        assert_eq!(both.intersection(Role::Viewer.into()), None);
+        assert_eq!(both.without(Role::Auditor.into()), Some(Role::Operator.into()));
+        assert_eq!(both.without(both), None);
     }
 
     #[test]

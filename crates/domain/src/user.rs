@@ -41,9 +41,9 @@ pub struct User {
     pub roles: Roles,
     /// Whether it has a key.
     pub has_key: bool,
-    /// When its key ends by itself.
+    /// When its default key ends by itself.
     pub key_expires_at: Option<UtcSecond>,
-    /// When its key was last used, give or take a minute.
+    /// When one of its keys was last used, give or take a minute.
     pub last_used_at: Option<Timestamp>,
     /// When it was made.
     pub created_at: Timestamp,
@@ -78,10 +78,7 @@ pub static CHANGE_PAYLOAD: Payload = Payload {
     ],
 };
 
-/// What the payload of a key's rotation consists of.
-pub static KEY_PAYLOAD: Payload = Payload { members: &[EXPIRY], read_only: &[] };
-
-const EXPIRY: Member =
+pub(crate) const EXPIRY: Member =
     Member::alias("api_key_expires_at", &["expires_at", "expires", "expiry", "key_expires_at", "expiration"]);
 
 const MAX_NAME_LENGTH: usize = 255;
@@ -104,7 +101,7 @@ impl NewUser {
         if customer.is_none() && fields.given("role").is_none() && fields.given("roles").is_none() {
             fields.refuse("role", required());
         }
-        let roles = read_roles(&mut fields, customer).or(customer.map(|_| Role::Customer.into()));
+        let roles = read_roles(&mut fields, roles_of(customer)).or(customer.map(|_| Role::Customer.into()));
         let key_expires_at = read_expiry(&mut fields, now);
         fields.violations.extend(PAYLOAD.unknown(body, handling));
         match (email, roles) {
@@ -124,7 +121,7 @@ impl User {
     pub fn patched(&self, body: &Json, handling: Handling) -> Result<(String, Roles), Violations> {
         let mut fields = Fields::of(body, r#"a JSON object such as {"name": "Jane"}"#)?;
         let name = fields.optional("name", |json| line(string(json)?, MAX_NAME_LENGTH).map(str::to_owned));
-        let roles = read_roles(&mut fields, self.customer);
+        let roles = read_roles(&mut fields, roles_of(self.customer));
         let email = fields.optional("email", Email::read);
         if email.is_some_and(|email| email.key() != self.email.key()) {
             fields.refuse("email", invalid("cannot be changed; make another user instead"));
@@ -137,9 +134,12 @@ impl User {
     }
 }
 
+fn roles_of(customer: Option<CustomerId>) -> &'static [Role] {
+    if customer.is_some() { &[Role::Customer] } else { &Role::OF_PARTNERS }
+}
+
 /// Reads `role` and `roles`. Given both, the first of `roles` has to be `role`, as in an answer that is sent back.
-fn read_roles(fields: &mut Fields<'_>, customer: Option<CustomerId>) -> Option<Roles> {
-    let allowed: &[Role] = if customer.is_some() { &[Role::Customer] } else { &Role::OF_PARTNERS };
+pub(crate) fn read_roles(fields: &mut Fields<'_>, allowed: &[Role]) -> Option<Roles> {
     let role = fields.optional("role", |json| Role::read(json, allowed));
     let roles = fields.optional("roles", |json| Roles::read(json, allowed));
     if let (Some(role), Some(roles)) = (role, roles)
@@ -149,17 +149,6 @@ fn read_roles(fields: &mut Fields<'_>, customer: Option<CustomerId>) -> Option<R
         fields.refuse("roles", invalid(message));
     }
     roles.or(role.map(Roles::from))
-}
-
-/// Reads the payload of a key's rotation: nothing, or when the new key is to end.
-///
-/// # Errors
-/// Every rule that the payload breaks.
-pub fn key_expiry(body: &Json, now: Timestamp, handling: Handling) -> Result<Option<UtcSecond>, Violations> {
-    let mut fields = Fields::of(body, r#"a JSON object such as {"api_key_expires_at": "2030-12-31"}"#)?;
-    let expiry = read_expiry(&mut fields, now);
-    fields.violations.extend(KEY_PAYLOAD.unknown(body, handling));
-    if fields.violations.is_empty() { Ok(expiry) } else { Err(fields.violations) }
 }
 
 fn read_expiry(fields: &mut Fields<'_>, now: Timestamp) -> Option<UtcSecond> {

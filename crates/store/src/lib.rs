@@ -19,6 +19,7 @@ mod path_error;
 mod prepared;
 mod query;
 
+pub mod api_keys;
 pub mod audit;
 pub mod azure_tenants;
 pub mod bill_runs;

@@ -1,7 +1,7 @@
 //! Sessions of the console.
 
+use crate::api_keys::{Credential, credential};
 use crate::engine::value::{Row, args};
-use crate::users::{Credential, credential};
 use crate::{Error, Tx};
 use domain::{Classification, CustomerId, Email, PartnerId, Roles, UserId, UtcSecond};
 use jiff::Timestamp;
@@ -59,7 +59,7 @@ pub struct OwningUser {
     pub roles: Roles,
     /// A MAC over what the user may do and where.
     pub access_mac: String,
-    /// The user's key with what its MAC covers, if it has one.
+    /// The key that the session was opened with, with what its MAC covers, if the user still has it.
     pub credential: Option<Credential>,
     /// For a customer's user: the customer, its level of access, the end of its trial, and its display name.
     pub customer: Option<(CustomerId, Classification, Option<UtcSecond>, String)>,
@@ -97,13 +97,14 @@ pub async fn find(tx: &mut Tx, id: &str) -> Result<Option<(Session, Owner)>, Err
     let sql = format!(
         "SELECT {COLUMNS}, p.suspended,
                 CASE WHEN COALESCE(b.name, '') = '' THEN p.name ELSE b.name END, b.colour, u.email, u.name, u.role, u.customer_id, c.classification,
-                c.trial_expiration_date, c.name, a.mac, u.key_id,
-                u.partner_id, u.id, u.customer_id, u.role, u.key_expires_at, u.key_id, u.key_hash, u.key_mac
+                c.trial_expiration_date, c.name, a.mac, k.id,
+                k.partner_id, k.user_id, u.customer_id, u.role, k.role, k.addresses, k.expires_at, k.id, k.key_hash, k.key_mac
          FROM console_sessions s JOIN partners p ON p.id = s.partner_id
          LEFT JOIN branding b ON b.partner_id = s.partner_id
          LEFT JOIN users u ON u.partner_id = s.partner_id AND u.id = s.user_id
          LEFT JOIN user_access a ON a.partner_id = u.partner_id AND a.user_id = u.id
          LEFT JOIN customers c ON c.partner_id = u.partner_id AND c.id = u.customer_id
+         LEFT JOIN api_keys k ON k.partner_id = s.partner_id AND k.id = s.key_id AND k.user_id = s.user_id
          WHERE s.id = $1"
     );
     tx.first(&sql, args![id], |row| {

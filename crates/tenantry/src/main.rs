@@ -41,6 +41,7 @@ mod serve;
 mod telemetry;
 mod tls;
 mod user;
+mod user_keys;
 
 use clap::{CommandFactory, Parser, Subcommand};
 

@@ -2,6 +2,7 @@
 
 use crate::partner::partner_named;
 use crate::platform::Platform;
+use crate::user_keys::{self, UserKeysCommand};
 use app::{App, Call, Clock, Paging, Tenant};
 use clap::{Args, Subcommand};
 use domain::json::Json;
@@ -30,20 +31,22 @@ pub(crate) enum UserCommand {
         #[command(flatten)]
         place: Place,
     },
-    /// Give a user a new key, printed this once; the old one is dead at once.
+    /// Give a user a new default key, printed this once; the old one is dead at once.
     Rotate {
         /// Its e-mail address.
         email: String,
         #[command(flatten)]
         place: Place,
     },
-    /// Take a user's key away; the user stays.
+    /// Take all keys away from a user; the user stays.
     Revoke {
         /// Its e-mail address.
         email: String,
         #[command(flatten)]
         place: Place,
     },
+    #[command(subcommand)]
+    Keys(UserKeysCommand),
 }
 
 /// Whose users.
@@ -57,13 +60,14 @@ pub(crate) struct Place {
     customer: Option<i64>,
     /// Print JSON.
     #[arg(long)]
-    json: bool,
+    pub(crate) json: bool,
     #[command(flatten)]
     platform: Platform,
 }
 
 pub(crate) async fn run(command: UserCommand) -> anyhow::Result<()> {
     match command {
+        UserCommand::Keys(command) => user_keys::run(command).await,
         UserCommand::Create { email, name, role, place } => {
             let (app, call, tenant) = open(&place, "user create").await?;
             let mut body = json!({"email": email, "name": name});
@@ -114,7 +118,7 @@ pub(crate) async fn run(command: UserCommand) -> anyhow::Result<()> {
     }
 }
 
-async fn open(place: &Place, operation: &str) -> anyhow::Result<(App, Call, Tenant)> {
+pub(crate) async fn open(place: &Place, operation: &str) -> anyhow::Result<(App, Call, Tenant)> {
     let app = place.platform.open(Clock::System).await?;
     let partner = partner_named(&app, &place.partner).await?;
     Ok((app, Call::of_operator(partner.id, operation), place.customer.map(CustomerId)))
@@ -134,7 +138,7 @@ async fn all(app: &App, call: &Call, tenant: Tenant) -> anyhow::Result<Vec<User>
     }
 }
 
-async fn named(app: &App, call: &Call, tenant: Tenant, email: &str) -> anyhow::Result<User> {
+pub(crate) async fn named(app: &App, call: &Call, tenant: Tenant, email: &str) -> anyhow::Result<User> {
     let found = all(app, call, tenant)
         .await?
         .into_iter()

@@ -73,12 +73,82 @@ pub(crate) struct UserChange {
     roles: Option<Vec<Role>>,
 }
 
-/// A key to be made.
+/// What comes in the place of a user's default key.
 #[derive(ToSchema)]
 pub(crate) struct NewKey {
-    /// When the key ends by itself (ISO 8601, in the future).
+    /// When the new key ends by itself (ISO 8601, in the future).
     #[schema(nullable)]
     api_key_expires_at: Option<String>,
+    /// How long the old key goes on working: at most seven days.
+    #[schema(nullable, minimum = 0, maximum = 604_800, default = 0)]
+    overlap_seconds: Option<i64>,
+}
+
+/// One more key of a user.
+#[derive(ToSchema)]
+pub(crate) struct NewApiKey {
+    /// For people to read.
+    #[schema(min_length = 1, max_length = 100, example = "Nightly import")]
+    name: String,
+    /// Where it is narrowed to one role.
+    #[schema(nullable)]
+    role: Option<Role>,
+    /// The roles that the key is narrowed to, among those of the user; without them it has all.
+    #[schema(nullable, min_items = 1, max_items = 20)]
+    roles: Option<Vec<Role>>,
+    /// Addresses and ranges (CIDR) that the key may be used from; without them from everywhere.
+    #[schema(nullable, max_items = 50, example = json!(["203.0.113.0/24", "2001:db8::/32"]))]
+    allowed_addresses: Option<Vec<String>>,
+    /// When the key ends by itself (ISO 8601, in the future).
+    #[schema(nullable)]
+    expires_at: Option<String>,
+}
+
+/// How a key is rotated.
+#[derive(ToSchema)]
+pub(crate) struct ApiKeyRotation {
+    /// When the new key ends by itself (ISO 8601, in the future); without it, when the old one would have.
+    #[schema(nullable)]
+    expires_at: Option<String>,
+    /// How long the old key goes on working: at most seven days.
+    #[schema(nullable, minimum = 0, maximum = 604_800, default = 0)]
+    overlap_seconds: Option<i64>,
+}
+
+/// A key of a user.
+#[derive(ToSchema)]
+pub(crate) struct ApiKey {
+    /// The log and the audit trail name the key by it. It is not secret.
+    #[schema(example = "a1B2c3D4")]
+    id: String,
+    name: String,
+    /// The roles that the key is narrowed to; absent where it has all of its user's.
+    #[schema(nullable = false)]
+    roles: Option<Vec<Role>>,
+    /// Ranges of addresses that the key may be used from; absent where it may be used from everywhere.
+    #[schema(nullable = false)]
+    allowed_addresses: Option<Vec<String>>,
+    /// The key that the user was created with, or one that came in its place: `POST …/api_key` rotates it.
+    is_default: bool,
+    /// The key that came in its place. This one works until it expires.
+    #[schema(nullable = false)]
+    replaced_by: Option<String>,
+    #[schema(format = "date-time", nullable = false)]
+    expires_at: Option<String>,
+    /// Give or take a minute.
+    #[schema(format = "date-time", nullable = false)]
+    last_used_at: Option<String>,
+    #[schema(format = "date-time")]
+    created_at: String,
+    /// Shown once, when it is made.
+    #[schema(nullable = false)]
+    api_key: Option<String>,
+}
+
+/// The keys of a user.
+#[derive(ToSchema)]
+pub(crate) struct ApiKeyList {
+    api_keys: Vec<ApiKey>,
 }
 
 /// What a user may do.
@@ -108,9 +178,10 @@ pub(crate) struct User {
     /// In the order of the table of roles.
     roles: Vec<Role>,
     has_api_key: bool,
+    /// Of the default key.
     #[schema(format = "date-time", nullable = false)]
     api_key_expires_at: Option<String>,
-    /// Give or take a minute.
+    /// Of any of its keys, give or take a minute.
     #[schema(format = "date-time", nullable = false)]
     last_used_at: Option<String>,
     #[schema(format = "date-time")]

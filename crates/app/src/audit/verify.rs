@@ -4,13 +4,13 @@ use super::erasure::{Voucher, Vouchers};
 use super::live_keys::LiveKeys;
 use super::{BROKEN, ERASE, PRUNE, SHARD_BEGINS, Trail, mac};
 use crate::{App, Error, SecretKey, keys};
-use domain::{PartnerId, UserId};
+use domain::PartnerId;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use store::Tx;
+use store::api_keys::{self, Credential};
 use store::audit::{self, Cut, Event, Head};
-use store::users::{self, Credential};
 
 /// How many events are read at a time.
 const PAGE: i64 = 1000;
@@ -204,11 +204,11 @@ pub(super) async fn verify_chains(
 
 /// The keys of a partner's users and its customers', with what they open.
 async fn all_credentials(tx: &mut Tx, partner: PartnerId) -> Result<Vec<Credential>, Error> {
-    let (mut all, mut after) = (Vec::new(), (partner, UserId(i64::MIN)));
+    let (mut all, mut after) = (Vec::new(), String::new());
     loop {
-        let page = users::credentials(tx, Some(partner), after, PAGE).await?;
+        let page = api_keys::credentials(tx, Some(partner), (partner, &after), PAGE).await?;
         let Some(last) = page.last() else { return Ok(all) };
-        after = (partner, last.user);
+        after.clone_from(&last.key.id);
         all.extend(page);
     }
 }

@@ -19,6 +19,7 @@ mod sign_in;
 mod sign_in_settings;
 mod single_sign_on;
 mod statement;
+mod user_keys;
 mod users;
 
 use crate::failure::Failure;

@@ -127,8 +127,13 @@ async fn sign_in(asked: Asked) -> Response {
     let operation = "POST /console/sign-in";
     match asked.app.sign_in(key, origin(&asked, operation), agent.unwrap_or_default()).await {
         Ok(token) => open(&asked, operation, &token, &next).await,
-        Err(Error::Unauthorized) => {
-            let mut response = refused(StatusCode::UNAUTHORIZED, "sign-in-key-wrong").await;
+        Err(error @ (Error::Unauthorized | Error::KeyExpired(_))) => {
+            let message = if matches!(error, Error::KeyExpired(_)) {
+                "sign-in-key-expired"
+            } else {
+                "sign-in-key-wrong"
+            };
+            let mut response = refused(StatusCode::UNAUTHORIZED, message).await;
             let scheme = HeaderValue::from_static("Bearer realm=\"tenantry\"");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
             response

@@ -7,16 +7,16 @@ use crate::html;
 use crate::inputs::Inputs;
 use crate::layout::{Layout, Section, role_name};
 use crate::pages::customer_form::repeatable;
+use crate::pages::user_keys::{self, Key, KeyLine, state};
 use crate::routes::{Routes, only_partners};
 use app::{Created, Error, Paging, Tenant};
 use askama::Template;
 use axum::response::Response;
 use domain::{CustomerId, Handling, Json, Role, User, UserId};
 use http::StatusCode;
-use jiff::Timestamp;
 use std::sync::Arc;
 
-const NAMES: [&str; 3] = ["email", "name", "api_key_expires_at"];
+const NAMES: [&str; 4] = ["email", "name", "api_key_expires_at", "key_name"];
 const PER_PAGE: i64 = 100;
 
 pub(crate) fn routes(routes: Routes) -> Routes {
@@ -27,6 +27,8 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .post("/console/users/{user_id}", update)
         .post("/console/users/{user_id}/rotate", rotate)
         .post("/console/users/{user_id}/revoke", revoke)
+        .post("/console/users/{user_id}/keys", create_key)
+        .post("/console/users/{user_id}/keys/revoke", revoke_named)
         .post("/console/users/{user_id}/delete", delete)
         .get("/console/customers/{id}/users", list)
         .post("/console/customers/{id}/users", create)
@@ -34,6 +36,8 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .post("/console/customers/{id}/users/{user_id}", update)
         .post("/console/customers/{id}/users/{user_id}/rotate", rotate)
         .post("/console/customers/{id}/users/{user_id}/revoke", revoke)
+        .post("/console/customers/{id}/users/{user_id}/keys", create_key)
+        .post("/console/customers/{id}/users/{user_id}/keys/revoke", revoke_named)
         .post("/console/customers/{id}/users/{user_id}/delete", delete)
 }
 
@@ -45,13 +49,6 @@ pub(crate) struct Row {
     pub(crate) roles: String,
     pub(crate) key: Key,
     pub(crate) last_used: Option<Time>,
-}
-
-/// How a user's key stands.
-pub(crate) enum Key {
-    None,
-    Live(Option<Time>),
-    Expired(Time),
 }
 
 /// A role to choose: its name in forms, in words, and whether the user has it.
@@ -86,8 +83,7 @@ pub(crate) struct UserPage {
     /// The path of the list.
     pub(crate) back: String,
     pub(crate) email: String,
-    pub(crate) key: Key,
-    pub(crate) last_used: Option<Time>,
+    pub(crate) keys: Vec<KeyLine>,
     pub(crate) f: Inputs,
     pub(crate) roles: Vec<RoleChoice>,
     /// The user is the one who looks at the page.
@@ -144,18 +140,6 @@ fn role_choices(cx: &Cx, tenant: Tenant, is_chosen: impl Fn(Role) -> bool) -> Ve
     Role::OF_PARTNERS.map(choice).into()
 }
 
-fn key(cx: &Cx, user: &User) -> Key {
-    let expiry = user.key_expires_at.and_then(|end| {
-        let at = Timestamp::from_second(end.as_second()).ok()?;
-        Some((end.reached(cx.app.now()), format::time(cx.lang, at)))
-    });
-    match (user.has_key, expiry) {
-        (false, _) => Key::None,
-        (true, Some((true, at))) => Key::Expired(at),
-        (true, at) => Key::Live(at.map(|(_, at)| at)),
-    }
-}
-
 fn roles_text(cx: &Cx, user: &User) -> String {
     user.roles.iter().map(|role| role_name(cx.lang, role)).collect::<Vec<_>>().join(", ")
 }
@@ -181,7 +165,7 @@ async fn users_page(cx: &Cx, tenant: Tenant, f: Inputs, chosen: &[&str]) -> Resu
         email: user.email.as_str().to_owned(),
         name: user.name.clone(),
         roles: roles_text(cx, user),
-        key: key(cx, user),
+        key: state(cx, user.has_key, user.key_expires_at),
         last_used: user.last_used_at.map(|at| format::time(cx.lang, at)),
     };
     Ok(UsersPage {
@@ -240,36 +224,50 @@ async fn create(cx: Arc<Cx>) -> Result<Response, Failure> {
     }
 }
 
-/// The page with a new key, which only the answer to the form has.
+/// The page with the key of a user that was created, or given a new default key.
 fn key_page(cx: &Cx, tenant: Tenant, created: &Created) -> Result<Response, Failure> {
-    let user: serde_json::Value =
+    new_key(cx, tenant, created, None)
+}
+
+/// The page with a new key, which only the answer to the form has. The user's e-mail address is in `created` where it is not
+/// given.
+fn new_key(cx: &Cx, tenant: Tenant, created: &Created, email: Option<&str>) -> Result<Response, Failure> {
+    let made: serde_json::Value =
         serde_json::from_str(&created.json).map_err(|error| Error::Internal(error.to_string()))?;
-    let text = |name: &str| user[name].as_str().unwrap_or_default().to_owned();
+    let text = |name: &str| made[name].as_str().unwrap_or_default().to_owned();
     let l = cx.layout("user-key-title", section(tenant));
-    let page = UserKeyPage { l, email: text("email"), key: text("api_key"), back: list_path(tenant) };
+    let email = email.map_or_else(|| text("email"), str::to_owned);
+    let page = UserKeyPage { l, email, key: text("api_key"), back: list_path(tenant) };
     Ok(html::ok(&page))
 }
 
 async fn show(cx: Arc<Cx>) -> Result<Response, Failure> {
     let (tenant, id) = (tenant(&cx)?, user_id(&cx)?);
     let user = cx.app.user(cx.call(), tenant, id).await?;
-    let f = Inputs::new(&NAMES, |name| if name == "name" { user.name.clone() } else { String::new() });
-    Ok(html::ok(&user_page(&cx, tenant, &user, f)))
+    Ok(html::ok(&user_page(&cx, tenant, &user, inputs(&cx, &user)).await?))
 }
 
-fn user_page(cx: &Cx, tenant: Tenant, user: &User, f: Inputs) -> UserPage {
+/// The fields of the page about a user.
+fn inputs(cx: &Cx, user: &User) -> Inputs {
+    Inputs::new(
+        &NAMES,
+        |field| if field == "name" { user.name.clone() } else { cx.form.get(field).to_owned() },
+    )
+}
+
+async fn user_page(cx: &Cx, tenant: Tenant, user: &User, f: Inputs) -> Result<UserPage, Failure> {
+    let keys = cx.app.api_keys(cx.call(), tenant, user.id).await?;
     let back = list_path(tenant);
-    UserPage {
+    Ok(UserPage {
         l: cx.layout_with(user.email.as_str().to_owned(), section(tenant)),
         path: format!("{back}/{}", user.id),
         back,
         email: user.email.as_str().to_owned(),
-        key: key(cx, user),
-        last_used: user.last_used_at.map(|at| format::time(cx.lang, at)),
+        keys: keys.iter().map(|key| user_keys::line(cx, key)).collect(),
         f,
         roles: role_choices(cx, tenant, |role| user.roles.has(role)),
         is_own: cx.call().actor.as_ref().is_some_and(|actor| actor.user == user.id),
-    }
+    })
 }
 
 async fn update(cx: Arc<Cx>) -> Result<Response, Failure> {
@@ -292,7 +290,7 @@ async fn update(cx: Arc<Cx>) -> Result<Response, Failure> {
                 Error::LastAdmin => f.refuse("", cx.lang.text("users-last-admin", None)),
                 _ => return Err(error.into()),
             }
-            Ok(html::page(StatusCode::UNPROCESSABLE_ENTITY, &user_page(&cx, tenant, &user, f)))
+            Ok(html::page(StatusCode::UNPROCESSABLE_ENTITY, &user_page(&cx, tenant, &user, f).await?))
         }
     }
 }
@@ -306,7 +304,7 @@ async fn rotate(cx: Arc<Cx>) -> Result<Response, Failure> {
         Err(Error::Invalid(violations)) => {
             let user = cx.app.user(cx.call(), tenant, id).await?;
             f.refuse_all(cx.lang, &violations, field);
-            Ok(html::page(StatusCode::UNPROCESSABLE_ENTITY, &user_page(&cx, tenant, &user, f)))
+            Ok(html::page(StatusCode::UNPROCESSABLE_ENTITY, &user_page(&cx, tenant, &user, f).await?))
         }
         Err(error) => Err(error.into()),
     }
@@ -315,6 +313,38 @@ async fn rotate(cx: Arc<Cx>) -> Result<Response, Failure> {
 async fn revoke(cx: Arc<Cx>) -> Result<Response, Failure> {
     let (tenant, id) = (tenant(&cx)?, user_id(&cx)?);
     cx.app.revoke_key(cx.call(), tenant, id).await?;
+    Ok(html::see_other(&format!("{}?done=key-revoked", list_path(tenant))))
+}
+
+fn key_field(pointer: &str) -> (&'static str, &'static str) {
+    if pointer == "/name" { ("key_name", "field-key-name") } else { ("", "") }
+}
+
+async fn create_key(cx: Arc<Cx>) -> Result<Response, Failure> {
+    let (tenant, id) = (tenant(&cx)?, user_id(&cx)?);
+    let name = cx.form.get("key_name").to_owned();
+    let body = Json::Object(vec![("name".to_owned(), Json::String(name))]);
+    let created = cx.app.create_api_key(&repeatable(&cx, &body), tenant, id, &body, Handling::Strict).await;
+    let user = cx.app.user(cx.call(), tenant, id).await?;
+    let mut f = inputs(&cx, &user);
+    let status = match created {
+        Ok(created) => return new_key(&cx, tenant, &created, Some(user.email.as_str())),
+        Err(Error::Invalid(violations)) => {
+            f.refuse_all(cx.lang, &violations, key_field);
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
+        Err(Error::Conflict(why)) => {
+            f.refuse("", why);
+            StatusCode::CONFLICT
+        }
+        Err(error) => return Err(error.into()),
+    };
+    Ok(html::page(status, &user_page(&cx, tenant, &user, f).await?))
+}
+
+async fn revoke_named(cx: Arc<Cx>) -> Result<Response, Failure> {
+    let (tenant, id) = (tenant(&cx)?, user_id(&cx)?);
+    cx.app.revoke_api_key(cx.call(), tenant, id, cx.form.get("key")).await?;
     Ok(html::see_other(&format!("{}?done=key-revoked", list_path(tenant))))
 }
 
@@ -352,13 +382,12 @@ pub(super) fn samples() -> (Vec<UsersPage>, Vec<UserPage>, Vec<UserKeyPage>) {
         f,
         roles,
     };
-    let user = |key, f, roles, is_own| UserPage {
+    let user = |keys, f, roles, is_own| UserPage {
         l: l(),
         path: "/console/users/1".into(),
         back: "/console/users".into(),
         email: "jane@example.com".into(),
-        key,
-        last_used: None,
+        keys,
         f,
         roles,
         is_own,
@@ -379,7 +408,7 @@ pub(super) fn samples() -> (Vec<UsersPage>, Vec<UserPage>, Vec<UserKeyPage>) {
                 roles(),
             ),
         ],
-        vec![user(Key::None, empty(), roles(), false), user(Key::Expired(time()), wrong, vec![], true)],
+        vec![user(vec![], empty(), roles(), false), user(user_keys::samples(), wrong, vec![], true)],
         vec![UserKeyPage {
             l: l(),
             email: "<b>".into(),

@@ -38,6 +38,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0028_price_sheets", include_str!("../../../../migrations/0028_price_sheets.sql")),
     ("0029_invitations", include_str!("../../../../migrations/0029_invitations.sql")),
     ("0030_branding", include_str!("../../../../migrations/0030_branding.sql")),
+    ("0031_api_keys", include_str!("../../../../migrations/0031_api_keys.sql")),
 ];
 
 /// Migration that recomputes the keys of names.

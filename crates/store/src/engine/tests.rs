@@ -7,7 +7,7 @@ use super::value::args;
 use super::{Db, IdSequence, Options, Purpose, Scope, Tx};
 use crate::Error;
 use crate::transfer::{Contents, GAP_AFTER_RESTORE, backup, copy, restore};
-use domain::PartnerId;
+use domain::{PartnerId, UserId};
 use futures_util::future::{join_all, join3};
 
 #[path = "../../tests/it/support.rs"]
@@ -137,12 +137,12 @@ async fn every_table_with_a_partner_has_row_level_security() {
                   WHERE i.indisunique AND c.relnamespace = 'public'::regnamespace AND a.attname <> 'partner_id'
                   ORDER BY 1";
     let known = [
+        "api_keys_id",
         "customers_generated_external_id_key",
         "partners_name_key_key",
         "partners_pkey",
         "schema_migrations_pkey",
         "secret_check_pkey",
-        "users_key_id_key",
     ];
     assert_eq!(texts(&mut tx, global).await, known);
 }
@@ -212,6 +212,53 @@ async fn every_partner_gets_its_own_sequences() {
         assert_eq!(next_id(&db, PartnerId(partner)).await, next);
     }
     db.close().await;
+}
+
+/// The last schema in which a user had one key, in its own row.
+const ONE_KEY: usize = 28;
+
+/// A key from then is the default key of its user, with all that its MAC covers. A user without one gets none.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_in_rows_of_users_get_rows_of_their_own() {
+    let folder = Folder::new();
+    let mut urls = vec![folder.sqlite("t.db")];
+    if postgres_is_here() {
+        urls.push(postgres().await);
+    }
+    for url in urls {
+        Db::open_for(&url, Options::default(), Purpose::Fill(ONE_KEY)).await.unwrap().close().await;
+        seed(&url, 1).await;
+        let users = "INSERT INTO users (partner_id, id, customer_id, email, email_key, name, role, key_id, key_hash, key_mac,
+                         key_expires_at, last_used_at, created_at, updated_at)
+                     VALUES (1, 5, NULL, 'a@b.example', 'a@b.example', '', 'admin', 'aaaaaaaa', 'h', 'm', 90, 80, 10, 20),
+                            (1, 6, NULL, 'c@d.example', 'c@d.example', '', 'viewer', NULL, NULL, '', NULL, NULL, 10, 20)";
+        let db = Db::open_for(&url, Options::default(), Purpose::Fill(ONE_KEY)).await.unwrap();
+        changed(&db, Scope::System, users).await.unwrap();
+        db.close().await;
+        let db = Db::open(&url).await.unwrap();
+        let found = db
+            .read(Scope::System, (), |(), tx| {
+                Box::pin(async move {
+                    let keys = crate::api_keys::list(tx, ONE, UserId(5)).await?;
+                    let without = crate::api_keys::list(tx, ONE, UserId(6)).await?;
+                    let user = crate::users::get(tx, ONE, None, UserId(6)).await?;
+                    Ok::<_, Error>((keys, without, user))
+                })
+            })
+            .await
+            .unwrap();
+        let (keys, without, user) = found;
+        let [key] = &keys[..] else { panic!("{url}: {} keys", keys.len()) };
+        let credential = &key.credential;
+        assert_eq!(
+            (&*credential.key.id, &*credential.key.hash, &*credential.key.mac, credential.expires_at),
+            ("aaaaaaaa", "h", "m", Some(90)),
+            "{url}"
+        );
+        assert_eq!((&*credential.role, credential.user, key.is_default), ("admin", UserId(5), true), "{url}");
+        assert_eq!(key.last_used_at.map(|at| at.as_second()), Some(80), "{url}");
+        assert!(without.is_empty() && !user.unwrap().has_key, "{url}");
+    }
 }
 
 /// Backups and copies of databases that an older server left are taken as they are; the next server brings them up.

@@ -11,6 +11,7 @@ mod download;
 pub(crate) mod exit;
 pub(crate) mod input;
 pub(crate) mod invoices;
+mod keys;
 pub(crate) mod price_rules;
 mod profile;
 pub(crate) mod profit;

@@ -2,6 +2,7 @@
 
 use super::args::{ListArgs, OutputArgs, ServerArgs};
 use super::exit::{examples, wrong_input};
+use super::keys::{self, KeysCommand};
 use super::query::{PER_PAGE, Query};
 use super::show::{self, View};
 use super::{cells, input};
@@ -20,6 +21,8 @@ pub(crate) enum UsersCommand {
     Delete(Deleted),
     RotateKey(Rotated),
     RevokeKey(Revoked),
+    #[command(subcommand)]
+    Keys(KeysCommand),
 }
 
 /// Whose users.
@@ -29,7 +32,7 @@ pub(crate) struct Whose {
     #[arg(long, value_name = "ID")]
     customer: Option<i64>,
     #[command(flatten)]
-    server: ServerArgs,
+    pub(super) server: ServerArgs,
 }
 
 /// List users, all pages of them.
@@ -105,7 +108,7 @@ pub(crate) struct Updated {
     whose: Whose,
 }
 
-/// Delete a user; its key is dead at once.
+/// Delete a user; its keys are dead at once.
 #[derive(Args)]
 #[command(after_help = examples!("tenantry users delete 17"))]
 pub(crate) struct Deleted {
@@ -113,15 +116,18 @@ pub(crate) struct Deleted {
     end: End,
 }
 
-/// Give a user a new key, shown this once; the old one is dead at once.
+/// Give a user a new default key, shown this once; the old one is dead at once, or after the overlap.
 #[derive(Args)]
-#[command(after_help = examples!("tenantry users rotate-key 17", "tenantry users rotate-key 17 --format '{api_key}' > key"))]
+#[command(after_help = examples!("tenantry users rotate-key 17 --overlap 3600", "tenantry users rotate-key 17 --format '{api_key}' > key"))]
 pub(crate) struct Rotated {
     /// The user's id.
     id: String,
     /// When the new key stops to work (ISO 8601); by default never.
     #[arg(long, value_name = "TIME")]
     expires: Option<String>,
+    /// The seconds for which the old key goes on working: up to 604800 (7 days).
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    overlap: u32,
     /// Show whom this is about, and change nothing.
     #[arg(long)]
     dry_run: bool,
@@ -131,7 +137,7 @@ pub(crate) struct Rotated {
     whose: Whose,
 }
 
-/// Take a user's key away; the user stays.
+/// Take all keys away from a user; the user stays.
 #[derive(Args)]
 #[command(after_help = examples!("tenantry users revoke-key 17"))]
 pub(crate) struct Revoked {
@@ -188,7 +194,7 @@ impl Whose {
         }
     }
 
-    fn user(&self, id: &str) -> anyhow::Result<String> {
+    pub(super) fn user(&self, id: &str) -> anyhow::Result<String> {
         Ok(format!("{}/{}", self.path(), input::id(id)?))
     }
 }
@@ -235,7 +241,7 @@ pub(crate) async fn run(command: UsersCommand) -> anyhow::Result<()> {
         }
         UsersCommand::Delete(Deleted { end }) => end.run("Delete", "delete", "is deleted", "").await,
         UsersCommand::RevokeKey(Revoked { end }) => {
-            end.run("Take the key away from", "take the key away from", "has no key any more", "/api_key")
+            end.run("Take all keys away from", "take all keys away from", "has no key any more", "/api_key")
                 .await
         }
         UsersCommand::RotateKey(args) => {
@@ -247,9 +253,10 @@ pub(crate) async fn run(command: UsersCommand) -> anyhow::Result<()> {
                 return Ok(());
             }
             let path = format!("{user}/api_key");
-            let body = json!({"api_key_expires_at": args.expires});
+            let body = json!({"api_key_expires_at": args.expires, "overlap_seconds": args.overlap});
             with_key(&args.whose.server.connect()?, &path, &body, &args.output).await
         }
+        UsersCommand::Keys(command) => keys::run(command).await,
     }
 }
 

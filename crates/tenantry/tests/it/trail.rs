@@ -71,6 +71,16 @@ fn works(api: &Api) -> bool {
     api.get("/v2/me").status == 200
 }
 
+const KEY_COLUMNS: &str =
+    "partner_id, id, user_id, name, addresses, key_hash, key_mac, is_default, created_at";
+
+/// One more key for a user.
+fn insert_key(user: i64) -> String {
+    format!(
+        "INSERT INTO api_keys ({KEY_COLUMNS}) VALUES (1, '{PLANTED_ID}', {user}, '', '', '{PLANTED_HASH}', '', FALSE, 0)"
+    )
+}
+
 fn what_is_planted_opens_nothing(engine: Engine) {
     let database = Database::new(engine);
     let mut server = Server::start(&database, &SANDBOX);
@@ -79,45 +89,60 @@ fn what_is_planted_opens_nothing(engine: Engine) {
     let planted = admin.with_key(PLANTED);
     let made = admin.create(&customer(&json!({"classification": "managed_with_access"})));
     let (_, inside) = admin.user_of(made["id"].as_i64().unwrap());
-    assert!(works(&as_viewer) && works(&inside), "the control");
+    let narrowed = json!({"name": "narrow", "roles": ["viewer"], "allowed_addresses": ["127.0.0.0/8"]});
+    let made = admin.post(&format!("/v2/users/{viewer}/api_keys"), &narrowed).json();
+    let narrow = admin.with_key(made["api_key"].as_str().unwrap());
+    assert!(works(&as_viewer) && works(&inside) && works(&narrow), "the control");
     assert_eq!(admin.post("/v2/users/0/api_key", &json!({})).status, 404);
-    let columns = "email, email_key, name, key_expires_at, created_at, updated_at";
+    let keys = KEY_COLUMNS;
     let insert = |role: &str, mac: &str| {
         format!(
-        "INSERT INTO users (partner_id, id, customer_id, role, key_id, key_hash, key_mac, {columns})
-         SELECT 1, 999, NULL, '{role}', '{PLANTED_ID}', '{PLANTED_HASH}', {mac}, 'e@example.com', 'e@example.com', '', NULL, 0, 0
-         FROM users WHERE partner_id = 1 AND id = {viewer}"
-    )
+            "INSERT INTO users (partner_id, id, role, email, email_key, name, created_at, updated_at)
+             VALUES (1, 999, '{role}', 'e@example.com', 'e@example.com', '', 0, 0);
+             INSERT INTO api_keys ({keys})
+             SELECT 1, '{PLANTED_ID}', 999, '', '', '{PLANTED_HASH}', {mac}, FALSE, 0
+             FROM api_keys WHERE partner_id = 1 AND user_id = {viewer} AND is_default"
+        )
     };
     let of_viewer = format!("partner_id = 1 AND id = {viewer}");
-    let admins = "(SELECT u.{} FROM users u WHERE u.partner_id = 1 AND u.role = 'admin')";
-    let keep = "key_id = k.key_id, key_hash = k.key_hash, key_mac = k.key_mac, role = k.role,
-                customer_id = k.customer_id, key_expires_at = k.key_expires_at";
+    let viewers_key = format!("partner_id = 1 AND user_id = {viewer} AND is_default");
+    let plant =
+        format!("UPDATE api_keys SET id = '{PLANTED_ID}', key_hash = '{PLANTED_HASH}' WHERE {viewers_key}");
+    let keep = "role = k.role, customer_id = k.customer_id";
     database.execute("CREATE TABLE kept_users AS SELECT * FROM users");
+    database.execute("CREATE TABLE kept_keys AS SELECT * FROM api_keys");
     let undo = format!(
-        "DELETE FROM users WHERE id = 999;
-         UPDATE users SET {keep} FROM kept_users k WHERE k.partner_id = users.partner_id AND k.id = users.id"
+        "DELETE FROM api_keys; DELETE FROM users WHERE id = 999;
+         UPDATE users SET {keep} FROM kept_users k WHERE k.partner_id = users.partner_id AND k.id = users.id;
+         INSERT INTO api_keys SELECT * FROM kept_keys"
     );
     let cases = [
         ("an admin", insert("admin", "''"), &planted),
         ("an admin with another's MAC", insert("admin", "key_mac"), &planted),
-        (
-            "a key of one's own",
-            format!(
-                "UPDATE users SET key_id = '{PLANTED_ID}', key_hash = '{PLANTED_HASH}' WHERE {of_viewer}"
-            ),
-            &planted,
-        ),
+        ("a key of one's own", plant.clone(), &planted),
+        ("one more key", insert_key(viewer), &planted),
         ("a promotion", format!("UPDATE users SET role = 'admin' WHERE {of_viewer}"), &as_viewer),
         (
             "... with the admin's MAC",
             format!(
-                "UPDATE users SET role = 'admin', key_mac = {} WHERE {of_viewer}",
-                admins.replace("{}", "key_mac")
+                "UPDATE users SET role = 'admin' WHERE {of_viewer};
+                 UPDATE api_keys SET key_mac = (SELECT a.key_mac FROM api_keys a JOIN users u
+                     ON u.partner_id = a.partner_id AND u.id = a.user_id
+                     WHERE u.partner_id = 1 AND u.role = 'admin' AND u.id <> {viewer}) WHERE {viewers_key}"
             ),
             &as_viewer,
         ),
-        ("an expiry", format!("UPDATE users SET key_expires_at = 99999999999 WHERE {of_viewer}"), &as_viewer),
+        (
+            "an expiry",
+            format!("UPDATE api_keys SET expires_at = 99999999999 WHERE {viewers_key}"),
+            &as_viewer,
+        ),
+        ("a wider key", "UPDATE api_keys SET role = NULL WHERE role IS NOT NULL".into(), &narrow),
+        (
+            "... that may be used elsewhere",
+            "UPDATE api_keys SET addresses = '' WHERE addresses <> ''".into(),
+            &narrow,
+        ),
         (
             "out of its customer",
             "UPDATE users SET customer_id = NULL, email = 'x', email_key = 'x' WHERE customer_id IS NOT NULL"
@@ -141,9 +166,7 @@ fn what_is_planted_opens_nothing(engine: Engine) {
         assert!(works(&as_viewer.on(server.address)) && works(&inside.on(server.address)), "{what}, undone");
     }
     // Nor does a change of its role by the server make a planted one good.
-    database.execute(&format!(
-        "UPDATE users SET key_id = '{PLANTED_ID}', key_hash = '{PLANTED_HASH}' WHERE {of_viewer}"
-    ));
+    database.execute(&plant);
     let admin = server.admin();
     assert_eq!(admin.put(&format!("/v2/users/{viewer}"), &json!({"role": "operator"})).status, 200);
     assert_eq!(admin.with_key(PLANTED).get("/v2/me").status, 401);
@@ -169,22 +192,17 @@ fn hashes_of_keys_from_before_are_keyed_once(engine: Engine) {
     // As an earlier version has left it: SHA-256 alone, no MACs.
     let digest: String = Sha256::digest(&admin.key).iter().map(|byte| format!("{byte:02x}")).collect();
     database.execute(&format!(
-        "UPDATE users SET key_mac = ''; UPDATE secret_check SET keys_sealed = 0;
-         UPDATE users SET key_hash = '{digest}' WHERE role = 'admin'"
+        "UPDATE api_keys SET key_mac = ''; UPDATE secret_check SET keys_sealed = 0;
+         UPDATE api_keys SET key_hash = '{digest}'"
     ));
     server = Server::start(&database, &SANDBOX);
     let key = server.admin().with_key(PLANTED);
     assert!(works(&server.admin()), "a key from before works on");
-    let hash = format!(
-        "SELECT COUNT(*) FROM users WHERE key_hash = '{digest}' OR (key_mac = '' AND key_id IS NOT NULL)"
-    );
+    let hash = format!("SELECT COUNT(*) FROM api_keys WHERE key_hash = '{digest}' OR key_mac = ''");
     assert_eq!(database.value(&hash), "0", "no hash is left that is not keyed");
     content(&server, "keyed");
     // Not again: what is put there later is not taken for one from before.
-    let plant = format!(
-        "UPDATE users SET key_id = '{PLANTED_ID}', key_hash = '{PLANTED_HASH}', key_mac = '' WHERE partner_id = 1 AND id = {viewer}"
-    );
-    database.execute(&plant);
+    database.execute(&insert_key(viewer));
     restart(&mut server, &database);
     assert!(!works(&key.on(server.address)));
     found(&server, "planted later", "is not as it was written there");
@@ -420,7 +438,8 @@ fn an_older_row_of_a_user_is_found(engine: Engine) {
     let path = format!("/v2/users/{id}");
     let keep = |name: &str| {
         database.execute(&format!(
-            "CREATE TABLE {name} AS SELECT * FROM users WHERE partner_id = 1 AND id = {id}"
+            "CREATE TABLE {name} AS SELECT * FROM users WHERE partner_id = 1 AND id = {id};
+             CREATE TABLE {name}_keys AS SELECT * FROM api_keys WHERE partner_id = 1 AND user_id = {id}"
         ));
     };
     keep("first");
@@ -434,7 +453,9 @@ fn an_older_row_of_a_user_is_found(engine: Engine) {
     {
         let put = |name: &str| {
             database.execute(&format!(
-                "DELETE FROM users WHERE partner_id = 1 AND id = {id}; INSERT INTO users SELECT * FROM {name}"
+                "DELETE FROM api_keys WHERE partner_id = 1 AND user_id = {id};
+                 DELETE FROM users WHERE partner_id = 1 AND id = {id};
+                 INSERT INTO users SELECT * FROM {name}; INSERT INTO api_keys SELECT * FROM {name}_keys"
             ));
         };
         put(older);
@@ -445,7 +466,7 @@ fn an_older_row_of_a_user_is_found(engine: Engine) {
         content(&server, &format!("{older}, undone"));
     }
     assert_eq!(admin.delete(&path).status, 204);
-    database.execute("INSERT INTO users SELECT * FROM newest");
+    database.execute("INSERT INTO users SELECT * FROM newest; INSERT INTO api_keys SELECT * FROM newest_keys");
     found(&server, "a deleted user", "the user was deleted");
 }
 

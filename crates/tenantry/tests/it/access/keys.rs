@@ -104,8 +104,12 @@ fn a_rotated_key_is_dead_and_the_new_one_lives(engine: Engine) {
 
 fn when_a_key_was_used_is_written_down_at_the_end(engine: Engine) {
     let database = Database::new(engine);
-    let used =
-        |email: &str| database.value(&format!("SELECT last_used_at FROM users WHERE email = '{email}'"));
+    let used = |email: &str| {
+        database.value(&format!(
+            "SELECT k.last_used_at FROM api_keys k JOIN users u ON u.partner_id = k.partner_id AND u.id = k.user_id
+             WHERE u.email = '{email}'"
+        ))
+    };
     let mut server = Server::start(&database, &["--sandbox", "--at", NOW]);
     let admin = server.admin();
     let user = |email: &str| admin.user("/v2/users", &json!({"email": email, "role": "viewer"})).1;

@@ -37,6 +37,7 @@ enum Body {
     Colleague,
     CustomersUser,
     UserChange,
+    ApiKey,
     Tenants,
     PriceRule,
     PriceSheet,
@@ -48,7 +49,7 @@ enum Body {
     BillingSettings,
 }
 use Body::{
-    Automation, BillRun, BillingSettings, Colleague, Customer, CustomerChange, CustomersUser, Fetch,
+    ApiKey, Automation, BillRun, BillingSettings, Colleague, Customer, CustomerChange, CustomersUser, Fetch,
     None as Nothing, PriceRule, PriceSheet, Release, Tenants, UserChange, Void,
 };
 
@@ -86,6 +87,12 @@ const ROWS: &[Row] = &[
     Row("POST /v2/users/{user_id}/api_key",     Nothing,        [401, 401, 201, 403, 403, 403, 403, 403, 403, 403, 403, 404]),
     Row("DELETE /v2/users/{user_id}/api_key",   Nothing,        [401, 401, 204, 403, 403, 403, 403, 403, 403, 403, 403, 404]),
 
+    Row("POST /v2/users/{user_id}/api_keys",    ApiKey,         [401, 401, 201, 403, 403, 403, 403, 403, 403, 403, 403, 404]),
+    Row("GET /v2/users/{user_id}/api_keys",     Nothing,        [401, 401, 200, 403, 403, 403, 403, 403, 403, 403, 403, 404]),
+    Row("GET /v2/users/{user_id}/api_keys/{key_id}",         Nothing,    [401, 401, 200, 403, 403, 403, 403, 403, 403, 403, 403, 404]),
+    Row("DELETE /v2/users/{user_id}/api_keys/{key_id}",      Nothing,    [401, 401, 204, 403, 403, 403, 403, 403, 403, 403, 403, 404]),
+    Row("POST /v2/users/{user_id}/api_keys/{key_id}/rotate", Nothing,    [401, 401, 201, 403, 403, 403, 403, 403, 403, 403, 403, 404]),
+
     Row("POST /v2/customers/{id}/users",        CustomersUser,  [401, 401, 201, 201, 403, 403, 403, 403, 403, 403, 403, 404]),
     Row("GET /v2/customers/{id}/users",         Nothing,        [401, 401, 200, 200, 403, 403, 403, 403, 403, 403, 403, 404]),
     Row("GET /v2/customers/{id}/users/{user_id}",            Nothing,    [401, 401, 200, 200, 403, 403, 403, 403, 403, 403, 403, 404]),
@@ -93,6 +100,12 @@ const ROWS: &[Row] = &[
     Row("DELETE /v2/customers/{id}/users/{user_id}",         Nothing,    [401, 401, 204, 204, 403, 403, 403, 403, 403, 403, 403, 404]),
     Row("POST /v2/customers/{id}/users/{user_id}/api_key",   Nothing,    [401, 401, 201, 201, 403, 403, 403, 403, 403, 403, 403, 404]),
     Row("DELETE /v2/customers/{id}/users/{user_id}/api_key", Nothing,    [401, 401, 204, 204, 403, 403, 403, 403, 403, 403, 403, 404]),
+
+    Row("POST /v2/customers/{id}/users/{user_id}/api_keys",  ApiKey,     [401, 401, 201, 201, 403, 403, 403, 403, 403, 403, 403, 404]),
+    Row("GET /v2/customers/{id}/users/{user_id}/api_keys",   Nothing,    [401, 401, 200, 200, 403, 403, 403, 403, 403, 403, 403, 404]),
+    Row("GET /v2/customers/{id}/users/{user_id}/api_keys/{key_id}",         Nothing, [401, 401, 200, 200, 403, 403, 403, 403, 403, 403, 403, 404]),
+    Row("DELETE /v2/customers/{id}/users/{user_id}/api_keys/{key_id}",      Nothing, [401, 401, 204, 204, 403, 403, 403, 403, 403, 403, 403, 404]),
+    Row("POST /v2/customers/{id}/users/{user_id}/api_keys/{key_id}/rotate", Nothing, [401, 401, 201, 201, 403, 403, 403, 403, 403, 403, 403, 404]),
 
     Row("GET /v1/directory",                                 Nothing, [401, 401, 200, 200, 200, 200, 200, 403, 403, 403, 403, 200]),
     Row("GET /v1/azure_partner_customers",                   Nothing, [401, 401, 200, 200, 200, 200, 200, 403, 403, 403, 403, 200]),
@@ -157,6 +170,7 @@ impl Body {
             CustomerChange => Some(json!({"margin_percentage": 12.5})),
             Colleague => Some(json!({"email": email, "role": "viewer"})),
             CustomersUser => Some(json!({"email": email})),
+            ApiKey => Some(json!({"name": email})),
             UserChange => Some(json!({"name": "Changed"})),
             Tenants => Some(json!({"azure_customer_ids": [format!("asked-{number}")]})),
             PriceRule => Some(json!({"name": email, "kind": "margin", "percentage": 12.5})),
@@ -311,15 +325,20 @@ impl Scene {
             let id = own.unwrap_or_else(|| made(self));
             path = path.replace("{id}", &id.to_string());
             if path.contains("{user_id}") {
-                path = path.replace("{user_id}", &self.admin.user_of(id).0.to_string());
+                path = of_user(&path, self.admin.user_of(id));
             }
         }
         if path.contains("{user_id}") {
-            path = path.replace("{user_id}", &self.admin.colleague("viewer").0.to_string());
+            path = of_user(&path, self.admin.colleague("viewer"));
         }
         assert!(!path.contains('{'), "teach the matrix to fill in {path}");
         path
     }
+}
+
+/// A path about a user, and its key.
+fn of_user(path: &str, (id, api): (i64, Api)) -> String {
+    path.replace("{user_id}", &id.to_string()).replace("{key_id}", &api.key[4..12])
 }
 
 impl Scene {
@@ -397,7 +416,10 @@ fn check(scene: &Scene, column: usize, row: &Row, path: &str, answer: &Answer) -
     if answer.status == 404 {
         let nothing = template.replace("{id}", "999999999");
         let nothing = nothing.replace("{user_id}", "999999999").replace("{client_api_id}", "999999999");
-        let nothing = nothing.replace("{customer_id}", "999999999").replace("{name}", "bill.csv");
+        let nothing = nothing
+            .replace("{customer_id}", "999999999")
+            .replace("{name}", "bill.csv")
+            .replace("{key_id}", "00000000");
         for nobody in [&scene.askers[11], &scene.askers[2]] {
             let none = ask(nobody, method, &nothing, body.json().as_ref());
             if bytes(&none) != bytes(answer) {

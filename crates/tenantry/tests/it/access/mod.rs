@@ -1,5 +1,6 @@
 //! Who gets in, and what they may do there.
 
+mod api_keys;
 mod commands;
 mod keys;
 mod matrix;

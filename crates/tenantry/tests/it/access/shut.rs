@@ -101,14 +101,14 @@ fn a_key_ends_when_it_was_told_to(engine: Engine) {
     let (viewer_id, viewer) = admin.user("/v2/users", &ends);
     let ends = json!({"email": "a@b.example", "api_key_expires_at": "2016-09-22T02:00:00+02:00"});
     let (_, user) = admin.user(&format!("/v2/customers/{id}/users"), &ends);
-    let revoked = "a valid API key is required";
+    let expired = format!("this API key expired at {TRIAL}: a new one is required");
     for who in [&viewer, &user] {
         servers.set_clocks(NOW);
         assert_eq!(who.get("/v2/me").json()["access_until"], TRIAL, "the key's end comes before the trial's");
         servers.set_clocks(LAST);
         servers.expect("one second before", who, &["/v2/me"], 200, "");
         servers.set_clocks(TRIAL);
-        servers.expect("at the instant itself", who, &["/v2/me"], 401, revoked);
+        servers.expect("at the instant itself", who, &["/v2/me"], 401, &expired);
     }
     // A new key, without an end or with another one.
     let rotate = format!("/v2/users/{viewer_id}/api_key");

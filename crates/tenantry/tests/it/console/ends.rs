@@ -40,6 +40,16 @@ fn sessions_end_with_a_reason(engine: Engine) {
         change(&admin, id);
         expect_end(&browser, reason, words);
     }
+    // A key among several: its own sessions end, and those of others do not.
+    let (id, user) = admin.colleague("viewer");
+    let keys = format!("/v2/users/{id}/api_keys");
+    let made = admin.post(&keys, &json!({"name": "second"})).json();
+    let second = Browser::signed_in(&admin.with_key(made["api_key"].as_str().unwrap()));
+    let first = Browser::signed_in(&user);
+    assert_eq!(first.get("/console/sessions").text().matches("name=\"session\"").count(), 2);
+    assert_eq!(admin.delete(&format!("{keys}/{}", made["id"].as_str().unwrap())).status, 204);
+    expect_end(&second, "key", "rotated or revoked");
+    assert_eq!(first.get("/console/sessions").text().matches("name=\"session\"").count(), 1);
     // The control: a change of something else.
     let (id, user) = admin.colleague("viewer");
     let browser = Browser::signed_in(&user);
@@ -99,7 +109,19 @@ fn times_end_sessions(engine: Engine) {
     let expires = json!({
         "email": "e@example.com", "role": "viewer", "api_key_expires_at": "2016-09-15T19:00:00Z",
     });
-    let expiring = Browser::signed_in(&admin.user("/v2/users", &expires).1);
+    let (id, expiring) = admin.user("/v2/users", &expires);
+    let expiring = Browser::signed_in(&expiring);
+    let rotate = |body| admin.user(&format!("/v2/users/{id}/api_key"), &body).1;
+    let overlapping = Browser::signed_in(&rotate(json!({"overlap_seconds": 60})));
+    rotate(json!({"overlap_seconds": 60}));
+    expect_end(&expiring, "key", "has expired");
+    admin.set_clock("2016-09-15T18:18:03Z");
+    assert_eq!(overlapping.get("/console").status, 200);
+    admin.set_clock("2016-09-15T18:18:04Z");
+    expect_end(&overlapping, "key", "has expired");
+    let (_, expiring) = admin
+        .user(&format!("/v2/users/{id}/api_key"), &json!({"api_key_expires_at": "2016-09-15T19:00:00Z"}));
+    let expiring = Browser::signed_in(&expiring);
     admin.set_clock("2016-09-15T19:00:00Z");
     expect_end(&expiring, "key", "has expired");
     // 12 hours after the sign-in at 18:17:04, and every 11 hours.

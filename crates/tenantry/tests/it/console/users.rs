@@ -34,6 +34,22 @@ fn a_key_is_shown_once(engine: Engine) {
         let new = key_of(&rotated.text());
         assert_ne!(new, key);
         assert_eq!((user.get("/v2/me").status, admin.with_key(&new).get("/v2/me").status), (401, 200));
+        let named = browser.submit(&page, &format!("{page}/keys"), &[("key_name", "Night <b>")]);
+        let night = key_of(&named.text());
+        assert_eq!(admin.with_key(&night).get("/v2/me").status, 200);
+        let shown = browser.get(&page).text();
+        assert!(shown.contains("Night &#60;b&#62;") && !shown.contains(&night), "{shown}");
+        let fields = [("key", &night[4..12])];
+        let revoked = browser.submit(&page, &format!("{page}/keys/revoke"), &fields);
+        assert_eq!(revoked.header("location"), format!("{list}?done=key-revoked"));
+        assert_eq!(admin.with_key(&night).get("/v2/me").status, 401);
+        assert_eq!(admin.with_key(&new).get("/v2/me").status, 200);
+        let unnamed = browser.submit(&page, &format!("{page}/keys"), &[]);
+        assert!(
+            unnamed.status == 422 && unnamed.text().contains("Name of the key: is required"),
+            "{}",
+            unnamed.text()
+        );
         let revoked = browser.submit(&page, &format!("{page}/revoke"), &[]);
         assert_eq!(revoked.header("location"), format!("{list}?done=key-revoked"));
         assert_eq!(admin.with_key(&new).get("/v2/me").status, 401);

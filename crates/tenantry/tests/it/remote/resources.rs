@@ -142,13 +142,40 @@ fn users(engine: Engine) {
     jane.ok(&["whoami"]);
     assert_eq!(
         desk.ok(&["users", "revoke-key", &id, "--dry-run"]),
-        format!("would take the key away from user {id} (jane@example.com)\n")
+        format!("would take all keys away from user {id} (jane@example.com)\n")
     );
     jane.ok(&["whoami"]);
     desk.ok(&["users", "revoke-key", &id, "--yes"]);
     assert_eq!(jane.run(&["whoami"]).code, Some(4));
     let listed = desk.ok(&["users", "list", "--format", "{email} {has_api_key}"]);
     assert_eq!(listed, "a@example.com true\njane@example.com false\n");
+    let create =
+        ["users", "keys", "create", &id, "Nightly import", "--role", "viewer", "--from", "127.0.0.0/8"];
+    let printed = desk.ok(&create);
+    assert!(printed.starts_with("Nightly import, key "), "{printed}");
+    let key = printed.split_whitespace().find(|word| word.starts_with("tnt_")).unwrap();
+    let nightly = Desk::of(&api.with_key(key));
+    assert_eq!(nightly.json(&["whoami"])["roles"], json!(["viewer"]));
+    let key_id = &key[4..12];
+    let listed = desk.ok(&["users", "keys", "list", &id, "--format", "{id} {name} {allowed_addresses}"]);
+    assert_eq!(listed, format!("{key_id} Nightly import 127.0.0.0/8\n"));
+    let rotate = ["users", "keys", "rotate", &id, key_id, "--overlap", "60", "--format", "{api_key}"];
+    let rotated = Desk::of(&api.with_key(desk.ok(&rotate).trim()));
+    for each in [&nightly, &rotated] {
+        each.ok(&["whoami"]);
+    }
+    desk.run(&["users", "keys", "rotate", &id, "../api_key"]).fails(3, "letters and digits");
+    let new_id = desk.json(&["users", "keys", "list", &id])[0]["id"].as_str().unwrap().to_owned();
+    let revoke = ["users", "keys", "revoke", &id, &new_id];
+    assert_eq!(
+        desk.ok(&[&revoke[..], &["--dry-run"]].concat()),
+        format!("would revoke the key {new_id} (Nightly import) of user {id}\n")
+    );
+    desk.ok(&[&revoke[..], &["--yes"]].concat());
+    for each in [&nightly, &rotated] {
+        assert_eq!(each.run(&["whoami"]).code, Some(4));
+    }
+    assert_eq!(desk.json(&["users", "keys", "list", &id]), json!([]));
     desk.ok(&["users", "delete", &id]);
     assert_eq!(desk.json(&["users", "list"]).as_array().unwrap().len(), 1);
 

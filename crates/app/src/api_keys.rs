@@ -1,0 +1,252 @@
+//! The API keys of users: several for each, narrowed to roles and addresses, and rotated with an overlap.
+
+use crate::access::Call;
+use crate::audit::Entry;
+use crate::change::{Created, Done};
+use crate::keys::{Holder, is_genuine, rotate};
+use crate::users::{Tenant, find, find_held, managing, object};
+use crate::{ApiKey, App, Error};
+use domain::json::Json;
+use domain::{
+    Handling, KeyRotation, NewKey, PartnerId, Role, User, UserId, UserKey, UtcSecond, Violation, code,
+};
+use jiff::Timestamp;
+use serde::Serialize;
+use std::sync::Arc;
+use store::api_keys::{self, KeyRow};
+use store::{Scope, Tx, users};
+
+/// The maximum number of a user's keys. Those that others have come in place of do not count.
+const MAX_KEYS: usize = 20;
+
+/// A key with its secret, which is shown once.
+#[derive(Serialize)]
+struct WithSecret<'a> {
+    #[serde(flatten)]
+    key: &'a UserKey,
+    api_key: &'a str,
+}
+
+impl App {
+    /// The keys of a user, the default one first, those that were replaced last.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if the tenant has no such user.
+    pub async fn api_keys(&self, call: &Call, tenant: Tenant, user: UserId) -> Result<Vec<UserKey>, Error> {
+        let grant = self.require(call, managing(tenant)).await?;
+        grant
+            .look_up((call.partner(), tenant, user), |(partner, tenant, user), tx| {
+                Box::pin(async move {
+                    find(tx, *partner, *tenant, *user).await?;
+                    let rows = api_keys::list(tx, *partner, *user).await?;
+                    Ok(rows.iter().map(KeyRow::shown).collect::<Result<_, _>>()?)
+                })
+            })
+            .await
+    }
+
+    /// One key of a user.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if the tenant has no such user, or the user no such key.
+    pub async fn api_key(
+        &self,
+        call: &Call,
+        tenant: Tenant,
+        user: UserId,
+        id: &str,
+    ) -> Result<UserKey, Error> {
+        let keys = self.api_keys(call, tenant, user).await?;
+        keys.into_iter().find(|key| key.id == id).ok_or(Error::NotFound)
+    }
+
+    /// Gives a user one more key.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Invalid`], also for roles that the user does not have; [`Error::Conflict`] if the user
+    /// has as many keys as one may have.
+    pub async fn create_api_key(
+        &self,
+        call: &Call,
+        tenant: Tenant,
+        user: UserId,
+        body: &Json,
+        handling: Handling,
+    ) -> Result<Created, Error> {
+        let grant = self.require(call, managing(tenant)).await?;
+        let _in_flight = self.enter(call)?;
+        let now = self.clock.now();
+        let new = match NewKey::parse(body, tenant.is_some(), now, handling) {
+            Ok(new) => new,
+            Err(violations) => {
+                let before = grant.stored_response().await?;
+                return before.ok_or(Error::Invalid(violations));
+            }
+        };
+        let key = ApiKey::generate(&self.random)?;
+        let input = (Arc::clone(&self.secrets), call.partner(), tenant, user, new, key, now);
+        grant
+            .make(input, |(secrets, partner, tenant, user, new, key, now), tx| {
+                Box::pin(async move {
+                    let user = hold(tx, *partner, *tenant, *user, *now).await?;
+                    new.check_roles(user.roles).map_err(|violation| Error::Invalid(violation.into()))?;
+                    let keys = api_keys::list(tx, *partner, user.id).await?;
+                    if keys.iter().filter(|key| key.replaced_by.is_none()).count() >= MAX_KEYS {
+                        let why = format!(
+                            "a user has at most {MAX_KEYS} API keys: revoke one that is no longer used"
+                        );
+                        return Err(Error::Conflict(why));
+                    }
+                    let row = key.stored(secrets, &holder(*partner, &user), new, *now);
+                    api_keys::insert(tx, &row).await?;
+                    let made = row.shown()?;
+                    let path = key_object(*tenant, user.id, &made.id);
+                    let entry = Entry::new("api_key.create", path.clone()).after(&made);
+                    Ok(Done { value: issued(&made, key, Some(format!("/v2/{path}")))?, entry: Some(entry) })
+                })
+            })
+            .await
+    }
+
+    /// Puts a new key in the place of one: with its name, roles and addresses, and its expiry unless the payload has another.
+    /// The old one is invalid at once, or lives on for the overlap that the payload names.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Invalid`]; [`Error::Conflict`] for a key that another one has replaced already, or that
+    /// was changed beside the server.
+    pub async fn rotate_api_key(
+        &self,
+        call: &Call,
+        tenant: Tenant,
+        user: UserId,
+        id: &str,
+        body: &Json,
+        handling: Handling,
+    ) -> Result<Created, Error> {
+        let grant = self.require(call, managing(tenant)).await?;
+        let _in_flight = self.enter(call)?;
+        let now = self.clock.now();
+        let rotation = match KeyRotation::parse(body, now, handling) {
+            Ok(rotation) => rotation,
+            Err(violations) => {
+                let before = grant.stored_response().await?;
+                return before.ok_or(Error::Invalid(violations));
+            }
+        };
+        let key = ApiKey::generate(&self.random)?;
+        let secrets = Arc::clone(&self.secrets);
+        let input = (secrets, call.partner(), tenant, user, id.to_owned(), rotation, key, now);
+        grant
+            .make(input, |(secrets, partner, tenant, user, id, rotation, key, now), tx| {
+                Box::pin(async move {
+                    let user = hold(tx, *partner, *tenant, *user, *now).await?;
+                    let old = find_key(tx, *partner, &user, id).await?;
+                    if let Some(by) = &old.replaced_by {
+                        return Err(Error::Conflict(format!(
+                            "this API key was rotated: {by} has come in its place"
+                        )));
+                    }
+                    if !is_genuine(secrets, &old.credential) {
+                        let why = "this API key was changed beside the server: revoke it, and create another";
+                        return Err(Error::Conflict(why.into()));
+                    }
+                    let rotation =
+                        KeyRotation { expires_at: expiry_after(&old, *rotation, *now)?, ..*rotation };
+                    let made = rotate(tx, secrets, &holder(*partner, &user), Some(&old), key, rotation, *now)
+                        .await?;
+                    let path = |id| key_object(*tenant, user.id, id);
+                    let entry = Entry::new("api_key.rotate", path(id)).before(&old.shown()?).after(&made);
+                    let href = format!("/v2/{}", path(&made.id));
+                    Ok(Done { value: issued(&made, key, Some(href))?, entry: Some(entry) })
+                })
+            })
+            .await
+    }
+
+    /// Revokes a key of a user, and those that it has replaced.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::LastAdmin`].
+    pub async fn revoke_api_key(
+        &self,
+        call: &Call,
+        tenant: Tenant,
+        user: UserId,
+        id: &str,
+    ) -> Result<(), Error> {
+        let grant = self.require(call, managing(tenant)).await?;
+        let input = (call.partner(), tenant, user, id.to_owned(), self.clock.now());
+        grant
+            .change(input, |(partner, tenant, user, id, now), tx| {
+                Box::pin(async move {
+                    let user = find_held(tx, *partner, *tenant, *user).await?;
+                    users::touch(tx, *partner, user.id, *now).await?;
+                    let key = find_key(tx, *partner, &user, id).await?;
+                    let opens_everything = user.customer.is_none()
+                        && key.replaced_by.is_none()
+                        && key.credential.roles()?.is_some_and(|roles| roles.has(Role::Admin));
+                    if opens_everything && api_keys::admin_keys(tx, *partner, None, id, *now).await? == 0 {
+                        return Err(Error::LastAdmin);
+                    }
+                    api_keys::delete(tx, *partner, user.id, id).await?;
+                    let entry =
+                        Entry::new("api_key.revoke", key_object(*tenant, user.id, id)).before(&key.shown()?);
+                    Ok(Done { value: (), entry: Some(entry) })
+                })
+            })
+            .await
+    }
+
+    /// Deletes keys that were replaced and whose overlap has ended.
+    pub(crate) async fn forget_replaced_keys(&self) -> Result<(), Error> {
+        self.db
+            .unchecked()
+            .write(Scope::System, self.clock.now(), |now, tx| {
+                Box::pin(async move { Ok::<_, Error>(api_keys::forget_replaced(tx, *now).await.map(drop)?) })
+            })
+            .await
+    }
+}
+
+/// The expiry of the key that comes in the place of `old`.
+fn expiry_after(old: &KeyRow, rotation: KeyRotation, now: Timestamp) -> Result<Option<UtcSecond>, Error> {
+    let before = old.credential.expires_at.and_then(UtcSecond::from_second);
+    match (rotation.expires_at, before) {
+        (None, Some(end)) if end.reached(now) => {
+            let message = format!("is required: the key expired at {end}, so say when the new one does");
+            Err(Error::Invalid(Violation::new("/expires_at", code::REQUIRED, message).into()))
+        }
+        (given, before) => Ok(given.or(before)),
+    }
+}
+
+/// Reads a user whose keys are about to be changed, and takes its lock.
+async fn hold(
+    tx: &mut Tx,
+    partner: PartnerId,
+    tenant: Tenant,
+    id: UserId,
+    now: Timestamp,
+) -> Result<User, Error> {
+    users::touch(tx, partner, id, now).await?;
+    find(tx, partner, tenant, id).await
+}
+
+async fn find_key(tx: &mut Tx, partner: PartnerId, user: &User, id: &str) -> Result<KeyRow, Error> {
+    let keys = api_keys::list(tx, partner, user.id).await?;
+    keys.into_iter().find(|row| row.credential.key.id == id).ok_or(Error::NotFound)
+}
+
+fn holder(partner: PartnerId, user: &User) -> Holder {
+    Holder { partner, user: user.id, customer: user.customer, roles: user.roles }
+}
+
+fn key_object(tenant: Tenant, user: UserId, id: &str) -> String {
+    format!("{}/api_keys/{id}", object(tenant, user))
+}
+
+fn issued(key: &UserKey, secret: &ApiKey, href: Option<String>) -> Result<Created, Error> {
+    let json = serde_json::to_string(&WithSecret { key, api_key: secret.reveal() });
+    let json = json.map_err(|e| Error::Internal(e.to_string()))?;
+    Ok(Created { json, href, version: None, replayed: false })
+}
