@@ -3,9 +3,23 @@
 import sys
 
 from tenantry_client import AuthenticatedClient
-from tenantry_client.api.billing import create_price_rule, list_price_rules
-from tenantry_client.api.customers import create_customer, list_customers
-from tenantry_client.models import Address, NewCustomer, NewPriceRule, PriceRule, RuleKind
+from tenantry_client.api.billing import create_price_rule, list_price_rules, list_statements, show_statement
+from tenantry_client.api.customers import (
+    create_customer,
+    delete_customer,
+    list_customers,
+    show_customer,
+    update_customer,
+)
+from tenantry_client.models import (
+    Address,
+    CustomerChange,
+    NewCustomer,
+    NewPriceRule,
+    PriceRule,
+    RuleKind,
+    StatementStatus,
+)
 
 base_url, key = sys.argv[1:]
 client = AuthenticatedClient(base_url=base_url, token=key, raise_on_unexpected_status=True)
@@ -26,4 +40,16 @@ while found := list_customers.sync(client=client, page=page, per_page=3).custome
     walked += [customer.id for customer in found]
     page += 1
 assert walked == sorted(set(walked)) and made <= set(walked), walked
-print(f"openapi-python-client: made a price rule, walked {len(walked)} customers")
+
+for number in made:
+    one = show_customer.sync(number, client=client)
+    assert one.id == number and one.address.city == "Springfield", one
+    changed = update_customer.sync(number, client=client, body=CustomerChange(name=f"{one.name}, changed"))
+    assert changed.name == f"{one.name}, changed" and changed.address == one.address, changed
+    assert delete_customer.sync_detailed(number, client=client).status_code == 204
+    assert show_customer.sync_detailed(number, client=client).status_code == 404
+
+(statement,) = list_statements.sync(client=client, billing_period="2026-10").billing_artifacts
+assert statement.currency.name == "USD" and statement.status is StatementStatus.ESTIMATED, statement
+assert show_statement.sync(statement.id, client=client) == statement
+print(f"openapi-python-client: made a price rule, walked {len(walked)} customers, changed and deleted 7, read a statement")

@@ -14,10 +14,12 @@ const body: components["schemas"]["NewPriceRule"] = { name: "At cost and 10 %", 
 const rule = await client.POST("/v1/price_rules", { body });
 check(rule.data?.kind === "markup" && rule.data.percentage === "10", rule.error ?? rule.data);
 
+const created: number[] = [];
 for (let number = 0; number < 7; number++) {
   const address = { street1: "1 Main St", city: "Springfield", state: "MA", zipcode: "01234", country: "US" };
   const made = await client.POST("/v2/customers", { body: { name: `TypeScript ${number}`, address } });
   check(made.data?.classification === "managed_without_access", made.error ?? made.data);
+  created.push(made.data.id);
 }
 const walked: number[] = [];
 for (let page = 1; ; page++) {
@@ -27,4 +29,18 @@ for (let page = 1; ; page++) {
   walked.push(...list.data.customers.map((customer) => customer.id));
 }
 check(walked.length >= 7 && new Set(walked).size === walked.length, walked);
-console.log(`openapi-typescript: made a price rule, walked ${walked.length} customers`);
+for (const id of created) {
+  const params = { path: { id } };
+  const one = await client.GET("/v2/customers/{id}", { params });
+  check(one.data?.address?.city === "Springfield", one.error ?? one.data);
+  const changed = await client.PUT("/v2/customers/{id}", { params, body: { name: `${one.data.name}, changed` } });
+  check(changed.data?.name === `${one.data.name}, changed`, changed.error ?? changed.data);
+  const deleted = await client.DELETE("/v2/customers/{id}", { params });
+  check(deleted.response.status === 204, deleted.error);
+  const gone = await client.GET("/v2/customers/{id}", { params });
+  check(gone.response.status === 404 && gone.error !== undefined, gone.data);
+}
+const statements = await client.GET("/v1/customer_statements", { params: { query: { billing_period: "2026-10" } } });
+const statement = statements.data?.billing_artifacts[0];
+check(statement?.currency.name === "USD" && statement.status === "Estimated", statements.error ?? statements.data);
+console.log(`openapi-typescript: made a price rule, walked ${walked.length} customers, changed and deleted 7, read a statement`);

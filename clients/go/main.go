@@ -30,12 +30,14 @@ func main() {
 	address.SetState("MA")
 	address.SetZipcode(tenantry.StringAsZipcode(&zipcode))
 	wanted := map[int64]bool{}
+	created := []int64{}
 	for number := range 7 {
 		customer := tenantry.NewCustomerRequest(fmt.Sprintf("Go %d", number))
 		customer.SetAddress(*address)
 		made, _, err := client.CustomersAPI.CreateCustomer(ctx).CustomerRequest(*customer).Execute()
 		check(err)
 		wanted[made.Id] = true
+		created = append(created, made.Id)
 	}
 	walked := 0
 	for page := int64(1); ; page++ {
@@ -52,7 +54,29 @@ func main() {
 	if len(wanted) != 0 {
 		log.Fatalf("customers are missing in the list: %v", wanted)
 	}
-	fmt.Printf("openapi-generator, Go: made a price rule, walked %d customers\n", walked)
+	for _, id := range created {
+		one, _, err := client.CustomersAPI.ShowCustomer(ctx, id).Execute()
+		check(err)
+		name := one.Name + ", changed"
+		change := tenantry.NewCustomerChange()
+		change.SetName(name)
+		changed, _, err := client.CustomersAPI.UpdateCustomer(ctx, id).CustomerChange(*change).Execute()
+		check(err)
+		if changed.Name != name || changed.Address.City != "Springfield" {
+			log.Fatalf("another change was made: %+v", changed)
+		}
+		_, err = client.CustomersAPI.DeleteCustomer(ctx, id).Execute()
+		check(err)
+		if _, answer, _ := client.CustomersAPI.ShowCustomer(ctx, id).Execute(); answer.StatusCode != 404 {
+			log.Fatalf("a deleted customer is still there: %s", answer.Status)
+		}
+	}
+	statements, _, err := client.BillingAPI.ListStatements(ctx).BillingPeriod("2026-10").Execute()
+	check(err)
+	if len(statements.BillingArtifacts) != 1 || statements.BillingArtifacts[0].Currency.Name != "USD" {
+		log.Fatalf("other statements: %+v", statements)
+	}
+	fmt.Printf("openapi-generator, Go: made a price rule, walked %d customers, changed and deleted 7, read a statement\n", walked)
 }
 
 func check(err error) {

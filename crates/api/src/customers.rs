@@ -182,11 +182,14 @@ async fn update_customer(
 ///
 /// Its name and its Azure tenants are free again; its id is never used again. Days on which it was billed still are.
 #[utoipa::path(
-    delete, path = "/customers/{id}", tag = "customers", params(schema::CustomerId, schema::IfMatch),
+    delete, path = "/customers/{id}", tag = "customers",
+    params(schema::CustomerId, schema::IfMatch, schema::Deletion, schema::StrictHandling),
     responses(
         (status = 204, description = "It is gone"),
         (status = 404, description = "No such object, or another partner's", body = schema::Error),
+        (status = 409, description = "It has statements, or corrections that are on none yet: `force=true` deletes it", body = schema::Error),
         (status = 412, description = "It has changed since the version that `If-Match` names", body = schema::Error),
+        (status = 422, description = "Parameters that will not do", body = schema::Error),
         schema::Refusals,
     )
 )]
@@ -195,8 +198,10 @@ async fn delete_customer(
     Caller(call): Caller,
     Ids(id): Ids<i64>,
     Precondition(if_match): Precondition,
+    Parameters(parameters): Parameters,
 ) -> Result<StatusCode, Problem> {
-    shared.app.delete_customer(&call, CustomerId(id), if_match).await?;
+    let force = app::customers::forced(&parameters)?;
+    shared.app.delete_customer(&call, CustomerId(id), if_match, force).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

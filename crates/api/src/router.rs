@@ -5,9 +5,9 @@ use crate::ignored::IGNORED;
 use crate::problem::Problem;
 use crate::unknown_path::KnownPaths;
 use crate::{
-    Config, Shared, access, api_keys, azure_tenants, bill_runs, billing_automation, billing_settings, customers, docs,
-    invoices, limits, metrics, openapi, operations, price_rules, price_sheets, profit, sandbox, statements,
-    users,
+    Config, Shared, access, api_keys, azure_tenants, bill_runs, billing_automation, billing_settings,
+    customers, docs, invoices, limits, metrics, openapi, operations, price_rules, price_sheets, profit,
+    sandbox, statements, users,
 };
 use app::App;
 use axum::Router;

@@ -220,6 +220,14 @@ pub(crate) struct TenantParameters {
 
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
+pub(crate) struct Deletion {
+    /// Delete it although it has statements, or corrections that are on none yet.
+    #[param(default = false)]
+    force: Option<bool>,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Paging {
     /// From 1; 0 counts as 1.
     #[param(minimum = 0, default = 1)]

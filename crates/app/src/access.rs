@@ -6,7 +6,7 @@ use crate::keys::{self, Proof};
 use crate::limits::Permits;
 use crate::permissions::Permission;
 use crate::refusals::{MAX_IN_WINDOW, Step, Summary, shortened};
-use crate::{App, Error, Exceeded};
+use crate::{App, Error, Exceeded, operator};
 use domain::customer::Visibility;
 use domain::{Classification, CustomerId, Email, PartnerId, Role, Roles, UserId, UtcSecond};
 use serde_json::{Value, json};
@@ -70,7 +70,7 @@ impl Call {
         Call {
             actor: None,
             partner,
-            origin: "command line".into(),
+            origin: operator::origin(),
             request_id: String::new(),
             operation: operation.into(),
             idempotency: None,

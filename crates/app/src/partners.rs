@@ -106,7 +106,7 @@ impl App {
                     let entry = || Entry::new(action, format!("partners/{}", partner.id));
                     let call = Call::of_operator(partner.id, "partner suspend");
                     audit::append(tx, trail, &call, entry(), *now).await?;
-                    append_system(tx, trail, "command line", entry(), *now).await
+                    append_system(tx, trail, &call.origin, entry(), *now).await
                 })
             })
             .await
@@ -161,6 +161,6 @@ async fn insert_partner(
     for entry in [partners, users] {
         audit::append(tx, trail, &call, entry, now).await?;
     }
-    append_system(tx, trail, "command line", recorded, now).await?;
+    append_system(tx, trail, &call.origin, recorded, now).await?;
     Ok(BootstrappedPartner { partner, user: user.id, email: email.clone(), key: key.clone() })
 }

@@ -4,10 +4,10 @@
 
 mod common;
 
-use common::{SEED, connected, found, id};
-use std::collections::HashSet;
+use common::{SEED, connected, found, id, status};
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
-use tenantry_directory::partner_center::sandbox::{Behaviour, made_up_id};
+use tenantry_directory::partner_center::sandbox::{Behaviour, Fault, made_up_id};
 use tenantry_directory::{Cursor, Error, PAGE_SIZE, Page, PartnerCenter, TenantAddress};
 use tokio::time::Instant;
 
@@ -145,4 +145,130 @@ async fn a_token_that_dies_in_the_middle_of_a_sync() {
     let error = walk(&client).await.unwrap_err();
     assert!(matches!(&error, Error::Refused(why) if why.contains("Authorization Failed (1002)")), "{error}");
     assert_eq!(sandbox.status().counts.sign_ins, 2);
+}
+
+/// One of each.
+fn every_fault() -> Vec<Fault> {
+    let error = |status, code: &str, retry_after: Option<&str>| Fault::Error {
+        status,
+        code: code.to_owned(),
+        description: String::new(),
+        retry_after: retry_after.map(str::to_owned),
+    };
+    vec![
+        status(500),
+        error(429, "429", Some("2.128")),
+        error(429, "429", Some("-1")),
+        error(429, "429", None),
+        error(401, "900421", None),
+        Fault::Page { status: 404 },
+        Fault::Page { status: 502 },
+        Fault::Hang,
+        Fault::Stall,
+        Fault::Break,
+        Fault::Malformed,
+        Fault::Another,
+        Fault::Endless,
+        Fault::Redirect { to: "http://127.0.0.1/".to_owned() },
+        Fault::Echo,
+        status(503),
+    ]
+}
+
+/// How a server goes on after a failure: it waits as long as it is told to, or for a minute.
+struct Patience {
+    failures: HashMap<&'static str, usize>,
+}
+
+impl Patience {
+    async fn wait(&mut self, error: &Error) {
+        let count = self.failures.entry(error.code()).or_default();
+        *count += 1;
+        assert!(*count < 100, "{error}");
+        tokio::time::sleep(error.retry_after().unwrap_or(Duration::from_secs(60))).await;
+    }
+}
+
+/// Everything that Partner Center does, at once: the list is seen whole, and every tenant found as it is.
+#[tokio::test(start_paused = true)]
+async fn two_thousand_tenants_with_every_fault_at_once() {
+    const CUSTOMERS: usize = 2000;
+    let left = [(7, 20002), (650, 3000), (1300, 404), (1999, 1002)];
+    let hidden =
+        Behaviour { no_billing_every: Some(10), no_organization_every: Some(20), ..Behaviour::default() };
+    let (sandbox, client) = connected(
+        CUSTOMERS,
+        Behaviour {
+            throttle_after: Some(500),
+            token_calls: Some(450),
+            links_with_v1: true,
+            duplicates: true,
+            nobody: true,
+            dead_end: true,
+            mfa_required: true,
+            left: left.into(),
+            next: every_fault().into(),
+            next_sign_in: [status(500), Fault::Page { status: 502 }, Fault::Break].into(),
+            ..hidden.clone()
+        },
+    );
+    let mut patience = Patience { failures: HashMap::new() };
+    let (mut seen, mut cursor) = (HashSet::new(), None);
+    let cut_off = loop {
+        match client.page(cursor.as_ref()).await {
+            Ok(page) => {
+                seen.extend(ids(std::slice::from_ref(&page)));
+                if let Some(why) = page.cut_off {
+                    break why;
+                }
+                cursor = page.next;
+                assert!(cursor.is_some(), "the last page says that the list goes on");
+            }
+            Err(error) => {
+                if let Error::StartOver { from, .. } = &error {
+                    cursor.clone_from(from);
+                }
+                patience.wait(&error).await;
+                // Somebody has signed in again with multi-factor authentication.
+                if patience.failures.get("mfa_required") == Some(&3) {
+                    let now = sandbox.status().behaviour;
+                    sandbox.behave(Behaviour { mfa_required: false, ..now });
+                }
+            }
+        }
+    };
+    assert!(cut_off.contains("continuation token"), "{cut_off}");
+    let listed = (0..CUSTOMERS).filter(|number| left.iter().all(|(gone, _)| gone != number));
+    assert_eq!(seen, listed.map(|number| made_up_id(SEED, number)).collect());
+    for failure in ["mfa_required", "start_over", "unreachable"] {
+        assert!(patience.failures.contains_key(failure), "{failure}: {:?}", patience.failures);
+    }
+    assert!(sandbox.status().counts.requests < 100, "{:?}", sandbox.status().counts);
+
+    // Each by itself, with the same faults among 2,000 look-ups: as without them.
+    let (_, undisturbed) = connected(CUSTOMERS, hidden);
+    let mut faults = every_fault().into_iter().cycle();
+    for number in 0..CUSTOMERS {
+        if number.is_multiple_of(50) {
+            let mut now = sandbox.status().behaviour;
+            now.next.extend(faults.next());
+            sandbox.behave(now);
+        }
+        let tenant = loop {
+            match client.find(&id(number)).await {
+                Ok(tenant) => break tenant,
+                Err(error) => patience.wait(&error).await,
+            }
+        };
+        match left.iter().find(|(gone, _)| *gone == number) {
+            Some((_, 1002)) => {
+                let tenant = tenant.unwrap();
+                assert!(matches!(tenant.address, TenantAddress::Hidden(_)), "{number}: {tenant:?}");
+            }
+            Some(_) => assert_eq!(tenant, None, "{number}"),
+            None => assert_eq!(tenant, undisturbed.find(&id(number)).await.unwrap(), "{number}"),
+        }
+    }
+    let counts = sandbox.status().counts;
+    assert!(counts.throttled > 0 && counts.unauthorized > 0 && counts.sign_ins < 50, "{counts:?}");
 }

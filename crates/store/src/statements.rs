@@ -363,6 +363,21 @@ pub async fn freeze(
     Ok(tx.execute(sql, row).await? == 1)
 }
 
+/// What speaks against deleting a customer: its last month with a statement that counts, and the number of its corrections
+/// that are on no statement yet.
+pub async fn standing(
+    tx: &mut Tx,
+    partner: PartnerId,
+    customer: CustomerId,
+) -> Result<(Option<String>, i64), Error> {
+    let sql = "SELECT (SELECT MAX(s.billing_period) FROM statements s WHERE s.partner_id = $1 AND s.customer_id = $2
+                           AND s.status IN ('Estimated', 'Final')),
+                      (SELECT COUNT(*) FROM corrections c WHERE c.partner_id = $1 AND c.customer_id = $2
+                           AND c.carried_by IS NULL)";
+    let found = tx.first(sql, args![partner.0, customer.0], |row| Ok((row.next()?, row.next()?))).await?;
+    Ok(found.unwrap_or_default())
+}
+
 /// One statement.
 pub async fn get(
     tx: &mut Tx,

@@ -26,6 +26,7 @@ mod manual;
 mod migrate;
 mod network;
 mod notify;
+mod operator;
 mod pages;
 mod partner;
 mod platform;

@@ -2,6 +2,7 @@
 
 use crate::backups::UpgradeArgs;
 use crate::config::secrets;
+use crate::operator;
 use anyhow::{Context, bail};
 use app::{AnchorPlaces, App, Clock, SecretKey};
 use bill_storage::Document;
@@ -150,6 +151,7 @@ enum Absent {
 impl Platform {
     /// Open what is there.
     pub(crate) async fn open(&self, clock: Clock) -> anyhow::Result<App> {
+        app::set_operator(operator::name());
         self.open_or(clock, Absent::Refuse).await
     }
 

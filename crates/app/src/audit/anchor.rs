@@ -308,7 +308,7 @@ impl App {
             } else {
                 tracing::info!(anchor = place, "audit anchor created");
             }
-            self.tell_system("server", action, why).await?;
+            self.tell_system("server".to_owned(), action, why).await?;
             self.check_audit_ends().await?;
             state = self.state(None).await?;
         }
@@ -334,12 +334,7 @@ impl App {
         Anchor { form: FORM, database, at, events, chains }
     }
 
-    async fn tell_system(
-        &self,
-        origin: &'static str,
-        action: &'static str,
-        why: String,
-    ) -> Result<(), Error> {
+    async fn tell_system(&self, origin: String, action: &'static str, why: String) -> Result<(), Error> {
         let input = (Arc::clone(&self.trail), origin, action, why, self.clock.now());
         self.db
             .unchecked()
@@ -424,7 +419,7 @@ impl App {
         let verdicts = self.verify_anchors(None).await?;
         let lost: Vec<String> = verdicts.iter().flat_map(|verdict| verdict.problems.clone()).collect();
         let found = if lost.is_empty() { String::new() } else { format!(" (lost: {})", summary(&lost)) };
-        self.tell_system("command line", ACCEPTED, format!("{reason}{found}")).await?;
+        self.tell_system(crate::operator::origin(), ACCEPTED, format!("{reason}{found}")).await?;
         self.record_partners().await?;
         let _guard = self.anchor.turn.lock().await;
         for path in &self.anchor.places.files {

@@ -174,11 +174,13 @@ impl Told {
         let is_missing = |(id, key): (&String, &Key)| {
             matches!(key, Key::Live(_)) && own.iter().all(|credential| credential.key.id != *id)
         };
-        if problems.is_empty() && (keys.named.iter().any(is_missing) || keys.untold == Some(None) && own.is_empty())
+        if problems.is_empty()
+            && (keys.named.iter().any(is_missing) || keys.untold == Some(None) && own.is_empty())
         {
             problems.push("a key of it is missing".to_owned());
         }
-        let roles = own.first().and_then(|credential| Roles::from_stored(&credential.role)).map(|roles| json!(roles));
+        let roles =
+            own.first().and_then(|credential| Roles::from_stored(&credential.role)).map(|roles| json!(roles));
         if !own.is_empty() && !keys.all_gone && self.roles.1.is_some_and(|told| roles != Some(told)) {
             problems.push("its roles are not those that it was given last".to_owned());
         }
@@ -319,7 +321,12 @@ mod tests {
         let events = [
             event(7, "api_key.revoke", &of("e"), &Value::Null),
             event(1, "user.create", "users/1", &json!({"roles": ["admin"], "api_key_id": "a"})),
-            event(2, "api_key.create", &of("b"), &key("b", json!({"roles": ["viewer"], "allowed_addresses": ["10.0.0.0/8"]}))),
+            event(
+                2,
+                "api_key.create",
+                &of("b"),
+                &key("b", json!({"roles": ["viewer"], "allowed_addresses": ["10.0.0.0/8"]})),
+            ),
             event(3, "api_key.create", &of("c"), &key("c", json!({}))),
             event(4, "api_key.rotate", &of("c"), &key("d", json!({}))),
             event(5, "api_key.create", &of("e"), &key("e", json!({}))),
@@ -343,9 +350,17 @@ mod tests {
             ("a key that lives on", and(credential(1, "admin", "c", overlap)), None),
             ("the default key that lives on", and(credential(1, "admin", "a", overlap)), None),
             ("one without an end", and(credential(1, "admin", "c", None)), Some("not the last one")),
-            ("one that ends too late", and(credential(1, "admin", "a", overlap.map(|end| end + 1))), Some("not the last one")),
+            (
+                "one that ends too late",
+                and(credential(1, "admin", "a", overlap.map(|end| end + 1))),
+                Some("not the last one"),
+            ),
             ("a revoked one", and(credential(1, "admin", "e", None)), Some("revoked")),
-            ("one that was not given", and(credential(1, "admin", "x", None)), Some("not one that it was given")),
+            (
+                "one that was not given",
+                and(credential(1, "admin", "x", None)),
+                Some("not one that it was given"),
+            ),
             ("other roles", widened(narrow(None, "10.0.0.0/8")), Some("narrowed")),
             ("other addresses", widened(narrow(Some("viewer"), "")), Some("narrowed")),
             ("another end", widened(Credential { expires_at: Some(9), ..now[0].clone() }), Some("end")),

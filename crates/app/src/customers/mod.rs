@@ -13,7 +13,7 @@ use crate::change::{Created, Done};
 use crate::directory::{Lookup, no_address, not_found, sighting};
 use crate::grant::Grant;
 use crate::permissions::Permission;
-use crate::{App, Error, IfMatch, dated};
+use crate::{App, Error, IfMatch, Query, dated, paging};
 use domain::json::Json;
 use domain::timeline::day_of;
 use domain::{
@@ -250,15 +250,24 @@ impl App {
     /// it was billed can still be billed.
     ///
     /// # Errors
-    /// [`Error::NotFound`]; [`Error::PreconditionFailed`].
-    pub async fn delete_customer(&self, call: &Call, id: CustomerId, if_match: IfMatch) -> Result<(), Error> {
+    /// [`Error::NotFound`]; [`Error::PreconditionFailed`]; [`Error::Conflict`] for a customer with statements or corrections, unless `force`d.
+    pub async fn delete_customer(
+        &self,
+        call: &Call,
+        id: CustomerId,
+        if_match: IfMatch,
+        force: bool,
+    ) -> Result<(), Error> {
         let grant = self.require(call, Permission::ChangeCustomers).await?;
-        let input = (call.partner(), id, if_match, self.clock.now());
+        let input = (call.partner(), id, if_match, force, self.clock.now());
         grant
-            .change(input, |(partner, id, if_match, now), tx| {
+            .change(input, |(partner, id, if_match, force, now), tx| {
                 Box::pin(async move {
                     let before = customers::get(tx, *partner, *id).await?.ok_or(Error::NotFound)?;
                     if_match.allows(before.id.0, before.version)?;
+                    if !force {
+                        refuse_billed(tx, *partner, *id).await?;
+                    }
                     let billing = &before.details.partner_billing_configuration;
                     let keep = billing.enabled || !billing.folder.is_empty() || {
                         !store::dated::terms(tx, *partner, *id, &before.details).await?.is_constant()
@@ -342,4 +351,39 @@ fn with_taken(mut violations: Violations, taken: Taken, name: Option<&DisplayNam
     }
     violations.sort_by_field();
     violations
+}
+
+/// Whether a query string says to delete a customer although it was billed: `force=true`.
+///
+/// # Errors
+/// [`Error::Parameters`] with every parameter that will not do, as `/name`.
+pub fn forced(query: &Query) -> Result<bool, Error> {
+    let mut force = false;
+    paging::read(query, &["force"], |name, value| {
+        if name == "force" {
+            force = paging::truth(value)?;
+        }
+        Ok(())
+    })?;
+    Ok(force)
+}
+
+/// Refuses to delete a customer that was billed.
+async fn refuse_billed(tx: &mut Tx, partner: PartnerId, id: CustomerId) -> Result<(), Error> {
+    let (last, pending) = store::statements::standing(tx, partner, id).await?;
+    let statements = last.map(|period| format!("has statements, the last of {period}"));
+    let corrections = match pending {
+        0 => None,
+        1 => Some("has a correction that is on no statement yet".to_owned()),
+        several => Some(format!("has {several} corrections that are on no statement yet")),
+    };
+    let reasons: Vec<String> = statements.into_iter().chain(corrections).collect();
+    if reasons.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Conflict(format!(
+        "this customer {}. Its bills stay when it is deleted, and its days until then can still be billed, but it cannot be \
+         brought back: to delete it all the same, send ?force=true",
+        reasons.join(", and ")
+    )))
 }

@@ -12,8 +12,9 @@ fn allowed(folder: &Path) -> Allowed {
     Allowed { folder: Some(folder.to_owned()), max_bytes: 1 << 30, settings: Settings::default() }
 }
 
+/// No answer is held back here, so no limit is short: the server of the test needs its time on a busy machine, 12 MB at a time.
 fn from(server: &Server) -> Allowed {
-    Allowed { folder: None, max_bytes: 1 << 30, settings: server.settings("400ms") }
+    Allowed { folder: None, max_bytes: 1 << 30, settings: server.settings("60s") }
 }
 
 async fn bring(source: &str, allowed: &Allowed, to: &Path) -> Result<Spooled, Error> {

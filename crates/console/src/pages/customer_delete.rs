@@ -8,14 +8,14 @@ use crate::layout::{Layout, Section};
 use crate::pages::customer::customer_id;
 use crate::pages::customer_form::if_match;
 use crate::routes::Routes;
-use app::Permission;
+use app::{Error, Permission};
 use askama::Template;
 use axum::response::Response;
 use domain::CustomerId;
 use http::StatusCode;
 use std::sync::Arc;
 
-const NAMES: [&str; 2] = ["name", "version"];
+const NAMES: [&str; 3] = ["name", "version", "force"];
 
 pub(crate) fn routes(routes: Routes) -> Routes {
     routes.get("/console/customers/{id}/delete", show).post("/console/customers/{id}/delete", delete)
@@ -52,7 +52,15 @@ async fn delete(cx: Arc<Cx>) -> Result<Response, Failure> {
         f.refuse("name", cx.lang.text("customer-delete-wrong", None));
         return Ok(html::page(StatusCode::UNPROCESSABLE_ENTITY, &page(&cx, id, customer.name(), f)));
     }
-    cx.app.delete_customer(cx.call(), id, if_match(f.value("version"))).await?;
+    let force = !f.value("force").is_empty();
+    match cx.app.delete_customer(cx.call(), id, if_match(f.value("version")), force).await {
+        Ok(()) => {}
+        Err(Error::Conflict(_)) => {
+            f.refuse("force", cx.lang.text("customer-delete-billed", None));
+            return Ok(html::page(StatusCode::CONFLICT, &page(&cx, id, customer.name(), f)));
+        }
+        Err(error) => return Err(error.into()),
+    }
     Ok(html::see_other("/console/customers?done=customer-deleted"))
 }
 
@@ -67,5 +75,6 @@ pub(super) fn samples() -> Vec<CustomerDeletePage> {
     };
     let mut wrong = Inputs::new(&NAMES, |_| "\"><script>".to_owned());
     wrong.refuse("name", "Type the name <b>".into());
+    wrong.refuse("force", "It has statements <b>".into());
     vec![page(Inputs::new(&NAMES, |_| String::new())), page(wrong)]
 }

@@ -466,7 +466,8 @@ fn an_older_row_of_a_user_is_found(engine: Engine) {
         content(&server, &format!("{older}, undone"));
     }
     assert_eq!(admin.delete(&path).status, 204);
-    database.execute("INSERT INTO users SELECT * FROM newest; INSERT INTO api_keys SELECT * FROM newest_keys");
+    database
+        .execute("INSERT INTO users SELECT * FROM newest; INSERT INTO api_keys SELECT * FROM newest_keys");
     found(&server, "a deleted user", "the user was deleted");
 }
 

@@ -185,6 +185,9 @@ pub(crate) struct Deleted {
     /// Do not ask.
     #[arg(long, short)]
     yes: bool,
+    /// Delete also customers with statements, or with corrections that are on no statement yet.
+    #[arg(long)]
+    force: bool,
     /// Show what would be deleted, and delete nothing.
     #[arg(long)]
     dry_run: bool,
@@ -340,7 +343,8 @@ async fn delete(args: &Deleted) -> anyhow::Result<()> {
         if args.dry_run {
             println!("would delete customer {id} ({name})");
         } else if input::confirmed(&format!("Delete customer {id} ({name}) and its users?"), args.yes)? {
-            let mut request = Request::new(Method::DELETE, path(id));
+            let force = if args.force { "?force=true" } else { "" };
+            let mut request = Request::new(Method::DELETE, format!("{}{force}", path(id)));
             if let Some(version) = &version {
                 request = request.header(header::IF_MATCH, version);
             }

@@ -123,8 +123,20 @@ fn statements_outlive_their_customer(engine: Engine) {
     let acme = scene.billed("Acme", "acme", 0.0);
     let source = scene.invoice("october.csv", &[line("acme", "a", "1")]);
     scene.run("2026-10", &[&source], &json!({"finalize": true}));
+    let refused = |query: &str, status: u16, message: &str| {
+        let answer = scene.api.delete(&format!("/v2/customers/{acme}{query}"));
+        assert_eq!(answer.status, status, "{query}: {}", answer.text());
+        assert!(answer.text().contains(message), "{query}: {}", answer.text());
+    };
+    refused("", 409, "this customer has statements, the last of 2026-10. Its bills stay");
+    refused("?force=false", 409, "send ?force=true");
+    refused("?force=yes", 422, "force");
+    // A correction that is on no statement says so too.
+    let late = [line("acme", "a", "1"), line("acme", "late", "5")];
+    scene.run("2026-10", &[&scene.invoice("late.csv", &late)], &json!({}));
+    refused("", 409, "the last of 2026-10, and has a correction that is on no statement yet");
     let (before, files) = (scene.statements(""), tree(&scene.bills()));
-    assert_eq!(scene.api.delete(&format!("/v2/customers/{acme}")).status, 204);
+    assert_eq!(scene.api.delete(&format!("/v2/customers/{acme}?force=true")).status, 204);
     assert_eq!((scene.statements(""), tree(&scene.bills())), (before.clone(), files));
     let file = scene.api.get(&format!("/v1/customer_statements/{}/files/bill.csv", before[0]["id"]));
     assert_eq!(file.status, 200);

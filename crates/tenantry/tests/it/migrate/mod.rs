@@ -102,7 +102,8 @@ fn customers_come_over_with_their_ids_and_are_verified(engine: Engine) {
     assert_eq!(here.get("/v2/customers?tag=number:5").json()["customers"].as_array().unwrap().len(), 1);
     assert_eq!(here.get("/v2/customers").header("x-total"), "34");
     let event = &here.trail(&format!("action=customer.migrate&object=customers/{whole}"))[0];
-    assert_eq!((&event["origin"], &event["after"]["name"]), (&json!("command line"), &json!("Whole")));
+    assert_eq!(&event["after"]["name"], "Whole");
+    assert!(event["origin"].as_str().unwrap().starts_with("command line"), "{event}");
 
     // Again: nothing is done twice, and what was changed here is left and told.
     let again = migrate(&server, from, &source.key, &[]);
