@@ -16,15 +16,24 @@ pub fn describe_path_error(what: &str, path: &Path, error: &std::io::Error) -> S
         (ErrorKind::ReadOnlyFilesystem, ..) => text.push_str(
             ". The file system is mounted read-only: mount a writable volume there, or name another path",
         ),
-        (ErrorKind::PermissionDenied, Some((path, about)), Ok((uid, gid))) => {
-            let (path, mode) = (path.display(), about.mode() & 0o7777);
+        (ErrorKind::PermissionDenied, Some((there, about)), Ok((uid, gid))) => {
+            let mode = about.mode() & 0o7777;
             let _ = write!(
                 text,
-                ". {path} belongs to user {} and group {} with mode {mode:04o}, and this process runs as user {uid} and group \
-                 {gid}: chown {uid}:{gid} {path}, or run as its owner",
+                ". {} belongs to user {} and group {} with mode {mode:04o}, and this process runs as user {uid} and group {gid}: ",
+                there.display(),
                 about.uid(),
                 about.gid()
             );
+            // A folder that holds others' files is not to be given away for one that is missing in it.
+            let folder =
+                if absolute.exists() || absolute.parent() == Some(there) { there } else { &absolute };
+            let is_own = folder.ancestors().count() > 2;
+            let _ = match (folder == there, is_own) {
+                (true, true) => write!(text, "chown {uid}:{gid} {}, or run as its owner", folder.display()),
+                (true, false) => write!(text, "name another path"),
+                (false, _) => write!(text, "install -d -o {uid} -g {gid} -m 700 {}", folder.display()),
+            };
         }
         (ErrorKind::NotADirectory, Some((path, _)), _) => {
             let _ = write!(text, ". {} is a file: name another path", path.display());

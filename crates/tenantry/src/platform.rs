@@ -221,7 +221,7 @@ pub(crate) fn exposed(path: &Path) -> std::io::Result<Option<String>> {
     }
     let path = path.display();
     Ok(Some(format!(
-        "{path} has mode {mode:04o}, so others on this machine may read or change it: chmod 600 {path}"
+        "{path} has mode {mode:04o}, so others on this machine may read or change it: chmod {allowed:o} {path}"
     )))
 }
 

@@ -9,8 +9,8 @@ use std::path::PathBuf;
 
 /// Put everything that a backup holds into a new, empty database of either engine. Run again, it goes on where it was
 /// interrupted. Ids go on behind a gap, so that none that was given after the backup was made is given again. With the secret
-/// key's file at its place it also says what the audit trail's anchor knows that the backup does not, and lets the anchor
-/// start again from there.
+/// key's file at its place it also says what the audit trail's anchor knows that the backup does not. The anchor is left as it
+/// is, for it may be that of a running server: `tenantry admin audit accept` lets it start again.
 #[derive(Args)]
 pub(crate) struct RestoreArgs {
     /// A file that `tenantry backup` made.
@@ -42,14 +42,21 @@ pub(crate) async fn run(args: RestoreArgs) -> anyhow::Result<()> {
     }
     let app =
         args.platform.open(Clock::System).await.context("restored, but the anchor was not looked at")?;
-    let file = args.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let lost = app.accept_state(&format!("restored from the backup {file}")).await;
+    let verdicts = app.verify_anchors(None).await;
     app.close().await;
-    let lost = lost.context("restored, but the anchor was not written")?;
+    let verdicts = verdicts.context("restored, but the anchor was not looked at")?;
+    // A place without an anchor has no time.
+    let known = verdicts.iter().filter(|verdict| !verdict.at.is_empty());
+    let lost: Vec<&String> = known.flat_map(|verdict| &verdict.problems).collect();
     if !lost.is_empty() {
+        let file = args.file.file_name().unwrap_or_default().to_string_lossy();
         println!("Compared with the audit trail's anchor, this backup is without:");
         lost.iter().for_each(|lost| println!("  {lost}"));
-        println!("The anchor starts again from here, and the audit trail says so.");
+        println!(
+            "The anchor was left as it is. If this database takes the place of the one before, let it start again from here, \
+             with the same --database and --secret-key-file:\n  \
+             tenantry admin audit accept --reason 'restored from the backup {file}'"
+        );
     }
     Ok(())
 }

@@ -96,7 +96,9 @@ impl Anchor {
     }
 
     fn read(text: &str, secrets: &SecretKey) -> Result<Self, String> {
-        let wrong = || "the anchor is not as a server has written it".to_owned();
+        let wrong = || {
+            "the anchor is not as a server with this secret key has written it: it was changed, or is another key's".to_owned()
+        };
         let (text, mac) = text.split_once('\n').ok_or_else(wrong)?;
         let own = hex(&secrets.mac(Purpose::Anchor, &[text.as_bytes()]));
         if !bool::from(own.as_bytes().ct_eq(mac.trim_end().as_bytes())) {

@@ -328,6 +328,14 @@ fn a_restored_backup_is_told_of(engine: Engine) {
         restored.status.success() && told.contains("this backup is without:") && told.contains("are missing"),
         "{told}"
     );
+    // The anchor is left alone: a drill beside the old server changes nothing for it.
+    server = Server::start(&database, &with_key);
+    ok(&server, &["audit", "verify", "--secret-key-file", &secret]);
+    stop(&mut server);
+    let reason = "restored from the backup a.backup";
+    let accept = ["admin", "audit", "accept", "--reason", reason, "--database", &new.url];
+    let accepted = server.run_without_database(&[&accept[..], &["--secret-key-file", &secret]].concat());
+    assert!(accepted.status.success(), "{}", String::from_utf8_lossy(&accepted.stderr));
     server = Server::start(&new, &with_key);
     let verified = server.run(&["audit", "verify", "--json", "--secret-key-file", &secret]);
     let printed: Value = serde_json::from_slice(&verified.stdout).unwrap();
@@ -364,7 +372,7 @@ fn an_anchor_is_kept_and_begun_again(engine: Engine) {
         [("altered", text.replace("\"events\":", "\"events\":1")), ("cut", text[..text.len() - 9].to_owned())]
     {
         std::fs::write(&file, wrong).unwrap();
-        found(&server, what, "the anchor is not as a server has written it");
+        found(&server, what, "the anchor is not as a server with this secret key has written it");
     }
     std::fs::remove_file(&file).unwrap();
     found(&server, "gone", "there is no anchor here");

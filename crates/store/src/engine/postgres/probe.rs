@@ -2,7 +2,7 @@
 
 use super::Postgres;
 use crate::Error;
-use crate::engine::Scope;
+use crate::engine::{Scope, migrate};
 use std::time::{Duration, Instant};
 
 /// How long the result of a successful check is used again, so that checks cost the database nothing however many ask.
@@ -10,6 +10,7 @@ const FRESH: Duration = Duration::from_secs(1);
 
 impl Postgres {
     /// Commits a transaction that has an id, which a read-only server refuses and a full disk of the write-ahead log fails.
+    /// Fails too if a server of a newer version has upgraded the schema, so that a proxy sends this one nothing more.
     pub(in crate::engine) async fn check(&self) -> Result<(), Error> {
         let mut checked = self.checked.lock().await;
         if checked.is_some_and(|at| at.elapsed() < FRESH) {
@@ -17,7 +18,17 @@ impl Postgres {
         }
         *checked = None;
         self.write(Scope::System, (), |(), tx| {
-            Box::pin(async move { tx.execute("SELECT pg_current_xact_id()", &[]).await.map(drop) })
+            Box::pin(async move {
+                tx.execute("SELECT pg_current_xact_id()", &[]).await?;
+                let newest = "SELECT MAX(version) FROM schema_migrations";
+                let version: i64 = tx.first(newest, &[], |row| row.next()).await?.unwrap_or_default();
+                if version > migrate::NEWEST as i64 {
+                    return Err(Error::Unavailable(
+                        "a newer version of Tenantry has upgraded the database; this server is too old for it".into(),
+                    ));
+                }
+                Ok(())
+            })
         })
         .await?;
         *checked = Some(Instant::now());
