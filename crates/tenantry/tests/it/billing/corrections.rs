@@ -140,7 +140,7 @@ fn what_is_final_is_billed_to_nobody_else(engine: Engine) {
     scene.api.put(&path, &json!({"partner_billing_configuration": {"enabled": false}}));
     let run = scene.run("2026-10", &[&first], &json!({}));
     assert_eq!(outcome(&run), "Acme 0, Beta 0; ; 0", "{run}");
-    assert_eq!(scene.api.call("DELETE", &path).send().status, 204);
+    assert_eq!(scene.api.call("DELETE", &format!("{path}?force=true")).send().status, 204);
     let run = scene.run("2026-10", &[&first], &json!({}));
     assert_eq!(outcome(&run), "Acme 0, Beta 0; ; 0", "{run}");
     assert_eq!(frozen, (tree(&scene.bills()), scene.statements("")));
@@ -196,7 +196,7 @@ fn a_correction_waits_for_somebody_to_bill(engine: Engine) {
     // Gone since before the month.
     scene.api.set_clock("2026-11-01T12:00:00Z");
     for id in [acme, beta] {
-        assert_eq!(scene.api.call("DELETE", &format!("/v2/customers/{id}")).send().status, 204);
+        assert_eq!(scene.api.call("DELETE", &format!("/v2/customers/{id}?force=true")).send().status, 204);
     }
     let run = scene.run("2026-11", &[&november], &json!({}));
     let gone = |id: i64, amount: &str| (json!(id), json!(amount), json!("no customer"));
