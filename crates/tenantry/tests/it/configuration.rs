@@ -153,7 +153,8 @@ fn every_option_can_be_set_in_three_ways() {
     let mut failures = Failures::default();
     let mut compare = |shown: Vec<[String; 4]>, which: usize, from: &dyn Fn(&str, &str) -> String| {
         for [name, value, origin, variable] in shown {
-            let expected = if name == "storage.database" { "(secret)" } else { values_of(&name)[which] };
+            let is_secret = ["storage.database", "storage.read-replica"].contains(&name.as_str());
+            let expected = if is_secret { "(secret)" } else { values_of(&name)[which] };
             let right = value == expected && origin == from(&name, &variable);
             failures.case(&name, if right { Ok(()) } else { Err(format!("{value} from {origin}")) });
         }

@@ -28,7 +28,7 @@ fn unknown_earned_credit_is_refused_until_it_is_accepted(engine: Engine) {
     let full = scene.write("full.csv", text.replace(",0,,,,,", ",15,,,,,").as_bytes());
     let run = scene.run("2026-10", &[&basic], &json!({}));
     assert_eq!(run["state"], "failed", "{run}");
-    assert!(said(&run).contains("cost 85 USD and do not say their partner earned credit"), "{run}");
+    assert!(said(&run).contains("costs 85 USD and does not say its partner earned credit"), "{run}");
     assert!(scene.statements("").is_empty());
 
     let run = scene.run("2026-10", &[&basic], &json!({"accept": ["earned_credit_unknown"]}));
@@ -59,7 +59,7 @@ fn unknown_earned_credit_is_refused_until_it_is_accepted(engine: Engine) {
         (ran.status.success(), String::from_utf8_lossy(&ran.stderr).into_owned())
     };
     let (fine, text) = command(&[]);
-    assert!(!fine && text.contains("do not say their partner earned credit"), "{text}");
+    assert!(!fine && text.contains("does not say its partner earned credit"), "{text}");
     let (fine, text) = command(&["--accept", "earned_credit_unknown"]);
     assert!(fine && text.contains("[earned_credit_unknown, accepted]"), "{text}");
     let (fine, text) = command(&["--accept", "everything"]);
