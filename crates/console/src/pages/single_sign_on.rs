@@ -38,7 +38,7 @@ pub(super) async fn offers(asked: &Asked, next: &str) -> Vec<OfferLink> {
     };
     let offers = asked.app.sign_in_offers(partner).await;
     let offers = offers.unwrap_or_else(|error| {
-        tracing::error!(%error, "the providers for the sign-in page cannot be read");
+        tracing::error!(%error, "failed to read the providers for the sign-in page");
         Vec::new()
     });
     offers.into_iter().map(|offer| link(asked, &offer, next)).collect()
