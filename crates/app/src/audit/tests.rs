@@ -204,7 +204,7 @@ fn tampering(trail: &Trail, dice: &mut Dice) -> (&'static str, String) {
         format!("(partner_id, lane) = (SELECT partner_id, lane FROM {table} WHERE rowid = {rowid})")
     };
     let lane = lane_of("audit_heads", head);
-    let forged = "'ab' || SUBSTR(mac, 3)";
+    let forged = "CASE SUBSTR(mac, 1, 1) WHEN 'a' THEN 'b' ELSE 'a' END || SUBSTR(mac, 2)";
     match dice.roll(14) {
         0..4 => {
             let columns: Vec<&str> = NUMBERS[..5].iter().chain(&TEXTS).copied().chain(["mac"]).collect();
