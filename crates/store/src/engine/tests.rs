@@ -130,14 +130,15 @@ async fn every_table_with_a_partner_has_row_level_security() {
         "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
                     AND relrowsecurity <> relforcerowsecurity";
     assert_eq!(texts(&mut tx, unforced).await, [""; 0]);
-    // A unique violation reveals hidden rows, so unique keys start with the partner; these exceptions are random, or belong to
-    // no partner.
+    // A unique violation reveals hidden rows, so unique keys start with the partner; these exceptions are random, public (the
+    // host of a portal), or belong to no partner.
     let global = "SELECT i.indexrelid::regclass::text FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
                   JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
                   WHERE i.indisunique AND c.relnamespace = 'public'::regnamespace AND a.attname <> 'partner_id'
                   ORDER BY 1";
     let known = [
         "api_keys_id",
+        "branding_host",
         "customers_generated_external_id_key",
         "partners_name_key_key",
         "partners_pkey",

@@ -181,9 +181,10 @@ mod tests {
             (5, 400, 400, Some(0)),
             (6, 500, 400, Some(1)),
             (7, 600, 400, Some(2)),
-            (20, 700, 400, Some(15)),
-            (21, 800, 400, None),
-            (22, 800, 800, Some(1)),
+            (14, 700, 400, Some(9)),
+            // So far behind that it is not kept when that was.
+            (20, 700, 400, None),
+            (22, 800, 800, Some(0)),
             (23, 800, 800, Some(0)),
         ] {
             positions.add(at(second), PgLsn::from(written));
