@@ -65,7 +65,7 @@ impl Printer {
                 }
             }
             Mode::Csv => {
-                if is_first {
+                if is_first && !objects.is_empty() {
                     print_row(self.view.fields.iter().map(|field| (*field).to_owned()));
                 }
                 for object in objects {

@@ -88,6 +88,9 @@ fn a_file_is_imported_and_exported_again(engine: Engine) {
         assert_eq!(desk.ok(&["customers", "export", "-", "--jsonl"]).lines().count(), 5);
     }
     assert_eq!(desk.read("all.csv"), desk.ok(&["customers", "export"]));
+    // Of nobody, the titles alone, once.
+    let nobody = desk.ok(&["customers", "export", "-", "--tag", "Region=nowhere"]);
+    assert_eq!(nobody.lines().collect::<Vec<_>>(), [desk.read("all.csv").lines().next().unwrap()]);
     let emea = desk.ok(&["customers", "export", "-", "--tag", "Region=emea", "--jsonl"]);
     assert_eq!(emea.lines().count(), 1);
 }
