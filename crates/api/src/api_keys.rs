@@ -73,7 +73,7 @@ async fn list_api_keys(
     get, path = "/users/{user_id}/api_keys/{key_id}", tag = "users", params(schema::UserKeyId),
     responses(
         (status = 200, description = "The key", body = schema::ApiKey),
-        (status = 404, description = "There is none", body = schema::Error),
+        (status = 404, description = "No such object, or another partner's", body = schema::Error),
         schema::Refusals,
     )
 )]
@@ -92,7 +92,7 @@ async fn show_api_key(
     delete, path = "/users/{user_id}/api_keys/{key_id}", tag = "users", params(schema::UserKeyId),
     responses(
         (status = 204, description = "It is gone"),
-        (status = 404, description = "There is none", body = schema::Error),
+        (status = 404, description = "No such object, or another partner's", body = schema::Error),
         (status = 422, description = "It is the last admin's", body = schema::Error),
         schema::Refusals,
     )
@@ -116,7 +116,7 @@ async fn delete_api_key(
     request_body = Option<schema::ApiKeyRotation>,
     responses(
         (status = 201, description = "The new key", body = schema::ApiKey),
-        (status = 404, description = "There is none", body = schema::Error),
+        (status = 404, description = "No such object, or another partner's", body = schema::Error),
         (status = 409, description = "It was rotated already", body = schema::Error),
         schema::Refusals, schema::BodyRefusals, schema::Repetition,
     )

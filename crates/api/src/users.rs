@@ -102,7 +102,7 @@ async fn list_users(
     get, path = "/users/{user_id}", tag = "users", params(schema::UserId),
     responses(
         (status = 200, description = "The user", body = schema::User),
-        (status = 404, description = "There is none", body = schema::Error),
+        (status = 404, description = "No such object, or another partner's", body = schema::Error),
         schema::Refusals,
     )
 )]
@@ -122,7 +122,7 @@ async fn show_user(
     request_body = schema::UserChange,
     responses(
         (status = 200, description = "The user as it is now", body = schema::User),
-        (status = 404, description = "There is none", body = schema::Error),
+        (status = 404, description = "No such object, or another partner's", body = schema::Error),
         schema::Refusals, schema::BodyRefusals,
     )
 )]
@@ -147,7 +147,7 @@ async fn update_user(
     delete, path = "/users/{user_id}", tag = "users", params(schema::UserId),
     responses(
         (status = 204, description = "It is gone"),
-        (status = 404, description = "There is none", body = schema::Error),
+        (status = 404, description = "No such object, or another partner's", body = schema::Error),
         (status = 422, description = "It is the last admin", body = schema::Error),
         schema::Refusals,
     )
@@ -171,7 +171,7 @@ async fn delete_user(
     request_body = Option<schema::NewKey>,
     responses(
         (status = 201, description = "The user and its new key", body = schema::User),
-        (status = 404, description = "There is none", body = schema::Error),
+        (status = 404, description = "No such object, or another partner's", body = schema::Error),
         schema::Refusals, schema::BodyRefusals, schema::Repetition,
     )
 )]
@@ -192,7 +192,7 @@ async fn rotate_api_key(
     delete, path = "/users/{user_id}/api_key", tag = "users", params(schema::UserId),
     responses(
         (status = 204, description = "It has none any more"),
-        (status = 404, description = "There is none", body = schema::Error),
+        (status = 404, description = "No such object, or another partner's", body = schema::Error),
         (status = 422, description = "They are the last admin's", body = schema::Error),
         schema::Refusals,
     )

@@ -1,4 +1,4 @@
-//! The operator: whoever runs a command on the server's own machine.
+//! The operator: the user of the operating system who runs a command on the database.
 
 use std::sync::OnceLock;
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::TryStreamExt;
 use object_store::{PutMode, PutOptions, PutPayload, UpdateVersion};
 
-/// An object as it was read, so that it is only replaced by its reader if nobody else has replaced it meanwhile.
+/// An object as it was read, replaced only if it is still the same.
 #[derive(Clone, Debug, Default)]
 pub struct ObjectVersion {
     bytes: Option<Bytes>,

@@ -37,7 +37,7 @@ pub async fn insert(tx: &mut Tx, invitation: &Invitation) -> Result<(), Error> {
     tx.execute(sql, row).await.map(drop)
 }
 
-/// The invitation with this id, whoever's it is, and the partner's display name. The caller has to check the MAC.
+/// Invitation with this id, of any partner, and the partner's display name. The caller has to check the MAC.
 pub async fn find(tx: &mut Tx, id: &str) -> Result<Option<(Invitation, String)>, Error> {
     let sql = "SELECT i.partner_id, i.id, i.user_id, i.invited_by, i.mac, i.created_at, i.expires_at, i.used_at, p.name
                FROM invitations i JOIN partners p ON p.id = i.partner_id WHERE i.id = $1";

@@ -79,7 +79,7 @@ pub struct BillingSetup {
     pub sources: String,
     /// `s3://` and `az://` sources lie below one of these, likewise; anywhere, if there are none.
     pub remote_sources: Vec<String>,
-    /// Root of the object store that fetched exports are kept in, likewise; below `sources`, if there is none.
+    /// Root of the object store that fetched exports are kept in, with the same placeholder. `None` keeps them in the folder `sources`.
     pub fetch_to: Option<String>,
     /// Where runs put what they need while they work.
     pub work: PathBuf,

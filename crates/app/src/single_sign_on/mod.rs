@@ -65,11 +65,11 @@ pub struct Opened {
 pub struct Returned<'a> {
     /// `state`.
     pub state: &'a str,
-    /// `code`; empty if there is none.
+    /// `code`; empty if it is missing.
     pub code: &'a str,
-    /// `iss`; empty if there is none.
+    /// `iss`; empty if it is missing.
     pub issuer: &'a str,
-    /// `error`; empty if there is none.
+    /// `error`; empty if it is missing.
     pub error: &'a str,
 }
 
