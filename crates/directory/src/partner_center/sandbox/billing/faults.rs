@@ -59,6 +59,8 @@ pub struct BillingFaults {
     pub planted_cents: i64,
     /// Lines of a file.
     pub lines_per_blob: usize,
+    /// Resources of each meter in a subscription, which have a line of usage a day each.
+    pub resources: u32,
     /// Of the next requests for files, one each.
     pub next_blob: VecDeque<Fault>,
 }
@@ -85,6 +87,7 @@ impl Default for BillingFaults {
             data_version: 1,
             planted_cents: 0,
             lines_per_blob: 20_000,
+            resources: 1,
             next_blob: VecDeque::new(),
         }
     }

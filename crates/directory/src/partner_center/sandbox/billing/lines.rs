@@ -33,14 +33,24 @@ pub(super) struct Month<'a> {
     pub(super) currency: &'a str,
     pub(super) version: u32,
     pub(super) planted_cents: i64,
+    /// Resources of each meter in a subscription.
+    pub(super) resources: u32,
 }
 
-/// Lines of JSON, and their sum with tax.
-#[derive(Default)]
-pub(super) struct Lines {
-    pub(super) lines: Vec<String>,
-    /// In 10^-10.
-    pub(super) total: i128,
+/// Where lines of JSON go, one by one: a large month's are never all in memory.
+pub(super) struct Lines<'a> {
+    each: &'a mut dyn FnMut(&str),
+    count: usize,
+    /// Their sum with tax, in 10^-10.
+    total: i128,
+}
+
+impl Lines<'_> {
+    fn push(&mut self, line: &str, amount: i128) {
+        (self.each)(line);
+        self.count += 1;
+        self.total += amount;
+    }
 }
 
 /// What stands in the columns of a reconciliation's line that differ.
@@ -86,12 +96,19 @@ impl Month<'_> {
         if number % 5 == 4 { 0 } else { 15 }
     }
 
-    /// Usage of a meter on a day: quantity in 10^-4, list price and cost in 10^-10.
-    fn usage_of(&self, customer: usize, subscription: u64, meter: usize, day: Date) -> (u64, i128, i128) {
+    /// Usage of a meter by a resource on a day: quantity in 10^-4, list price and cost in 10^-10.
+    fn usage_of(&self, customer: usize, subscription: u64, of: [usize; 2], day: Date) -> (u64, i128, i128) {
+        let [meter, resource] = of;
+        let resource = resource as u64 * METERS.len() as u64;
         let quantity =
-            1 + self.drawn(&[customer as u64, subscription, meter as u64, day.day() as u64]) % 2_000_000;
+            1 + self.drawn(&[customer as u64, subscription, resource + meter as u64, day.day() as u64])
+                % 2_000_000;
         let list = i128::from(quantity) * i128::from(METERS[meter].3) * 100;
         (quantity, list, list * (100 - Self::earned(customer)) / 100)
+    }
+
+    fn resources(&self) -> std::ops::Range<usize> {
+        0..self.resources.max(1) as usize
     }
 
     fn days(&self) -> impl Iterator<Item = Date> + use<> {
@@ -99,48 +116,55 @@ impl Month<'_> {
         self.first.series(1.day()).take_while(move |day| *day <= through)
     }
 
-    /// Azure usage by the day.
-    pub(super) fn usage(&self) -> Lines {
-        let mut all = Lines::default();
+    /// Every resource, of each meter, on each day.
+    fn used(&self) -> impl Iterator<Item = (usize, usize, Date)> {
+        self.resources().flat_map(move |resource| {
+            (0..METERS.len()).flat_map(move |meter| self.days().map(move |day| (resource, meter, day)))
+        })
+    }
+
+    /// Azure usage by the day, line by line. The sum in 10^-10.
+    pub(super) fn usage(&self, each: &mut dyn FnMut(&str)) -> i128 {
+        let mut all = Lines { each, count: 0, total: 0 };
+        let mut line = String::with_capacity(1400);
         for (number, customer) in self.customers.iter().enumerate() {
             for subscription in 0..Self::subscriptions(number) {
-                for (meter, (sku, category, name, price)) in METERS.iter().enumerate() {
-                    for day in self.days() {
-                        let (quantity, _, cost) = self.usage_of(number, subscription, meter, day);
-                        let earned = Self::earned(number);
-                        let unit = i128::from(*price) * 1_000_000;
-                        let quantity = i128::from(quantity) * 1_000_000;
-                        let (id, domain, customer) = (&customer.id, &customer.domain, &customer.name);
-                        let (invoice, currency, last) = (self.invoice, self.currency, self.last());
-                        let mut line = String::with_capacity(1400);
-                        let _ = write!(
-                            line,
-                            r#"{{"partnerId":"{PARTNER}","partnerName":"Sandbox Partner","customerId":"{id}","customerName":"{customer}","customerDomainName":"{domain}","customerCountry":"US","mpnId":"1234567","resellerMpnId":0,"invoiceNumber":"{invoice}","productId":"{AZURE}","skuId":"{sku}","availabilityId":"DZH318Z08B8X","skuName":"Azure plan","productName":"Azure plan","publisherName":"Microsoft","publisherId":"","subscriptionDescription":"Azure plan","subscriptionId":"{}","chargeStartDate":"{}T00:00:00Z","chargeEndDate":"{last}T00:00:00Z","usageDate":"{day}T00:00:00Z","meterType":"1 Unit - {category}","meterCategory":"{category}","meterId":"{}","meterSubCategory":"","meterName":"{name}","meterRegion":"EU West","unitOfMeasure":"1 Unit","resourceLocation":"EUWEST","consumedService":"Microsoft.Compute","resourceGroup":"rg{subscription}","resourceURI":"/subscriptions/{}/resourceGroups/rg{subscription}/r{meter}","chargeType":"Consumption","unitPrice":{},"quantity":{},"unitType":"1 Unit","billingPreTaxTotal":{},"billingCurrency":"{currency}","pricingPreTaxTotal":{},"pricingCurrency":"{currency}","serviceInfo1":"","serviceInfo2":"","tags":"","additionalInfo":"","effectiveUnitPrice":{},"pCToBCExchangeRate":1,"pCToBCExchangeRateDate":"{}T00:00:00Z","entitlementId":"{}","entitlementDescription":"Subscription {subscription}","rateOfPartnerEarnedCredit":{},"rateOfCredit":0,"creditType":"","benefitOrderId":"","benefitId":"","benefitType":""}}"#,
-                            plan_id(number),
-                            self.first,
-                            meter_id(meter),
-                            entitlement_id(number, subscription),
-                            digits(unit),
-                            digits(quantity),
-                            digits(cost),
-                            digits(cost),
-                            digits(unit * (100 - earned) / 100),
-                            self.first,
-                            entitlement_id(number, subscription),
-                            digits(earned * 100_000_000),
-                        );
-                        all.total += cost;
-                        all.lines.push(line);
-                    }
+                for (resource, meter, day) in self.used() {
+                    let (sku, category, name, price) = &METERS[meter];
+                    let (quantity, _, cost) = self.usage_of(number, subscription, [meter, resource], day);
+                    let earned = Self::earned(number);
+                    let unit = i128::from(*price) * 1_000_000;
+                    let quantity = i128::from(quantity) * 1_000_000;
+                    let (id, domain, customer) = (&customer.id, &customer.domain, &customer.name);
+                    let (invoice, currency, last) = (self.invoice, self.currency, self.last());
+                    line.clear();
+                    let _ = write!(
+                        line,
+                        r#"{{"partnerId":"{PARTNER}","partnerName":"Sandbox Partner","customerId":"{id}","customerName":"{customer}","customerDomainName":"{domain}","customerCountry":"US","mpnId":"1234567","resellerMpnId":0,"invoiceNumber":"{invoice}","productId":"{AZURE}","skuId":"{sku}","availabilityId":"DZH318Z08B8X","skuName":"Azure plan","productName":"Azure plan","publisherName":"Microsoft","publisherId":"","subscriptionDescription":"Azure plan","subscriptionId":"{}","chargeStartDate":"{}T00:00:00Z","chargeEndDate":"{last}T00:00:00Z","usageDate":"{day}T00:00:00Z","meterType":"1 Unit - {category}","meterCategory":"{category}","meterId":"{}","meterSubCategory":"","meterName":"{name}","meterRegion":"EU West","unitOfMeasure":"1 Unit","resourceLocation":"EUWEST","consumedService":"Microsoft.Compute","resourceGroup":"rg{subscription}","resourceURI":"/subscriptions/{}/resourceGroups/rg{subscription}/r{}","chargeType":"Consumption","unitPrice":{},"quantity":{},"unitType":"1 Unit","billingPreTaxTotal":{},"billingCurrency":"{currency}","pricingPreTaxTotal":{},"pricingCurrency":"{currency}","serviceInfo1":"","serviceInfo2":"","tags":"","additionalInfo":"","effectiveUnitPrice":{},"pCToBCExchangeRate":1,"pCToBCExchangeRateDate":"{}T00:00:00Z","entitlementId":"{}","entitlementDescription":"Subscription {subscription}","rateOfPartnerEarnedCredit":{},"rateOfCredit":0,"creditType":"","benefitOrderId":"","benefitId":"","benefitType":""}}"#,
+                        plan_id(number),
+                        self.first,
+                        meter_id(meter),
+                        entitlement_id(number, subscription),
+                        resource * METERS.len() + meter,
+                        digits(unit),
+                        digits(quantity),
+                        digits(cost),
+                        digits(cost),
+                        digits(unit * (100 - earned) / 100),
+                        self.first,
+                        entitlement_id(number, subscription),
+                        digits(earned * 100_000_000),
+                    );
+                    all.push(&line, cost);
                 }
             }
         }
-        all
+        all.total
     }
 
-    /// All lines of the month's invoice, usage in sums.
-    pub(super) fn reconciliation(&self) -> Lines {
-        let mut all = Lines::default();
+    /// All lines of the month's invoice, usage in sums, line by line. The sum with tax in 10^-10.
+    pub(super) fn reconciliation(&self, each: &mut dyn FnMut(&str)) -> i128 {
+        let mut all = Lines { each, count: 0, total: 0 };
         let mut planted = i128::from(self.planted_cents) * CENT;
         for (number, customer) in self.customers.iter().enumerate() {
             self.azure(number, customer, &mut planted, &mut all);
@@ -208,11 +232,11 @@ impl Month<'_> {
                 self.push(&item, &mut all);
             }
         }
-        all
+        all.total
     }
 
     /// Azure's lines: one for all subscriptions of the first SKU, one for each subscription of the second.
-    fn azure(&self, number: usize, customer: &MadeUp, planted: &mut i128, all: &mut Lines) {
+    fn azure(&self, number: usize, customer: &MadeUp, planted: &mut i128, all: &mut Lines<'_>) {
         let subscriptions: Vec<u64> = (0..Self::subscriptions(number)).collect();
         let first: &[u64] = &subscriptions;
         let groups = std::iter::once((first, [0, 1].as_slice()))
@@ -223,11 +247,13 @@ impl Month<'_> {
             for (subscription, meter) in
                 subscriptions.iter().flat_map(|s| meters.iter().map(move |m| (*s, *m)))
             {
-                for day in self.days() {
-                    let used = self.usage_of(number, subscription, meter, day);
-                    list += used.1;
-                    cost += used.2;
-                    any = true;
+                for resource in self.resources() {
+                    for day in self.days() {
+                        let used = self.usage_of(number, subscription, [meter, resource], day);
+                        list += used.1;
+                        cost += used.2;
+                        any = true;
+                    }
                 }
             }
             if !any {
@@ -257,12 +283,12 @@ impl Month<'_> {
         }
     }
 
-    fn push(&self, item: &Item<'_>, all: &mut Lines) {
+    fn push(&self, item: &Item<'_>, all: &mut Lines<'_>) {
         let Item { customer, product: [product, sku, name, publisher], subscription, term, .. } = item;
         let (invoice, currency, first, last) = (self.invoice, self.currency, self.first, self.last());
         let (id, domain, customer) = (&customer.id, &customer.domain, &customer.name);
         let quantity = item.quantity * 10_000_000_000;
-        let number = all.lines.len();
+        let number = all.count;
         let mut line = String::with_capacity(1400);
         let _ = write!(
             line,
@@ -282,8 +308,7 @@ impl Month<'_> {
             term[1],
             item.meter,
         );
-        all.total += item.subtotal + item.tax;
-        all.lines.push(line);
+        all.push(&line, item.subtotal + item.tax);
     }
 }
 
@@ -333,17 +358,19 @@ mod tests {
             currency: "USD",
             version: 1,
             planted_cents: 0,
+            resources: 2,
         };
-        let usage = month.usage();
-        assert!(usage.lines.iter().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()));
-        let lines: Vec<serde_json::Value> =
-            month.reconciliation().lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let mut used = Vec::<serde_json::Value>::new();
+        let usage = month.usage(&mut |line| used.push(serde_json::from_str(line).unwrap()));
+        assert_eq!(used.len(), 2 * 31 * METERS.len() * 10);
+        let mut lines = Vec::<serde_json::Value>::new();
+        month.reconciliation(&mut |line| lines.push(serde_json::from_str(line).unwrap()));
         let azure: Vec<f64> = lines
             .iter()
             .filter(|line| line["productId"] == AZURE)
             .map(|line| line["subtotal"].as_f64().unwrap())
             .collect();
-        let (sum, exact) = (azure.iter().sum::<f64>(), usage.total as f64 / 1e10);
+        let (sum, exact) = (azure.iter().sum::<f64>(), usage as f64 / 1e10);
         assert!(exact - sum >= 0.0 && exact - sum < 0.01 * azure.len() as f64, "{exact} {sum}");
     }
 }

@@ -20,7 +20,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
-use lines::{Lines, Month, digits};
+use lines::{Month, digits};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -64,6 +64,7 @@ struct Data {
     version: u32,
     planted_cents: i64,
     lines_per_blob: usize,
+    resources: u32,
 }
 
 #[derive(Deserialize)]
@@ -270,6 +271,7 @@ async fn export(
         version: faults.data_version,
         planted_cents: faults.planted_cents,
         lines_per_blob: faults.lines_per_blob.max(1),
+        resources: faults.resources,
     };
     billing.operations.push(Running { data, polls: 0 });
     let id = operation_id(billing.operations.len() - 1);
@@ -455,11 +457,13 @@ impl Sandbox {
             version: 1,
             planted_cents: faults.planted_cents,
             lines_per_blob: 1,
+            resources: faults.resources,
         };
-        self.lines(&data).total
+        self.lines(&data, &mut |_| {})
     }
 
-    fn lines(&self, data: &Data) -> Lines {
+    /// Each line of the data. Their sum with tax, in 10^-10.
+    fn lines(&self, data: &Data, each: &mut dyn FnMut(&str)) -> i128 {
         let month = Month {
             seed: self.0.seed,
             customers: &self.0.customers,
@@ -469,8 +473,9 @@ impl Sandbox {
             currency: CURRENCY,
             version: data.version,
             planted_cents: data.planted_cents,
+            resources: data.resources,
         };
-        if data.usage { month.usage() } else { month.reconciliation() }
+        if data.usage { month.usage(each) } else { month.reconciliation(each) }
     }
 
     /// The files of an export, made once.
@@ -478,13 +483,22 @@ impl Sandbox {
         if let Some(made) = self.state().billing.made.get(data) {
             return Arc::clone(made);
         }
-        let lines = self.lines(data).lines;
-        let packed = |lines: &[String]| {
-            let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
-            let written = lines.iter().try_for_each(|line| writeln!(packed, "{line}"));
-            Bytes::from(written.and_then(|()| packed.finish()).unwrap_or_default())
-        };
-        let files: Vec<Bytes> = lines.chunks(data.lines_per_blob).map(packed).collect();
+        let empty = || GzEncoder::new(Vec::new(), Compression::fast());
+        let mut files = Vec::new();
+        let (mut packed, mut lines) = (empty(), 0);
+        self.lines(data, &mut |line| {
+            // Writing to memory cannot fail.
+            let _ = writeln!(packed, "{line}");
+            lines += 1;
+            if lines == data.lines_per_blob {
+                let full = std::mem::replace(&mut packed, empty());
+                files.push(Bytes::from(full.finish().unwrap_or_default()));
+                lines = 0;
+            }
+        });
+        if lines > 0 {
+            files.push(Bytes::from(packed.finish().unwrap_or_default()));
+        }
         let files = Arc::new(files);
         self.state().billing.made.insert(data.clone(), Arc::clone(&files));
         files
