@@ -41,12 +41,19 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0031_api_keys", include_str!("../../../../migrations/0031_api_keys.sql")),
 ];
 
+/// The oldest schema whose servers work beside a server of this one, on the same PostgreSQL, while one after the other is
+/// updated. A migration that changes what they read or write (a column or table that goes, is renamed or takes other values; a new
+/// column that has no default) raises this to its own number. Then all servers have to stop for the update, and the changelog
+/// says so.
+const OLDEST: usize = 31;
+
 /// Migration that recomputes the keys of names.
 const NAME_KEYS: &str = "0012_name_keys";
 
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
     version BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, sha256 TEXT NOT NULL
-);";
+);
+CREATE TABLE IF NOT EXISTS schema_compatibility (oldest BIGINT NOT NULL);";
 
 /// Table that exists while `tenantry copy` or `tenantry restore` fills a database.
 pub(crate) const UNFINISHED: &str = "unfinished_copy";
@@ -90,6 +97,9 @@ async fn bring_up(tx: &mut Tx, purpose: Purpose) -> Result<(), Error> {
         Purpose::Serve => NEWEST,
         Purpose::Fill(version) | Purpose::Build(version) => version,
     };
+    if purpose == Purpose::Serve && is_newer_but_compatible(tx, &known).await? {
+        return Ok(());
+    }
     check(&known)?;
     if known.len() > wanted {
         return Err(Error::Unfit(format!(
@@ -116,7 +126,27 @@ async fn bring_up(tx: &mut Tx, purpose: Purpose) -> Result<(), Error> {
         let sql = "INSERT INTO schema_migrations (version, name, sha256) VALUES ($1, $2, $3)";
         tx.execute(sql, args![version, *name, &fingerprint(text)]).await?;
     }
+    let oldest = OLDEST.min(wanted) as i64;
+    tx.execute("DELETE FROM schema_compatibility", args![]).await?;
+    tx.execute("INSERT INTO schema_compatibility (oldest) VALUES ($1)", args![oldest]).await?;
     Ok(())
+}
+
+/// Whether a newer program has upgraded the database, and this one works with it all the same.
+async fn is_newer_but_compatible(tx: &mut Tx, known: &[(i64, String)]) -> Result<bool, Error> {
+    if known.len() <= NEWEST || !tx.has_table("schema_compatibility").await? {
+        return Ok(false);
+    }
+    Ok(oldest(tx).await?.is_some_and(|oldest| oldest <= NEWEST as i64))
+}
+
+async fn oldest(tx: &mut Tx) -> Result<Option<i64>, Error> {
+    tx.first("SELECT oldest FROM schema_compatibility", args![], |row| row.next()).await
+}
+
+/// Whether this program works with the database, which a newer one may have upgraded since it was opened.
+pub(super) async fn is_compatible(tx: &mut Tx) -> Result<bool, Error> {
+    Ok(oldest(tx).await?.is_none_or(|oldest| oldest <= NEWEST as i64))
 }
 
 async fn batch(tx: &mut Tx, sql: &str) -> Result<(), Error> {
@@ -139,6 +169,17 @@ pub(crate) async fn version(tx: &mut Tx) -> Result<Option<usize>, Error> {
     let known = applied(tx).await?;
     check(&known)?;
     Ok(Some(known.len()))
+}
+
+/// The same, but a newer schema that this program's server works with is none that it does not know.
+pub(crate) async fn version_to_serve(tx: &mut Tx) -> Result<Option<usize>, Error> {
+    if tx.has_table("schema_migrations").await? {
+        let known = applied(tx).await?;
+        if is_newer_but_compatible(tx, &known).await? {
+            return Ok(Some(known.len()));
+        }
+    }
+    version(tx).await
 }
 
 /// In-memory SQLite database with the first `version` migrations, declared types included: the source of the tables and

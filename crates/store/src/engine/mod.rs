@@ -164,10 +164,10 @@ pub async fn exists(url: &str) -> Result<bool, Error> {
 /// Schema version of the database of a URL; `None` if it is not a database of Tenantry. Nothing is created or changed.
 ///
 /// # Errors
-/// [`Error::Unfit`] for an unsupported URL, or a schema that this program does not know; [`Error::Unavailable`] if the
-/// database cannot be reached.
+/// [`Error::Unfit`] for an unsupported URL, or a schema that a server of this program does not work with;
+/// [`Error::Unavailable`] if the database cannot be reached.
 pub async fn schema_version_of(url: &str) -> Result<Option<usize>, Error> {
-    migrate::version(&mut Tx::snapshot(url).await?).await
+    migrate::version_to_serve(&mut Tx::snapshot(url).await?).await
 }
 
 /// Name of the database that a URL refers to, without credentials.

@@ -50,7 +50,7 @@ BEGIN
     EXECUTE format('GRANT USAGE ON SCHEMA %I TO tenantry_app', current_schema());
     EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %I TO tenantry_app', current_schema());
     EXECUTE format('GRANT SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA %I TO tenantry_app', current_schema());
-    REVOKE INSERT, UPDATE, DELETE ON schema_migrations FROM tenantry_app;
+    REVOKE INSERT, UPDATE, DELETE ON schema_migrations, schema_compatibility FROM tenantry_app;
 EXCEPTION WHEN insufficient_privilege THEN
     RAISE WARNING 'row-level security does not apply to the role %, and there is no role to switch to: %',
         current_user, SQLERRM;

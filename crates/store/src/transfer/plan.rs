@@ -14,8 +14,8 @@ const PAGE: usize = 1000;
 const LARGE: u64 = 1000;
 /// Maximum number of values in an `INSERT`; SQLite allows 32,766.
 const MAX_VALUES: usize = 16_000;
-/// Tables that are no data: the engine makes the first, and the others are what PostgreSQL has sequences for.
-const NOT_DATA: [&str; 3] = ["schema_migrations", "sequences", "id_sequences"];
+/// Tables that are no data: the engine makes the first two, and the others are what PostgreSQL has sequences for.
+const NOT_DATA: [&str; 4] = ["schema_migrations", "schema_compatibility", "sequences", "id_sequences"];
 
 pub(super) struct Plan {
     pub(super) version: usize,

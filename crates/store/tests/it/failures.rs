@@ -5,7 +5,8 @@ use crate::support::{Folder, postgres, postgres_is_here, signed_in_as, sql, valu
 use domain::DisplayName;
 use jiff::Timestamp;
 use std::time::{Duration, Instant};
-use tenantry_store::{Db, Error, Options, Scope, partners};
+use tenantry_store::transfer::copy;
+use tenantry_store::{Db, Error, Options, SCHEMA_VERSION, Scope, partners, schema_version_of};
 
 /// A change, as any.
 async fn add(db: &Db, name: &str) -> Result<bool, Error> {
@@ -225,6 +226,17 @@ async fn a_newer_schema_is_refused() {
         sql(&url, "INSERT INTO schema_migrations (version, name, sha256) VALUES (9999, 'later', '')").await;
         let refused = Db::open(&url).await.err().unwrap().to_string();
         assert!(refused.contains("start the newer tenantry"), "{refused}");
+        // A server works with it if the newer one says so; tools still do not.
+        sql(&url, "UPDATE schema_compatibility SET oldest = 1").await;
+        assert_eq!(schema_version_of(&url).await.unwrap(), Some(SCHEMA_VERSION + 1), "{url}");
+        Db::open(&url).await.unwrap().close().await;
+        let refused = copy(&url, &folder.sqlite("copy.db"), Options::default(), &mut |_| {})
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(refused.contains("start the newer tenantry"), "{refused}");
+        sql(&url, "UPDATE schema_compatibility SET oldest = 9999").await;
+        assert!(Db::open(&url).await.is_err(), "{url}");
     }
 }
 

@@ -10,7 +10,7 @@ const FRESH: Duration = Duration::from_secs(1);
 
 impl Postgres {
     /// Commits a transaction that has an id, which a read-only server refuses and a full disk of the write-ahead log fails.
-    /// Fails too if a server of a newer version has upgraded the schema, so that a proxy sends this one nothing more.
+    /// Fails too if a newer version has upgraded the schema to one that this one does not work with, so that a proxy sends this one nothing more.
     pub(in crate::engine) async fn check(&self) -> Result<(), Error> {
         let mut checked = self.checked.lock().await;
         if checked.is_some_and(|at| at.elapsed() < FRESH) {
@@ -20,9 +20,7 @@ impl Postgres {
         self.write(Scope::System, (), |(), tx| {
             Box::pin(async move {
                 tx.execute("SELECT pg_current_xact_id()", &[]).await?;
-                let newest = "SELECT MAX(version) FROM schema_migrations";
-                let version: i64 = tx.first(newest, &[], |row| row.next()).await?.unwrap_or_default();
-                if version > migrate::NEWEST as i64 {
+                if !migrate::is_compatible(tx).await? {
                     return Err(Error::Unavailable(
                         "a newer version of Tenantry has upgraded the database; this server is too old for it".into(),
                     ));
