@@ -151,9 +151,13 @@ impl App {
         let owner = self
             .db
             .unchecked()
-            .look_up(store::Scope::System, (key_id.clone(), self.decoy_key_id()), |(id, decoy), tx| {
-                Box::pin(async move { Ok::<_, Error>(store::api_keys::find(tx, id, decoy).await?) })
-            })
+            .look_up(
+                self.limits.turn(presented, &origin.address),
+                (key_id.clone(), self.decoy_key_id()),
+                |(id, decoy), tx| {
+                    Box::pin(async move { Ok::<_, Error>(store::api_keys::find(tx, id, decoy).await?) })
+                },
+            )
             .await?;
         // An unknown id costs the same digests and comparisons as a wrong secret.
         let decoy = keys::decoy();

@@ -13,13 +13,17 @@ use std::hash::{BuildHasher, Hash};
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use store::Turn;
 
 /// The window of rates in seconds; a burst may use the quota of a whole window at once.
 const WINDOW_SECONDS: u32 = 10;
 /// The maximum number of keys, partners or addresses that a limit tracks. Further ones share one rate until tracked ones
 /// have been idle.
 const MAX_KNOWN: usize = 65_536;
+
+/// The longest time after which a request that found too many under way is to be repeated.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// The limits for requests: per second on average, and concurrent. 0 is no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +123,14 @@ impl Limits {
     fn group(&self, key: Option<&str>, network: IpAddr) -> Group {
         let partner = key.and_then(|key| lock(&self.valid).get(&self.seed.hash_one(key)).copied());
         partner.map_or(Group::Network(network), Group::Partner)
+    }
+
+    /// In whose turn the owner of a key is looked up: its partner's, or that of the address for one that was not seen to be valid.
+    pub(crate) fn turn(&self, key: &str, address: &str) -> Turn {
+        let partner = lock(&self.valid).get(&self.seed.hash_one(key)).map(|partner| partner.0);
+        Turn::of_caller(
+            partner.map_or_else(|| self.seed.hash_one(address), |partner| self.seed.hash_one(partner)),
+        )
     }
 
     /// Counts a request against its API key and partner if the key is known to be valid, and against its address otherwise.
@@ -290,7 +302,29 @@ struct Concurrency<K> {
     limit: u32,
     policy: &'static str,
     whose: &'static str,
-    under_way: Mutex<HashMap<K, u32>>,
+    under_way: Mutex<HashMap<K, UnderWay>>,
+}
+
+/// Requests of one key or partner that have permits, and what has been refused it lately.
+#[derive(Debug, Default)]
+struct UnderWay {
+    count: u32,
+    refused: u32,
+    /// Start of the second in which so many were refused.
+    since: Option<Instant>,
+}
+
+impl UnderWay {
+    /// When the next refused request is to be repeated. Each `limit` of refusals in the same second are to come a second later
+    /// than those before them: with all of them after one second, refusing a crowd would cost more than what is let in.
+    fn retry_after(&mut self, limit: u32, now: Instant) -> Duration {
+        if self.since.is_none_or(|since| now.duration_since(since) >= Duration::from_secs(1)) {
+            (self.since, self.refused) = (Some(now), 0);
+        }
+        let wait = 1 + u64::from(self.refused / limit);
+        self.refused = self.refused.saturating_add(1);
+        Duration::from_secs(wait).min(MAX_RETRY_AFTER)
+    }
 }
 
 /// The permit of one request, released on drop.
@@ -310,11 +344,13 @@ impl<K: Hash + Eq + Copy> Concurrency<K> {
             return Ok(None);
         }
         let mut under_way = lock(&self.under_way);
-        let count = under_way.entry(key).or_default();
-        if *count < self.limit {
-            *count += 1;
+        let of_key = under_way.entry(key).or_default();
+        if of_key.count < self.limit {
+            of_key.count += 1;
             return Ok(Some(Arc::new(Grant { of: Arc::clone(self), key })));
         }
+        let retry_after = of_key.retry_after(self.limit, Instant::now());
+        drop(under_way);
         Err(Error::LimitExceeded(Box::new(Exceeded {
             message: format!(
                 "too many requests {} at the same time: {} are under way; repeat this one later",
@@ -324,7 +360,7 @@ impl<K: Hash + Eq + Copy> Concurrency<K> {
             who: who(),
             quota: self.limit,
             window: None,
-            retry_after: Duration::from_secs(1),
+            retry_after,
         })))
     }
 }
@@ -332,9 +368,9 @@ impl<K: Hash + Eq + Copy> Concurrency<K> {
 impl<K: Hash + Eq> Drop for Grant<K> {
     fn drop(&mut self) {
         let mut under_way = lock(&self.of.under_way);
-        if let Some(count) = under_way.get_mut(&self.key) {
-            *count -= 1;
-            if *count == 0 {
+        if let Some(of_key) = under_way.get_mut(&self.key) {
+            of_key.count -= 1;
+            if of_key.count == 0 {
                 under_way.remove(&self.key);
             }
         }
@@ -384,6 +420,17 @@ mod tests {
             Err(Error::LimitExceeded(exceeded)) => Some(exceeded.retry_after),
             Err(other) => panic!("{other}"),
         }
+    }
+
+    #[test]
+    fn a_refused_crowd_comes_back_in_parts() {
+        let (mut under_way, now) = (UnderWay::default(), Instant::now());
+        let mut waits = |count: u32, now| -> Vec<u64> {
+            (0..count).map(|_| under_way.retry_after(2, now).as_secs()).collect()
+        };
+        assert_eq!(waits(12, now), [1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 5, 5]);
+        assert_eq!(waits(1, now + Duration::from_millis(999)), [5]);
+        assert_eq!(waits(3, now + Duration::from_millis(1000)), [1, 1, 2]);
     }
 
     #[test]

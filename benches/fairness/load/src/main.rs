@@ -333,19 +333,27 @@ async fn attack(address: &str, seconds: u64, kind: &str, connections: usize) -> 
 
 async fn busy(address: &str, seconds: u64, connections: usize) -> Outcome<()> {
     let key = key("LOAD_KEY")?;
-    let began = Instant::now();
-    let deadline = began + Duration::from_secs(seconds);
     let created = Arc::new(AtomicUsize::new(0));
     let others = Arc::new(AtomicUsize::new(0));
     let refusals: Arc<Mutex<Vec<u64>>> = Arc::default();
     let mut workers = Vec::new();
-    for worker in 0..connections {
-        let (mut client, key) = (Client::new(address), key.clone());
+    // Connecting is not part of it: nobody asks before all are connected.
+    let mut clients = Vec::new();
+    for _ in 0..connections {
+        let mut client = Client::new(address);
+        let stream = TcpStream::connect(&client.address).await?;
+        stream.set_nodelay(true)?;
+        client.stream = Some(stream);
+        clients.push(client);
+    }
+    let began = Instant::now();
+    let deadline = began + Duration::from_secs(seconds);
+    for (worker, mut client) in clients.into_iter().enumerate() {
+        let key = key.clone();
         let (created, others, refusals) = (Arc::clone(&created), Arc::clone(&others), Arc::clone(&refusals));
         workers.push(tokio::spawn(timeout_at(deadline, async move {
             for turn in 0.. {
                 let request = create(&key, &unique(worker * 1_000_000 + turn));
-                // Connecting is not part of it.
                 if client.stream.is_none()
                     && let Ok(stream) = TcpStream::connect(&client.address).await
                 {

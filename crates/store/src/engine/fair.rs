@@ -1,26 +1,26 @@
-//! A queue in which the jobs of one scope do not hold up those of another.
+//! A queue in which the jobs of one do not hold up those of another.
 
 use std::collections::VecDeque;
 
-/// Jobs that wait, in a queue for each scope. Scopes take turns; within a scope the first comes first.
+/// Jobs that wait, in a queue for each in whose turn they come. These take turns; within one the first comes first.
 pub struct FairQueue<S, T> {
-    scopes: VecDeque<(S, VecDeque<T>)>,
+    turns: VecDeque<(S, VecDeque<T>)>,
     length: usize,
 }
 
 impl<S, T> Default for FairQueue<S, T> {
     fn default() -> Self {
-        FairQueue { scopes: VecDeque::new(), length: 0 }
+        FairQueue { turns: VecDeque::new(), length: 0 }
     }
 }
 
 impl<S: Copy + PartialEq, T> FairQueue<S, T> {
-    /// Adds a job behind those of its scope.
-    pub fn push(&mut self, scope: S, job: T) {
+    /// Adds a job behind those of the same turn.
+    pub fn push(&mut self, turn: S, job: T) {
         self.length += 1;
-        match self.scopes.iter_mut().find(|(other, _)| *other == scope) {
+        match self.turns.iter_mut().find(|(other, _)| *other == turn) {
             Some((_, jobs)) => jobs.push_back(job),
-            None => self.scopes.push_back((scope, VecDeque::from([job]))),
+            None => self.turns.push_back((turn, VecDeque::from([job]))),
         }
     }
 
@@ -32,20 +32,35 @@ impl<S: Copy + PartialEq, T> FairQueue<S, T> {
         self.length == 0
     }
 
-    /// The next job, of the scope that has waited longest since its last one.
+    /// The next job, of who has waited longest since the last one.
     pub fn pop(&mut self) -> Option<T> {
-        self.pop_of_scope(1)?.1.pop()
+        self.pop_together(1, |_, _| false)?.1.pop()
     }
 
-    /// The next jobs of one scope, at most `limit` of them.
-    pub(super) fn pop_of_scope(&mut self, limit: usize) -> Option<(S, Vec<T>)> {
-        let (scope, mut jobs) = self.scopes.pop_front()?;
-        let popped: Vec<T> = jobs.drain(..limit.min(jobs.len())).collect();
-        self.length -= popped.len();
-        if !jobs.is_empty() {
-            self.scopes.push_back((scope, jobs));
+    /// The next job and those that belong to it, one of each turn after the other, at most `limit` of them; with the turn of
+    /// the first.
+    pub(super) fn pop_together(
+        &mut self,
+        limit: usize,
+        belong: impl Fn(&S, &S) -> bool,
+    ) -> Option<(S, Vec<T>)> {
+        let first = self.turns.front()?.0;
+        let (mut popped, mut at) = (Vec::new(), 0);
+        while popped.len() < limit
+            && let Some((turn, _)) = self.turns.get(at)
+        {
+            if *turn != first && !belong(&first, turn) {
+                at += 1;
+                continue;
+            }
+            let (turn, mut jobs) = self.turns.remove(at)?;
+            popped.extend(jobs.pop_front());
+            if !jobs.is_empty() {
+                self.turns.push_back((turn, jobs));
+            }
         }
-        Some((scope, popped))
+        self.length -= popped.len();
+        Some((first, popped))
     }
 }
 
@@ -70,10 +85,18 @@ mod tests {
     }
 
     #[test]
-    fn jobs_of_one_scope_are_popped_together_up_to_a_limit() {
+    fn jobs_of_one_turn_are_popped_together_up_to_a_limit() {
         let mut queue = queue();
-        let popped: Vec<_> = std::iter::from_fn(|| queue.pop_of_scope(3)).collect();
+        let popped: Vec<_> = std::iter::from_fn(|| queue.pop_together(3, |_, _| false)).collect();
         assert_eq!(popped, [('a', vec![1, 2, 3]), ('b', vec![4, 7]), ('c', vec![6]), ('a', vec![5])]);
         assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn turns_that_belong_together_are_popped_in_turns() {
+        let mut queue = queue();
+        let belong = |first: &char, other: &char| "ac".contains(*first) && "ac".contains(*other);
+        let popped: Vec<_> = std::iter::from_fn(|| queue.pop_together(3, belong)).collect();
+        assert_eq!(popped, [('a', vec![1, 6, 2]), ('b', vec![4, 7]), ('a', vec![3, 5])]);
     }
 }

@@ -142,6 +142,26 @@ pub enum Scope {
     System,
 }
 
+/// In whose turn a look-up comes, where several wait: those of one do not hold up those of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Turn {
+    pub(crate) scope: Scope,
+    caller: u64,
+}
+
+impl Turn {
+    /// Of this caller, before it is known which partner it is of; any number that no other caller has.
+    pub fn of_caller(caller: u64) -> Self {
+        Turn { scope: Scope::System, caller }
+    }
+}
+
+impl<S: Into<Scope>> From<S> for Turn {
+    fn from(scope: S) -> Self {
+        Turn { scope: scope.into(), caller: 0 }
+    }
+}
+
 impl From<PartnerId> for Scope {
     fn from(partner: PartnerId) -> Self {
         Scope::Partner(partner)
@@ -276,7 +296,7 @@ impl Db {
     {
         match &self.engine {
             Engine::Sqlite(db) => db.write(scope.into(), input, job).await, // which batches all writes
-            Engine::Postgres(db) => db.batched(JobKind::Change, scope.into(), input, job).await,
+            Engine::Postgres(db) => db.batched(JobKind::Change, Turn::from(scope), input, job).await,
         }
     }
 
@@ -324,7 +344,7 @@ impl Db {
     ///
     /// # Errors
     /// The job's error, or the store's [`Error`] converted to that type.
-    pub async fn look_up<I, T, E, F>(&self, scope: impl Into<Scope>, input: I, job: F) -> Result<T, E>
+    pub async fn look_up<I, T, E, F>(&self, turn: impl Into<Turn>, input: I, job: F) -> Result<T, E>
     where
         F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
         I: Send + Sync + 'static,
@@ -332,8 +352,8 @@ impl Db {
         E: From<Error> + Send + 'static,
     {
         match &self.engine {
-            Engine::Sqlite(db) => db.look_up(scope.into(), input, job).await,
-            Engine::Postgres(db) => db.batched(JobKind::LookUp, scope.into(), input, job).await,
+            Engine::Sqlite(db) => db.look_up(turn.into().scope, input, job).await,
+            Engine::Postgres(db) => db.batched(JobKind::LookUp, turn.into(), input, job).await,
         }
     }
 

@@ -2,18 +2,22 @@
 //! choice, the work for them is not: so many a second, in turns between those who caused it.
 
 use app::Group;
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use store::FairQueue;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
-/// Time in which nothing is read behind a `429`, which says `Retry-After: 1` at least: requests that would be refused too
-/// cost nothing, however many connections send them.
-const PAUSE: Duration = Duration::from_secs(1);
-/// Connections a second that are read from again after their pause. Clients that wait for `Retry-After` on a thousand
-/// connections do not feel it; more of them cost a part of one processor, however many they are.
-const MAX_RESUMED: u32 = 1500;
+/// Time in which nothing is read behind a `429`: requests that would be refused too cost nothing, however many connections send
+/// them. Shorter than the `Retry-After: 1` that the answer says at least, so that who waits as long as that is not early.
+const PAUSE: Duration = Duration::from_millis(950);
+/// Connections a second that are read from again although their clients did not wait: more of them cost a part of one
+/// processor, however many they are.
+const MAX_RESUMED: u32 = 250;
+/// Connections a second, and at once, whose clients have waited. Beyond it they wait with the others.
+const MAX_WELCOME: NonZeroU32 = NonZeroU32::new(4000).unwrap();
 /// MiB a second that are read from clients that go on sending what was refused, so that they can read why.
 const MAX_DRAINED: u32 = 64;
 /// Turns that may be given at once after the timer was late.
@@ -21,24 +25,35 @@ const MAX_LATE: Duration = Duration::from_millis(50);
 
 /// The paces of a server's connections.
 pub(super) struct Paces {
+    welcome: DefaultDirectRateLimiter,
     resumed: Arc<Pace>,
     drained: Arc<Pace>,
 }
 
 impl Default for Paces {
     fn default() -> Self {
-        Paces { resumed: Pace::new(MAX_RESUMED), drained: Pace::new(MAX_DRAINED) }
+        Paces {
+            welcome: RateLimiter::direct(Quota::per_second(MAX_WELCOME)),
+            resumed: Pace::new(MAX_RESUMED),
+            drained: Pace::new(MAX_DRAINED),
+        }
     }
 }
 
 impl Paces {
-    /// Until a connection may be read from again whose last request was refused.
-    pub(super) fn pause(&self, group: Group) -> impl Future<Output = ()> + Send + use<> {
-        let resumed = Arc::clone(&self.resumed);
-        async move {
-            sleep(PAUSE).await;
-            resumed.turn(group).await;
-        }
+    /// The time in which a connection is not read from whose last request was refused.
+    pub(super) fn pause() -> Sleep {
+        sleep(PAUSE)
+    }
+
+    /// Whether a connection whose client has sent nothing in its pause may be read from at once.
+    pub(super) fn is_welcome(&self) -> bool {
+        self.welcome.check().is_ok()
+    }
+
+    /// Until a connection may be read from again after its pause.
+    pub(super) fn resume(&self, group: Group) -> impl Future<Output = ()> + Send + use<> {
+        Arc::clone(&self.resumed).turn(group)
     }
 
     /// Until the next MiB of what was refused may be read.

@@ -30,7 +30,13 @@ const OURS: &[u8] = b"\r\nx-request-id:";
 /// What a client of HTTP/2 sends first.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-type Pause = Pin<Box<dyn Future<Output = ()> + Send>>;
+/// Why nothing is read.
+enum Pause {
+    /// The last request was refused a moment ago.
+    Refused(Pin<Box<Sleep>>),
+    /// The client has gone on sending nevertheless: it waits for its turn.
+    Waiting(Pin<Box<dyn Future<Output = ()> + Send>>),
+}
 
 /// A connection and its place.
 pub(super) struct ClientStream {
@@ -81,6 +87,26 @@ impl ClientStream {
     fn stream(&mut self) -> io::Result<Pin<&mut Transport>> {
         let open = self.open.as_mut().map(|(stream, _)| Pin::new(stream));
         open.ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+
+    /// Until the stream may be read from.
+    fn poll_paused(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Some((group, Pause::Refused(pause))) = &mut self.paused {
+            ready!(pause.as_mut().poll(cx));
+            let group = *group;
+            // What has come by now was sent without waiting, unless it is the end.
+            let has_come = match self.stream()?.poll_peek(cx) {
+                Poll::Pending => false,
+                Poll::Ready(bytes) => bytes? > 0,
+            };
+            let turn = has_come || !self.exchange.paces.is_welcome();
+            self.paused = turn.then(|| (group, Pause::Waiting(Box::pin(self.exchange.paces.resume(group)))));
+        }
+        if let Some((_, Pause::Waiting(turn))) = &mut self.paused {
+            ready!(turn.as_mut().poll(cx));
+            self.paused = None;
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// Write, for as long as the client takes something.
@@ -166,7 +192,8 @@ where
         stream.write_all(&last).await?;
         stream.shutdown().await?;
         if is_refused {
-            paces.pause(group).await;
+            Paces::pause().await;
+            paces.resume(group).await;
         }
         // Most send nothing more.
         if timeout(MAX_LINGER_PAUSE, stream.read(&mut [0; 1])).await?? == 0 {
@@ -222,12 +249,9 @@ impl AsyncRead for ClientStream {
             return Poll::Ready(Ok(()));
         }
         if let Some(group) = self.exchange.take_refusal() {
-            self.paused = Some((group, Box::pin(self.exchange.paces.pause(group))));
+            self.paused = Some((group, Pause::Refused(Box::pin(Paces::pause()))));
         }
-        if let Some((_, pause)) = &mut self.paused {
-            ready!(pause.as_mut().poll(cx));
-            self.paused = None;
-        }
+        ready!(self.poll_paused(cx))?;
         let (before, space) = (buffer.filled().len(), buffer.remaining());
         let read = self.stream()?.poll_read(cx, buffer);
         if matches!(&read, Poll::Ready(Ok(()))) && space > 0 {

@@ -46,6 +46,16 @@ impl Transport {
         }
     }
 
+    /// How many bytes have come that were not read; of a unix socket that is not known, and it is none.
+    pub(super) fn poll_peek(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let stream = match self {
+            Transport::Tcp(stream) => stream,
+            Transport::Tls(stream) => stream.get_ref().0,
+            Transport::Unix(_) => return Poll::Pending,
+        };
+        stream.poll_peek(cx, &mut ReadBuf::new(&mut [0; 1]))
+    }
+
     /// Forget what the client does not take, when this is closed.
     pub(super) fn forget_unsent(&self) {
         match self {

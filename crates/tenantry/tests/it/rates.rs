@@ -6,6 +6,9 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 on_both_engines!(
     a_key_has_a_rate,
     an_address_without_a_valid_key_has_a_rate,
@@ -14,6 +17,7 @@ on_both_engines!(
     refusals_are_one_event_a_minute,
     a_storm_of_refusals_is_limited,
     a_refused_connection_is_paused,
+    who_waits_does_not_queue_behind_those_who_do_not,
 );
 
 /// The status of so many requests for `path`, each the same.
@@ -233,7 +237,8 @@ fn wait_behind_refusal(server: &Server) -> Duration {
 /// Nobody else's requests come on it.
 fn a_refused_connection_is_paused(engine: Engine) {
     let database = Database::new(engine);
-    let second = Duration::from_secs(1);
+    // A little less than what `Retry-After` says.
+    let second = Duration::from_millis(950);
     let server = Server::start(&database, &["--address-rate", "1"]);
     let waited = wait_behind_refusal(&server);
     assert!(waited >= second, "{waited:?}");
@@ -242,4 +247,35 @@ fn a_refused_connection_is_paused(engine: Engine) {
     let server = Server::start(&database, &["--address-rate", "1", "--trusted-proxies", "127.0.0.1"]);
     let waited = wait_behind_refusal(&server);
     assert!(waited < second, "{waited:?}");
+}
+
+/// Of those who go on sending after a refusal, 250 a second are gone on with: these take four seconds.
+const IMPATIENT: usize = 1000;
+
+fn who_waits_does_not_queue_behind_those_who_do_not(engine: Engine) {
+    let database = Database::new(engine);
+    let server = Server::start(&database, &["--address-rate", "1"]);
+    let api = server.admin();
+    let patient = api.connect();
+    while ask(&patient) != 429 {}
+    let request = "GET /v2/me HTTP/1.1\r\nHost: t\r\n\r\n".repeat(2);
+    let impatient: Vec<TcpStream> = (0..IMPATIENT)
+        .map(|_| {
+            let mut stream = api.connect();
+            stream.write_all(request.as_bytes()).unwrap();
+            stream
+        })
+        .collect();
+    // Nothing is sent to who asks nothing.
+    patient.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+    assert!((&patient).read(&mut [0]).is_err());
+    patient.set_read_timeout(Some(PATIENCE)).unwrap();
+    ask(&patient);
+    let answers = |stream: &TcpStream| {
+        stream.set_nonblocking(true).unwrap();
+        let mut read = [0; 4096];
+        let length = stream.peek(&mut read).unwrap_or_default();
+        String::from_utf8_lossy(&read[..length]).matches("HTTP/1.1 ").count()
+    };
+    assert!(impatient.iter().map(answers).any(|count| count < 2), "all of the others were answered before");
 }

@@ -3,6 +3,7 @@
 
 use super::super::fair::FairQueue;
 use super::{LOOK_UP, Postgres, QueuedStatement, client_of, commit, lock, open, rollback};
+use crate::engine::Turn;
 use crate::{Error, Scope, Tx};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
@@ -33,7 +34,7 @@ pub(in crate::engine) enum JobKind {
 /// Queue of waiting jobs of one kind, and its workers.
 #[derive(Default)]
 pub(super) struct JobQueue {
-    jobs: FairQueue<Scope, Box<dyn Job>>,
+    jobs: FairQueue<Turn, Box<dyn Job>>,
     workers: usize,
     unbatched_jobs: usize,
 }
@@ -42,9 +43,9 @@ impl JobQueue {
     /// Takes the jobs of the next batch. All have the same scope, which becomes the transaction's.
     fn take(&mut self) -> Option<(Scope, Vec<Box<dyn Job>>)> {
         let limit = if self.unbatched_jobs > 0 { 1 } else { MAX_BATCHED_JOBS };
-        let taken = self.jobs.pop_of_scope(limit)?;
+        let (turn, taken) = self.jobs.pop_together(limit, |first, other| first.scope == other.scope)?;
         self.unbatched_jobs = self.unbatched_jobs.saturating_sub(1);
-        Some(taken)
+        Some((turn.scope, taken))
     }
 }
 
@@ -120,7 +121,7 @@ impl Postgres {
     pub(in crate::engine) async fn batched<I, T, E, F>(
         &self,
         kind: JobKind,
-        scope: Scope,
+        turn: Turn,
         input: I,
         job: F,
     ) -> Result<T, E>
@@ -132,7 +133,7 @@ impl Postgres {
     {
         let (reply, answer) = oneshot::channel();
         let job = Box::new(Pending { kind, input, job, outcome: None, reply });
-        lock(self.queue(kind)).jobs.push(scope, job);
+        lock(self.queue(kind)).jobs.push(turn, job);
         self.start_worker(kind);
         answer.await.unwrap_or_else(|_| Err(Error::defect("a job was lost").into()))
     }
