@@ -39,6 +39,7 @@ mod network;
 mod openapi;
 mod races;
 mod rates;
+mod released;
 mod remote;
 mod sandbox;
 mod secrets;
