@@ -28,8 +28,8 @@ use std::time::Instant;
 use tower::{Service, ServiceExt};
 use tower_http::compression::Compression;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
-use tracing::Instrument;
 use tracing::field::Empty;
+use tracing::{Instrument, Span};
 
 /// The header that carries a request's id, both ways.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -118,7 +118,11 @@ where
             partner = Empty,
             user = Empty,
             key = Empty,
+            trace_id = Empty,
         );
+        if let Some(traces) = &self.config.traces {
+            traces.begin(&span, request.headers());
+        }
         let method = request.method().clone();
         let is_http1 = request.version() < Version::HTTP_2;
         let config = Arc::clone(&self.config);
@@ -156,6 +160,9 @@ where
             drop(reservation);
             let elapsed = started.elapsed();
             let route = metrics::answered(&method, &mut response, elapsed);
+            if let Some(traces) = &config.traces {
+                traces.end(&Span::current(), &route, response.status());
+            }
             if response.status() == StatusCode::UNAUTHORIZED {
                 failed_sign_ins.count(client);
             }

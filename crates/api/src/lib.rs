@@ -37,6 +37,7 @@ mod sandbox;
 mod schema;
 mod sign_ins;
 mod statements;
+mod traces;
 mod unknown_path;
 mod users;
 mod visitor;
@@ -47,6 +48,7 @@ pub use frame::{Frame, REQUEST_ID};
 pub use occasional::Occasional;
 pub use openapi::document;
 pub use router::{operations_service, service};
+pub use traces::Traces;
 pub use visitor::Visitor;
 
 use app::App;
@@ -79,6 +81,8 @@ pub struct Config {
     pub operations_apart: bool,
     /// What `/metrics` tells.
     pub metrics: PrometheusHandle,
+    /// Where requests are traced, if they are.
+    pub traces: Option<Arc<dyn Traces>>,
 }
 
 /// The largest body that is read, in bytes (contract, section 2).

@@ -196,8 +196,12 @@ fn main() -> std::process::ExitCode {
 }
 
 fn run(cli: Cli) -> anyhow::Result<()> {
-    let _logs = telemetry::start(&cli.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    // Dropped before the runtime, on which the last traces are sent.
+    let _logs = {
+        let _within = runtime.enter();
+        telemetry::start(&cli.log)?
+    };
     runtime.block_on(async {
         match cli.command {
             None => serve::run(cli.serve).await,

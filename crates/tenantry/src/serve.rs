@@ -169,6 +169,7 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
         tls: tls.is_some(),
         operations_apart: !for_operations.is_empty(),
         metrics: telemetry::count()?,
+        traces: telemetry::traces(),
     };
     let pages = pages::router(&app, config.public_url.clone());
     let url = url_of(&listeners, tls.is_some());

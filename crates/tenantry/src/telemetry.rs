@@ -1,9 +1,12 @@
-//! Logs, on standard error; what is for the caller's eyes goes to standard output. And what is counted.
+//! Logs, on standard error; what is for the caller's eyes goes to standard output. What is counted, and what is traced.
 
 mod log;
+#[cfg(feature = "otlp")]
+mod traces;
 
 use anyhow::Context;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use log::{LogArgs, set_level, start};
@@ -33,4 +36,12 @@ pub(crate) fn count() -> anyhow::Result<PrometheusHandle> {
     });
     tokio::spawn(log::report_dropped_lines());
     Ok(counts)
+}
+
+/// What follows requests, where they are traced.
+pub(crate) fn traces() -> Option<Arc<dyn api::Traces>> {
+    #[cfg(feature = "otlp")]
+    return traces::of_requests();
+    #[cfg(not(feature = "otlp"))]
+    None
 }

@@ -10,8 +10,10 @@ use std::str::FromStr;
 use std::sync::OnceLock;
 use std::time::Duration;
 use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 /// Lines that wait to be written; a line is at most some 4 KB long.
 const MAX_LINES: usize = 8192;
@@ -19,6 +21,8 @@ const MAX_LINES: usize = 8192;
 const BUFFER: usize = 64 * 1024;
 /// How often it is looked whether lines were dropped.
 const LOOK: Duration = Duration::from_secs(1);
+/// OpenTelemetry's variables that name a collector; the second one for traces alone.
+pub(super) const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
 const DEFAULT_FILTER: &str = "info,tokio_postgres=warn";
 
 static DROPPED: OnceLock<ErrorCounter> = OnceLock::new();
@@ -88,28 +92,48 @@ impl Write for Redacting {
     }
 }
 
-/// Write the log as the options say, until the guard is dropped, which waits for the last lines for a second.
-pub(crate) fn start(args: &LogArgs) -> anyhow::Result<WorkerGuard> {
+/// What has to be dropped at the end: it waits for the last lines for a second, and for the last traces.
+pub(crate) struct Guard {
+    _lines: WorkerGuard,
+    #[cfg(feature = "otlp")]
+    _traces: Option<super::traces::Guard>,
+}
+
+/// Write the log as the options say, and send traces where they are to go, until the guard is dropped. Call it within the
+/// runtime.
+pub(crate) fn start(args: &LogArgs) -> anyhow::Result<Guard> {
     let filter = filter(&args.log_level.0).map_err(|why| anyhow!("--log-level {why}"))?;
-    let (writer, guard) = NonBlockingBuilder::default()
+    let (writer, lines) = NonBlockingBuilder::default()
         .lossy(true)
         .buffered_lines_limit(MAX_LINES)
         .thread_name("log")
         .finish(BufWriter::with_capacity(BUFFER, stderr()));
     drop(DROPPED.set(writer.error_counter()));
     let writer = Redacting(writer);
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(move || writer.clone());
-    if args.log_format == LogFormat::Json {
-        let logs = logs.json().flatten_event(true).with_span_list(false).with_filter_reloading();
-        let handle = logs.reload_handle();
-        drop(SET_FILTER.set(Box::new(move |filter| handle.reload(filter).map_err(|e| e.to_string()))));
-        logs.init();
-    } else {
-        let logs = logs.compact().with_ansi(stderr().is_terminal()).with_filter_reloading();
-        let handle = logs.reload_handle();
-        drop(SET_FILTER.set(Box::new(move |filter| handle.reload(filter).map_err(|e| e.to_string()))));
-        logs.init();
-    }
+    let logs = tracing_subscriber::fmt::layer().with_writer(move || writer.clone());
+    let logs = match args.log_format {
+        LogFormat::Json => logs.json().flatten_event(true).with_span_list(false).boxed(),
+        LogFormat::Text => logs.compact().with_ansi(stderr().is_terminal()).boxed(),
+    };
+    let (filter, handle) = tracing_subscriber::reload::Layer::new(filter);
+    drop(SET_FILTER.set(Box::new(move |filter| handle.reload(filter).map_err(|e| e.to_string()))));
+    let subscriber = tracing_subscriber::registry().with(logs.with_filter(filter));
+    let traced = ENDPOINTS.iter().any(|name| std::env::var_os(name).is_some_and(|url| !url.is_empty()));
+    #[cfg(feature = "otlp")]
+    let guard = {
+        let (layer, traces) =
+            if traced { super::traces::layer().map(|(l, g)| (Some(l), Some(g)))? } else { (None, None) };
+        subscriber.with(layer).init();
+        Guard { _lines: lines, _traces: traces }
+    };
+    #[cfg(not(feature = "otlp"))]
+    let guard = {
+        subscriber.init();
+        if traced {
+            tracing::warn!("no traces are sent: this program was built without them (`--features otlp`)");
+        }
+        Guard { _lines: lines }
+    };
     std::panic::set_hook(Box::new(log_panic));
     Ok(guard)
 }
