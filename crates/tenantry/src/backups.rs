@@ -5,6 +5,8 @@ use app::Clock;
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 use metrics::{counter, gauge};
+use rustix::fs::Access;
+use rustix::io::Errno;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -90,7 +92,25 @@ fn make_private(folder: &Path) -> anyhow::Result<()> {
     })
 }
 
+/// What keeps this process from making a folder, or from writing into it.
+pub(crate) fn obstacle(folder: &Path) -> Option<String> {
+    let absolute = std::path::absolute(folder).ok()?;
+    let there = absolute.ancestors().find(|path| path.exists())?;
+    let access = if there.is_dir() {
+        rustix::fs::access(there, Access::WRITE_OK | Access::EXEC_OK)
+    } else {
+        Err(Errno::NOTDIR)
+    };
+    let what = if there == absolute { "cannot write into the folder" } else { "cannot make the folder" };
+    access.err().map(|error| store::describe_path_error(what, folder, &error.into()))
+}
+
 impl ScheduleArgs {
+    /// The folder of scheduled backups.
+    pub(crate) fn to(&self) -> Option<&Path> {
+        self.backup_to.as_deref()
+    }
+
     /// The folder must be there, or be made, at the start: later nobody looks.
     pub(crate) fn prepare(&self) -> anyhow::Result<()> {
         self.backup_to.as_deref().map_or(Ok(()), make_private)

@@ -13,6 +13,7 @@ use clap::{Args, FromArgMatches, Subcommand};
 use file::File;
 use options::{AllGiven, Given, Setting};
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
@@ -122,14 +123,15 @@ impl Wrong {
 /// Read the configuration, now.
 pub(crate) fn load() -> Result<Loaded, Wrong> {
     let command = command_line();
-    let matches = command.clone().try_get_matches().map_err(Wrong::Usage)?;
+    let matches =
+        options::without_required_secrets(command.clone()).try_get_matches().map_err(Wrong::Usage)?;
     if innermost(&matches).try_contains_id(DATABASE).is_err() {
         // A command that works over HTTP needs no server's configuration, and may not be allowed to read it.
         let cli = Cli::from_arg_matches(&matches).map_err(Wrong::Usage)?;
         return Ok(Loaded { cli, effective: Vec::new(), file: None, holds_secret: false });
     }
     let settings = options::settings(&command);
-    let (given, file, wrong) = given(&settings);
+    let (given, file, wrong) = given(&settings, &options::secret_variables(&command));
     if !wrong.is_empty() {
         return Err(Wrong::File(wrong));
     }
@@ -152,7 +154,10 @@ fn innermost(matches: &clap::ArgMatches) -> &clap::ArgMatches {
 }
 
 /// What the file and the files of secrets give, the file, and everything that is wrong.
-fn given(settings: &[Setting]) -> (AllGiven, Option<PathBuf>, Vec<String>) {
+fn given(
+    settings: &[Setting],
+    secret_variables: &BTreeSet<String>,
+) -> (AllGiven, Option<PathBuf>, Vec<String>) {
     let (mut given, mut wrong) = (AllGiven::new(), Vec::new());
     let path = file::find(named());
     if let Some(path) = &path {
@@ -161,8 +166,7 @@ fn given(settings: &[Setting]) -> (AllGiven, Option<PathBuf>, Vec<String>) {
             Err(errors) => wrong = errors,
         }
     }
-    for setting in settings.iter().filter(|setting| setting.is_secret()) {
-        let variable = &setting.variable;
+    for variable in secret_variables {
         let found = secrets::file_of(variable)
             .and_then(|file| file.map(|file| Ok((secrets::read(variable, &file)?, file))).transpose());
         match found {
@@ -251,6 +255,7 @@ fn check(shown: &Shown) -> anyhow::Result<()> {
         }
     }
     wrong.extend(shown.serve.problems());
+    wrong.extend(shown.serve.obstacles());
     let from_file = loaded.effective.iter().filter(|value| value.from != "default").count();
     let file = loaded.file.as_ref().map_or("there is no file".to_owned(), |file| file.display().to_string());
     if shown.json {

@@ -15,7 +15,7 @@ pub(crate) struct RollbackArgs {
     /// The backup [default: the newest that was made before an upgrade]
     file: Option<PathBuf>,
     /// The new, empty database that the backup is restored into, in place of the present one.
-    #[arg(long, value_name = "URL", hide_env_values = true)]
+    #[arg(long, env = "TENANTRY_ROLLBACK_INTO", value_name = "URL", hide_env_values = true)]
     into: Option<String>,
     /// Do it: without this, it is only said what would be done.
     #[arg(long)]

@@ -1,7 +1,7 @@
 //! `tenantry serve`
 
 use crate::background::{Background, Intervals};
-use crate::backups::ScheduleArgs;
+use crate::backups::{self, ScheduleArgs};
 use crate::billing::BillingArgs;
 use crate::bootstrap;
 use crate::connections;
@@ -84,6 +84,18 @@ impl ServeArgs {
         }
         problems.extend(self.tls.problem());
         problems
+    }
+
+    /// What would keep the server from using the folders that it is given.
+    pub(crate) fn obstacles(&self) -> Vec<String> {
+        let before_upgrades =
+            self.platform.upgrades.folder(&self.platform.key_file.own_path(&self.platform.database));
+        before_upgrades
+            .as_deref()
+            .into_iter()
+            .chain(self.backups.to())
+            .filter_map(backups::obstacle)
+            .collect()
     }
 
     /// Where the server of this configuration says whether it is ready: an address without TLS.

@@ -4,7 +4,7 @@
 use super::file::{Entry, File};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, Command};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 
 /// An option.
@@ -58,6 +58,19 @@ pub(super) fn settings(command: &Command) -> Vec<Setting> {
     }
     settings.sort_by_key(|setting| sections.iter().position(|section| *section == setting.section));
     settings
+}
+
+/// The variables of secrets, of every command.
+pub(super) fn secret_variables(command: &Command) -> BTreeSet<String> {
+    let secret = command.get_arguments().filter(|arg| arg.is_hide_env_values_set());
+    let own = secret.filter_map(|arg| Some(arg.get_env()?.to_string_lossy().into_owned()));
+    own.chain(command.get_subcommands().flat_map(secret_variables)).collect()
+}
+
+/// The commands, none of whose secrets has to be given: a file may have it, which is looked at later.
+pub(super) fn without_required_secrets(command: Command) -> Command {
+    let put = |arg: Arg| if arg.is_hide_env_values_set() { arg.required(false) } else { arg };
+    command.mut_args(put).mut_subcommands(without_required_secrets)
 }
 
 /// A value that neither the command line nor the environment has given, and where it is from.
@@ -182,7 +195,7 @@ pub(super) fn with_defaults(command: Command, given: &AllGiven) -> Command {
         let Some(Given { values, .. }) = found else { return arg };
         let secret = arg.is_hide_env_values_set();
         let arg = if secret { arg.hide_default_value(true) } else { arg };
-        arg.default_values(values.clone())
+        arg.required(false).default_values(values.clone())
     };
     command.mut_args(put).mut_subcommands(|command| with_defaults(command, given))
 }

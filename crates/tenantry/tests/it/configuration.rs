@@ -311,6 +311,52 @@ fn a_file_with_a_secret_that_others_may_read_is_a_problem() {
     }
 }
 
+#[test]
+fn folders_that_cannot_be_used_are_problems() {
+    let folder = Folder::new();
+    folder.write("file", "");
+    for (toml, said_of) in [
+        ("[backups]\nbackup-to = \"file/backups\"\n", "cannot make the folder file/backups"),
+        ("[backups]\nbackup-to = \"file\"\n", "cannot write into the folder file"),
+        ("[backups]\nupgrade-backup-to = \"file/before\"\n", "cannot make the folder file/before"),
+        ("[backups]\nbackup-to = \"new/backups\"\nupgrade-backup-to = \"none\"\n", ""),
+    ] {
+        folder.write("tenantry.toml", toml);
+        let output = folder.command(&["config", "check"]).output().unwrap();
+        let told = String::from_utf8_lossy(&output.stdout).into_owned() + &said(&output);
+        assert_eq!(output.status.success(), said_of.is_empty(), "{toml}: {told}");
+        assert!(told.contains(said_of), "{toml}: {told}");
+    }
+    assert!(!folder.0.path().join("new").exists(), "a check makes nothing");
+}
+
+/// Those of commands that no configuration file has, too.
+#[test]
+fn secrets_of_other_commands_may_be_in_files() {
+    let folder = Folder::new();
+    folder.write("to", "postgres://t:planted@127.0.0.1:1/t\n");
+    folder.write("from", "sqlite:none.db\n");
+    for (args, variables) in [
+        (&["copy"][..], &[("TENANTRY_COPY_FROM_FILE", "from"), ("TENANTRY_COPY_TO_FILE", "to")][..]),
+        (&["copy", "--from", "sqlite:none.db"], &[("TENANTRY_COPY_TO_FILE", "to")]),
+    ] {
+        let output = folder.command(args).envs(variables.iter().copied()).output().unwrap();
+        let told = said(&output);
+        assert!(told.contains("cannot open the database") && !told.contains("planted"), "{args:?}: {told}");
+    }
+    let both = folder
+        .command(&["copy"])
+        .env("TENANTRY_COPY_TO", "sqlite:a")
+        .env("TENANTRY_COPY_TO_FILE", "to")
+        .output()
+        .unwrap();
+    assert!(
+        said(&both).contains("give TENANTRY_COPY_TO or TENANTRY_COPY_TO_FILE, not both"),
+        "{}",
+        said(&both)
+    );
+}
+
 /// Wait until the log says this, after what it said before.
 fn until_logged(database: &Database, parts: &[&str]) {
     let begun = Instant::now();
