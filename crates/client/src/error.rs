@@ -117,7 +117,7 @@ pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut texts = Vec::new();
     let mut next = Some(error);
     while let Some(error) = next {
-        texts.push(error.to_string());
+        texts.push(advice(error).unwrap_or_else(|| error.to_string()));
         // An I/O error that wraps another one does not give it as its source.
         let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
         next = inner.map_or_else(|| error.source(), |inner| Some(inner));
@@ -125,4 +125,39 @@ pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     texts.dedup();
     texts.retain(|text| !["client error (Connect)", "client error (SendRequest)"].contains(&text.as_str()));
     texts.join(": ")
+}
+
+/// What the commonest errors of TLS mean to who has not set it up, and what to do.
+fn advice(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    use rustls::CertificateError::{
+        Expired, ExpiredContext, NotValidForName, NotValidForNameContext, NotValidYet, NotValidYetContext,
+        UnknownIssuer,
+    };
+    if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse) {
+        return Some(
+            "what comes back is not HTTP: if the server speaks TLS, its URL begins with https:".to_owned(),
+        );
+    }
+    match error.downcast_ref::<rustls::Error>()? {
+        rustls::Error::InvalidMessage(_) => {
+            Some("what comes back is not TLS: if the server does not speak it, its URL begins with http:".to_owned())
+        }
+        rustls::Error::InvalidCertificate(why) => Some(match why {
+            UnknownIssuer => "the authority of the server's certificate is unknown: name a file with it, --ca-file".to_owned(),
+            Expired | ExpiredContext { .. } => "the server's certificate has expired".to_owned(),
+            NotValidYet | NotValidYetContext { .. } => {
+                "the server's certificate is not valid yet: are the clocks right?".to_owned()
+            }
+            NotValidForName | NotValidForNameContext { .. } => {
+                "the server's certificate is not for this host's name".to_owned()
+            }
+            other if format!("{other:?}").contains("CaUsedAsEndEntity") => {
+                "the server's certificate is an authority's, as `openssl req -x509` makes it: let the server have one that \
+                 the authority has signed"
+                    .to_owned()
+            }
+            other => format!("the server's certificate is refused: {other}"),
+        }),
+        _ => None,
+    }
 }

@@ -12,8 +12,12 @@ use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 /// A server under this name, which answers every request, and a file with its certificate.
 pub(crate) async fn server(name: &str) -> (std::net::SocketAddr, tempfile::NamedTempFile) {
+    server_with(CertificateParams::new([name.to_owned()]).unwrap()).await
+}
+
+async fn server_with(certificate: CertificateParams) -> (std::net::SocketAddr, tempfile::NamedTempFile) {
     let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new([name.to_owned()]).unwrap().self_signed(&key).unwrap();
+    let certificate = certificate.self_signed(&key).unwrap();
     let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let provider = tokio_rustls::rustls::crypto::ring::default_provider();
     let config = ServerConfig::builder_with_provider(Arc::new(provider))
@@ -60,4 +64,54 @@ async fn a_server_is_trusted_if_its_authority_is() {
     empty.write_all(b"no certificate").unwrap();
     let refused = client(Some(empty.path().to_owned())).unwrap_err();
     assert!(refused.to_string().contains("no certificate in PEM form"), "{refused}");
+}
+
+#[tokio::test]
+async fn errors_of_tls_say_what_to_do() {
+    let authority = |certificate: &mut CertificateParams| {
+        certificate.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    };
+    let expired =
+        |certificate: &mut CertificateParams| certificate.not_after = rcgen::date_time_ymd(2020, 1, 2);
+    let future =
+        |certificate: &mut CertificateParams| certificate.not_before = rcgen::date_time_ymd(4000, 1, 1);
+    let nothing = |_: &mut CertificateParams| {};
+    let cases: [(&str, &str, bool, &dyn Fn(&mut CertificateParams), &str); 6] = [
+        ("https", "localhost", false, &nothing, "name a file with it, --ca-file"),
+        ("https", "localhost", true, &authority, "`openssl req -x509` makes it"),
+        ("https", "localhost", true, &expired, "has expired"),
+        ("https", "localhost", true, &future, "are the clocks right?"),
+        ("https", "other.example", true, &nothing, "not for this host's name"),
+        ("http", "localhost", false, &nothing, "its URL begins with https:"),
+    ];
+    for (scheme, name, is_trusted, change, said) in cases {
+        let mut certificate = CertificateParams::new([name.to_owned()]).unwrap();
+        change(&mut certificate);
+        let (address, file) = server_with(certificate).await;
+        let url = format!("{scheme}://localhost:{}", address.port());
+        let patience = Patience { busy: Duration::ZERO, unreachable: Duration::ZERO };
+        let authorities = is_trusted.then(|| file.path().to_owned());
+        let options = Options { patience, authorities, ..Options::default() };
+        let client = Client::new(url.parse().unwrap(), &"a-key".to_owned().into(), &options).unwrap();
+        let refused = client.get("/v2/me").await.unwrap_err().to_string();
+        assert!(refused.contains(said), "{said}: {refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_without_tls_is_said_to_be_one() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let answer =
+                tokio::io::AsyncWriteExt::write_all(&mut stream, b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+            drop(answer);
+        }
+    });
+    let patience = Patience { busy: Duration::ZERO, unreachable: Duration::ZERO };
+    let options = Options { patience, ..Options::default() };
+    let client = Client::new(url.parse().unwrap(), &"a-key".to_owned().into(), &options).unwrap();
+    let refused = client.get("/v2/me").await.unwrap_err().to_string();
+    assert!(refused.contains("its URL begins with http:"), "{refused}");
 }
