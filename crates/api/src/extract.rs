@@ -104,12 +104,28 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 /// The body, parsed and as it came. None at all says nothing: `{}`. Without a `Content-Type` it is JSON where the caller
 /// accepts JSON by name (RFC 9110, section 8.3, leaves that to the recipient), as the PyPI client of CloudHealth does.
 async fn read_body(request: Request, shared: &Shared) -> Result<(Json, Bytes), Problem> {
-    let encoding = ContentEncoding::of(request.headers())?;
-    let reservation = request.extensions().get::<Arc<Reservation>>().cloned();
     let is_json = is_json(request.headers())
         || !request.headers().contains_key(header::CONTENT_TYPE)
             && list(request.headers(), header::ACCEPT).any(|accepted| accepted == "application/json");
     let announced = request.headers().contains_key(header::CONTENT_TYPE);
+    let bytes = read_bytes(request, shared).await?;
+    if bytes.is_empty() && (is_json || !announced) {
+        return Ok((Json::Object(Vec::new()), bytes));
+    }
+    if !is_json {
+        return Err(wrong_media_type("must be sent with Content-Type: application/json"));
+    }
+    Ok((Json::parse(&bytes)?, bytes))
+}
+
+fn wrong_media_type(message: &str) -> Problem {
+    Violations::from(Violation::new("", "unsupported_media_type", message)).into()
+}
+
+/// The whole body, decompressed.
+async fn read_bytes(request: Request, shared: &Shared) -> Result<Bytes, Problem> {
+    let encoding = ContentEncoding::of(request.headers())?;
+    let reservation = request.extensions().get::<Arc<Reservation>>().cloned();
     let body = tokio::time::timeout(shared.config.body_timeout, request.into_body().collect()).await;
     let bytes = match body {
         Ok(Ok(body)) => body.to_bytes(),
@@ -119,22 +135,37 @@ async fn read_body(request: Request, shared: &Shared) -> Result<(Json, Bytes), P
         }
         Err(_) => return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time")),
     };
-    let bytes = decode(encoding, bytes, reservation.as_deref())?;
-    if bytes.is_empty() && (is_json || !announced) {
-        return Ok((Json::Object(Vec::new()), bytes));
+    decode(encoding, bytes, reservation.as_deref())
+}
+
+/// A body that is a picture. Ask for it last, so that a caller without a key learns nothing from it.
+pub(crate) struct Picture(pub(crate) Bytes);
+
+impl FromRequest<Shared> for Picture {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, shared: &Shared) -> Result<Self, Problem> {
+        let is_picture =
+            media_type(request.headers()).is_some_and(|of| of == "image/png" || of == "image/webp");
+        let bytes = read_bytes(request, shared).await?;
+        if !is_picture {
+            return Err(wrong_media_type("must be sent with Content-Type: image/png or image/webp"));
+        }
+        Ok(Picture(bytes))
     }
-    if !is_json {
-        let said = "must be sent with Content-Type: application/json";
-        return Err(Violations::from(Violation::new("", "unsupported_media_type", said)).into());
-    }
-    Ok((Json::parse(&bytes)?, bytes))
+}
+
+/// The type of the body in lower case, without its parameters.
+fn media_type(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    Some(value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
 }
 
 /// `application/json` or any `+json` type (RFC 6839), whatever its parameters.
 fn is_json(headers: &HeaderMap) -> bool {
-    let Some(value) = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()) else { return false };
-    let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+    media_type(headers).is_some_and(|of| {
+        of == "application/json" || (of.starts_with("application/") && of.ends_with("+json"))
+    })
 }
 
 fn body_error(error: &axum::Error) -> Option<BodyError> {

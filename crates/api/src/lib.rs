@@ -7,6 +7,7 @@ mod base_url;
 mod bill_runs;
 mod billing_automation;
 mod billing_settings;
+mod branding;
 mod client_address;
 mod content_encoding;
 mod created;

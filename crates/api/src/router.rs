@@ -6,8 +6,8 @@ use crate::problem::Problem;
 use crate::unknown_path::KnownPaths;
 use crate::{
     Config, Shared, access, api_keys, azure_tenants, bill_runs, billing_automation, billing_settings,
-    customers, docs, invoices, limits, metrics, openapi, operations, price_rules, price_sheets, profit,
-    sandbox, statements, users,
+    branding, customers, docs, invoices, limits, metrics, openapi, operations, price_rules, price_sheets,
+    profit, sandbox, statements, users,
 };
 use app::App;
 use axum::Router;
@@ -26,7 +26,7 @@ pub(crate) fn documented() -> OpenApiRouter<Shared> {
 
 fn resources() -> OpenApiRouter<Shared> {
     OpenApiRouter::with_openapi(openapi::preamble())
-        .nest("/v2", customers::routes().merge(users()).merge(access::routes()))
+        .nest("/v2", customers::routes().merge(users()).merge(access::routes()).merge(branding::routes()))
         .nest("/v2/customers/{id}", users())
         .nest("/v1", customers::routes().merge(azure_tenants::routes()).merge(billing()))
 }

@@ -4,6 +4,7 @@
 mod automation;
 mod azure;
 mod billing;
+mod branding;
 mod customers;
 mod invoices;
 mod people;
@@ -13,6 +14,7 @@ mod settings;
 pub(crate) use automation::*;
 pub(crate) use azure::*;
 pub(crate) use billing::*;
+pub(crate) use branding::*;
 pub(crate) use customers::*;
 pub(crate) use invoices::*;
 pub(crate) use people::*;

@@ -2,6 +2,7 @@
 
 use crate::access::{Actor, Call, Origin, narrowing};
 use crate::audit::Entry;
+use crate::branding::Logo;
 use crate::change::Done;
 use crate::keys::is_genuine;
 use crate::limits::Permits;
@@ -70,6 +71,8 @@ pub struct SignedIn {
     pub partner_name: String,
     /// The partner's colour, as six hex digits.
     pub colour: Option<String>,
+    /// The partner's logo.
+    pub logo: Option<Logo>,
     /// The display name of the customer whose user it is.
     pub customer_name: Option<String>,
 }
@@ -174,7 +177,7 @@ impl App {
         if now.duration_since(session.last_seen_at) >= IDLE {
             return Err(ended(SessionEnd::Idle));
         }
-        let Owner { partner_suspended, partner_name, colour, user } = owner;
+        let Owner { partner_suspended, partner_name, colour, logo, user } = owner;
         let Some(user) = user else { return Err(ended(SessionEnd::UserDeleted)) };
         let credential = match self.key_of(&session, &user, now) {
             Ok(credential) => credential,
@@ -222,7 +225,8 @@ impl App {
             self.note_session(&session, now).await?;
         }
         let customer_name = customer.map(|(.., name)| name);
-        Ok(SignedIn { call, session: session.id, email, name, partner_name, colour, customer_name })
+        let logo = logo.map(Logo::from);
+        Ok(SignedIn { call, session: session.id, email, name, partner_name, colour, logo, customer_name })
     }
 
     /// The session with this token, if a server has written it.

@@ -115,6 +115,20 @@ function showVariant() {
 for (const variant of variants) variant.addEventListener("change", showVariant);
 if (variants.length > 0) showVariant();
 
+// A file that is too large is not sent: the server would refuse it after the upload.
+document.addEventListener("change", (event) => {
+  const input = event.target;
+  if (!input.dataset.maxBytes) return;
+  input.parentElement.querySelector(".too-large")?.remove();
+  if (!(input.files[0]?.size > Number(input.dataset.maxBytes))) return;
+  const message = document.createElement("p");
+  message.className = "wrong too-large";
+  message.role = "alert";
+  message.textContent = input.dataset.tooLarge;
+  input.before(message);
+  input.value = "";
+});
+
 // The menu of the account closes like one.
 const account = document.querySelector(".account");
 document.addEventListener("click", (event) => {

@@ -6,6 +6,7 @@ use crate::layout::{Account, Layout, NavItem, Section, role_name};
 use crate::visit::Visit;
 use crate::{assets, cookies};
 use app::{App, Call, Permission, SignedIn};
+use bytes::Bytes;
 use http::HeaderMap;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -24,6 +25,8 @@ pub(crate) struct Asked {
     pub(crate) parameters: Vec<(String, String)>,
     /// The form that was posted; empty for `GET`.
     pub(crate) form: Fields,
+    /// The file that came with the form; empty for none.
+    pub(crate) file: Bytes,
     /// What the tokens of this browser's forms are bound to: the session's token, or a random secret.
     pub(crate) form_secret: String,
 }
@@ -61,6 +64,7 @@ impl Asked {
             nav: Vec::new(),
             account: None,
             colour: None,
+            logo: None,
             form_token: self.app.form_token(&self.form_secret).unwrap_or_default(),
             path: self.here(),
             notice: self.notice(),
@@ -100,8 +104,8 @@ impl Cx {
     /// The layout of a page with a title of its own, such as a customer's name.
     pub(crate) fn layout_with(&self, title: String, section: Section) -> Layout {
         let layout = self.asked.open_layout("app-name");
-        let colour = self.signed_in.colour.clone();
-        Layout { title, nav: self.nav(section), account: Some(self.account()), colour, ..layout }
+        let SignedIn { colour, logo, .. } = self.signed_in.clone();
+        Layout { title, nav: self.nav(section), account: Some(self.account()), colour, logo, ..layout }
     }
 
     fn nav(&self, current: Section) -> Vec<NavItem> {

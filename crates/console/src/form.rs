@@ -7,6 +7,12 @@ const MAX_FIELDS: usize = 500;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Fields(Vec<(String, String)>);
 
+impl From<Vec<(String, String)>> for Fields {
+    fn from(fields: Vec<(String, String)>) -> Self {
+        Fields(fields)
+    }
+}
+
 impl Fields {
     /// Decodes `application/x-www-form-urlencoded`; `None` for more fields than a form has.
     pub(crate) fn decode(encoded: &[u8]) -> Option<Self> {

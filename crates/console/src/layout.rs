@@ -2,6 +2,7 @@
 
 use crate::assets;
 use crate::i18n::Lang;
+use app::Logo;
 use domain::Role;
 use std::fmt::Display;
 
@@ -52,6 +53,8 @@ pub(crate) struct Layout {
     pub(crate) account: Option<Account>,
     /// The partner's colour, as six hex digits.
     pub(crate) colour: Option<String>,
+    /// The partner's logo.
+    pub(crate) logo: Option<Logo>,
     /// The token of every form on the page.
     pub(crate) form_token: String,
     /// The page's own path and query, to come back to after the language was changed.
@@ -103,6 +106,7 @@ pub(crate) mod samples {
             nav: Vec::new(),
             account: None,
             colour: None,
+            logo: None,
             form_token: "0123456789abcdef".into(),
             path: "/console/?a=\"b\"".into(),
             notice: Some("Done <b>".into()),
@@ -127,6 +131,7 @@ pub(crate) mod samples {
             nav: vec![nav],
             account: Some(account),
             colour: Some("1f5fbf".into()),
+            logo: Some(Logo { path: "/console/logos/0123.png".into(), width: 200, height: 40 }),
             notice: None,
             is_sandbox: false,
             ..open(title)

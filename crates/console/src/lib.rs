@@ -19,6 +19,7 @@ mod layout;
 mod list;
 mod pages;
 mod routes;
+mod upload;
 mod visit;
 
 pub use visit::Visit;

@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::form::{Fields, query_string};
 use crate::i18n::Lang;
 use crate::visit::{Visit, host_of};
-use crate::{Console, cookies, html};
+use crate::{Console, cookies, html, upload};
 use app::{Error, Origin, SessionEnd, SessionError};
 use axum::Router;
 use axum::body::Body;
@@ -13,6 +13,7 @@ use axum::extract::{FromRequestParts, RawPathParams, State};
 use axum::http::request::Parts;
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
+use bytes::Bytes;
 use http::{HeaderMap, Method, Request, header};
 use http_body_util::{BodyExt, Limited};
 use std::sync::Arc;
@@ -22,6 +23,8 @@ use std::time::Duration;
 const MAX_FORM: usize = 256 * 1024;
 /// The time within which a form has to arrive.
 const FORM_TIMEOUT: Duration = Duration::from_secs(30);
+/// The media type of a form without a file.
+const FORM_TYPE: &str = "application/x-www-form-urlencoded";
 /// The field of every form that holds its token.
 pub(crate) const TOKEN: &str = "form_token";
 
@@ -40,7 +43,7 @@ impl Routes {
         R: Future<Output = Result<Response, Failure>> + Send + 'static,
     {
         let route = get(move |State(console): State<Console>, request: Request<Body>| {
-            signed_in(console, request, handler.clone())
+            signed_in(console, request, None, handler.clone())
         });
         self.add("GET", path, true, route)
     }
@@ -52,7 +55,20 @@ impl Routes {
         R: Future<Output = Result<Response, Failure>> + Send + 'static,
     {
         let route = post(move |State(console): State<Console>, request: Request<Body>| {
-            signed_in(console, request, handler.clone())
+            signed_in(console, request, None, handler.clone())
+        });
+        self.add("POST", path, true, route)
+    }
+
+    /// A form of users with a session that may carry a file of at most so many bytes. One that is larger arrives with one byte
+    /// more than that.
+    pub(crate) fn post_file<F, R>(self, path: &'static str, max_file: usize, handler: F) -> Self
+    where
+        F: Fn(Arc<Cx>) -> R + Clone + Send + Sync + 'static,
+        R: Future<Output = Result<Response, Failure>> + Send + 'static,
+    {
+        let route = post(move |State(console): State<Console>, request: Request<Body>| {
+            signed_in(console, request, Some(max_file), handler.clone())
         });
         self.add("POST", path, true, route)
     }
@@ -115,8 +131,8 @@ where
     let is_post = request.method() == Method::POST;
     let (mut asked, body) = asked(console, request).await;
     if let Some(body) = body {
-        match read_form(&asked, body).await {
-            Ok(form) => asked.form = form,
+        match read_form(&asked, body, None).await {
+            Ok((form, _)) => asked.form = form,
             Err(failure) => return failure.open_page(&asked),
         }
     }
@@ -130,7 +146,12 @@ where
     response
 }
 
-async fn signed_in<F, R>(console: Console, request: Request<Body>, handler: F) -> Response
+async fn signed_in<F, R>(
+    console: Console,
+    request: Request<Body>,
+    max_file: Option<usize>,
+    handler: F,
+) -> Response
 where
     F: Fn(Arc<Cx>) -> R,
     R: Future<Output = Result<Response, Failure>>,
@@ -150,8 +171,8 @@ where
         Err(SessionError::Failed(error)) => return Failure::App(error).open_page(&asked),
     };
     if let Some(body) = body {
-        match read_form(&asked, body).await {
-            Ok(form) => asked.form = form,
+        match read_form(&asked, body, max_file).await {
+            Ok((form, file)) => (asked.form, asked.file) = (form, file),
             Err(failure) => return failure.page(&Cx { asked, signed_in }),
         }
     }
@@ -188,6 +209,7 @@ async fn asked(console: Console, request: Request<Body>) -> (Asked, Option<Body>
         query: Fields::decode(uri.query().unwrap_or_default().as_bytes()).unwrap_or_default(),
         parameters,
         form: Fields::default(),
+        file: Bytes::new(),
         form_secret,
         headers,
         visit,
@@ -209,23 +231,28 @@ async fn find_portal(console: &Console, headers: &HeaderMap, visit: &mut Visit) 
     }
 }
 
-/// Reads a form and checks that this server gave it to this browser: by its origin, and by its token.
-async fn read_form(asked: &Asked, body: Body) -> Result<Fields, Failure> {
+/// Reads a form, and the file that it carries where it may carry one, and checks that this server gave it to this browser: by
+/// its origin, and by its token.
+async fn read_form(asked: &Asked, body: Body, max_file: Option<usize>) -> Result<(Fields, Bytes), Failure> {
     if !is_from_here(asked) {
         return Err(Failure::ForeignForm);
     }
-    let is_form =
-        asked.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|value| {
-            value.split(';').next().unwrap_or_default().trim() == "application/x-www-form-urlencoded"
-        });
-    if !is_form {
-        return Err(Failure::Unreadable);
-    }
-    let read = tokio::time::timeout(FORM_TIMEOUT, Limited::new(body, MAX_FORM).collect()).await;
-    let Ok(Ok(collected)) = read else { return Err(Failure::Unreadable) };
-    let fields = Fields::decode(&collected.to_bytes()).ok_or(Failure::Unreadable)?;
+    let kind = asked.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let kind = kind.unwrap_or_default();
+    let read = async {
+        match max_file {
+            Some(max_file) if upload::is_upload(kind) => upload::read(kind, body, max_file).await,
+            _ if kind.split(';').next().unwrap_or_default().trim() == FORM_TYPE => {
+                let collected = Limited::new(body, MAX_FORM).collect().await.ok()?;
+                Some((Fields::decode(&collected.to_bytes())?, Bytes::new()))
+            }
+            _ => None,
+        }
+    };
+    let read = tokio::time::timeout(FORM_TIMEOUT, read).await.ok().flatten();
+    let (fields, file) = read.ok_or(Failure::Unreadable)?;
     if asked.app.is_form_token(&asked.form_secret, fields.get(TOKEN)) {
-        Ok(fields)
+        Ok((fields, file))
     } else {
         Err(Failure::ForeignForm)
     }

@@ -1,7 +1,18 @@
 //! How a partner appears to its customers: its colour, and the host of its portal.
 
+use crate::payload::{Member, Payload};
 use crate::text::invalid;
 use crate::violation::Violation;
+
+/// What the payload of a partner's branding consists of.
+pub static PAYLOAD: Payload = Payload {
+    members: &[
+        Member::plain("name"),
+        Member::alias("colour", &["color"]),
+        Member::alias("portal_host", &["host", "hostname", "portal"]),
+    ],
+    read_only: &["logo"],
+};
 
 /// The longest name of a host (RFC 1035).
 const MAX_HOST: usize = 253;

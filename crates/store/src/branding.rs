@@ -16,6 +16,17 @@ pub struct BrandingRow {
     pub portal_host: Option<String>,
 }
 
+/// A partner's logo without its picture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogoRow {
+    /// The start of the SHA-256 of the picture, in lower-case hex.
+    pub digest: String,
+    /// In pixels.
+    pub width: i64,
+    /// In pixels.
+    pub height: i64,
+}
+
 /// A partner's branding.
 pub async fn get(tx: &mut Tx, partner: PartnerId) -> Result<Option<BrandingRow>, Error> {
     let sql = "SELECT name, colour, portal_host FROM branding WHERE partner_id = $1";
@@ -36,6 +47,41 @@ pub async fn set(tx: &mut Tx, partner: PartnerId, row: &BrandingRow, now: Timest
     let BrandingRow { name, colour, portal_host } = row;
     let row = args![partner.0, name, colour, portal_host.as_deref(), now.as_second()];
     Ok(tx.execute(sql, row).await? > 0)
+}
+
+/// A partner's logo.
+pub async fn logo(tx: &mut Tx, partner: PartnerId) -> Result<Option<LogoRow>, Error> {
+    let sql = "SELECT digest, width, height FROM branding_logos WHERE partner_id = $1";
+    tx.first(sql, args![partner.0], |row| {
+        Ok(LogoRow { digest: row.next()?, width: row.next()?, height: row.next()? })
+    })
+    .await
+}
+
+/// The picture with this digest, a PNG in base64, whosever it is.
+pub async fn picture(tx: &mut Tx, digest: &str) -> Result<Option<String>, Error> {
+    let sql = "SELECT png FROM branding_logos WHERE digest = $1 LIMIT 1";
+    tx.first(sql, args![digest], |row| row.next()).await
+}
+
+/// Sets a partner's logo. `png` is the picture in base64.
+pub async fn set_logo(
+    tx: &mut Tx,
+    partner: PartnerId,
+    logo: &LogoRow,
+    png: &str,
+    now: Timestamp,
+) -> Result<(), Error> {
+    remove_logo(tx, partner).await?;
+    let sql = "INSERT INTO branding_logos (partner_id, digest, width, height, png, updated_at)
+               VALUES ($1, $2, $3, $4, $5, $6)";
+    let LogoRow { digest, width, height } = logo;
+    tx.execute(sql, args![partner.0, digest, *width, *height, png, now.as_second()]).await.map(drop)
+}
+
+/// Removes a partner's logo. `false` if it has none.
+pub async fn remove_logo(tx: &mut Tx, partner: PartnerId) -> Result<bool, Error> {
+    Ok(tx.execute("DELETE FROM branding_logos WHERE partner_id = $1", args![partner.0]).await? > 0)
 }
 
 fn read(row: &mut Row<'_>) -> Result<BrandingRow, Error> {

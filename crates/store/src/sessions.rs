@@ -1,6 +1,7 @@
 //! Sessions of the console.
 
 use crate::api_keys::{Credential, credential};
+use crate::branding::LogoRow;
 use crate::engine::value::{Row, args};
 use crate::{Error, Tx};
 use domain::{Classification, CustomerId, Email, PartnerId, Roles, UserId, UtcSecond};
@@ -44,6 +45,8 @@ pub struct Owner {
     pub partner_name: String,
     /// The partner's colour, as six hex digits.
     pub colour: Option<String>,
+    /// The partner's logo.
+    pub logo: Option<LogoRow>,
     /// The user; `None` if it was deleted.
     pub user: Option<OwningUser>,
 }
@@ -96,11 +99,13 @@ pub async fn insert(tx: &mut Tx, session: &Session) -> Result<(), Error> {
 pub async fn find(tx: &mut Tx, id: &str) -> Result<Option<(Session, Owner)>, Error> {
     let sql = format!(
         "SELECT {COLUMNS}, p.suspended,
-                CASE WHEN COALESCE(b.name, '') = '' THEN p.name ELSE b.name END, b.colour, u.email, u.name, u.role, u.customer_id, c.classification,
+                CASE WHEN COALESCE(b.name, '') = '' THEN p.name ELSE b.name END, b.colour,
+                g.digest, g.width, g.height, u.email, u.name, u.role, u.customer_id, c.classification,
                 c.trial_expiration_date, c.name, a.mac, k.id,
                 k.partner_id, k.user_id, u.customer_id, u.role, k.role, k.addresses, k.expires_at, k.id, k.key_hash, k.key_mac
          FROM console_sessions s JOIN partners p ON p.id = s.partner_id
          LEFT JOIN branding b ON b.partner_id = s.partner_id
+         LEFT JOIN branding_logos g ON g.partner_id = s.partner_id
          LEFT JOIN users u ON u.partner_id = s.partner_id AND u.id = s.user_id
          LEFT JOIN user_access a ON a.partner_id = u.partner_id AND a.user_id = u.id
          LEFT JOIN customers c ON c.partner_id = u.partner_id AND c.id = u.customer_id
@@ -112,8 +117,14 @@ pub async fn find(tx: &mut Tx, id: &str) -> Result<Option<(Session, Owner)>, Err
         let (partner_suspended, partner_name) = (row.next()?, row.next()?);
         let colour: Option<String> = row.next()?;
         let colour = colour.filter(|colour| !colour.is_empty());
+        let (digest, width, height): (Option<String>, Option<i64>, Option<i64>) =
+            (row.next()?, row.next()?, row.next()?);
+        let logo = match (digest, width, height) {
+            (Some(digest), Some(width), Some(height)) => Some(LogoRow { digest, width, height }),
+            _ => None,
+        };
         let user = read_user(row)?;
-        Ok((session, Owner { partner_suspended, partner_name, colour, user }))
+        Ok((session, Owner { partner_suspended, partner_name, colour, logo, user }))
     })
     .await
 }

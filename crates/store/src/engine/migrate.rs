@@ -39,6 +39,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0029_invitations", include_str!("../../../../migrations/0029_invitations.sql")),
     ("0030_branding", include_str!("../../../../migrations/0030_branding.sql")),
     ("0031_api_keys", include_str!("../../../../migrations/0031_api_keys.sql")),
+    ("0033_branding_logos", include_str!("../../../../migrations/0033_branding_logos.sql")),
 ];
 
 /// The oldest schema whose servers work beside a server of this one, on the same PostgreSQL, while one after the other is

@@ -5,6 +5,8 @@ use crate::support::{
     ABSENT, Answer, Api, Database, Engine, Failures, NOW, Server, customer, on_both_engines,
 };
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 use std::collections::{BTreeSet, HashSet};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -47,10 +49,13 @@ enum Body {
     Void,
     Automation,
     BillingSettings,
+    Branding,
+    Picture,
 }
 use Body::{
-    ApiKey, Automation, BillRun, BillingSettings, Colleague, Customer, CustomerChange, CustomersUser, Fetch,
-    None as Nothing, PriceRule, PriceSheet, Release, Tenants, UserChange, Void,
+    ApiKey, Automation, BillRun, BillingSettings, Branding, Colleague, Customer, CustomerChange,
+    CustomersUser, Fetch, None as Nothing, Picture, PriceRule, PriceSheet, Release, Tenants, UserChange,
+    Void,
 };
 
 /// Whoever adds an operation adds its row here, and so decides who may call it. `customer's` is a user of the very
@@ -64,6 +69,11 @@ const ROWS: &[Row] = &[
 
     Row("GET /v2/me",                           Nothing,        [401, 401, 200, 200, 200, 200, 200, 200, 403, 403, 403, 200]),
     Row("GET /v2/audit_events",                 Nothing,        [401, 401, 200, 403, 403, 403, 200, 403, 403, 403, 403, 200]),
+
+    Row("GET /v2/branding",                     Nothing,        [401, 401, 200, 403, 403, 403, 403, 403, 403, 403, 403, 200]),
+    Row("PUT /v2/branding",                     Branding,       [401, 401, 200, 403, 403, 403, 403, 403, 403, 403, 403, 200]),
+    Row("PUT /v2/branding/logo",                Picture,        [401, 401, 200, 403, 403, 403, 403, 403, 403, 403, 403, 200]),
+    Row("DELETE /v2/branding/logo",             Nothing,        [401, 401, 204, 403, 403, 403, 403, 403, 403, 403, 403, 204]),
 
     Row("POST /v2/customers",                   Customer,       [401, 401, 201, 201, 403, 403, 403, 403, 403, 403, 403, 201]),
     Row("GET /v2/customers",                    Nothing,        [401, 401, 200, 200, 200, 200, 200, 403, 403, 403, 403, 200]),
@@ -165,7 +175,7 @@ impl Body {
         let number = MADE.fetch_add(1, Ordering::Relaxed);
         let email = format!("asked-{number}@example.com");
         match self {
-            Nothing => None,
+            Nothing | Picture => None,
             Customer => Some(customer(&json!({"name": format!("Asked {number}")}))),
             CustomerChange => Some(json!({"margin_percentage": 12.5})),
             Colleague => Some(json!({"email": email, "role": "viewer"})),
@@ -188,6 +198,7 @@ impl Body {
                 static FETCHES: AtomicU32 = AtomicU32::new(0);
                 Some(json!({"billing_period": month(2100, FETCHES.fetch_add(1, Ordering::Relaxed))}))
             }
+            Branding => Some(json!({"colour": "#1f5fbf"})),
             Void => Some(json!({"reason": "a mistake"})),
         }
     }
@@ -364,12 +375,16 @@ impl Scene {
 }
 
 /// The answer, with a request id that gives nothing away.
-fn ask(asker: &Asker, method: &str, path: &str, body: Option<&Value>) -> Answer {
+fn ask(asker: &Asker, method: &str, path: &str, body: Body) -> Answer {
     let call = asker.api.call(method, path).header("X-Request-Id", "the-same");
     let call = if asker.api.key.is_empty() { call.authorization(None) } else { call };
-    match body {
-        Some(body) => call.json(body).send(),
-        None => call.send(),
+    match (body, body.json()) {
+        (_, Some(body)) => call.json(&body).send(),
+        (Picture, None) => {
+            let picture = BASE64_STANDARD.decode(crate::console::branding::PNG).unwrap();
+            call.header("Content-Type", "image/png").body(picture).send()
+        }
+        _ => call.send(),
     }
 }
 
@@ -421,7 +436,7 @@ fn check(scene: &Scene, column: usize, row: &Row, path: &str, answer: &Answer) -
             .replace("{name}", "bill.csv")
             .replace("{key_id}", "00000000");
         for nobody in [&scene.askers[11], &scene.askers[2]] {
-            let none = ask(nobody, method, &nothing, body.json().as_ref());
+            let none = ask(nobody, method, &nothing, *body);
             if bytes(&none) != bytes(answer) {
                 return Err(format!("{path} and {nothing} differ: {answer:?} and {none:?}"));
             }
@@ -441,7 +456,7 @@ fn everybody_asks_for_everything(engine: Engine) {
         let mut unauthorized = Vec::new();
         for (column, asker) in scene.askers.iter().enumerate() {
             let path = scene.path(template, asker.own);
-            let answer = ask(asker, method, &path, row.1.json().as_ref());
+            let answer = ask(asker, method, &path, row.1);
             let outcome = check(&scene, column, row, &path, &answer);
             failures.case(&format!("{}, {}", row.0, WHO[column]), outcome);
             match (answer.status, column) {

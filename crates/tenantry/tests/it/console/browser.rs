@@ -63,11 +63,26 @@ impl Browser {
         headers: &[(&str, &str)],
         fields: &[(&str, &str)],
     ) -> Answer {
-        let body = encode(fields);
+        let body = encode(fields).into_bytes();
         let form = ("Content-Type", "application/x-www-form-urlencoded");
         let has_type = headers.iter().any(|(name, _)| *name == "Content-Type");
         let headers: Vec<(&str, &str)> = headers.iter().copied().chain((!has_type).then_some(form)).collect();
         self.send("POST", action, &headers, Some(body))
+    }
+
+    /// Opens a page, and sends the form of this action from it with a file.
+    pub(crate) fn upload(&self, page: &str, action: &str, name: &str, file: &[u8]) -> Answer {
+        let mut body = format!(
+            "--boundary\r\nContent-Disposition: form-data; name=\"{TOKEN}\"\r\n\r\n{}\r\n\
+             --boundary\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"file\"\r\n\
+             Content-Type: image/png\r\n\r\n",
+            self.token(page)
+        )
+        .into_bytes();
+        body.extend(file);
+        body.extend(b"\r\n--boundary--\r\n");
+        let kind = ("Content-Type", "multipart/form-data; boundary=boundary");
+        self.send("POST", action, &[("Origin", &self.origin()), kind], Some(body))
     }
 
     /// The token of the forms on this page.
@@ -90,7 +105,7 @@ impl Browser {
         self.cookies.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Option<String>) -> Answer {
+    fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Option<Vec<u8>>) -> Answer {
         let mut call = self.api.call(method, path).authorization(None);
         let cookies: Vec<String> =
             self.lock().iter().map(|(name, value)| format!("{name}={value}")).collect();

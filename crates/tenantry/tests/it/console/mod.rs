@@ -1,7 +1,7 @@
 //! The console, as a browser without JavaScript sees it.
 
 mod billing;
-mod branding;
+pub(crate) mod branding;
 mod browser;
 mod customers;
 mod directory;
