@@ -145,7 +145,7 @@ impl From<app::Error> for Problem {
     fn from(error: app::Error) -> Self {
         use app::Error::{
             Assignments, BillDamaged, Billing, BillsUnavailable, Busy, Conflict, Directory,
-            DirectoryUnavailable, Forbidden, Internal, Invalid, KeyExpired, KeyReused, LastAdmin,
+            DirectoryUnavailable, Forbidden, Internal, Invalid, KeyExpired, KeyReused, LastAdmin, LastOwner,
             LimitExceeded, NotFound, OutcomeUnknown, Parameters, PreconditionFailed, StillRunning, TimedOut,
             Unauthorized, Unavailable,
         };
@@ -153,7 +153,9 @@ impl From<app::Error> for Problem {
             Unauthorized | KeyExpired(_) => Problem::new(StatusCode::UNAUTHORIZED, error.to_string()),
             Forbidden(why) => Problem::new(StatusCode::FORBIDDEN, why),
             NotFound => Problem::new(StatusCode::NOT_FOUND, error.to_string()),
-            KeyReused | LastAdmin => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()),
+            KeyReused | LastAdmin | LastOwner => {
+                Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string())
+            }
             StillRunning => Problem {
                 retry_after: Some(RETRY_AFTER),
                 ..Problem::new(StatusCode::CONFLICT, error.to_string())

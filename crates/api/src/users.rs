@@ -142,13 +142,14 @@ async fn update_user(
 
 /// Remove a user
 ///
-/// Its keys are dead at once. The last admin of a partner stays.
+/// Its keys are dead at once. The last admin of a partner stays, and so does the last owner of a customer unless the partner
+/// removes it.
 #[utoipa::path(
     delete, path = "/users/{user_id}", tag = "users", params(schema::UserId),
     responses(
         (status = 204, description = "It is gone"),
         (status = 404, description = "No such object, or another partner's", body = schema::Error),
-        (status = 422, description = "It is the last admin", body = schema::Error),
+        (status = 422, description = "It is the last admin, or the last owner", body = schema::Error),
         schema::Refusals,
     )
 )]

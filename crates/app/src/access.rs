@@ -103,6 +103,12 @@ impl Call {
         self.actor.as_ref().and_then(|actor| actor.customer)
     }
 
+    /// The customer whose users the caller may manage as its owner.
+    pub fn owned_customer(&self) -> Option<CustomerId> {
+        let actor = self.actor.as_ref().filter(|actor| actor.roles.has(Role::Owner))?;
+        actor.customer
+    }
+
     /// Whether the caller's roles have this permission, so that a page need not offer what would be refused. The use case
     /// checks it again.
     pub fn may(&self, permission: Permission) -> bool {

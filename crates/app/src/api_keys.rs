@@ -4,7 +4,7 @@ use crate::access::Call;
 use crate::audit::Entry;
 use crate::change::{Created, Done};
 use crate::keys::{Holder, is_genuine, rotate};
-use crate::users::{Tenant, find, find_held, managing, object};
+use crate::users::{Tenant, find, find_held, object};
 use crate::{ApiKey, App, Error};
 use domain::json::Json;
 use domain::{
@@ -33,7 +33,7 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`] if the tenant has no such user.
     pub async fn api_keys(&self, call: &Call, tenant: Tenant, user: UserId) -> Result<Vec<UserKey>, Error> {
-        let grant = self.require(call, managing(tenant)).await?;
+        let grant = self.require_managing(call, tenant).await?;
         grant
             .look_up((call.partner(), tenant, user), |(partner, tenant, user), tx| {
                 Box::pin(async move {
@@ -73,7 +73,7 @@ impl App {
         body: &Json,
         handling: Handling,
     ) -> Result<Created, Error> {
-        let grant = self.require(call, managing(tenant)).await?;
+        let grant = self.require_managing(call, tenant).await?;
         let _in_flight = self.enter(call)?;
         let now = self.clock.now();
         let new = match NewKey::parse(body, tenant.is_some(), now, handling) {
@@ -123,7 +123,7 @@ impl App {
         body: &Json,
         handling: Handling,
     ) -> Result<Created, Error> {
-        let grant = self.require(call, managing(tenant)).await?;
+        let grant = self.require_managing(call, tenant).await?;
         let _in_flight = self.enter(call)?;
         let now = self.clock.now();
         let rotation = match KeyRotation::parse(body, now, handling) {
@@ -174,7 +174,7 @@ impl App {
         user: UserId,
         id: &str,
     ) -> Result<(), Error> {
-        let grant = self.require(call, managing(tenant)).await?;
+        let grant = self.require_managing(call, tenant).await?;
         let input = (call.partner(), tenant, user, id.to_owned(), self.clock.now());
         grant
             .change(input, |(partner, tenant, user, id, now), tx| {

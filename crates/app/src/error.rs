@@ -30,6 +30,9 @@ pub enum Error {
     /// The change would leave the partner without an admin that has an API key, and so without user management.
     #[error("this is the partner's last admin with a key; make another admin first")]
     LastAdmin,
+    /// An owner of a customer would leave it without an owner.
+    #[error("this is the customer's last owner; make another user an owner first, or ask your partner")]
+    LastOwner,
     /// The `Idempotency-Key` belongs to another request.
     #[error("this Idempotency-Key was used for another request; use a new one for each")]
     KeyReused,

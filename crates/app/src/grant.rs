@@ -1,7 +1,7 @@
 //! The permission check, and the proof of it that reading and changing a partner's data demand.
 
 use crate::permissions::Permission;
-use crate::{App, Call, Error};
+use crate::{App, Call, Error, Tenant};
 use domain::CustomerId;
 use futures_util::future::BoxFuture;
 use store::{Db, Tx};
@@ -88,6 +88,23 @@ impl App {
         match call.customer() {
             Some(_) => Ok(Grant { app: self, call }),
             None => self.require(call, permission).await,
+        }
+    }
+
+    /// Checks that the call's user may manage the users of this tenant: of a customer, an owner may manage those of its own.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for another customer than the owner's, as for one that does not exist; those of [`App::require`].
+    pub(crate) async fn require_managing<'a>(
+        &'a self,
+        call: &'a Call,
+        tenant: Tenant,
+    ) -> Result<Grant<'a>, Error> {
+        match (call.owned_customer(), tenant) {
+            (Some(own), Some(customer)) if own == customer => Ok(Grant { app: self, call }),
+            (Some(_), Some(_)) => Err(Error::NotFound),
+            (_, Some(_)) => self.require(call, Permission::ChangeCustomers).await,
+            (_, None) => self.require(call, Permission::ManagePartner).await,
         }
     }
 

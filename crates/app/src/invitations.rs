@@ -5,13 +5,16 @@ use crate::audit::Entry;
 use crate::change::Done;
 use crate::secrets::{Purpose, hex};
 use crate::sessions::{self, INVITATION};
-use crate::users::{find, managing, object};
+use crate::users::{find, object};
 use crate::{App, Error, SecretKey, Tenant, user_access};
-use domain::UserId;
+use domain::{CustomerId, Handling, Json, NewUser, User, UserId, Violation};
 use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
 use serde_json::json;
+use std::collections::HashMap;
+use std::sync::Arc;
 use store::sign_ins::{self, Candidate};
-use store::{Scope, invitations};
+use store::{Scope, invitations, users};
 use subtle::ConstantTimeEq;
 
 /// An invitation opens a session for this time.
@@ -45,6 +48,14 @@ pub struct Invited {
     pub expires_at: Timestamp,
 }
 
+/// A user that was invited, as the audit trail records it.
+#[derive(Serialize)]
+struct WithInvitation<'a> {
+    #[serde(flatten)]
+    user: &'a User,
+    invitation: &'a str,
+}
+
 /// Why an invitation opens nothing.
 #[derive(Debug)]
 pub enum InvitationError {
@@ -70,21 +81,11 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`] if the tenant does not have the user.
     pub async fn invite(&self, call: &Call, tenant: Tenant, id: UserId) -> Result<Invitation, Error> {
-        let grant = self.require(call, managing(tenant)).await?;
-        let token = hex(&self.random.bytes::<32>()?);
-        let now = self.clock.now();
-        let expires_at = now.saturating_add(LIFETIME).unwrap_or(Timestamp::MAX);
-        let mut row = invitations::Invitation {
-            partner: call.partner(),
-            id: invitation_id(&self.secrets, &token),
-            user: id,
-            invited_by: call.actor.as_ref().map_or(String::new(), |actor| actor.email.as_str().to_owned()),
-            mac: String::new(),
-            created_at: now,
-            expires_at,
-            used_at: None,
-        };
+        let grant = self.require_managing(call, tenant).await?;
+        let (token, mut row) = self.unsigned(call)?;
+        row.user = id;
         row.mac = mac(&self.secrets, &token, &row);
+        let expires_at = row.expires_at;
         let email = grant
             .change((row, tenant), |(row, tenant), tx| {
                 Box::pin(async move {
@@ -97,6 +98,80 @@ impl App {
             })
             .await?;
         Ok(Invitation { token, email, expires_at })
+    }
+
+    /// Creates a user of this customer without a key, and invites it.
+    ///
+    /// # Errors
+    /// As [`App::create_user`].
+    pub async fn invite_new_user(
+        &self,
+        call: &Call,
+        customer: CustomerId,
+        body: &Json,
+        handling: Handling,
+    ) -> Result<Invitation, Error> {
+        let tenant = Some(customer);
+        let grant = self.require_managing(call, tenant).await?;
+        let user = NewUser::parse(body, tenant, self.clock.now(), handling).map_err(Error::Invalid)?;
+        let email = user.email.as_str().to_owned();
+        let (token, row) = self.unsigned(call)?;
+        let expires_at = row.expires_at;
+        grant
+            .change((Arc::clone(&self.secrets), row, token.clone(), customer, user), |input, tx| {
+                Box::pin(async move {
+                    let (secrets, row, token, customer, user) = input;
+                    store::customers::get(tx, row.partner, *customer).await?.ok_or(Error::NotFound)?;
+                    let added = users::insert(tx, row.partner, Some(*customer), user, row.created_at).await?;
+                    let user = added.ok_or_else(|| Error::Invalid(Violation::taken("/email").into()))?;
+                    user_access::seal(tx, secrets, row.partner, &user).await?;
+                    let mut row = row.clone();
+                    row.user = user.id;
+                    row.mac = mac(secrets, token, &row);
+                    invitations::insert(tx, &row).await?;
+                    // Not `user.create`, which tells of a key.
+                    let after = WithInvitation { user: &user, invitation: &row.id };
+                    let entry = Entry::new("user.invite", object(Some(*customer), user.id)).after(&after);
+                    Ok(Done { value: (), entry: Some(entry) })
+                })
+            })
+            .await?;
+        Ok(Invitation { token, email, expires_at })
+    }
+
+    /// A token, and an invitation to which the user and the MAC are missing.
+    fn unsigned(&self, call: &Call) -> Result<(String, invitations::Invitation), Error> {
+        let token = hex(&self.random.bytes::<32>()?);
+        let now = self.clock.now();
+        let row = invitations::Invitation {
+            partner: call.partner(),
+            id: invitation_id(&self.secrets, &token),
+            user: UserId(0),
+            invited_by: call.actor.as_ref().map_or(String::new(), |actor| actor.email.as_str().to_owned()),
+            mac: String::new(),
+            created_at: now,
+            expires_at: now.saturating_add(LIFETIME).unwrap_or(Timestamp::MAX),
+            used_at: None,
+        };
+        Ok((token, row))
+    }
+
+    /// The users of this customer who were invited and have not come yet, with the ends of their invitations.
+    pub async fn invited_users(
+        &self,
+        call: &Call,
+        customer: CustomerId,
+    ) -> Result<HashMap<UserId, Timestamp>, Error> {
+        let grant = self.require_managing(call, Some(customer)).await?;
+        let input = (call.partner(), customer, self.clock.now());
+        let open: Vec<_> = grant
+            .look_up(input, |(partner, customer, now), tx| {
+                Box::pin(
+                    async move { Ok::<_, Error>(invitations::open(tx, *partner, *customer, *now).await?) },
+                )
+            })
+            .await?;
+        Ok(open.into_iter().collect())
     }
 
     /// The invitation with this token, if it opens a session.

@@ -6,7 +6,6 @@ use crate::audit::live_keys::WithKeyId;
 use crate::change::{Created, Done};
 use crate::keys::{self, Holder, rotate};
 use crate::paging::Paging;
-use crate::permissions::Permission;
 use crate::{ApiKey, App, Error, SecretKey, user_access};
 use domain::json::Json;
 use domain::{CustomerId, Handling, KeyRotation, NewUser, PartnerId, Role, User, UserId, Violation};
@@ -39,7 +38,7 @@ impl App {
         body: &Json,
         handling: Handling,
     ) -> Result<Created, Error> {
-        let grant = self.require(call, managing(tenant)).await?;
+        let grant = self.require_managing(call, tenant).await?;
         let _in_flight = self.enter(call)?;
         let now = self.clock.now();
         let user = match NewUser::parse(body, tenant, now, handling) {
@@ -76,7 +75,7 @@ impl App {
         tenant: Tenant,
         paging: Paging,
     ) -> Result<(Vec<User>, i64), Error> {
-        let grant = self.require(call, managing(tenant)).await?;
+        let grant = self.require_managing(call, tenant).await?;
         let input = (call.partner(), tenant, paging.skip(), paging.per_page);
         grant
             .list(input, |(partner, tenant, skip, limit), tx| {
@@ -94,7 +93,7 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`] if the tenant does not have it.
     pub async fn user(&self, call: &Call, tenant: Tenant, id: UserId) -> Result<User, Error> {
-        let grant = self.require(call, managing(tenant)).await?;
+        let grant = self.require_managing(call, tenant).await?;
         grant
             .look_up((call.partner(), tenant, id), |(partner, tenant, id), tx| {
                 Box::pin(find(tx, *partner, *tenant, *id))
@@ -105,7 +104,7 @@ impl App {
     /// Changes a user's name and roles.
     ///
     /// # Errors
-    /// [`Error::NotFound`]; [`Error::Invalid`]; [`Error::LastAdmin`].
+    /// [`Error::NotFound`]; [`Error::Invalid`]; [`Error::LastAdmin`]; [`Error::LastOwner`].
     pub async fn update_user(
         &self,
         call: &Call,
@@ -114,11 +113,16 @@ impl App {
         body: Json,
         handling: Handling,
     ) -> Result<User, Error> {
-        let grant = self.require(call, managing(tenant)).await?;
-        let input = (Arc::clone(&self.secrets), call.partner(), tenant, id, body, handling, self.clock.now());
+        let grant = self.require_managing(call, tenant).await?;
+        let by_owner = call.owned_customer().is_some();
+        let caller = (call.partner(), by_owner);
+        let input = (Arc::clone(&self.secrets), caller, tenant, id, body, handling, self.clock.now());
         grant
-            .change(input, |(secrets, partner, tenant, id, body, handling, now), tx| {
+            .change(input, |(secrets, (partner, by_owner), tenant, id, body, handling, now), tx| {
                 Box::pin(async move {
+                    if *by_owner {
+                        users::hold(tx, *partner).await?;
+                    }
                     let before = find_held(tx, *partner, *tenant, *id).await?;
                     let (name, roles) = before.patched(body, *handling).map_err(Error::Invalid)?;
                     if (&name, roles) == (&before.name, before.roles) {
@@ -126,6 +130,9 @@ impl App {
                     }
                     if !roles.has(Role::Admin) {
                         keep_an_admin(tx, *partner, &before, *now).await?;
+                    }
+                    if *by_owner && !roles.has(Role::Owner) {
+                        keep_an_owner(tx, *partner, &before).await?;
                     }
                     // A key that is made meanwhile would have the old roles. The MACs that are read cover the old ones.
                     users::touch(tx, *partner, *id, *now).await?;
@@ -148,14 +155,21 @@ impl App {
     /// Deletes a user; its API keys are invalid at once.
     ///
     /// # Errors
-    /// [`Error::NotFound`]; [`Error::LastAdmin`].
+    /// [`Error::NotFound`]; [`Error::LastAdmin`]; [`Error::LastOwner`].
     pub async fn delete_user(&self, call: &Call, tenant: Tenant, id: UserId) -> Result<(), Error> {
-        let grant = self.require(call, managing(tenant)).await?;
+        let grant = self.require_managing(call, tenant).await?;
+        let input = (call.partner(), call.owned_customer().is_some(), tenant, id, self.clock.now());
         grant
-            .change((call.partner(), tenant, id, self.clock.now()), |(partner, tenant, id, now), tx| {
+            .change(input, |(partner, by_owner, tenant, id, now), tx| {
                 Box::pin(async move {
+                    if *by_owner {
+                        users::hold(tx, *partner).await?;
+                    }
                     let before = find_held(tx, *partner, *tenant, *id).await?;
                     keep_an_admin(tx, *partner, &before, *now).await?;
+                    if *by_owner {
+                        keep_an_owner(tx, *partner, &before).await?;
+                    }
                     users::delete(tx, *partner, *id).await?;
                     store::sign_ins::forget(tx, *partner, *id).await?;
                     let entry = Entry::new("user.delete", object(*tenant, *id)).before(&before);
@@ -177,7 +191,7 @@ impl App {
         body: &Json,
         handling: Handling,
     ) -> Result<Created, Error> {
-        let grant = self.require(call, managing(tenant)).await?;
+        let grant = self.require_managing(call, tenant).await?;
         let _in_flight = self.enter(call)?;
         let now = self.clock.now();
         let rotation = match KeyRotation::parse_default(body, now, handling) {
@@ -214,7 +228,7 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`]; [`Error::LastAdmin`].
     pub async fn revoke_key(&self, call: &Call, tenant: Tenant, id: UserId) -> Result<(), Error> {
-        let grant = self.require(call, managing(tenant)).await?;
+        let grant = self.require_managing(call, tenant).await?;
         grant
             .change((call.partner(), tenant, id, self.clock.now()), |(partner, tenant, id, now), tx| {
                 Box::pin(async move {
@@ -247,11 +261,6 @@ pub(crate) async fn insert_user(
     Ok(Some(User { has_key: true, key_expires_at: new.key_expires_at, ..user }))
 }
 
-/// The permission that managing a tenant's users needs.
-pub(crate) fn managing(tenant: Tenant) -> Permission {
-    if tenant.is_some() { Permission::ChangeCustomers } else { Permission::ManagePartner }
-}
-
 /// Checks that the tenant exists; [`Error::NotFound`] otherwise.
 async fn exists(tx: &mut Tx, partner: PartnerId, tenant: Tenant) -> Result<(), Error> {
     match tenant {
@@ -281,6 +290,17 @@ async fn keep_an_admin(tx: &mut Tx, partner: PartnerId, user: &User, now: Timest
     let is_admin = user.customer.is_none() && user.roles.has(Role::Admin) && user.has_key;
     if is_admin && api_keys::admin_keys(tx, partner, Some(user.id), "", now).await? == 0 {
         return Err(Error::LastAdmin);
+    }
+    Ok(())
+}
+
+/// Owners keep one among them, which the lock of [`users::hold`] makes race-free. The partner may take the last one away: it can
+/// make another.
+async fn keep_an_owner(tx: &mut Tx, partner: PartnerId, user: &User) -> Result<(), Error> {
+    if let Some(customer) = user.customer.filter(|_| user.roles.has(Role::Owner))
+        && users::other_owners(tx, partner, customer, user.id).await? == 0
+    {
+        return Err(Error::LastOwner);
     }
     Ok(())
 }

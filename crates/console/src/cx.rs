@@ -116,6 +116,7 @@ impl Cx {
             (may(Permission::ReadCustomers), Section::Directory, "/console/directory", "nav-directory"),
             (self.call().customer().is_some(), Section::Bills, "/console/portal/bills", "statements-title"),
             (may(Permission::SeeCosts), Section::Billing, "/console/billing", "nav-billing"),
+            (self.call().owned_customer().is_some(), Section::Users, "/console/portal/users", "nav-users"),
             (may(Permission::ManagePartner), Section::Users, "/console/users", "nav-users"),
             (may(Permission::ReadAudit), Section::Audit, "/console/audit", "nav-audit"),
             (may(Permission::ManagePartner), Section::Settings, "/console/settings/sign-in", "nav-settings"),

@@ -71,6 +71,7 @@ impl Failure {
                 Error::Invalid(_)
                 | Error::Parameters(_)
                 | Error::LastAdmin
+                | Error::LastOwner
                 | Error::KeyReused
                 | Error::Billing(_)
                 | Error::Directory(_) => shape(

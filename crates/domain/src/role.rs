@@ -1,4 +1,4 @@
-//! Roles: what a user may do. A partner's user has one or more of them, a customer's user the role `customer`.
+//! Roles: what a user may do. A partner's user has one or more of five, a customer's user is a `customer` or an `owner`.
 
 use crate::json::Json;
 use crate::text::{invalid, string, wrong_type};
@@ -23,6 +23,8 @@ pub enum Role {
     Auditor,
     /// A customer's user, who reads its own customer, statements and bills.
     Customer,
+    /// A customer's user who also manages the users of its own customer.
+    Owner,
 }
 
 impl Role {
@@ -30,8 +32,18 @@ impl Role {
     pub const OF_PARTNERS: [Role; 5] =
         [Role::Admin, Role::Operator, Role::Billing, Role::Viewer, Role::Auditor];
 
-    const ALL: [Role; 6] =
-        [Role::Admin, Role::Operator, Role::Billing, Role::Viewer, Role::Auditor, Role::Customer];
+    /// The roles of customers' users.
+    pub const OF_CUSTOMERS: [Role; 2] = [Role::Owner, Role::Customer];
+
+    const ALL: [Role; 7] = [
+        Role::Admin,
+        Role::Operator,
+        Role::Billing,
+        Role::Viewer,
+        Role::Auditor,
+        Role::Owner,
+        Role::Customer,
+    ];
 
     /// The role's name in payloads.
     pub fn as_str(self) -> &'static str {
@@ -42,6 +54,7 @@ impl Role {
             Role::Viewer => "viewer",
             Role::Auditor => "auditor",
             Role::Customer => "customer",
+            Role::Owner => "owner",
         }
     }
 
@@ -210,6 +223,8 @@ mod tests {
             ("auditor,billing", None),
             ("viewer", Some("viewer")),
             ("customer", Some("customer")),
+            ("owner", Some("owner")),
+            ("owner,customer", Some("owner, customer")),
             ("operator,auditor", None),
             ("root", None),
             ("", None),

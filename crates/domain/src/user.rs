@@ -85,7 +85,7 @@ const MAX_NAME_LENGTH: usize = 255;
 
 impl NewUser {
     /// Reads the payload that makes a user of a customer, or of the partner itself (`customer` is `None`). A customer's
-    /// user has the role `customer`, given or not; a partner's has to say which of the others, as `role` or as `roles`.
+    /// user has the role `customer` unless another one is given; a partner's has to say which it has, as `role` or as `roles`.
     ///
     /// # Errors
     /// Every rule that the payload breaks.
@@ -135,7 +135,7 @@ impl User {
 }
 
 fn roles_of(customer: Option<CustomerId>) -> &'static [Role] {
-    if customer.is_some() { &[Role::Customer] } else { &Role::OF_PARTNERS }
+    if customer.is_some() { &Role::OF_CUSTOMERS } else { &Role::OF_PARTNERS }
 }
 
 /// Reads `role` and `roles`. Given both, the first of `roles` has to be `role`, as in an answer that is sent back.
@@ -201,6 +201,9 @@ mod tests {
             (json!({"email": "a@b.example", "role": "customer"}), of_partner, "/role invalid"),
             (json!({"email": "a@b.example"}), of_customer, ""),
             (json!({"email": "a@b.example", "role": "customer"}), of_customer, ""),
+            (json!({"email": "a@b.example", "role": "owner"}), of_customer, ""),
+            (json!({"email": "a@b.example", "roles": ["owner", "customer"]}), of_customer, ""),
+            (json!({"email": "a@b.example", "role": "owner"}), of_partner, "/role invalid"),
             (good, of_customer, "/role invalid"),
             (json!({"email": "a@b.example", "name": 7}), of_customer, "/name wrong_type"),
             (

@@ -107,7 +107,7 @@ impl NewKey {
         let mut fields = Fields::of(body, r#"a JSON object such as {"name": "Nightly import"}"#)?;
         let name =
             fields.required("name", |json| filled_line(string(json)?, MAX_NAME_LENGTH).map(str::to_owned));
-        let allowed: &[Role] = if of_customer { &[Role::Customer] } else { &Role::OF_PARTNERS };
+        let allowed: &[Role] = if of_customer { &Role::OF_CUSTOMERS } else { &Role::OF_PARTNERS };
         let roles = read_roles(&mut fields, allowed);
         let addresses = fields.optional("allowed_addresses", AddressRanges::read).unwrap_or_default();
         let expires_at = fields.optional("expires_at", |json| UtcSecond::read(json)?.in_future(now));

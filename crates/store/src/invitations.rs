@@ -2,7 +2,7 @@
 
 use crate::engine::value::{Row, args};
 use crate::{Error, Tx};
-use domain::{PartnerId, UserId};
+use domain::{CustomerId, PartnerId, UserId};
 use jiff::Timestamp;
 
 /// Stored invitation.
@@ -42,6 +42,20 @@ pub async fn find(tx: &mut Tx, id: &str) -> Result<Option<(Invitation, String)>,
     let sql = "SELECT i.partner_id, i.id, i.user_id, i.invited_by, i.mac, i.created_at, i.expires_at, i.used_at, p.name
                FROM invitations i JOIN partners p ON p.id = i.partner_id WHERE i.id = $1";
     tx.first(sql, args![id], |row| Ok((read(row)?, row.next()?))).await
+}
+
+/// Users of this tenant who have an invitation that opens something, with its end.
+pub async fn open(
+    tx: &mut Tx,
+    partner: PartnerId,
+    customer: CustomerId,
+    now: Timestamp,
+) -> Result<Vec<(UserId, Timestamp)>, Error> {
+    let sql = "SELECT i.user_id, i.expires_at FROM users u
+               JOIN invitations i ON i.partner_id = u.partner_id AND i.user_id = u.id
+               WHERE u.partner_id = $1 AND COALESCE(u.customer_id, 0) = $2 AND i.used_at IS NULL AND i.expires_at > $3";
+    tx.all(sql, args![partner.0, customer.0, now.as_second()], |row| Ok((UserId(row.next()?), row.time()?)))
+        .await
 }
 
 /// Records the use of an invitation; `false` if it was used before.

@@ -79,6 +79,19 @@ pub async fn count(tx: &mut Tx, partner: PartnerId, customer: Option<CustomerId>
     Ok(tx.first(sql, args![partner.0, tenant(customer)], |row| row.next()).await?.unwrap_or(0))
 }
 
+/// How many owners a customer has beside this user.
+pub async fn other_owners(
+    tx: &mut Tx,
+    partner: PartnerId,
+    customer: CustomerId,
+    user: UserId,
+) -> Result<i64, Error> {
+    // `owner` stands first in every text of roles that has it.
+    let sql = "SELECT COUNT(*) FROM users
+               WHERE partner_id = $1 AND COALESCE(customer_id, 0) = $2 AND id <> $3 AND role LIKE 'owner%'";
+    Ok(tx.first(sql, args![partner.0, customer.0, user.0], |row| row.next()).await?.unwrap_or(0))
+}
+
 /// Hold a partner's users still until the transaction ends: two admins must not remove each other at once. What is read
 /// of them before this may be out of date.
 pub async fn hold(tx: &mut Tx, partner: PartnerId) -> Result<(), Error> {

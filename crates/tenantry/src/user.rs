@@ -19,8 +19,8 @@ pub(crate) enum UserCommand {
         /// For people to read.
         #[arg(long, default_value = "")]
         name: String,
-        /// `admin`, `operator`, `billing`, `viewer` or `auditor`, or several of them with commas between them; a customer's
-        /// user needs none.
+        /// `admin`, `operator`, `billing`, `viewer` or `auditor`, or several of them with commas between them; for a customer's
+        /// user `owner`, or none.
         #[arg(long, value_delimiter = ',')]
         role: Vec<String>,
         #[command(flatten)]

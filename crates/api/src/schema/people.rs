@@ -24,7 +24,7 @@ pub(crate) struct NewUser {
     api_key_expires_at: Option<String>,
 }
 
-/// A customer's user to be made. Its role is `customer`.
+/// A customer's user to be made. Its role is `customer`, unless it is said to be an owner.
 #[derive(ToSchema)]
 pub(crate) struct NewCustomerUser {
     /// Unique in its tenant.
@@ -42,10 +42,11 @@ pub(crate) struct NewCustomerUser {
     api_key_expires_at: Option<String>,
 }
 
-/// The role of every customer's user.
+/// The roles of customers' users. An `owner` also manages the users of its own customer.
 #[derive(ToSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum CustomerRole {
+    Owner,
     Customer,
 }
 
@@ -160,6 +161,7 @@ pub(crate) enum Role {
     Billing,
     Viewer,
     Auditor,
+    Owner,
     Customer,
 }
 

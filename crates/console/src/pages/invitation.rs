@@ -4,11 +4,11 @@ use crate::cx::{Asked, Cx};
 use crate::failure::Failure;
 use crate::format::{self, Time};
 use crate::html;
-use crate::layout::Layout;
+use crate::layout::{Layout, Section};
 use crate::pages::sign_in;
 use crate::pages::users::{list_path, section, tenant, user_id};
 use crate::routes::Routes;
-use app::{InvitationError, Invited};
+use app::{Invitation, InvitationError, Invited};
 use askama::Template;
 use axum::response::Response;
 use http::{StatusCode, header};
@@ -57,14 +57,19 @@ pub(crate) enum State {
 async fn invite(cx: Arc<Cx>) -> Result<Response, Failure> {
     let (tenant, id) = (tenant(&cx)?, user_id(&cx)?);
     let invitation = cx.app.invite(cx.call(), tenant, id).await?;
-    Ok(html::ok(&InvitationLinkPage {
-        l: cx.layout("invitation-link-title", section(tenant)),
+    Ok(html::ok(&link(&cx, invitation, section(tenant), format!("{}/{id}", list_path(tenant)))))
+}
+
+/// The page with a new invitation, which goes back to this path.
+pub(super) fn link(cx: &Cx, invitation: Invitation, section: Section, back: String) -> InvitationLinkPage {
+    InvitationLinkPage {
+        l: cx.layout("invitation-link-title", section),
         email: invitation.email,
         // In the query, because paths are logged.
         link: format!("{}{PATH}?token={}", cx.visit.origin, invitation.token),
         expires_at: format::time(cx.lang, invitation.expires_at),
-        back: format!("{}/{id}", list_path(tenant)),
-    }))
+        back,
+    }
 }
 
 fn page(asked: &Asked, state: State, token: &str) -> InvitationPage {
@@ -116,7 +121,6 @@ async fn accept(asked: Asked) -> Response {
 
 #[cfg(test)]
 pub(super) fn link_samples() -> Vec<InvitationLinkPage> {
-    use crate::layout::Section;
     use crate::layout::samples::{partner, time};
     vec![InvitationLinkPage {
         l: partner("invitation-link-title", Section::Users),

@@ -13,6 +13,7 @@ mod directory;
 mod home;
 mod invitation;
 mod portal;
+mod portal_users;
 mod sessions;
 mod shared;
 mod sign_in;
@@ -49,6 +50,7 @@ pub(crate) fn routes() -> Routes {
         .with(branding::routes)
         .with(sessions::routes)
         .with(portal::routes)
+        .with(portal_users::routes)
         .get("/console/{*rest}", |_| async { Err(Failure::App(Error::NotFound)) })
 }
 

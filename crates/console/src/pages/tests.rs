@@ -54,6 +54,8 @@ pages![
     sessions::SessionsPage,
     portal::PortalPage,
     portal::PortalBillsPage,
+    portal_users::PortalUsersPage,
+    portal_users::PortalUserPage,
 ];
 
 fn error_pages() -> Vec<ErrorPage> {
@@ -97,6 +99,8 @@ fn all() -> Vec<(&'static str, Box<dyn Page>)> {
         boxed("sessions.html", sessions::samples()),
         boxed("portal.html", portal::samples()),
         boxed("portal_bills.html", portal::bills_samples()),
+        boxed("portal_users.html", portal_users::samples()),
+        boxed("portal_user.html", portal_users::user_samples()),
     ]
     .into_iter()
     .flatten()

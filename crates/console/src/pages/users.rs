@@ -4,6 +4,7 @@ use crate::cx::Cx;
 use crate::failure::Failure;
 use crate::format::{self, Time};
 use crate::html;
+use crate::i18n::Lang;
 use crate::inputs::Inputs;
 use crate::layout::{Layout, Section, role_name};
 use crate::pages::customer_form::repeatable;
@@ -70,7 +71,6 @@ pub(crate) struct UsersPage {
     pub(crate) rows: Vec<Row>,
     pub(crate) total: i64,
     pub(crate) f: Inputs,
-    /// Empty for a customer's users, who have one role.
     pub(crate) roles: Vec<RoleChoice>,
 }
 
@@ -86,6 +86,8 @@ pub(crate) struct UserPage {
     pub(crate) keys: Vec<KeyLine>,
     pub(crate) f: Inputs,
     pub(crate) roles: Vec<RoleChoice>,
+    /// The user is a customer's, who has one role.
+    pub(crate) is_customers: bool,
     /// The user is the one who looks at the page.
     pub(crate) is_own: bool,
 }
@@ -128,26 +130,23 @@ pub(super) fn section(tenant: Tenant) -> Section {
 }
 
 fn role_choices(cx: &Cx, tenant: Tenant, is_chosen: impl Fn(Role) -> bool) -> Vec<RoleChoice> {
-    if tenant.is_some() {
-        return Vec::new();
-    }
-    let choice = |role: Role| RoleChoice {
-        value: role.as_str(),
-        label: role_name(cx.lang, role),
-        hint: cx.lang.text(&format!("role-hint-{}", role.as_str()), None),
-        is_chosen: is_chosen(role),
-    };
-    Role::OF_PARTNERS.map(choice).into()
+    let roles: &[Role] = if tenant.is_some() { &Role::OF_CUSTOMERS } else { &Role::OF_PARTNERS };
+    roles.iter().map(|role| role_choice(cx.lang, *role, is_chosen(*role))).collect()
 }
 
-fn roles_text(cx: &Cx, user: &User) -> String {
+pub(super) fn role_choice(lang: Lang, role: Role, is_chosen: bool) -> RoleChoice {
+    let hint = lang.text(&format!("role-hint-{}", role.as_str()), None);
+    RoleChoice { value: role.as_str(), label: role_name(lang, role), hint, is_chosen }
+}
+
+pub(super) fn roles_text(cx: &Cx, user: &User) -> String {
     user.roles.iter().map(|role| role_name(cx.lang, role)).collect::<Vec<_>>().join(", ")
 }
 
 async fn list(cx: Arc<Cx>) -> Result<Response, Failure> {
     let tenant = tenant(&cx)?;
     let f = Inputs::new(&NAMES, |_| String::new());
-    Ok(html::ok(&users_page(&cx, tenant, f, &[]).await?))
+    Ok(html::ok(&users_page(&cx, tenant, f, &[Role::Customer.as_str()]).await?))
 }
 
 async fn users_page(cx: &Cx, tenant: Tenant, f: Inputs, chosen: &[&str]) -> Result<UsersPage, Failure> {
@@ -198,6 +197,11 @@ fn payload(cx: &Cx, f: &Inputs, names: &[&str], has_roles: bool) -> Json {
     Json::Object(fields)
 }
 
+/// Whether roles belong to the payload: a customer's user has one if none is chosen.
+fn has_roles(cx: &Cx, tenant: Tenant) -> bool {
+    tenant.is_none() || cx.form.all("roles").next().is_some()
+}
+
 fn field(pointer: &str) -> (&'static str, &'static str) {
     match pointer.split('/').nth(1).unwrap_or_default() {
         "email" => ("email", "field-email"),
@@ -211,7 +215,7 @@ fn field(pointer: &str) -> (&'static str, &'static str) {
 async fn create(cx: Arc<Cx>) -> Result<Response, Failure> {
     let tenant = tenant(&cx)?;
     let mut f = Inputs::new(&NAMES, |name| cx.form.get(name).to_owned());
-    let body = payload(&cx, &f, &NAMES, tenant.is_none());
+    let body = payload(&cx, &f, &NAMES, has_roles(&cx, tenant));
     match cx.app.create_user(&repeatable(&cx, &body), tenant, &body, Handling::Strict).await {
         Ok(created) => key_page(&cx, tenant, &created),
         Err(Error::Invalid(violations)) => {
@@ -265,7 +269,11 @@ async fn user_page(cx: &Cx, tenant: Tenant, user: &User, f: Inputs) -> Result<Us
         email: user.email.as_str().to_owned(),
         keys: keys.iter().map(|key| user_keys::line(cx, key)).collect(),
         f,
-        roles: role_choices(cx, tenant, |role| user.roles.has(role)),
+        roles: role_choices(cx, tenant, |role| match tenant {
+            Some(_) => user.roles.first() == role,
+            None => user.roles.has(role),
+        }),
+        is_customers: tenant.is_some(),
         is_own: cx.call().actor.as_ref().is_some_and(|actor| actor.user == user.id),
     })
 }
@@ -274,7 +282,7 @@ async fn update(cx: Arc<Cx>) -> Result<Response, Failure> {
     let (tenant, id) = (tenant(&cx)?, user_id(&cx)?);
     let mut f = Inputs::new(&NAMES, |name| cx.form.get(name).to_owned());
     let name = ("name".to_owned(), Json::String(f.value("name").to_owned()));
-    let body = match payload(&cx, &f, &[], tenant.is_none()) {
+    let body = match payload(&cx, &f, &[], has_roles(&cx, tenant)) {
         Json::Object(mut fields) => {
             fields.push(name);
             Json::Object(fields)
@@ -382,20 +390,21 @@ pub(super) fn samples() -> (Vec<UsersPage>, Vec<UserPage>, Vec<UserKeyPage>) {
         f,
         roles,
     };
-    let user = |keys, f, roles, is_own| UserPage {
+    let user = |keys, f, is_customers, is_own| UserPage {
         l: l(),
         path: "/console/users/1".into(),
         back: "/console/users".into(),
         email: "jane@example.com".into(),
         keys,
         f,
-        roles,
+        roles: roles(),
+        is_customers,
         is_own,
     };
     let empty = || Inputs::new(&NAMES, |_| String::new());
     (
         vec![
-            users(vec![], Some(("/console/customers/1".into(), "Acme <b>".into())), empty(), vec![]),
+            users(vec![], Some(("/console/customers/1".into(), "Acme <b>".into())), empty(), roles()),
             users(
                 vec![
                     row(Key::None),
@@ -408,7 +417,7 @@ pub(super) fn samples() -> (Vec<UsersPage>, Vec<UserPage>, Vec<UserKeyPage>) {
                 roles(),
             ),
         ],
-        vec![user(vec![], empty(), roles(), false), user(user_keys::samples(), wrong, vec![], true)],
+        vec![user(vec![], empty(), true, false), user(user_keys::samples(), wrong, false, true)],
         vec![UserKeyPage {
             l: l(),
             email: "<b>".into(),

@@ -64,7 +64,7 @@ pub(crate) struct Got {
 #[command(after_help = examples!(
     "tenantry users create jane@contoso.example --role operator,billing",
     "tenantry users create bot@contoso.example --role viewer --expires 2027-01-01 --format '{api_key}'",
-    "tenantry users create joe@acme.example --customer 3947",
+    "tenantry users create joe@acme.example --customer 3947 --role owner",
 ))]
 pub(crate) struct Created {
     /// The e-mail address, unique among these users.
@@ -72,7 +72,7 @@ pub(crate) struct Created {
     /// For people to read.
     #[arg(long)]
     name: Option<String>,
-    /// admin, operator, billing, viewer or auditor, or several by commas; a customer's user needs none.
+    /// admin, operator, billing, viewer or auditor, or several by commas; for a customer's user owner, or none.
     #[arg(long, value_delimiter = ',')]
     role: Vec<String>,
     /// When the key stops to work (ISO 8601); by default never.

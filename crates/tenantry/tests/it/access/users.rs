@@ -11,6 +11,8 @@ on_both_engines!(
     a_user_is_found_in_its_tenant_alone,
     the_last_admin_stays,
     an_admin_remains_when_two_remove_each_other,
+    an_owner_manages_the_users_of_its_customer,
+    an_owner_remains_when_two_remove_each_other,
     several_roles_allow_what_each_of_them_does,
     an_operator_of_before_keeps_its_permissions,
     a_margin_is_shown_to_roles_that_see_costs,
@@ -57,6 +59,7 @@ fn every_rule(engine: Engine) {
         ("a text as roles",     "POST", users,     json!({"email": "b@example.com", "roles": "viewer"}), "/roles wrong_type"),
         ("two answers",         "POST", users,     user(json!({"roles": ["operator"]})),        "/roles invalid"),
         ("a customer's roles",  "POST", customers, json!({"email": "b@example.com", "roles": ["viewer"]}), "/roles/0 invalid"),
+        ("an owner of a partner", "POST", users,   user(json!({"role": "owner"})),              "/role invalid"),
         ("two answers",         "PUT",  one,       json!({"role": "admin", "roles": ["viewer"]}), "/roles invalid"),
         ("an end that was",     "POST", key,       json!({"api_key_expires_at": "2016-01-01"}), "/api_key_expires_at not_future"),
     ];
@@ -369,4 +372,103 @@ fn a_margin_is_shown_to_roles_that_see_costs(engine: Engine) {
     assert_eq!(operator.put(&path, &changed.json()).status, 200);
     assert_eq!(admin.get(&path).json()["margin_percentage"], json!(20.0));
     failures.done(10);
+}
+
+const LAST_OWNER: &str =
+    "this is the customer's last owner; make another user an owner first, or ask your partner";
+
+/// A customer whose users have access.
+fn with_access(admin: &Api, name: &str) -> i64 {
+    let change = json!({"name": name, "classification": "managed_with_access"});
+    admin.create(&customer(&change))["id"].as_i64().unwrap()
+}
+
+fn an_owner_manages_the_users_of_its_customer(engine: Engine) {
+    let server = Server::shared(engine);
+    let admin = server.partner();
+    let (acme, beta) = (with_access(&admin, "Acme"), with_access(&admin, "Beta"));
+    let users = format!("/v2/customers/{acme}/users");
+    let (id, owner) = admin.user_as(acme, "owner");
+    let me = owner.get("/v2/me").json();
+    assert_eq!((&me["role"], &me["customer"]["id"]), (&json!("owner"), &json!(acme)));
+    // What another user of the customer sees, an owner sees too.
+    assert_eq!(owner.get(&format!("/v2/customers/{acme}")).status, 200);
+    assert!(owner.get(&format!("/v2/customers/{acme}")).json().get("margin_percentage").is_none());
+
+    let (joe, member) = owner.user(&users, &json!({"email": "joe@example.com"}));
+    assert_eq!(member.get("/v2/me").json()["role"], "customer");
+    assert_eq!(owner.get(&users).json()["users"].as_array().unwrap().len(), 2);
+    let refused = member.get(&users);
+    assert_eq!(refused.status, 403);
+    assert!(refused.text().contains("the role customer may not"), "{}", refused.text());
+    let path = format!("{users}/{joe}");
+    let promoted = owner.put(&path, &json!({"role": "owner"}));
+    assert_eq!((promoted.status, &promoted.json()["roles"]), (200, &json!(["owner"])));
+    assert_eq!(member.get(&users).status, 200, "from the next request on");
+
+    // Other customers, and the partner.
+    let (theirs, _) = admin.user_of(beta);
+    let of_beta = format!("/v2/customers/{beta}/users");
+    let (of_partner, _) = admin.colleague("viewer");
+    let body = json!({"email": "x@example.com"});
+    let mut failures = Failures::default();
+    for (what, method, path, body, status) in [
+        ("another customer's list", "GET", of_beta.clone(), None, 404),
+        ("another customer's user", "GET", format!("{of_beta}/{theirs}"), None, 404),
+        ("a user of another customer", "POST", of_beta.clone(), Some(&body), 404),
+        ("another customer's user, as its own", "GET", format!("{users}/{theirs}"), None, 404),
+        ("the partner's user, as its own", "DELETE", format!("{users}/{of_partner}"), None, 404),
+        ("a customer that is not there", "GET", "/v2/customers/999999/users".into(), None, 404),
+        ("the partner's users", "GET", "/v2/users".into(), None, 403),
+        ("a user of the partner", "POST", "/v2/users".into(), Some(&body), 403),
+        ("a role of the partner's", "PUT", path.clone(), Some(&json!({"role": "admin"})), 422),
+        ("its customer", "PUT", format!("/v2/customers/{acme}"), Some(&json!({"name": "Mine"})), 403),
+    ] {
+        let call = owner.call(method, &path);
+        let answer = match body {
+            Some(body) => call.json(body).send(),
+            None => call.send(),
+        };
+        let good = answer.status == status;
+        failures.case(what, if good { Ok(()) } else { Err(format!("{}: {}", answer.status, answer.text())) });
+    }
+    failures.done(10);
+    let missing = owner.get("/v2/customers/999999/users");
+    assert_eq!(owner.get(&of_beta).json()["error"], missing.json()["error"], "alike");
+
+    // An owner remains; the partner may take the last one away.
+    assert_eq!(owner.put(&format!("{users}/{id}"), &json!({"role": "customer"})).status, 200);
+    assert_eq!(owner.get(&users).status, 403);
+    for answer in [member.put(&path, &json!({"role": "customer"})), member.delete(&path)] {
+        assert_eq!((answer.status, &answer.json()["error"]), (422, &json!(LAST_OWNER)));
+    }
+    assert_eq!(admin.delete(&path).status, 204);
+    assert_eq!(member.get("/v2/me").status, 401);
+    let users_of_events: Vec<Value> = admin
+        .trail(&format!("object=customers%2F{acme}%2Fusers%2F{joe}"))
+        .iter()
+        .map(|e| e["user_id"].clone())
+        .collect();
+    assert!(users_of_events.contains(&json!(id)), "{users_of_events:?}");
+}
+
+fn an_owner_remains_when_two_remove_each_other(engine: Engine) {
+    let admin = Server::shared(engine).partner();
+    for round in 0..5 {
+        let customer = with_access(&admin, &format!("Round {round}"));
+        let owners = [admin.user_as(customer, "owner"), admin.user_as(customer, "owner")];
+        let barrier = Barrier::new(2);
+        std::thread::scope(|scope| {
+            for (by, of) in [(0, 1), (1, 0)] {
+                let (owners, barrier) = (&owners, &barrier);
+                scope.spawn(move || {
+                    barrier.wait();
+                    owners[by].1.delete(&format!("/v2/customers/{customer}/users/{}", owners[of].0)).status
+                });
+            }
+        });
+        let left = admin.get(&format!("/v2/customers/{customer}/users")).json();
+        let left = left["users"].as_array().unwrap().iter().filter(|user| user["role"] == "owner").count();
+        assert_eq!(left, 1, "round {round}");
+    }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 on_both_engines!(everybody_opens_everything);
 
-const WHO: [&str; 11] = [
+const WHO: [&str; 12] = [
     "nobody",
     "an admin",
     "an operator",
@@ -19,9 +19,10 @@ const WHO: [&str; 11] = [
     "a customer's user after the trial",
     "an admin of a suspended partner",
     "another partner's admin",
+    "a customer's owner",
 ];
 
-/// A page or a form, the fields that it is sent with, and the status of the answer for each of [`WHO`].
+/// A page or a form, the fields that it is sent with, and the status of the answer for each of [`WHO`] but the last.
 struct Row(&'static str, &'static [(&'static str, &'static str)], [u16; 11]);
 
 /// Whoever adds a page adds its row here, and so decides who may open it. Paths name objects of the first partner.
@@ -124,8 +125,37 @@ const ROWS: &[Row] = &[
     Row("POST /console/sessions/end-all",  &[],     [303, 303, 303, 303, 303, 303, 303, 403, 403, 403, 303]),
     Row("GET /console/portal",             &[],     [303, 404, 404, 404, 404, 404, 200, 403, 403, 403, 404]),
     Row("GET /console/portal/bills",       &[],     [303, 404, 404, 404, 404, 404, 200, 403, 403, 403, 404]),
+    Row("GET /console/portal/users",       &[],     [303, 404, 404, 404, 404, 404, 403, 403, 403, 403, 404]),
+    Row("POST /console/portal/users",      &[],     [303, 404, 404, 404, 404, 404, 403, 403, 403, 403, 404]),
+    Row("GET /console/portal/users/{user_id}", &[], [303, 404, 404, 404, 404, 404, 403, 403, 403, 403, 404]),
+    Row("POST /console/portal/users/{user_id}", &[("role", "owner")],
+                                                    [303, 404, 404, 404, 404, 404, 403, 403, 403, 403, 404]),
+    Row("POST /console/portal/users/{user_id}/invite", &[],
+                                                    [303, 404, 404, 404, 404, 404, 403, 403, 403, 403, 404]),
+    Row("POST /console/portal/users/{user_id}/remove", &[],
+                                                    [303, 404, 404, 404, 404, 404, 403, 403, 403, 403, 404]),
     Row("GET /console/{*rest}",            &[],     [303, 404, 404, 404, 404, 404, 404, 403, 403, 403, 404]),
 ];
+
+/// What an owner is answered where that differs from what another user of its customer is.
+const OWNERS: [(&str, u16); 6] = [
+    ("GET /console/portal/users", 200),
+    ("POST /console/portal/users", 422),
+    ("GET /console/portal/users/{user_id}", 200),
+    ("POST /console/portal/users/{user_id}", 303),
+    ("POST /console/portal/users/{user_id}/invite", 200),
+    ("POST /console/portal/users/{user_id}/remove", 303),
+];
+
+impl Row {
+    fn expected(&self, who: usize) -> u16 {
+        let Row(route, _, expected) = self;
+        match expected.get(who) {
+            Some(status) => *status,
+            None => OWNERS.iter().find(|(of, _)| of == route).map_or(expected[6], |(_, status)| *status),
+        }
+    }
+}
 
 struct Scene {
     server: Server,
@@ -159,6 +189,7 @@ impl Scene {
         keys.extend(["operator", "billing", "viewer", "auditor"].map(|role| admin.colleague(role).1));
         keys.extend([with_access, without_access, trial].map(|id| admin.user_of(id).1));
         keys.extend([suspended, server.partner()]);
+        keys.push(admin.user_as(with_access, "owner").1);
         let locks = Locks { partner, without_access, trial };
         Scene { server, admin, customer: with_access, keys, locks, _database: database }
     }
@@ -189,7 +220,8 @@ impl Scene {
     fn path(&self, template: &str) -> String {
         let path = template.replace("{*rest}", "there/is/no/such/page").replace("{name}", "console.0.css");
         let path = path.replace("{id}", &self.customer.to_string()).replace("{audience}", "partner");
-        let user = || match path.starts_with("/console/customers/") {
+        let of_customer = ["/console/customers/", "/console/portal/"];
+        let user = || match of_customer.iter().any(|start| path.starts_with(start)) {
             true => self.admin.user_of(self.customer).0,
             false => self.admin.colleague("viewer").0,
         };
@@ -210,7 +242,7 @@ fn everybody_opens_everything(engine: Engine) {
 
     let scene = Scene::new(engine);
     let mut failures = Failures::default();
-    for Row(route, fields, expected) in ROWS {
+    for row @ Row(route, fields, _) in ROWS {
         let (method, template) = route.split_once(' ').unwrap();
         scene.shut(false);
         let browsers: Vec<Browser> = std::iter::once(Browser::new(scene.server.address))
@@ -239,10 +271,11 @@ fn everybody_opens_everything(engine: Engine) {
                 failures.case(&format!("{route} as {}", WHO[who]), outcome);
                 browser.post(&path, &fields)
             };
-            let outcome = if answer.status == expected[who] {
+            let expected = row.expected(who);
+            let outcome = if answer.status == expected {
                 Ok(())
             } else {
-                Err(format!("{} instead of {}: {}", answer.status, expected[who], answer.header("location")))
+                Err(format!("{} instead of {expected}: {}", answer.status, answer.header("location")))
             };
             failures.case(&format!("{route} as {}", WHO[who]), outcome);
         }

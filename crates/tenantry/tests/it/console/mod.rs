@@ -11,6 +11,7 @@ mod invitations;
 mod matrix;
 mod pages;
 mod portal;
+mod portal_users;
 mod single_sign_on;
 mod trail;
 mod users;

@@ -112,6 +112,12 @@ impl Api {
         self.user(&format!("/v2/customers/{customer}/users"), &json!({"email": some_email()}))
     }
 
+    /// A user of this customer with this role.
+    pub(crate) fn user_as(&self, customer: i64, role: &str) -> (i64, Self) {
+        let body = json!({"email": some_email(), "role": role});
+        self.user(&format!("/v2/customers/{customer}/users"), &body)
+    }
+
     /// The partner's audit trail, page by page, without what only tells of new lanes.
     pub(crate) fn trail(&self, query: &str) -> Vec<Value> {
         let mut events = Vec::new();

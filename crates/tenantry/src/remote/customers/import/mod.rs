@@ -33,7 +33,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Roles of which none may change customers.
-const READERS: [&str; 4] = ["viewer", "auditor", "billing", "customer"];
+const READERS: [&str; 5] = ["viewer", "auditor", "billing", "owner", "customer"];
 
 /// Create customers from a file, and change those that are there already if --update-by says how they are found.
 ///
