@@ -115,6 +115,30 @@ function showVariant() {
 for (const variant of variants) variant.addEventListener("change", showVariant);
 if (variants.length > 0) showVariant();
 
+// The fields of an address follow its country. What was typed meanwhile stays.
+for (const select of document.querySelectorAll("select[data-follow]")) {
+  const button = select.form.querySelector("button[name=follow]");
+  button.hidden = true;
+  select.addEventListener("change", async () => {
+    const parts = document.getElementById(select.dataset.follow);
+    const body = new URLSearchParams(new FormData(select.form));
+    body.set("follow", "country");
+    const answer = await fetch(select.form.action, { method: "POST", body }).catch(() => null);
+    const page = answer?.ok && !answer.redirected ? await answer.text() : "";
+    const fresh = new DOMParser().parseFromString(page, "text/html").getElementById(parts.id);
+    // The session has ended, or the server is busy: the form, sent whole, shows why.
+    button.hidden = fresh !== null;
+    if (!fresh) return;
+    for (const old of parts.querySelectorAll("input")) {
+      const now = fresh.querySelector(`input[name=${old.name}]`);
+      if (now) now.value = old.value;
+    }
+    const focused = parts.contains(document.activeElement) ? document.activeElement.id : "";
+    parts.replaceChildren(...fresh.childNodes);
+    document.getElementById(focused)?.focus();
+  });
+}
+
 // A file that is too large is not sent: the server would refuse it after the upload.
 document.addEventListener("change", (event) => {
   const input = event.target;

@@ -50,6 +50,13 @@ impl Inputs {
         self.inputs.get(name).map_or("", |input| input.value.trim())
     }
 
+    /// Puts a value in the place of what was typed.
+    pub(crate) fn set(&mut self, name: &str, value: String) {
+        if let Some(input) = self.inputs.get_mut(name) {
+            input.value = value;
+        }
+    }
+
     pub(crate) fn is_wrong(&self) -> bool {
         !self.summary.is_empty()
     }

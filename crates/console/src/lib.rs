@@ -5,6 +5,7 @@
 
 #![recursion_limit = "256"] // the futures of bill runs are nested deeply
 
+mod address_fields;
 mod assets;
 mod chart;
 mod cookies;

@@ -1,13 +1,14 @@
 //! Countries of ISO 3166-1 and Kosovo: their codes, their names, and the address parts that their post needs.
 
 use crate::json::Json;
+use crate::state;
 use crate::table::{Table, cell, entries};
 use crate::text::{ascii, filled_line, invalid, name_key, only_near, string, wrong_type};
 use crate::violation::{Violation, shortened};
 use std::borrow::Cow;
 
 /// Alpha-2, alpha-3 and numeric code, English name; [`Needed`] of the state and of the postal code; the most zeros a
-/// code starts with; forms of its codes; an example.
+/// code starts with; forms of its codes; an example; what a state, a postal code and a city are called.
 static COUNTRIES: Table = Table(include_str!("../data/countries.tsv"));
 
 /// The [`country_key`] of every name of a country, and its alpha-2 code.
@@ -25,7 +26,7 @@ pub struct Country {
 
 /// Whether a country's post needs a part of an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Needed {
+pub enum Needed {
     /// An address without it is incomplete.
     Required,
     /// An address may have it.
@@ -114,12 +115,12 @@ impl Country {
     }
 
     /// Whether an address there needs a state.
-    pub(crate) fn state(self) -> Needed {
+    pub fn state(self) -> Needed {
         Needed::of(cell(self.row, 4))
     }
 
     /// Whether an address there needs a postal code.
-    pub(crate) fn postal_code(self) -> Needed {
+    pub fn postal_code(self) -> Needed {
         Needed::of(cell(self.row, 5))
     }
 
@@ -133,12 +134,28 @@ impl Country {
         entries(self.row, 7)
     }
 
-    /// An example of a postal code.
-    pub(crate) fn postal_code_example(self) -> &'static str {
+    /// An example of a postal code, or `12345 or 12345-6789`; empty where there is none.
+    pub fn postal_code_example(self) -> &'static str {
         cell(self.row, 8)
     }
 
-    fn with_code(alpha2: &str) -> Option<Country> {
+    /// What a state is called there, such as `prefecture`; `province` is what addresses call one elsewhere.
+    pub fn state_kind(self) -> &'static str {
+        kind(cell(self.row, 9), "province")
+    }
+
+    /// What a postal code is called there: `zip`, `pin`, `eircode`, or `postal`.
+    pub fn postal_code_kind(self) -> &'static str {
+        kind(cell(self.row, 10), "postal")
+    }
+
+    /// What a city is called there: `district`, `post_town`, `suburb`, or `city`.
+    pub fn city_kind(self) -> &'static str {
+        kind(cell(self.row, 11), "city")
+    }
+
+    /// The country with this alpha-2 code.
+    pub fn with_code(alpha2: &str) -> Option<Country> {
         COUNTRIES.rows_of(alpha2).next().map(|row| Country { row })
     }
 
@@ -151,6 +168,18 @@ impl Country {
         let digits = (1..=3).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
         let code = format!("{text:0>3}");
         COUNTRIES.rows().find(|row| digits && cell(row, 2) == code).map(|row| Country { row })
+    }
+
+    /// The states to choose from in an address there, with what each is written as: `MA` and `Massachusetts`. In the order of
+    /// their names. Empty where the post has no use for them, or the tables have not all of them.
+    pub fn states(self) -> Vec<(&'static str, &'static str)> {
+        state::choices(self)
+    }
+
+    /// A state as an address there has it: the name of a code, the abbreviation of a name in the US. What is unknown stays as it
+    /// is; `None` if it stands for no state.
+    pub fn state_meant(self, text: &str) -> Option<String> {
+        state::from_directory(text, self)
     }
 
     fn named(text: &str) -> Option<Country> {
@@ -176,6 +205,10 @@ impl Country {
         let candidates = NAMES.rows().map(|row| (Cow::from(cell(row, 0)), cell(row, 1)));
         only_near(key, candidates).and_then(Self::with_code)
     }
+}
+
+fn kind(named: &'static str, other: &'static str) -> &'static str {
+    if named.is_empty() { other } else { named }
 }
 
 impl std::fmt::Debug for Country {

@@ -43,7 +43,7 @@ pub use address_ranges::AddressRanges;
 pub use azure::AzureCustomerId;
 pub use classification::Classification;
 pub use contact::Email;
-pub use country::Country;
+pub use country::{Country, Needed};
 pub use customer::{Customer, Handling, NewCustomer, RejectedPayload};
 pub use ids::{CustomerId, ExternalId, PartnerId, UserId};
 pub use json::Json;

@@ -66,6 +66,21 @@ pub(crate) fn parse(text: &str, country: Option<Country>) -> Result<Option<Strin
     Err(invalid(message))
 }
 
+/// The states to choose from in an address: what is written, and the name. In the order of the names.
+pub(crate) fn choices(country: Country) -> Vec<(&'static str, &'static str)> {
+    if country.state() == Needed::Unused || INCOMPLETE.contains(&country.alpha2()) {
+        return Vec::new();
+    }
+    let mut choices: Vec<_> = if country.is_us() {
+        usps::USPS.to_vec()
+    } else {
+        Divisions { country }.rows().map(|row| (main_name(row), main_name(row))).collect()
+    };
+    choices.sort_unstable_by_key(|(_, name)| *name);
+    choices.dedup();
+    choices
+}
+
 /// Normalizes a state from a directory: like [`parse`], but codes become names (`NSW`), names in the US become
 /// abbreviations, and unknown states are kept as written.
 pub(crate) fn from_directory(text: &str, country: Country) -> Option<String> {

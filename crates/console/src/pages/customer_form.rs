@@ -1,5 +1,6 @@
 //! Creating and changing a customer. What was typed stays in the form until it is right.
 
+use crate::address_fields::{AddressFields, label};
 use crate::cx::Cx;
 use crate::failure::Failure;
 use crate::html;
@@ -41,7 +42,7 @@ const NAMES: [&str; 17] = [
     "version",
 ];
 
-/// The field of each pointer of a payload, and its label.
+/// The field of each pointer of a payload, and its label where it does not depend on the country.
 const FIELDS: [(&str, &str, &str); 14] = [
     ("/name", "name", "field-name"),
     ("/azure_customer_id", "azure_customer_id", "field-tenant"),
@@ -86,6 +87,7 @@ pub(crate) struct CustomerFormPage {
     pub(crate) offers: Vec<Offer>,
     /// Code and name.
     pub(crate) countries: Vec<(&'static str, &'static str)>,
+    pub(crate) address: AddressFields,
     pub(crate) may_see_margin: bool,
 }
 
@@ -109,6 +111,7 @@ async fn page(cx: &Cx, id: Option<CustomerId>, f: Inputs) -> Result<CustomerForm
         action: id.map_or(NEW.to_owned(), |_| format!("{back}/edit")),
         back,
         is_new: id.is_none(),
+        address: AddressFields::of(cx.lang, country_of(&f)),
         f,
         offers: offers.collect(),
         countries,
@@ -169,6 +172,26 @@ fn tags_text(tags: &[domain::Tag]) -> String {
     tags.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
+/// The country that was chosen.
+fn country_of(f: &Inputs) -> Option<Country> {
+    Country::with_code(f.value("country"))
+}
+
+/// Whether the form asks for the fields of the chosen country, and nothing is to be saved.
+fn follows(cx: &Cx) -> bool {
+    !cx.form.get("follow").is_empty()
+}
+
+/// The form with the fields of the chosen country, and what was typed.
+async fn following(cx: &Cx, id: Option<CustomerId>) -> Result<Response, Failure> {
+    let mut f = typed(cx);
+    // What the former country calls one thing, the chosen one may call another: the United States have MA.
+    if let Some(state) = country_of(&f).and_then(|country| country.state_meant(f.value("state"))) {
+        f.set("state", state);
+    }
+    Ok(html::ok(&page(cx, id, f).await?))
+}
+
 /// What was typed.
 fn typed(cx: &Cx) -> Inputs {
     Inputs::new(&NAMES, |name| cx.form.get(name).to_owned())
@@ -223,10 +246,11 @@ fn tags(text: &str) -> Json {
     Json::Array(lines.map(tag).collect())
 }
 
-fn field(pointer: &str) -> (&'static str, &'static str) {
+fn field(pointer: &str, country: Option<Country>) -> (&'static str, &'static str) {
     let exact = FIELDS.iter().find(|(known, ..)| *known == pointer);
     let below = || FIELDS.iter().find(|(known, ..)| pointer.starts_with(&format!("{known}/")));
     match exact.or_else(below) {
+        Some((_, name @ ("city" | "state" | "zipcode"), _)) => (name, label(name, country)),
         Some((_, name, label)) => (name, label),
         None if pointer.starts_with("/tags") => ("tags", ""),
         None => ("", ""),
@@ -237,7 +261,8 @@ fn field(pointer: &str) -> (&'static str, &'static str) {
 async fn again(cx: &Cx, id: Option<CustomerId>, mut f: Inputs, error: Error) -> Result<Response, Failure> {
     let status = match &error {
         Error::Invalid(violations) => {
-            f.refuse_all(cx.lang, violations, field);
+            let country = country_of(&f);
+            f.refuse_all(cx.lang, violations, |pointer| field(pointer, country));
             StatusCode::UNPROCESSABLE_ENTITY
         }
         Error::PreconditionFailed => {
@@ -255,6 +280,10 @@ async fn again(cx: &Cx, id: Option<CustomerId>, mut f: Inputs, error: Error) -> 
 
 async fn create(cx: Arc<Cx>) -> Result<Response, Failure> {
     only_partners(&cx)?;
+    if follows(&cx) {
+        cx.app.require(cx.call(), Permission::ChangeCustomers).await?;
+        return following(&cx, None).await;
+    }
     let f = typed(&cx);
     let body = payload(&f, true);
     let call = repeatable(&cx, &body);
@@ -287,6 +316,9 @@ async fn edit(cx: Arc<Cx>) -> Result<Response, Failure> {
     let id = customer_id(&cx)?;
     cx.app.require(cx.call(), Permission::ChangeCustomers).await?;
     cx.app.customer(cx.call(), id).await?;
+    if follows(&cx) {
+        return following(&cx, Some(id)).await;
+    }
     let mut f = typed(&cx);
     if f.value("name").is_empty() {
         f.refuse("name", cx.lang.text("customer-name-missing", None));
@@ -308,6 +340,7 @@ pub(crate) fn if_match(version: &str) -> IfMatch {
 
 #[cfg(test)]
 pub(super) fn samples() -> Vec<CustomerFormPage> {
+    use crate::i18n::Lang;
     use crate::layout::samples::partner;
     let hostile = "\"><script>alert(1)</script>";
     let page = |is_new: bool, f: Inputs| CustomerFormPage {
@@ -318,6 +351,7 @@ pub(super) fn samples() -> Vec<CustomerFormPage> {
         f,
         offers: vec![Offer { id: "tenant-1".into(), label: "Acme <b>".into() }],
         countries: vec![("DE", "Germany"), ("US", "United States")],
+        address: AddressFields::of(Lang::En, is_new.then(|| Country::with_code("US")).flatten()),
         may_see_margin: is_new,
     };
     let mut wrong = Inputs::new(&NAMES, |_| hostile.to_owned());
@@ -325,7 +359,8 @@ pub(super) fn samples() -> Vec<CustomerFormPage> {
         wrong.refuse(name, format!("{name} must not be <b>"));
     }
     wrong.refuse("", "Somebody has changed it".into());
-    vec![page(true, Inputs::new(&NAMES, |_| String::new())), page(false, wrong)]
+    let stale = Inputs::new(&NAMES, |name| if name == "state" { hostile } else { "" }.to_owned());
+    vec![page(true, Inputs::new(&NAMES, |_| String::new())), page(true, stale), page(false, wrong)]
 }
 
 #[cfg(test)]
@@ -380,7 +415,10 @@ mod tests {
             ("/nothing", ""),
             ("", ""),
         ] {
-            assert_eq!(field(pointer).0, expected, "{pointer}");
+            assert_eq!(field(pointer, None).0, expected, "{pointer}");
         }
+        let us = Country::with_code("US");
+        assert_eq!(field("/address/zipcode", us), ("zipcode", "address-code-zip"));
+        assert_eq!(field("/address/state", None), ("state", "field-state"));
     }
 }

@@ -309,3 +309,23 @@ fn suggestions_for_misspelt_names_are_right() {
     }
     assert!(helped * 10 > all * 6, "{helped} of {all} are told what is meant");
 }
+
+#[test]
+fn choices_are_valid_states() {
+    let mut countries = 0;
+    for country in Country::all() {
+        let choices = choices(country);
+        countries += usize::from(!choices.is_empty());
+        for (state, _) in &choices {
+            assert_eq!(parse(state, Some(country)), Ok(Some((*state).to_owned())), "{country:?}");
+        }
+        let values: std::collections::BTreeSet<_> = choices.iter().map(|(state, _)| state).collect();
+        assert_eq!(values.len(), choices.len(), "{country:?} has one twice");
+        assert!(choices.is_empty() || country.state() != Needed::Unused, "{country:?}");
+    }
+    assert!(countries > 40, "{countries}");
+    let of = |alpha2| choices(Country::with_code(alpha2).unwrap());
+    assert!(of("US").contains(&("MA", "Massachusetts")) && of("US").len() == 62);
+    assert!(of("AU").contains(&("New South Wales", "New South Wales")));
+    assert!(of("DE").is_empty() && of("KZ").is_empty());
+}

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 on_both_engines!(
     customers_are_created_in_both_variants,
     a_wrong_form_keeps_what_was_typed,
+    the_fields_of_an_address_follow_the_country,
     a_form_that_is_sent_twice_is_done_once,
     changes_go_by_what_was_seen,
     a_customer_is_deleted_with_its_name,
@@ -234,4 +235,61 @@ fn a_customer_is_deleted_with_its_name(engine: Engine) {
     let deleted = browser.submit(&path, &path, &[("name", "Acme <b>"), ("version", &version)]);
     assert_eq!(deleted.header("location"), "/console/customers?done=customer-deleted");
     assert_eq!(admin.get(&format!("/v2/customers/{id}")).status, 404);
+}
+
+fn the_fields_of_an_address_follow_the_country(engine: Engine) {
+    let (admin, browser) = admin(engine);
+    let before = admin.get("/v2/customers").header("x-total").to_owned();
+    let follow = |action: &str, country: &str, more: &[(&str, &str)]| {
+        let typed =
+            [("name", "Acme <b>"), ("variant", "address"), ("street1", "1 Main St"), ("folder", "acme")];
+        let country = [("country", country), ("follow", "country")];
+        let fields: Vec<(&str, &str)> =
+            typed.into_iter().chain(more.iter().copied()).chain(country).collect();
+        let answer = browser.submit(action, action, &fields);
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let text = answer.text();
+        for kept in ["value=\"Acme &#60;b&#62;\"", "value=\"1 Main St\"", "value=\"acme\""] {
+            assert!(text.contains(kept), "{kept}: {text}");
+        }
+        assert!(!text.contains("There is a problem"), "{text}");
+        text
+    };
+    let is_chosen =
+        |text: &str, option: &str| text.contains(&format!("<option value=\"{option}\" selected>"));
+    let us = follow(NEW, "US", &[("state", "Massachusetts"), ("zipcode", "0123")]);
+    assert!(us.contains(">State</label>") && us.contains(">ZIP code</label>"), "{us}");
+    assert!(is_chosen(&us, "MA") && us.contains("value=\"0123\""), "{us}");
+    let japan = follow(NEW, "JP", &[("state", "MA")]);
+    assert!(japan.contains(">Prefecture</label>") && japan.contains(">Tokyo</option>"), "{japan}");
+    assert!(is_chosen(&japan, "MA"), "what was typed stays: {japan}");
+    let germany = follow(NEW, "DE", &[("state", "Bayern")]);
+    assert!(germany.contains("name=\"state\" type=\"text\" value=\"Bayern\""), "{germany}");
+    let emirates = follow(NEW, "AE", &[]);
+    assert!(
+        emirates.contains(">Emirate (optional)</label>") && !emirates.contains("name=\"zipcode\""),
+        "{emirates}"
+    );
+    assert_eq!(admin.get("/v2/customers").header("x-total"), before, "something was saved");
+
+    // What is wrong is said in the country's words.
+    let fields = ADDRESS.map(|(name, value)| match name {
+        "state" => (name, ""),
+        "zipcode" => (name, "1"),
+        _ => (name, value),
+    });
+    let wrong = browser.submit(NEW, NEW, &fields);
+    let text = wrong.text();
+    assert_eq!(wrong.status, 422, "{text}");
+    assert!(text.contains("State: is required") && text.contains("ZIP code: must be"), "{text}");
+
+    let created = browser.submit(NEW, NEW, &ADDRESS);
+    let edit = format!("/console/customers/{}/edit", id_of(created.header("location")));
+    assert!(is_chosen(&browser.get(&edit).text(), "MA"));
+    follow(&edit, "CA", &[]);
+    let shown = admin.get(&format!("/v2/customers/{}", id_of(created.header("location")))).json();
+    assert_eq!(shown["address"]["country"], "US", "nothing was saved");
+    let viewer = Browser::signed_in(&admin.colleague("viewer").1);
+    let token = viewer.token("/console/sessions");
+    assert_eq!(viewer.post(NEW, &[("follow", "country"), (TOKEN, &token)]).status, 403);
 }
