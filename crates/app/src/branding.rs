@@ -78,7 +78,7 @@ fn validated(branding: &Branding) -> (BrandingRow, Violations) {
     let mut read = |pointer: &str, result: Result<String, Violation>| match result {
         Ok(value) => value,
         Err(violation) => {
-            violations.push(Violation::new(pointer, violation.code, violation.message));
+            violations.push(Violation { pointer: pointer.to_owned(), ..violation });
             String::new()
         }
     };

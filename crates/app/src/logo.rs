@@ -35,7 +35,8 @@ pub(crate) struct Picture {
 pub(crate) fn read(bytes: &[u8]) -> Result<Picture, Violation> {
     let violation = |code, message: String| Violation::new("", code, message);
     if bytes.is_empty() {
-        return Err(violation(code::REQUIRED, "is required: a picture, PNG or WebP".into()));
+        let violation = violation(code::REQUIRED, "is required: a picture, PNG or WebP".into());
+        return Err(violation.because("logo-missing", &[]));
     }
     if bytes.len() > MAX_BYTES {
         return Err(too_large());
@@ -45,25 +46,29 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Picture, Violation> {
     } else if bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP") {
         (ImageFormat::WebP, end_of_webp(bytes))
     } else {
-        return Err(violation(code::INVALID, "must be a picture of the type PNG or WebP".into()));
+        let violation = violation(code::INVALID, "must be a picture of the type PNG or WebP".into());
+        return Err(violation.because("logo-type", &[]));
     };
-    let broken = |_| violation(code::INVALID, "cannot be read: the picture is broken".into());
+    let broken = || {
+        violation(code::INVALID, "cannot be read: the picture is broken".into()).because("logo-broken", &[])
+    };
     match end {
         Some(end) if end == bytes.len() => {}
         Some(end) if end < bytes.len() => {
             // Such files are something else as well: an archive, or a script behind a picture.
             let message =
                 "must be a picture alone: the file goes on behind the end of its picture; save it again";
-            return Err(violation(code::INVALID, message.into()));
+            return Err(violation(code::INVALID, message.into()).because("logo-tail", &[]));
         }
-        _ => return Err(broken(())),
+        _ => return Err(broken()),
     }
     let reader = || ImageReader::with_format(Cursor::new(bytes), format);
     // Before anything of its pixels is read.
-    let (width, height) = reader().into_dimensions().map_err(|_| broken(()))?;
+    let (width, height) = reader().into_dimensions().map_err(|_| broken())?;
     if width > MAX_SIDE || height > MAX_SIDE {
         let message = format!("has {width} × {height} pixels, at most {MAX_SIDE} × {MAX_SIDE} are allowed");
-        return Err(violation(code::TOO_LONG, message));
+        return Err(violation(code::TOO_LONG, message)
+            .because("logo-pixels", &[("width", &width), ("height", &height), ("max", &MAX_SIDE)]));
     }
     let mut limits = Limits::default();
     limits.max_image_width = Some(MAX_SIDE);
@@ -71,18 +76,19 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Picture, Violation> {
     limits.max_alloc = Some(MAX_MEMORY);
     let mut reader = reader();
     reader.limits(limits);
-    let image = reader.decode().map_err(|_| broken(()))?;
+    let image = reader.decode().map_err(|_| broken())?;
     let image = shrunk(image);
     let (width, height) = (image.width(), image.height());
     let mut png = Vec::new();
-    image.write_to(&mut Cursor::new(&mut png), ImageFormat::Png).map_err(|_| broken(()))?;
+    image.write_to(&mut Cursor::new(&mut png), ImageFormat::Png).map_err(|_| broken())?;
     Ok(Picture { png, width, height })
 }
 
 /// The violation of a picture with more than [`MAX_BYTES`].
 fn too_large() -> Violation {
-    let message = format!("is larger than {} KB", MAX_BYTES / 1024);
-    Violation::new("", code::TOO_LONG, message)
+    let max = MAX_BYTES / 1024;
+    Violation::new("", code::TOO_LONG, format!("is larger than {max} KB"))
+        .because("logo-bytes", &[("max", &max)])
 }
 
 /// Fits a picture into [`STORED`], with its proportions. A smaller one keeps its size.
@@ -241,7 +247,7 @@ mod tests {
             ("a script behind it", with(b"<script>", &webp), "goes on behind the end"),
             ("too many pixels", announced(2049, 16), "has 2049 × 16 pixels"),
             ("a decompression bomb", announced(50_000, 50_000), "has 50000 × 50000 pixels"),
-            ("the largest number of pixels", announced(u32::MAX >> 1, u32::MAX >> 1), "pixels"),
+            ("the largest number of pixels", announced(u32::MAX >> 1, u32::MAX >> 1), "cannot be read"),
             ("fewer data than pixels", announced(2048, 2048), "cannot be read"),
             ("no pixels", announced(0, 0), "cannot be read"),
             ("too many bytes", vec![0; MAX_BYTES + 1], "is larger than 200 KB"),

@@ -1,5 +1,6 @@
 //! The message catalogue: one Fluent file for each language in `locales`.
 
+use domain::{Reason, Violation};
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
 use http::{HeaderMap, header};
@@ -36,6 +37,14 @@ impl Lang {
         match self {
             Lang::En => include_str!("../locales/en.ftl"),
             Lang::De => include_str!("../locales/de.ftl"),
+        }
+    }
+
+    /// The texts of violations, which in English are their own messages.
+    fn violations(self) -> &'static str {
+        match self {
+            Lang::En => "",
+            Lang::De => include_str!("../locales/de.violations.ftl"),
         }
     }
 
@@ -86,6 +95,25 @@ impl Lang {
         self.text(id, Some(&args.into_iter().collect()))
     }
 
+    /// What is wrong with a value, to stand after its field's name: by the violation's reason, else by its code.
+    pub(crate) fn violation(self, violation: &Violation) -> String {
+        if self == Lang::En {
+            return violation.message.clone();
+        }
+        let Violation { code, reason, message, .. } = violation;
+        if let Some(Reason { id, values }) = reason.as_deref() {
+            let id = format!("violation-{id}");
+            if self.has(&id) {
+                let values: Vec<(&str, &str)> =
+                    values.iter().map(|(name, value)| (*name, value.as_str())).collect();
+                return self.text_with(&id, &values);
+            }
+        }
+        let id = format!("violation-of-{code}");
+        // What has no text at least says what is wrong.
+        if self.has(&id) { format!("{} ({message})", self.text(&id, None)) } else { message.clone() }
+    }
+
     /// Whether there is a message with this id.
     pub(crate) fn has(self, id: &str) -> bool {
         BUNDLES[self as usize].get_message(id).is_some_and(|message| message.value().is_some())
@@ -109,21 +137,28 @@ fn bundle(lang: Lang) -> FluentBundle<FluentResource> {
     let resource = FluentResource::try_new(lang.source().to_owned());
     // What can be read of a file with mistakes is used; a test refuses mistakes.
     bundle.add_resource_overriding(resource.unwrap_or_else(|(readable, _)| readable));
+    let violations = FluentResource::try_new(lang.violations().to_owned());
+    bundle.add_resource_overriding(violations.unwrap_or_else(|(readable, _)| readable));
     bundle
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use domain::code;
     use std::collections::{BTreeMap, BTreeSet};
     use std::path::Path;
 
-    /// Each message of a file with the variables that it uses.
     fn messages(lang: Lang) -> BTreeMap<String, BTreeSet<String>> {
-        FluentResource::try_new(lang.source().to_owned()).expect("a file without mistakes");
+        messages_of(lang.source())
+    }
+
+    /// Each message of a file with the variables that it uses.
+    fn messages_of(source: &str) -> BTreeMap<String, BTreeSet<String>> {
+        FluentResource::try_new(source.to_owned()).expect("a file without mistakes");
         let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         let mut current = String::new();
-        for line in lang.source().lines().filter(|line| !line.starts_with('#')) {
+        for line in source.lines().filter(|line| !line.starts_with('#')) {
             if line.starts_with(|c: char| c.is_ascii_lowercase()) {
                 current = line.split('=').next().unwrap().trim().to_owned();
                 assert!(found.insert(current.clone(), BTreeSet::new()).is_none(), "{current} stands twice");
@@ -188,6 +223,82 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// The reasons that the source of `domain` and `app` gives, each with the names of its values.
+    fn reasons() -> BTreeMap<String, BTreeSet<String>> {
+        let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let mut folders = vec![crates.join("domain/src"), crates.join("app/src")];
+        let mut reasons = BTreeMap::new();
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                let source = std::fs::read_to_string(&path).unwrap();
+                // The reasons of `too_long` and of lines of text stand in a table of their own.
+                for call in source.split(".because(").skip(1) {
+                    let Some(id) = call.trim_start().strip_prefix('"') else { continue };
+                    let id = id.split('"').next().unwrap().to_owned();
+                    let values = call.split_once("&[").map_or("", |(_, rest)| rest);
+                    let values = values.split("])").next().unwrap();
+                    let names =
+                        values.split("(\"").skip(1).map(|name| name.split('"').next().unwrap().to_owned());
+                    reasons.insert(id, names.collect());
+                }
+            }
+        }
+        for (id, names) in [
+            ("too-many", &["has", "max"][..]),
+            ("too-long-characters", &["has", "max"]),
+            ("too-long-bytes", &["has", "max"]),
+            ("too-long-segment", &["has", "max"]),
+            ("control-characters", &["character"]),
+            ("line-separators", &["character"]),
+            ("direction-characters", &["character"]),
+        ] {
+            reasons.insert(id.to_owned(), names.iter().map(|name| (*name).to_owned()).collect());
+        }
+        reasons
+    }
+
+    #[test]
+    fn every_violation_has_a_text_in_every_language() {
+        let reasons = reasons();
+        assert!(reasons.len() > 45, "{reasons:?}");
+        let codes = code::ALL.into_iter().chain(["not_found", "no_address", "unusable"]);
+        let codes: BTreeSet<String> = codes.map(|code| format!("violation-of-{code}")).collect();
+        for lang in Lang::ALL.into_iter().filter(|lang| *lang != Lang::En) {
+            let texts = messages_of(lang.violations());
+            for (id, names) in &reasons {
+                let text = texts.get(&format!("violation-{id}"));
+                let variables = text.unwrap_or_else(|| panic!("{lang:?} has no text for {id}"));
+                assert!(variables.is_subset(names), "{lang:?}, {id}: {variables:?}, but there are {names:?}");
+            }
+            let known: BTreeSet<String> =
+                reasons.keys().map(|id| format!("violation-{id}")).chain(codes.iter().cloned()).collect();
+            assert_eq!(texts.into_keys().collect::<BTreeSet<_>>(), known, "{lang:?}");
+        }
+    }
+
+    #[test]
+    fn violations_are_said_in_the_readers_language() {
+        let taken = Violation::taken("/name");
+        assert_eq!(Lang::En.violation(&taken), "has already been taken");
+        assert_eq!(Lang::De.violation(&taken), "ist schon vergeben");
+        let address = r#"{"street1": "a", "city": "b", "zipcode": "1067", "country": "DE"}"#;
+        let address = domain::Address::parse(&domain::Json::parse(address.as_bytes()).unwrap()).unwrap_err();
+        let texts: Vec<String> = address.iter().map(|violation| Lang::De.violation(violation)).collect();
+        assert_eq!(
+            texts,
+            [
+                "muss eine Postleitzahl dieses Landes sein (Germany), etwa 26133, nicht „1067“; meinten Sie 01067?"
+            ]
+        );
+        let unnamed = Violation::new("", code::INVALID, "must be odd");
+        assert_eq!(Lang::De.violation(&unnamed), "ist nicht gültig (must be odd)");
     }
 
     #[test]

@@ -83,8 +83,9 @@ impl Inputs {
         for violation in violations {
             let (name, label) = field(&violation.pointer);
             let message = match label {
-                "" => violation.sentence(),
-                label => format!("{}: {}", lang.text(label, None), violation.message),
+                "" if lang == Lang::En => violation.sentence(),
+                "" => lang.violation(violation),
+                label => format!("{}: {}", lang.text(label, None), lang.violation(violation)),
             };
             self.refuse(name, message);
         }

@@ -21,10 +21,11 @@ impl AzureCustomerId {
         match text.chars().find(|c| !c.is_ascii_alphanumeric() && *c != '-') {
             _ if length == 0 => Err(required()),
             _ if length > Self::MAX_LENGTH => Err(too_long(length, "characters", Self::MAX_LENGTH)),
-            Some(c) => Err(invalid(format!(
-                "must consist of letters A-Z, digits and hyphens, but has {:?}",
-                shortened(&c.to_string())
-            ))),
+            Some(c) => {
+                let c = shortened(&c.to_string());
+                let message = format!("must consist of letters A-Z, digits and hyphens, but has {c:?}");
+                Err(invalid(message).because("tenant-id-character", &[("character", &c)]))
+            }
             None => Ok(AzureCustomerId(text.to_owned())),
         }
     }

@@ -27,7 +27,7 @@ impl Colour {
     /// # Errors
     /// The violation, without a pointer, if it is neither.
     pub fn parse(text: &str) -> Result<Self, Violation> {
-        let wrong = || invalid("must be a colour such as #1f5fbf");
+        let wrong = || invalid("must be a colour such as #1f5fbf").because("colour", &[]);
         let digits = text.trim().trim_start_matches('#');
         if digits.len() != 6 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(wrong());
@@ -83,7 +83,8 @@ pub fn host(text: &str) -> Result<String, Violation> {
     if host.len() > MAX_HOST || !host.contains('.') || !host.split('.').all(is_label) {
         return Err(invalid(
             "must be the name of a host such as portal.example.com, without https:// and without a port",
-        ));
+        )
+        .because("host", &[]));
     }
     Ok(host)
 }

@@ -51,7 +51,7 @@ impl Email {
     }
 
     pub(crate) fn read(json: &Json) -> Result<Self, Violation> {
-        Self::parse(string(json)?).map_err(invalid)
+        Self::parse(string(json)?).map_err(|message| invalid(message).because("email", &[]))
     }
 
     /// A stored address, which is not validated again.

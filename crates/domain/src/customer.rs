@@ -248,10 +248,12 @@ fn tenant_or_address(
 
     if tenant_is_new && address_is_new {
         let message = format!("must not be given together with azure_customer_id: give {WHICH}");
-        fields.refuse("address", Violation::new("", code::CONFLICT, message));
+        let violation = Violation::new("", code::CONFLICT, message);
+        fields.refuse("address", violation.because("address-and-tenant", &[]));
     } else if current.is_none() && !tenant_is_new && !address_is_new {
         let message = format!("or address is required: give {WHICH}");
-        fields.refuse("azure_customer_id", Violation::new("", code::REQUIRED, message));
+        let violation = Violation::new("", code::REQUIRED, message);
+        fields.refuse("azure_customer_id", violation.because("address-or-tenant", &[]));
     }
 }
 

@@ -56,4 +56,4 @@ pub use timeline::Timeline;
 pub use user::{NewUser, User};
 pub use user_key::{KeyRotation, NewKey, UserKey};
 pub use utc_second::UtcSecond;
-pub use violation::{Violation, Violations, code};
+pub use violation::{Reason, Violation, Violations, code};

@@ -30,7 +30,10 @@ impl Margin {
     pub fn parse(text: &str) -> Result<Self, Violation> {
         let text = text.trim();
         let shown = || shortened(text);
-        let not_a_number = || invalid(format!("must be a decimal number such as 12.5, not {:?}", shown()));
+        let not_a_number = || {
+            invalid(format!("must be a decimal number such as 12.5, not {:?}", shown()))
+                .because("decimal", &[("given", &shown())])
+        };
         let (negative, unsigned) = match text.strip_prefix('-') {
             Some(rest) => (true, rest),
             None => (false, text.strip_prefix('+').unwrap_or(text)),
@@ -52,10 +55,12 @@ impl Margin {
             return Ok(Margin(0));
         }
         if negative || significant.len() as i64 - scale > 2 {
-            return Err(invalid(format!("must be at least 0 and less than 100, not {}", shown())));
+            return Err(invalid(format!("must be at least 0 and less than 100, not {}", shown()))
+                .because("percentage", &[("given", &shown())]));
         }
         if scale > 4 {
-            return Err(invalid(format!("must have at most 4 decimal places, unlike {}", shown())));
+            return Err(invalid(format!("must have at most 4 decimal places, unlike {}", shown()))
+                .because("decimal-places", &[("given", &shown())]));
         }
         // At most 2 digits before the point and 4 after it: six, so nothing overflows.
         let count = significant.bytes().fold(0, |count, b| count * 10 + u32::from(b - b'0'));

@@ -22,10 +22,12 @@ impl DisplayName {
         let name = filled_line(text, Self::MAX_LENGTH)?;
         // Lines of text reject the other direction controls already.
         match name.chars().find(|c| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}')) {
-            Some(c) => Err(invalid(format!(
-                "must not contain characters that change the direction of text, but has U+{:04X}",
-                u32::from(c)
-            ))),
+            Some(c) => {
+                let c = format!("U+{:04X}", u32::from(c));
+                let message =
+                    format!("must not contain characters that change the direction of text, but has {c}");
+                Err(invalid(message).because("direction-characters", &[("character", &c)]))
+            }
             None => Ok(DisplayName(name.to_owned())),
         }
     }

@@ -3,7 +3,7 @@
 use crate::fields::Fields;
 use crate::json::Json;
 use crate::text::{invalid, required, string, too_long, wrong_type};
-use crate::violation::{Violation, Violations, code, shortened};
+use crate::violation::{Violation, Violations, shortened};
 use serde::Serialize;
 
 /// A customer's configuration for the partner billing engine. By default disabled, with an empty folder.
@@ -34,11 +34,11 @@ impl PartnerBilling {
         let is_emptied = fields.raw("folder").is_some_and(Json::is_blank);
         if is_emptied && let Some(set) = current.map(|current| &current.folder).filter(|set| !set.is_empty())
         {
+            let set = shortened(set);
             let message = format!(
-                "cannot be emptied: it is {:?}; leave the field out to keep it, or name another folder",
-                shortened(set)
+                "cannot be emptied: it is {set:?}; leave the field out to keep it, or name another folder"
             );
-            fields.refuse("folder", Violation::new("", code::INVALID, message));
+            fields.refuse("folder", invalid(message).because("folder-emptied", &[("set", &set)]));
         }
         if fields.violations.is_empty() {
             let current = current.cloned().unwrap_or_default();
@@ -116,7 +116,10 @@ fn read_folder(folder: &str) -> Result<String, Violation> {
     }
     match check_folder(path) {
         Ok(()) => Ok(folder.to_owned()),
-        Err(why) => Err(invalid(format!("{why}: {:?}", shortened(folder)))),
+        Err(why) => {
+            let shown = shortened(folder);
+            Err(invalid(format!("{why}: {shown:?}")).because("folder", &[("given", &shown)]))
+        }
     }
 }
 

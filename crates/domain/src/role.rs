@@ -66,11 +66,11 @@ impl Role {
     /// Reads one of the `allowed` roles.
     pub(crate) fn read(json: &Json, allowed: &[Role]) -> Result<Self, Violation> {
         let text = string(json)?;
-        allowed
-            .iter()
-            .copied()
-            .find(|role| role.as_str() == text)
-            .ok_or_else(|| invalid(format!("must be one of {}, not {:?}", names(allowed), shortened(text))))
+        allowed.iter().copied().find(|role| role.as_str() == text).ok_or_else(|| {
+            let (names, shown) = (names(allowed), shortened(text));
+            invalid(format!("must be one of {names}, not {shown:?}"))
+                .because("role", &[("allowed", &names), ("given", &shown)])
+        })
     }
 }
 
@@ -163,7 +163,9 @@ impl Roles {
             violations.push(invalid(format!("must name at most {MAX_NAMED} roles, not {}", elements.len())));
         }
         if elements.is_empty() {
-            violations.push(invalid(format!("must name at least one of {}", names(allowed))));
+            let names = names(allowed);
+            let violation = invalid(format!("must name at least one of {names}"));
+            violations.push(violation.because("roles-none", &[("allowed", &names)]));
         }
         if violations.is_empty() { Ok(roles) } else { Err(violations) }
     }

@@ -42,28 +42,46 @@ enum Reading {
 pub(crate) fn parse(text: &str, country: Option<Country>) -> Result<Option<String>, Violation> {
     let text = filled_line(text, MAX_LENGTH)?;
     let Some(country) = country else { return folded(text).map(Some) };
-    let message = match read(text, country)? {
+    let violation = match read(text, country)? {
         Reading::State(state) => return Ok(Some(state)),
         Reading::Blank => return Ok(None),
         Reading::Instead(state) if country.is_us() => {
-            format!("must be the abbreviation of two letters: use {state}")
+            invalid(format!("must be the abbreviation of two letters: use {state}"))
+                .because("state-abbreviation", &[("state", &state)])
         }
-        Reading::Instead(name) => format!("must be the full name: use {name}"),
+        Reading::Instead(name) => invalid(format!("must be the full name: use {name}"))
+            .because("state-full-name", &[("state", &name)]),
         Reading::Abbreviation => {
-            format!("must be the full name of a state or region of {}, not {text:?}", country.name())
+            let country = country.name();
+            invalid(format!("must be the full name of a state or region of {country}, not {text:?}"))
+                .because("state-unknown", &[("country", &country), ("given", &text)])
         }
         Reading::Unknown(meant) => {
-            let hint = meant.map(|meant| format!("; did you mean {meant}?")).unwrap_or_default();
             let shown = shortened(text);
+            let hint = meant.as_ref().map_or(String::new(), |meant| format!("; did you mean {meant}?"));
+            let meant = meant.as_deref().unwrap_or_default();
             if country.is_us() {
-                format!("must be the USPS abbreviation of a state or territory, not {shown:?}{hint}")
+                let must = "must be the USPS abbreviation of a state or territory";
+                let violation = invalid(format!("{must}, not {shown:?}{hint}"));
+                match meant {
+                    "" => violation.because("usps-unknown", &[("given", &shown)]),
+                    _ => violation.because("usps-meant", &[("given", &shown), ("meant", &meant)]),
+                }
             } else {
                 let country = country.name();
-                format!("must be the full name of a state or region of {country}, not {shown:?}{hint}")
+                let must = format!("must be the full name of a state or region of {country}");
+                let violation = invalid(format!("{must}, not {shown:?}{hint}"));
+                match meant {
+                    "" => violation.because("state-unknown", &[("country", &country), ("given", &shown)]),
+                    _ => violation.because(
+                        "state-meant",
+                        &[("country", &country), ("given", &shown), ("meant", &meant)],
+                    ),
+                }
             }
         }
     };
-    Err(invalid(message))
+    Err(violation)
 }
 
 /// The states to choose from in an address: what is written, and the name. In the order of the names.
@@ -143,8 +161,9 @@ fn is_filler(text: &str) -> bool {
 /// The text transliterated to ASCII, validated as a line.
 fn folded(text: &str) -> Result<String, Violation> {
     let Some(folded) = ascii(text) else {
-        let message = format!("must be transliterated to ASCII, for {:?} cannot be", shortened(text));
-        return Err(invalid(message));
+        let shown = shortened(text);
+        let message = format!("must be transliterated to ASCII, for {shown:?} cannot be");
+        return Err(invalid(message).because("ascii", &[("given", &shown)]));
     };
     filled_line(&folded, MAX_LENGTH).map(str::to_owned)
 }

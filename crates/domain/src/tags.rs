@@ -53,7 +53,9 @@ impl Tag {
         let mut violations = Violations::default();
         if elements.len() > Self::MAX_COUNT {
             let message = format!("has {} entries, at most {} are allowed", elements.len(), Self::MAX_COUNT);
-            violations.push(Violation::new("", code::TOO_MANY, message));
+            let values: [(_, &dyn std::fmt::Display); 2] =
+                [("has", &elements.len()), ("max", &Self::MAX_COUNT)];
+            violations.push(Violation::new("", code::TOO_MANY, message).because("too-many", &values));
         }
         let (mut tags, mut keys) = (Vec::new(), HashSet::new());
         for (i, element) in elements.iter().enumerate() {
@@ -62,8 +64,10 @@ impl Tag {
             }
             match Tag::read(element) {
                 Ok(tag) if !keys.insert(tag.key.clone()) => {
-                    let message = format!("repeats {:?}; each key may be given once", shortened(&tag.key));
-                    violations.push(Violation::new(place(i, "/key"), code::DUPLICATE, message));
+                    let key = shortened(&tag.key);
+                    let message = format!("repeats {key:?}; each key may be given once");
+                    let violation = Violation::new(place(i, "/key"), code::DUPLICATE, message);
+                    violations.push(violation.because("tag-repeated", &[("key", &key)]));
                 }
                 Ok(tag) => tags.push(tag),
                 Err(wrong) => violations

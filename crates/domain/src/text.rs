@@ -25,7 +25,7 @@ pub fn invalid(message: impl Into<String>) -> Violation {
 
 /// The violation of an absent field.
 pub fn required() -> Violation {
-    Violation::new("", code::REQUIRED, "is required")
+    Violation::new("", code::REQUIRED, "is required").because("required", &[])
 }
 
 /// The trimmed text, validated: at most `max` characters (Unicode scalar values), without control characters, line
@@ -37,14 +37,18 @@ pub(crate) fn line(text: &str, max: usize) -> Result<&str, Violation> {
         return Err(too_long(length, "characters", max));
     }
     let wrong = |c: char| match c {
-        '\u{2028}' | '\u{2029}' => Some("separators of lines"),
+        '\u{2028}' | '\u{2029}' => Some(("separators of lines", "line-separators")),
         '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-            Some("characters that change the direction of text")
+            Some(("characters that change the direction of text", "direction-characters"))
         }
-        _ => c.is_control().then_some("control characters"),
+        _ => c.is_control().then_some(("control characters", "control-characters")),
     };
     match text.chars().find_map(|c| Some((c, wrong(c)?))) {
-        Some((c, what)) => Err(invalid(format!("must not contain {what}, but has U+{:04X}", u32::from(c)))),
+        Some((c, (what, reason))) => {
+            let c = format!("U+{:04X}", u32::from(c));
+            let violation = invalid(format!("must not contain {what}, but has {c}"));
+            Err(violation.because(reason, &[("character", &c)]))
+        }
         None => Ok(text),
     }
 }
@@ -78,7 +82,13 @@ pub(crate) fn is_default_ignorable(c: char) -> bool {
 
 /// The violation of a text with more than `max` characters or bytes.
 pub(crate) fn too_long(has: usize, what: &str, max: usize) -> Violation {
+    let reason = match what {
+        "characters" => "too-long-characters",
+        "bytes" => "too-long-bytes",
+        _ => "too-long-segment",
+    };
     Violation::new("", code::TOO_LONG, format!("has {has} {what}, at most {max} are allowed"))
+        .because(reason, &[("has", &has), ("max", &max)])
 }
 
 /// The text transliterated to ASCII: `São Paulo` is `Sao Paulo`. `None` if a character has no transliteration.

@@ -43,10 +43,10 @@ impl UtcSecond {
         let text = text.trim();
         Self::instant(text).ok_or_else(|| {
             let why = why(text).map_or(String::new(), |why| format!(": {why}"));
-            invalid(format!(
-                "must be an ISO 8601 date and time such as 2030-12-31T23:59:59Z, not {:?}{why}",
-                shortened(text)
-            ))
+            let shown = shortened(text);
+            let message =
+                format!("must be an ISO 8601 date and time such as 2030-12-31T23:59:59Z, not {shown:?}{why}");
+            invalid(message).because("time-form", &[("given", &shown)])
         })
     }
 
@@ -78,7 +78,9 @@ impl UtcSecond {
     pub(crate) fn in_future(self, now: Timestamp) -> Result<Self, Violation> {
         if self.reached(now) {
             let message = format!("must be in the future, but {self} is not: it is {now:.0} now");
-            Err(Violation::new("", code::NOT_FUTURE, message))
+            let now = format!("{now:.0}");
+            Err(Violation::new("", code::NOT_FUTURE, message)
+                .because("not-future", &[("given", &self), ("now", &now)]))
         } else {
             Ok(self)
         }

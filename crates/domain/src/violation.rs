@@ -26,6 +26,22 @@ pub mod code {
     pub const CONFLICT: &str = "conflict";
     /// A value that must be unique in the partner belongs to another object.
     pub const TAKEN: &str = "taken";
+
+    /// All of them.
+    pub const ALL: [&str; 11] = [
+        MALFORMED, DUPLICATE, UNKNOWN, REQUIRED, WRONG_TYPE, INVALID, TOO_LONG, TOO_MANY, NOT_FUTURE,
+        CONFLICT, TAKEN,
+    ];
+}
+
+/// The reason of a violation, for those who say it in another language than English: what names its text, and the values in
+/// that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reason {
+    /// Such as `postal-code`.
+    pub id: &'static str,
+    /// Names and values.
+    pub values: Vec<(&'static str, String)>,
 }
 
 /// A rule that a payload breaks.
@@ -41,17 +57,28 @@ pub struct Violation {
     pub line: Option<usize>,
     /// The column of a syntax error in characters, from 1.
     pub column: Option<usize>,
+    /// The reason; `None` where the code has to do.
+    pub reason: Option<Box<Reason>>,
 }
 
 impl Violation {
     /// A violation at a JSON pointer (RFC 6901), without line and column.
     pub fn new(pointer: impl Into<String>, code: &'static str, message: impl Into<String>) -> Self {
-        Violation { pointer: pointer.into(), code, message: message.into(), line: None, column: None }
+        let (pointer, message) = (pointer.into(), message.into());
+        Violation { pointer, code, message, line: None, column: None, reason: None }
     }
 
     /// The violation of a value that must be unique and that another object has.
     pub fn taken(pointer: &str) -> Self {
-        Violation::new(pointer, code::TAKEN, "has already been taken")
+        Violation::new(pointer, code::TAKEN, "has already been taken").because("taken", &[])
+    }
+
+    /// The same violation with its reason.
+    #[must_use]
+    pub fn because(mut self, id: &'static str, values: &[(&'static str, &dyn fmt::Display)]) -> Self {
+        let values = values.iter().map(|(name, value)| (*name, value.to_string())).collect();
+        self.reason = Some(Box::new(Reason { id, values }));
+        self
     }
 
     /// The same violation, found under `prefix`: `/state` under `/address` is `/address/state`.

@@ -93,25 +93,32 @@ fn legal(text: &str) -> Result<&str, Violation> {
     {
         Ok(text)
     } else {
-        Err(invalid(format!(
-            "must consist of letters A-Z, digits, spaces and hyphens, unlike {:?}",
-            shortened(text)
-        )))
+        let shown = shortened(text);
+        let message = format!("must consist of letters A-Z, digits, spaces and hyphens, unlike {shown:?}");
+        Err(invalid(message).because("code-characters", &[("given", &shown)]))
     }
 }
 
 fn wrong_form(text: &str, country: Country) -> Violation {
     let example = country.postal_code_example();
     let shown = shortened(text);
-    let hint = match padded(text, country) {
-        Some(meant) => format!("; did you mean {meant}?"),
-        None => String::new(),
-    };
-    if country.is_us() {
-        return invalid(format!("must be a US ZIP code, {example}, not {shown:?}{hint}"));
-    }
+    let meant = padded(text, country);
+    let hint = meant.as_ref().map_or(String::new(), |meant| format!("; did you mean {meant}?"));
     let name = country.name();
-    invalid(format!("must be a postal code of {name} such as {example}, not {shown:?}{hint}"))
+    let violation = if country.is_us() {
+        invalid(format!("must be a US ZIP code, {example}, not {shown:?}{hint}"))
+    } else {
+        invalid(format!("must be a postal code of {name} such as {example}, not {shown:?}{hint}"))
+    };
+    match meant {
+        None => {
+            violation.because("postal-code", &[("country", &name), ("example", &example), ("given", &shown)])
+        }
+        Some(meant) => violation.because(
+            "postal-code-meant",
+            &[("country", &name), ("example", &example), ("given", &shown), ("meant", &meant)],
+        ),
+    }
 }
 
 /// The code that these digits stand for, after it was converted to a number (`1067`, `2138.0`) or lost its hyphen; `None`

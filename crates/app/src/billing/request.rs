@@ -193,7 +193,7 @@ fn read_bool(json: &Json) -> Result<bool, Violation> {
 pub(super) fn read_period(json: &Json) -> Result<String, Violation> {
     match string(json)?.parse::<BillingPeriod>() {
         Ok(period) => Ok(period.to_string()),
-        Err(_) => Err(invalid("must be a month such as \"2026-10\"")),
+        Err(_) => Err(invalid("must be a month such as \"2026-10\"").because("month", &[])),
     }
 }
 
@@ -212,9 +212,9 @@ fn elements<'j>(json: &'j Json, expected: &str, most: usize) -> Result<&'j [Json
 fn read_sources(json: &Json) -> Result<Vec<String>, Violations> {
     let sources = read_places(json)?;
     if sources.is_empty() {
-        return Err(
-            Violation::new("", code::REQUIRED, "is required: the files of Microsoft's line items").into()
-        );
+        let violation =
+            Violation::new("", code::REQUIRED, "is required: the files of Microsoft's line items");
+        return Err(violation.because("sources-missing", &[]).into());
     }
     Ok(sources)
 }
@@ -228,10 +228,12 @@ pub(super) fn read_places(json: &Json) -> Result<Vec<String>, Violations> {
         let known =
             |source: &str| ["s3://", "az://", "file:"].iter().any(|scheme| source.starts_with(scheme));
         let read = string(source).and_then(|text| match filled_line(text, LONGEST_SOURCE)? {
-            text if !known(text) => Err(invalid("must start with s3://, az:// or file:")),
+            text if !known(text) => {
+                Err(invalid("must start with s3://, az:// or file:").because("source-scheme", &[]))
+            }
             text if sources.iter().any(|source| source == text) => {
                 let said = "is given more than once: its lines would be billed twice";
-                Err(Violation::new("", code::DUPLICATE, said))
+                Err(Violation::new("", code::DUPLICATE, said).because("source-repeated", &[]))
             }
             text => Ok(text.to_owned()),
         });

@@ -423,7 +423,7 @@ impl App {
 
 /// The violation of a tenant that its directory does not have.
 pub(crate) fn not_found() -> Violation {
-    Violation::new("/azure_customer_id", "not_found", "not found")
+    Violation::new("/azure_customer_id", "not_found", "not found").because("tenant-not-found", &[])
 }
 
 /// The violation of a tenant without a usable address; `None` if its address is usable.
@@ -444,7 +444,7 @@ pub(crate) fn no_address(tenant: &Tenant) -> Option<Violation> {
     let said = format!(
         "cannot be used: the tenant's address in the directory {why}; give address instead of azure_customer_id"
     );
-    Some(Violation::new("/azure_customer_id", "no_address", said))
+    Some(Violation::new("/azure_customer_id", "no_address", said).because("tenant-no-address", &[]))
 }
 
 /// The `Retry-After` for a directory that does not give one.

@@ -8,7 +8,7 @@ use crate::secrets::Purpose;
 use crate::sessions::SINGLE_SIGN_ON;
 use crate::{App, Error};
 use ::identity::{Issuer, Provider};
-use domain::{PartnerId, Violation, Violations};
+use domain::{PartnerId, Violation, Violations, code};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use store::sign_ins::{self, ProviderRow};
@@ -59,6 +59,10 @@ pub struct ProviderSettings {
     pub allowed_domains: Vec<String>,
 }
 
+fn missing(pointer: &str) -> Violation {
+    Violation::new(pointer, code::REQUIRED, "is required").because("required", &[])
+}
+
 impl ProviderSettings {
     /// The allowed domains in a text, with commas or white space between them.
     pub fn domains(text: &str) -> Vec<String> {
@@ -73,18 +77,18 @@ impl ProviderSettings {
 
     fn check(&self, secret: Option<&SecretString>) -> Violations {
         let mut violations = Violations::default();
-        let mut refuse = |pointer: &str, code, message: String| {
-            violations.push(Violation::new(pointer, code, message));
-        };
         for (pointer, text) in [("/issuer", self.issuer.as_str()), ("/client_id", self.client_id.as_str())] {
             if text.is_empty() {
-                refuse(pointer, "required", "is required".into());
+                violations.push(missing(pointer));
             } else if text.len() > MAX_LENGTH || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-                refuse(pointer, "invalid", "has characters that it cannot have, or is too long".into());
+                let message = "has characters that it cannot have, or is too long";
+                violations
+                    .push(Violation::new(pointer, code::INVALID, message).because("provider-text", &[]));
             }
         }
         if secret.is_some_and(|secret| secret.expose_secret().len() > MAX_LENGTH) {
-            refuse("/client_secret", "invalid", "is too long".into());
+            let violation = Violation::new("/client_secret", code::INVALID, "is too long");
+            violations.push(violation.because("secret-long", &[]));
         }
         let is_domain = |domain: &String| {
             domain.contains('.')
@@ -95,9 +99,13 @@ impl ProviderSettings {
         };
         if let Some(wrong) = self.allowed_domains.iter().find(|domain| !is_domain(domain)) {
             let wrong: String = wrong.chars().take(100).collect();
-            refuse("/allowed_domains", "invalid", format!("{wrong:?} is no domain such as example.com"));
+            let message = format!("{wrong:?} is no domain such as example.com");
+            let violation = Violation::new("/allowed_domains", code::INVALID, message);
+            violations.push(violation.because("domain", &[("given", &wrong)]));
         } else if self.allowed_domains.len() > MAX_DOMAINS {
-            refuse("/allowed_domains", "too_many", format!("at most {MAX_DOMAINS} are allowed"));
+            let message = format!("at most {MAX_DOMAINS} are allowed");
+            let violation = Violation::new("/allowed_domains", code::TOO_MANY, message);
+            violations.push(violation.because("domains-many", &[("max", &MAX_DOMAINS)]));
         }
         violations
     }
@@ -143,14 +151,15 @@ impl App {
             (None, _) => None,
         };
         if secret.is_none() {
-            violations.push(Violation::new("/client_secret", "required", "is required"));
+            violations.push(missing("/client_secret"));
         }
         let Some(secret) = secret.filter(|_| violations.is_empty()) else {
             return Err(Error::Invalid(violations));
         };
         let provider = provider(audience, &settings, secret.clone());
         if let Err(error) = self.identity.check(&provider).await {
-            return Err(Error::Invalid(Violation::new("/issuer", "unusable", error.to_string()).into()));
+            let violation = Violation::new("/issuer", "unusable", error.to_string());
+            return Err(Error::Invalid(violation.because("provider-unusable", &[("why", &error)]).into()));
         }
         let json = serde_json::to_string(&settings).map_err(|e| Error::Internal(e.to_string()))?;
         let bound_to = bound_to(partner, audience, &json);

@@ -9,6 +9,7 @@ on_both_engines!(
     customers_are_created_in_both_variants,
     a_wrong_form_keeps_what_was_typed,
     the_fields_of_an_address_follow_the_country,
+    german_readers_read_what_is_wrong,
     a_form_that_is_sent_twice_is_done_once,
     changes_go_by_what_was_seen,
     a_customer_is_deleted_with_its_name,
@@ -99,8 +100,8 @@ fn a_wrong_form_keeps_what_was_typed(engine: Engine) {
     // In the summary with a link to the field, and at the field.
     for (field, message) in [
         ("name", "Name: has already been taken"),
-        ("city", "Town or city: is required"),
-        ("state", "State, province or region: must be the full name: use New South Wales"),
+        ("city", "Suburb: is required"),
+        ("state", "State: must be the full name: use New South Wales"),
         ("billing_contact", "Billing contact: must be an e-mail address"),
         ("margin_percentage", "Margin: must be"),
         ("trial", "must be in the future"),
@@ -292,4 +293,42 @@ fn the_fields_of_an_address_follow_the_country(engine: Engine) {
     let viewer = Browser::signed_in(&admin.colleague("viewer").1);
     let token = viewer.token("/console/sessions");
     assert_eq!(viewer.post(NEW, &[("follow", "country"), (TOKEN, &token)]).status, 403);
+}
+
+fn german_readers_read_what_is_wrong(engine: Engine) {
+    let (admin, browser) = admin(engine);
+    admin.create(&customer(&json!({"name": "Acme"})));
+    let fields = [
+        ("name", "acme"),
+        ("variant", "address"),
+        ("street1", "Hauptstr. 1"),
+        ("zipcode", "1067"),
+        ("country", "DE"),
+        ("trial", "2010-01-01T00:00"),
+        ("billing_contact", "jane"),
+        ("margin_percentage", "100"),
+        ("folder", "/acme"),
+    ];
+    let texts = |browser: &Browser| browser.submit(NEW, NEW, &fields).text();
+    let english = texts(&browser);
+    assert!(english.contains("Town or city: is required"), "the control: {english}");
+    let chosen = browser.submit(NEW, "/console/language", &[("language", "de")]);
+    assert_eq!(chosen.status, 303);
+    let german = texts(&browser);
+    for shown in [
+        "Name: ist schon vergeben",
+        "Ort: fehlt",
+        "Postleitzahl: muss eine Postleitzahl dieses Landes sein (Germany)",
+        "muss in der Zukunft liegen",
+        "muss eine einzelne E-Mail-Adresse sein",
+        "muss mindestens 0 und kleiner als 100 sein, nicht 100",
+        "darf nicht mit / beginnen",
+    ] {
+        assert!(german.contains(shown), "{shown}: {german}");
+    }
+    for foreign in ["must ", "is required", "has already"] {
+        assert!(!german.contains(foreign), "{foreign}: {german}");
+    }
+    // The API goes on in English.
+    assert!(admin.post("/v2/customers", &json!({})).text().contains("name is required"));
 }
