@@ -36,6 +36,7 @@ mod request_log;
 mod router;
 mod sandbox;
 mod schema;
+mod sign_in_providers;
 mod sign_ins;
 mod statements;
 mod traces;

@@ -7,7 +7,7 @@ use crate::unknown_path::KnownPaths;
 use crate::{
     Config, Shared, access, api_keys, azure_tenants, bill_runs, billing_automation, billing_settings,
     branding, customers, docs, invoices, limits, metrics, openapi, operations, price_rules, price_sheets,
-    profit, sandbox, statements, users,
+    profit, sandbox, sign_in_providers, statements, users,
 };
 use app::App;
 use axum::Router;
@@ -26,13 +26,20 @@ pub(crate) fn documented() -> OpenApiRouter<Shared> {
 
 fn resources() -> OpenApiRouter<Shared> {
     OpenApiRouter::with_openapi(openapi::preamble())
-        .nest("/v2", customers::routes().merge(users()).merge(access::routes()).merge(branding::routes()))
+        .nest(
+            "/v2",
+            customers::routes()
+                .merge(users())
+                .merge(access::routes())
+                .merge(branding::routes())
+                .merge(sign_in_providers::routes()),
+        )
         .nest("/v2/customers/{id}", users())
         .nest("/v1", customers::routes().merge(azure_tenants::routes()).merge(billing()))
 }
 
 fn users() -> OpenApiRouter<Shared> {
-    users::routes().merge(api_keys::routes())
+    users::routes().merge(api_keys::routes()).merge(sign_in_providers::accounts())
 }
 
 fn billing() -> OpenApiRouter<Shared> {

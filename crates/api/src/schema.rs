@@ -10,6 +10,7 @@ mod invoices;
 mod people;
 mod profit;
 mod settings;
+mod sign_in;
 
 pub(crate) use automation::*;
 pub(crate) use azure::*;
@@ -20,6 +21,7 @@ pub(crate) use invoices::*;
 pub(crate) use people::*;
 pub(crate) use profit::*;
 pub(crate) use settings::*;
+pub(crate) use sign_in::*;
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -58,6 +60,7 @@ pub(crate) enum ErrorCode {
     NotFound,
     NoAddress,
     UnsupportedMediaType,
+    Unusable,
 }
 
 /// One violation.

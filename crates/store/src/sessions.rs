@@ -197,6 +197,17 @@ pub async fn delete_opened_by(
     tx.execute(sql, args![partner.0, means, are_customers]).await
 }
 
+/// Ends the sessions of a user that were opened by this means.
+pub async fn delete_of_user_opened_by(
+    tx: &mut Tx,
+    partner: PartnerId,
+    user: UserId,
+    means: &str,
+) -> Result<u64, Error> {
+    let sql = "DELETE FROM console_sessions WHERE partner_id = $1 AND user_id = $2 AND key_id = $3";
+    tx.execute(sql, args![partner.0, user.0, means]).await
+}
+
 /// Deletes the sessions, of all partners, that expired before this instant.
 pub async fn forget(tx: &mut Tx, before: Timestamp) -> Result<u64, Error> {
     tx.execute("DELETE FROM console_sessions WHERE expires_at < $1", args![before.as_second()]).await

@@ -203,10 +203,15 @@ pub async fn unsealed(tx: &mut Tx) -> Result<Vec<Unsealed>, Error> {
     .await
 }
 
+/// Takes away the links of a user to its identities.
+pub async fn unlink(tx: &mut Tx, partner: PartnerId, user: UserId) -> Result<(), Error> {
+    let sql = "DELETE FROM user_identities WHERE partner_id = $1 AND user_id = $2";
+    tx.execute(sql, args![partner.0, user.0]).await.map(drop)
+}
+
 /// Forgets how a user signs in without a key.
 pub async fn forget(tx: &mut Tx, partner: PartnerId, user: UserId) -> Result<(), Error> {
-    let sql = "DELETE FROM user_identities WHERE partner_id = $1 AND user_id = $2";
-    tx.execute(sql, args![partner.0, user.0]).await?;
+    unlink(tx, partner, user).await?;
     let sql = "DELETE FROM user_access WHERE partner_id = $1 AND user_id = $2";
     tx.execute(sql, args![partner.0, user.0]).await.map(drop)
 }

@@ -3,9 +3,11 @@
 //! A user is found by the issuer and subject of its identity. The first time it is found by the e-mail address that the
 //! provider has verified, and linked to the identity for good: another identity with the same address opens nothing.
 
+mod accounts;
 mod settings;
 
-pub use settings::{Audience, ProviderSettings};
+pub use accounts::LinkedAccount;
+pub use settings::{Audience, PAYLOAD, ProviderSettings};
 
 use crate::access::Origin;
 use crate::audit::Entry;

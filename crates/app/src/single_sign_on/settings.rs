@@ -8,7 +8,10 @@ use crate::secrets::Purpose;
 use crate::sessions::SINGLE_SIGN_ON;
 use crate::{App, Error};
 use ::identity::{Issuer, Provider};
-use domain::{PartnerId, Violation, Violations, code};
+use domain::fields::Fields;
+use domain::payload::{Member, Payload};
+use domain::text::{string, wrong_type};
+use domain::{Handling, Json, PartnerId, Violation, Violations, code};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use store::sign_ins::{self, ProviderRow};
@@ -63,7 +66,43 @@ fn missing(pointer: &str) -> Violation {
     Violation::new(pointer, code::REQUIRED, "is required").because("required", &[])
 }
 
+/// What the payload of a provider consists of.
+pub static PAYLOAD: Payload = Payload {
+    members: &[
+        Member::plain("issuer"),
+        Member::plain("client_id"),
+        Member::alias("client_secret", &["secret"]),
+        Member::alias("allowed_domains", &["domains"]),
+    ],
+    read_only: &[],
+};
+
 impl ProviderSettings {
+    /// Reads a payload: the settings, and the secret if it has one.
+    ///
+    /// # Errors
+    /// Members of another type than they should be, and unknown ones. What the values have to be is checked when they are set.
+    pub fn parse(body: &Json, handling: Handling) -> Result<(Self, Option<SecretString>), Violations> {
+        let mut fields =
+            Fields::of(body, r#"a JSON object such as {"issuer": "https://login.example.com"}"#)?;
+        let text = |json: &Json| string(json).map(str::to_owned);
+        let issuer = fields.optional("issuer", text).unwrap_or_default();
+        let client_id = fields.optional("client_id", text).unwrap_or_default();
+        let secret = fields.optional("client_secret", text).map(SecretString::from);
+        let domains = fields.optional("allowed_domains", |json| {
+            let Json::Array(elements) = json else {
+                return Err(wrong_type(r#"an array such as ["example.com"]"#, json));
+            };
+            elements.iter().map(text).collect::<Result<Vec<_>, _>>()
+        });
+        fields.violations.extend(PAYLOAD.unknown(body, handling));
+        if !fields.violations.is_empty() {
+            return Err(fields.violations);
+        }
+        let allowed_domains = ProviderSettings::domains(&domains.unwrap_or_default().join(","));
+        Ok((ProviderSettings { issuer, client_id, allowed_domains }, secret))
+    }
+
     /// The allowed domains in a text, with commas or white space between them.
     pub fn domains(text: &str) -> Vec<String> {
         let domains =

@@ -31,6 +31,7 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .post("/console/users/{user_id}/keys", create_key)
         .post("/console/users/{user_id}/keys/revoke", revoke_named)
         .post("/console/users/{user_id}/delete", delete)
+        .post("/console/users/{user_id}/unlink", unlink)
         .get("/console/customers/{id}/users", list)
         .post("/console/customers/{id}/users", create)
         .get("/console/customers/{id}/users/{user_id}", show)
@@ -40,6 +41,7 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .post("/console/customers/{id}/users/{user_id}/keys", create_key)
         .post("/console/customers/{id}/users/{user_id}/keys/revoke", revoke_named)
         .post("/console/customers/{id}/users/{user_id}/delete", delete)
+        .post("/console/customers/{id}/users/{user_id}/unlink", unlink)
 }
 
 /// A user in the list.
@@ -84,6 +86,8 @@ pub(crate) struct UserPage {
     pub(crate) back: String,
     pub(crate) email: String,
     pub(crate) keys: Vec<KeyLine>,
+    /// The accounts of providers that the user is linked to: subject and issuer.
+    pub(crate) accounts: Vec<(String, String)>,
     pub(crate) f: Inputs,
     pub(crate) roles: Vec<RoleChoice>,
     /// The user is a customer's, who has one role.
@@ -261,6 +265,7 @@ fn inputs(cx: &Cx, user: &User) -> Inputs {
 
 async fn user_page(cx: &Cx, tenant: Tenant, user: &User, f: Inputs) -> Result<UserPage, Failure> {
     let keys = cx.app.api_keys(cx.call(), tenant, user.id).await?;
+    let accounts = cx.app.linked_accounts(cx.call(), tenant, user.id).await?;
     let back = list_path(tenant);
     Ok(UserPage {
         l: cx.layout_with(user.email.as_str().to_owned(), section(tenant)),
@@ -268,6 +273,7 @@ async fn user_page(cx: &Cx, tenant: Tenant, user: &User, f: Inputs) -> Result<Us
         back,
         email: user.email.as_str().to_owned(),
         keys: keys.iter().map(|key| user_keys::line(cx, key)).collect(),
+        accounts: accounts.into_iter().map(|account| (account.subject, account.issuer)).collect(),
         f,
         roles: role_choices(cx, tenant, |role| match tenant {
             Some(_) => user.roles.first() == role,
@@ -356,6 +362,12 @@ async fn revoke_named(cx: Arc<Cx>) -> Result<Response, Failure> {
     Ok(html::see_other(&format!("{}?done=key-revoked", list_path(tenant))))
 }
 
+async fn unlink(cx: Arc<Cx>) -> Result<Response, Failure> {
+    let (tenant, id) = (tenant(&cx)?, user_id(&cx)?);
+    cx.app.unlink_accounts(cx.call(), tenant, id).await?;
+    Ok(html::see_other(&format!("{}/{id}?done=user-unlinked", list_path(tenant))))
+}
+
 async fn delete(cx: Arc<Cx>) -> Result<Response, Failure> {
     let (tenant, id) = (tenant(&cx)?, user_id(&cx)?);
     cx.app.delete_user(cx.call(), tenant, id).await?;
@@ -396,6 +408,11 @@ pub(super) fn samples() -> (Vec<UsersPage>, Vec<UserPage>, Vec<UserKeyPage>) {
         back: "/console/users".into(),
         email: "jane@example.com".into(),
         keys,
+        accounts: if is_own {
+            vec![("subject <b>".into(), "https://login.example.com".into())]
+        } else {
+            vec![]
+        },
         f,
         roles: roles(),
         is_customers,

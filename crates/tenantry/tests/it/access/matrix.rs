@@ -52,11 +52,12 @@ enum Body {
     BillingSettings,
     Branding,
     Picture,
+    Provider,
 }
 use Body::{
     ApiKey, Automation, BillRun, BillingSettings, Branding, Colleague, Customer, CustomerChange,
-    CustomersUser, Fetch, None as Nothing, Picture, PriceRule, PriceSheet, Release, Tenants, UserChange,
-    Void,
+    CustomersUser, Fetch, None as Nothing, Picture, PriceRule, PriceSheet, Provider, Release, Tenants,
+    UserChange, Void,
 };
 
 /// Whoever adds an operation adds its row here, and so decides who may call it. `customer's` is a user of the very
@@ -74,6 +75,10 @@ const ROWS: &[Row] = &[
     Row("GET /v2/branding",                     Nothing,        [401, 401, 200, 403, 403, 403, 403, 403, 403, 403, 403, 200]),
     Row("PUT /v2/branding",                     Branding,       [401, 401, 200, 403, 403, 403, 403, 403, 403, 403, 403, 200]),
     Row("PUT /v2/branding/logo",                Picture,        [401, 401, 200, 403, 403, 403, 403, 403, 403, 403, 403, 200]),
+    // There is none, and none can be reached.
+    Row("GET /v2/sign_in_providers/{audience}", Nothing,        [401, 401, 404, 403, 403, 403, 403, 403, 403, 403, 403, 404]),
+    Row("PUT /v2/sign_in_providers/{audience}", Provider,       [401, 401, 422, 403, 403, 403, 403, 403, 403, 403, 403, 422]),
+    Row("DELETE /v2/sign_in_providers/{audience}", Nothing,     [401, 401, 404, 403, 403, 403, 403, 403, 403, 403, 403, 404]),
     Row("DELETE /v2/branding/logo",             Nothing,        [401, 401, 204, 403, 403, 403, 403, 403, 403, 403, 403, 204]),
 
     Row("POST /v2/customers",                   Customer,       [401, 401, 201, 201, 403, 403, 403, 403, 403, 403, 403, 201]),
@@ -117,6 +122,11 @@ const ROWS: &[Row] = &[
     Row("GET /v2/customers/{id}/users/{user_id}/api_keys/{key_id}",         Nothing, [401, 401, 200, 200, 403, 403, 403, 403, 403, 403, 403, 404]),
     Row("DELETE /v2/customers/{id}/users/{user_id}/api_keys/{key_id}",      Nothing, [401, 401, 204, 204, 403, 403, 403, 403, 403, 403, 403, 404]),
     Row("POST /v2/customers/{id}/users/{user_id}/api_keys/{key_id}/rotate", Nothing, [401, 401, 201, 201, 403, 403, 403, 403, 403, 403, 403, 404]),
+
+    Row("GET /v2/users/{user_id}/accounts",                  Nothing,    [401, 401, 200, 403, 403, 403, 403, 403, 403, 403, 403, 404]),
+    Row("DELETE /v2/users/{user_id}/accounts",               Nothing,    [401, 401, 204, 403, 403, 403, 403, 403, 403, 403, 403, 404]),
+    Row("GET /v2/customers/{id}/users/{user_id}/accounts",   Nothing,    [401, 401, 200, 200, 403, 403, 403, 403, 403, 403, 403, 404]),
+    Row("DELETE /v2/customers/{id}/users/{user_id}/accounts", Nothing,   [401, 401, 204, 204, 403, 403, 403, 403, 403, 403, 403, 404]),
 
     Row("GET /v1/directory",                                 Nothing, [401, 401, 200, 200, 200, 200, 200, 403, 403, 403, 403, 200]),
     Row("GET /v1/azure_partner_customers",                   Nothing, [401, 401, 200, 200, 200, 200, 200, 403, 403, 403, 403, 200]),
@@ -167,7 +177,7 @@ const ROWS: &[Row] = &[
 ];
 
 /// What an owner is answered where that differs from what another user of its customer is.
-const OWNERS: [(&str, u16); 12] = [
+const OWNERS: [(&str, u16); 14] = [
     ("POST /v2/customers/{id}/users", 201),
     ("GET /v2/customers/{id}/users", 200),
     ("GET /v2/customers/{id}/users/{user_id}", 200),
@@ -180,6 +190,8 @@ const OWNERS: [(&str, u16); 12] = [
     ("GET /v2/customers/{id}/users/{user_id}/api_keys/{key_id}", 200),
     ("DELETE /v2/customers/{id}/users/{user_id}/api_keys/{key_id}", 204),
     ("POST /v2/customers/{id}/users/{user_id}/api_keys/{key_id}/rotate", 201),
+    ("GET /v2/customers/{id}/users/{user_id}/accounts", 200),
+    ("DELETE /v2/customers/{id}/users/{user_id}/accounts", 204),
 ];
 
 impl Row {
@@ -226,6 +238,9 @@ impl Body {
                 Some(json!({"billing_period": month(2100, FETCHES.fetch_add(1, Ordering::Relaxed))}))
             }
             Branding => Some(json!({"colour": "#1f5fbf"})),
+            Provider => {
+                Some(json!({"issuer": "https://127.0.0.1:1", "client_id": "a", "client_secret": "b"}))
+            }
             Void => Some(json!({"reason": "a mistake"})),
         }
     }
@@ -359,7 +374,7 @@ impl Scene {
             let path = path.replace("{billing_period}", "2026-10").replace("{version}", "1");
             return path.replace("{id}", &id).replace("{name}", "bill.csv");
         }
-        path = path.replace("{client_api_id}", "{id}");
+        path = path.replace("{client_api_id}", "{id}").replace("{audience}", "partner");
         let made = |scene: &Scene| {
             static MADE: AtomicU32 = AtomicU32::new(0);
             let name = format!("{MARK} {}", MADE.fetch_add(1, Ordering::Relaxed));
@@ -470,6 +485,7 @@ fn check(scene: &Scene, column: usize, row: &Row, path: &str, answer: &Answer) -
         let nothing = nothing
             .replace("{customer_id}", "999999999")
             .replace("{name}", "bill.csv")
+            .replace("{audience}", "partner")
             .replace("{key_id}", "00000000");
         for nobody in [&scene.askers[11], &scene.askers[2]] {
             let none = ask(nobody, method, &nothing, *body);

@@ -14,6 +14,8 @@ on_both_engines!(
     what_ends_a_session,
     a_changed_row_signs_nobody_in,
     settings_are_checked,
+    an_account_is_unlinked,
+    providers_are_set_over_the_api,
 );
 
 const SETTINGS: &str = "/console/settings/sign-in";
@@ -500,4 +502,85 @@ fn settings_are_checked(engine: Engine) {
     let theirs = Browser::signed_in(&scene.server.partner());
     assert!(!theirs.get(SETTINGS).text().contains(&good.url));
     assert_eq!(theirs.submit(SETTINGS, &format!("{SETTINGS}/partner/remove"), &[]).status, 404);
+}
+
+fn an_account_is_unlinked(engine: Engine) {
+    let scene = Scene::new(engine);
+    let provider = Provider::start();
+    let partner = scene.connect("partner", &provider, "");
+    let (id, _) = user(&scene.admin, "/v2/users", "jane@contoso.com");
+    let accounts = format!("/v2/users/{id}/accounts");
+    assert_eq!(scene.admin.get(&accounts).json(), json!({"accounts": []}));
+    let (before, answer) = scene.sign_in("partner", &provider, honest("jane@contoso.com"));
+    assert_eq!(answer.status, 303, "{}", answer.text());
+    let linked = scene.admin.get(&accounts).json();
+    assert_eq!(linked["accounts"][0]["subject"], "sub of jane@contoso.com", "{linked}");
+    // The account was made again: it has another subject.
+    let again = || lie(&json!({"sub": "another"}));
+    let (_, refused) = scene.sign_in("partner", &provider, again());
+    expected(&refused, 403, "linked to another account").unwrap();
+    let page = format!("/console/users/{id}");
+    assert!(partner.get(&page).text().contains("sub of jane@contoso.com"));
+    let unlinked = partner.submit(&page, &format!("{page}/unlink"), &[]);
+    assert_eq!(unlinked.header("location"), format!("{page}?done=user-unlinked"));
+    assert!(before.get("/console/sessions").header("location").starts_with("/console/sign-in"), "it goes on");
+    let (after, answer) = scene.sign_in("partner", &provider, again());
+    assert_eq!((answer.status, after.get("/console/sessions").status), (303, 200), "{}", answer.text());
+    assert_eq!(scene.admin.delete(&accounts).status, 204);
+    assert_eq!(scene.admin.delete(&accounts).status, 204, "there is none any more");
+    assert!(after.get("/console/sessions").header("location").starts_with("/console/sign-in"));
+    let trail = scene.admin.trail("action=user.unlink");
+    assert_eq!(trail.len(), 2, "{trail:?}");
+}
+
+fn providers_are_set_over_the_api(engine: Engine) {
+    let scene = Scene::new(engine);
+    let provider = Provider::start();
+    let path = "/v2/sign_in_providers/partner";
+    let admin = &scene.admin;
+    assert_eq!(admin.get(path).status, 404);
+    let body = json!({"issuer": provider.url, "client_id": CLIENT, "client_secret": SECRET,
+                      "allowed_domains": ["@Contoso.com"]});
+    let shown = json!({"issuer": provider.url, "client_id": CLIENT, "allowed_domains": ["contoso.com"]});
+    let set = admin.put(path, &body);
+    assert_eq!((set.status, set.json()), (200, shown.clone()), "{}", set.text());
+    assert_eq!(admin.get(path).json(), shown);
+    user(admin, "/v2/users", "jane@contoso.com");
+    let (_, answer) = scene.sign_in("partner", &provider, honest("jane@contoso.com"));
+    assert_eq!(answer.status, 303, "{}", answer.text());
+    assert_eq!(admin.put(path, &shown).status, 200, "the secret is kept");
+    let mut failures = Failures::default();
+    for (what, body, details) in [
+        ("nothing", json!({}), "/issuer required, /client_id required, /client_secret required"),
+        (
+            "other types",
+            json!({"issuer": 7, "allowed_domains": "a.example"}),
+            "/issuer wrong_type, /allowed_domains wrong_type",
+        ),
+        (
+            "another issuer without its secret",
+            json!({"issuer": "https://a.example", "client_id": "a"}),
+            "/client_secret required",
+        ),
+        (
+            "an issuer that is not there",
+            json!({"issuer": "http://127.0.0.1:1", "client_id": "a", "client_secret": "b"}),
+            "/issuer unusable",
+        ),
+        (
+            "a near miss",
+            json!({"issuer": provider.url, "client_id": CLIENT, "secret": SECRET}),
+            "/secret unknown",
+        ),
+    ] {
+        let answer = admin.put(path, &body);
+        let good = answer.status == 422 && answer.details() == details;
+        failures.case(what, if good { Ok(()) } else { Err(answer.text()) });
+    }
+    failures.done(5);
+    assert_eq!(admin.get(path).json(), shown, "something of it was kept");
+    assert_eq!(admin.get("/v2/sign_in_providers/nobody").status, 404);
+    assert_eq!((admin.delete(path).status, admin.delete(path).status), (204, 404));
+    let texts = admin.trail("action=sign_in_provider.").iter().map(Value::to_string).collect::<String>();
+    assert!(!texts.contains(SECRET) && !scene.server.log().contains(SECRET), "the secret is shown");
 }
