@@ -36,6 +36,8 @@ fn violations(page: &Page, axe: &str) -> Vec<String> {
 struct Objects {
     customer: i64,
     user: i64,
+    /// A customer's user, who is an owner.
+    owner: i64,
     run: i64,
     statement: i64,
 }
@@ -47,7 +49,8 @@ fn path(template: &str, objects: Objects) -> String {
         _ if template.starts_with("/console/bills/") => objects.statement,
         _ => objects.customer,
     };
-    let path = template.replace("{id}", &id.to_string()).replace("{user_id}", &objects.user.to_string());
+    let user = if template.starts_with("/console/portal/") { objects.owner } else { objects.user };
+    let path = template.replace("{id}", &id.to_string()).replace("{user_id}", &user.to_string());
     let path = path.replace("{*rest}", "there/is/no/such/page");
     assert!(!path.contains('{'), "teach this test to fill in {path}");
     path
@@ -112,8 +115,13 @@ fn axe_finds_nothing_on_any_page() {
     open.run("document.querySelector('label').remove()");
     assert!(violations(&open, &axe).iter().any(|found| found.starts_with("label: ")), "the control");
     drop(open);
-    for (api, who) in [(admin.clone(), "an admin"), (admin.user_of(objects.customer).1, "a customer's user")]
-    {
+    let (owner, owners) = admin.user_as(objects.customer, "owner");
+    let objects = Objects { owner, ..objects };
+    for (api, who) in [
+        (admin.clone(), "an admin"),
+        (admin.user_of(objects.customer).1, "a customer's user"),
+        (owners, "an owner"),
+    ] {
         let page = Page::signed_in(&api, Look::default()).unwrap();
         cases += check(&mut failures, &page, &axe, &paths(objects), who);
         cases += check(&mut failures, &page, &axe, &["/console/customers?trial=nonsense".into()], who);
@@ -156,6 +164,7 @@ fn full(admin: &Api, database: &Database) -> Objects {
     Objects {
         customer,
         user: admin.colleague("viewer").0,
+        owner: 0,
         run: run["id"].as_i64().unwrap(),
         statement: statements["billing_artifacts"][0]["id"].as_i64().unwrap(),
     }

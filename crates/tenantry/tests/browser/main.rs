@@ -7,8 +7,10 @@
 mod accessibility;
 mod customers;
 mod driver;
+mod lighthouse;
 mod page;
 mod pictures;
+mod portal;
 mod single_sign_on;
 #[path = "../it/support/mod.rs"]
 #[allow(dead_code, unused_imports, unused_macros, reason = "the tests over HTTP use more of it")]

@@ -157,6 +157,12 @@ impl Page {
         usize::try_from(found.as_u64().unwrap()).unwrap()
     }
 
+    /// The value of a cookie, also of one that scripts do not see.
+    pub(crate) fn cookie(&self, name: &str) -> String {
+        let cookie = self.command("GET", &format!("/cookie/{name}"), &Value::Null);
+        cookie["value"].as_str().unwrap().to_owned()
+    }
+
     /// A picture of the viewport, as PNG in base64.
     pub(crate) fn picture(&self) -> String {
         self.command("GET", "/screenshot", &Value::Null).as_str().unwrap().to_owned()

@@ -9,7 +9,7 @@ use std::path::Path;
 
 /// The largest picture, in bytes.
 const MAX_BYTES: usize = 150 * 1024;
-const NOW: &str = "2026-11-02T08:00:00Z";
+pub(crate) const NOW: &str = "2026-11-02T08:00:00Z";
 
 /// Customers: name, tenant, margin in percent, and the end of the trial.
 const CUSTOMERS: [(&str, &str, f64, Option<&str>); 7] = [
@@ -31,7 +31,7 @@ const SERVICES: [(&str, u32); 5] = [
 ];
 
 /// A partner with a year of bills; the id of the customer whose portal is shown, and of the last run.
-fn furnished(server: &Server, database: &Database) -> (Api, i64, i64) {
+pub(crate) fn furnished(server: &Server, database: &Database) -> (Api, i64, i64) {
     let invoices = database.folder().join("data/invoices");
     std::fs::create_dir_all(&invoices).unwrap();
     let admin = server.admin();
