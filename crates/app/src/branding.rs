@@ -97,6 +97,19 @@ fn validated(branding: &Branding) -> (BrandingRow, Violations) {
     (row, violations)
 }
 
+/// A partner as visitors of its portal see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Portal {
+    /// The partner.
+    pub partner: PartnerId,
+    /// Its name as its customers see it.
+    pub name: String,
+    /// The colour, as six hex digits.
+    pub colour: Option<String>,
+    /// The logo.
+    pub logo: Option<Logo>,
+}
+
 impl From<LogoRow> for Logo {
     fn from(row: LogoRow) -> Self {
         let LogoRow { digest, width, height } = row;
@@ -220,13 +233,20 @@ impl App {
     }
 
     /// The partner that has this host for its portal.
-    pub async fn partner_of_host(&self, host: &str) -> Result<Option<PartnerId>, Error> {
-        self.db
+    pub async fn portal_of_host(&self, host: &str) -> Result<Option<Portal>, Error> {
+        let found: Option<branding::Portal> = self
+            .db
             .unchecked()
             .look_up(Scope::System, host.to_ascii_lowercase(), |host, tx| {
-                Box::pin(async move { Ok::<_, Error>(branding::partner_of_host(tx, host).await?) })
+                Box::pin(async move { Ok::<_, Error>(branding::portal(tx, host).await?) })
             })
-            .await
+            .await?;
+        Ok(found.map(|portal| Portal {
+            partner: portal.partner,
+            name: portal.name,
+            colour: Some(portal.colour).filter(|colour| !colour.is_empty()),
+            logo: portal.logo.map(Logo::from),
+        }))
     }
 
     /// The CSS of a colour: the colour, and that of text on it. `None` for what is no colour of six hex digits.

@@ -45,7 +45,7 @@ pub mod single_sign_on;
 
 pub use access::{Actor, Call, Origin};
 pub use audit::{AnchorPlaces, AnchorVerdict, Erasure, Exported, SystemVerdict, Verdict};
-pub use branding::{Branding, Logo};
+pub use branding::{Branding, Logo, Portal};
 pub use change::{Created, Idempotency, IfMatch};
 pub use clock::{Clock, parse_time};
 pub use directory::{

@@ -5,7 +5,7 @@ use crate::i18n::Lang;
 use crate::layout::{Account, Layout, NavItem, Section, role_name};
 use crate::visit::Visit;
 use crate::{assets, cookies};
-use app::{App, Call, Permission, SignedIn};
+use app::{App, Call, Permission, Portal, SignedIn};
 use bytes::Bytes;
 use http::HeaderMap;
 use std::str::FromStr;
@@ -56,11 +56,26 @@ impl Asked {
         self.parameters.iter().find(|(this, _)| this == name)?.1.parse().ok()
     }
 
+    /// The layout of a page that customers see before they have signed in: on the host of a portal in the partner's name, colour
+    /// and logo.
+    pub(crate) async fn front_layout(&self, title: &str) -> Layout {
+        let layout = self.open_layout(title);
+        match self.app.portal_of_host(self.visit.host()).await {
+            Ok(Some(Portal { name, colour, logo, .. })) => Layout { brand: name, colour, logo, ..layout },
+            Ok(None) => layout,
+            Err(error) => {
+                tracing::warn!(%error, "failed to find the partner of a host");
+                layout
+            }
+        }
+    }
+
     /// The layout of a page for a browser without a session.
     pub(crate) fn open_layout(&self, title: &str) -> Layout {
         Layout {
             lang: self.lang,
             title: self.lang.text(title, None),
+            brand: self.lang.text("app-name", None),
             nav: Vec::new(),
             account: None,
             colour: None,
@@ -104,8 +119,9 @@ impl Cx {
     /// The layout of a page with a title of its own, such as a customer's name.
     pub(crate) fn layout_with(&self, title: String, section: Section) -> Layout {
         let layout = self.asked.open_layout("app-name");
-        let SignedIn { colour, logo, .. } = self.signed_in.clone();
-        Layout { title, nav: self.nav(section), account: Some(self.account()), colour, logo, ..layout }
+        let SignedIn { partner_name, colour, logo, .. } = self.signed_in.clone();
+        let (nav, account) = (self.nav(section), Some(self.account()));
+        Layout { title, brand: partner_name, nav, account, colour, logo, ..layout }
     }
 
     fn nav(&self, current: Section) -> Vec<NavItem> {
@@ -132,15 +148,10 @@ impl Cx {
     }
 
     fn account(&self) -> Account {
-        let SignedIn { email, name, partner_name, customer_name, .. } = &self.signed_in;
+        let SignedIn { email, name, customer_name, .. } = &self.signed_in;
         let name = if name.is_empty() { email.as_str() } else { name };
         let roles = self.call().actor.iter().flat_map(|actor| actor.roles.iter());
         let roles: Vec<String> = roles.map(|role| role_name(self.lang, role)).collect();
-        Account {
-            name: name.to_owned(),
-            organisation: partner_name.clone(),
-            customer: customer_name.clone(),
-            roles: roles.join(", "),
-        }
+        Account { name: name.to_owned(), customer: customer_name.clone(), roles: roles.join(", ") }
     }
 }

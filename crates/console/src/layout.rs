@@ -36,8 +36,6 @@ pub(crate) struct NavItem {
 pub(crate) struct Account {
     /// The user's name, or its e-mail address.
     pub(crate) name: String,
-    /// The partner's display name.
-    pub(crate) organisation: String,
     /// The display name of the customer whose user it is.
     pub(crate) customer: Option<String>,
     /// The user's roles, in words.
@@ -49,6 +47,8 @@ pub(crate) struct Account {
 pub(crate) struct Layout {
     pub(crate) lang: Lang,
     pub(crate) title: String,
+    /// Whose pages these are: the partner's name as its customers see it, or the application's.
+    pub(crate) brand: String,
     pub(crate) nav: Vec<NavItem>,
     pub(crate) account: Option<Account>,
     /// The partner's colour, as six hex digits.
@@ -103,6 +103,7 @@ pub(crate) mod samples {
         Layout {
             lang: Lang::En,
             title: Lang::En.text(title, None),
+            brand: "Contoso & <i>Partners</i>".into(),
             nav: Vec::new(),
             account: None,
             colour: None,
@@ -123,7 +124,6 @@ pub(crate) mod samples {
         };
         let account = Account {
             name: "Jane <b>".into(),
-            organisation: "Contoso & <i>Partners</i>".into(),
             customer: Some("Acme <b>".into()),
             roles: role_name(Lang::En, Role::Admin),
         };

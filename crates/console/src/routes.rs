@@ -224,7 +224,7 @@ async fn find_portal(console: &Console, headers: &HeaderMap, visit: &mut Visit) 
     if host.is_empty() || host == visit.host().to_ascii_lowercase() {
         return;
     }
-    match console.app.partner_of_host(&host).await {
+    match console.app.portal_of_host(&host).await {
         Ok(Some(_)) => visit.set_host(&host),
         Ok(None) => {}
         Err(error) => tracing::warn!(%error, "failed to find the partner of a host"),

@@ -27,6 +27,19 @@ pub struct LogoRow {
     pub height: i64,
 }
 
+/// A partner as visitors of its portal see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Portal {
+    /// The partner.
+    pub partner: PartnerId,
+    /// Its name as its customers see it.
+    pub name: String,
+    /// The colour, as six hex digits; empty for none.
+    pub colour: String,
+    /// The logo.
+    pub logo: Option<LogoRow>,
+}
+
 /// A partner's branding.
 pub async fn get(tx: &mut Tx, partner: PartnerId) -> Result<Option<BrandingRow>, Error> {
     let sql = "SELECT name, colour, portal_host FROM branding WHERE partner_id = $1";
@@ -34,9 +47,17 @@ pub async fn get(tx: &mut Tx, partner: PartnerId) -> Result<Option<BrandingRow>,
 }
 
 /// The partner that has this host for its portal.
-pub async fn partner_of_host(tx: &mut Tx, host: &str) -> Result<Option<PartnerId>, Error> {
-    let sql = "SELECT partner_id FROM branding WHERE portal_host = $1";
-    tx.first(sql, args![host], |row| Ok(PartnerId(row.next()?))).await
+pub async fn portal(tx: &mut Tx, host: &str) -> Result<Option<Portal>, Error> {
+    let sql = "SELECT b.partner_id, CASE WHEN b.name = '' THEN p.name ELSE b.name END, b.colour,
+                      g.digest, g.width, g.height
+               FROM branding b JOIN partners p ON p.id = b.partner_id
+               LEFT JOIN branding_logos g ON g.partner_id = b.partner_id
+               WHERE b.portal_host = $1";
+    tx.first(sql, args![host], |row| {
+        let (partner, name, colour) = (PartnerId(row.next()?), row.next()?, row.next()?);
+        Ok(Portal { partner, name, colour, logo: read_logo(row)? })
+    })
+    .await
 }
 
 /// Sets a partner's branding. `false` if another partner has the host.
@@ -82,6 +103,16 @@ pub async fn set_logo(
 /// Removes a partner's logo. `false` if it has none.
 pub async fn remove_logo(tx: &mut Tx, partner: PartnerId) -> Result<bool, Error> {
     Ok(tx.execute("DELETE FROM branding_logos WHERE partner_id = $1", args![partner.0]).await? > 0)
+}
+
+/// Digest, width and height of a logo that may be absent.
+pub(crate) fn read_logo(row: &mut Row<'_>) -> Result<Option<LogoRow>, Error> {
+    let (digest, width, height): (Option<String>, Option<i64>, Option<i64>) =
+        (row.next()?, row.next()?, row.next()?);
+    Ok(match (digest, width, height) {
+        (Some(digest), Some(width), Some(height)) => Some(LogoRow { digest, width, height }),
+        _ => None,
+    })
 }
 
 fn read(row: &mut Row<'_>) -> Result<BrandingRow, Error> {

@@ -1,7 +1,7 @@
 //! Sessions of the console.
 
 use crate::api_keys::{Credential, credential};
-use crate::branding::LogoRow;
+use crate::branding::{LogoRow, read_logo};
 use crate::engine::value::{Row, args};
 use crate::{Error, Tx};
 use domain::{Classification, CustomerId, Email, PartnerId, Roles, UserId, UtcSecond};
@@ -117,12 +117,7 @@ pub async fn find(tx: &mut Tx, id: &str) -> Result<Option<(Session, Owner)>, Err
         let (partner_suspended, partner_name) = (row.next()?, row.next()?);
         let colour: Option<String> = row.next()?;
         let colour = colour.filter(|colour| !colour.is_empty());
-        let (digest, width, height): (Option<String>, Option<i64>, Option<i64>) =
-            (row.next()?, row.next()?, row.next()?);
-        let logo = match (digest, width, height) {
-            (Some(digest), Some(width), Some(height)) => Some(LogoRow { digest, width, height }),
-            _ => None,
-        };
+        let logo = read_logo(row)?;
         let user = read_user(row)?;
         Ok((session, Owner { partner_suspended, partner_name, colour, logo, user }))
     })

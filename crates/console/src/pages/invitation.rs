@@ -72,7 +72,7 @@ pub(super) fn link(cx: &Cx, invitation: Invitation, section: Section, back: Stri
     }
 }
 
-fn page(asked: &Asked, state: State, token: &str) -> InvitationPage {
+async fn page(asked: &Asked, state: State, token: &str) -> InvitationPage {
     let title = match &state {
         State::Open { .. } => "invitation-title",
         State::Used { .. } => "invitation-used-title",
@@ -80,17 +80,18 @@ fn page(asked: &Asked, state: State, token: &str) -> InvitationPage {
         State::Unknown => "invitation-unknown-title",
     };
     let may_sign_in = asked.visit.may_sign_in();
-    InvitationPage { l: asked.open_layout(title), state, token: token.to_owned(), may_sign_in }
+    let l = asked.front_layout(title).await;
+    InvitationPage { l, state, token: token.to_owned(), may_sign_in }
 }
 
-fn refusal(asked: &Asked, error: InvitationError) -> Response {
+async fn refusal(asked: &Asked, error: InvitationError) -> Response {
     let (status, state) = match error {
         InvitationError::Unknown => (StatusCode::NOT_FOUND, State::Unknown),
         InvitationError::Used(Invited { invited_by, .. }) => (StatusCode::GONE, State::Used { invited_by }),
         InvitationError::Late(Invited { invited_by, .. }) => (StatusCode::GONE, State::Late { invited_by }),
         InvitationError::Failed(error) => return Failure::App(error).open_page(asked),
     };
-    html::page(status, &page(asked, state, ""))
+    html::page(status, &page(asked, state, "").await)
 }
 
 /// Shows what the link opens. Only the form opens it, so that programs which look at links in mail use up nothing.
@@ -99,9 +100,9 @@ async fn show(asked: Asked) -> Response {
     match asked.app.invitation(token).await {
         Ok(Invited { partner_name, email, expires_at, .. }) => {
             let until = format::time(asked.lang, expires_at);
-            html::ok(&page(&asked, State::Open { partner: partner_name, email, until }, token))
+            html::ok(&page(&asked, State::Open { partner: partner_name, email, until }, token).await)
         }
-        Err(error) => refusal(&asked, error),
+        Err(error) => refusal(&asked, error).await,
     }
 }
 
@@ -115,7 +116,7 @@ async fn accept(asked: Asked) -> Response {
     let token = asked.form.get("token");
     match asked.app.accept_invitation(token, origin, agent.unwrap_or_default()).await {
         Ok(session) => sign_in::open(&asked, operation, &session, "/console").await,
-        Err(error) => refusal(&asked, error),
+        Err(error) => refusal(&asked, error).await,
     }
 }
 

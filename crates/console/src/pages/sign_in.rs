@@ -60,7 +60,7 @@ fn ended(name: &str) -> Option<&'static str> {
 
 async fn page(asked: &Asked, error: Option<String>, next: &str) -> SignInPage {
     SignInPage {
-        l: asked.open_layout("sign-in-title"),
+        l: asked.front_layout("sign-in-title").await,
         ended: ended(asked.query.get("ended")).map(|id| asked.lang.text(id, None)),
         error,
         refused: None,

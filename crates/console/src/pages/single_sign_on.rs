@@ -32,8 +32,8 @@ pub(super) async fn offers(asked: &Asked, next: &str) -> Vec<OfferLink> {
     let named = asked.query.get("partner").parse().ok();
     let remembered = || cookies::read(&asked.headers, &asked.visit, cookies::PARTNER)?.parse().ok();
     // The host of a portal has its partner, whatever else is said.
-    let partner = match asked.app.partner_of_host(asked.visit.host()).await {
-        Ok(Some(partner)) => Some(partner),
+    let partner = match asked.app.portal_of_host(asked.visit.host()).await {
+        Ok(Some(portal)) => Some(portal.partner),
         _ => named.or_else(remembered).map(PartnerId),
     };
     let offers = asked.app.sign_in_offers(partner).await;
