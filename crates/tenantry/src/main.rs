@@ -84,6 +84,8 @@ enum Command {
     #[command(subcommand)]
     Users(remote::users::UsersCommand),
     #[command(subcommand)]
+    SignInProviders(remote::sign_in_providers::SignInProvidersCommand),
+    #[command(subcommand)]
     Tenants(remote::tenants::TenantsCommand),
     #[command(subcommand)]
     Statements(remote::statements::StatementsCommand),
@@ -212,6 +214,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             Some(Command::Customers(command)) => remote::customers::run(command).await,
             Some(Command::Tags(command)) => remote::tags::run(command).await,
             Some(Command::Users(command)) => remote::users::run(command).await,
+            Some(Command::SignInProviders(command)) => remote::sign_in_providers::run(command).await,
             Some(Command::Tenants(command)) => remote::tenants::run(command).await,
             Some(Command::Statements(command)) => remote::statements::run(command).await,
             Some(Command::Invoices(command)) => remote::invoices::run(command).await,

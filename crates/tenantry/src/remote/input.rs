@@ -27,6 +27,16 @@ fn bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// A secret in a file, or on standard input for `-`: its first line.
+pub(crate) fn secret(path: &Path) -> anyhow::Result<String> {
+    let text =
+        String::from_utf8(bytes(path)?).map_err(|_| wrong_input(format!("{} is not UTF-8", name(path))))?;
+    match text.lines().next().map(str::trim).unwrap_or_default() {
+        "" => Err(wrong_input(format!("{} is empty", name(path)))),
+        secret => Ok(secret.to_owned()),
+    }
+}
+
 /// What a path is called in messages.
 pub(crate) fn name(path: &Path) -> String {
     if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }

@@ -18,6 +18,7 @@ pub(crate) mod profit;
 mod query;
 pub(crate) mod session;
 mod show;
+pub(crate) mod sign_in_providers;
 pub(crate) mod statements;
 pub(crate) mod tags;
 pub(crate) mod tenants;

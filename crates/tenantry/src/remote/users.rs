@@ -21,6 +21,7 @@ pub(crate) enum UsersCommand {
     Delete(Deleted),
     RotateKey(Rotated),
     RevokeKey(Revoked),
+    Unlink(Unlinked),
     #[command(subcommand)]
     Keys(KeysCommand),
 }
@@ -145,6 +146,14 @@ pub(crate) struct Revoked {
     end: End,
 }
 
+/// Unlink a user from the account that it signs in with, for an account that was made again.
+#[derive(Args)]
+#[command(after_help = examples!("tenantry users unlink 17"))]
+pub(crate) struct Unlinked {
+    #[command(flatten)]
+    end: End,
+}
+
 #[derive(Args)]
 pub(crate) struct End {
     /// The user's id.
@@ -243,6 +252,9 @@ pub(crate) async fn run(command: UsersCommand) -> anyhow::Result<()> {
         UsersCommand::RevokeKey(Revoked { end }) => {
             end.run("Take all keys away from", "take all keys away from", "has no key any more", "/api_key")
                 .await
+        }
+        UsersCommand::Unlink(Unlinked { end }) => {
+            end.run("Unlink", "unlink", "is linked to no account any more", "/accounts").await
         }
         UsersCommand::RotateKey(args) => {
             let user = args.whose.user(&args.id)?;

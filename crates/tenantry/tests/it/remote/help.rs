@@ -5,13 +5,14 @@ use crate::support::Failures;
 use std::path::Path;
 
 /// Commands that work over HTTP. Each one's help has examples and exit statuses.
-const REMOTE: [&str; 14] = [
+const REMOTE: [&str; 15] = [
     "login",
     "logout",
     "whoami",
     "customers",
     "tags",
     "users",
+    "sign-in-providers",
     "tenants",
     "statements",
     "bill-runs",

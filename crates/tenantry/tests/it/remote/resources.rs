@@ -2,10 +2,19 @@
 
 use super::Desk;
 use crate::billing::{Scene, line};
-use crate::support::{Engine, Server, customer, on_both_engines};
+use crate::support::{CLIENT, Database, Engine, NOW, Provider, SECRET, Server, customer, on_both_engines};
 use serde_json::{Value, json};
 
-on_both_engines!(customers, tags, users, tenants, price_rules, audit_events, bill_runs_and_statements);
+on_both_engines!(
+    customers,
+    tags,
+    users,
+    sign_in_providers,
+    tenants,
+    price_rules,
+    audit_events,
+    bill_runs_and_statements,
+);
 
 fn id_of(value: &Value) -> String {
     value["id"].to_string()
@@ -122,6 +131,32 @@ fn tags(engine: Engine) {
     desk.run(&many).fails(3, "tags has 22 entries, at most 20 are allowed");
 }
 
+fn sign_in_providers(engine: Engine) {
+    let database = Database::new(engine);
+    let server = Server::start(&database, &["--sandbox", "--at", NOW, "--allow-egress", "127.0.0.1"]);
+    let desk = Desk::of(&server.admin());
+    let provider = Provider::start();
+    desk.run(&["sign-in-providers", "get", "partner"]).fails(5, "there is no such object");
+    desk.write("secret", format!("{SECRET}\n"));
+    let set = ["sign-in-providers", "set", "partner", "--issuer", &provider.url, "--client-id", CLIENT];
+    desk.run(&set).fails(3, "client_secret is required");
+    let with_secret = [&set[..], &["--client-secret-file", "secret"]].concat();
+    let would = desk.ok(&[&with_secret[..], &["--dry-run"]].concat());
+    assert!(
+        would.starts_with("would set the sign-in provider of partner") && !would.contains(SECRET),
+        "{would}"
+    );
+    let shown = json!({"issuer": provider.url, "client_id": CLIENT, "allowed_domains": []});
+    assert_eq!(desk.json(&with_secret), shown);
+    let changed = desk.json(&[&set[..], &["--allowed-domain", "contoso.com"]].concat());
+    assert_eq!(changed["allowed_domains"], json!(["contoso.com"]), "the secret is kept");
+    assert_eq!(desk.json(&["sign-in-providers", "get", "partner"]), changed);
+    let remove = ["sign-in-providers", "remove", "partner"];
+    desk.ok(&[&remove[..], &["--dry-run"]].concat());
+    desk.ok(&[&remove[..], &["--yes"]].concat());
+    desk.run(&remove).fails(5, "there is no such object");
+}
+
 fn users(engine: Engine) {
     let api = Server::shared(engine).partner();
     let desk = Desk::of(&api);
@@ -176,6 +211,11 @@ fn users(engine: Engine) {
         assert_eq!(each.run(&["whoami"]).code, Some(4));
     }
     assert_eq!(desk.json(&["users", "keys", "list", &id]), json!([]));
+    assert_eq!(
+        desk.ok(&["users", "unlink", &id, "--dry-run"]),
+        format!("would unlink user {id} (jane@example.com)\n")
+    );
+    desk.ok(&["users", "unlink", &id, "--yes"]);
     desk.ok(&["users", "delete", &id]);
     assert_eq!(desk.json(&["users", "list"]).as_array().unwrap().len(), 1);
 
