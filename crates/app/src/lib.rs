@@ -203,6 +203,22 @@ impl App {
         log_error(self.apply_due_changes().await);
     }
 
+    /// Indexes the customers' names for searches by their parts, as far as they are not. An error is only logged, because the
+    /// next run goes on.
+    pub async fn index_names(&self) {
+        let began = std::time::Instant::now();
+        match store::customers::index_names(self.db.unchecked()).await {
+            Ok(0) => {}
+            Ok(blocks) => {
+                let seconds = began.elapsed().as_secs_f64();
+                tracing::info!(blocks, seconds, "names of customers indexed");
+            }
+            Err(error) => {
+                tracing::warn!(%error, "failed to index names of customers; they are searched one by one");
+            }
+        }
+    }
+
     /// Whether the database can serve requests.
     ///
     /// # Errors

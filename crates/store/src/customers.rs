@@ -1,8 +1,11 @@
 //! Customers and their tags.
 
+mod found_by_name;
 mod migrated;
+mod name_index;
 
 pub use migrated::insert_migrated;
+pub use name_index::index_names;
 
 use crate::engine::Tx;
 use crate::engine::value::{Arg, Row, args};
@@ -98,6 +101,19 @@ pub struct Window {
     pub limit: i64,
     /// The order of the list.
     pub order: Order,
+    /// Whether the total may be an estimate where counting would read many names.
+    pub may_estimate: bool,
+}
+
+/// A page of a list.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// The customers of the page. Where the total is an estimate, there may be some less than the page has room for.
+    pub customers: Vec<Customer>,
+    /// The number of customers in the whole list.
+    pub total: i64,
+    /// Whether the total is an estimate; the whole list is no longer.
+    pub is_estimate: bool,
 }
 
 /// Order of a list of customers.
@@ -203,6 +219,9 @@ pub async fn update(
     if tx.execute(sql, &row).await? == 0 {
         return Err(tx.serialization_conflict());
     }
+    if details.name != before.details.name {
+        name_index::note_rename(tx, partner, before.id, version).await?;
+    }
     let (old, new) = (before.details.azure_customer_id.as_ref(), details.azure_customer_id.as_ref());
     if old.map(AzureCustomerId::key) != new.map(AzureCustomerId::key) {
         if let Some(old) = old {
@@ -244,7 +263,7 @@ pub async fn delete(
         return Err(tx.serialization_conflict());
     }
     count_block(tx, partner, id, -1);
-    Ok(())
+    name_index::note_delete(tx, partner, id, version).await
 }
 
 /// Which of these values a customer other than `except` has.
@@ -276,13 +295,14 @@ pub async fn get(tx: &mut Tx, partner: PartnerId, id: CustomerId) -> Result<Opti
     Ok(with_tags(tx, partner, found.into_iter().collect()).await?.pop())
 }
 
-/// Customers ordered by id, and the total number.
-pub async fn list(
-    tx: &mut Tx,
-    partner: PartnerId,
-    filter: &Filter,
-    window: Window,
-) -> Result<(Vec<Customer>, i64), Error> {
+/// A page of the customers, and their number.
+pub async fn list(tx: &mut Tx, partner: PartnerId, filter: &Filter, window: Window) -> Result<Listed, Error> {
+    if let Some(part) = &filter.name_part
+        && let Some(candidates) = name_index::candidates(tx, partner, part).await?
+        && let Some(listed) = found_by_name::list(tx, partner, filter, window, &candidates).await?
+    {
+        return Ok(listed);
+    }
     let (total, place) = if filter.is_empty() {
         let (total, place) = by_blocks(tx, partner, window).await?;
         (total, if window.order == Order::Oldest { place } else { window })
@@ -291,13 +311,13 @@ pub async fn list(
         let total = tx.first(&query.sql, &query.args(), |row| row.next()).await?.unwrap_or(0);
         (total, window)
     };
-    let query = listing(partner, filter, place);
+    let query = listing(partner, filter, None, place);
     let found = if window.skip < total {
         tx.all(&query.sql, &query.args(), read).await?
     } else {
         Vec::new() // past the end, so the rows need not be skipped one by one
     };
-    Ok((with_tags(tx, partner, found).await?, total))
+    Ok(Listed { customers: with_tags(tx, partner, found).await?, total, is_estimate: false })
 }
 
 fn counting(partner: PartnerId, filter: &Filter) -> Query {
@@ -306,8 +326,8 @@ fn counting(partner: PartnerId, filter: &Filter) -> Query {
     query
 }
 
-/// Skipped rows are read from an index only.
-fn listing(partner: PartnerId, filter: &Filter, window: Window) -> Query {
+/// A page of all customers, or of these. Skipped rows are read from an index only.
+fn listing(partner: PartnerId, filter: &Filter, ids: Option<&[CustomerId]>, window: Window) -> Query {
     let mut query = Query::new(
         format!(
             "SELECT {COLUMNS} FROM customers WHERE partner_id = $1 AND id IN
@@ -315,6 +335,9 @@ fn listing(partner: PartnerId, filter: &Filter, window: Window) -> Query {
         ),
         partner,
     );
+    if let Some(ids) = ids {
+        query.and_in("c.id", ids.iter().map(|id| id.0));
+    }
     narrow(&mut query, filter);
     if let Some(after) = window.after {
         query.and("c.id > ", after.0);
@@ -326,12 +349,17 @@ fn listing(partner: PartnerId, filter: &Filter, window: Window) -> Query {
     query
 }
 
-/// Total number of customers, and the page relative to the block of ids in which it begins.
-async fn by_blocks(tx: &mut Tx, partner: PartnerId, window: Window) -> Result<(i64, Window), Error> {
+/// Number of customers in each block of ids, ascending.
+async fn count_by_block(tx: &mut Tx, partner: PartnerId) -> Result<Vec<(i64, i64)>, Error> {
     tx.flush_deferred().await?;
     let sql = "SELECT block, CAST(SUM(customers) AS BIGINT) FROM customer_blocks WHERE partner_id = $1
                GROUP BY block ORDER BY block";
-    let blocks: Vec<(i64, i64)> = tx.all(sql, args![partner.0], |row| Ok((row.next()?, row.next()?))).await?;
+    tx.all(sql, args![partner.0], |row| Ok((row.next()?, row.next()?))).await
+}
+
+/// Total number of customers, and the page relative to the block of ids in which it begins.
+async fn by_blocks(tx: &mut Tx, partner: PartnerId, window: Window) -> Result<(i64, Window), Error> {
+    let blocks = count_by_block(tx, partner).await?;
     let total = blocks.iter().map(|(_, customers)| customers).sum();
     let mut found = window;
     if window.after.is_none() {
@@ -352,10 +380,16 @@ const MAX_KEY_BYTES: usize = 4 * Tag::MAX_KEY_LENGTH;
 /// Maximum number of colons of a tag filter that are tried as the separator of key and value. Each adds a condition.
 const MAX_COLONS: usize = 16;
 
-/// Adds the conditions on the customers `c`. Each uses an index; `q` scans the index of the partner's names.
+/// Adds the condition that the name of the customer `c` contains a part, which has the form of [`DisplayName::key`].
+fn name_contains(query: &mut Query, part: &str) {
+    query.and_contains("c.name_key", part);
+}
+
+/// Adds the conditions on the customers `c`. Each uses an index; `q` scans the index of the partner's names, unless the
+/// index of their parts has found the customers before.
 fn narrow(query: &mut Query, filter: &Filter) {
     if let Some(part) = &filter.name_part {
-        query.and_contains("c.name_key", part);
+        name_contains(query, part);
     }
     if let Some(classification) = filter.classification {
         query.and("c.classification = ", classification.as_str());

@@ -55,6 +55,17 @@ impl Query {
         self.push(sql, value);
     }
 
+    /// Add the condition that a column is one of these numbers. They become part of the text, so they must not be a caller's.
+    pub(crate) fn and_in(&mut self, column: &str, numbers: impl IntoIterator<Item = i64>) {
+        let _ = write!(self.sql, " AND {column} IN (");
+        let mut separator = "";
+        for number in numbers {
+            let _ = write!(self.sql, "{separator}{number}");
+            separator = ", ";
+        }
+        self.sql.push_str(if separator.is_empty() { "NULL)" } else { ")" });
+    }
+
     /// Add the condition that a column of folded names contains `part`.
     pub(crate) fn and_contains(&mut self, column: &str, part: &str) {
         let escaped = part.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");

@@ -13,6 +13,8 @@ use tokio::time::{Interval, MissedTickBehavior, interval, interval_at, sleep, ti
 const ANCHOR_INTERVAL: Duration = Duration::from_secs(1);
 /// Time between two rounds of maintenance, such as writing the uses of keys and deleting expired responses.
 const MAINTENANCE_INTERVAL: Duration = Duration::from_secs(60);
+/// Time between two looks at which names of customers are to be indexed. Meanwhile they are searched one by one.
+const NAME_INDEX_INTERVAL: Duration = Duration::from_secs(10);
 /// Time that leased work has to give its lease back.
 const GRACE: Duration = Duration::from_secs(1);
 
@@ -54,6 +56,7 @@ impl Background {
         let maintenance = interval_at((Instant::now() + MAINTENANCE_INTERVAL).into(), MAINTENANCE_INTERVAL);
         for (ticks, wake, work) in [
             (maintenance, (|_| pending().boxed()) as Step, (|app| app.tidy().boxed()) as Step),
+            (interval(NAME_INDEX_INTERVAL), |_| pending().boxed(), |app| app.index_names().boxed()),
             (interval(directory_sync), |_| pending().boxed(), |app| app.sync_directories().boxed()),
             (interval(billing), |app| app.automation_changed().boxed(), |app| app.automate_billing().boxed()),
         ] {

@@ -9,7 +9,7 @@ use crate::{App, Error};
 use domain::{AzureCustomerId, Classification, CustomerId, DisplayName, Violation};
 use jiff::Timestamp;
 pub use store::customers::Order;
-use store::customers::{self, Filter, Trial, Window};
+use store::customers::{self, Filter, Listed, Trial, Window};
 
 const PARAMETERS: [&str; 8] = [
     "cursor",
@@ -31,6 +31,8 @@ pub struct Search {
     pub after: Option<CustomerId>,
     /// The order; a cursor needs the default one.
     pub order: Order,
+    /// Whether the total may be an estimate where counting would take long.
+    pub may_estimate: bool,
     filter: Filter,
 }
 
@@ -41,6 +43,8 @@ pub struct Page {
     pub customers: Vec<CustomerView>,
     /// The number of customers in the whole list.
     pub total: i64,
+    /// Whether the total is an estimate, which was allowed by [`Search::may_estimate`].
+    pub is_estimate: bool,
     /// Whether another page follows.
     pub more: bool,
 }
@@ -52,7 +56,7 @@ impl Search {
     /// [`Error::Parameters`] with every invalid parameter, as `/name`.
     pub fn parse(query: &Query, now: Timestamp) -> Result<Self, Error> {
         let (paging, order, filter) = (Paging::default(), Order::default(), Filter::default());
-        let mut search = Search { paging, after: None, order, filter };
+        let mut search = Search { paging, after: None, order, may_estimate: false, filter };
         paging::read(query, &PARAMETERS, |name, value| search.take(name, value, now))?;
         Ok(search)
     }
@@ -120,14 +124,16 @@ impl App {
                     let skip = if search.after.is_some() { 0 } else { search.paging.skip() };
                     let per_page = search.paging.per_page;
                     // One customer more than the page shows whether another page follows.
+                    let (after, order) = (search.after, search.order);
                     let window =
-                        Window { after: search.after, skip, limit: per_page + 1, order: search.order };
-                    let (mut found, total) = customers::list(tx, *partner, &search.filter, window).await?;
+                        Window { after, skip, limit: per_page + 1, order, may_estimate: search.may_estimate };
+                    let Listed { customers: mut found, total, is_estimate } =
+                        customers::list(tx, *partner, &search.filter, window).await?;
                     let more = found.len() as i64 > per_page;
                     found.truncate(per_page as usize);
                     health::tell(tx, *partner, &mut found).await?;
                     let view = |customer| CustomerView::new(customer, *visibility);
-                    Ok(Page { customers: found.into_iter().map(view).collect(), total, more })
+                    Ok(Page { customers: found.into_iter().map(view).collect(), total, is_estimate, more })
                 })
             })
             .await

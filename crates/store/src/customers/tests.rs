@@ -74,6 +74,21 @@ fn filters() -> Vec<(&'static str, Filter, fn(i64) -> bool)> {
     vec![
         ("nothing", none(), |_| true),
         ("q", Filter { name_part: Some("omer 15".into()), ..none() }, |n| n.to_string().starts_with("15")),
+        ("q of one character", Filter { name_part: Some("9".into()), ..none() }, |n| {
+            n.to_string().contains('9')
+        }),
+        ("q of two", Filter { name_part: Some("00".into()), ..none() }, |n| n.to_string().contains("00")),
+        ("q of three", Filter { name_part: Some("r 7".into()), ..none() }, |n| {
+            n.to_string().starts_with('7')
+        }),
+        ("q of four", Filter { name_part: Some("5123".into()), ..none() }, |n| {
+            n.to_string().contains("5123")
+        }),
+        ("q in all names", Filter { name_part: Some("customer ".into()), ..none() }, |_| true),
+        ("q that no name has", Filter { name_part: Some("tomer custom".into()), ..none() }, |_| false),
+        ("q and a tag", Filter { name_part: Some("er 1".into()), tags: tag("tier:gold"), ..none() }, |n| {
+            n % 100 == 0 && n.to_string().starts_with('1')
+        }),
         ("q, with wild cards", Filter { name_part: Some("%_".into()), ..none() }, |_| false),
         (
             "classification",
@@ -108,8 +123,13 @@ async fn page(db: &Db, partner: i64, filter: &Filter, window: Window) -> (Ids, i
             Box::pin(list(tx, PartnerId(partner), filter, *window))
         })
         .await;
-    let (customers, total) = page.unwrap();
+    let Listed { customers, total, is_estimate } = page.unwrap();
+    assert!(!is_estimate || window.may_estimate);
     (customers.iter().map(|customer| customer.id.0).collect(), total)
+}
+
+fn window(after: Option<i64>, skip: i64, limit: i64, order: Order) -> Window {
+    Window { after: after.map(CustomerId), skip, limit, order, may_estimate: false }
 }
 
 /// Pages here and there, also behind the end, and the pages behind a cursor, are what a look at all customers says.
@@ -119,18 +139,25 @@ async fn lists_are_right(db: &Db) {
             let all: Ids = (1..=ALL).filter(|&n| partner_of(n) == partner && lets_through(n)).collect();
             let length = all.len() as i64;
             for skip in [0, 1, 29, length / 2, (length - 1).max(0), length, length + 7000] {
-                let found =
-                    page(db, partner, &filter, Window { after: None, skip, limit: 30, order: Order::Oldest })
-                        .await;
+                let found = page(db, partner, &filter, window(None, skip, 30, Order::Oldest)).await;
                 let right: Ids = all.iter().skip(skip as usize).take(30).copied().collect();
                 assert_eq!(found, (right, length), "{name}, partner {partner}, behind {skip}");
             }
             for after in [0, 8191, 8192, ALL / 2, ALL] {
-                let window =
-                    Window { after: Some(CustomerId(after)), skip: 0, limit: 30, order: Order::Oldest };
                 let right: Ids = all.iter().filter(|&&id| id > after).take(30).copied().collect();
-                let found = page(db, partner, &filter, window).await;
+                let found = page(db, partner, &filter, window(Some(after), 0, 30, Order::Oldest)).await;
                 assert_eq!(found, (right, length), "{name}, partner {partner}, after {after}");
+            }
+            let newest: Ids = all.iter().rev().copied().collect();
+            let mut by_name = all.clone();
+            by_name.sort_by_key(ToString::to_string);
+            for (order, all) in [(Order::Newest, &newest), (Order::Changed, &newest), (Order::Name, &by_name)]
+            {
+                for skip in [0, length / 2, length] {
+                    let right: Ids = all.iter().skip(skip as usize).take(30).copied().collect();
+                    let found = page(db, partner, &filter, window(None, skip, 30, order)).await;
+                    assert_eq!(found, (right, length), "{name}, partner {partner}, {order:?}, behind {skip}");
+                }
             }
         }
     }
@@ -171,8 +198,16 @@ async fn filters_use_indexes(
     assert!(is_wrong(&unlike), "this test would not see a scan: {unlike:#?}");
     for (name, filter, _) in filters() {
         for after in [None, Some(CustomerId(5000))] {
-            let window = Window { after, skip: 3, limit: 30, order: Order::Oldest };
-            for query in [counting(PartnerId(2), &filter), listing(PartnerId(2), &filter, window)] {
+            let window = Window { after, ..window(None, 3, 30, Order::Oldest) };
+            let ids: Vec<CustomerId> = (1..500).map(CustomerId).collect();
+            for query in [
+                counting(PartnerId(2), &filter),
+                listing(PartnerId(2), &filter, None, window),
+                listing(PartnerId(2), &filter, Some(&ids), window),
+                found_by_name::checking(PartnerId(2), &filter, &ids, false),
+                name_index::look_up(PartnerId(2), &[0, 1, 2], &[7, 8, 9]),
+                name_index::read_names(PartnerId(2), 0, BLOCK, "omer 15"),
+            ] {
                 let sql = query.sql.clone();
                 let plan = plan(db, query, explain, columns).await;
                 assert!(!is_wrong(&plan), "{name}: {sql}\n{}", plan.join("\n"));
@@ -184,7 +219,7 @@ async fn filters_use_indexes(
 /// Creates and deletes keep the length of the list right, also where they are undone.
 async fn totals_follow_changes(db: &Db) {
     let partner = PartnerId(3);
-    let whole = Window { after: None, skip: 0, limit: 1, order: Order::Oldest };
+    let whole = window(None, 0, 1, Order::Oldest);
     let before = page(db, 3, &Filter::default(), whole).await.1;
     let gone: Result<(), Error> = db
         .write(partner, (), move |(), tx| {
@@ -210,6 +245,125 @@ async fn totals_follow_changes(db: &Db) {
     assert_eq!(page(db, 3, &Filter::default(), whole).await, (vec![2], before - 1));
 }
 
+/// The customers of partner 1 whose names contain `part`, and their number.
+async fn found(db: &Db, part: &str) -> (Ids, i64) {
+    let filter = Filter { name_part: Some(part.into()), ..Filter::default() };
+    page(db, 1, &filter, window(None, 0, 5, Order::Oldest)).await
+}
+
+/// Indexes, and returns the number of blocks. Searches of partner 1 use the index then.
+async fn index(db: &Db) -> u64 {
+    let indexed = index_names(db).await.unwrap();
+    let candidates: Result<_, Error> = db
+        .read(PartnerId(1), (), |(), tx| {
+            Box::pin(async move { Ok(name_index::candidates(tx, PartnerId(1), "c").await?.is_some()) })
+        })
+        .await;
+    assert!(candidates.unwrap(), "the index is not used");
+    indexed
+}
+
+/// Gives a customer of partner 1 another name.
+async fn rename(db: &Db, id: i64, name: &str) {
+    let renamed: Result<(), Error> = db
+        .write(PartnerId(1), (id, name.to_owned()), |(id, name), tx| {
+            Box::pin(async move {
+                let before = get(tx, PartnerId(1), CustomerId(*id)).await?;
+                let before = before.ok_or_else(|| Error::defect("none"))?;
+                let name = DisplayName::from_stored(name.clone());
+                let details = NewCustomer { name, ..before.details.clone() };
+                update(tx, PartnerId(1), &before, details, false, 7, now()).await.map(drop)
+            })
+        })
+        .await;
+    renamed.unwrap();
+}
+
+/// The one block that is indexed: of partner 1, with more than a few customers, and not its last.
+const INDEXED: i64 = 1;
+
+/// What changes after a block was indexed is found at once, and found again once it is indexed.
+async fn the_index_follows_changes(db: &Db, url: &str) {
+    assert_eq!(index(db).await, 1, "of the last block and of those with few customers none is indexed");
+    assert_eq!(index(db).await, 0, "what is indexed stays so");
+    lists_are_right(db).await;
+    let filter = Filter { name_part: Some("customer ".into()), ..Filter::default() };
+    for order in [Order::Newest, Order::Name] {
+        let many = Window { may_estimate: true, ..window(None, 0, 3, order) };
+        let listed: Result<Listed, Error> = db
+            .read(PartnerId(1), (filter.clone(), many), |(filter, many), tx| {
+                Box::pin(list(tx, PartnerId(1), filter, *many))
+            })
+            .await;
+        let listed = listed.unwrap();
+        assert_eq!((listed.total, listed.is_estimate), (10_200, true), "{order:?}");
+        assert_eq!(listed.customers.len(), 3, "{order:?}");
+    }
+
+    rename(db, 12_000, "Zebra Crossing").await;
+    rename(db, 20_000, "Zebra in the last block").await;
+    let renamed = || async {
+        assert_eq!(found(db, "zebra").await, (vec![12_000, 20_000], 2));
+        assert_eq!(found(db, "zeb").await, (vec![12_000, 20_000], 2));
+        assert_eq!(found(db, "customer 1200").await, (vec![1200, 12_001, 12_002, 12_003, 12_004], 10));
+        assert_eq!(found(db, "customer 20000").await, (vec![], 0));
+    };
+    renamed().await;
+    assert_eq!(index(db).await, 1);
+    renamed().await;
+
+    let gone: Result<(), Error> = db
+        .write(PartnerId(1), (), |(), tx| {
+            Box::pin(async move {
+                let customer = get(tx, PartnerId(1), CustomerId(12_000)).await?;
+                let customer = customer.ok_or_else(|| Error::defect("none"))?;
+                delete(tx, PartnerId(1), &customer, true, now()).await
+            })
+        })
+        .await;
+    gone.unwrap();
+    let deleted = || async {
+        assert_eq!(found(db, "zebra").await, (vec![20_000], 1));
+        assert_eq!(found(db, "z").await, (vec![20_000], 1));
+    };
+    deleted().await;
+    assert_eq!(index(db).await, 1);
+    deleted().await;
+
+    // A customer whose create began before the block was indexed, and was committed after it.
+    let late = format!(
+        "INSERT INTO customers (partner_id, id, generated_external_id, created_at, updated_at, version, name, name_key,
+            classification, margin_percentage, billing_enabled, billing_folder)
+         VALUES (1, 12000, 'late', {NOW}, {NOW}, 1, 'A late zebra', 'a late zebra', 'managed_with_access', 0, 1 = 0, '');
+         UPDATE customer_blocks SET customers = customers + 1 WHERE partner_id = 1 AND block = {INDEXED} AND lane = 0"
+    );
+    sql(url, &late).await;
+    assert_eq!(found(db, "zebra").await, (vec![12_000, 20_000], 2));
+    assert_eq!(index(db).await, 1);
+    assert_eq!(found(db, "zebra").await, (vec![12_000, 20_000], 2));
+    assert_eq!(found(db, "ate zeb").await, (vec![12_000], 1));
+
+    // A server that has read the block before another one indexed it overwrites nothing.
+    rename(db, 12_000, "First").await;
+    let read = || async {
+        let read: Result<_, Error> = db
+            .read(PartnerId(1), (), |(), tx| Box::pin(name_index::read_block(tx, PartnerId(1), INDEXED)))
+            .await;
+        name_index::Build::of(read.unwrap().unwrap())
+    };
+    let (slow, fast) = (read().await, read().await);
+    rename(db, 12_000, "Second").await;
+    let newer = read().await;
+    for (build, is_written) in [(newer, true), (fast, false), (slow, false)] {
+        let written: Result<bool, Error> = db
+            .write(PartnerId(1), build, |build, tx| Box::pin(name_index::write(tx, PartnerId(1), build)))
+            .await;
+        assert_eq!(written.unwrap(), is_written);
+    }
+    assert_eq!(index(db).await, 0);
+    assert_eq!((found(db, "first").await, found(db, "second").await), ((vec![], 0), (vec![12_000], 1)));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn lists_on_sqlite() {
     let folder = Folder::new();
@@ -230,6 +384,7 @@ async fn lists_on_sqlite() {
         .await;
         sql(&url, "ANALYZE").await;
     }
+    the_index_follows_changes(&db, &url).await;
     totals_follow_changes(&db).await;
     db.close().await;
 }
@@ -243,6 +398,8 @@ async fn lists_on_postgres() {
     let db = filled(&url).await;
     sql(&url, "ANALYZE").await;
     lists_are_right(&db).await;
+    the_index_follows_changes(&db, &url).await;
+    sql(&url, "ANALYZE").await; // what PostgreSQL knows to be empty, it reads from end to end
     filters_use_indexes(&db, "EXPLAIN", 1, |plan| {
         plan.iter().any(|line| line.contains("Seq Scan on customer") || line.contains("Seq Scan on azure"))
     })

@@ -39,6 +39,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0029_invitations", include_str!("../../../../migrations/0029_invitations.sql")),
     ("0030_branding", include_str!("../../../../migrations/0030_branding.sql")),
     ("0031_api_keys", include_str!("../../../../migrations/0031_api_keys.sql")),
+    ("0032_name_grams", include_str!("../../../../migrations/0032_name_grams.sql")),
     ("0033_branding_logos", include_str!("../../../../migrations/0033_branding_logos.sql")),
 ];
 

@@ -14,8 +14,17 @@ const PAGE: usize = 1000;
 const LARGE: u64 = 1000;
 /// Maximum number of values in an `INSERT`; SQLite allows 32,766.
 const MAX_VALUES: usize = 16_000;
-/// Tables that are no data: the engine makes the first two, and the others are what PostgreSQL has sequences for.
-const NOT_DATA: [&str; 4] = ["schema_migrations", "schema_compatibility", "sequences", "id_sequences"];
+/// Tables that are no data: the engine makes the first two, the next two are what PostgreSQL has sequences for, and the index of
+/// names is made from the customers.
+const NOT_DATA: [&str; 7] = [
+    "schema_migrations",
+    "schema_compatibility",
+    "sequences",
+    "id_sequences",
+    "customer_name_grams",
+    "customer_name_blocks",
+    "customer_name_changes",
+];
 
 pub(super) struct Plan {
     pub(super) version: usize,

@@ -149,7 +149,7 @@ fn various(i: usize) -> Value {
 type Filter = (&'static str, fn(usize) -> bool);
 
 /// Filters, and which customers each lets through. Those with an `i` that 7 divides were changed at [`CHANGED`].
-const FILTERS: [Filter; 37] = [
+const FILTERS: [Filter; 43] = [
     ("q=stra", |i| i.is_multiple_of(8)),
     ("q=STRASSE", |i| i.is_multiple_of(8)),
     ("q=fit", |i| [1, 2].contains(&(i % 8))),
@@ -159,6 +159,12 @@ const FILTERS: [Filter; 37] = [
     ("q=%5C", |i| i % 8 == 5),
     ("q=full", |i| i % 8 == 6),
     ("q='", |i| i % 8 == 7),
+    ("q=f", |i| [1, 2, 6].contains(&(i % 8))),
+    ("q=0x", |i| i % 8 == 2),
+    ("q=%22fit%22", |_| false),
+    ("q=fit*", |_| false),
+    ("q=name:fit", |_| false),
+    ("q=fit%20OR%20full", |_| false),
     ("q=nobody", |_| false),
     ("q=", |_| true),
     ("classification=managed_with_access", |i| i.is_multiple_of(2)),

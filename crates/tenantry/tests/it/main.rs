@@ -42,6 +42,7 @@ mod rates;
 mod released;
 mod remote;
 mod sandbox;
+mod search;
 mod secrets;
 mod seed;
 mod slow;

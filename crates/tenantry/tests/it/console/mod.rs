@@ -16,4 +16,4 @@ mod single_sign_on;
 mod trail;
 mod users;
 
-use browser::Browser;
+pub(crate) use browser::Browser;
