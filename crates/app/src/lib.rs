@@ -67,6 +67,8 @@ pub use sessions::{Session, SessionEnd, SessionError, SignedIn};
 pub use slots::{Group, Slot};
 pub use users::Tenant;
 
+pub use rating::push_csv_cell;
+
 use crate::audit::Trail;
 use crate::directory::Directories;
 use ::directory::Egress;

@@ -295,6 +295,18 @@ pub async fn get(tx: &mut Tx, partner: PartnerId, id: CustomerId) -> Result<Opti
     Ok(with_tags(tx, partner, found.into_iter().collect()).await?.pop())
 }
 
+/// The names of these customers. Those that do not exist are left out.
+pub async fn names(
+    tx: &mut Tx,
+    partner: PartnerId,
+    ids: &[CustomerId],
+) -> Result<BTreeMap<CustomerId, String>, Error> {
+    let mut query = Query::new("SELECT id, name FROM customers WHERE partner_id = $1".into(), partner);
+    query.and_in("id", ids.iter().map(|id| id.0));
+    let names = tx.all(&query.sql, &query.args(), |row| Ok((CustomerId(row.next()?), row.next()?))).await?;
+    Ok(names.into_iter().collect())
+}
+
 /// A page of the customers, and their number.
 pub async fn list(tx: &mut Tx, partner: PartnerId, filter: &Filter, window: Window) -> Result<Listed, Error> {
     if let Some(part) = &filter.name_part

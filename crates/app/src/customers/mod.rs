@@ -1,9 +1,11 @@
 //! Use cases of customers: create, read, list, change, delete.
 
 mod search;
+mod several;
 mod view;
 
 pub use search::{Order, Page, Search, cursor};
+pub use several::{ChangeOutcome, CommonChange, MAX_CUSTOMERS};
 pub use view::CustomerView;
 
 use crate::access::Call;

@@ -1,6 +1,6 @@
 //! A customer as a caller sees it. The margin is for roles that see costs; the billing health not for the customer's users.
 
-use crate::{Created, Error};
+use crate::{Created, Error, IfMatch};
 use domain::customer::Visibility;
 use domain::{
     Address, AzureCustomerId, BillingConfiguration, Classification, Customer, Email, Margin, PartnerBilling,
@@ -30,6 +30,11 @@ impl CustomerView {
     /// What names its version, such as `3947-1`.
     pub fn version(&self) -> String {
         super::version(&self.customer)
+    }
+
+    /// The precondition that it is still this version.
+    pub(super) fn if_match(&self) -> IfMatch {
+        IfMatch::Versions(vec![(self.customer.id.0, self.customer.version)])
     }
 
     /// Its display name.

@@ -11,10 +11,8 @@ use app::assignments::TenantSearch;
 use app::{DirectoryStatus, Error, Permission, Query, Source};
 use askama::Template;
 use axum::response::Response;
-use domain::{CustomerId, Handling};
+use domain::Handling;
 use http::StatusCode;
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 const PATH: &str = "/console/directory";
@@ -72,12 +70,8 @@ async fn list(cx: Arc<Cx>) -> Result<Response, Failure> {
         Ok(search) => {
             let number = search.paging.page;
             let (tenants, total) = cx.app.azure_tenants(cx.call(), search).await?;
-            let mut names: BTreeMap<CustomerId, String> = BTreeMap::new();
-            for id in tenants.iter().filter_map(|tenant| tenant.customer) {
-                if let Entry::Vacant(unknown) = names.entry(id) {
-                    unknown.insert(cx.app.customer(cx.call(), id).await?.name().to_owned());
-                }
-            }
+            let customers = tenants.iter().filter_map(|tenant| tenant.customer).collect();
+            let names = cx.app.customer_names(cx.call(), customers).await?;
             let shown = tenants.len() as i64;
             let rows = tenants.into_iter().map(|tenant| Row {
                 id: tenant.azure_customer_id.as_str().to_owned(),
