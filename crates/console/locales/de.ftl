@@ -70,6 +70,7 @@ error-internal-advice = Das ist ein Fehler des Servers. Versuchen Sie es noch ei
 done-session-ended = Diese Sitzung ist abgemeldet.
 
 list-range = { $from }–{ $to } von { $total }
+list-range-about = { $from }–{ $to } von etwa { $total }
 list-pages = Seiten
 list-previous = Zurück
 list-next = Weiter
@@ -107,6 +108,45 @@ customers-none = Es gibt noch keine Kunden.
 customers-none-advice = Kunden, die Sie hier oder mit der API anlegen, stehen hier.
 customers-no-match = Kein Kunde passt.
 customers-no-match-advice = Verwenden Sie weniger Filter oder einen kürzeren Teil des Namens.
+customers-about = { $count ->
+    [one] Etwa ein Kunde
+   *[other] Etwa { $shown } Kunden
+}
+customers-csv = Als CSV herunterladen
+customers-csv-first = Die ersten { $count } als CSV herunterladen
+customers-columns = Spalten wählen
+customers-columns-submit = Diese Spalten zeigen
+customers-choose-one = { $customer } auswählen
+customers-change-chosen = Ausgewählte Kunden ändern
+customers-change-title = Mehrere Kunden ändern
+customers-change-chosen-legend = Ausgewählte Kunden
+customers-change-legend = Was soll sich bei allen ändern?
+customers-change-access-with = Ihre Benutzer bekommen Zugang
+customers-change-access-without = Ihre Benutzer verlieren den Zugang
+customers-change-billing-on = Sie werden abgerechnet
+customers-change-billing-off = Sie werden nicht mehr abgerechnet
+customers-change-set-tag = Sie bekommen ein Tag
+customers-change-remove-tag = Sie verlieren ein Tag
+customers-change-tag = Neues Tag
+customers-change-tag-hint = Zum Beispiel env=prod. Es ersetzt ein Tag mit demselben Schlüssel.
+customers-change-key = Schlüssel des Tags, das entfernt wird
+customers-change-submit = Diese Kunden ändern
+customers-change-missing = Wählen Sie, was sich ändern soll
+customers-change-tag-missing = Geben Sie das neue Tag ein
+customers-change-key-missing = Geben Sie den Schlüssel des Tags ein, das entfernt werden soll
+customers-change-nobody = Wählen Sie mindestens einen Kunden
+customers-changed-title = Geänderte Kunden
+customers-changed-count = { $count ->
+    [0] Kein Kunde wurde geändert.
+    [one] Ein Kunde wurde geändert.
+   *[other] { $shown } Kunden wurden geändert.
+}
+customers-changed = Geändert
+customers-unchanged = War schon so
+customers-refused = Nicht geändert
+customers-changed-gone = Den Kunden gibt es nicht mehr.
+customers-changed-meanwhile = Dieser Kunde wird gerade laufend geändert. Versuchen Sie es noch einmal.
+customers-changed-back = Zurück zur Liste
 
 column-customer = Kunde
 column-access = Zugang
@@ -114,6 +154,9 @@ column-trial = Testphase
 column-billing = Abrechnung
 column-tags = Tags
 column-changed = Letzte Änderung
+column-id = ID
+column-country = Land
+column-outcome = Ergebnis
 column-tenant = Azure-Tenant
 column-tenant-id = Tenant-ID
 column-assigned = Zugeordnet

@@ -70,6 +70,7 @@ error-internal-advice = This is a fault of the server. Try again; if it happens 
 done-session-ended = That session is signed out.
 
 list-range = { $from }–{ $to } of { $total }
+list-range-about = { $from }–{ $to } of about { $total }
 list-pages = Pages
 list-previous = Previous
 list-next = Next
@@ -107,6 +108,45 @@ customers-none = There are no customers yet.
 customers-none-advice = Customers that you create, here or with the API, are listed here.
 customers-no-match = No customer matches.
 customers-no-match-advice = Use fewer filters, or a shorter part of the name.
+customers-about = { $count ->
+    [one] About one customer
+   *[other] About { $shown } customers
+}
+customers-csv = Download as CSV
+customers-csv-first = Download the first { $count } as CSV
+customers-columns = Choose columns
+customers-columns-submit = Show these columns
+customers-choose-one = Choose { $customer }
+customers-change-chosen = Change the chosen customers
+customers-change-title = Change several customers
+customers-change-chosen-legend = Chosen customers
+customers-change-legend = What should change for all of them?
+customers-change-access-with = Their users get access
+customers-change-access-without = Their users lose access
+customers-change-billing-on = They are billed
+customers-change-billing-off = They are no longer billed
+customers-change-set-tag = They get a tag
+customers-change-remove-tag = They lose a tag
+customers-change-tag = Tag to add
+customers-change-tag-hint = Such as env=prod. It replaces a tag with the same key.
+customers-change-key = Key of the tag to remove
+customers-change-submit = Change these customers
+customers-change-missing = Choose what should change
+customers-change-tag-missing = Enter the tag to add
+customers-change-key-missing = Enter the key of the tag to remove
+customers-change-nobody = Choose at least one customer
+customers-changed-title = Changed customers
+customers-changed-count = { $count ->
+    [0] No customer was changed.
+    [one] One customer was changed.
+   *[other] { $shown } customers were changed.
+}
+customers-changed = Changed
+customers-unchanged = Already so
+customers-refused = Not changed
+customers-changed-gone = The customer is not there any more.
+customers-changed-meanwhile = Somebody else keeps changing this customer. Try again.
+customers-changed-back = Back to the list
 
 column-customer = Customer
 column-access = Access
@@ -114,6 +154,9 @@ column-trial = Trial
 column-billing = Billing
 column-tags = Tags
 column-changed = Last changed
+column-id = ID
+column-country = Country
+column-outcome = Result
 column-tenant = Azure tenant
 column-tenant-id = Tenant ID
 column-assigned = Assigned

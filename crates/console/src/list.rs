@@ -37,6 +37,31 @@ impl Pager {
         shown: i64,
         total: i64,
     ) -> Self {
+        Pager::with_range("list-range", lang, path, query, page, [first, shown, total])
+    }
+
+    /// The pager like [`Pager::new`] of a list whose length is an estimate.
+    pub(crate) fn about(
+        lang: Lang,
+        path: &str,
+        query: &Fields,
+        page: i64,
+        per_page: i64,
+        shown: i64,
+        total: i64,
+    ) -> Self {
+        let first = (page - 1) * per_page + 1;
+        Pager::with_range("list-range-about", lang, path, query, page, [first, shown, total])
+    }
+
+    fn with_range(
+        message: &str,
+        lang: Lang,
+        path: &str,
+        query: &Fields,
+        page: i64,
+        [first, shown, total]: [i64; 3],
+    ) -> Self {
         let link = |page: i64| {
             let page = page.to_string();
             let others = query.iter().filter(|(name, _)| !["page", "done"].contains(name));
@@ -46,7 +71,7 @@ impl Pager {
         let [from, to, all] = [first, first + shown - 1, total].map(|n| number(lang, n));
         let values = [("from", from.as_str()), ("to", to.as_str()), ("total", all.as_str())];
         Pager {
-            range: if shown > 0 { lang.text_with("list-range", &values) } else { String::new() },
+            range: if shown > 0 { lang.text_with(message, &values) } else { String::new() },
             previous: (page > 1).then(|| link(page - 1)),
             next: (first + shown - 1 < total && shown > 0).then(|| link(page + 1)),
         }

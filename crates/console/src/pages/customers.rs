@@ -1,9 +1,11 @@
-//! The list of customers: search, filters, order and page, all of them in the URL.
+//! The list of customers: search, filters, order, columns and page, all of them in the URL.
+
+mod columns;
+mod csv;
 
 use crate::cx::Cx;
 use crate::failure::Failure;
 use crate::form::query_string;
-use crate::format::{self, Time};
 use crate::html;
 use crate::layout::{Layout, Section};
 use crate::list::{Choice, Pager, choices};
@@ -12,13 +14,18 @@ use app::customers::{CustomerView, Order, Search};
 use app::{Error, Permission, Query};
 use askama::Template;
 use axum::response::Response;
+pub(crate) use columns::Trial;
+use columns::{Cell, Column, Offer};
 use domain::{Classification, Handling};
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 
 const PATH: &str = "/console/customers";
+const CSV_PATH: &str = "/console/customers.csv";
 const PER_PAGE: i64 = 50;
+/// Parameters that do not narrow the list.
+const NOT_FILTERS: [&str; 4] = ["sort", "page", "done", columns::PARAMETER];
 /// Trials that end within this time count as ending.
 const ENDING_SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// The orders of the list, as the URL names them.
@@ -30,27 +37,26 @@ const ORDERS: [(&str, &str, Order); 4] = [
 ];
 
 pub(crate) fn routes(routes: Routes) -> Routes {
-    routes.get(PATH, list)
-}
-
-/// The state of a trial, as a row shows it.
-pub(crate) struct Trial {
-    pub(crate) has_ended: bool,
-    pub(crate) end: Time,
+    routes.get(PATH, list).get(CSV_PATH, csv::download)
 }
 
 /// A customer in the list.
 pub(crate) struct Row {
+    pub(crate) id: String,
     pub(crate) href: String,
     pub(crate) name: String,
-    pub(crate) has_access: bool,
-    pub(crate) trial: Option<Trial>,
-    /// Why bills cannot be written; empty if they can.
-    pub(crate) billing_problem: String,
-    pub(crate) is_billed: bool,
-    /// Tags as `key: value`, with the link to their filter.
-    pub(crate) tags: Vec<(String, String)>,
-    pub(crate) changed: Time,
+    pub(crate) cells: Vec<Cell>,
+}
+
+/// The choice of columns.
+#[derive(Default)]
+pub(crate) struct Columns {
+    pub(crate) titles: Vec<String>,
+    pub(crate) offers: Vec<Offer>,
+    /// The parameters of the URL that stay when others are chosen.
+    pub(crate) kept: Vec<(String, String)>,
+    /// The columns that the URL names, which stay when something else is searched.
+    pub(crate) named: Vec<String>,
 }
 
 /// What was asked for, for the fields of the search.
@@ -72,8 +78,14 @@ pub(crate) struct CustomersPage {
     pub(crate) l: Layout,
     pub(crate) filters: Filters,
     pub(crate) rows: Vec<Row>,
-    pub(crate) total: i64,
+    pub(crate) columns: Columns,
+    /// How many customers there are, in words.
+    pub(crate) count: String,
     pub(crate) pager: Pager,
+    /// The same list as a file, and the words of the link.
+    pub(crate) csv: (String, String),
+    /// The list without its filters.
+    pub(crate) clear: String,
     /// What is wrong with the filters.
     pub(crate) errors: Vec<String>,
     pub(crate) may_change: bool,
@@ -94,33 +106,67 @@ async fn list(cx: Arc<Cx>) -> Result<Response, Failure> {
         }
         Err(error) => return Err(error.into()),
     };
-    let (rows, total, pager) = match &page {
+    let chosen = columns::chosen(&cx);
+    let (rows, total, is_estimate, pager) = match &page {
         Some((page, number, per_page)) => {
-            let rows: Vec<Row> = page.customers.iter().map(|customer| row(&cx, customer, now)).collect();
+            let rows: Vec<Row> =
+                page.customers.iter().map(|customer| row(&cx, customer, &chosen, now)).collect();
             let shown = rows.len() as i64;
-            (rows, page.total, Pager::new(cx.lang, PATH, &cx.query, *number, *per_page, shown, page.total))
+            let pager = if page.is_estimate { Pager::about } else { Pager::new };
+            let pager = pager(cx.lang, PATH, &cx.query, *number, *per_page, shown, page.total);
+            (rows, page.total, page.is_estimate, pager)
         }
-        None => (Vec::new(), 0, Pager::default()),
+        None => (Vec::new(), 0, false, Pager::default()),
     };
     let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
-    let l = cx.layout("customers-title", Section::Customers);
     let page = CustomersPage {
-        l,
+        l: cx.layout("customers-title", Section::Customers),
         filters: filters(&cx),
         rows,
-        total,
+        columns: columns_of(&cx, &chosen),
+        count: cx.lang.count(if is_estimate { "customers-about" } else { "customers-count" }, total),
         pager,
+        csv: csv_link(&cx, total),
+        clear: format!("{PATH}{}", query_string(named_columns(&cx))),
         errors,
         may_change: cx.may(Permission::ChangeCustomers),
     };
     Ok(html::page(status, &page))
 }
 
+/// The columns that the URL names.
+fn named_columns(cx: &Cx) -> impl Iterator<Item = (&str, &str)> {
+    cx.query.all(columns::PARAMETER).map(|column| (columns::PARAMETER, column))
+}
+
+fn columns_of(cx: &Cx, chosen: &[Column]) -> Columns {
+    let is_kept = |name: &str| !["page", "done", columns::PARAMETER].contains(&name);
+    let kept = cx.query.iter().filter(|(name, value)| is_kept(name) && !value.trim().is_empty());
+    Columns {
+        titles: columns::titles(cx, chosen),
+        offers: columns::offers(cx, chosen),
+        kept: kept.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        named: named_columns(cx).map(|(_, column)| column.to_owned()).collect(),
+    }
+}
+
+fn csv_link(cx: &Cx, total: i64) -> (String, String) {
+    let others = cx.query.iter().filter(|(name, _)| !["page", "per_page", "done"].contains(name));
+    let words = if total > csv::MAX_CUSTOMERS {
+        let most = crate::format::number(cx.lang, csv::MAX_CUSTOMERS);
+        cx.lang.text_with("customers-csv-first", &[("count", &most)])
+    } else {
+        cx.lang.text("customers-csv", None)
+    };
+    (format!("{CSV_PATH}{}", query_string(others)), words)
+}
+
 /// The search of the query string, in which the console has parameters of its own: the order, and trials that end soon.
 fn search(cx: &Cx, now: Timestamp) -> Result<Search, Error> {
     let is_ending = cx.query.get("trial") == "ending";
-    let is_own =
-        |name: &str, value: &str| ["sort", "done"].contains(&name) || name == "trial" && value == "ending";
+    let is_own = |name: &str, value: &str| {
+        ["sort", "done", columns::PARAMETER].contains(&name) || name == "trial" && value == "ending"
+    };
     let others = cx.query.iter().filter(|(name, value)| !is_own(name, value));
     let parameters = others.map(|(name, value)| (name.to_owned(), value.trim().to_owned())).collect();
     let mut search = Search::parse(&Query::new(parameters, Handling::Lenient), now)?;
@@ -131,6 +177,7 @@ fn search(cx: &Cx, now: Timestamp) -> Result<Search, Error> {
     search.order = order.map_or(Order::Newest, |(.., order)| *order);
     // A cursor is the API's, whose lists have one order.
     search.after = None;
+    search.may_estimate = true;
     let soon = now.saturating_add(ENDING_SOON).unwrap_or(now);
     Ok(if is_ending { search.trial_ending(now, soon) } else { search })
 }
@@ -167,33 +214,16 @@ fn filters(cx: &Cx) -> Filters {
             &[("", "filter-any"), ("true", "billing-on"), ("false", "billing-off")],
         ),
         order: choices(cx.lang, get("sort"), &order),
-        is_narrowed: cx
-            .query
-            .iter()
-            .any(|(name, value)| !["sort", "page", "done"].contains(&name) && !value.is_empty()),
+        is_narrowed: cx.query.iter().any(|(name, value)| !NOT_FILTERS.contains(&name) && !value.is_empty()),
     }
 }
 
-fn row(cx: &Cx, customer: &CustomerView, now: Timestamp) -> Row {
-    let trial = customer.trial_expiration_date().and_then(|end| {
-        let at = Timestamp::from_second(end.as_second()).ok()?;
-        Some(Trial { has_ended: end.reached(now), end: format::day(cx.lang, at) })
-    });
-    let tag = |tag: &domain::Tag| {
-        let filter =
-            if tag.value.is_empty() { tag.key.clone() } else { format!("{}:{}", tag.key, tag.value) };
-        (tag_label(tag), format!("{PATH}{}", query_string([("tag", filter.as_str())])))
-    };
-    let [_, changed] = customer.times();
+fn row(cx: &Cx, customer: &CustomerView, columns: &[Column], now: Timestamp) -> Row {
     Row {
+        id: customer.id().to_string(),
         href: format!("{PATH}/{}", customer.id()),
         name: customer.name().to_owned(),
-        has_access: customer.classification() == Classification::ManagedWithAccess,
-        trial,
-        billing_problem: customer.billing_status().map_or(String::new(), |status| status.reason().to_owned()),
-        is_billed: customer.partner_billing().enabled,
-        tags: customer.tags().iter().map(tag).collect(),
-        changed: format::day(cx.lang, changed),
+        cells: columns.iter().map(|column| columns::cell(cx, customer, *column, now)).collect(),
     }
 }
 
@@ -207,14 +237,29 @@ pub(super) fn samples() -> Vec<CustomersPage> {
     use crate::i18n::Lang;
     use crate::layout::samples::{partner, time};
     let row = |name: &str, trial: Option<bool>, problem: &str| Row {
+        id: "1".into(),
         href: "/console/customers/1".into(),
         name: name.into(),
-        has_access: trial.is_some(),
-        trial: trial.map(|has_ended| Trial { has_ended, end: time() }),
-        billing_problem: problem.into(),
-        is_billed: trial.is_some(),
-        tags: vec![("env: <prod>".into(), "/console/customers?tag=env".into())],
-        changed: time(),
+        cells: vec![
+            Cell::Text("<b>1</b>".into()),
+            Cell::Access(trial.is_some()),
+            Cell::Trial(trial.map(|has_ended| Trial { has_ended, end: time() })),
+            Cell::Billing(problem.into(), trial.is_some()),
+            Cell::Tags(vec![("env: <prod>".into(), "/console/customers?tag=env".into())]),
+            Cell::Code(if problem.is_empty() { "tenant-1\"><script>".into() } else { String::new() }),
+            Cell::Day(time()),
+        ],
+    };
+    let columns = || Columns {
+        titles: ["ID", "Access", "Trial", "Billing", "Tags", "Tenant ID", "Changed"]
+            .map(str::to_owned)
+            .into(),
+        offers: vec![
+            Offer { name: "id", label: "ID".into(), is_chosen: true },
+            Offer { name: "country", label: "Country".into(), is_chosen: false },
+        ],
+        kept: vec![("q".into(), "\"><script>alert(1)</script>".into())],
+        named: vec!["id".into()],
     };
     let filters = || Filters {
         q: "\"><script>alert(1)</script>".into(),
@@ -226,29 +271,36 @@ pub(super) fn samples() -> Vec<CustomersPage> {
         l: partner("customers-title", Section::Customers),
         filters: Filters::default(),
         rows: vec![],
-        total: 0,
+        columns: Columns::default(),
+        count: "No customers".into(),
         pager: Pager::default(),
+        csv: (CSV_PATH.into(), "Download as CSV".into()),
+        clear: PATH.into(),
         errors: vec![],
         may_change: true,
+    };
+    let full = |may_change| CustomersPage {
+        rows: vec![
+            row("Acme", None, ""),
+            row("<b>Globex</b>", Some(true), "no tenant"),
+            row("=cmd()", Some(false), ""),
+        ],
+        columns: columns(),
+        count: "3 customers".into(),
+        filters: filters(),
+        pager: Pager {
+            range: "1–3 of 3".into(),
+            previous: Some("/console/customers".into()),
+            next: Some("/console/customers?page=2".into()),
+        },
+        may_change,
+        ..page()
     };
     vec![
         page(),
         CustomersPage { filters: filters(), ..page() },
         CustomersPage { errors: vec!["trial must be one of active, <expired>".into()], ..page() },
-        CustomersPage {
-            rows: vec![
-                row("Acme", None, ""),
-                row("<b>Globex</b>", Some(true), "no tenant"),
-                row("=cmd()", Some(false), ""),
-            ],
-            total: 3,
-            filters: filters(),
-            pager: Pager {
-                range: "1–3 of 3".into(),
-                previous: Some("/console/customers".into()),
-                next: Some("/console/customers?page=2".into()),
-            },
-            ..page()
-        },
+        full(true),
+        full(false),
     ]
 }

@@ -9,6 +9,7 @@ mod customer;
 mod customer_delete;
 mod customer_form;
 mod customers;
+mod customers_change;
 mod directory;
 mod home;
 mod invitation;
@@ -35,6 +36,7 @@ pub(crate) fn routes() -> Routes {
         .with(single_sign_on::routes)
         .with(home::routes)
         .with(customers::routes)
+        .with(customers_change::routes)
         .with(customer::routes)
         .with(customer_form::routes)
         .with(customer_delete::routes)

@@ -52,13 +52,18 @@ fn path(template: &str, objects: Objects) -> String {
     let user = if template.starts_with("/console/portal/") { objects.owner } else { objects.user };
     let path = template.replace("{id}", &id.to_string()).replace("{user_id}", &user.to_string());
     let path = path.replace("{*rest}", "there/is/no/such/page");
+    if path == "/console/customers/change" {
+        return format!("{path}?customer={}", objects.customer);
+    }
     assert!(!path.contains('{'), "teach this test to fill in {path}");
     path
 }
 
 /// All pages of the console that users with a session open; downloads and streams are no pages.
 fn paths(objects: Objects) -> Vec<String> {
-    let is_page = |template: &str| !template.contains("/files/") && !template.ends_with("/progress");
+    let is_page = |template: &str| {
+        !template.contains("/files/") && ![".csv", "/progress"].iter().any(|end| template.ends_with(end))
+    };
     let routes = web_console::routes().into_iter();
     let pages =
         routes.filter(|(method, path, needs_session)| *method == "GET" && *needs_session && is_page(path));
@@ -125,6 +130,26 @@ fn axe_finds_nothing_on_any_page() {
         let page = Page::signed_in(&api, Look::default()).unwrap();
         cases += check(&mut failures, &page, &axe, &paths(objects), who);
         cases += check(&mut failures, &page, &axe, &["/console/customers?trial=nonsense".into()], who);
+        if who == "an admin" {
+            page.go(&path("/console/customers/change", objects));
+            page.press("Change these customers");
+            page.find(".summary");
+            let wrong = violations(&page, &axe);
+            failures.case("no change", if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) });
+            page.field("They are billed").click();
+            page.press("Change these customers");
+            page.find("//h1[.='Changed customers']");
+            let done = violations(&page, &axe);
+            failures.case("a change", if done.is_empty() { Ok(()) } else { Err(done.join("\n")) });
+            page.go(
+                "/console/customers?columns=id&columns=tenant&columns=contact&columns=country&columns=margin",
+            );
+            page.find("//summary[.='Choose columns']").click();
+            let open = violations(&page, &axe);
+            failures
+                .case("the choice of columns", if open.is_empty() { Ok(()) } else { Err(open.join("\n")) });
+            cases += 3;
+        }
         page.end();
     }
     failures.done(cases);

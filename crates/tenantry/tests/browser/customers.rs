@@ -88,6 +88,51 @@ fn nothing_is_wider_than_a_phone() {
     page.end();
 }
 
+#[test]
+fn columns_files_and_changes_of_several_work_with_and_without_javascript() {
+    let admin = partner();
+    for (has_script, tag) in [(true, "tier=gold"), (false, "tier=iron")] {
+        let Some(page) = Page::signed_in(&admin, Look { has_script, ..Look::default() }) else { return };
+        page.go("/console/customers?sort=name");
+        page.find("//summary[.='Choose columns']").click();
+        page.field("Country").click();
+        page.field("Last changed").click();
+        page.press("Show these columns");
+        page.find("//th[.='Country']");
+        assert_eq!(page.count("th[scope=col]"), 7, "the choice, the name, and five columns");
+        assert!(page.path().starts_with("/console/customers?sort=name&columns=access&"), "{}", page.path());
+        page.field("Name contains").type_text("a");
+        page.press("Search");
+        page.find("//th[.='Country']");
+        if has_script {
+            let file = page.run_async(
+                "const done = arguments[arguments.length - 1]; \
+                 const link = [...document.links].find((link) => link.textContent === 'Download as CSV'); \
+                 fetch(link.href).then((answer) => answer.text()).then(done)",
+            );
+            let file = file.as_str().unwrap();
+            assert!(file.starts_with("Customer,Access,Trial,Billing,Tags,Country\nAlpha Foods,"), "{file}");
+            assert_eq!(file.lines().count(), 4, "{file}");
+        }
+        for name in ["Alpha Foods", "Beta Tools"] {
+            page.find(&format!("[aria-label='Choose {name}']")).click();
+        }
+        page.press("Change the chosen customers");
+        page.find("//h1[.='Change several customers']");
+        page.field("They get a tag").click();
+        page.press("Change these customers");
+        page.find(".summary a").click();
+        assert_eq!(page.focused().property("id"), "tag", "the summary leads to the field");
+        page.keys(tag);
+        page.press("Change these customers");
+        page.sees("2 customers were changed.");
+        page.press("Back to the list");
+        page.find(&format!("//a[.='{}']", tag.replace('=', ": ")));
+        assert!(page.path().contains("columns=country"), "{}", page.path());
+        page.end();
+    }
+}
+
 /// Presses the tab key until an element with these words, or this id, has the focus. All on the way show that they have it.
 fn tab_to(page: &Page, words: &str) {
     for _ in 0..60 {

@@ -3,6 +3,7 @@
 mod billing;
 pub(crate) mod branding;
 mod browser;
+mod customer_list;
 mod customers;
 mod directory;
 mod ends;
