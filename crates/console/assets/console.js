@@ -106,11 +106,13 @@ for (const place of document.querySelectorAll("[data-progress]")) {
 
 for (const button of document.querySelectorAll("[data-copy]")) button.hidden = false;
 
-// Of two variants of a form only the chosen one is shown.
-const variants = document.querySelectorAll("input[name=variant]");
+// Of the variants of a form only the parts of the chosen one are shown.
+const variants = document.querySelectorAll("input[name=variant], input[name=kind]");
 function showVariant() {
-  const chosen = document.querySelector("input[name=variant]:checked")?.value;
-  for (const part of document.querySelectorAll("[data-variant]")) part.hidden = part.dataset.variant !== chosen;
+  const chosen = [...variants].find((variant) => variant.checked)?.value;
+  for (const part of document.querySelectorAll("[data-variant]")) {
+    part.hidden = !part.dataset.variant.split(" ").includes(chosen);
+  }
 }
 for (const variant of variants) variant.addEventListener("change", showVariant);
 if (variants.length > 0) showVariant();

@@ -530,6 +530,98 @@ status-void = Storniert
 status-reversal = Storno
 status-withdrawn = Zurückgezogen
 
+# Preisregeln
+billing-months = Monate
+price-rules-title = Preisregeln
+price-rules-intro = Die erste Regel, die auf einen Posten passt, bestimmt seinen Preis. Passt keine, bestimmt ihn die Marge des Kunden.
+price-rules-none = Es gibt keine Preisregeln.
+price-rules-none-advice = Der Preis jedes Postens folgt aus der Marge seines Kunden.
+rule-new = Preisregel hinzufügen
+rule-edit-title = Preisregel ändern
+rule-create = Regel hinzufügen
+rule-position = Position
+rule-position-hint = Regeln werden von der kleinsten Position an geprüft. Leer: hinter allen anderen.
+rule-price = Preis
+rule-lines = Posten
+rule-lines-hint = Die Regel gilt für Posten, die alles davon haben. Lassen Sie leer, was keine Rolle spielt.
+rule-all-lines = Alle Posten
+rule-days = Tage
+rule-always = Alle Tage
+rule-from = Ab { $from }
+rule-until = Vor dem { $until }
+rule-from-until = Ab { $from }, vor dem { $until }
+rule-price-margin = Marge von { $percent } %
+rule-price-markup = Aufschlag von { $percent } %
+rule-price-discount = Listenpreis abzüglich { $percent } %
+rule-price-list = Listenpreis
+rule-price-fixed = je { $price }
+rule-kind-margin = Marge
+rule-kind-margin-hint = Der Anteil am Preis, der Ihnen bleibt: Kosten ÷ (1 − Marge).
+rule-kind-markup = Aufschlag
+rule-kind-markup-hint = Auf die Kosten: Kosten × (1 + Aufschlag).
+rule-kind-discount = Listenpreis abzüglich eines Rabatts
+rule-kind-fixed = Fester Preis je Einheit
+rule-percentage = Prozentsatz
+rule-percentage-hint = Etwa 12.5.
+rule-unit-price = Preis je Einheit
+rule-unit-price-hint = Etwa 4.20.
+rule-currency = Währung
+rule-currency-hint = Ihr Kürzel, etwa EUR.
+rule-name-hint = Wie Sie die Regel nennen. Kunden sehen den Namen nicht.
+rule-customer-hint = Sein Name. Leer: alle Kunden.
+rule-customer-unknown = Es gibt keinen Kunden mit diesem Namen. Wählen Sie einen aus der Liste, oder kopieren Sie den Namen von der Seite des Kunden.
+rule-publisher = Herausgeber
+rule-publisher-hint = Wie Microsofts Dateien ihn nennen, etwa Microsoft.
+rule-product = Produkt-ID
+rule-product-hint = Etwa CFQ7TTC0LF8R.
+rule-sku = SKU-ID
+rule-charge-type = Art der Belastung
+rule-charge-type-hint = Wie Microsofts Dateien sie nennen, etwa new oder cycleCharge.
+rule-meter-category = Azure-Dienst
+rule-meter-category-hint = Die Kategorie der Verbrauchseinheit (MeterCategory), etwa Storage.
+rule-effective-from = Erster Tag (freiwillig)
+rule-effective-until = Ende (freiwillig)
+rule-effective-until-hint = Der erste Tag, an dem die Regel nicht mehr gilt.
+rule-credit = Partner Earned Credit
+rule-credit-default = Wie überall sonst
+rule-credit-kept = Sie behalten den Partner Earned Credit
+rule-credit-passed-on = Der Kunde bekommt den Partner Earned Credit
+rule-move-up = { $name } nach oben
+rule-move-down = { $name } nach unten
+rule-changed-meanwhile = Jemand anders hat diese Regel geändert, seit Sie das Formular geöffnet haben. Öffnen Sie sie in einem zweiten Fenster, vergleichen Sie, und laden Sie diese Seite neu, bevor Sie Ihre Änderung wiederholen.
+rule-delete-title = { $name } löschen?
+rule-delete-intro = Läufe, die ab jetzt beginnen, berechnen ihre Posten nach der nächsten passenden Regel oder nach der Marge des Kunden. Fertige Rechnungen bleiben, wie sie sind.
+rule-delete-submit = Diese Regel löschen
+rule-try = Am letzten Monat ausprobieren
+rule-try-hint = Das Ausprobieren zeigt, welche Rechnungen sich ändern würden, und speichert nichts.
+rule-try-no-month = Es gibt keinen Monat zum Ausprobieren: Es wurde noch keiner abgerechnet.
+rule-tried = Ausprobiert: { $month }
+rule-try-changed = { $count ->
+    [0] Keine Rechnung ändert sich.
+    [one] Eine Rechnung ändert sich.
+   *[other] { $shown } Rechnungen ändern sich.
+}
+rule-try-unchanged = { $count ->
+    [0] Andere gibt es nicht.
+    [one] Eine bleibt, wie sie ist.
+   *[other] { $shown } bleiben, wie sie sind.
+}
+rule-try-saved-nothing = Noch ist nichts gespeichert.
+rule-try-unused = Kein Posten dieses Monats bekommt seinen Preis von dieser Regel: Keiner passt, oder eine Regel davor passt zuerst.
+rule-try-before = Betrag jetzt
+rule-try-after = Mit der Regel
+rule-try-difference = Unterschied
+rule-try-total = Alle Rechnungen
+rule-try-more = { $count ->
+    [one] Eine weitere Rechnung ändert sich um weniger.
+   *[other] { $shown } weitere Rechnungen ändern sich um weniger.
+}
+rule-try-basis = „Betrag jetzt“ folgt den gespeicherten Regeln. Posten, Kunden und ihre Margen sind die des letzten Laufs dieses Monats.
+done-rule-created = Die Regel wurde hinzugefügt.
+done-rule-changed = Die Änderungen wurden gespeichert.
+done-rule-deleted = Die Regel wurde gelöscht.
+done-rule-moved = Die Reihenfolge wurde geändert.
+
 # Single Sign-on
 nav-settings = Einstellungen
 sign-in-with-key = Oder mit einem API-Schlüssel

@@ -530,6 +530,98 @@ status-void = Void
 status-reversal = Reversal
 status-withdrawn = Withdrawn
 
+# Price rules
+billing-months = Months
+price-rules-title = Price rules
+price-rules-intro = The first rule that matches a line makes its price. Where none does, the customer’s margin does.
+price-rules-none = There are no price rules.
+price-rules-none-advice = Every line is priced by the margin of its customer.
+rule-new = Add a price rule
+rule-edit-title = Change this price rule
+rule-create = Add the rule
+rule-position = Position
+rule-position-hint = Rules are tried from the smallest position on. Empty: behind all others.
+rule-price = Price
+rule-lines = Lines
+rule-lines-hint = The rule is for lines that have all of these. Leave empty what does not matter.
+rule-all-lines = All lines
+rule-days = Days
+rule-always = All days
+rule-from = From { $from }
+rule-until = Before { $until }
+rule-from-until = From { $from }, before { $until }
+rule-price-margin = Margin of { $percent } %
+rule-price-markup = Markup of { $percent } %
+rule-price-discount = List price less { $percent } %
+rule-price-list = List price
+rule-price-fixed = { $price } each
+rule-kind-margin = Margin
+rule-kind-margin-hint = The share of the price that you keep: cost ÷ (1 − margin).
+rule-kind-markup = Markup
+rule-kind-markup-hint = On top of the cost: cost × (1 + markup).
+rule-kind-discount = List price less a discount
+rule-kind-fixed = Fixed price per unit
+rule-percentage = Percentage
+rule-percentage-hint = Such as 12.5.
+rule-unit-price = Price per unit
+rule-unit-price-hint = Such as 4.20.
+rule-currency = Currency
+rule-currency-hint = Its code, such as EUR.
+rule-name-hint = What you call it. Customers do not see it.
+rule-customer-hint = Its name. Empty: all customers.
+rule-customer-unknown = There is no customer with this name. Choose one of the list, or copy the name from the customer’s page.
+rule-publisher = Publisher
+rule-publisher-hint = As Microsoft’s files name it, such as Microsoft.
+rule-product = Product ID
+rule-product-hint = Such as CFQ7TTC0LF8R.
+rule-sku = SKU ID
+rule-charge-type = Charge type
+rule-charge-type-hint = As Microsoft’s files name it, such as new or cycleCharge.
+rule-meter-category = Azure service
+rule-meter-category-hint = The meter category, such as Storage.
+rule-effective-from = First day (optional)
+rule-effective-until = End (optional)
+rule-effective-until-hint = The first day on which the rule does not hold any more.
+rule-credit = Partner earned credit
+rule-credit-default = As everywhere else
+rule-credit-kept = You keep the earned credit
+rule-credit-passed-on = The customer has the earned credit
+rule-move-up = Move { $name } up
+rule-move-down = Move { $name } down
+rule-changed-meanwhile = Somebody else has changed this rule since you opened the form. Open it in a second window, compare, and load this page again before you repeat your change.
+rule-delete-title = Delete { $name }?
+rule-delete-intro = Runs that start from now on price its lines by the next rule that matches, or by the customer’s margin. Bills that are made stay as they are.
+rule-delete-submit = Delete this rule
+rule-try = Try on the last month
+rule-try-hint = Trying shows which bills would change, and saves nothing.
+rule-try-no-month = There is no month to try it on: none was billed yet.
+rule-tried = Tried on { $month }
+rule-try-changed = { $count ->
+    [0] No bill changes.
+    [one] One bill changes.
+   *[other] { $shown } bills change.
+}
+rule-try-unchanged = { $count ->
+    [0] There are no others.
+    [one] One stays as it is.
+   *[other] { $shown } stay as they are.
+}
+rule-try-saved-nothing = Nothing is saved yet.
+rule-try-unused = No line of that month gets its price from this rule: none matches it, or a rule before it matches first.
+rule-try-before = Charge now
+rule-try-after = With the rule
+rule-try-difference = Difference
+rule-try-total = All bills
+rule-try-more = { $count ->
+    [one] One more bill changes by less.
+   *[other] { $shown } more bills change by less.
+}
+rule-try-basis = “Charge now” is by the rules that are saved. Lines, customers and their margins are those of the last run of that month.
+done-rule-created = The rule was added.
+done-rule-changed = The changes were saved.
+done-rule-deleted = The rule was deleted.
+done-rule-moved = The order was changed.
+
 # Single sign-on
 nav-settings = Settings
 sign-in-with-key = Or with an API key

@@ -2,6 +2,7 @@
 
 use crate::i18n::Lang;
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 /// A time for `<time>`: `datetime` for machines, and the text in UTC. The script shows it in the reader's zone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,11 +22,19 @@ pub(crate) fn time(lang: Lang, at: Timestamp) -> Time {
 
 /// A day in UTC.
 pub(crate) fn day(lang: Lang, at: Timestamp) -> Time {
-    let format = match lang {
+    Time { iso: at.strftime("%Y-%m-%d").to_string(), text: at.strftime(day_format(lang)).to_string() }
+}
+
+/// A day of the calendar.
+pub(crate) fn date(lang: Lang, day: Date) -> String {
+    day.strftime(day_format(lang)).to_string()
+}
+
+fn day_format(lang: Lang) -> &'static str {
+    match lang {
         Lang::En => "%-d %b %Y",
         Lang::De => "%d.%m.%Y",
-    };
-    Time { iso: at.strftime("%Y-%m-%d").to_string(), text: at.strftime(format).to_string() }
+    }
 }
 
 fn separators(lang: Lang) -> (char, char) {
@@ -123,6 +132,7 @@ mod tests {
         assert_eq!(time(Lang::En, at).text, "5 Sep 2016, 08:17 UTC");
         assert_eq!(time(Lang::De, at).text, "05.09.2016, 08:17 UTC");
         assert_eq!(time(Lang::De, at).iso, "2016-09-05T08:17:04Z");
+        assert_eq!(date(Lang::De, "2016-09-05".parse().unwrap()), "05.09.2016");
         assert_eq!(day(Lang::En, at), Time { iso: "2016-09-05".into(), text: "5 Sep 2016".into() });
     }
 }

@@ -172,11 +172,8 @@ fn read_kind(fields: &mut Fields<'_>, current: Option<RuleKind>) -> Option<RuleK
         fields.refuse(other, Violation::new("", code::CONFLICT, message));
     }
     let currency = currency.or(current.and_then(RuleKind::currency));
-    if name == "fixed" && currency.is_none() {
-        if fields.given("currency").is_none() {
-            fields.refuse("currency", required());
-        }
-        return None;
+    if name == "fixed" && currency.is_none() && fields.given("currency").is_none() {
+        fields.refuse("currency", required());
     }
     let given = fields.given(key).map(|json| match json {
         Json::Number(number) => Ok(number.to_string()),
@@ -188,8 +185,11 @@ fn read_kind(fields: &mut Fields<'_>, current: Option<RuleKind>) -> Option<RuleK
         (None, Some(current)) => Ok(current.value()),
         (None, None) => Err(required()),
     };
-    match value.and_then(|value| RuleKind::of(name, &value, currency).map_err(invalid)) {
-        Ok(kind) => Some(kind),
+    // What is wrong with a price is said beside what is wrong with its currency.
+    let any_currency = || "USD".parse().ok();
+    match value.and_then(|value| RuleKind::of(name, &value, currency.or_else(any_currency)).map_err(invalid))
+    {
+        Ok(kind) => Some(kind).filter(|_| name != "fixed" || currency.is_some()),
         Err(violation) => {
             fields.refuse(key, violation);
             None
@@ -333,6 +333,11 @@ mod tests {
             (
                 json!({"name": "a", "kind": "fixed", "price": -1, "currency": "USD"}),
                 "price must be at least 0 and less than 1000000000, with at most 12 decimal places, unlike -1",
+            ),
+            (
+                json!({"name": "a", "kind": "fixed", "price": -1}),
+                "currency is required; \
+                 price must be at least 0 and less than 1000000000, with at most 12 decimal places, unlike -1",
             ),
             (
                 json!({"name": "a", "kind": "margin", "percentage": 1, "price": 1}),

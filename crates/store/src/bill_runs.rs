@@ -182,6 +182,14 @@ pub async fn newest(tx: &mut Tx, partner: PartnerId, period: &str) -> Result<Opt
     Ok(newest.flatten())
 }
 
+/// Id of the last successful run of the newest period before this one, such as `2026-11`.
+pub async fn newest_before(tx: &mut Tx, partner: PartnerId, period: &str) -> Result<Option<i64>, Error> {
+    let sql = "SELECT id FROM bill_runs
+               WHERE partner_id = $1 AND billing_period < $2 AND state = 'succeeded'
+               ORDER BY billing_period DESC, id DESC LIMIT 1";
+    tx.first(sql, args![partner.0, period], |row| row.next()).await
+}
+
 /// The months and reports, without customers, of the runs that have final bills.
 pub async fn with_final_bills(tx: &mut Tx, partner: PartnerId) -> Result<Vec<(String, String)>, Error> {
     let sql = "SELECT r.billing_period, r.summary FROM bill_runs r

@@ -8,7 +8,7 @@ use domain::version::{self, Nonce};
 use jiff::Timestamp;
 
 /// Distance between the last rule and one inserted without a position, which leaves room for rules in between.
-const STEP: i64 = 10;
+pub const STEP: i64 = 10;
 
 /// Stored price rule.
 #[derive(Clone, Debug, PartialEq, Eq)]

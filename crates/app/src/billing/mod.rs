@@ -23,6 +23,7 @@ mod rendering;
 mod report;
 mod request;
 mod restate;
+mod rule_order;
 mod rules;
 mod runs;
 mod scratch;
@@ -30,6 +31,7 @@ mod settings;
 mod settle;
 mod stage;
 mod statements;
+mod trial;
 mod view;
 mod voiding;
 mod watch;
@@ -41,14 +43,16 @@ pub use breakdown::{Breakdown, Subtotal};
 pub use fetch::{FetchRequest, FetchWatch};
 pub use lines::LineSearch;
 pub use price_sheets::PriceSheetRequest;
-pub use rating::{Amount, RULE_PAYLOAD};
+pub use rating::{Amount, Currency, NewPriceRule, RULE_PAYLOAD, RuleKind};
 pub use report::{BillRef, CustomerBill, PendingCorrection, Progress, RunError, RunReport, RunWarning};
 pub use request::{CurrencyRate, RunRequest, Voiding};
+pub use rule_order::Direction;
 pub use rules::RuleView;
 pub use runs::RunSearch;
 pub use settings::BillingSettings;
 pub use statements::{BillFile, StatementSearch, StatementView};
 pub use store::bill_runs::State as RunState;
+pub use trial::{BillChange, RuleTrial, TrialTotal};
 pub use view::{RunView, Stage};
 pub use watch::Watch;
 
@@ -105,6 +109,8 @@ pub(crate) struct Billing {
     setup: BillingSetup,
     bills: Bills,
     indexing: tokio::sync::Mutex<index::Indexing>,
+    /// Price rules that are being tried.
+    trials: trial::Trials,
     /// There is a new run.
     wake: Notify,
     /// There is a new fetch of invoices.
@@ -126,6 +132,7 @@ impl Billing {
             setup,
             bills,
             indexing: Default::default(),
+            trials: trial::Trials::default(),
             wake: Notify::new(),
             wake_fetching: Notify::new(),
             wake_automation: Notify::new(),

@@ -67,7 +67,11 @@ fn written(details: &NewPriceRule) -> Result<String, Error> {
 }
 
 /// A rule for a customer that is not there would never match, and nobody would notice.
-async fn check_customer(tx: &mut Tx, partner: PartnerId, details: &NewPriceRule) -> Result<(), Error> {
+pub(super) async fn check_customer(
+    tx: &mut Tx,
+    partner: PartnerId,
+    details: &NewPriceRule,
+) -> Result<(), Error> {
     let Some(id) = details.customer_id else { return Ok(()) };
     match customers::get(tx, partner, domain::CustomerId(id)).await? {
         Some(_) => Ok(()),
@@ -199,6 +203,6 @@ impl App {
     }
 }
 
-fn object(id: i64) -> String {
+pub(super) fn object(id: i64) -> String {
     format!("price_rules/{id}")
 }

@@ -44,6 +44,11 @@ impl Scratch {
         Scratch::of(folder, &format!("run-import-{partner}-{nonce:x}"))
     }
 
+    /// One for a trial of a price rule, told from others by a random number.
+    pub(super) fn of_trial(folder: &Path, partner: PartnerId, nonce: u32) -> Result<Self, Error> {
+        Scratch::of(folder, &format!("run-trial-{partner}-{nonce:x}"))
+    }
+
     /// Removes the folders whose processes have been killed: the system has let go of their locks.
     pub(super) fn sweep(folder: &Path) {
         let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();

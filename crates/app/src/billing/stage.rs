@@ -130,53 +130,16 @@ impl App {
         watch: &Arc<Watch>,
         dry_run: bool,
     ) -> Result<(rating::RunReport, Scratch), Ended> {
-        let billing = self.billing()?;
-        let scratch = Scratch::of_run(&billing.setup.work, run)?;
-        let allowed = billing.allowed((!run.by_command).then_some(run.partner));
-        let (mut inputs, mut before) = (Vec::with_capacity(request.sources.len()), 0);
-        for (i, source) in request.sources.iter().chain(&request.price_sheets).enumerate() {
-            let to = scratch.path().join("in").join(i.to_string());
-            let watching = Arc::clone(watch);
-            let go_on = move |here, all| {
-                rating::Progress::at(&*watching, before + here, before + all, 0, 0);
-                !rating::Progress::cancelled(&*watching)
-            };
-            let spooled = bill_storage::spool(source, &allowed, &to, &go_on).await?;
-            before += spooled.bytes;
-            inputs.push(Input { name: spooled.name, path: spooled.path });
-        }
-        let mut price_sheets = inputs.split_off(request.sources.len());
-        for (i, SheetFile { file, key, .. }) in plan.price_sheet.iter().enumerate() {
-            let path = scratch.path().join("in").join(format!("price-sheet-{i}"));
-            billing.bills.fetch_private(key, &path).await?;
-            price_sheets.push(Input { name: file.clone(), path });
-        }
+        let scratch = Scratch::of_run(&self.billing()?.setup.work, run)?;
+        let inputs = self.inputs(run, request, plan, scratch.path(), watch).await?;
         let before = self.before(run, &scratch.path().join("final")).await?;
         let mut job = Job {
-            period: plan::parsed(&request.billing_period)?,
-            invoice_id: request.invoice_id.clone(),
-            issuer: plan.issuer.clone(),
-            issuer_address: plan.issuer_address.clone(),
-            generated_at: run.created_at.as_second(),
-            finalize: request.finalize,
-            inputs,
-            customers: plan.billed_customers(&released(run)?)?,
             final_bills: before.bills,
-            other_months: Vec::new(),
             acknowledged: before.acknowledged,
             billed_invoices: before.invoices,
-            rules: plan.price_rules()?,
-            price_sheets,
-            currency_rates: rates(request)?,
-            earned_credit: plan.options.earned_credit(),
-            bounds: plan.options.bounds()?,
-            accept: request.accept.clone(),
-            expected_totals: request.expected_totals.clone(),
-            parquet: plan.options.parquet,
-            threads: billing.setup.threads,
-            max_source_bytes: billing.setup.max_source_bytes,
-            out: scratch.path().join("out"),
+            finalize: request.finalize,
             dry_run,
+            ..self.job(run, request, plan, inputs, scratch.path())?
         };
         let mut report = rated(&job, watch).await?;
         if report.checks.other_months.lines > 0 {
@@ -215,6 +178,76 @@ impl App {
             }
         }
         Ok((report, scratch))
+    }
+
+    /// The sources and price sheets of a run, those that are not files here fetched to the folder `scratch`.
+    pub(super) async fn inputs(
+        &self,
+        run: &BillRun,
+        request: &RunRequest,
+        plan: &Plan,
+        scratch: &Path,
+        watch: &Arc<Watch>,
+    ) -> Result<Inputs, Ended> {
+        let billing = self.billing()?;
+        let allowed = billing.allowed((!run.by_command).then_some(run.partner));
+        let (mut lines, mut before) = (Vec::with_capacity(request.sources.len()), 0);
+        for (i, source) in request.sources.iter().chain(&request.price_sheets).enumerate() {
+            let to = scratch.join("in").join(i.to_string());
+            let watching = Arc::clone(watch);
+            let go_on = move |here, all| {
+                rating::Progress::at(&*watching, before + here, before + all, 0, 0);
+                !rating::Progress::cancelled(&*watching)
+            };
+            let spooled = bill_storage::spool(source, &allowed, &to, &go_on).await?;
+            before += spooled.bytes;
+            lines.push(Input { name: spooled.name, path: spooled.path });
+        }
+        let mut price_sheets = lines.split_off(request.sources.len());
+        for (i, SheetFile { file, key, .. }) in plan.price_sheet.iter().enumerate() {
+            let path = scratch.join("in").join(format!("price-sheet-{i}"));
+            billing.bills.fetch_private(key, &path).await?;
+            price_sheets.push(Input { name: file.clone(), path });
+        }
+        Ok(Inputs { lines, price_sheets })
+    }
+
+    /// A dry run of these inputs by the plan of a run, as if no bill of the month were final.
+    pub(super) fn job(
+        &self,
+        run: &BillRun,
+        request: &RunRequest,
+        plan: &Plan,
+        inputs: Inputs,
+        scratch: &Path,
+    ) -> Result<Job, Error> {
+        let setup = &self.billing()?.setup;
+        Ok(Job {
+            period: plan::parsed(&request.billing_period)?,
+            invoice_id: request.invoice_id.clone(),
+            issuer: plan.issuer.clone(),
+            issuer_address: plan.issuer_address.clone(),
+            generated_at: run.created_at.as_second(),
+            finalize: false,
+            inputs: inputs.lines,
+            customers: plan.billed_customers(&released(run)?)?,
+            final_bills: Vec::new(),
+            other_months: Vec::new(),
+            acknowledged: Vec::new(),
+            billed_invoices: Vec::new(),
+            rules: plan.price_rules()?,
+            price_sheets: inputs.price_sheets,
+            currency_rates: rates(request)?,
+            earned_credit: plan.options.earned_credit(),
+            bounds: plan.options.bounds()?,
+            accept: request.accept.clone(),
+            expected_totals: request.expected_totals.clone(),
+            parquet: plan.options.parquet,
+            threads: setup.threads,
+            max_source_bytes: setup.max_source_bytes,
+            out: scratch.join("out"),
+            dry_run: true,
+        })
     }
 
     /// The final bills of the months around a run's, their ledgers fetched.
@@ -313,8 +346,16 @@ impl App {
 /// The customers and ledgers' keys of final bills, acknowledged lines, and invoices of other months.
 type Finals = (Vec<(i64, String)>, Vec<String>, Vec<BilledInvoice>);
 
+/// Files that the engine reads.
+pub(super) struct Inputs {
+    /// Of line items.
+    lines: Vec<Input>,
+    /// Of list prices.
+    price_sheets: Vec<Input>,
+}
+
 /// Runs the engine. It has threads of its own; those that answer requests go on.
-async fn rated(job: &Job, watch: &Arc<Watch>) -> Result<rating::RunReport, Ended> {
+pub(super) async fn rated(job: &Job, watch: &Arc<Watch>) -> Result<rating::RunReport, Ended> {
     let (job, watching) = (job.clone(), Arc::clone(watch));
     let ran = tokio::task::spawn_blocking(move || rating::run(&job, &*watching)).await;
     Ok(ran.map_err(|e| Error::Internal(format!("the engine stopped: {e}")))??)
@@ -356,7 +397,7 @@ fn no_corrections(period: &str, report: &rating::RunReport) -> Result<(), Ended>
 }
 
 /// Whether a run that is done once more has read what it read before: who releases a bill has seen that one.
-fn unchanged(run: &BillRun, now: &rating::RunReport) -> Result<(), Ended> {
+pub(super) fn unchanged(run: &BillRun, now: &rating::RunReport) -> Result<(), Ended> {
     let Some(before) = RunReport::of_run(run)?.filter(|report| report.checks.is_some()) else {
         return Ok(());
     };

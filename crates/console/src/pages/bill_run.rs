@@ -1,4 +1,4 @@
-//! A month's bill run: progress, what is not assigned, the customers with their bills, and what can be done with it.
+//! A month's bill run: progress, what is not assigned, and the customers with their bills.
 
 use crate::cx::Cx;
 use crate::failure::Failure;
@@ -8,38 +8,22 @@ use crate::html;
 use crate::layout::{Layout, Section};
 use crate::list::Pager;
 use crate::pages::billing::{Badge, badge};
+use crate::pages::comparison::{is_large, money, previous, signed};
 use crate::routes::{Routes, only_partners};
-use app::billing::{Amount, CustomerBill, RunAction, RunSearch, RunState, RunView, Stage};
-use app::{Error, Permission, Query};
+use app::billing::{Amount, CustomerBill, RunState, RunView, Stage};
+use app::{Error, Permission};
 use askama::Template;
-use axum::response::sse::{Event, KeepAlive, Sse};
-use axum::response::{IntoResponse, Response};
-use domain::{Handling, Json};
-use http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
 use std::cmp::Reverse;
 use std::collections::HashMap;
-use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
 const PER_PAGE: usize = 100;
-/// How often a page with a run under way is told how far it is.
-const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
-/// After so many reports the browser asks again, so that its session is looked at again.
-const MAX_REPORTS: u32 = 60;
 /// The most rows of tables that are not the page's own list.
 const MAX_ROWS: usize = 100;
 
 pub(crate) fn routes(routes: Routes) -> Routes {
-    routes
-        .get("/console/billing/runs/{id}", show)
-        .get("/console/billing/runs/{id}/progress", progress)
-        .post("/console/billing/runs/{id}/release", release)
-        .post("/console/billing/runs/{id}/publish", publish)
-        .post("/console/billing/runs/{id}/cancel", cancel)
-        .post("/console/billing/runs/{id}/withdraw", withdraw)
-        .get("/console/billing/runs/{id}/finalize", show_finalize)
-        .post("/console/billing/runs/{id}/finalize", finalize)
+    routes.get("/console/billing/runs/{id}", show)
 }
 
 /// The sums of a currency.
@@ -131,22 +115,7 @@ pub(crate) struct BillRunPage {
     pub(crate) may_finalize: bool,
 }
 
-#[derive(Template)]
-#[template(path = "finalize.html")]
-pub(crate) struct FinalizePage {
-    pub(crate) l: Layout,
-    pub(crate) path: String,
-    pub(crate) month: String,
-    pub(crate) bills: i64,
-    pub(crate) held: i64,
-    pub(crate) unassigned: i64,
-    pub(crate) sums: Vec<Sums>,
-    /// What blocks it until it is accepted.
-    pub(crate) blocking: Vec<Warning>,
-    pub(crate) error: Option<String>,
-}
-
-fn run_id(cx: &Cx) -> Result<i64, Failure> {
+pub(crate) fn run_id(cx: &Cx) -> Result<i64, Failure> {
     only_partners(cx)?;
     cx.parameter("id").ok_or(Failure::App(Error::NotFound))
 }
@@ -156,30 +125,6 @@ async fn show(cx: Arc<Cx>) -> Result<Response, Failure> {
     let run = cx.app.bill_run(cx.call(), id).await?;
     let before = previous(&cx, &run).await?;
     Ok(html::ok(&page(&cx, &run, before.as_ref())))
-}
-
-/// The last run of the month before, if it has bills.
-async fn previous(cx: &Cx, run: &RunView) -> Result<Option<RunView>, Failure> {
-    let Some(period) = month_before(&run.billing_period) else { return Ok(None) };
-    if run.customers.as_ref().is_none_or(Vec::is_empty) {
-        return Ok(None);
-    }
-    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    let parameters = vec![pair("billing_period", &period), pair("state", "succeeded"), pair("per_page", "1")];
-    let search = RunSearch::parse(&Query::new(parameters, Handling::Lenient))?;
-    let (runs, _) = cx.app.bill_runs(cx.call(), search).await?;
-    match runs.first() {
-        Some(before) => Ok(Some(cx.app.bill_run(cx.call(), before.id).await?)),
-        None => Ok(None),
-    }
-}
-
-/// The month before one such as `2026-01`.
-fn month_before(period: &str) -> Option<String> {
-    let (year, month) = period.split_once('-')?;
-    let (year, month): (i32, u32) = (year.parse().ok()?, month.parse().ok()?);
-    let (year, month) = if month == 1 { (year - 1, 12) } else { (year, month.checked_sub(1)?) };
-    Some(format!("{year:04}-{month:02}"))
 }
 
 fn page(cx: &Cx, run: &RunView, before: Option<&RunView>) -> BillRunPage {
@@ -253,11 +198,7 @@ fn page(cx: &Cx, run: &RunView, before: Option<&RunView>) -> BillRunPage {
                     None,
                 ),
                 lines: format::number(cx.lang, line.lines.try_into().unwrap_or(i64::MAX)),
-                cost: {
-                    let places = line.currency.minor_unit();
-                    let cost = line.cost.rounded(places).to_string();
-                    format::money(cx.lang, &cost, places.into(), line.currency.code())
-                },
+                cost: money(cx.lang, line.cost, line.currency),
             })
             .collect(),
         unassigned_total: unassigned.len() as i64,
@@ -288,7 +229,7 @@ fn orders(cx: &Cx, path: &str, chosen: &str) -> Vec<Order> {
     orders.map(order).into()
 }
 
-fn how_far(cx: &Cx, run: &RunView) -> Progress {
+pub(crate) fn how_far(cx: &Cx, run: &RunView) -> Progress {
     let done = &run.progress;
     let percent = (done.bytes_read * 100).checked_div(done.bytes_total).unwrap_or(0).min(100);
     let lines = format::number(cx.lang, done.lines.try_into().unwrap_or(i64::MAX));
@@ -307,7 +248,7 @@ fn place(file: Option<&str>, line: Option<u64>, message: &str) -> String {
     }
 }
 
-fn warning(warning: &app::billing::RunWarning) -> Warning {
+pub(crate) fn warning(warning: &app::billing::RunWarning) -> Warning {
     Warning {
         code: warning.code.name(),
         message: place(warning.file.as_deref(), warning.line, &warning.message),
@@ -320,9 +261,8 @@ fn warning(warning: &app::billing::RunWarning) -> Warning {
     }
 }
 
-fn sums(cx: &Cx, run: &RunView) -> Vec<Sums> {
+pub(crate) fn sums(cx: &Cx, run: &RunView) -> Vec<Sums> {
     let sums = run.totals.iter().map(|total| {
-        let (places, code) = (total.currency.minor_unit(), total.currency.code());
         let [cost, unassigned, charge, profit, held, tax] = [
             total.cost,
             total.unassigned_cost,
@@ -331,7 +271,7 @@ fn sums(cx: &Cx, run: &RunView) -> Vec<Sums> {
             total.held_charge,
             total.tax,
         ]
-        .map(|amount| format::money(cx.lang, &amount.rounded(places).to_string(), places.into(), code));
+        .map(|amount| money(cx.lang, amount, total.currency));
         let held = (!total.held_charge.is_zero()).then_some(held);
         Sums { cost, unassigned, charge, profit, held, tax }
     });
@@ -343,15 +283,9 @@ type Charges = HashMap<(i64, &'static str), Amount>;
 
 /// A row of the customers' table. `charges` are those of the month before, if `has_before`.
 fn row(cx: &Cx, bill: &CustomerBill, charges: &Charges, has_before: bool) -> Row {
-    let (places, code) = (bill.currency.minor_unit(), bill.currency.code());
-    let money =
-        |amount: Amount| format::money(cx.lang, &amount.rounded(places).to_string(), places.into(), code);
-    let signed = |amount: Amount| {
-        let sign = if amount.rounded(places) > Amount::ZERO { "+" } else { "" };
-        format!("{sign}{}", money(amount))
-    };
+    let currency = bill.currency;
     let profit = bill.charge - bill.cost;
-    let was = charges.get(&(bill.customer_id, code)).copied();
+    let was = charges.get(&(bill.customer_id, currency.code())).copied();
     let mark = match was {
         _ if !has_before => "",
         None => "change-new",
@@ -362,117 +296,19 @@ fn row(cx: &Cx, bill: &CustomerBill, charges: &Charges, has_before: bool) -> Row
         id: bill.customer_id,
         name: bill.name.clone(),
         lines: format::number(cx.lang, bill.lines.try_into().unwrap_or(i64::MAX)),
-        cost: money(bill.cost),
-        charge: money(bill.charge),
-        profit: money(profit),
-        is_loss: profit.rounded(places).is_negative(),
-        change: was.map(|was| signed(bill.charge - was)),
+        cost: money(cx.lang, bill.cost, currency),
+        charge: money(cx.lang, bill.charge, currency),
+        profit: money(cx.lang, profit, currency),
+        is_loss: profit.rounded(currency.minor_unit()).is_negative(),
+        change: was.map(|was| signed(cx.lang, bill.charge - was, currency)),
         mark,
         held_back: bill.held_back.clone(),
     }
 }
 
-/// Whether a charge has changed by more than a fifth.
-fn is_large(was: Amount, is: Amount) -> bool {
-    let change = (is - was).abs();
-    change + change + change + change + change > was.abs()
-}
-
-/// Reports how far a run is, as server-sent events: `progress` with percent and text, and `done` at its end.
-async fn progress(cx: Arc<Cx>) -> Result<Response, Failure> {
-    let id = run_id(&cx)?;
-    cx.app.bill_run(cx.call(), id).await?;
-    let reports = futures_util::stream::unfold((cx, 0), move |(cx, sent)| async move {
-        if sent == MAX_REPORTS {
-            return None;
-        }
-        if sent > 0 {
-            tokio::time::sleep(PROGRESS_INTERVAL).await;
-        }
-        // A database that does not answer for a moment ends the stream, and the browser asks again.
-        let run = cx.app.bill_run(cx.call(), id).await.ok()?;
-        let (event, next) = if run.state.is_under_way() {
-            let Progress { percent, text } = how_far(&cx, &run);
-            (Event::default().event("progress").data(format!("{percent} {text}")), sent + 1)
-        } else {
-            (Event::default().event("done").data(run.state.as_str()), MAX_REPORTS)
-        };
-        Some((Ok::<_, Infallible>(event), (cx, next)))
-    });
-    let mut response = Sse::new(reports).keep_alive(KeepAlive::default()).into_response();
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
-}
-
 /// The page after something was done with a run; what stands against it is said.
-fn done(id: i64, notice: &str) -> Response {
+pub(crate) fn done(id: i64, notice: &str) -> Response {
     html::see_other(&format!("/console/billing/runs/{id}?done={notice}"))
-}
-
-async fn release(cx: Arc<Cx>) -> Result<Response, Failure> {
-    let id = run_id(&cx)?;
-    let ids = cx.form.all("customer").filter_map(|id| id.parse::<i64>().ok());
-    let ids = Json::Array(ids.map(|id| Json::Number(id.into())).collect());
-    let body = Json::Object(vec![("customer_ids".to_owned(), ids)]);
-    cx.app.act_on_bill_run(cx.call(), id, RunAction::Release(body)).await?;
-    Ok(done(id, "run-released"))
-}
-
-async fn publish(cx: Arc<Cx>) -> Result<Response, Failure> {
-    let id = run_id(&cx)?;
-    cx.app.publish_bill_run(cx.call(), id, &Json::Object(Vec::new())).await?;
-    Ok(done(id, "run-published"))
-}
-
-async fn cancel(cx: Arc<Cx>) -> Result<Response, Failure> {
-    let id = run_id(&cx)?;
-    cx.app.cancel_bill_run(cx.call(), id).await?;
-    Ok(done(id, "run-cancelled"))
-}
-
-async fn withdraw(cx: Arc<Cx>) -> Result<Response, Failure> {
-    let id = run_id(&cx)?;
-    cx.app.withdraw_bill_run(cx.call(), id).await?;
-    Ok(done(id, "run-withdrawn"))
-}
-
-async fn show_finalize(cx: Arc<Cx>) -> Result<Response, Failure> {
-    let id = run_id(&cx)?;
-    cx.app.require(cx.call(), Permission::ManageBilling).await?;
-    let run = cx.app.bill_run(cx.call(), id).await?;
-    Ok(html::ok(&finalize_page(&cx, &run, None)))
-}
-
-fn finalize_page(cx: &Cx, run: &RunView, error: Option<String>) -> FinalizePage {
-    let bills = run.customers.as_deref().unwrap_or_default();
-    let held = bills.iter().filter(|bill| !bill.held_back.is_empty()).count();
-    let blocking = run.warnings.iter().map(warning).filter(|warning| !warning.blocks.is_empty());
-    let month = format::month(cx.lang, &run.billing_period);
-    FinalizePage {
-        l: cx.layout_with(cx.lang.text_with("finalize-title", &[("month", &month)]), Section::Billing),
-        path: format!("/console/billing/runs/{}", run.id),
-        month,
-        bills: (bills.len() - held) as i64,
-        held: held as i64,
-        unassigned: run.unassigned.as_ref().map_or(0, Vec::len) as i64,
-        sums: sums(cx, run),
-        blocking: blocking.filter(|warning| !warning.is_accepted).collect(),
-        error,
-    }
-}
-
-async fn finalize(cx: Arc<Cx>) -> Result<Response, Failure> {
-    let id = run_id(&cx)?;
-    let accept = cx.form.all("accept").map(|code| Json::String(code.to_owned())).collect();
-    let body = Json::Object(vec![("accept".to_owned(), Json::Array(accept))]);
-    match cx.app.finalize_bill_run(cx.call(), id, &body).await {
-        Ok(_) => Ok(done(id, "run-finalizing")),
-        Err(Error::Conflict(why)) => {
-            let run = cx.app.bill_run(cx.call(), id).await?;
-            Ok(html::page(StatusCode::CONFLICT, &finalize_page(&cx, &run, Some(why))))
-        }
-        Err(error) => Err(error.into()),
-    }
 }
 
 #[cfg(test)]
@@ -563,7 +399,7 @@ pub(super) fn samples() -> Vec<BillRunPage> {
 }
 
 #[cfg(test)]
-fn sums_sample() -> Sums {
+pub(super) fn sums_sample() -> Sums {
     Sums {
         cost: "10.00 USD".into(),
         unassigned: "5.00 USD".into(),
@@ -571,70 +407,5 @@ fn sums_sample() -> Sums {
         profit: "2.00 USD".into(),
         held: Some("1.00 USD".into()),
         tax: "0.00 USD".into(),
-    }
-}
-
-#[cfg(test)]
-pub(super) fn finalize_samples() -> Vec<FinalizePage> {
-    use crate::layout::samples::partner;
-    let page = || FinalizePage {
-        l: partner("billing-title", Section::Billing),
-        path: "/console/billing/runs/1".into(),
-        month: "October 2026".into(),
-        bills: 12,
-        held: 0,
-        unassigned: 0,
-        sums: vec![sums_sample()],
-        blocking: vec![],
-        error: None,
-    };
-    let blocking = Warning {
-        code: "below_cost",
-        message: "lines below <b> cost".into(),
-        blocks: "warning-blocks-finalizing",
-        is_accepted: false,
-    };
-    vec![
-        page(),
-        FinalizePage {
-            held: 1,
-            unassigned: 3,
-            blocking: vec![blocking],
-            error: Some("invoice G001 is final in <b>".into()),
-            ..page()
-        },
-    ]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_month_before_is_in_the_year_before_in_january() {
-        for (period, expected) in [
-            ("2026-10", Some("2026-09")),
-            ("2026-01", Some("2025-12")),
-            ("2026-00", None),
-            ("nonsense", None),
-        ] {
-            let expected = expected.map(str::to_owned);
-            assert_eq!(month_before(period).filter(|month| !month.ends_with("-00")), expected, "{period}");
-        }
-    }
-
-    #[test]
-    fn changes_of_more_than_a_fifth_are_large() {
-        for (was, is, expected) in [
-            ("100", "120", false),
-            ("100", "120.01", true),
-            ("100", "80", false),
-            ("100", "79.99", true),
-            ("0", "0", false),
-            ("0", "0.01", true),
-            ("-100", "-130", true),
-        ] {
-            assert_eq!(is_large(was.parse().unwrap(), is.parse().unwrap()), expected, "{was} {is}");
-        }
     }
 }

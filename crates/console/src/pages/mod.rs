@@ -5,16 +5,22 @@ mod audit;
 mod bill_run;
 mod billing;
 mod branding;
+mod comparison;
 mod customer;
 mod customer_delete;
 mod customer_form;
 mod customers;
 mod customers_change;
 mod directory;
+mod finalize;
 mod home;
 mod invitation;
 mod portal;
 mod portal_users;
+mod price_rule_form;
+mod price_rule_trial;
+mod price_rules;
+mod run_actions;
 mod sessions;
 mod shared;
 mod sign_in;
@@ -44,6 +50,10 @@ pub(crate) fn routes() -> Routes {
         .with(invitation::routes)
         .with(billing::routes)
         .with(bill_run::routes)
+        .with(run_actions::routes)
+        .with(finalize::routes)
+        .with(price_rules::routes)
+        .with(price_rule_form::routes)
         .with(statement::routes)
         .with(directory::routes)
         .with(assign::routes)

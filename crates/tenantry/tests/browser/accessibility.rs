@@ -40,6 +40,7 @@ struct Objects {
     owner: i64,
     run: i64,
     statement: i64,
+    rule: i64,
 }
 
 /// A value for each parameter of a path.
@@ -51,6 +52,7 @@ fn path(template: &str, objects: Objects) -> String {
     };
     let user = if template.starts_with("/console/portal/") { objects.owner } else { objects.user };
     let path = template.replace("{id}", &id.to_string()).replace("{user_id}", &user.to_string());
+    let path = path.replace("{rule_id}", &objects.rule.to_string());
     let path = path.replace("{*rest}", "there/is/no/such/page");
     if path == "/console/customers/change" {
         return format!("{path}?customer={}", objects.customer);
@@ -186,7 +188,14 @@ fn full(admin: &Api, database: &Database) -> Objects {
     let run = end_of(admin, asked.header("location"));
     assert_eq!(run["state"], "succeeded", "{run}");
     let statements = admin.get("/v1/customer_statements").json();
+    let rule = |name: &str| {
+        let body = json!({"name": name, "kind": "markup", "percentage": "5", "customer_id": customer,
+                          "meter_category": "Storage", "effective_from": "2026-10-01"});
+        admin.post("/v1/price_rules", &body).json()["id"].as_i64().unwrap()
+    };
+    rule("First");
     Objects {
+        rule: rule("Second"),
         customer,
         user: admin.colleague("viewer").0,
         owner: 0,

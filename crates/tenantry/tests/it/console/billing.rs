@@ -8,7 +8,7 @@ use serde_json::json;
 on_both_engines!(a_month_is_billed_and_made_final, a_failed_run_says_why, held_back_bills_are_released);
 
 /// The rows of the table below this heading, as texts without markup.
-fn table(page: &str, heading: &str) -> Vec<String> {
+pub(super) fn table(page: &str, heading: &str) -> Vec<String> {
     let section = page.split(&format!("id=\"{heading}\"")).nth(1).unwrap_or_default();
     let body = section.split("<tbody>").nth(1).unwrap_or_default().split("</tbody>").next().unwrap();
     let text = |row: &str| {
@@ -32,6 +32,10 @@ fn a_month_is_billed_and_made_final(engine: Engine) {
         "october.csv",
         &[line("acme", "a", "200"), line("beta", "b", "50"), line("nobody", "c", "7")],
     );
+    // A month is compared with the last run of the month before.
+    let first =
+        scene.invoice("first.csv", &[crate::billing::Usage { day: "2026-09-07", ..line("acme", "a", "9") }]);
+    scene.run("2026-09", &[&first], &json!({}));
     scene.run("2026-09", &["file:september.csv"], &json!({}));
     let browser = Browser::signed_in(&scene.api);
     assert!(browser.get("/console/billing").text().contains("September 2026"));

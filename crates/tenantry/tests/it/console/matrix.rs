@@ -106,6 +106,22 @@ const ROWS: &[Row] = &[
                                                     [303, 404, 403, 404, 403, 403, 404, 403, 403, 403, 404]),
     Row("POST /console/billing/runs/{id}/finalize", &[],
                                                     [303, 404, 403, 404, 403, 403, 404, 403, 403, 403, 404]),
+    Row("GET /console/price-rules",        &[],     [303, 200, 403, 200, 403, 200, 404, 403, 403, 403, 200]),
+    Row("GET /console/price-rules/new",    &[],     [303, 200, 403, 200, 403, 403, 404, 403, 403, 403, 200]),
+    Row("POST /console/price-rules/new",   &[],     [303, 422, 403, 422, 403, 403, 404, 403, 403, 403, 422]),
+    Row("POST /console/price-rules/try",   &[],     [303, 422, 403, 422, 403, 403, 404, 403, 403, 403, 422]),
+    Row("GET /console/price-rules/{rule_id}/edit", &[],
+                                                    [303, 200, 403, 200, 403, 403, 404, 403, 403, 403, 404]),
+    Row("POST /console/price-rules/{rule_id}/edit", &[],
+                                                    [303, 422, 403, 422, 403, 403, 404, 403, 403, 403, 404]),
+    Row("POST /console/price-rules/{rule_id}/try", &[],
+                                                    [303, 422, 403, 422, 403, 403, 404, 403, 403, 403, 404]),
+    Row("POST /console/price-rules/{rule_id}/move", &[("direction", "up")],
+                                                    [303, 303, 403, 303, 403, 403, 404, 403, 403, 403, 404]),
+    Row("GET /console/price-rules/{rule_id}/delete", &[],
+                                                    [303, 200, 403, 200, 403, 403, 404, 403, 403, 403, 404]),
+    Row("POST /console/price-rules/{rule_id}/delete", &[],
+                                                    [303, 409, 403, 409, 403, 403, 404, 403, 403, 403, 404]),
     Row("GET /console/bills/{id}",         &[],     [303, 404, 404, 404, 404, 404, 404, 403, 403, 403, 404]),
     Row("GET /console/bills/{id}/files/{name}", &[], [303, 404, 404, 404, 404, 404, 404, 403, 403, 403, 404]),
     Row("GET /console/directory",          &[],     [303, 200, 200, 200, 200, 200, 404, 403, 403, 403, 200]),
@@ -228,6 +244,11 @@ impl Scene {
     fn path(&self, template: &str) -> String {
         let path = template.replace("{*rest}", "there/is/no/such/page").replace("{name}", "console.0.css");
         let path = path.replace("{id}", &self.customer.to_string()).replace("{audience}", "partner");
+        let rule = || {
+            let body = json!({"name": "Rule", "kind": "margin", "percentage": "15"});
+            self.admin.post("/v1/price_rules", &body).json()["id"].to_string()
+        };
+        let path = if path.contains("{rule_id}") { path.replace("{rule_id}", &rule()) } else { path };
         let of_customer = ["/console/customers/", "/console/portal/"];
         let user = || match of_customer.iter().any(|start| path.starts_with(start)) {
             true => self.admin.user_of(self.customer).0,

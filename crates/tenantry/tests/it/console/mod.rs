@@ -13,6 +13,7 @@ mod matrix;
 mod pages;
 mod portal;
 mod portal_users;
+mod price_rules;
 mod single_sign_on;
 mod trail;
 mod users;

@@ -1,0 +1,93 @@
+//! A month beside the month before: its run, and how charges have changed.
+
+use crate::cx::Cx;
+use crate::failure::Failure;
+use crate::format;
+use crate::i18n::Lang;
+use app::Query;
+use app::billing::{Amount, Currency, RunSearch, RunView};
+use domain::Handling;
+
+/// The last run of the month before, if it has bills.
+pub(crate) async fn previous(cx: &Cx, run: &RunView) -> Result<Option<RunView>, Failure> {
+    let Some(period) = month_before(&run.billing_period) else { return Ok(None) };
+    if run.customers.as_ref().is_none_or(Vec::is_empty) {
+        return Ok(None);
+    }
+    let page = |page: i64| {
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let parameters = vec![pair("billing_period", &period), pair("state", "succeeded")];
+        let mut search = RunSearch::parse(&Query::new(parameters, Handling::Lenient))?;
+        (search.paging.page, search.paging.per_page) = (page, 1);
+        Ok::<_, Failure>(search)
+    };
+    // Lists have the oldest run first.
+    let (_, total) = cx.app.bill_runs(cx.call(), page(1)?).await?;
+    if total == 0 {
+        return Ok(None);
+    }
+    let (runs, _) = cx.app.bill_runs(cx.call(), page(total)?).await?;
+    match runs.first() {
+        Some(before) => Ok(Some(cx.app.bill_run(cx.call(), before.id).await?)),
+        None => Ok(None),
+    }
+}
+
+/// The month before one such as `2026-01`.
+fn month_before(period: &str) -> Option<String> {
+    let (year, month) = period.split_once('-')?;
+    let (year, month): (i32, u32) = (year.parse().ok()?, month.parse().ok()?);
+    let (year, month) = if month == 1 { (year - 1, 12) } else { (year, month.checked_sub(1)?) };
+    Some(format!("{year:04}-{month:02}"))
+}
+
+/// Whether a charge has changed by more than a fifth.
+pub(crate) fn is_large(was: Amount, is: Amount) -> bool {
+    let change = (is - was).abs();
+    change + change + change + change + change > was.abs()
+}
+
+/// An amount, rounded to the smallest coin of its currency.
+pub(crate) fn money(lang: Lang, amount: Amount, currency: Currency) -> String {
+    let places = currency.minor_unit();
+    format::money(lang, &amount.rounded(places).to_string(), places.into(), currency.code())
+}
+
+/// A difference, likewise, with its sign.
+pub(crate) fn signed(lang: Lang, difference: Amount, currency: Currency) -> String {
+    let sign = if difference.rounded(currency.minor_unit()) > Amount::ZERO { "+" } else { "" };
+    format!("{sign}{}", money(lang, difference, currency))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_month_before_is_in_the_year_before_in_january() {
+        for (period, expected) in [
+            ("2026-10", Some("2026-09")),
+            ("2026-01", Some("2025-12")),
+            ("2026-00", None),
+            ("nonsense", None),
+        ] {
+            let expected = expected.map(str::to_owned);
+            assert_eq!(month_before(period).filter(|month| !month.ends_with("-00")), expected, "{period}");
+        }
+    }
+
+    #[test]
+    fn changes_of_more_than_a_fifth_are_large() {
+        for (was, is, expected) in [
+            ("100", "120", false),
+            ("100", "120.01", true),
+            ("100", "80", false),
+            ("100", "79.99", true),
+            ("0", "0", false),
+            ("0", "0.01", true),
+            ("-100", "-130", true),
+        ] {
+            assert_eq!(is_large(was.parse().unwrap(), is.parse().unwrap()), expected, "{was} {is}");
+        }
+    }
+}
