@@ -622,6 +622,50 @@ done-rule-changed = Die Änderungen wurden gespeichert.
 done-rule-deleted = Die Regel wurde gelöscht.
 done-rule-moved = Die Reihenfolge wurde geändert.
 
+# Eine Rechnung
+bill-parts = Woraus sie besteht
+bill-by-day = Nach Tag
+bill-previous = Vormonat
+bill-as-customer = Wie der Kunde sie sieht
+bill-customer = Der Kunde
+bill-costs = Kosten und Preise
+bill-gone = Auf der Rechnung des Vormonats und nicht auf dieser:
+bill-no-files = Es gibt keine Posten zu zeigen: Die Rechnung ist zurückgehalten, oder nichts darauf ist neu.
+bill-unreadable = Ihre Posten können gerade nicht gelesen werden: Der Speicher der Rechnungen antwortet nicht, oder die Dateien sind nicht da. Versuchen Sie es in einer Minute noch einmal; bleibt es so, sagen Sie es denen, die diesen Server betreiben.
+bill-too-long = Diese Rechnung hat zu viele Posten, um sie auf einer Seite zusammenzuzählen. Ihre Dateien haben alle.
+bill-lines-cut-off = Diese Rechnung hat sehr viele Posten. Hier werden nur die ersten 200.000 durchsucht; ihre Dateien haben alle.
+bill-filter-text = Dienst, Ressource oder Abonnement enthält
+bill-lines-count = { $count ->
+    [one] Ein Posten
+   *[other] { $shown } Posten
+}
+bill-lines-none = Kein Posten passt.
+bill-lines-none-advice = Nehmen Sie weniger Filter oder einen kürzeren Text.
+bill-more-parts = { $count ->
+    [one] Eine Zeile mehr ist nicht aufgeführt.
+   *[other] { $shown } weitere sind nicht aufgeführt.
+}
+column-day = Tag
+column-quantity = Menge
+column-unit-price = Preis je Einheit
+part-rounding = Rundung
+part-adjustments = Rundung und Korrekturen
+part-correction = Korrektur: { $month }
+why-title = Warum dieser Preis
+why-made-by = Gemacht von
+why-made-from = Ausgehend von
+why-owner = Zuordnung
+why-rule = Preisregel „{ $name }“
+why-margin = Die Marge des Kunden
+why-margin-since = Die Marge des Kunden, { $percent } % seit { $day }
+why-margin-first = Die Marge des Kunden, anfangs { $percent } %
+why-margin-kept = Ihnen bleiben { $percent }
+why-from-cost = Kosten
+why-from-before-credit = Kosten vor dem Partner Earned Credit
+why-from-list = Listenpreis
+why-from-fixed = Fester Preis
+why-tenant = Der Kunde hat den Tenant { $tenant }
+
 # Single Sign-on
 nav-settings = Einstellungen
 sign-in-with-key = Oder mit einem API-Schlüssel

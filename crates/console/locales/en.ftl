@@ -622,6 +622,50 @@ done-rule-changed = The changes were saved.
 done-rule-deleted = The rule was deleted.
 done-rule-moved = The order was changed.
 
+# A bill
+bill-parts = What it is made of
+bill-by-day = By day
+bill-previous = Month before
+bill-as-customer = As the customer sees it
+bill-customer = The customer
+bill-costs = Costs and prices
+bill-gone = On the bill of the month before, and not on this one:
+bill-no-files = There are no lines to show: the bill is held back, or nothing on it is new.
+bill-unreadable = Its lines cannot be read just now: the store of bills does not answer, or the files are not there. Try again in a minute; if it lasts, tell whoever runs this server.
+bill-too-long = This bill has too many lines to add them up on a page. Its files have all of them.
+bill-lines-cut-off = This bill has very many lines. Only the first 200,000 are looked through here; its files have all of them.
+bill-filter-text = Service, resource or subscription contains
+bill-lines-count = { $count ->
+    [one] One line
+   *[other] { $shown } lines
+}
+bill-lines-none = No line matches.
+bill-lines-none-advice = Use fewer filters, or a shorter text.
+bill-more-parts = { $count ->
+    [one] One more is not listed.
+   *[other] { $shown } more are not listed.
+}
+column-day = Day
+column-quantity = Quantity
+column-unit-price = Unit price
+part-rounding = Rounding
+part-adjustments = Rounding and corrections
+part-correction = Correction of { $month }
+why-title = Why this price
+why-made-by = Made by
+why-made-from = From
+why-owner = Owner
+why-rule = Price rule “{ $name }”
+why-margin = The customer’s margin
+why-margin-since = The customer’s margin, { $percent } % since { $day }
+why-margin-first = The customer’s margin, { $percent } % at first
+why-margin-kept = you keep { $percent }
+why-from-cost = The cost
+why-from-before-credit = The cost before the partner earned credit
+why-from-list = The list price
+why-from-fixed = The fixed price
+why-tenant = The customer has the tenant { $tenant }
+
 # Single sign-on
 nav-settings = Settings
 sign-in-with-key = Or with an API key

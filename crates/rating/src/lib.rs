@@ -30,6 +30,7 @@ pub mod report;
 pub mod rule;
 pub mod warning;
 
+mod bill_line;
 mod cells;
 mod checks;
 mod columns;
@@ -68,6 +69,7 @@ mod text_serde;
 mod writing;
 
 pub use amount::Amount;
+pub use bill_line::{BillColumns, BillLine};
 pub use currency::Currency;
 pub use failure::{Failure, Fault};
 pub use job::{

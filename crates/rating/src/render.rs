@@ -24,7 +24,7 @@ struct Segment {
 
 /// What a cell may begin with that makes a spreadsheet take it for a formula (OWASP, "CSV Injection"); full-width forms of
 /// the same are looked at below.
-fn begins_formula(text: &[u8]) -> bool {
+pub(crate) fn begins_formula(text: &[u8]) -> bool {
     match text {
         [b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r' | b'\n', ..] => true,
         [0xef, 0xbc, last, ..] => matches!(last, 0x9d | 0x8b | 0x8d | 0xa0),

@@ -3,6 +3,7 @@
 use super::{StatementView, of_store};
 use crate::access::Call;
 use crate::{App, Error};
+use bill_storage::OpenFile;
 use futures_util::TryStreamExt;
 use rating::Amount;
 use serde::Deserialize;
@@ -71,16 +72,21 @@ impl App {
         let names = [format!("statement.{}.json", statement.currency()), "statement.json".to_owned()];
         let Some(name) = names.iter().find(|name| statement.files().contains(name)) else { return Ok(None) };
         let opened = self.statement_file(call, statement.id(), None, name, &|_, _| None).await?;
-        if opened.file.size > MAX_BYTES {
-            return Ok(None);
-        }
-        let mut bytes = Vec::new();
-        let mut stream = opened.file.stream;
-        while let Some(part) = stream.try_next().await.map_err(|error| of_store(&error))? {
-            bytes.extend_from_slice(&part);
-        }
-        read(&bytes).map(Some)
+        read_file(opened.file).await
     }
+}
+
+/// What the total is made of, by an open `statement.json`; `None` if it is too large for a page.
+pub(super) async fn read_file(opened: OpenFile) -> Result<Option<Breakdown>, Error> {
+    if opened.size > MAX_BYTES {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    let mut stream = opened.stream;
+    while let Some(part) = stream.try_next().await.map_err(|error| of_store(&error))? {
+        bytes.extend_from_slice(&part);
+    }
+    read(&bytes).map(Some)
 }
 
 fn read(bytes: &[u8]) -> Result<Breakdown, Error> {

@@ -7,7 +7,7 @@ use crate::access::Call;
 use crate::paging::{self, Paging, Query};
 use crate::permissions::Permission;
 use crate::{App, Error};
-use bill_storage::BillPrefix;
+use bill_storage::{BillPrefix, OpenFile};
 use domain::CustomerId;
 use futures_util::TryStreamExt;
 use serde_json::{Map, Value};
@@ -60,7 +60,7 @@ impl LineSearch {
 }
 
 /// The location of a run's bill.
-struct BillLocation {
+pub(super) struct BillLocation {
     prefix: BillPrefix,
     version: u32,
     currency: String,
@@ -69,9 +69,17 @@ struct BillLocation {
     lines: i64,
 }
 
+/// What a file in the object store consists of, for a thread that may block.
+pub(super) type FileReader = Box<dyn Read + Send>;
+
+/// Reads a file on a thread that may block. Only to be called on a thread of the runtime.
+pub(super) fn reader(opened: OpenFile) -> FileReader {
+    Box::new(SyncIoBridge::new(StreamReader::new(opened.stream.map_err(std::io::Error::other))))
+}
+
 impl BillLocation {
     /// Finds a customer's bill in a run's report.
-    fn find(run: &BillRun, customer: CustomerId, currency: Option<&str>) -> Result<Self, Error> {
+    pub(super) fn find(run: &BillRun, customer: CustomerId, currency: Option<&str>) -> Result<Self, Error> {
         let is_its = |bill: &CustomerBill| {
             bill.customer_id == customer.0 && currency.is_none_or(|currency| bill.currency.code() == currency)
         };
@@ -111,6 +119,18 @@ impl App {
             .await?;
         let run = run.ok_or(Error::NotFound)?;
         let place = BillLocation::find(&run, customer, search.currency.as_deref())?;
+        let bill = self.open_bill(&place).await?;
+        let ledger = if search.explain { Some(self.open_ledger(&place).await?) } else { None };
+        let (skip, limit) = (search.paging.skip() as usize, search.paging.per_page as usize);
+        let read = tokio::task::spawn_blocking(move || read(bill, ledger, skip, limit)).await;
+        let lines = read
+            .map_err(|e| Error::Internal(e.to_string()))?
+            .map_err(|e| Error::BillsUnavailable(format!("the lines of a bill could not be read: {e}")))?;
+        Ok((lines, place.lines))
+    }
+
+    /// Opens the lines of a bill.
+    pub(super) async fn open_bill(&self, place: &BillLocation) -> Result<FileReader, Error> {
         let billing = self.billing()?;
         let manifest =
             billing.bills.manifest(&place.prefix, place.version).await.map_err(|e| of_store(&e))?;
@@ -118,22 +138,13 @@ impl App {
         let names = [format!("bill.{}.csv", place.currency), "bill.csv".to_owned()];
         let name = names.into_iter().find(|name| manifest.file(name).is_some()).ok_or(Error::NotFound)?;
         let opened = billing.bills.open_file(&place.prefix, place.version, &name).await;
-        let stream = opened.map_err(|error| of_store(&error))?.stream.map_err(std::io::Error::other);
-        let bill = SyncIoBridge::new(StreamReader::new(stream));
-        let ledger = match search.explain {
-            false => None,
-            true => {
-                let opened = billing.bills.open_private(&place.ledger).await;
-                let stream = opened.map_err(|error| of_store(&error))?.stream.map_err(std::io::Error::other);
-                Some(SyncIoBridge::new(StreamReader::new(stream)))
-            }
-        };
-        let (skip, limit) = (search.paging.skip() as usize, search.paging.per_page as usize);
-        let read = tokio::task::spawn_blocking(move || read(bill, ledger, skip, limit)).await;
-        let lines = read
-            .map_err(|e| Error::Internal(e.to_string()))?
-            .map_err(|e| Error::BillsUnavailable(format!("the lines of a bill could not be read: {e}")))?;
-        Ok((lines, place.lines))
+        opened.map(reader).map_err(|error| of_store(&error))
+    }
+
+    /// Opens the ledger of a bill: for each of its lines, what it cost, and why it is charged what it is.
+    pub(super) async fn open_ledger(&self, place: &BillLocation) -> Result<FileReader, Error> {
+        let opened = self.billing()?.bills.open_private(&place.ledger).await;
+        opened.map(reader).map_err(|error| of_store(&error))
     }
 }
 

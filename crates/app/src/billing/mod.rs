@@ -6,6 +6,8 @@
 
 mod actions;
 mod automation;
+mod bill;
+mod bill_scan;
 mod breakdown;
 mod fetch;
 pub(crate) mod health;
@@ -39,6 +41,8 @@ mod work;
 
 pub use actions::RunAction;
 pub use automation::AutomationHealth;
+pub use bill::{BillView, PreviousBill};
+pub use bill_scan::{BillLines, BillSearch, LineSum, PriceReason, ShownLine};
 pub use breakdown::{Breakdown, Subtotal};
 pub use fetch::{FetchRequest, FetchWatch};
 pub use lines::LineSearch;

@@ -29,6 +29,9 @@ pub struct StatementSearch {
 #[derive(Clone, Debug, Serialize)]
 pub struct StatementView {
     id: i64,
+    /// The run that made it; `None` of a statement of another platform.
+    #[serde(skip)]
+    run: Option<i64>,
     customer_id: CustomerId,
     cloud: String,
     billing_period: String,
@@ -161,6 +164,7 @@ impl StatementView {
         // Microsoft's invoice is for the partner alone.
         let is_imported = statement.imported.is_some();
         let bill = statement.bill;
+        let run = (!is_imported).then_some(bill.run);
         let currency: Currency = parsed(&bill.currency)?;
         let corrections = corrections.into_iter().map(|Correction { bill, .. }| {
             let amount = padded(&bill.total, currency.minor_unit().into());
@@ -169,6 +173,7 @@ impl StatementView {
         });
         Ok(StatementView {
             id: statement.id,
+            run,
             customer_id: bill.customer,
             cloud,
             billing_period: bill.billing_period,
@@ -230,6 +235,11 @@ impl StatementView {
     /// Its number.
     pub fn id(&self) -> i64 {
         self.id
+    }
+
+    /// The run that made it; `None` of a statement of another platform.
+    pub fn run(&self) -> Option<i64> {
+        self.run
     }
 
     /// The customer.

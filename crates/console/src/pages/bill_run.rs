@@ -47,8 +47,11 @@ pub(crate) struct Unassigned {
 
 /// A customer's bill.
 pub(crate) struct Row {
+    /// The customer's id.
     pub(crate) id: i64,
     pub(crate) name: String,
+    /// The page of the bill.
+    pub(crate) href: String,
     pub(crate) lines: String,
     pub(crate) cost: String,
     pub(crate) charge: String,
@@ -133,7 +136,7 @@ fn page(cx: &Cx, run: &RunView, before: Option<&RunView>) -> BillRunPage {
     let earlier = before.and_then(|run| run.customers.as_deref()).unwrap_or_default();
     let charges: Charges =
         earlier.iter().map(|bill| ((bill.customer_id, bill.currency.code()), bill.charge)).collect();
-    let row = |bill: &CustomerBill| row(cx, bill, &charges, before.is_some());
+    let row = |bill: &CustomerBill| row(cx, &path, bill, &charges, before.is_some());
     let (number, order) = (cx.query.get("page").parse::<usize>().unwrap_or(1).max(1), cx.query.get("sort"));
     let mut sorted: Vec<&CustomerBill> = bills.iter().collect();
     match order {
@@ -282,7 +285,7 @@ pub(crate) fn sums(cx: &Cx, run: &RunView) -> Vec<Sums> {
 type Charges = HashMap<(i64, &'static str), Amount>;
 
 /// A row of the customers' table. `charges` are those of the month before, if `has_before`.
-fn row(cx: &Cx, bill: &CustomerBill, charges: &Charges, has_before: bool) -> Row {
+fn row(cx: &Cx, path: &str, bill: &CustomerBill, charges: &Charges, has_before: bool) -> Row {
     let currency = bill.currency;
     let profit = bill.charge - bill.cost;
     let was = charges.get(&(bill.customer_id, currency.code())).copied();
@@ -295,6 +298,11 @@ fn row(cx: &Cx, bill: &CustomerBill, charges: &Charges, has_before: bool) -> Row
     Row {
         id: bill.customer_id,
         name: bill.name.clone(),
+        href: format!(
+            "{path}/customers/{}{}",
+            bill.customer_id,
+            query_string([("currency", currency.code())])
+        ),
         lines: format::number(cx.lang, bill.lines.try_into().unwrap_or(i64::MAX)),
         cost: money(cx.lang, bill.cost, currency),
         charge: money(cx.lang, bill.charge, currency),
@@ -343,6 +351,7 @@ pub(super) fn samples() -> Vec<BillRunPage> {
     let row = |held: bool| Row {
         id: 7,
         name: "Acme <b>".into(),
+        href: "/console/billing/runs/1/customers/7".into(),
         lines: "1,000".into(),
         cost: "1.00 USD".into(),
         charge: "2.00 USD".into(),

@@ -2,6 +2,8 @@
 
 mod assign;
 mod audit;
+mod bill;
+mod bill_lines;
 mod bill_run;
 mod billing;
 mod branding;
@@ -52,6 +54,7 @@ pub(crate) fn routes() -> Routes {
         .with(bill_run::routes)
         .with(run_actions::routes)
         .with(finalize::routes)
+        .with(bill::routes)
         .with(price_rules::routes)
         .with(price_rule_form::routes)
         .with(statement::routes)

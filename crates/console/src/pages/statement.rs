@@ -1,18 +1,20 @@
-//! A bill: its total, its corrections and its files. The customer's own users see it too.
+//! A bill as its customer may see it: its total, what that is made of, its lines and its files.
 
 use crate::cx::Cx;
 use crate::failure::Failure;
+use crate::form::query_string;
 use crate::format;
 use crate::html;
 use crate::layout::{Layout, Section};
+use crate::pages::bill_lines::{self, LinesView, written};
 use crate::routes::Routes;
-use app::billing::{StatementSearch, StatementView, Subtotal};
-use app::{Error, Paging};
+use app::billing::{BillLines, Currency, LineSum, StatementSearch, StatementView, Subtotal};
+use app::{Error, Paging, Permission};
 use askama::Template;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use domain::CustomerId;
-use http::header;
+use http::{StatusCode, header};
 use std::sync::Arc;
 
 /// The most services and subscriptions that a bill's page shows.
@@ -40,11 +42,11 @@ pub(crate) struct File {
     pub(crate) about: String,
 }
 
-/// A part of a bill's total: a service or a subscription.
+/// A part of a bill's total: a service, a subscription or a day.
 pub(crate) struct Part {
     /// Its name; empty if it has none.
     pub(crate) name: String,
-    /// The id of a subscription; empty for services.
+    /// The id of a subscription; empty for services and days.
     pub(crate) id: String,
     pub(crate) lines: String,
     pub(crate) charge: String,
@@ -72,6 +74,12 @@ pub(crate) struct StatementPage {
     pub(crate) corrections: Vec<(String, String)>,
     pub(crate) services: Vec<Part>,
     pub(crate) subscriptions: Vec<Part>,
+    pub(crate) days: Vec<Part>,
+    pub(crate) path: String,
+    /// The lines; `None` where there are none, or where their file cannot be read just now.
+    pub(crate) lines: Option<LinesView>,
+    /// The partner's own page of this bill, with costs.
+    pub(crate) costs: Option<String>,
     pub(crate) files: Vec<File>,
 }
 
@@ -159,18 +167,30 @@ async fn show(cx: Arc<Cx>) -> Result<Response, Failure> {
     };
     let is_partner = cx.call().customer().is_none();
     let month = format::month(cx.lang, statement.billing_period());
-    let file = |name: &String| File {
-        href: format!("/console/bills/{id}/files/{name}"),
-        name: name.clone(),
-        about: about(&cx, name),
-    };
     let amount = |amount: &str| format::money(cx.lang, amount, 0, statement.currency());
     let corrections = statement.corrections();
     let (services, subscriptions) = parts(&cx, &statement).await?.unwrap_or_default();
     let section = if is_partner { Section::Billing } else { Section::Bills };
-    Ok(html::ok(&StatementPage {
+    let (search, errors) = bill_lines::search(&cx)?;
+    let code = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let page = search.paging.page;
+    let made = match cx.app.statement_lines(cx.call(), &statement, search).await {
+        Ok(made) => made,
+        // The total is in the database, and stays of use without them.
+        Err(Error::BillsUnavailable(_) | Error::BillDamaged(_) | Error::NotFound) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let path = format!("/console/bills/{id}");
+    let lines =
+        made.as_ref().map(|made| bill_lines::view(&cx, &path, made, statement.currency(), page, errors));
+    let customer = statement.customer();
+    let costs = statement.run().filter(|_| is_partner && cx.may(Permission::SeeCosts)).map(|run| {
+        let query = query_string([("currency", statement.currency())]);
+        format!("/console/billing/runs/{run}/customers/{customer}{query}")
+    });
+    let template = StatementPage {
         l: cx.layout_with(format!("{name}, {month}"), section),
-        customer: (is_partner.then(|| format!("/console/customers/{}", statement.customer())), name),
+        customer: (is_partner.then(|| format!("/console/customers/{customer}")), name),
         status: status(&cx, &statement),
         is_final: statement.status() == "Final",
         is_estimate: statement.status() == "Estimated",
@@ -182,9 +202,46 @@ async fn show(cx: Arc<Cx>) -> Result<Response, Failure> {
         corrections: corrections.map(|(period, sum)| (format::month(cx.lang, period), amount(sum))).collect(),
         services,
         subscriptions,
-        files: statement.files().iter().map(file).collect(),
+        days: made.as_ref().map_or_else(Vec::new, |made| days(&cx, &statement, made)),
+        path,
+        lines,
+        costs,
+        files: statement.files().iter().map(|name| file(&cx, id, name)).collect(),
         month,
-    }))
+    };
+    Ok(html::page(code, &template))
+}
+
+/// A file of a statement.
+pub(crate) fn file(cx: &Cx, statement: i64, name: &str) -> File {
+    File {
+        href: format!("/console/bills/{statement}/files/{name}"),
+        name: name.to_owned(),
+        about: about(cx, name),
+    }
+}
+
+/// The charge of each day.
+fn days(cx: &Cx, statement: &StatementView, made: &BillLines) -> Vec<Part> {
+    let currency = statement.currency();
+    let places = currency.parse::<Currency>().map_or(2, |currency| currency.minor_unit());
+    let part = |sum: &LineSum| {
+        // What rounding comes to would be rounded away.
+        let charge = if sum.is_adjustment { sum.charge } else { sum.charge.rounded(places) };
+        Part {
+            name: if sum.is_adjustment {
+                cx.lang.text("part-adjustments", None)
+            } else if sum.key.is_empty() {
+                cx.lang.text("part-other", None)
+            } else {
+                written(cx.lang, &sum.key)
+            },
+            id: String::new(),
+            lines: format::number(cx.lang, i64::try_from(sum.lines).unwrap_or(i64::MAX)),
+            charge: format::money(cx.lang, &charge.to_string(), places.into(), currency),
+        }
+    };
+    made.days.iter().map(part).collect()
 }
 
 /// What a file is, in words; empty for a file that is not known.
@@ -225,6 +282,11 @@ pub(super) fn row_sample() -> Row {
 }
 
 #[cfg(test)]
+pub(super) fn file_sample() -> File {
+    File { href: "/console/bills/1/files/bill.csv".into(), name: "<b>.csv".into(), about: "Lines".into() }
+}
+
+#[cfg(test)]
 pub(super) fn part_sample() -> Part {
     Part { name: "Storage <b>".into(), id: String::new(), lines: "1,204".into(), charge: "12.00 USD".into() }
 }
@@ -247,12 +309,11 @@ pub(super) fn samples() -> Vec<StatementPage> {
         corrections: vec![],
         services: vec![],
         subscriptions: vec![],
+        days: vec![],
+        path: "/console/bills/1".into(),
+        lines: None,
+        costs: None,
         files: vec![],
-    };
-    let file = File {
-        href: "/console/bills/1/files/bill.csv".into(),
-        name: "<b>.csv".into(),
-        about: "Lines".into(),
     };
     vec![
         page(),
@@ -270,7 +331,10 @@ pub(super) fn samples() -> Vec<StatementPage> {
                 part_sample(),
                 Part { name: String::new(), id: "sub-1".into(), ..part_sample() },
             ],
-            files: vec![file],
+            days: vec![part_sample()],
+            lines: Some(bill_lines::sample(false)),
+            costs: Some("/console/billing/runs/1/customers/7".into()),
+            files: vec![file_sample()],
             ..page()
         },
     ]

@@ -9,7 +9,7 @@ use std::process::Command;
 const NOW: &str = "2026-11-02T08:00:00Z";
 
 /// The script of axe-core, of the version that `clients/package.json` names; installed if it is not there yet.
-fn axe() -> String {
+pub(crate) fn axe() -> String {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
     let line = "source scripts/node-tools >&2 && cat \"$node_folder/node_modules/axe-core/axe.min.js\"";
     let output = Command::new("bash").args(["-c", line]).current_dir(root).output().unwrap();
@@ -18,7 +18,7 @@ fn axe() -> String {
 }
 
 /// The violations on the page as it is: the rule, and the elements.
-fn violations(page: &Page, axe: &str) -> Vec<String> {
+pub(crate) fn violations(page: &Page, axe: &str) -> Vec<String> {
     page.run(axe);
     let found = page.run_async(
         "const done = arguments[arguments.length - 1]; \
@@ -52,6 +52,7 @@ fn path(template: &str, objects: Objects) -> String {
     };
     let user = if template.starts_with("/console/portal/") { objects.owner } else { objects.user };
     let path = template.replace("{id}", &id.to_string()).replace("{user_id}", &user.to_string());
+    let path = path.replace("{customer_id}", &objects.customer.to_string());
     let path = path.replace("{rule_id}", &objects.rule.to_string());
     let path = path.replace("{*rest}", "there/is/no/such/page");
     if path == "/console/customers/change" {

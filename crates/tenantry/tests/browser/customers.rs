@@ -134,7 +134,7 @@ fn columns_files_and_changes_of_several_work_with_and_without_javascript() {
 }
 
 /// Presses the tab key until an element with these words, or this id, has the focus. All on the way show that they have it.
-fn tab_to(page: &Page, words: &str) {
+pub(crate) fn tab_to(page: &Page, words: &str) {
     for _ in 0..60 {
         page.keys(TAB);
         let focused = page.focused();

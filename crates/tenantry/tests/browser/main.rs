@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod accessibility;
+mod billing;
 mod customers;
 mod driver;
 mod lighthouse;

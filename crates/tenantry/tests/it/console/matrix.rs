@@ -106,6 +106,8 @@ const ROWS: &[Row] = &[
                                                     [303, 404, 403, 404, 403, 403, 404, 403, 403, 403, 404]),
     Row("POST /console/billing/runs/{id}/finalize", &[],
                                                     [303, 404, 403, 404, 403, 403, 404, 403, 403, 403, 404]),
+    Row("GET /console/billing/runs/{id}/customers/{customer_id}", &[],
+                                                    [303, 404, 403, 404, 403, 404, 404, 403, 403, 403, 404]),
     Row("GET /console/price-rules",        &[],     [303, 200, 403, 200, 403, 200, 404, 403, 403, 403, 200]),
     Row("GET /console/price-rules/new",    &[],     [303, 200, 403, 200, 403, 403, 404, 403, 403, 403, 200]),
     Row("POST /console/price-rules/new",   &[],     [303, 422, 403, 422, 403, 403, 404, 403, 403, 403, 422]),
@@ -243,7 +245,9 @@ impl Scene {
 
     fn path(&self, template: &str) -> String {
         let path = template.replace("{*rest}", "there/is/no/such/page").replace("{name}", "console.0.css");
-        let path = path.replace("{id}", &self.customer.to_string()).replace("{audience}", "partner");
+        let customer = self.customer.to_string();
+        let path = path.replace("{id}", &customer).replace("{customer_id}", &customer);
+        let path = path.replace("{audience}", "partner");
         let rule = || {
             let body = json!({"name": "Rule", "kind": "margin", "percentage": "15"});
             self.admin.post("/v1/price_rules", &body).json()["id"].to_string()

@@ -1,5 +1,6 @@
 //! The console, as a browser without JavaScript sees it.
 
+mod bill;
 mod billing;
 pub(crate) mod branding;
 mod browser;
