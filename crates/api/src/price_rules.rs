@@ -6,8 +6,8 @@ use crate::extract::{Caller, Ids, JsonBody, Parameters, Posted, Precondition};
 use crate::ignored::naming_ignored;
 use crate::problem::Problem;
 use crate::{Shared, ignored, paging, schema};
-use app::Paging;
 use app::billing::{RULE_PAYLOAD, RuleView};
+use app::{Call, Error, Paging};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -17,11 +17,11 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(crate) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(create_price_rule, list_price_rules)).routes(routes!(
-        show_price_rule,
-        update_price_rule,
-        delete_price_rule
-    ))
+    OpenApiRouter::new()
+        .routes(routes!(create_price_rule, list_price_rules))
+        .routes(routes!(show_price_rule, update_price_rule, delete_price_rule))
+        .routes(routes!(try_price_rule))
+        .routes(routes!(try_price_rule_change))
 }
 
 /// Make a price rule
@@ -141,6 +141,63 @@ async fn delete_price_rule(
 ) -> Result<StatusCode, Problem> {
     shared.app.delete_price_rule(&call, id, if_match).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Try a price rule before it is made
+///
+/// Whose bills of the last month that is over would change, and by how much: the files of the month's last run are rated without
+/// the rule and with it. Nothing is stored. One at a time, and for at most 30 seconds.
+#[utoipa::path(
+    post, path = "/price_rules/try", tag = "billing",
+    request_body(content = schema::NewPriceRule,
+                 example = json!({"name": "Azure at a margin of 15 %", "kind": "margin", "percentage": "15"})),
+    responses(
+        (status = 200, description = "What the rule would change", body = schema::PriceRuleTrial),
+        (status = 409, description = "No month was billed yet, its files are not there or have changed, it is too large, or \
+                                      another rule is being tried", body = schema::Error),
+        schema::Refusals, schema::BodyRefusals,
+    )
+)]
+async fn try_price_rule(
+    State(shared): State<Shared>,
+    Caller(call): Caller,
+    JsonBody(body): JsonBody,
+) -> Result<Response, Problem> {
+    tried(&shared, &call, None, &body).await
+}
+
+/// Try a change of a price rule before it is made
+///
+/// As for a rule that is not there yet; the body names what would change.
+#[utoipa::path(
+    post, path = "/price_rules/{id}/try", tag = "billing", params(schema::PriceRuleId),
+    request_body = schema::PriceRuleChange,
+    responses(
+        (status = 200, description = "What the change would change", body = schema::PriceRuleTrial),
+        (status = 404, description = "No such object, or another partner's", body = schema::Error),
+        (status = 409, description = "No month was billed yet, its files are not there or have changed, it is too large, or \
+                                      another rule is being tried", body = schema::Error),
+        schema::Refusals, schema::BodyRefusals,
+    )
+)]
+async fn try_price_rule_change(
+    State(shared): State<Shared>,
+    Ids(id): Ids<i64>,
+    Caller(call): Caller,
+    JsonBody(body): JsonBody,
+) -> Result<Response, Problem> {
+    tried(&shared, &call, Some(id), &body).await
+}
+
+async fn tried(
+    shared: &Shared,
+    call: &Call,
+    id: Option<i64>,
+    body: &domain::Json,
+) -> Result<Response, Problem> {
+    let trial = shared.app.try_price_rule(call, id, body).await?;
+    let no_month = || Error::Conflict("there is no month to try the rule on: none was billed yet".into());
+    Ok(naming_ignored(&RULE_PAYLOAD, body, Json(trial.ok_or_else(no_month)?)))
 }
 
 fn answer(rule: &RuleView) -> Response {

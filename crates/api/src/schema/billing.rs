@@ -159,6 +159,49 @@ pub(crate) struct PriceRuleList {
     price_rules: Vec<PriceRule>,
 }
 
+/// What a price rule would change of the last month that was billed.
+#[derive(ToSchema)]
+pub(crate) struct PriceRuleTrial {
+    /// The run that the month was billed by: its files, its customers and their margins are tried.
+    run_id: i64,
+    #[schema(example = "2026-10")]
+    billing_period: String,
+    /// The bills that would change, the largest difference first.
+    changes: Vec<PriceRuleTrialChange>,
+    /// The number of bills that would stay as they are.
+    unchanged: u64,
+    /// The sums of all bills, by currency.
+    totals: Vec<PriceRuleTrialTotal>,
+    /// Whether no line of the month gets its price from the rule: none matches it, or a rule before it matches first.
+    unused: bool,
+    /// What is to be looked at, such as lines that the rule matches and cannot price.
+    warnings: Vec<String>,
+}
+
+/// A bill that a price rule would change. Amounts are exact decimal digits.
+#[derive(ToSchema)]
+pub(crate) struct PriceRuleTrialChange {
+    customer_id: i64,
+    name: String,
+    /// ISO 4217.
+    currency: String,
+    /// By the price rules that are stored.
+    charge: String,
+    charge_with_rule: String,
+    difference: String,
+}
+
+/// The sum of all bills in a currency. Amounts are exact decimal digits.
+#[derive(ToSchema)]
+pub(crate) struct PriceRuleTrialTotal {
+    /// ISO 4217.
+    currency: String,
+    /// By the price rules that are stored.
+    charge: String,
+    charge_with_rule: String,
+    difference: String,
+}
+
 /// One unit of a currency in another.
 #[derive(ToSchema)]
 pub(crate) struct CurrencyRate {

@@ -15,6 +15,7 @@ use domain::PartnerId;
 use domain::json::Json;
 use domain::version::Nonce;
 use rating::{Amount, Currency, NewPriceRule, PriceRule, WarningCode};
+use serde::Serialize;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,9 +36,10 @@ const NEW_RULE: i64 = i64::MAX;
 const NO_MONTH: &str = "9999-99";
 
 /// What a price rule would change of a month that was billed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct RuleTrial {
     /// Id of the run that the month was billed by: its files, its customers and their margins are tried.
+    #[serde(rename = "run_id")]
     pub run: i64,
     /// The month, such as `2026-10`.
     pub billing_period: String,
@@ -47,14 +49,15 @@ pub struct RuleTrial {
     pub unchanged: u64,
     /// The sums of all bills, by currency.
     pub totals: Vec<TrialTotal>,
-    /// Whether the rule matches no line of the month.
+    /// Whether no line of the month gets its price from the rule.
+    #[serde(rename = "unused")]
     pub is_unused: bool,
     /// What the engine warns of the rule otherwise, such as lines without a list price.
     pub warnings: Vec<String>,
 }
 
 /// A bill that a rule would change.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct BillChange {
     /// Customer id.
     pub customer_id: i64,
@@ -63,20 +66,28 @@ pub struct BillChange {
     /// Currency of the amounts.
     pub currency: Currency,
     /// The bill's total by the stored rules.
+    #[serde(rename = "charge")]
     pub before: Amount,
     /// The bill's total with the rule.
+    #[serde(rename = "charge_with_rule")]
     pub after: Amount,
+    /// By how much it would change.
+    pub difference: Amount,
 }
 
 /// The sum of all bills in a currency.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct TrialTotal {
     /// Currency of the amounts.
     pub currency: Currency,
     /// By the stored rules.
+    #[serde(rename = "charge")]
     pub before: Amount,
     /// With the rule.
+    #[serde(rename = "charge_with_rule")]
     pub after: Amount,
+    /// By how much it would change.
+    pub difference: Amount,
 }
 
 /// The trials that are under way on this server.
@@ -258,18 +269,28 @@ fn compared(run: &BillRun, before: &rating::RunReport, after: &rating::RunReport
         let (currency, before) = (bill.currency, bill.charge);
         // A rule changes charges, and neither which bills there are nor their currencies.
         let after = with.get(&(bill.customer_id, currency)).copied().unwrap_or_default();
-        let zero = TrialTotal { currency, before: Amount::ZERO, after: Amount::ZERO };
-        let total = totals.entry(currency).or_insert(zero);
+        let zero = Amount::ZERO;
+        let none = TrialTotal { currency, before: zero, after: zero, difference: zero };
+        let total = totals.entry(currency).or_insert(none);
+        let difference = after - before;
         total.before += before;
         total.after += after;
+        total.difference += difference;
         if before == after {
             unchanged += 1;
         } else {
             let name = bill.name.clone();
-            changes.push(BillChange { customer_id: bill.customer_id, name, currency, before, after });
+            changes.push(BillChange {
+                customer_id: bill.customer_id,
+                name,
+                currency,
+                before,
+                after,
+                difference,
+            });
         }
     }
-    changes.sort_by_key(|change| (Reverse((change.after - change.before).abs()), change.customer_id));
+    changes.sort_by_key(|change| (Reverse(change.difference.abs()), change.customer_id));
     let (unused, warnings): (Vec<_>, Vec<_>) = after
         .warnings
         .iter()

@@ -41,14 +41,14 @@ pub(crate) fn shown(lang: Lang, tried: &RuleTrial) -> Trial {
         name: change.name.clone(),
         before: money(lang, change.before, change.currency),
         after: money(lang, change.after, change.currency),
-        difference: signed(lang, change.after - change.before, change.currency),
+        difference: signed(lang, change.difference, change.currency),
     };
     let month = format::month(lang, &tried.billing_period);
     let totals = tried.totals.iter().map(|total| {
         [
             money(lang, total.before, total.currency),
             money(lang, total.after, total.currency),
-            signed(lang, total.after - total.before, total.currency),
+            signed(lang, total.difference, total.currency),
         ]
     });
     Trial {

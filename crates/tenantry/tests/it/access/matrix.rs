@@ -141,6 +141,9 @@ const ROWS: &[Row] = &[
     Row("GET /v1/price_rules/{id}",             Nothing,        [401, 401, 200, 403, 200, 403, 200, 403, 403, 403, 403, 404]),
     Row("PUT /v1/price_rules/{id}",             PriceRule,      [401, 401, 200, 403, 200, 403, 403, 403, 403, 403, 403, 404]),
     Row("DELETE /v1/price_rules/{id}",          Nothing,        [401, 401, 204, 403, 204, 403, 403, 403, 403, 403, 403, 404]),
+    // The other partner has no month to try it on.
+    Row("POST /v1/price_rules/try",             PriceRule,      [401, 401, 200, 403, 200, 403, 403, 403, 403, 403, 403, 409]),
+    Row("POST /v1/price_rules/{id}/try",        PriceRule,      [401, 401, 200, 403, 200, 403, 403, 403, 403, 403, 403, 404]),
 
     Row("POST /v1/price_sheets",                PriceSheet,     [401, 401, 201, 403, 201, 403, 403, 403, 403, 403, 403, 201]),
     Row("GET /v1/price_sheets",                 Nothing,        [401, 401, 200, 403, 200, 403, 200, 403, 403, 403, 403, 200]),

@@ -1,6 +1,6 @@
 //! Price rules over HTTP and on the command line. What a payload may say is tested where it is read.
 
-use super::Scene;
+use super::{Scene, line};
 use crate::support::{Engine, Failures, Server, on_both_engines};
 use serde_json::{Value, json};
 
@@ -9,6 +9,7 @@ on_both_engines!(
     everything_wrong_is_answered_at_once,
     rules_are_listed_in_the_order_in_which_they_are_tried,
     changes_are_conditional_repeatable_and_audited,
+    a_rule_is_tried_before_it_is_made,
     rules_on_the_command_line,
 );
 
@@ -134,6 +135,58 @@ fn changes_are_conditional_repeatable_and_audited(engine: Engine) {
     let told: Vec<_> = trail.iter().map(|event| event["action"].as_str().unwrap()).collect();
     assert_eq!(told, ["price_rule.create", "price_rule.update", "price_rule.delete"]);
     assert_eq!((&trail[1]["before"]["name"], &trail[1]["after"]["name"]), (&json!("a"), &json!("b")));
+}
+
+fn a_rule_is_tried_before_it_is_made(engine: Engine) {
+    let scene = Scene::new(engine);
+    let acme = scene.billed("Acme", "acme", 20.0);
+    scene.billed("Beta", "beta", 0.0);
+    let rule = json!({"name": "Storage", "kind": "markup", "percentage": "50", "meter_category": "Storage"});
+    assert_eq!(scene.api.post("/v1/price_rules/try", &rule).status, 409, "no month was billed yet");
+    let lines =
+        [line("acme", "Storage", "100.01"), line("acme", "Bandwidth", "60"), line("beta", "Bandwidth", "50")];
+    let source = scene.invoice("october.csv", &lines);
+    let run = scene.run("2026-10", &[&source], &json!({}));
+    let tried = scene.api.post("/v1/price_rules/try", &rule);
+    assert_eq!(tried.status, 200, "{}", tried.text());
+    assert_eq!(
+        tried.json(),
+        json!({
+            "run_id": run["id"], "billing_period": "2026-10", "unchanged": 1, "unused": false, "warnings": [],
+            "changes": [{"customer_id": acme, "name": "Acme", "currency": "USD", "charge": "200.01",
+                         "charge_with_rule": "225.02", "difference": "25.01"}],
+            "totals": [{"currency": "USD", "charge": "250.01", "charge_with_rule": "275.02",
+                        "difference": "25.01"}],
+        })
+    );
+    assert_eq!(scene.api.get("/v1/price_rules").header("x-total"), "0");
+    // A stored rule is tried with what changes of it, and stays as it is.
+    let made = scene.api.post("/v1/price_rules", &rule);
+    let place = made.header("location");
+    let tried = scene.api.post(&format!("{place}/try"), &json!({"percentage": "0"})).json();
+    let change = &tried["changes"][0];
+    assert_eq!(
+        (&change["charge"], &change["charge_with_rule"]),
+        (&json!("225.02"), &json!("175.01")),
+        "{tried}"
+    );
+    assert_eq!(scene.api.get(place).json(), made.json());
+    for (path, body, expected) in [
+        ("/v1/price_rules/try", json!({"kind": "margin"}), (422, "/name required, /percentage required")),
+        (
+            "/v1/price_rules/try",
+            json!({"name": "a", "kind": "margin", "percentage": 1, "customer_id": 999_999}),
+            (422, "/customer_id invalid"),
+        ),
+        (&*format!("{place}/try"), json!({"percentage": "x"}), (422, "/percentage invalid")),
+        ("/v1/price_rules/999999/try", json!({}), (404, "")),
+    ] {
+        let refused = scene.api.post(path, &body);
+        assert_eq!(refused.status, expected.0, "{path} {body}: {}", refused.text());
+        if expected.0 == 422 {
+            assert_eq!(refused.details(), expected.1, "{path} {body}");
+        }
+    }
 }
 
 fn rules_on_the_command_line(engine: Engine) {
