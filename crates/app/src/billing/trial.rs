@@ -306,3 +306,23 @@ fn compared(run: &BillRun, before: &rating::RunReport, after: &rating::RunReport
         warnings: warnings.into_iter().map(|warning| warning.message.clone()).collect(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_partner_tries_one_rule_at_a_time() {
+        let trials = Trials::default();
+        let (first, second) = (PartnerId(1), PartnerId(2));
+        let under_way = trials.enter(first).await.unwrap();
+        assert!(matches!(trials.enter(first).await, Err(Error::Conflict(_))));
+        // The control: another partner's goes on beside it, and the partner's own next one after it.
+        drop(trials.enter(second).await.unwrap());
+        drop(under_way);
+        drop(trials.enter(first).await.unwrap());
+        // A trial that is refused takes nobody's place.
+        assert_eq!(trials.permits.available_permits(), MAX_TRIALS);
+        assert!(trials.partners.lock().unwrap().is_empty());
+    }
+}
