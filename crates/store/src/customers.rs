@@ -131,13 +131,14 @@ pub enum Order {
 }
 
 impl Order {
-    /// The terms of `ORDER BY` over the customers `c`, and over the rows of the page.
+    /// The terms of `ORDER BY` over the customers `c`, and over the rows of the page. The latter are expressions: for columns,
+    /// SQLite would walk an index in their order, past all customers, rather than look up and sort the page.
     fn terms(self) -> (&'static str, &'static str) {
         match self {
             Order::Oldest => ("c.id", "id"),
             Order::Newest => ("c.id DESC", "id DESC"),
-            Order::Name => ("c.name_key", "name_key"),
-            Order::Changed => ("c.updated_at DESC, c.id DESC", "updated_at DESC, id DESC"),
+            Order::Name => ("c.name_key", "name_key || ''"),
+            Order::Changed => ("c.updated_at DESC, c.id DESC", "updated_at + 0 DESC, id DESC"),
         }
     }
 }
