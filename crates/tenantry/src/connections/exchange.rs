@@ -156,7 +156,20 @@ impl Service<Request<Incoming>> for Exchanging {
 
     fn call(&mut self, request: Request<Incoming>) -> Answering {
         self.exchange.answering.store(true, Ordering::Relaxed);
-        Answering { response: self.service.call(request), exchange: Arc::clone(&self.exchange) }
+        let exchange = Arc::clone(&self.exchange);
+        // Nothing was read since the refusal: this one came together with the one before it.
+        let response = match exchange.take_refusal() {
+            None => self.service.call(request),
+            Some(group) => {
+                let (mut service, paces) = (self.service.clone(), Arc::clone(&exchange.paces));
+                Box::pin(async move {
+                    Paces::pause().await;
+                    paces.resume(group).await;
+                    service.call(request).await
+                })
+            }
+        };
+        Answering { response, exchange }
     }
 }
 
