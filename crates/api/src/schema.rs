@@ -3,25 +3,29 @@
 
 mod automation;
 mod azure;
-mod billing;
+mod bill_runs;
 mod branding;
 mod customers;
 mod invoices;
 mod people;
+mod price_rules;
 mod profit;
 mod settings;
 mod sign_in;
+mod statements;
 
 pub(crate) use automation::*;
 pub(crate) use azure::*;
-pub(crate) use billing::*;
+pub(crate) use bill_runs::*;
 pub(crate) use branding::*;
 pub(crate) use customers::*;
 pub(crate) use invoices::*;
 pub(crate) use people::*;
+pub(crate) use price_rules::*;
 pub(crate) use profit::*;
 pub(crate) use settings::*;
 pub(crate) use sign_in::*;
+pub(crate) use statements::*;
 
 use serde::Serialize;
 use serde_json::{Value, json};

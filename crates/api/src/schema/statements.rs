@@ -1,0 +1,190 @@
+//! What the OpenAPI document says of statements.
+#![expect(dead_code, reason = "these types describe; the domain's types are what is read and written")]
+
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use utoipa::{IntoParams, ToSchema};
+
+/// A currency.
+#[derive(ToSchema)]
+pub(crate) struct Currency {
+    /// ISO 4217.
+    #[schema(example = "USD")]
+    name: String,
+    /// In English.
+    #[schema(example = "United States dollar")]
+    long_name: String,
+    #[schema(example = "$")]
+    symbol: String,
+}
+
+/// Whether a statement may still change (`Estimated`), is what is owed (`Final`), or counts no more: an estimate that was
+/// `Withdrawn`, a final one that is `Void`, and the `Reversal` of that, with its amounts negated.
+#[derive(ToSchema, Serialize)]
+pub(crate) enum StatementStatus {
+    Estimated,
+    Final,
+    Withdrawn,
+    Void,
+    Reversal,
+}
+
+/// What a customer owes for a month.
+#[derive(ToSchema)]
+pub(crate) struct Statement {
+    id: i64,
+    customer_id: i64,
+    #[schema(example = "Azure")]
+    cloud: String,
+    #[schema(example = "2026-10")]
+    billing_period: String,
+    /// With the exact decimal digits.
+    #[schema(example = 1234.56)]
+    total_amount: f64,
+    status: StatementStatus,
+    /// `YYYY-MM-DD HH:MM:SS`, UTC.
+    detailed_billing_records_generation_time: String,
+    /// `YYYY-MM-DD HH:MM:SS`, UTC.
+    statement_generation_time: String,
+    /// `YYYY-MM-DD HH:MM:SS`, UTC.
+    statement_summary_generation_time: String,
+    currency: Currency,
+    /// Microsoft's invoice. For the partner alone; `null` for others.
+    invoice_id: Option<String>,
+    #[schema(format = "date")]
+    invoice_date: String,
+    /// The partner's own number, running by year without gaps: prefix, year, number. `null` of an estimate, and of what earlier
+    /// versions made final.
+    #[schema(example = "CON-2026-0001")]
+    statement_number: Option<String>,
+    /// When it became final, or reversed another: `YYYY-MM-DD HH:MM:SS`, UTC.
+    issued_at: Option<String>,
+    /// The day by which it is to be paid, if the partner's billing settings say so.
+    #[schema(format = "date")]
+    due_date: Option<String>,
+    /// The version of the month's bill.
+    version: i64,
+    /// Whether the customer sees this version in this status. For the partner alone.
+    #[schema(nullable = false)]
+    published: Option<bool>,
+    /// The statement that this one reverses.
+    #[schema(nullable = false)]
+    reverses: Option<i64>,
+    /// Why it is withdrawn, void or a reversal.
+    #[schema(nullable = false)]
+    notice: Option<String>,
+    /// Where it came from, if another platform has made it. Such a statement is history: it has no files, and no bill run
+    /// changes it.
+    #[schema(nullable = false)]
+    imported: Option<ImportedFrom>,
+    /// The names of its bill's files, for `/v1/customer_statements/{id}/files/{name}`.
+    files: Vec<String>,
+    /// What came in for months that were final, and is part of the total.
+    #[schema(nullable = false)]
+    corrections: Option<Vec<Correction>>,
+}
+
+/// Where a statement came from that another platform has made.
+#[derive(ToSchema)]
+pub(crate) struct ImportedFrom {
+    /// The platform's URL.
+    #[schema(example = "https://chapi.cloudhealthtech.com")]
+    source: String,
+    /// The statement's id there, if it has one.
+    id: Option<String>,
+}
+
+/// What came in for a month that was final, on the statement that has it.
+#[derive(ToSchema)]
+pub(crate) struct Correction {
+    /// The month that was final.
+    #[schema(example = "2026-09")]
+    billing_period: String,
+    /// The version of that month's bill that lists its lines.
+    version: i64,
+    /// With the exact decimal digits.
+    #[schema(example = 12.34)]
+    amount: f64,
+    /// The names of its files, for `/v1/customer_statements/{id}/corrections/{billing_period}/{version}/files/{name}`. Empty
+    /// of those that earlier versions made; they have the same as a bill.
+    files: Vec<String>,
+}
+
+/// A page of statements.
+#[derive(ToSchema)]
+pub(crate) struct StatementList {
+    billing_artifacts: Vec<Statement>,
+}
+
+/// A page of a bill's lines.
+#[derive(ToSchema)]
+pub(crate) struct LineList {
+    /// The columns of `bill.csv`; and in `explanation`, if that was asked for, `cost`, `cost_currency`, `charge`,
+    /// `charge_currency`, `rule_id` (empty where no rule priced it), `rule`, `priced_from`, and, where the
+    /// customer has the tenant only on some days, `tenant`, which says since or until when.
+    lines: Vec<BTreeMap<String, Value>>,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct CorrectionFile {
+    /// The id of the statement that has the correction.
+    id: i64,
+    /// The month that was final.
+    billing_period: String,
+    /// The version of that month's bill.
+    version: i64,
+    /// The file's name, such as `bill.csv`.
+    name: String,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct StatementId {
+    /// The statement's id.
+    id: i64,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+pub(crate) struct Download {
+    /// `bytes=0-1023`, `bytes=1024-` or `bytes=-1024`; several ranges are answered with the whole file.
+    #[param(rename = "Range", nullable = false)]
+    range: Option<String>,
+    /// An `ETag`: `Range` counts only if the file is still that one.
+    #[param(rename = "If-Range", nullable = false)]
+    if_range: Option<String>,
+    /// An `ETag`: `304` if the file is still that one.
+    #[param(rename = "If-None-Match", nullable = false)]
+    if_none_match: Option<String>,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct StatementFile {
+    /// The statement's id.
+    id: i64,
+    /// The file's name, such as `bill.csv`.
+    name: String,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct StatementParameters {
+    /// The customer.
+    client_api_id: Option<i64>,
+    /// Whether it may still change.
+    status: Option<StatementStatus>,
+    /// The month.
+    billing_period: Option<String>,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct LineParameters {
+    /// Say of each line how it was priced.
+    explain: Option<bool>,
+    /// Of bills in several currencies, this one; by default the first.
+    currency: Option<String>,
+}
