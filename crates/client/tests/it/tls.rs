@@ -76,7 +76,8 @@ async fn errors_of_tls_say_what_to_do() {
     let future =
         |certificate: &mut CertificateParams| certificate.not_before = rcgen::date_time_ymd(4000, 1, 1);
     let nothing = |_: &mut CertificateParams| {};
-    let cases: [(&str, &str, bool, &dyn Fn(&mut CertificateParams), &str); 6] = [
+    type Change<'a> = &'a dyn Fn(&mut CertificateParams);
+    let cases: [(&str, &str, bool, Change<'_>, &str); 6] = [
         ("https", "localhost", false, &nothing, "name a file with it, --ca-file"),
         ("https", "localhost", true, &authority, "`openssl req -x509` makes it"),
         ("https", "localhost", true, &expired, "has expired"),
