@@ -57,13 +57,13 @@ async fn set_branding(
 
 /// Set the logo
 ///
-/// The body is the picture itself, PNG or WebP, of at most 200 KB and 2048 × 2048 pixels. It is decoded and written again as a
+/// The body is the picture itself, PNG or WebP, of at most 200 KB and 2048 × 2048 pixels, as `image/png`, `image/webp` or
+/// `application/octet-stream`: which it is, its bytes say. It is decoded and written again as a
 /// PNG of at most 480 × 96 pixels, with nothing else that the file had.
 #[utoipa::path(
     put, path = "/branding/logo", tag = "access",
     request_body(content(
-        (Vec<u8> = "image/png"),
-        (Vec<u8> = "image/webp"),
+        (Vec<u8> = "application/octet-stream"),
     )),
     responses(
         (status = 200, description = "The branding as it is now", body = schema::Branding),

@@ -18,6 +18,8 @@ use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 
+/// What pictures are sent as.
+const PICTURES: [&str; 3] = ["image/png", "image/webp", "application/octet-stream"];
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 const LONGEST_IDEMPOTENCY_KEY: usize = 255;
 
@@ -145,11 +147,12 @@ impl FromRequest<Shared> for Picture {
     type Rejection = Problem;
 
     async fn from_request(request: Request, shared: &Shared) -> Result<Self, Problem> {
-        let is_picture =
-            media_type(request.headers()).is_some_and(|of| of == "image/png" || of == "image/webp");
+        let is_picture = media_type(request.headers()).is_some_and(|of| PICTURES.contains(&&*of));
         let bytes = read_bytes(request, shared).await?;
         if !is_picture {
-            return Err(wrong_media_type("must be sent with Content-Type: image/png or image/webp"));
+            return Err(wrong_media_type(
+                "must be sent with Content-Type: image/png, image/webp or application/octet-stream",
+            ));
         }
         Ok(Picture(bytes))
     }

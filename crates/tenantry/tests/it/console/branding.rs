@@ -211,6 +211,7 @@ fn branding_is_set_over_the_api(engine: Engine) {
     };
     let set = put("image/png", picture(PNG));
     assert_eq!(set.status, 200, "{}", set.text());
+    assert_eq!(put("application/octet-stream", picture(PNG)).json(), set.json());
     let logo = set.json()["logo"].clone();
     assert_eq!((&logo["width"], &logo["height"]), (&json!(24), &json!(12)));
     let page = Browser::signed_in(&admin).get("/console").text();

@@ -362,7 +362,7 @@ mod tests {
         };
         let mut used = Vec::<serde_json::Value>::new();
         let usage = month.usage(&mut |line| used.push(serde_json::from_str(line).unwrap()));
-        assert_eq!(used.len(), 2 * 31 * METERS.len() * 10);
+        assert_eq!(used.len(), 2 * 31 * METERS.len() * 9);
         let mut lines = Vec::<serde_json::Value>::new();
         month.reconciliation(&mut |line| lines.push(serde_json::from_str(line).unwrap()));
         let azure: Vec<f64> = lines
