@@ -85,7 +85,7 @@ async fn set_logo(
 #[utoipa::path(
     delete, path = "/branding/logo", tag = "access",
     responses(
-        (status = 204, description = "There is none any more"),
+        (status = 204, description = "The logo is removed"),
         (status = 404, description = "There was none", body = schema::Error),
         schema::Refusals,
     )

@@ -42,7 +42,7 @@ impl Whose {
     get, path = "/sign_in_providers/{audience}", tag = "access", params(schema::ProviderAudience),
     responses(
         (status = 200, description = "The provider", body = schema::SignInProvider),
-        (status = 404, description = "There is none", body = schema::Error),
+        (status = 404, description = "No provider is set", body = schema::Error),
         schema::Refusals,
     )
 )]
@@ -93,7 +93,7 @@ async fn set_provider(
 #[utoipa::path(
     delete, path = "/sign_in_providers/{audience}", tag = "access", params(schema::ProviderAudience),
     responses(
-        (status = 204, description = "There is none any more"),
+        (status = 204, description = "The provider is removed"),
         (status = 404, description = "There was none", body = schema::Error),
         schema::Refusals,
     )

@@ -182,7 +182,7 @@ impl App {
             .await
     }
 
-    /// The PNG with this name, such as `0123456789abcdef0123456789abcdef.png`. Logos are shown to whoever knows their name. One
+    /// The PNG with this name, such as `0123456789abcdef0123456789abcdef.png`. Who knows a logo's name may see it. One
     /// that was changed beside the server is not the one that its name is made of, and is not found.
     pub async fn logo(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
         let Some(digest) = name.strip_suffix(".png").filter(|digest| digest.len() == DIGEST_LENGTH) else {

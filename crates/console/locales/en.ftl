@@ -63,7 +63,7 @@ error-busy-advice = Wait a moment, then load the page again.
 error-unknown-title = We do not know whether this was done
 error-unknown-advice = The connection to the database broke at the wrong moment. Look whether the change is there before you repeat it.
 error-unavailable-title = This cannot be reached just now
-error-unavailable-advice = Something that Tenantry needs does not answer. Nothing was changed. Try again in a minute; if it lasts, tell whoever runs this server.
+error-unavailable-advice = Something that Tenantry needs does not answer. Nothing was changed. Try again in a minute; if it lasts, tell the operator of this server.
 error-internal-title = Something went wrong
 error-internal-advice = This is a fault of the server. Try again; if it happens again, tell whoever runs it, with the request’s number below.
 
@@ -631,7 +631,7 @@ bill-customer = The customer
 bill-costs = Costs and prices
 bill-gone = On the bill of the month before, and not on this one:
 bill-no-files = There are no lines to show: the bill is held back, or nothing on it is new.
-bill-unreadable = Its lines cannot be read just now: the store of bills does not answer, or the files are not there. Try again in a minute; if it lasts, tell whoever runs this server.
+bill-unreadable = Its lines cannot be read just now: the store of bills does not answer, or the files are not there. Try again in a minute; if it lasts, tell the operator of this server.
 bill-too-long = This bill has too many lines to add them up on a page. Its files have all of them.
 bill-lines-cut-off = This bill has very many lines. Only the first 200,000 are looked through here; its files have all of them.
 bill-filter-text = Service, resource or subscription contains

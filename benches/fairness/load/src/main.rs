@@ -337,7 +337,7 @@ async fn busy(address: &str, seconds: u64, connections: usize) -> Outcome<()> {
     let others = Arc::new(AtomicUsize::new(0));
     let refusals: Arc<Mutex<Vec<u64>>> = Arc::default();
     let mut workers = Vec::new();
-    // Connecting is not part of it: nobody asks before all are connected.
+    // Connecting is not measured: the first request is sent when all are connected.
     let mut clients = Vec::new();
     for _ in 0..connections {
         let mut client = Client::new(address);

@@ -32,7 +32,7 @@ pub(crate) struct Branding {
 /// The partner's logo, a PNG.
 #[derive(ToSchema)]
 pub(crate) struct Logo {
-    /// Where the server has it, for whoever knows the path. Another logo has another path.
+    /// The path of the logo on the server, which needs no key. Another logo has another path.
     #[schema(example = "/console/logos/0123456789abcdef0123456789abcdef.png")]
     path: String,
     /// In pixels.

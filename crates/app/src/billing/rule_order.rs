@@ -65,7 +65,7 @@ impl App {
 
 /// The rules that get another position when one of them moves past its neighbour; `None` if it is not among them. `rules` are in
 /// their order. The two exchange their positions; where several rules have the same one, that may not be enough, and then all
-/// are numbered anew.
+/// get new numbers.
 fn moved(rules: &[Place], id: i64, direction: Direction) -> Option<Vec<Place>> {
     let from = rules.iter().position(|rule| rule.id == id)?;
     let to = match direction {

@@ -321,7 +321,7 @@ mod tests {
         drop(trials.enter(second).await.unwrap());
         drop(under_way);
         drop(trials.enter(first).await.unwrap());
-        // A trial that is refused takes nobody's place.
+        // A trial that is refused does not count as one that runs.
         assert_eq!(trials.permits.available_permits(), MAX_TRIALS);
         assert!(trials.partners.lock().unwrap().is_empty());
     }
