@@ -147,7 +147,7 @@ mod tests {
     use super::*;
     use domain::code;
     use std::collections::{BTreeMap, BTreeSet};
-    use std::path::Path;
+    use std::path::{Path, PathBuf};
 
     fn messages(lang: Lang) -> BTreeMap<String, BTreeSet<String>> {
         messages_of(lang.source())
@@ -180,23 +180,27 @@ mod tests {
         }
     }
 
-    /// The ids that the source names: texts such as `"nav-home"` in templates and in Rust.
-    fn used() -> BTreeSet<String> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let mut folders = vec![root.join("src"), root.join("templates")];
-        let mut used = BTreeSet::new();
+    /// The texts of all files in these folders and below.
+    fn sources(mut folders: Vec<PathBuf>) -> Vec<String> {
+        let mut sources = Vec::new();
         while let Some(folder) = folders.pop() {
             for entry in std::fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
                 if path.is_dir() {
                     folders.push(path);
-                    continue;
+                } else {
+                    sources.push(std::fs::read_to_string(&path).unwrap());
                 }
-                let source = std::fs::read_to_string(&path).unwrap();
-                used.extend(source.split('"').map(str::to_owned));
             }
         }
-        used
+        sources
+    }
+
+    /// The ids that the source names: texts such as `"nav-home"` in templates and in Rust.
+    fn used() -> BTreeSet<String> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let sources = sources(vec![root.join("src"), root.join("templates")]);
+        sources.iter().flat_map(|source| source.split('"')).map(str::to_owned).collect()
     }
 
     #[test]
@@ -228,26 +232,17 @@ mod tests {
     /// The reasons that the source of `domain` and `app` gives, each with the names of its values.
     fn reasons() -> BTreeMap<String, BTreeSet<String>> {
         let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let mut folders = vec![crates.join("domain/src"), crates.join("app/src")];
         let mut reasons = BTreeMap::new();
-        while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(folder).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() {
-                    folders.push(path);
-                    continue;
-                }
-                let source = std::fs::read_to_string(&path).unwrap();
-                // The reasons of `too_long` and of lines of text stand in a table of their own.
-                for call in source.split(".because(").skip(1) {
-                    let Some(id) = call.trim_start().strip_prefix('"') else { continue };
-                    let id = id.split('"').next().unwrap().to_owned();
-                    let values = call.split_once("&[").map_or("", |(_, rest)| rest);
-                    let values = values.split("])").next().unwrap();
-                    let names =
-                        values.split("(\"").skip(1).map(|name| name.split('"').next().unwrap().to_owned());
-                    reasons.insert(id, names.collect());
-                }
+        for source in sources(vec![crates.join("domain/src"), crates.join("app/src")]) {
+            // The reasons of `too_long` and of lines of text stand in a table of their own.
+            for call in source.split(".because(").skip(1) {
+                let Some(id) = call.trim_start().strip_prefix('"') else { continue };
+                let id = id.split('"').next().unwrap().to_owned();
+                let values = call.split_once("&[").map_or("", |(_, rest)| rest);
+                let values = values.split("])").next().unwrap();
+                let names =
+                    values.split("(\"").skip(1).map(|name| name.split('"').next().unwrap().to_owned());
+                reasons.insert(id, names.collect());
             }
         }
         for (id, names) in [
