@@ -131,7 +131,8 @@ impl Spool {
             self.out.extend_from_slice(&last.offset.to_le_bytes());
             self.out.extend_from_slice(&last.length.to_le_bytes());
             *last = Run { offset: self.written + self.out.len() as u64, length: 0 };
-            for place in places.drain(..) {
+            // Not drained: where a file has the lines of a customer together, every bill would keep room for many.
+            for place in std::mem::take(places) {
                 self.out.extend_from_slice(place.row(rows));
                 last.length += place.length;
                 if self.out.len() >= 1 << 20 {
@@ -149,7 +150,6 @@ impl Spool {
     pub(crate) fn finish(&mut self) -> Result<(), Failure> {
         self.flush()?;
         (self.rows, self.out) = (Vec::new(), Vec::new());
-        self.bills.iter_mut().for_each(|bill| bill.places = Vec::new());
         Ok(())
     }
 
