@@ -7,7 +7,7 @@
 pub(crate) mod anchor;
 mod erasure;
 mod export;
-pub(crate) mod live_keys;
+pub(crate) mod live_users;
 mod mac;
 mod retention;
 pub(crate) mod system;

@@ -1,7 +1,7 @@
 //! Partners: creation with a first admin, listing, and suspension.
 
 use crate::access::Call;
-use crate::audit::live_keys::WithKeyId;
+use crate::audit::live_users::WithKeyId;
 use crate::audit::system::append_system;
 use crate::audit::{self, Entry, Trail};
 use crate::users::insert_user;

@@ -5,7 +5,8 @@ use crate::secrets::{Purpose, hex};
 use crate::{App, Error, SecretKey};
 use domain::{CustomerId, PartnerId, User, UserId};
 use std::sync::Arc;
-use store::{Scope, Tx, sign_ins};
+use store::sign_ins::{self, UserAccess};
+use store::{Scope, Tx};
 use subtle::ConstantTimeEq;
 
 fn mac(
@@ -51,7 +52,13 @@ pub(crate) async fn reseal(
     Ok(())
 }
 
-/// Whether a user's e-mail address, roles and customer are as a server has written them.
+/// Whether what the MAC of a user covers is as a server has written it.
+pub(crate) fn is_sealed(secrets: &SecretKey, partner: PartnerId, access: &UserAccess) -> bool {
+    let expected = mac(secrets, partner, access.user, access.customer, &access.email_key, &access.role);
+    expected.as_bytes().ct_eq(access.mac.as_bytes()).into()
+}
+
+/// Whether a user's e-mail address, roles and customer are as a server has written them; logged if not.
 pub(crate) fn is_genuine(
     secrets: &SecretKey,
     partner: PartnerId,
@@ -60,8 +67,8 @@ pub(crate) fn is_genuine(
     roles: domain::Roles,
     stored: &str,
 ) -> bool {
-    let expected = mac(secrets, partner, user, customer, &email.key(), &roles.to_stored());
-    let is_genuine: bool = expected.as_bytes().ct_eq(stored.as_bytes()).into();
+    let (email_key, role, mac) = (email.key(), roles.to_stored(), stored.to_owned());
+    let is_genuine = is_sealed(secrets, partner, &UserAccess { user, customer, email_key, role, mac });
     if !is_genuine {
         tracing::error!(
             partner = partner.0,

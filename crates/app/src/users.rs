@@ -2,7 +2,7 @@
 
 use crate::access::Call;
 use crate::audit::Entry;
-use crate::audit::live_keys::WithKeyId;
+use crate::audit::live_users::WithKeyId;
 use crate::change::{Created, Done};
 use crate::keys::{self, Holder, rotate};
 use crate::paging::Paging;

@@ -315,14 +315,15 @@ pub async fn heads(tx: &mut Tx, partner: PartnerId) -> Result<Vec<Head>, Error> 
     tx.all(sql, args![partner.0], |row| head_of(row.next()?, row)).await
 }
 
-/// Where all partners' chains end, by partner and shard.
+/// Where all partners' chains end, by partner and shard. A chain without a partner was written beside the server, and cannot be
+/// marked.
 pub async fn ends(tx: &mut Tx) -> Result<Vec<End>, Error> {
     let sql = "SELECT h.partner_id, h.lane, h.seq, h.last_mac, h.mac, h.broken, e.seq, e.mac
                FROM audit_heads h LEFT JOIN audit_events e
                  ON e.partner_id = h.partner_id AND e.lane = h.lane AND e.seq =
                    (SELECT MAX(m.seq) FROM audit_events m
                     WHERE m.partner_id = h.partner_id AND m.lane = h.lane AND m.seq < $1)
-               ORDER BY h.partner_id, h.lane";
+               WHERE h.partner_id IN (SELECT id FROM partners) ORDER BY h.partner_id, h.lane";
     tx.all(sql, args![LAST_PLACE], |row| {
         let (partner, head) = (PartnerId(row.next()?), head_of(row.next()?, row)?);
         let last = (row.next::<Option<i64>>()?, row.next::<Option<String>>()?);

@@ -203,6 +203,38 @@ pub async fn unsealed(tx: &mut Tx) -> Result<Vec<Unsealed>, Error> {
     .await
 }
 
+/// A user, with what its MAC covers.
+#[derive(Clone, Debug)]
+pub struct UserAccess {
+    /// The user.
+    pub user: UserId,
+    /// Its customer; `None` for the partner's own.
+    pub customer: Option<CustomerId>,
+    /// The key of its e-mail address.
+    pub email_key: String,
+    /// Its roles, as they are stored.
+    pub role: String,
+    /// The MAC; empty if there is not any.
+    pub mac: String,
+}
+
+/// At most `limit` users of a partner and its customers in the order of their ids, behind `after`.
+pub async fn accesses(
+    tx: &mut Tx,
+    partner: PartnerId,
+    after: UserId,
+    limit: i64,
+) -> Result<Vec<UserAccess>, Error> {
+    let sql = "SELECT u.id, u.customer_id, u.email_key, u.role, COALESCE(a.mac, '') FROM users u
+               LEFT JOIN user_access a ON a.partner_id = u.partner_id AND a.user_id = u.id
+               WHERE u.partner_id = $1 AND u.id > $2 ORDER BY u.id LIMIT $3";
+    tx.all(sql, args![partner.0, after.0, limit], |row| {
+        let (user, customer) = (UserId(row.next()?), row.next::<Option<i64>>()?.map(CustomerId));
+        Ok(UserAccess { user, customer, email_key: row.next()?, role: row.next()?, mac: row.next()? })
+    })
+    .await
+}
+
 /// Takes away the links of a user to its identities.
 pub async fn unlink(tx: &mut Tx, partner: PartnerId, user: UserId) -> Result<(), Error> {
     let sql = "DELETE FROM user_identities WHERE partner_id = $1 AND user_id = $2";

@@ -1,16 +1,17 @@
 //! Verifying a trail: that no event was altered, taken out, put in, swapped or cut off.
 
 use super::erasure::{Voucher, Vouchers};
-use super::live_keys::LiveKeys;
+use super::live_users::LiveUsers;
 use super::{BROKEN, ERASE, PRUNE, SHARD_BEGINS, Trail, mac};
-use crate::{App, Error, SecretKey, keys};
-use domain::PartnerId;
+use crate::{App, Error, SecretKey, keys, user_access};
+use domain::{PartnerId, UserId};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use store::Tx;
 use store::api_keys::{self, Credential};
 use store::audit::{self, Cut, Event, Head};
+use store::sign_ins::{self, UserAccess};
 
 /// How many events are read at a time.
 const PAGE: i64 = 1000;
@@ -213,6 +214,33 @@ async fn all_credentials(tx: &mut Tx, partner: PartnerId) -> Result<Vec<Credenti
     }
 }
 
+/// The users of a partner and of its customers.
+async fn all_users(tx: &mut Tx, partner: PartnerId) -> Result<Vec<UserAccess>, Error> {
+    let mut all: Vec<UserAccess> = Vec::new();
+    loop {
+        let after = all.last().map_or(UserId(i64::MIN), |last| last.user);
+        let page = sign_ins::accesses(tx, partner, after, PAGE).await?;
+        if page.is_empty() {
+            return Ok(all);
+        }
+        all.extend(page);
+    }
+}
+
+/// The users whose rows no server has written as they are now.
+fn forged_users<'u>(
+    secrets: &'u SecretKey,
+    partner: PartnerId,
+    users: &'u [UserAccess],
+) -> impl Iterator<Item = String> + 'u {
+    let forged = users.iter().filter(move |user| !user_access::is_sealed(secrets, partner, user));
+    forged.map(|UserAccess { user, .. }| {
+        format!(
+            "user {user}: its e-mail address, its roles or its customer are not as they were written there"
+        )
+    })
+}
+
 /// The users whose keys no server has written as they are now.
 fn forged_credentials<'c>(
     secrets: &'c SecretKey,
@@ -225,8 +253,8 @@ fn forged_credentials<'c>(
 }
 
 impl App {
-    /// Verify a partner's audit trail: that no event was altered, taken out, put in, swapped or cut off; and that its users'
-    /// keys are those that the trail tells of.
+    /// Verify a partner's audit trail: that no event was altered, taken out, put in, swapped or cut off; and that its
+    /// users, with their roles and keys, are those that the trail tells of.
     ///
     /// # Errors
     /// [`Error`] of the store.
@@ -236,12 +264,14 @@ impl App {
             .unchecked()
             .read(partner, input, |(trail, partner), tx| {
                 Box::pin(async move {
-                    let (verifier, mut told) = (Verifier::new(trail, *partner), LiveKeys::default());
+                    let (verifier, mut told) = (Verifier::new(trail, *partner), LiveUsers::default());
                     let mut verdict = verify_chains(tx, verifier, |event| told.take(event)).await?;
                     let credentials = all_credentials(tx, *partner).await?;
                     let is_pruned = !audit::cuts(tx, *partner).await?.is_empty();
+                    let users = all_users(tx, *partner).await?;
                     verdict.problems.extend(forged_credentials(&trail.secrets, &credentials));
-                    verdict.problems.extend(told.compare(&credentials, is_pruned));
+                    verdict.problems.extend(forged_users(&trail.secrets, *partner, &users));
+                    verdict.problems.extend(told.compare(&users, &credentials, is_pruned));
                     Ok(verdict)
                 })
             })

@@ -1,5 +1,5 @@
-//! What the trail tells of users' keys, beside what the database has of them. A row of a user that was put back as it once
-//! was is genuine by its own MAC, and the key that it had then opens again; only the trail shows that it is an older one.
+//! What the trail tells of users and their keys, beside what the database has of them. A row that was put back as it once was
+//! is genuine by its own MAC, and the user may again what it might then; only the trail shows that it is an older one.
 
 use domain::user_key::MAX_OVERLAP_SECONDS;
 use domain::{AddressRanges, CustomerId, Roles, UserId, UtcSecond};
@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use store::api_keys::Credential;
 use store::audit::Event;
+use store::sign_ins::UserAccess;
 
 /// A user as an event records it: with the id of its key, which is not secret.
 #[derive(Serialize)]
@@ -20,7 +21,7 @@ pub(crate) struct WithKeyId<'a> {
 /// What events tell of the users of a partner and of its customers. Events come shard by shard, so that they are put into
 /// their order, that of their ids, before anything follows from them.
 #[derive(Default)]
-pub(super) struct LiveKeys {
+pub(super) struct LiveUsers {
     users: BTreeMap<UserId, Told>,
     /// Customers that were deleted, and with them their users: by the id of the event.
     deleted_customers: BTreeMap<CustomerId, i64>,
@@ -35,6 +36,8 @@ struct Told {
     /// With the id and the time of the event.
     facts: Vec<(i64, i64, Fact)>,
     roles: (i64, Option<Value>),
+    /// Whether there is such a user, by the event that tells of it last: it was created, invited or deleted.
+    exists: (i64, Option<bool>),
 }
 
 enum Fact {
@@ -94,7 +97,7 @@ impl Opens {
     }
 }
 
-impl LiveKeys {
+impl LiveUsers {
     pub(super) fn take(&mut self, event: &Event) {
         if event.id == 0 {
             self.has_unordered = true;
@@ -128,6 +131,14 @@ impl LiveKeys {
             _ => None,
         };
         let told = self.users.entry(user).or_default();
+        let exists = match event.action.as_str() {
+            "user.create" | "user.invite" => Some(true),
+            "user.delete" => Some(false),
+            _ => None,
+        };
+        if exists.is_some() && event.id > told.exists.0 {
+            told.exists = (event.id, exists);
+        }
         told.customer = customer;
         told.facts.extend(fact.map(|fact| (event.id, event.at, fact)));
         if is_of_user && after["roles"].is_array() && event.id > told.roles.0 {
@@ -135,24 +146,30 @@ impl LiveKeys {
         }
     }
 
-    /// What is otherwise in the database, each in a sentence. `is_pruned`: events were removed, so that not every key is told
-    /// of.
-    pub(super) fn compare(mut self, credentials: &[Credential], is_pruned: bool) -> Vec<String> {
+    /// What is otherwise in the database, each in a sentence. `is_pruned`: events were removed, so that not every user and key
+    /// is told of.
+    pub(super) fn compare(
+        mut self,
+        users: &[UserAccess],
+        credentials: &[Credential],
+        is_pruned: bool,
+    ) -> Vec<String> {
         let is_whole = !is_pruned && !self.has_unordered;
-        let mut by_user: BTreeMap<UserId, Vec<&Credential>> = BTreeMap::new();
+        let mut keys: BTreeMap<UserId, Vec<&Credential>> = BTreeMap::new();
         for credential in credentials {
-            by_user.entry(credential.user).or_default().push(credential);
+            keys.entry(credential.user).or_default().push(credential);
         }
+        let mut rows: BTreeMap<UserId, &UserAccess> = users.iter().map(|row| (row.user, row)).collect();
         let mut problems = Vec::new();
         let mut told: BTreeMap<UserId, Told> = std::mem::take(&mut self.users);
-        for user in by_user.keys().copied().chain(told.keys().copied()).collect::<BTreeSet<_>>() {
-            let own = by_user.remove(&user).unwrap_or_default();
+        for user in rows.keys().copied().chain(told.keys().copied()).collect::<BTreeSet<_>>() {
+            let (row, own) = (rows.remove(&user), keys.remove(&user).unwrap_or_default());
             let found = match told.remove(&user) {
                 Some(told) => {
                     let deleted = told.customer.and_then(|customer| self.deleted_customers.get(&customer));
-                    told.compare(&own, deleted.copied(), is_whole)
+                    told.compare(row, &own, deleted.copied(), is_whole)
                 }
-                None if is_whole => vec!["has a key, and no event tells of it".to_owned()],
+                None if is_whole => vec!["is there, and no event tells of it".to_owned()],
                 None => Vec::new(),
             };
             problems.extend(found.into_iter().map(|what| format!("user {user}: {what}")));
@@ -162,7 +179,23 @@ impl LiveKeys {
 }
 
 impl Told {
-    fn compare(mut self, own: &[&Credential], deleted: Option<i64>, is_whole: bool) -> Vec<String> {
+    fn compare(
+        mut self,
+        row: Option<&UserAccess>,
+        own: &[&Credential],
+        deleted: Option<i64>,
+        is_whole: bool,
+    ) -> Vec<String> {
+        let exists = match deleted {
+            Some(event) if event > self.exists.0 => Some(false),
+            _ => self.exists.1,
+        };
+        let row = match (row, exists) {
+            (Some(_), Some(false)) => return vec!["is there, although it was deleted".to_owned()],
+            (None, Some(true)) => return vec!["is missing".to_owned()],
+            (None, _) => return Vec::new(),
+            (Some(row), _) => row,
+        };
         self.facts.extend(deleted.map(|event| (event, 0, Fact::AllGone)));
         self.facts.sort_by_key(|(id, ..)| *id);
         let mut keys = Keys::default();
@@ -179,9 +212,8 @@ impl Told {
         {
             problems.push("a key of it is missing".to_owned());
         }
-        let roles =
-            own.first().and_then(|credential| Roles::from_stored(&credential.role)).map(|roles| json!(roles));
-        if !own.is_empty() && !keys.all_gone && self.roles.1.is_some_and(|told| roles != Some(told)) {
+        let roles = Roles::from_stored(&row.role).map(|roles| json!(roles));
+        if self.roles.1.is_some_and(|told| roles != Some(told)) {
             problems.push("its roles are not those that it was given last".to_owned());
         }
         problems
@@ -309,6 +341,11 @@ mod tests {
         Credential { partner, user, customer: None, role, key_role, addresses, expires_at, key }
     }
 
+    fn row(user: i64, role: &str) -> UserAccess {
+        let (email_key, mac) = Default::default();
+        UserAccess { user: UserId(user), customer: None, email_key, role: role.into(), mac }
+    }
+
     /// One user with several keys: what is told of them, what there may be, and what may not.
     #[test]
     fn each_key_of_a_user_is_told_of() {
@@ -366,9 +403,9 @@ mod tests {
             ("another end", widened(Credential { expires_at: Some(9), ..now[0].clone() }), Some("end")),
             ("one is missing", now[1..].to_vec(), Some("missing")),
         ] {
-            let mut told = LiveKeys::default();
+            let mut told = LiveUsers::default();
             events.iter().for_each(|event| told.take(event));
-            let found = told.compare(&credentials, false);
+            let found = told.compare(&[row(1, "admin")], &credentials, false);
             match expected {
                 None => assert_eq!(found, [""; 0], "{what}"),
                 Some(part) => assert!(found.len() == 1 && found[0].contains(part), "{what}: {found:?}"),
@@ -395,17 +432,27 @@ mod tests {
             event(7, "customer.delete", "customers/7", &Value::Null),
             // Of a version that recorded no ids.
             event(8, "user.create", "users/5", &json!({"roles": ["viewer"]})),
+            event(10, "user.invite", "users/6", &json!({"roles": ["viewer"]})),
+            event(11, "user.invite", "users/7", &json!({"roles": ["viewer"]})),
+            event(12, "user.delete", "users/7", &Value::Null),
         ];
+        let rows = [row(1, "admin"), row(2, "viewer"), row(3, "viewer"), row(5, "viewer"), row(6, "viewer")];
         let end = Some(1_893_456_000);
         let now = [
             credential(1, "admin", "new", end),
             credential(2, "viewer", "b", None),
             credential(5, "viewer", "?", None),
         ];
-        let compare = |credentials: &[Credential], is_pruned| {
-            let mut told = LiveKeys::default();
+        let compare = |rows: &[UserAccess], credentials: &[Credential], is_pruned| {
+            let mut told = LiveUsers::default();
             events.iter().for_each(|event| told.take(event));
-            told.compare(credentials, is_pruned)
+            told.compare(rows, credentials, is_pruned)
+        };
+        let with_row = |changed: UserAccess| {
+            let mut rows = rows.to_vec();
+            rows.retain(|row| row.user != changed.user);
+            rows.push(changed);
+            rows
         };
         let with = |index: usize, credential: Credential| {
             let mut all = now.to_vec();
@@ -417,18 +464,29 @@ mod tests {
             ("as it is", now.to_vec(), None),
             ("an older key", with(0, credential(1, "admin", "old", end)), Some("the last one")),
             ("an older end", with(0, credential(1, "admin", "new", None)), Some("end")),
-            ("an older role", with(1, credential(2, "admin", "b", None)), Some("roles")),
             ("a revoked key", and(credential(3, "viewer", "c", None)), Some("revoked")),
-            ("a user of a deleted customer", and(credential(4, "viewer", "d", None)), Some("deleted")),
-            ("a planted user", and(credential(6, "admin", "e", None)), Some("no event")),
             ("a key that is missing", now[1..].to_vec(), Some("missing")),
         ] {
-            let found = compare(&credentials, false);
+            let found = compare(&rows, &credentials, false);
             match expected {
                 None => assert_eq!(found, [""; 0], "{what}"),
                 Some(part) => assert!(found.len() == 1 && found[0].contains(part), "{what}: {found:?}"),
             }
         }
-        assert_eq!(compare(&and(credential(6, "admin", "e", None)), true), [""; 0], "events were pruned");
+        for (what, rows, credentials, expected) in [
+            ("an older role", with_row(row(2, "admin")), now.to_vec(), "roles"),
+            ("a role of a user without keys", with_row(row(6, "admin")), now.to_vec(), "roles"),
+            ("a user of a deleted customer", with_row(row(4, "viewer")), now.to_vec(), "deleted"),
+            ("and its key", with_row(row(4, "viewer")), and(credential(4, "viewer", "d", None)), "deleted"),
+            ("a deleted user", with_row(row(7, "viewer")), now.to_vec(), "deleted"),
+            ("a planted user", with_row(row(8, "admin")), now.to_vec(), "no event"),
+            ("and its key", with_row(row(8, "admin")), and(credential(8, "admin", "e", None)), "no event"),
+            ("a user that is missing", rows[..4].to_vec(), now.to_vec(), "is missing"),
+        ] {
+            let found = compare(&rows, &credentials, false);
+            assert!(found.len() == 1 && found[0].contains(expected), "{what}: {found:?}");
+        }
+        let planted = and(credential(8, "admin", "e", None));
+        assert_eq!(compare(&with_row(row(8, "admin")), &planted, true), [""; 0], "events were pruned");
     }
 }
