@@ -30,7 +30,7 @@ pub(crate) struct LimitArgs {
     #[arg(long, env = "TENANTRY_PARTNER_SLOTS", value_name = "REQUESTS")]
     partner_slots: Option<u32>,
     /// Lists of one partner that are read at the same time; others wait for a moment [default: half of the processors, at
-    /// least 2].
+    /// least 2 on SQLite].
     #[arg(long, env = "TENANTRY_PARTNER_LISTS", value_name = "LISTS", value_parser = clap::value_parser!(u16).range(1..))]
     partner_lists: Option<u16>,
     /// How many seconds a list may take.
@@ -52,9 +52,8 @@ impl LimitArgs {
     }
 
     pub(crate) fn lists(&self) -> ListLimits {
-        let default = ListLimits::default();
         ListLimits {
-            per_partner: self.partner_lists.map_or(default.per_partner, usize::from),
+            per_partner: self.partner_lists.map(usize::from),
             timeout: Duration::from_secs(self.list_timeout),
         }
     }

@@ -15,24 +15,24 @@ pub(super) const MAX_WAIT: Duration = Duration::from_secs(2);
 /// Limits for lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ListLimits {
-    /// Maximum number of concurrent lists of one partner.
-    pub per_partner: usize,
+    /// Maximum number of concurrent lists of one partner; by default half of the processors. On PostgreSQL at least one: it
+    /// may run on the same processors, and takes no priorities. On SQLite at least two, which run at a low priority.
+    pub per_partner: Option<usize>,
     /// Timeout of one list.
     pub timeout: Duration,
 }
 
 impl Default for ListLimits {
-    /// Two concurrent lists per partner, or half of the processors if that is more; five seconds each.
+    /// As many concurrent lists as the engine allows by default; five seconds each.
     fn default() -> Self {
-        let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        ListLimits { per_partner: (processors / 2).max(2), timeout: Duration::from_secs(5) }
+        ListLimits { per_partner: None, timeout: Duration::from_secs(5) }
     }
 }
 
 /// Running and waiting lists, by scope.
-#[derive(Default)]
 pub(super) struct Lists {
-    limits: ListLimits,
+    per_partner: usize,
+    timeout: Duration,
     shares: Mutex<HashMap<Scope, Share>>,
 }
 
@@ -68,12 +68,15 @@ impl Drop for Member {
 }
 
 impl Lists {
-    pub(super) fn new(limits: ListLimits) -> Self {
-        Lists { limits, shares: Mutex::default() }
+    /// `at_least`: how many lists of one partner run at the same time, however few processors there are, unless the limits say.
+    pub(super) fn new(limits: ListLimits, at_least: usize) -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let per_partner = limits.per_partner.unwrap_or((processors / 2).max(at_least));
+        Lists { per_partner, timeout: limits.timeout, shares: Mutex::default() }
     }
 
     pub(super) fn timeout(&self) -> Duration {
-        self.limits.timeout
+        self.timeout
     }
 
     /// Waits for a permit of the scope.
@@ -85,15 +88,14 @@ impl Lists {
     }
 
     fn exceeded(&self) -> Error {
-        Error::ShareExceeded { per_partner: self.limits.per_partner }
+        Error::ShareExceeded { per_partner: self.per_partner }
     }
 
     fn join(self: &Arc<Self>, scope: Scope) -> Result<(Arc<Semaphore>, Member), Error> {
         let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
-        let share = shares.entry(scope).or_insert_with(|| Share {
-            running: Arc::new(Semaphore::new(self.limits.per_partner)),
-            members: 0,
-        });
+        let share = shares
+            .entry(scope)
+            .or_insert_with(|| Share { running: Arc::new(Semaphore::new(self.per_partner)), members: 0 });
         if share.members >= MAX_WAITING {
             return Err(self.exceeded());
         }

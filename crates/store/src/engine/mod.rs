@@ -41,6 +41,16 @@ enum Engine {
     Postgres(postgres::Postgres),
 }
 
+impl Engine {
+    /// How many lists of one partner may run at the same time on any machine.
+    fn lists_at_least(&self) -> usize {
+        match self {
+            Engine::Sqlite(_) => 2,
+            Engine::Postgres(_) => 1,
+        }
+    }
+}
+
 /// Options for opening a database.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
@@ -237,13 +247,14 @@ impl Db {
             Target::Sqlite(path) => Engine::Sqlite(sqlite::Sqlite::open(path, options, purpose)?),
             Target::Postgres(url) => Engine::Postgres(postgres::Postgres::open(url, options, purpose).await?),
         };
-        Ok(Db { engine, lists: Arc::default() })
+        let lists = Arc::new(Lists::new(ListLimits::default(), engine.lists_at_least()));
+        Ok(Db { engine, lists })
     }
 
     /// Replaces the limits for lists.
     #[must_use]
     pub fn with_list_limits(self, limits: ListLimits) -> Self {
-        Db { lists: Arc::new(Lists::new(limits)), ..self }
+        Db { lists: Arc::new(Lists::new(limits, self.engine.lists_at_least())), ..self }
     }
 
     /// Reads lists from a PostgreSQL standby of the same database, as long as it is not far behind: what was committed some

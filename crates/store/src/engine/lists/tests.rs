@@ -17,7 +17,7 @@ const SLOW: [&str; 2] = [
     "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 5000000) SELECT COUNT(*) FROM n",
     "SELECT 1::bigint FROM pg_sleep(0.5)",
 ];
-const QUICK: ListLimits = ListLimits { per_partner: 1, timeout: Duration::from_millis(100) };
+const QUICK: ListLimits = ListLimits { per_partner: Some(1), timeout: Duration::from_millis(100) };
 
 fn scope(partner: i64) -> Scope {
     Scope::Partner(PartnerId(partner))
@@ -32,7 +32,7 @@ fn ask<'t>(query: &'t &'static str, tx: &'t mut Tx) -> BoxFuture<'t, Result<i64,
 
 #[tokio::test]
 async fn concurrent_lists_of_a_partner_are_limited() {
-    let lists = Arc::new(Lists::new(ListLimits { per_partner: 2, ..ListLimits::default() }));
+    let lists = Arc::new(Lists::new(ListLimits { per_partner: Some(2), ..ListLimits::default() }, 1));
     let first = lists.enter(scope(1)).await.unwrap();
     let second = lists.enter(scope(1)).await.unwrap();
     // The third waits. Another partner's does not.
@@ -46,7 +46,7 @@ async fn concurrent_lists_of_a_partner_are_limited() {
 
 #[tokio::test]
 async fn waiting_lists_of_a_partner_are_limited() {
-    let lists = Arc::new(Lists::default());
+    let lists = Arc::new(Lists::new(ListLimits::default(), 1));
     let members: Vec<_> = (0..MAX_WAITING).map(|_| lists.join(scope(1)).ok().unwrap()).collect();
     assert!(matches!(lists.join(scope(1)), Err(Error::ShareExceeded { .. })));
     assert!(lists.join(scope(2)).is_ok());
