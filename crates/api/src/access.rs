@@ -9,7 +9,6 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header;
-use serde_json::{Value, json};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -25,8 +24,8 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
     responses((status = 200, description = "Who asks, its role and tenant, and until when it has access", body = schema::Me),
               schema::Refusals)
 )]
-async fn me(State(shared): State<Shared>, Caller(call): Caller) -> Result<Json<Value>, Problem> {
-    Ok(Json(shared.app.me(&call).await?))
+async fn me(State(shared): State<Shared>, Caller(call): Caller) -> Result<Json<schema::Me>, Problem> {
+    Ok(Json(shared.app.me(&call).await?.into()))
 }
 
 /// Read the audit trail
@@ -49,7 +48,7 @@ async fn audit_events(
 ) -> Result<Response, Problem> {
     let search = EventSearch::parse(&parameters)?;
     let (events, next) = shared.app.events(&call, search).await?;
-    let mut response = Json(json!({ "audit_events": events })).into_response();
+    let mut response = Json(schema::EventList::of(events)).into_response();
     ignored::insert(response.headers_mut(), parameters.ignored());
     if let Some(next) = next {
         let mut query = form_urlencoded::Serializer::new(String::new());

@@ -9,9 +9,8 @@ use crate::{Shared, schema};
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use domain::{UserKey, user_key};
+use domain::user_key;
 use http::StatusCode;
-use serde_json::{Value, json};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -42,7 +41,8 @@ async fn create_api_key(
     Preference(handling): Preference,
     Posted(call, body): Posted,
 ) -> Result<Response, Problem> {
-    let created = shared.app.create_api_key(&call, place.tenant(), place.user(), &body, handling).await?;
+    let (tenant, user, write) = (place.tenant(), place.user(), schema::body::<schema::ApiKey, _>);
+    let created = shared.app.create_api_key(&call, tenant, user, &body, handling, write).await?;
     Ok(naming_ignored(&user_key::PAYLOAD, &body, Created(StatusCode::CREATED, created)))
 }
 
@@ -61,9 +61,9 @@ async fn list_api_keys(
     State(shared): State<Shared>,
     Ids(place): Ids<Place>,
     Caller(call): Caller,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<schema::ApiKeyList>, Problem> {
     let keys = shared.app.api_keys(&call, place.tenant(), place.user()).await?;
-    Ok(Json(json!({ "api_keys": keys })))
+    Ok(Json(schema::ApiKeyList::of(keys)))
 }
 
 /// Read a user's key
@@ -81,8 +81,8 @@ async fn show_api_key(
     State(shared): State<Shared>,
     Ids(place): Ids<Place>,
     Caller(call): Caller,
-) -> Result<Json<UserKey>, Problem> {
-    Ok(Json(shared.app.api_key(&call, place.tenant(), place.user(), place.key()).await?))
+) -> Result<Json<schema::ApiKey>, Problem> {
+    Ok(Json(shared.app.api_key(&call, place.tenant(), place.user(), place.key()).await?.into()))
 }
 
 /// Revoke a user's key
@@ -127,7 +127,7 @@ async fn rotate_named_api_key(
     Preference(handling): Preference,
     Posted(call, body): Posted,
 ) -> Result<Response, Problem> {
-    let (tenant, user) = (place.tenant(), place.user());
-    let created = shared.app.rotate_api_key(&call, tenant, user, place.key(), &body, handling).await?;
+    let (tenant, user, write) = (place.tenant(), place.user(), schema::body::<schema::ApiKey, _>);
+    let created = shared.app.rotate_api_key(&call, tenant, user, place.key(), &body, handling, write).await?;
     Ok(naming_ignored(&user_key::ROTATION_PAYLOAD, &body, Created(StatusCode::CREATED, created)))
 }

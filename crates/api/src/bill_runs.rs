@@ -5,15 +5,18 @@ use crate::created::Created;
 use crate::extract::{Caller, Ids, Parameters, Posted};
 use crate::problem::Problem;
 use crate::{Shared, paging, schema};
+use app::WriteBody;
 use app::billing::{LineSearch, RunAction, RunSearch, RunView};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use domain::CustomerId;
 use http::StatusCode;
-use serde_json::json;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+
+/// How a run is written as a response.
+const RUN: WriteBody<RunView> = schema::body::<schema::BillRun, _>;
 
 pub(crate) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new()
@@ -47,7 +50,8 @@ async fn create_bill_run(
     State(shared): State<Shared>,
     Posted(call, body): Posted,
 ) -> Result<Created, Problem> {
-    Ok(Created(StatusCode::ACCEPTED, shared.app.create_bill_run(&call, &body).await?))
+    let created = shared.app.create_bill_run(&call, &body, RUN).await?;
+    Ok(Created(StatusCode::ACCEPTED, created))
 }
 
 /// List bill runs
@@ -75,7 +79,7 @@ async fn list_bill_runs(
     let (runs, total) = shared.app.bill_runs(&call, search).await?;
     let more = paging.page * paging.per_page < total;
     let headers = paging::headers(&url, &parameters, paging, total, more, None);
-    Ok((headers, Json(json!({ "bill_runs": runs }))).into_response())
+    Ok((headers, Json(schema::BillRunList::from(runs))).into_response())
 }
 
 /// Read a bill run
@@ -93,8 +97,8 @@ async fn show_bill_run(
     State(shared): State<Shared>,
     Ids(id): Ids<i64>,
     Caller(call): Caller,
-) -> Result<Json<RunView>, Problem> {
-    Ok(Json(shared.app.bill_run(&call, id).await?))
+) -> Result<Json<schema::BillRun>, Problem> {
+    Ok(Json(shared.app.bill_run(&call, id).await?.into()))
 }
 
 /// Cancel a bill run
@@ -139,7 +143,8 @@ async fn publish_bill_run(
     Ids(id): Ids<i64>,
     Posted(call, body): Posted,
 ) -> Result<Created, Problem> {
-    Ok(Created(StatusCode::OK, shared.app.publish_bill_run(&call, id, &body).await?))
+    let created = shared.app.publish_bill_run(&call, id, &body, RUN).await?;
+    Ok(Created(StatusCode::OK, created))
 }
 
 /// Finalise a bill run
@@ -164,7 +169,8 @@ async fn finalize_bill_run(
     Ids(id): Ids<i64>,
     Posted(call, body): Posted,
 ) -> Result<Created, Problem> {
-    Ok(Created(StatusCode::ACCEPTED, shared.app.finalize_bill_run(&call, id, &body).await?))
+    let created = shared.app.finalize_bill_run(&call, id, &body, RUN).await?;
+    Ok(Created(StatusCode::ACCEPTED, created))
 }
 
 /// Void final statements
@@ -188,7 +194,8 @@ async fn void_statements(
     Ids(id): Ids<i64>,
     Posted(call, body): Posted,
 ) -> Result<Created, Problem> {
-    Ok(Created(StatusCode::ACCEPTED, shared.app.act_on_bill_run(&call, id, RunAction::Void(body)).await?))
+    let created = shared.app.act_on_bill_run(&call, id, RunAction::Void(body), RUN).await?;
+    Ok(Created(StatusCode::ACCEPTED, created))
 }
 
 /// Withdraw a month's statements
@@ -232,7 +239,8 @@ async fn release_bills(
     Ids(id): Ids<i64>,
     Posted(call, body): Posted,
 ) -> Result<Created, Problem> {
-    Ok(Created(StatusCode::ACCEPTED, shared.app.act_on_bill_run(&call, id, RunAction::Release(body)).await?))
+    let created = shared.app.act_on_bill_run(&call, id, RunAction::Release(body), RUN).await?;
+    Ok(Created(StatusCode::ACCEPTED, created))
 }
 
 /// List the lines of a customer's bill
@@ -264,5 +272,5 @@ async fn list_lines(
     let (lines, total) = shared.app.bill_lines(&call, id, CustomerId(customer), search).await?;
     let more = paging.page * paging.per_page < total;
     let headers = paging::headers(&url, &parameters, paging, total, more, None);
-    Ok((headers, Json(json!({ "lines": lines }))).into_response())
+    Ok((headers, Json(schema::LineList::of(lines))).into_response())
 }

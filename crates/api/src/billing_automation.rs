@@ -5,7 +5,6 @@ use crate::problem::Problem;
 use crate::{Shared, schema};
 use axum::Json;
 use axum::extract::State;
-use serde_json::Value;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -23,8 +22,8 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 async fn show_billing_automation(
     State(shared): State<Shared>,
     Caller(call): Caller,
-) -> Result<Json<Value>, Problem> {
-    Ok(Json(shared.app.billing_automation(&call).await?))
+) -> Result<Json<schema::BillingAutomation>, Problem> {
+    Ok(Json(shared.app.billing_automation(&call).await?.into()))
 }
 
 /// Set the billing automation
@@ -44,6 +43,6 @@ async fn set_billing_automation(
     State(shared): State<Shared>,
     Caller(call): Caller,
     JsonBody(body): JsonBody,
-) -> Result<Json<Value>, Problem> {
-    Ok(Json(shared.app.set_billing_automation(&call, &body).await?))
+) -> Result<Json<schema::BillingAutomation>, Problem> {
+    Ok(Json(shared.app.set_billing_automation(&call, &body).await?.into()))
 }

@@ -3,7 +3,6 @@
 use crate::extract::{Caller, JsonBody};
 use crate::problem::Problem;
 use crate::{Shared, schema};
-use app::billing::BillingSettings;
 use axum::Json;
 use axum::extract::State;
 use utoipa_axum::router::OpenApiRouter;
@@ -23,8 +22,8 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 async fn show_billing_settings(
     State(shared): State<Shared>,
     Caller(call): Caller,
-) -> Result<Json<BillingSettings>, Problem> {
-    Ok(Json(shared.app.billing_settings(&call).await?))
+) -> Result<Json<schema::BillingSettings>, Problem> {
+    Ok(Json(shared.app.billing_settings(&call).await?.into()))
 }
 
 /// Set the billing settings
@@ -44,6 +43,6 @@ async fn set_billing_settings(
     State(shared): State<Shared>,
     Caller(call): Caller,
     JsonBody(body): JsonBody,
-) -> Result<Json<BillingSettings>, Problem> {
-    Ok(Json(shared.app.set_billing_settings(&call, &body).await?))
+) -> Result<Json<schema::BillingSettings>, Problem> {
+    Ok(Json(shared.app.set_billing_settings(&call, &body).await?.into()))
 }

@@ -25,8 +25,8 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 async fn show_branding(
     State(shared): State<Shared>,
     Caller(call): Caller,
-) -> Result<Json<Branding>, Problem> {
-    Ok(Json(shared.app.branding(&call).await?))
+) -> Result<Json<schema::Branding>, Problem> {
+    Ok(Json(shared.app.branding(&call).await?.into()))
 }
 
 /// Set the branding
@@ -50,7 +50,8 @@ async fn set_branding(
     shared.app.require(&call, Permission::ManagePartner).await?;
     let branding = Branding::parse(&body, handling)?;
     shared.app.set_branding(&call, &branding).await?;
-    let mut response = Json(shared.app.branding(&call).await?).into_response();
+    let branding = shared.app.branding(&call).await?;
+    let mut response = Json(schema::Branding::from(branding)).into_response();
     ignored::insert(response.headers_mut(), &domain::branding::PAYLOAD.ignored(&body));
     Ok(response)
 }
@@ -74,9 +75,9 @@ async fn set_logo(
     State(shared): State<Shared>,
     Caller(call): Caller,
     Picture(bytes): Picture,
-) -> Result<Json<Branding>, Problem> {
+) -> Result<Json<schema::Branding>, Problem> {
     shared.app.set_logo(&call, bytes).await?;
-    Ok(Json(shared.app.branding(&call).await?))
+    Ok(Json(shared.app.branding(&call).await?.into()))
 }
 
 /// Remove the logo

@@ -7,14 +7,12 @@ use crate::ignored::naming_ignored;
 use crate::problem::Problem;
 use crate::{Shared, ignored, paging, schema};
 use app::customers::{CustomerView, Search, cursor};
-use app::dated::CustomerHistory;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use domain::customer::PAYLOAD;
 use domain::{CustomerId, Handling};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use serde::Serialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -52,7 +50,9 @@ async fn create_customer(
     Preference(handling): Preference,
     Posted(call, body): Posted,
 ) -> Result<Response, Problem> {
-    let created = Created(StatusCode::CREATED, shared.app.create_customer(&call, &body, handling).await?);
+    let write = schema::body::<schema::Customer, _>;
+    let created = shared.app.create_customer(&call, &body, handling, write).await?;
+    let created = Created(StatusCode::CREATED, created);
     Ok(naming_ignored(&PAYLOAD, &body, created))
 }
 
@@ -83,12 +83,7 @@ async fn list_customers(
     let page = shared.app.customers(&call, search).await?;
     let next = page.customers.last().map(|last| cursor(last.id()));
     let headers = paging::headers(&url, &parameters, paging, page.total, page.more, next);
-    Ok((headers, Json(List { customers: page.customers })).into_response())
-}
-
-#[derive(Serialize)]
-struct List {
-    customers: Vec<CustomerView>,
+    Ok((headers, Json(schema::CustomerList::of(&page.customers))).into_response())
 }
 
 /// Read a customer
@@ -140,8 +135,8 @@ async fn show_customer_history(
     State(shared): State<Shared>,
     Caller(call): Caller,
     Ids(id): Ids<i64>,
-) -> Result<Json<CustomerHistory>, Problem> {
-    Ok(Json(shared.app.customer_history(&call, CustomerId(id)).await?))
+) -> Result<Json<schema::CustomerHistory>, Problem> {
+    Ok(Json(shared.app.customer_history(&call, CustomerId(id)).await?.into()))
 }
 
 /// Change a customer
@@ -210,7 +205,8 @@ fn etag(customer: &CustomerView) -> String {
 }
 
 fn answer(customer: &CustomerView, handling: Handling) -> Response {
-    let mut response = ([(header::ETAG, etag(customer))], Json(customer)).into_response();
+    let mut response =
+        ([(header::ETAG, etag(customer))], Json(schema::Customer::from(customer))).into_response();
     if handling == Handling::Strict {
         response.headers_mut().insert(PREFERENCE_APPLIED, HeaderValue::from_static("handling=strict"));
     }

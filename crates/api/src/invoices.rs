@@ -10,7 +10,6 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use serde_json::{Value, json};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -32,8 +31,8 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 async fn list_microsoft_invoices(
     State(shared): State<Shared>,
     Caller(call): Caller,
-) -> Result<Json<Value>, Problem> {
-    Ok(Json(json!({ "invoices": shared.app.microsoft_invoices(&call).await? })))
+) -> Result<Json<schema::MicrosoftInvoiceList>, Problem> {
+    Ok(Json(schema::MicrosoftInvoiceList::of(shared.app.microsoft_invoices(&call).await?)))
 }
 
 /// Fetch Microsoft's invoices of a month
@@ -55,7 +54,8 @@ async fn create_invoice_fetch(
     State(shared): State<Shared>,
     Posted(call, body): Posted,
 ) -> Result<Created, Problem> {
-    Ok(Created(StatusCode::ACCEPTED, shared.app.create_invoice_fetch(&call, &body).await?))
+    let write = schema::body::<schema::InvoiceFetch, _>;
+    Ok(Created(StatusCode::ACCEPTED, shared.app.create_invoice_fetch(&call, &body, write).await?))
 }
 
 /// List fetches of invoices
@@ -82,7 +82,7 @@ async fn list_invoice_fetches(
     let (fetches, total) = shared.app.invoice_fetches(&call, paging).await?;
     let more = paging.page * paging.per_page < total;
     let headers = paging::headers(&url, &parameters, paging, total, more, None);
-    Ok((headers, Json(json!({ "invoice_fetches": fetches }))).into_response())
+    Ok((headers, Json(schema::InvoiceFetchList::of(fetches))).into_response())
 }
 
 /// Read a fetch of invoices
@@ -100,6 +100,6 @@ async fn show_invoice_fetch(
     State(shared): State<Shared>,
     Ids(id): Ids<i64>,
     Caller(call): Caller,
-) -> Result<Json<Value>, Problem> {
-    Ok(Json(shared.app.invoice_fetch(&call, id).await?))
+) -> Result<Json<schema::InvoiceFetch>, Problem> {
+    Ok(Json(shared.app.invoice_fetch(&call, id).await?.into()))
 }

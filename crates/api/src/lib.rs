@@ -1,6 +1,7 @@
 //! The HTTP adapter in front of the use cases. Routes are in `router`, one file per resource; rules are not here.
 
 mod access;
+mod accounts;
 mod api_keys;
 mod azure_tenants;
 mod base_url;
@@ -50,6 +51,10 @@ pub use frame::{Frame, REQUEST_ID};
 pub use occasional::Occasional;
 pub use openapi::document;
 pub use router::{operations_service, service};
+pub use schema::{
+    ApiKey, BillRun, BillRunList, BillingSettings, InvoiceFetch, PriceRule, PriceRuleList, PriceSheet,
+    PriceSheetList, ProfitReport, User, body,
+};
 pub use traces::Traces;
 pub use visitor::Visitor;
 

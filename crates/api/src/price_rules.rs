@@ -12,7 +12,6 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
-use serde_json::json;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -43,7 +42,8 @@ async fn create_price_rule(
     State(shared): State<Shared>,
     Posted(call, body): Posted,
 ) -> Result<Response, Problem> {
-    let created = Created(StatusCode::CREATED, shared.app.create_price_rule(&call, &body).await?);
+    let write = schema::body::<schema::PriceRule, _>;
+    let created = Created(StatusCode::CREATED, shared.app.create_price_rule(&call, &body, write).await?);
     Ok(naming_ignored(&RULE_PAYLOAD, &body, created))
 }
 
@@ -71,7 +71,7 @@ async fn list_price_rules(
     let (rules, total) = shared.app.price_rules(&call, paging).await?;
     let more = paging.page * paging.per_page < total;
     let headers = paging::headers(&url, &parameters, paging, total, more, None);
-    Ok((headers, Json(json!({ "price_rules": rules }))).into_response())
+    Ok((headers, Json(schema::PriceRuleList::from(rules))).into_response())
 }
 
 /// Read a price rule
@@ -197,9 +197,10 @@ async fn tried(
 ) -> Result<Response, Problem> {
     let trial = shared.app.try_price_rule(call, id, body).await?;
     let no_month = || Error::Conflict("there is no month to try the rule on: none was billed yet".into());
-    Ok(naming_ignored(&RULE_PAYLOAD, body, Json(trial.ok_or_else(no_month)?)))
+    let trial = schema::PriceRuleTrial::from(trial.ok_or_else(no_month)?);
+    Ok(naming_ignored(&RULE_PAYLOAD, body, Json(trial)))
 }
 
 fn answer(rule: &RuleView) -> Response {
-    ([(header::ETAG, format!("\"{}\"", rule.version()))], Json(rule)).into_response()
+    ([(header::ETAG, format!("\"{}\"", rule.version()))], Json(schema::PriceRule::from(rule))).into_response()
 }

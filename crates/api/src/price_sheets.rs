@@ -7,7 +7,6 @@ use crate::{Shared, schema};
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
-use serde_json::{Value, json};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -33,7 +32,8 @@ async fn import_price_sheet(
     State(shared): State<Shared>,
     Posted(call, body): Posted,
 ) -> Result<Created, Problem> {
-    Ok(Created(StatusCode::CREATED, shared.app.import_price_sheet(&call, &body).await?))
+    let write = schema::body::<schema::PriceSheet, _>;
+    Ok(Created(StatusCode::CREATED, shared.app.import_price_sheet(&call, &body, write).await?))
 }
 
 /// List price sheets
@@ -46,6 +46,6 @@ async fn import_price_sheet(
 async fn list_price_sheets(
     State(shared): State<Shared>,
     Caller(call): Caller,
-) -> Result<Json<Value>, Problem> {
-    Ok(Json(json!({ "price_sheets": shared.app.price_sheets(&call).await? })))
+) -> Result<Json<schema::PriceSheetList>, Problem> {
+    Ok(Json(shared.app.price_sheets(&call).await?.into()))
 }

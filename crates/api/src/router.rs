@@ -5,9 +5,9 @@ use crate::ignored::IGNORED;
 use crate::problem::Problem;
 use crate::unknown_path::KnownPaths;
 use crate::{
-    Config, Shared, access, api_keys, azure_tenants, bill_runs, billing_automation, billing_settings,
-    branding, customers, docs, invoices, limits, metrics, openapi, operations, price_rules, price_sheets,
-    profit, sandbox, sign_in_providers, statements, users,
+    Config, Shared, access, accounts, api_keys, azure_tenants, bill_runs, billing_automation,
+    billing_settings, branding, customers, docs, invoices, limits, metrics, openapi, operations, price_rules,
+    price_sheets, profit, sandbox, sign_in_providers, statements, users,
 };
 use app::App;
 use axum::Router;
@@ -39,7 +39,7 @@ fn resources() -> OpenApiRouter<Shared> {
 }
 
 fn users() -> OpenApiRouter<Shared> {
-    users::routes().merge(api_keys::routes()).merge(sign_in_providers::accounts())
+    users::routes().merge(api_keys::routes()).merge(accounts::routes())
 }
 
 fn billing() -> OpenApiRouter<Shared> {

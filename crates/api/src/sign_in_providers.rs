@@ -1,8 +1,7 @@
-//! `/v2/sign_in_providers/:audience`, and the accounts that users are linked to.
+//! `/v2/sign_in_providers/:audience`.
 
 use crate::extract::{Caller, Ids, JsonBody, Preference};
 use crate::problem::Problem;
-use crate::users::Place;
 use crate::{Shared, ignored, schema};
 use app::Permission;
 use app::single_sign_on::{Audience, PAYLOAD, ProviderSettings};
@@ -11,17 +10,11 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::Deserialize;
-use serde_json::{Value, json};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(crate) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(show_provider, set_provider, remove_provider))
-}
-
-/// The routes of a user's accounts.
-pub(crate) fn accounts() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(list_accounts, unlink_accounts))
 }
 
 #[derive(Deserialize)]
@@ -50,10 +43,10 @@ async fn show_provider(
     State(shared): State<Shared>,
     Ids(whose): Ids<Whose>,
     Caller(call): Caller,
-) -> Result<Json<ProviderSettings>, Problem> {
+) -> Result<Json<schema::SignInProvider>, Problem> {
     shared.app.require(&call, Permission::ManagePartner).await?;
     let settings = shared.app.sign_in_provider(&call, whose.audience()?).await?;
-    Ok(Json(settings.ok_or(app::Error::NotFound)?))
+    Ok(Json(settings.ok_or(app::Error::NotFound)?.into()))
 }
 
 /// Set a sign-in provider
@@ -82,7 +75,7 @@ async fn set_provider(
     let audience = whose.audience()?;
     let (settings, secret) = ProviderSettings::parse(&body, handling)?;
     shared.app.set_sign_in_provider(&call, audience, settings.clone(), secret).await?;
-    let mut response = Json(settings).into_response();
+    let mut response = Json(schema::SignInProvider::from(settings)).into_response();
     ignored::insert(response.headers_mut(), &PAYLOAD.ignored(&body));
     Ok(response)
 }
@@ -105,46 +98,5 @@ async fn remove_provider(
 ) -> Result<StatusCode, Problem> {
     shared.app.require(&call, Permission::ManagePartner).await?;
     shared.app.remove_sign_in_provider(&call, whose.audience()?).await?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-/// List a user's accounts
-///
-/// The accounts of providers that the user is linked to, by its first sign-in with each.
-#[utoipa::path(
-    get, path = "/users/{user_id}/accounts", tag = "users", params(schema::UserId),
-    responses(
-        (status = 200, description = "The accounts", body = schema::LinkedAccountList),
-        (status = 404, description = "No such object, or another partner's", body = schema::Error),
-        schema::Refusals,
-    )
-)]
-async fn list_accounts(
-    State(shared): State<Shared>,
-    Ids(place): Ids<Place>,
-    Caller(call): Caller,
-) -> Result<Json<Value>, Problem> {
-    let accounts = shared.app.linked_accounts(&call, place.tenant(), place.user()).await?;
-    Ok(Json(json!({ "accounts": accounts })))
-}
-
-/// Unlink a user's accounts
-///
-/// For an account that was made again. The sessions that were opened with it end; the next sign-in links the user to the account that
-/// has its e-mail address.
-#[utoipa::path(
-    delete, path = "/users/{user_id}/accounts", tag = "users", params(schema::UserId),
-    responses(
-        (status = 204, description = "The user is linked to none any more"),
-        (status = 404, description = "No such object, or another partner's", body = schema::Error),
-        schema::Refusals,
-    )
-)]
-async fn unlink_accounts(
-    State(shared): State<Shared>,
-    Ids(place): Ids<Place>,
-    Caller(call): Caller,
-) -> Result<StatusCode, Problem> {
-    shared.app.unlink_accounts(&call, place.tenant(), place.user()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

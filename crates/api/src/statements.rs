@@ -5,12 +5,11 @@ use crate::download::Download;
 use crate::extract::{Caller, Ids, Parameters};
 use crate::problem::Problem;
 use crate::{Shared, paging, schema};
-use app::billing::{StatementSearch, StatementView};
+use app::billing::StatementSearch;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
-use serde::Serialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -20,11 +19,6 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(show_statement))
         .routes(routes!(download_file))
         .routes(routes!(download_correction_file))
-}
-
-#[derive(Serialize)]
-struct List {
-    billing_artifacts: Vec<StatementView>,
 }
 
 /// List statements
@@ -49,10 +43,10 @@ async fn list_statements(
 ) -> Result<Response, Problem> {
     let search = StatementSearch::parse(&parameters)?;
     let paging = search.paging;
-    let (billing_artifacts, total) = shared.app.statements(&call, search).await?;
+    let (statements, total) = shared.app.statements(&call, search).await?;
     let more = paging.page * paging.per_page < total;
     let headers = paging::headers(&url, &parameters, paging, total, more, None);
-    Ok((headers, Json(List { billing_artifacts })).into_response())
+    Ok((headers, Json(schema::StatementList::of(&statements))).into_response())
 }
 
 /// Read a statement
@@ -70,8 +64,8 @@ async fn show_statement(
     State(shared): State<Shared>,
     Ids(id): Ids<i64>,
     Caller(call): Caller,
-) -> Result<Json<StatementView>, Problem> {
-    Ok(Json(shared.app.statement(&call, id).await?))
+) -> Result<Json<schema::Statement>, Problem> {
+    Ok(Json(schema::Statement::from(&shared.app.statement(&call, id).await?)))
 }
 
 /// Download a file of a statement's bill

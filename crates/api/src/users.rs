@@ -10,10 +10,9 @@ use app::{Paging, Tenant};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use domain::{CustomerId, User, UserId, user, user_key};
+use domain::{CustomerId, UserId, user, user_key};
 use http::StatusCode;
 use serde::Deserialize;
-use serde_json::json;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -65,7 +64,8 @@ async fn create_user(
     Preference(handling): Preference,
     Posted(call, body): Posted,
 ) -> Result<Response, Problem> {
-    let created = shared.app.create_user(&call, place.tenant(), &body, handling).await?;
+    let write = schema::body::<schema::User, _>;
+    let created = shared.app.create_user(&call, place.tenant(), &body, handling, write).await?;
     Ok(naming_ignored(&user::PAYLOAD, &body, Created(StatusCode::CREATED, created)))
 }
 
@@ -92,7 +92,7 @@ async fn list_users(
     let (users, total) = shared.app.users(&call, place.tenant(), paging).await?;
     let more = paging.page * paging.per_page < total;
     let headers = paging::headers(&url, &parameters, paging, total, more, None);
-    Ok((headers, Json(json!({ "users": users }))).into_response())
+    Ok((headers, Json(schema::UserList::of(users))).into_response())
 }
 
 /// Read a user
@@ -110,8 +110,8 @@ async fn show_user(
     State(shared): State<Shared>,
     Ids(place): Ids<Place>,
     Caller(call): Caller,
-) -> Result<Json<User>, Problem> {
-    Ok(Json(shared.app.user(&call, place.tenant(), place.user()).await?))
+) -> Result<Json<schema::User>, Problem> {
+    Ok(Json(shared.app.user(&call, place.tenant(), place.user()).await?.into()))
 }
 
 /// Change a user's name or roles
@@ -135,7 +135,7 @@ async fn update_user(
 ) -> Result<Response, Problem> {
     let ignored = user::CHANGE_PAYLOAD.ignored(&body);
     let user = shared.app.update_user(&call, place.tenant(), place.user(), body, handling).await?;
-    let mut response = Json(user).into_response();
+    let mut response = Json(schema::User::from(user)).into_response();
     ignored::insert(response.headers_mut(), &ignored);
     Ok(response)
 }
@@ -182,7 +182,8 @@ async fn rotate_api_key(
     Preference(handling): Preference,
     Posted(call, body): Posted,
 ) -> Result<Response, Problem> {
-    let created = shared.app.rotate_key(&call, place.tenant(), place.user(), &body, handling).await?;
+    let (tenant, user, write) = (place.tenant(), place.user(), schema::body::<schema::User, _>);
+    let created = shared.app.rotate_key(&call, tenant, user, &body, handling, write).await?;
     Ok(naming_ignored(&user_key::DEFAULT_ROTATION_PAYLOAD, &body, Created(StatusCode::CREATED, created)))
 }
 

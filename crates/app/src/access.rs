@@ -2,14 +2,14 @@
 
 use crate::audit::Entry;
 use crate::change::{Done, Idempotency};
+use crate::customers::Visibility;
 use crate::keys::{self, Proof};
 use crate::limits::Permits;
 use crate::permissions::Permission;
 use crate::refusals::{MAX_IN_WINDOW, Step, Summary, shortened};
 use crate::{App, Error, Exceeded, operator};
-use domain::customer::Visibility;
 use domain::{Classification, CustomerId, Email, PartnerId, Role, Roles, UserId, UtcSecond};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::sync::{Arc, PoisonError};
 use store::api_keys::{Credential, KeyOwner};
 
@@ -30,6 +30,34 @@ pub struct Actor {
     pub key_id: String,
     /// When it is locked out, if that is known.
     pub access_until: Option<UtcSecond>,
+}
+
+/// A caller as it is shown to itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Me {
+    /// The user's id.
+    pub id: UserId,
+    /// Its e-mail address.
+    pub email: Email,
+    /// Its name; may be empty.
+    pub name: String,
+    /// The roles that it has with the key or the session of this request.
+    pub roles: Roles,
+    /// Its partner.
+    pub partner: Named,
+    /// The customer whose user it is; `None` for a partner's own.
+    pub customer: Option<Named>,
+    /// The time at which its access ends, if that is known.
+    pub access_until: Option<UtcSecond>,
+}
+
+/// An id with its display name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// The id.
+    pub id: i64,
+    /// The display name.
+    pub name: String,
 }
 
 /// One request: who, from where, under which id, and whether it may be repeated.
@@ -312,7 +340,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error`] of the store.
-    pub async fn me(&self, call: &Call) -> Result<Value, Error> {
+    pub async fn me(&self, call: &Call) -> Result<Me, Error> {
         let Some(actor) = call.actor.clone() else { return Err(Error::NotFound) };
         self.db
             .unchecked()
@@ -322,21 +350,23 @@ impl App {
                     let partner = store::partners::get(tx, actor.partner).await?;
                     let (user, partner) =
                         (user.ok_or(Error::Unauthorized)?, partner.ok_or(Error::Unauthorized)?);
-                    let mut me = json!({
-                        "id": user.id,
-                        "email": user.email,
-                        "name": user.name,
-                        "role": actor.roles.first(),
-                        "roles": actor.roles,
-                        "partner": {"id": partner.id, "name": partner.name},
-                        "access_until": actor.access_until.map(|end| end.to_string()),
-                    });
-                    if let Some(id) = actor.customer {
-                        let customer =
-                            store::customers::get(tx, actor.partner, id).await?.ok_or(Error::Unauthorized)?;
-                        me["customer"] = json!({"id": id, "name": customer.details.name});
-                    }
-                    Ok(me)
+                    let customer = match actor.customer {
+                        Some(id) => {
+                            let found = store::customers::get(tx, actor.partner, id).await?;
+                            let name = found.ok_or(Error::Unauthorized)?.details.name;
+                            Some(Named { id: id.0, name: name.as_str().to_owned() })
+                        }
+                        None => None,
+                    };
+                    Ok(Me {
+                        id: user.id,
+                        email: user.email,
+                        name: user.name,
+                        roles: actor.roles,
+                        partner: Named { id: partner.id.0, name: partner.name },
+                        customer,
+                        access_until: actor.access_until,
+                    })
                 })
             })
             .await

@@ -2,16 +2,16 @@
 
 use crate::access::Call;
 use crate::audit::Entry;
-use crate::change::{Created, Done};
+use crate::audit::record::KeyRecord;
+use crate::change::{Created, Done, WriteBody};
 use crate::keys::{Holder, is_genuine, rotate};
 use crate::users::{Tenant, find, find_held, object};
-use crate::{ApiKey, App, Error};
+use crate::{ApiKey, App, Error, SecretKey};
 use domain::json::Json;
 use domain::{
     Handling, KeyRotation, NewKey, PartnerId, Role, User, UserId, UserKey, UtcSecond, Violation, code,
 };
 use jiff::Timestamp;
-use serde::Serialize;
 use std::sync::Arc;
 use store::api_keys::{self, KeyRow};
 use store::{Scope, Tx, users};
@@ -19,12 +19,25 @@ use store::{Scope, Tx, users};
 /// The maximum number of a user's keys. Those that others have come in place of do not count.
 const MAX_KEYS: usize = 20;
 
-/// A key with its secret, which is shown once.
-#[derive(Serialize)]
-struct WithSecret<'a> {
-    #[serde(flatten)]
-    key: &'a UserKey,
-    api_key: &'a str,
+/// A new key, with its secret, which the response shows once.
+pub struct IssuedKey {
+    /// What is shown of the key afterwards.
+    pub key: UserKey,
+    /// The key itself.
+    pub secret: ApiKey,
+}
+
+/// What the transaction of a rotation needs.
+struct Rotation {
+    secrets: Arc<SecretKey>,
+    partner: PartnerId,
+    tenant: Tenant,
+    user: UserId,
+    id: String,
+    rotation: KeyRotation,
+    key: ApiKey,
+    now: Timestamp,
+    write: WriteBody<IssuedKey>,
 }
 
 impl App {
@@ -72,6 +85,7 @@ impl App {
         user: UserId,
         body: &Json,
         handling: Handling,
+        write: WriteBody<IssuedKey>,
     ) -> Result<Created, Error> {
         let grant = self.require_managing(call, tenant).await?;
         let _in_flight = self.enter(call)?;
@@ -84,9 +98,9 @@ impl App {
             }
         };
         let key = ApiKey::generate(&self.random)?;
-        let input = (Arc::clone(&self.secrets), call.partner(), tenant, user, new, key, now);
+        let input = (Arc::clone(&self.secrets), call.partner(), tenant, user, new, key, now, write);
         grant
-            .make(input, |(secrets, partner, tenant, user, new, key, now), tx| {
+            .make(input, |(secrets, partner, tenant, user, new, key, now, write), tx| {
                 Box::pin(async move {
                     let user = hold(tx, *partner, *tenant, *user, *now).await?;
                     new.check_roles(user.roles).map_err(|violation| Error::Invalid(violation.into()))?;
@@ -101,8 +115,10 @@ impl App {
                     api_keys::insert(tx, &row).await?;
                     let made = row.shown()?;
                     let path = key_object(*tenant, user.id, &made.id);
-                    let entry = Entry::new("api_key.create", path.clone()).after(&made);
-                    Ok(Done { value: issued(&made, key, Some(format!("/v2/{path}")))?, entry: Some(entry) })
+                    let entry = Entry::new("api_key.create", path.clone()).after(&KeyRecord::from(&made));
+                    let issued = IssuedKey { key: made, secret: key.clone() };
+                    let created = Created::new(issued, *write, Some(format!("/v2/{path}")))?;
+                    Ok(Done { value: created, entry: Some(entry) })
                 })
             })
             .await
@@ -122,6 +138,7 @@ impl App {
         id: &str,
         body: &Json,
         handling: Handling,
+        write: WriteBody<IssuedKey>,
     ) -> Result<Created, Error> {
         let grant = self.require_managing(call, tenant).await?;
         let _in_flight = self.enter(call)?;
@@ -134,10 +151,20 @@ impl App {
             }
         };
         let key = ApiKey::generate(&self.random)?;
-        let secrets = Arc::clone(&self.secrets);
-        let input = (secrets, call.partner(), tenant, user, id.to_owned(), rotation, key, now);
+        let input = Rotation {
+            secrets: Arc::clone(&self.secrets),
+            partner: call.partner(),
+            tenant,
+            user,
+            id: id.to_owned(),
+            rotation,
+            key,
+            now,
+            write,
+        };
         grant
-            .make(input, |(secrets, partner, tenant, user, id, rotation, key, now), tx| {
+            .make(input, |input, tx| {
+                let Rotation { secrets, partner, tenant, user, id, rotation, key, now, write } = input;
                 Box::pin(async move {
                     let user = hold(tx, *partner, *tenant, *user, *now).await?;
                     let old = find_key(tx, *partner, &user, id).await?;
@@ -155,9 +182,12 @@ impl App {
                     let made = rotate(tx, secrets, &holder(*partner, &user), Some(&old), key, rotation, *now)
                         .await?;
                     let path = |id| key_object(*tenant, user.id, id);
-                    let entry = Entry::new("api_key.rotate", path(id)).before(&old.shown()?).after(&made);
+                    let old = old.shown()?;
+                    let [old, new] = [&old, &made].map(KeyRecord::from);
+                    let entry = Entry::new("api_key.rotate", path(id)).before(&old).after(&new);
                     let href = format!("/v2/{}", path(&made.id));
-                    Ok(Done { value: issued(&made, key, Some(href))?, entry: Some(entry) })
+                    let issued = IssuedKey { key: made, secret: key.clone() };
+                    Ok(Done { value: Created::new(issued, *write, Some(href))?, entry: Some(entry) })
                 })
             })
             .await
@@ -189,8 +219,8 @@ impl App {
                         return Err(Error::LastAdmin);
                     }
                     api_keys::delete(tx, *partner, user.id, id).await?;
-                    let entry =
-                        Entry::new("api_key.revoke", key_object(*tenant, user.id, id)).before(&key.shown()?);
+                    let entry = Entry::new("api_key.revoke", key_object(*tenant, user.id, id));
+                    let entry = entry.before(&KeyRecord::from(&key.shown()?));
                     Ok(Done { value: (), entry: Some(entry) })
                 })
             })
@@ -243,10 +273,4 @@ fn holder(partner: PartnerId, user: &User) -> Holder {
 
 fn key_object(tenant: Tenant, user: UserId, id: &str) -> String {
     format!("{}/api_keys/{id}", object(tenant, user))
-}
-
-fn issued(key: &UserKey, secret: &ApiKey, href: Option<String>) -> Result<Created, Error> {
-    let json = serde_json::to_string(&WithSecret { key, api_key: secret.reveal() });
-    let json = json.map_err(|e| Error::Internal(e.to_string()))?;
-    Ok(Created { json, href, version: None, replayed: false })
 }

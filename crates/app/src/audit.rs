@@ -9,6 +9,7 @@ mod erasure;
 mod export;
 pub(crate) mod live_users;
 mod mac;
+pub(crate) mod record;
 mod retention;
 pub(crate) mod system;
 #[cfg(test)]

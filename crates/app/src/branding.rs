@@ -2,6 +2,7 @@
 
 use crate::access::Call;
 use crate::audit::Entry;
+use crate::audit::record::{BrandingRecord, LogoRecord};
 use crate::change::Done;
 use crate::logo::{self, Picture};
 use crate::permissions::Permission;
@@ -14,8 +15,6 @@ use domain::branding::{Colour, PAYLOAD, host};
 use domain::fields::Fields;
 use domain::text::string;
 use domain::{DisplayName, Handling, Json, PartnerId, Violation, Violations};
-use serde::Serialize;
-use serde_json::json;
 use sha2::{Digest, Sha256};
 use store::Scope;
 use store::branding::{self, BrandingRow, LogoRow};
@@ -27,7 +26,7 @@ static DECODER: Semaphore = Semaphore::const_new(1);
 const DIGEST_LENGTH: usize = 32;
 
 /// A partner's branding, as it is typed and shown. Empty texts stand for what is not set.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Branding {
     /// The name that customers see in place of the partner's display name.
     pub name: String,
@@ -40,7 +39,7 @@ pub struct Branding {
 }
 
 /// A partner's logo: a PNG that the server has written.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Logo {
     /// Where it is served. Its name is made of its content, so another logo has another path.
     pub path: String,
@@ -154,9 +153,10 @@ impl App {
                         return Ok(Done { value: (), entry: None });
                     }
                     branding::set_logo(tx, *partner, row, png, *now).await?;
-                    let mut entry = Entry::new("branding.set_logo", "branding".into()).after(&shown(row));
+                    let mut entry =
+                        Entry::new("branding.set_logo", "branding".into()).after(&LogoRecord::from(row));
                     if let Some(before) = &before {
-                        entry = entry.before(&shown(before));
+                        entry = entry.before(&LogoRecord::from(before));
                     }
                     Ok(Done { value: (), entry: Some(entry) })
                 })
@@ -175,7 +175,8 @@ impl App {
                 Box::pin(async move {
                     let before = branding::logo(tx, *partner).await?.ok_or(Error::NotFound)?;
                     branding::remove_logo(tx, *partner).await?;
-                    let entry = Entry::new("branding.remove_logo", "branding".into()).before(&shown(&before));
+                    let entry = Entry::new("branding.remove_logo", "branding".into())
+                        .before(&LogoRecord::from(&before));
                     Ok(Done { value: (), entry: Some(entry) })
                 })
             })
@@ -219,12 +220,10 @@ impl App {
                     if !branding::set(tx, *partner, row, *now).await? {
                         return Err(Error::Invalid(Violation::taken("/portal_host").into()));
                     }
-                    let show = |row: &BrandingRow| {
-                        json!({"name": row.name, "colour": row.colour, "portal_host": row.portal_host})
-                    };
-                    let mut entry = Entry::new("branding.update", "branding".into()).after(&show(row));
+                    let mut entry =
+                        Entry::new("branding.update", "branding".into()).after(&BrandingRecord::from(row));
                     if let Some(before) = &before {
-                        entry = entry.before(&show(before));
+                        entry = entry.before(&BrandingRecord::from(before));
                     }
                     Ok(Done { value: (), entry: Some(entry) })
                 })
@@ -254,10 +253,6 @@ impl App {
         let colour = Colour::parse(digits).ok().filter(|colour| colour.digits() == digits)?;
         Some(format!(":root{{--brand:#{digits};--brand-text:#{}}}", colour.text().digits()))
     }
-}
-
-fn shown(logo: &LogoRow) -> serde_json::Value {
-    json!({"digest": logo.digest, "width": logo.width, "height": logo.height})
 }
 
 /// Decodes a logo on a thread of its own.

@@ -68,6 +68,23 @@ pub struct Created {
     pub replayed: bool,
 }
 
+/// How the adapter in front of a use case writes a new object as the body of the response. It is called within the
+/// transaction, because repetitions of the request get the same bytes.
+pub type WriteBody<T> = fn(T) -> serde_json::Result<String>;
+
+impl Created {
+    /// The response with a new object.
+    pub(crate) fn new<T>(object: T, write: WriteBody<T>, href: Option<String>) -> Result<Self, Error> {
+        let json = write(object).map_err(|error| Error::Internal(error.to_string()))?;
+        Ok(Created { json, href, version: None, replayed: false })
+    }
+
+    /// The same with the object's version.
+    pub(crate) fn with_version(self, version: String) -> Self {
+        Created { version: Some(version), ..self }
+    }
+}
+
 /// A response as it is stored: one line with these fields as JSON, then the body, unless an audit event has the same body.
 /// A stored body is encrypted, because it may contain a new API key. A reference to an audit event is not secret and is
 /// stored in plain text.

@@ -1,11 +1,12 @@
 //! Facts that hold from a day on: what is entered for other days than today, what was so on a day, and what becomes so today.
 
 use crate::access::Call;
+use crate::audit::record::CustomerRecord;
 use crate::audit::{self, Entry, Trail};
+use crate::customers::Visibility;
 use crate::paging::{self, Query};
 use crate::permissions::Permission;
 use crate::{App, Error};
-use domain::customer::Visibility;
 use domain::json::Json;
 use domain::terms::{Terms, TermsSpan};
 use domain::timeline::{EFFECTIVE_FROM, day_of, parse_day};
@@ -13,13 +14,12 @@ use domain::version::Nonce;
 use domain::{Customer, CustomerId, Margin, NewCustomer, PartnerBilling, PartnerId, Violation};
 use jiff::Timestamp;
 use jiff::civil::Date;
-use serde::Serialize;
 use std::sync::Arc;
 use store::dated::Due;
 use store::{Tx, azure_tenants, customers, dated, statements};
 
 /// What a customer was billed at, and which tenants it had, since when.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct CustomerHistory {
     /// The customer's number.
     pub customer_id: CustomerId,
@@ -30,28 +30,27 @@ pub struct CustomerHistory {
 }
 
 /// What held from a day until the day before another.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct TermsOfDays {
-    /// None for the beginning.
-    pub effective_from: Option<String>,
-    /// None where it goes on.
-    pub effective_until: Option<String>,
-    /// Only for those who see costs.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The first day; `None` for the beginning.
+    pub effective_from: Option<Date>,
+    /// The first day of what comes next; `None` where it goes on.
+    pub effective_until: Option<Date>,
+    /// `None` for callers that do not see costs.
     pub margin_percentage: Option<Margin>,
     /// Whether and where bills are written.
     pub partner_billing_configuration: PartnerBilling,
 }
 
 /// A tenant that a customer had or has.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct AssignmentOfDays {
     /// The tenant.
     pub azure_customer_id: String,
-    /// None for the beginning.
-    pub effective_from: Option<String>,
-    /// None where it goes on.
-    pub effective_until: Option<String>,
+    /// The first day; `None` for the beginning.
+    pub effective_from: Option<Date>,
+    /// The first day of what comes next; `None` where it goes on.
+    pub effective_until: Option<Date>,
 }
 
 /// Reads the parameter `at`, a day.
@@ -172,29 +171,11 @@ impl Given {
     }
 }
 
-/// The audit entry of a change, which names its day and what held and holds.
-pub(crate) fn with_terms(mut entry: Entry, from: Option<Date>, terms: Option<&Terms>) -> Entry {
-    let Some(terms) = terms else { return entry };
-    let after = entry.after.as_deref().and_then(|after| serde_json::from_str(after).ok());
-    if let Some(serde_json::Value::Object(mut after)) = after {
-        after.insert(EFFECTIVE_FROM.to_owned(), serde_json::json!(day_text(from)));
-        let spans = terms.spans();
-        let terms: Vec<TermsOfDays> = spans.into_iter().map(|span| shown(span, Visibility::Full)).collect();
-        after.insert("terms".to_owned(), serde_json::json!(terms));
-        entry.after = serde_json::to_string(&after).ok();
-    }
-    entry
-}
-
-fn day_text(day: Option<Date>) -> Option<String> {
-    day.map(|day| day.to_string())
-}
-
 fn shown(span: TermsSpan, visibility: Visibility) -> TermsOfDays {
     let TermsSpan { from, until, margin, billing } = span;
     TermsOfDays {
-        effective_from: day_text(from),
-        effective_until: day_text(until),
+        effective_from: from,
+        effective_until: until,
         margin_percentage: (visibility == Visibility::Full).then_some(margin),
         partner_billing_configuration: billing,
     }
@@ -233,13 +214,13 @@ impl App {
                         let spans = owners.spans().filter(|(_, _, owner)| **owner == Some(*id));
                         assignments.extend(spans.map(|(from, until, _)| AssignmentOfDays {
                             azure_customer_id: key.clone(),
-                            effective_from: day_text(from),
-                            effective_until: day_text(until),
+                            effective_from: from,
+                            effective_until: until,
                         }));
                     }
                     assignments.sort_by(|a, b| {
-                        (&a.azure_customer_id, &a.effective_from)
-                            .cmp(&(&b.azure_customer_id, &b.effective_from))
+                        (&a.azure_customer_id, a.effective_from)
+                            .cmp(&(&b.azure_customer_id, b.effective_from))
                     });
                     let terms = terms.spans().into_iter().map(|span| shown(span, *visibility)).collect();
                     Ok(CustomerHistory { customer_id: *id, terms, assignments })
@@ -328,6 +309,7 @@ async fn apply_terms(
     }
     let by_directory = customers::directory_address(tx, partner, id).await?;
     let after = customers::update(tx, partner, &before, details, by_directory, random, now).await?;
+    let [before, after] = [&before, &after].map(CustomerRecord::from);
     let entry = Entry::new("customer.update", format!("customers/{id}")).before(&before).after(&after);
     audit::append(tx, trail, &Call::of_server(partner), entry, now).await.map(drop)
 }

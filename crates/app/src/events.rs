@@ -5,7 +5,6 @@ use crate::paging::{self, Paging, Query, whole_number};
 use crate::permissions::Permission;
 use crate::{App, Error};
 use jiff::Timestamp;
-use serde::Serialize;
 use serde_json::Value;
 use store::audit::{self, Event, Filter};
 
@@ -18,7 +17,7 @@ pub struct EventSearch {
 }
 
 /// An audit event in a response.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub struct EventView {
     /// Shard and place in its chain, such as `0-17`.
     pub id: String,
@@ -33,13 +32,10 @@ pub struct EventView {
     /// What it was done to, such as `customers/7`.
     pub object: String,
     /// The object before.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<Value>,
     /// The object after.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<Value>,
     /// Why, where there is a reason.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The client's address.
     pub origin: String,

@@ -2,14 +2,14 @@
 
 use crate::access::{Call, Origin};
 use crate::audit::Entry;
+use crate::audit::record::{SessionRecord, UserRecord};
 use crate::change::Done;
 use crate::secrets::{Purpose, hex};
 use crate::sessions::{self, INVITATION};
 use crate::users::{find, object};
 use crate::{App, Error, SecretKey, Tenant, user_access};
-use domain::{CustomerId, Handling, Json, NewUser, User, UserId, Violation};
+use domain::{CustomerId, Handling, Json, NewUser, UserId, Violation};
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
 use serde_json::json;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -46,14 +46,6 @@ pub struct Invited {
     pub invited_by: String,
     /// The time from which on it opens nothing.
     pub expires_at: Timestamp,
-}
-
-/// A user that was invited, as the audit trail records it.
-#[derive(Serialize)]
-struct WithInvitation<'a> {
-    #[serde(flatten)]
-    user: &'a User,
-    invitation: &'a str,
 }
 
 /// Why an invitation opens nothing.
@@ -130,7 +122,7 @@ impl App {
                     row.mac = mac(secrets, token, &row);
                     invitations::insert(tx, &row).await?;
                     // Not `user.create`, which tells of a key.
-                    let after = WithInvitation { user: &user, invitation: &row.id };
+                    let after = UserRecord::from(&user).with_invitation(&row.id);
                     let entry = Entry::new("user.invite", object(Some(*customer), user.id)).after(&after);
                     Ok(Done { value: (), entry: Some(entry) })
                 })
@@ -202,10 +194,9 @@ impl App {
                         return Ok(Done { value: false, entry: None });
                     }
                     sessions::begin(tx, session).await?;
-                    let after =
-                        json!({"session": session.id, "agent": session.agent, "invitation": invitation});
+                    let record = SessionRecord::from(session).with_invitation(invitation);
                     let entry =
-                        Entry::new("session.create", object(session.customer, session.user)).after(&after);
+                        Entry::new("session.create", object(session.customer, session.user)).after(&record);
                     Ok(Done { value: true, entry: Some(entry) })
                 })
             })

@@ -43,10 +43,11 @@ pub mod events;
 pub mod sandbox;
 pub mod single_sign_on;
 
-pub use access::{Actor, Call, Origin};
+pub use access::{Actor, Call, Me, Named, Origin};
+pub use api_keys::IssuedKey;
 pub use audit::{AnchorPlaces, AnchorVerdict, Erasure, Exported, SystemVerdict, Verdict};
 pub use branding::{Branding, Logo, Portal};
-pub use change::{Created, Idempotency, IfMatch};
+pub use change::{Created, Idempotency, IfMatch, WriteBody};
 pub use clock::{Clock, parse_time};
 pub use directory::{
     Connected, DirectoryHealth, DirectorySecret, DirectorySetup, DirectoryStatus, Source, WhenUnreachable,
@@ -65,7 +66,7 @@ pub use redact::redact_keys;
 pub use secrets::SecretKey;
 pub use sessions::{Session, SessionEnd, SessionError, SignedIn};
 pub use slots::{Group, Slot};
-pub use users::Tenant;
+pub use users::{Tenant, UserWithKey};
 
 pub use rating::push_csv_cell;
 

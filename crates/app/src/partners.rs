@@ -1,7 +1,7 @@
 //! Partners: creation with a first admin, listing, and suspension.
 
 use crate::access::Call;
-use crate::audit::live_users::WithKeyId;
+use crate::audit::record::UserRecord;
 use crate::audit::system::append_system;
 use crate::audit::{self, Entry, Trail};
 use crate::users::insert_user;
@@ -155,7 +155,7 @@ async fn insert_partner(
     crate::user_access::seal(tx, &trail.secrets, partner.id, &user).await?;
     let call = Call::of_operator(partner.id, "partner create");
     let partners = Entry::new("partner.create", format!("partners/{}", partner.id)).after(&partner.name);
-    let created = WithKeyId { user: &user, api_key_id: &key.id() };
+    let created = UserRecord::from(&user).with_key(key.id());
     let users = Entry::new("user.create", format!("users/{}", user.id)).after(&created);
     let recorded = Entry::new("partner.create", format!("partners/{}", partner.id)).after(&partner.name);
     for entry in [partners, users] {

@@ -2,6 +2,7 @@
 
 use crate::access::{Actor, Call, Origin, narrowing};
 use crate::audit::Entry;
+use crate::audit::record::SessionRecord;
 use crate::branding::Logo;
 use crate::change::Done;
 use crate::keys::is_genuine;
@@ -121,10 +122,9 @@ impl App {
         self.unchecked(&call)
             .change(session, |session, tx| {
                 Box::pin(async move {
-                    let after = json!({"session": session.id, "agent": session.agent});
                     begin(tx, session).await?;
-                    let entry =
-                        Entry::new("session.create", object(session.customer, session.user)).after(&after);
+                    let entry = Entry::new("session.create", object(session.customer, session.user))
+                        .after(&SessionRecord::from(session));
                     Ok(Done { value: (), entry: Some(entry) })
                 })
             })

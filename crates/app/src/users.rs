@@ -2,24 +2,23 @@
 
 use crate::access::Call;
 use crate::audit::Entry;
-use crate::audit::live_users::WithKeyId;
-use crate::change::{Created, Done};
+use crate::audit::record::UserRecord;
+use crate::change::{Created, Done, WriteBody};
 use crate::keys::{self, Holder, rotate};
 use crate::paging::Paging;
 use crate::{ApiKey, App, Error, SecretKey, user_access};
 use domain::json::Json;
 use domain::{CustomerId, Handling, KeyRotation, NewUser, PartnerId, Role, User, UserId, Violation};
 use jiff::Timestamp;
-use serde::Serialize;
 use std::sync::Arc;
 use store::{Tx, api_keys, users};
 
-/// A user with its new API key. Only the digest is stored, so the key is shown once.
-#[derive(Serialize)]
-struct WithKey<'a> {
-    #[serde(flatten)]
-    user: &'a User,
-    api_key: &'a str,
+/// A user with its new default API key. Only the key's digest is stored, so the response shows it once.
+pub struct UserWithKey {
+    /// The user.
+    pub user: User,
+    /// The key.
+    pub api_key: ApiKey,
 }
 
 /// The tenant of users: a customer, or `None` for the partner itself.
@@ -37,6 +36,7 @@ impl App {
         tenant: Tenant,
         body: &Json,
         handling: Handling,
+        write: WriteBody<UserWithKey>,
     ) -> Result<Created, Error> {
         let grant = self.require_managing(call, tenant).await?;
         let _in_flight = self.enter(call)?;
@@ -49,17 +49,19 @@ impl App {
             }
         };
         let key = ApiKey::generate(&self.random)?;
-        let input = (Arc::clone(&self.secrets), call.partner(), tenant, user, key, now);
+        let input = (Arc::clone(&self.secrets), call.partner(), tenant, user, key, now, write);
         grant
-            .make(input, |(secrets, partner, tenant, user, key, now), tx| {
+            .make(input, |(secrets, partner, tenant, user, key, now, write), tx| {
                 Box::pin(async move {
                     exists(tx, *partner, *tenant).await?;
                     let added = insert_user(tx, secrets, *partner, *tenant, user, key, *now).await?;
                     let user = added.ok_or_else(|| Error::Invalid(Violation::taken("/email").into()))?;
                     user_access::seal(tx, secrets, *partner, &user).await?;
-                    let recorded = WithKeyId { user: &user, api_key_id: &key.id() };
+                    let recorded = UserRecord::from(&user).with_key(key.id());
                     let entry = Entry::new("user.create", object(*tenant, user.id)).after(&recorded);
-                    Ok(Done { value: issued(&user, key, Some(href(*tenant, user.id)))?, entry: Some(entry) })
+                    let href = Some(format!("/v2/{}", object(*tenant, user.id)));
+                    let issued = UserWithKey { user, api_key: key.clone() };
+                    Ok(Done { value: Created::new(issued, *write, href)?, entry: Some(entry) })
                 })
             })
             .await
@@ -145,7 +147,8 @@ impl App {
                             api_keys::reseal(tx, &keys::with_roles(secrets, &row.credential, roles)).await?;
                         }
                     }
-                    let entry = Entry::new("user.update", object(*tenant, *id)).before(&before).after(&after);
+                    let [old, new] = [&before, &after].map(UserRecord::from);
+                    let entry = Entry::new("user.update", object(*tenant, *id)).before(&old).after(&new);
                     Ok(Done { value: after, entry: Some(entry) })
                 })
             })
@@ -172,7 +175,8 @@ impl App {
                     }
                     users::delete(tx, *partner, *id).await?;
                     store::sign_ins::forget(tx, *partner, *id).await?;
-                    let entry = Entry::new("user.delete", object(*tenant, *id)).before(&before);
+                    let entry =
+                        Entry::new("user.delete", object(*tenant, *id)).before(&UserRecord::from(&before));
                     Ok(Done { value: (), entry: Some(entry) })
                 })
             })
@@ -190,6 +194,7 @@ impl App {
         id: UserId,
         body: &Json,
         handling: Handling,
+        write: WriteBody<UserWithKey>,
     ) -> Result<Created, Error> {
         let grant = self.require_managing(call, tenant).await?;
         let _in_flight = self.enter(call)?;
@@ -202,9 +207,9 @@ impl App {
             }
         };
         let key = ApiKey::generate(&self.random)?;
-        let input = (Arc::clone(&self.secrets), call.partner(), tenant, id, key, rotation, now);
+        let input = (Arc::clone(&self.secrets), call.partner(), tenant, id, key, rotation, now, write);
         grant
-            .make(input, |(secrets, partner, tenant, id, key, rotation, now), tx| {
+            .make(input, |(secrets, partner, tenant, id, key, rotation, now, write), tx| {
                 Box::pin(async move {
                     let before = find(tx, *partner, *tenant, *id).await?;
                     users::touch(tx, *partner, *id, *now).await?;
@@ -214,10 +219,11 @@ impl App {
                     let holder = Holder { partner: *partner, user: *id, customer: *tenant, roles };
                     rotate(tx, secrets, &holder, old, key, *rotation, *now).await?;
                     let after = find(tx, *partner, *tenant, *id).await?;
-                    let recorded = WithKeyId { user: &after, api_key_id: &key.id() };
-                    let entry =
-                        Entry::new("user.rotate_key", object(*tenant, *id)).before(&before).after(&recorded);
-                    Ok(Done { value: issued(&after, key, None)?, entry: Some(entry) })
+                    let [old, new] = [&before, &after].map(UserRecord::from);
+                    let entry = Entry::new("user.rotate_key", object(*tenant, *id));
+                    let entry = entry.before(&old).after(&new.with_key(key.id()));
+                    let issued = UserWithKey { user: after, api_key: key.clone() };
+                    Ok(Done { value: Created::new(issued, *write, None)?, entry: Some(entry) })
                 })
             })
             .await
@@ -236,7 +242,8 @@ impl App {
                     keep_an_admin(tx, *partner, &before, *now).await?;
                     users::touch(tx, *partner, *id, *now).await?;
                     api_keys::delete_all(tx, *partner, *id).await?;
-                    let entry = Entry::new("user.revoke_key", object(*tenant, *id)).before(&before);
+                    let entry = Entry::new("user.revoke_key", object(*tenant, *id))
+                        .before(&UserRecord::from(&before));
                     Ok(Done { value: (), entry: Some(entry) })
                 })
             })
@@ -305,16 +312,6 @@ async fn keep_an_owner(tx: &mut Tx, partner: PartnerId, user: &User) -> Result<(
     Ok(())
 }
 
-fn href(tenant: Tenant, id: UserId) -> String {
-    format!("/v2/{}", object(tenant, id))
-}
-
 pub(crate) fn object(tenant: Tenant, id: UserId) -> String {
     tenant.map_or(format!("users/{id}"), |customer| format!("customers/{customer}/users/{id}"))
-}
-
-fn issued(user: &User, key: &ApiKey, href: Option<String>) -> Result<Created, Error> {
-    let json = serde_json::to_string(&WithKey { user, api_key: key.reveal() });
-    let json = json.map_err(|e| Error::Internal(e.to_string()))?;
-    Ok(Created { json, href, version: None, replayed: false })
 }

@@ -1,4 +1,4 @@
-//! Customers: their fields, the payloads that create and change them, and their JSON representation.
+//! Customers: their fields, and the payloads that create and change them.
 
 use crate::address::Address;
 use crate::azure::AzureCustomerId;
@@ -16,8 +16,7 @@ use crate::timeline::{EFFECTIVE_FROM, read_day};
 use crate::utc_second::UtcSecond;
 use crate::violation::{Violation, Violations, code};
 use jiff::Timestamp;
-use serde::ser::{Serialize, SerializeMap, Serializer};
-use std::collections::BTreeMap;
+use serde::Serialize;
 
 /// The schema of a customer's payload, in the order of the contract.
 pub static PAYLOAD: Payload = Payload {
@@ -65,23 +64,27 @@ static PARTNER_BILLING: Payload = Payload {
 static TAG: Payload = Payload { members: &[Member::plain("key"), Member::plain("value")], read_only: &[] };
 
 const TRIAL: &str = "trial_expiration_date";
-/// The alias of [`TRIAL`] in payloads and responses.
+/// The alias of [`TRIAL`] in payloads.
 const TRIAL_ALIAS: &str = "trial_expiration";
 
-/// The fields of a customer that its partner sets.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The fields of a customer that its partner sets. Serialized, they are the payload that creates an equal customer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct NewCustomer {
     /// The display name, unique in the partner.
     pub name: DisplayName,
     /// The Azure tenant, unique in the partner.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub azure_customer_id: Option<AzureCustomerId>,
     /// The mailing address.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<Address>,
     /// Whether the customer's users have access.
     pub classification: Classification,
     /// The end of the trial, if the customer is on one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub trial_expiration_date: Option<UtcSecond>,
     /// The e-mail address for questions about bills.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub billing_contact: Option<Email>,
     /// The partner's margin on the customer's costs.
     pub margin_percentage: Margin,
@@ -281,92 +284,6 @@ fn read_trial(fields: &mut Fields<'_>, now: Timestamp, current: Option<&NewCusto
         fields.refuse(TRIAL_ALIAS, Violation::new("", code::CONFLICT, message));
     }
     changed(one).or(changed(other)).or(current_trial.filter(|_| !cleared))
-}
-
-/// The `_links` of a response.
-struct Links(CustomerId);
-
-impl Serialize for Links {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let href = format!("/v1/customers/{}", self.0);
-        BTreeMap::from([("self", BTreeMap::from([("href", href)]))]).serialize(serializer)
-    }
-}
-
-fn entry<M: SerializeMap, T: Serialize>(map: &mut M, key: &str, value: Option<&T>) -> Result<(), M::Error> {
-    value.map_or(Ok(()), |value| map.serialize_entry(key, value))
-}
-
-/// The payload that creates an equal customer.
-impl Serialize for NewCustomer {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        entry(&mut map, "name", Some(&self.name))?;
-        entry(&mut map, "azure_customer_id", self.azure_customer_id.as_ref())?;
-        entry(&mut map, "address", self.address.as_ref())?;
-        entry(&mut map, "classification", Some(&self.classification))?;
-        entry(&mut map, TRIAL, self.trial_expiration_date.as_ref())?;
-        entry(&mut map, "billing_contact", self.billing_contact.as_ref())?;
-        entry(&mut map, "margin_percentage", Some(&self.margin_percentage))?;
-        entry(&mut map, "partner_billing_configuration", Some(&self.partner_billing_configuration))?;
-        entry(&mut map, "tags", Some(&self.tags))?;
-        map.end()
-    }
-}
-
-/// The JSON of the API, in the field order of the contract. Times are RFC 3339 in UTC, to the second.
-impl Serialize for Customer {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.serialize_with(serializer, Visibility::Full)
-    }
-}
-
-/// How much of a customer an answer shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Visibility {
-    /// All of it.
-    Full,
-    /// All but the partner's margin.
-    WithoutMargin,
-    /// Neither the partner's margin nor how the partner's billing stands: what the customer's own users see.
-    OwnUser,
-}
-
-impl Customer {
-    /// Writes as much of the customer as `visibility` says.
-    ///
-    /// # Errors
-    /// Those of the serializer.
-    pub fn serialize_with<S: Serializer>(
-        &self,
-        serializer: S,
-        visibility: Visibility,
-    ) -> Result<S::Ok, S::Error> {
-        let details = &self.details;
-        let mut map = serializer.serialize_map(None)?;
-        entry(&mut map, "id", Some(&self.id))?;
-        entry(&mut map, "name", Some(&details.name))?;
-        entry(&mut map, "azure_customer_id", details.azure_customer_id.as_ref())?;
-        entry(&mut map, "classification", Some(&details.classification))?;
-        entry(&mut map, TRIAL, details.trial_expiration_date.as_ref())?;
-        entry(&mut map, TRIAL_ALIAS, details.trial_expiration_date.as_ref())?;
-        entry(&mut map, "billing_contact", details.billing_contact.as_ref())?;
-        entry(
-            &mut map,
-            "margin_percentage",
-            (visibility == Visibility::Full).then_some(&details.margin_percentage),
-        )?;
-        entry(&mut map, "created_at", Some(&format!("{:.0}", self.created_at)))?;
-        entry(&mut map, "updated_at", Some(&format!("{:.0}", self.updated_at)))?;
-        entry(&mut map, "generated_external_id", Some(&self.generated_external_id))?;
-        entry(&mut map, "partner_billing_configuration", Some(&details.partner_billing_configuration))?;
-        entry(&mut map, "address", details.address.as_ref())?;
-        entry(&mut map, "tags", Some(&details.tags))?;
-        let billing = self.billing_configuration.as_ref().filter(|_| visibility != Visibility::OwnUser);
-        entry(&mut map, "billing_configuration", billing)?;
-        entry(&mut map, "_links", Some(&Links(self.id)))?;
-        map.end()
-    }
 }
 
 #[cfg(test)]

@@ -51,9 +51,8 @@ impl PartnerBilling {
 }
 
 /// How a customer's billing stands, as its partner sees it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BillingConfiguration {
-    status: &'static str,
     /// Why the status is not healthy; empty if it is.
     reason: String,
 }
@@ -84,8 +83,7 @@ impl BillingConfiguration {
             None if !has_tenant => Some("no Azure tenant is assigned to this customer".to_owned()),
             None => failed,
         };
-        let status = if reason.is_some() { "Not Healthy" } else { "Healthy" };
-        BillingConfiguration { status, reason: reason.unwrap_or_default() }
+        BillingConfiguration { reason: reason.unwrap_or_default() }
     }
 }
 
@@ -180,13 +178,13 @@ mod tests {
     fn status_follows_configuration_tenant_and_last_run() {
         let no_tenant = "no Azure tenant is assigned to this customer";
         for (enabled, has_tenant, fault, failed, expected) in [
-            (true, true, None, None, ("Healthy", "")),
-            (true, false, None, None, ("Not Healthy", no_tenant)),
-            (true, true, Some("the folder"), None, ("Not Healthy", "the folder")),
-            (true, false, Some("the folder"), Some("the run"), ("Not Healthy", "the folder")),
-            (true, false, None, Some("the run"), ("Not Healthy", no_tenant)),
-            (true, true, None, Some("the run"), ("Not Healthy", "the run")),
-            (false, false, Some("the folder"), Some("the run"), ("Healthy", "")),
+            (true, true, None, None, ""),
+            (true, false, None, None, no_tenant),
+            (true, true, Some("the folder"), None, "the folder"),
+            (true, false, Some("the folder"), Some("the run"), "the folder"),
+            (true, false, None, Some("the run"), no_tenant),
+            (true, true, None, Some("the run"), "the run"),
+            (false, false, Some("the folder"), Some("the run"), ""),
         ] {
             let configured = PartnerBilling { enabled, folder: String::new() };
             let judged = BillingConfiguration::judge(
@@ -196,7 +194,7 @@ mod tests {
                 failed.map(Into::into),
             );
             let case = format!("{enabled} {has_tenant} {fault:?} {failed:?}");
-            assert_eq!((judged.status, judged.reason.as_str()), expected, "{case}");
+            assert_eq!((judged.is_healthy(), judged.reason()), (expected.is_empty(), expected), "{case}");
         }
     }
 

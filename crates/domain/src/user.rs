@@ -11,7 +11,6 @@ use crate::text::{invalid, line, required, string};
 use crate::utc_second::UtcSecond;
 use crate::violation::Violations;
 use jiff::Timestamp;
-use serde::{Serialize, Serializer};
 
 /// A user to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -153,33 +152,6 @@ pub(crate) fn read_roles(fields: &mut Fields<'_>, allowed: &[Role]) -> Option<Ro
 
 fn read_expiry(fields: &mut Fields<'_>, now: Timestamp) -> Option<UtcSecond> {
     fields.optional("api_key_expires_at", |json| UtcSecond::read(json)?.in_future(now))
-}
-
-/// The answer of the API.
-impl Serialize for User {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        use serde::ser::SerializeMap;
-        let time = |time: Timestamp| format!("{time:.0}");
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("id", &self.id)?;
-        if let Some(customer) = self.customer {
-            map.serialize_entry("customer_id", &customer)?;
-        }
-        map.serialize_entry("email", &self.email)?;
-        map.serialize_entry("name", &self.name)?;
-        map.serialize_entry("role", &self.roles.first())?;
-        map.serialize_entry("roles", &self.roles)?;
-        map.serialize_entry("has_api_key", &self.has_key)?;
-        if let Some(expiry) = self.key_expires_at {
-            map.serialize_entry("api_key_expires_at", &expiry)?;
-        }
-        if let Some(used) = self.last_used_at {
-            map.serialize_entry("last_used_at", &time(used))?;
-        }
-        map.serialize_entry("created_at", &time(self.created_at))?;
-        map.serialize_entry("updated_at", &time(self.updated_at))?;
-        map.end()
-    }
 }
 
 #[cfg(test)]

@@ -11,7 +11,6 @@ use crate::user::read_roles;
 use crate::utc_second::UtcSecond;
 use crate::violation::{Violation, Violations};
 use jiff::Timestamp;
-use serde::{Serialize, Serializer};
 
 /// A key to be created.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -170,35 +169,6 @@ fn read_overlap(json: &Json) -> Result<i64, Violation> {
     let Json::Number(number) = json else { return Err(wrong_type("a number of seconds", json)) };
     let seconds = number.as_i64().filter(|seconds| (0..=MAX_OVERLAP_SECONDS).contains(seconds));
     seconds.ok_or_else(|| invalid(format!("must be a whole number of 0 to {MAX_OVERLAP_SECONDS} (7 days)")))
-}
-
-/// The answer of the API.
-impl Serialize for UserKey {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        use serde::ser::SerializeMap;
-        let time = |time: Timestamp| format!("{time:.0}");
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("id", &self.id)?;
-        map.serialize_entry("name", &self.name)?;
-        if let Some(roles) = self.roles {
-            map.serialize_entry("roles", &roles)?;
-        }
-        if !self.addresses.is_empty() {
-            map.serialize_entry("allowed_addresses", &self.addresses)?;
-        }
-        map.serialize_entry("is_default", &self.is_default)?;
-        if let Some(replaced_by) = &self.replaced_by {
-            map.serialize_entry("replaced_by", replaced_by)?;
-        }
-        if let Some(expiry) = self.expires_at {
-            map.serialize_entry("expires_at", &expiry)?;
-        }
-        if let Some(used) = self.last_used_at {
-            map.serialize_entry("last_used_at", &time(used))?;
-        }
-        map.serialize_entry("created_at", &time(self.created_at))?;
-        map.end()
-    }
 }
 
 #[cfg(test)]

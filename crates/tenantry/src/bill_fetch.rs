@@ -9,7 +9,7 @@ use app::Clock;
 use app::billing::{FetchRequest, FetchWatch};
 use clap::Args;
 use domain::json::Json;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::sync::Arc;
 
 /// Fetch Microsoft's invoices of a month into the partner's sources, here and now, from the Partner Center that the partner is
@@ -62,18 +62,14 @@ pub(crate) async fn run(args: FetchArgs) -> anyhow::Result<()> {
     bar.end();
     app.close().await;
     let fetch = fetched?;
+    let error = fetch.error.clone();
     if json {
-        println!("{fetch:#}");
+        println!("{:#}", serde_json::to_value(api::InvoiceFetch::from(fetch))?);
     } else {
-        print_fetch(&fetch);
+        fetch.sources.iter().for_each(|source| println!("{source}"));
     }
-    match fetch["error"]["message"].as_str() {
+    match error {
         None => Ok(()),
-        Some(why) => bail!("{why}"),
+        Some(error) => bail!("{}", error.message),
     }
-}
-
-fn print_fetch(fetch: &Value) {
-    let sources = fetch["sources"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    sources.for_each(|source| println!("{source}"));
 }

@@ -75,6 +75,7 @@ pub(crate) struct Change {
 impl Change {
     /// The settings with this change, by their names in the API: there is one set of rules for both.
     fn of(&self, settings: &BillingSettings) -> anyhow::Result<Json> {
+        let settings = api::BillingSettings::from(settings.clone());
         let Value::Object(mut body) = serde_json::to_value(settings)? else { return Ok(Json::Null) };
         let given = |fields: Value| -> Map<String, Value> {
             let Value::Object(mut fields) = fields else { return Map::new() };
@@ -118,7 +119,7 @@ pub(crate) async fn run(command: BillingSettingsCommand) -> anyhow::Result<()> {
         }
     };
     if json {
-        println!("{:#}", serde_json::to_value(&settings)?);
+        println!("{:#}", serde_json::to_value(api::BillingSettings::from(settings))?);
     } else {
         print(&settings);
     }

@@ -2,9 +2,11 @@
 
 use crate::partner::partner_named;
 use crate::platform::Platform;
+use app::billing::{RuleKind, RuleView};
 use app::{App, Call, Clock, IfMatch, Paging};
 use clap::{Args, Subcommand};
 use domain::json::Json;
+use rating::PriceRule;
 use serde_json::{Map, Value, json};
 
 /// List, add, change and remove price rules. The first that matches a line prices it; where none does, the customer's margin.
@@ -167,26 +169,28 @@ pub(crate) async fn run(command: PriceRuleCommand) -> anyhow::Result<()> {
     match command {
         PriceRuleCommand::List { place } => {
             let (app, call) = open(&place, "price-rule list").await?;
-            let mut rules = Vec::new();
+            let mut rules: Vec<RuleView> = Vec::new();
             let mut paging = Paging { page: 1, per_page: 100 };
             loop {
                 let (page, total) = app.price_rules(&call, paging).await?;
-                rules.extend(page.iter().map(serde_json::to_value).collect::<Result<Vec<_>, _>>()?);
-                if page.is_empty() || rules.len() as i64 >= total {
+                let is_last = page.is_empty();
+                rules.extend(page);
+                if is_last || rules.len() as i64 >= total {
                     break;
                 }
                 paging.page += 1;
             }
             app.close().await;
             if place.json {
-                println!("{:#}", json!({ "price_rules": rules }));
+                println!("{:#}", serde_json::to_value(api::PriceRuleList::from(rules))?);
             } else {
                 rules.iter().for_each(print);
             }
         }
         PriceRuleCommand::Add { rule, place } => {
             let (app, call) = open(&place, "price-rule add").await?;
-            let created = app.create_price_rule(&call, &rule.body()).await?;
+            let write = api::body::<api::PriceRule, _>;
+            let created = app.create_price_rule(&call, &rule.body(), write).await?;
             app.close().await;
             println!("{:#}", serde_json::from_str::<Value>(&created.json)?);
         }
@@ -194,7 +198,8 @@ pub(crate) async fn run(command: PriceRuleCommand) -> anyhow::Result<()> {
             let (app, call) = open(&place, "price-rule edit").await?;
             let changed = app.update_price_rule(&call, id, change.body(), IfMatch::Anything).await;
             app.close().await;
-            println!("{:#}", serde_json::to_value(changed.map_err(|error| of_rule(error, id))?)?);
+            let changed = changed.map_err(|error| of_rule(error, id))?;
+            println!("{:#}", serde_json::to_value(api::PriceRule::from(changed))?);
         }
         PriceRuleCommand::Remove { id, place } => {
             let (app, call) = open(&place, "price-rule remove").await?;
@@ -223,18 +228,25 @@ async fn open(place: &Place, operation: &str) -> anyhow::Result<(App, Call)> {
     Ok((app, Call::of_operator(partner.id, operation)))
 }
 
-fn print(rule: &Value) {
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let price = match rule["kind"].as_str() {
-        Some("fixed") => format!("fixed {} {}", text(&rule["price"]), text(&rule["currency"])),
-        _ => format!("{} {} %", text(&rule["kind"]), text(&rule["percentage"])),
+fn print(view: &RuleView) {
+    let PriceRule { id, details: rule } = view.rule();
+    let price = match rule.kind {
+        RuleKind::Fixed(price, currency) => format!("fixed {price} {currency}"),
+        RuleKind::ListPrice => "list_price".to_owned(),
+        kind => format!("{} {} %", kind.name(), kind.value()),
     };
-    let narrowings = rule.as_object().into_iter().flatten().filter(|(name, _)| {
-        let known =
-            ["id", "name", "position", "kind", "percentage", "price", "currency", "created_at", "updated_at"];
-        !known.contains(&name.as_str())
-    });
-    let narrowings: Vec<String> = narrowings.map(|(name, value)| format!("{name}={}", text(value))).collect();
-    let (id, position) = (&rule["id"], &rule["position"]);
-    println!("{position:>6}  {id:>6}  {price:<24}  {}  {}", text(&rule["name"]), narrowings.join(" "));
+    let narrowings = [
+        ("effective_from", rule.effective_from.map(|day| day.to_string())),
+        ("effective_until", rule.effective_until.map(|day| day.to_string())),
+        ("customer_id", rule.customer_id.map(|customer| customer.to_string())),
+        ("publisher", rule.publisher.clone()),
+        ("product_id", rule.product_id.clone()),
+        ("sku_id", rule.sku_id.clone()),
+        ("charge_type", rule.charge_type.clone()),
+        ("meter_category", rule.meter_category.clone()),
+        ("earned_credit", rule.earned_credit.map(|credit| credit.name().to_owned())),
+    ];
+    let narrowings: Vec<String> =
+        narrowings.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", value?))).collect();
+    println!("{:>6}  {id:>6}  {price:<24}  {}  {}", rule.position, rule.name, narrowings.join(" "));
 }

@@ -66,7 +66,8 @@ async fn import(args: ImportArgs) -> anyhow::Result<()> {
     let request = PriceSheetRequest::parse(&Json::from(&body))?;
     let app = platform.open(Clock::System).await?.with_billing(billing.setup(1)?)?;
     let partner = partner_named(&app, &partner).await?;
-    let imported = app.import_price_sheet_here(partner.id, request).await;
+    let write = api::body::<api::PriceSheet, _>;
+    let imported = app.import_price_sheet_here(partner.id, request, write).await;
     app.close().await;
     let sheet: Value = serde_json::from_str(&imported?.json)?;
     if json {
@@ -83,11 +84,11 @@ async fn list(args: ListArgs) -> anyhow::Result<()> {
     let call = Call::of_operator(partner_named(&app, &partner).await?.id, "price-sheet list");
     let sheets = app.price_sheets(&call).await;
     app.close().await;
-    let sheets = sheets?;
+    let sheets = serde_json::to_value(api::PriceSheetList::from(sheets?))?;
     if json {
-        println!("{:#}", json!({ "price_sheets": sheets }));
+        println!("{sheets:#}");
     } else {
-        sheets.iter().for_each(print);
+        sheets["price_sheets"].as_array().into_iter().flatten().for_each(print);
     }
     Ok(())
 }

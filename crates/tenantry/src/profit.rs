@@ -7,7 +7,6 @@ use app::{Call, Clock};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use rating::{BillingPeriod, count_of};
-use serde_json::{Value, json};
 
 /// Show what a month's lines cost and are charged, beside the month before.
 #[derive(Args)]
@@ -41,7 +40,7 @@ pub(crate) async fn run(args: ProfitArgs) -> anyhow::Result<()> {
     if csv {
         print!("{}", report.csv());
     } else if json {
-        println!("{:#}", as_json(&report));
+        println!("{:#}", serde_json::to_value(api::ProfitReport::from(report))?);
     } else {
         print(&report);
     }
@@ -101,31 +100,4 @@ fn print(report: &ProfitReport) {
             count_of(report.bills_without_sums, "bill")
         );
     }
-}
-
-fn as_json(report: &ProfitReport) -> Value {
-    let sums = |profit: &Profit| {
-        json!({
-            "cost": profit.cost, "earned_credit": profit.earned_credit, "charge": profit.charge, "profit": profit.profit,
-            "margin_percentage": profit.margin_percentage,
-        })
-    };
-    let rows = |rows: &[app::billing::ProfitRow]| -> Vec<Value> {
-        let row = |row: &app::billing::ProfitRow| {
-            let mut shown = json!({
-                "currency": row.currency, "customer_id": row.customer_id, "subscription_id": row.subscription_id,
-                "name": row.name, "lines": row.lines,
-            });
-            if let (Some(shown), Value::Object(sums)) = (shown.as_object_mut(), sums(&row.profit)) {
-                shown.extend(sums);
-            }
-            shown["previous"] = row.previous.as_ref().map_or(Value::Null, sums);
-            shown
-        };
-        rows.iter().map(row).collect()
-    };
-    json!({
-        "billing_period": report.billing_period, "by": report.by, "rows": rows(&report.rows),
-        "totals": rows(&report.totals), "bills_without_sums": report.bills_without_sums,
-    })
 }

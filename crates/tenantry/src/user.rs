@@ -77,7 +77,8 @@ pub(crate) async fn run(command: UserCommand) -> anyhow::Result<()> {
                 several => body["roles"] = json!(several),
             }
             let body = Json::from(&body);
-            let created = app.create_user(&call, tenant, &body, Handling::Strict).await?;
+            let write = api::body::<api::User, _>;
+            let created = app.create_user(&call, tenant, &body, Handling::Strict, write).await?;
             app.close().await;
             print_with_key(&created.json, place.json)
         }
@@ -86,6 +87,7 @@ pub(crate) async fn run(command: UserCommand) -> anyhow::Result<()> {
             let users = all(&app, &call, tenant).await?;
             app.close().await;
             if place.json {
+                let users = users.into_iter().map(api::User::from).collect::<Vec<_>>();
                 println!("{:#}", json!({ "users": users }));
             } else {
                 for user in users {
@@ -99,7 +101,8 @@ pub(crate) async fn run(command: UserCommand) -> anyhow::Result<()> {
             let (app, call, tenant) = open(&place, "user rotate").await?;
             let user = named(&app, &call, tenant, &email).await?;
             let body = Json::Object(Vec::new());
-            let created = app.rotate_key(&call, tenant, user.id, &body, Handling::Strict).await?;
+            let write = api::body::<api::User, _>;
+            let created = app.rotate_key(&call, tenant, user.id, &body, Handling::Strict, write).await?;
             app.close().await;
             print_with_key(&created.json, place.json)
         }

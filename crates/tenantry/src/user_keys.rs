@@ -65,6 +65,7 @@ pub(crate) async fn run(command: UserKeysCommand) -> anyhow::Result<()> {
             let keys = app.api_keys(&call, tenant, user.id).await?;
             app.close().await;
             if place.json {
+                let keys = keys.into_iter().map(api::ApiKey::from).collect::<Vec<_>>();
                 println!("{:#}", json!({ "api_keys": keys }));
             } else {
                 keys.iter().for_each(|key| println!("{}", line(key)));
@@ -79,7 +80,8 @@ pub(crate) async fn run(command: UserKeysCommand) -> anyhow::Result<()> {
                 body["roles"] = json!(role);
             }
             let body = Json::from(&body);
-            let created = app.create_api_key(&call, tenant, user.id, &body, Handling::Strict).await?;
+            let (strict, write) = (Handling::Strict, api::body::<api::ApiKey, _>);
+            let created = app.create_api_key(&call, tenant, user.id, &body, strict, write).await?;
             app.close().await;
             print_with_secret(&created.json, place.json)
         }
@@ -87,7 +89,8 @@ pub(crate) async fn run(command: UserKeysCommand) -> anyhow::Result<()> {
             let (app, call, tenant) = open(&place, "user keys rotate").await?;
             let user = named(&app, &call, tenant, &email).await?;
             let body = Json::from(&json!({ "overlap_seconds": overlap }));
-            let created = app.rotate_api_key(&call, tenant, user.id, &key, &body, Handling::Strict).await?;
+            let (strict, write) = (Handling::Strict, api::body::<api::ApiKey, _>);
+            let created = app.rotate_api_key(&call, tenant, user.id, &key, &body, strict, write).await?;
             app.close().await;
             print_with_secret(&created.json, place.json)
         }

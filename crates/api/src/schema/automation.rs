@@ -1,7 +1,7 @@
-//! What the OpenAPI document says of the billing automation.
-#![expect(dead_code, reason = "these types describe; the domain's types are what is read and written")]
+//! The billing automation.
 
-use super::FetchError;
+use super::{FetchError, time};
+use app::billing::{AutomationView, Estimates, Finalize, Invoices};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -52,7 +52,7 @@ pub(crate) struct NewBillingAutomation {
 }
 
 /// Something that the automation asked for.
-#[derive(ToSchema)]
+#[derive(ToSchema, Serialize)]
 pub(crate) struct AutomationAction {
     #[schema(format = "date-time")]
     at: String,
@@ -64,7 +64,7 @@ pub(crate) struct AutomationAction {
 }
 
 /// How the automation stands.
-#[derive(ToSchema)]
+#[derive(ToSchema, Serialize)]
 pub(crate) struct AutomationState {
     /// The first month that it bills.
     #[schema(example = "2026-10")]
@@ -84,7 +84,7 @@ pub(crate) struct AutomationState {
 }
 
 /// What the server does for the partner's billing.
-#[derive(ToSchema)]
+#[derive(ToSchema, Serialize)]
 pub(crate) struct BillingAutomation {
     estimates: AutomaticEstimates,
     invoices: AutomaticInvoices,
@@ -93,4 +93,59 @@ pub(crate) struct BillingAutomation {
     max_unassigned: String,
     publish: bool,
     state: AutomationState,
+}
+
+impl From<Estimates> for AutomaticEstimates {
+    fn from(estimates: Estimates) -> Self {
+        match estimates {
+            Estimates::Daily => AutomaticEstimates::Daily,
+            Estimates::Off => AutomaticEstimates::Off,
+        }
+    }
+}
+
+impl From<Invoices> for AutomaticInvoices {
+    fn from(invoices: Invoices) -> Self {
+        match invoices {
+            Invoices::Fetch => AutomaticInvoices::Fetch,
+            Invoices::FetchAndBill => AutomaticInvoices::FetchAndBill,
+            Invoices::Off => AutomaticInvoices::Off,
+        }
+    }
+}
+
+impl From<Finalize> for AutomaticFinalization {
+    fn from(finalize: Finalize) -> Self {
+        match finalize {
+            Finalize::ByHand => AutomaticFinalization::ByHand,
+            Finalize::AfterDays => AutomaticFinalization::AfterDays,
+        }
+    }
+}
+
+impl From<AutomationView> for BillingAutomation {
+    fn from(view: AutomationView) -> Self {
+        let AutomationView { settings, since, invoices_listed_on, error, waits, actions, next_night } = view;
+        let action = |app::billing::AutomationAction { at, action, object }| AutomationAction {
+            at: time(at),
+            action,
+            object,
+        };
+        BillingAutomation {
+            estimates: settings.estimates.into(),
+            invoices: settings.invoices.into(),
+            finalize: settings.finalize.into(),
+            days: settings.days,
+            max_unassigned: settings.max_unassigned,
+            publish: settings.publish,
+            state: AutomationState {
+                since,
+                invoices_listed_on,
+                error: error.map(FetchError::from),
+                waits,
+                actions: actions.into_iter().map(action).collect(),
+                next_night: next_night.map(time),
+            },
+        }
+    }
 }

@@ -1,8 +1,7 @@
-//! Azure tenants and their assignments: what answers hold, and what the OpenAPI document says of it.
+//! Azure tenants and their assignments.
 
-use super::StoredAddress;
+use super::{StoredAddress, time};
 use app::assignments::{self, Outcome};
-use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -15,8 +14,7 @@ pub(crate) struct AzureTenant {
     name: String,
     domain: String,
     /// Its address in the directory.
-    #[schema(value_type = Option<StoredAddress>)]
-    address: Option<domain::Address>,
+    address: Option<StoredAddress>,
     /// The customer that it is assigned to.
     customer_id: Option<i64>,
     #[schema(format = "date-time")]
@@ -72,11 +70,6 @@ pub(crate) struct DirectoryFailure {
     since: String,
 }
 
-/// RFC 3339, UTC, to the second.
-fn time(time: Timestamp) -> String {
-    format!("{time:.0}")
-}
-
 impl From<assignments::AzureTenant> for AzureTenant {
     fn from(tenant: assignments::AzureTenant) -> Self {
         AzureTenant {
@@ -84,7 +77,7 @@ impl From<assignments::AzureTenant> for AzureTenant {
             azure_customer_id: tenant.azure_customer_id.as_str().to_owned(),
             name: tenant.name,
             domain: tenant.domain,
-            address: tenant.address,
+            address: tenant.address.map(StoredAddress::from),
             customer_id: tenant.customer.map(|customer| customer.0),
             created_at: time(tenant.created_at),
             updated_at: time(tenant.updated_at),

@@ -1,7 +1,8 @@
-//! What the OpenAPI document says of bill runs and their reports.
-#![expect(dead_code, reason = "these types describe; the domain's types are what is read and written")]
+//! Bill runs and their reports.
 
-use super::{Decimal, Error};
+use super::{Decimal, Error, time};
+use app::billing;
+use rating::{report, warning};
 use serde::Serialize;
 use utoipa::{IntoParams, IntoResponses, ToSchema};
 
@@ -91,7 +92,7 @@ pub(crate) enum RunStage {
 }
 
 /// How far a run is.
-#[derive(ToSchema)]
+#[derive(ToSchema, Serialize)]
 pub(crate) struct Progress {
     bytes_read: u64,
     bytes_total: u64,
@@ -100,7 +101,7 @@ pub(crate) struct Progress {
 }
 
 /// The sums of one currency, with the exact decimal digits.
-#[derive(ToSchema)]
+#[derive(ToSchema, Serialize)]
 pub(crate) struct RunTotal {
     currency: String,
     lines: u64,
@@ -127,14 +128,14 @@ pub(crate) struct RunTotal {
 }
 
 /// Lines that a final bill has already.
-#[derive(ToSchema)]
+#[derive(ToSchema, Serialize)]
 pub(crate) struct BilledBefore {
     lines: u64,
     cost: String,
 }
 
 /// The partner earned credit of a bill's lines, in the bill's currency.
-#[derive(ToSchema)]
+#[derive(ToSchema, Serialize)]
 pub(crate) struct RunEarnedCredit {
     kept: String,
     passed_on: String,
@@ -145,7 +146,7 @@ pub(crate) struct RunEarnedCredit {
 }
 
 /// A customer's bill in a run's report.
-#[derive(ToSchema)]
+#[derive(ToSchema, Serialize)]
 pub(crate) struct RunCustomer {
     customer_id: i64,
     name: String,
@@ -166,14 +167,16 @@ pub(crate) struct RunCustomer {
     ledger: Option<String>,
     /// Where they are as those of a final bill, where it was finalised later.
     #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     final_prefix: Option<String>,
     /// Where the files of its reversal are, where it was voided.
     #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     reversal_prefix: Option<String>,
 }
 
 /// Lines that nobody is billed for.
-#[derive(ToSchema)]
+#[derive(ToSchema, Serialize)]
 pub(crate) struct RunUnassigned {
     azure_customer_id: String,
     name: String,
@@ -185,7 +188,7 @@ pub(crate) struct RunUnassigned {
 }
 
 /// A file that was read, or one in an archive or an export.
-#[derive(ToSchema)]
+#[derive(ToSchema, Serialize)]
 pub(crate) struct RunFile {
     file: String,
     lines: u64,
@@ -194,7 +197,7 @@ pub(crate) struct RunFile {
 }
 
 /// What was checked.
-#[derive(ToSchema)]
+#[derive(ToSchema, Serialize)]
 pub(crate) struct RunChecks {
     /// Σ customers + Σ unassigned = the files' own sum.
     ties: bool,
@@ -223,7 +226,7 @@ pub(crate) struct RunChecks {
 }
 
 /// A currency's total beside the one that was expected.
-#[derive(ToSchema)]
+#[derive(ToSchema, Serialize)]
 pub(crate) struct RunExpectedTotal {
     currency: String,
     /// `null` of a currency that was not expected.
@@ -235,21 +238,21 @@ pub(crate) struct RunExpectedTotal {
 }
 
 /// How many lines, and what they cost.
-#[derive(ToSchema)]
+#[derive(ToSchema, Serialize)]
 pub(crate) struct CountedLines {
     lines: u64,
     amounts: Vec<Money>,
 }
 
 /// Lines whose charge is out of proportion to their cost.
-#[derive(ToSchema)]
+#[derive(ToSchema, Serialize)]
 pub(crate) struct OutOfProportion {
     lines: u64,
     amounts: Vec<CostAndCharge>,
 }
 
 /// What lines cost at the run's rates, and what is charged for them before their bills are rounded.
-#[derive(ToSchema)]
+#[derive(ToSchema, Serialize)]
 pub(crate) struct CostAndCharge {
     /// The currency of the bills.
     currency: String,
@@ -258,7 +261,7 @@ pub(crate) struct CostAndCharge {
 }
 
 /// A sum in a currency.
-#[derive(ToSchema)]
+#[derive(ToSchema, Serialize)]
 pub(crate) struct Money {
     currency: String,
     amount: String,
@@ -273,7 +276,7 @@ pub(crate) enum Blocked {
 }
 
 /// What is to be looked at, though there are bills.
-#[derive(ToSchema)]
+#[derive(ToSchema, Serialize)]
 pub(crate) struct RunWarning {
     /// By this it is accepted.
     #[schema(example = "below_cost")]
@@ -284,10 +287,21 @@ pub(crate) struct RunWarning {
     /// Whether the run was told to accept it.
     accepted: bool,
     #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<String>,
+    /// The line in the file; only of runs of version 0.1.
     #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u64>,
+    /// The column in the file; only of runs of version 0.1.
+    #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    column: Option<String>,
+    #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     customer_id: Option<i64>,
     #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     price_rule_id: Option<i64>,
     /// The number of lines concerned.
     lines: u64,
@@ -297,7 +311,7 @@ pub(crate) struct RunWarning {
 }
 
 /// What came in for a final month, and can be put on no bill.
-#[derive(ToSchema)]
+#[derive(ToSchema, Serialize)]
 pub(crate) struct PendingCorrection {
     customer_id: i64,
     /// The month that was final.
@@ -311,32 +325,36 @@ pub(crate) struct PendingCorrection {
 }
 
 /// What is wrong, and where.
-#[derive(ToSchema)]
+#[derive(ToSchema, Serialize)]
 pub(crate) struct RunError {
     /// The source, and a file in it.
     #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<String>,
     #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     line: Option<u64>,
     /// The name of the column.
     #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     column: Option<String>,
     /// The customer whose bill could not be written.
     #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     customer_id: Option<i64>,
     message: String,
 }
 
 /// Lines of another invoice than the one that the run was told.
-#[derive(ToSchema)]
+#[derive(ToSchema, Serialize)]
 pub(crate) struct OtherInvoice {
     invoice_id: String,
     lines: u64,
 }
 
 /// A run and its report.
-#[derive(ToSchema)]
-pub(crate) struct BillRun {
+#[derive(ToSchema, Serialize)]
+pub struct BillRun {
     id: i64,
     billing_period: String,
     /// `null` where the lines are of several, and on their statements too.
@@ -351,26 +369,31 @@ pub(crate) struct BillRun {
     totals: Vec<RunTotal>,
     /// Not in a list.
     #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     customers: Option<Vec<RunCustomer>>,
     /// Not in a list.
     #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     unassigned: Option<Vec<RunUnassigned>>,
     /// Not in a list.
     #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pending_corrections: Option<Vec<PendingCorrection>>,
-    /// Not in a list.
-    #[schema(nullable = false)]
-    files: Option<Vec<RunFile>>,
     /// `null` until there is a report.
     checks: Option<RunChecks>,
     errors: Vec<RunError>,
+    /// Not in a list.
+    #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    files: Option<Vec<RunFile>>,
     /// What is to be looked at, though there are bills.
     warnings: Vec<RunWarning>,
-    /// Lines of other invoices, which count in nothing above.
-    other_invoices: Vec<OtherInvoice>,
     /// How reconciliation and daily usage of an invoice were made one; missing where no invoice of the run has both.
     #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     reconciled: Option<Reconciled>,
+    /// Lines of other invoices, which count in nothing above.
+    other_invoices: Vec<OtherInvoice>,
     sources: Vec<String>,
     finalize: bool,
     #[schema(format = "date-time")]
@@ -380,7 +403,7 @@ pub(crate) struct BillRun {
 }
 
 /// How reconciliation and daily usage of an invoice were made one. A group is of a tenant, invoice, product, SKU and currency.
-#[derive(ToSchema)]
+#[derive(ToSchema, Serialize)]
 pub(crate) struct Reconciled {
     /// Groups whose lines of the reconciliation usage explains: they are replaced by their days.
     explained_groups: u64,
@@ -395,7 +418,7 @@ pub(crate) struct Reconciled {
 }
 
 /// A group whose usage is not what the reconciliation says.
-#[derive(ToSchema)]
+#[derive(ToSchema, Serialize)]
 pub(crate) struct UsageDifference {
     azure_customer_id: String,
     invoice_id: String,
@@ -411,16 +434,418 @@ pub(crate) struct UsageDifference {
 }
 
 /// The lines of one kind in a group.
-#[derive(ToSchema)]
+#[derive(ToSchema, Serialize)]
 pub(crate) struct SideOfGroup {
     lines: u64,
     cost: String,
 }
 
 /// A page of runs.
-#[derive(ToSchema)]
-pub(crate) struct BillRunList {
+#[derive(ToSchema, Serialize)]
+pub struct BillRunList {
     bill_runs: Vec<BillRun>,
+}
+
+impl From<rating::EarnedCredit> for EarnedCredit {
+    fn from(credit: rating::EarnedCredit) -> Self {
+        match credit {
+            rating::EarnedCredit::Kept => EarnedCredit::Kept,
+            rating::EarnedCredit::PassedOn => EarnedCredit::PassedOn,
+        }
+    }
+}
+
+impl From<billing::RunState> for RunState {
+    fn from(state: billing::RunState) -> Self {
+        match state {
+            billing::RunState::Queued => RunState::Queued,
+            billing::RunState::Running => RunState::Running,
+            billing::RunState::Succeeded => RunState::Succeeded,
+            billing::RunState::Failed => RunState::Failed,
+            billing::RunState::Cancelled => RunState::Cancelled,
+        }
+    }
+}
+
+impl From<billing::Stage> for RunStage {
+    fn from(stage: billing::Stage) -> Self {
+        match stage {
+            billing::Stage::Draft => RunStage::Draft,
+            billing::Stage::Published => RunStage::Published,
+            billing::Stage::Final => RunStage::Final,
+            billing::Stage::Void => RunStage::Void,
+        }
+    }
+}
+
+impl From<report::Done> for Progress {
+    fn from(done: report::Done) -> Self {
+        let report::Done { bytes_read, bytes_total, lines, customers } = done;
+        Progress { bytes_read, bytes_total, lines, customers }
+    }
+}
+
+impl From<report::BilledBefore> for BilledBefore {
+    fn from(before: report::BilledBefore) -> Self {
+        let report::BilledBefore { lines, cost } = before;
+        BilledBefore { lines, cost: cost.to_string() }
+    }
+}
+
+impl From<report::Total> for RunTotal {
+    fn from(total: report::Total) -> Self {
+        let report::Total {
+            currency,
+            lines,
+            cost,
+            billed_cost,
+            unassigned_cost,
+            billed_in,
+            charge,
+            rounding,
+            charged_cost,
+            held_charge,
+            held_cost,
+            billed_before,
+            tax,
+        } = total;
+        RunTotal {
+            currency: currency.to_string(),
+            lines,
+            cost: cost.to_string(),
+            billed_cost: billed_cost.to_string(),
+            unassigned_cost: unassigned_cost.to_string(),
+            billed_in: billed_in.unwrap_or(currency).to_string(),
+            charge: charge.to_string(),
+            rounding: rounding.to_string(),
+            charged_cost: charged_cost.to_string(),
+            held_charge: held_charge.to_string(),
+            held_cost: held_cost.to_string(),
+            billed_before: billed_before.into(),
+            tax: tax.to_string(),
+        }
+    }
+}
+
+impl From<report::EarnedCreditSums> for RunEarnedCredit {
+    fn from(sums: report::EarnedCreditSums) -> Self {
+        let report::EarnedCreditSums { kept, passed_on, unknown_lines, unknown_cost } = sums;
+        RunEarnedCredit {
+            kept: kept.to_string(),
+            passed_on: passed_on.to_string(),
+            unknown_lines,
+            unknown_cost: unknown_cost.to_string(),
+        }
+    }
+}
+
+impl From<billing::CustomerBill> for RunCustomer {
+    fn from(bill: billing::CustomerBill) -> Self {
+        let billing::CustomerBill {
+            customer_id,
+            name,
+            currency,
+            lines,
+            cost,
+            charge,
+            rounding,
+            corrections,
+            billed_before,
+            earned_credit,
+            held_back,
+            prefix,
+            ledger,
+            final_prefix,
+            reversal_prefix,
+        } = bill;
+        let text = |place: billing::BillRef| place.to_string();
+        RunCustomer {
+            customer_id,
+            name,
+            currency: currency.to_string(),
+            lines,
+            cost: cost.to_string(),
+            charge: charge.to_string(),
+            rounding: rounding.to_string(),
+            corrections: corrections.to_string(),
+            billed_before: billed_before.into(),
+            earned_credit: earned_credit.into(),
+            held_back,
+            prefix: prefix.map(text),
+            ledger,
+            final_prefix: final_prefix.map(text),
+            reversal_prefix: reversal_prefix.map(text),
+        }
+    }
+}
+
+impl From<report::Unassigned> for RunUnassigned {
+    fn from(unassigned: report::Unassigned) -> Self {
+        let report::Unassigned { azure_customer_id, name, currency, lines, cost, reason } = unassigned;
+        RunUnassigned {
+            azure_customer_id,
+            name,
+            currency: currency.to_string(),
+            lines,
+            cost: cost.to_string(),
+            reason: reason.name().to_owned(),
+        }
+    }
+}
+
+impl From<report::FileRead> for RunFile {
+    fn from(file: report::FileRead) -> Self {
+        let report::FileRead { file, lines, digest } = file;
+        RunFile { file, lines, digest }
+    }
+}
+
+impl From<warning::Money> for Money {
+    fn from(money: warning::Money) -> Self {
+        let warning::Money { currency, amount } = money;
+        Money { currency: currency.to_string(), amount: amount.to_string() }
+    }
+}
+
+impl From<warning::Counted> for CountedLines {
+    fn from(counted: warning::Counted) -> Self {
+        let warning::Counted { lines, amounts } = counted;
+        CountedLines { lines, amounts: amounts.into_iter().map(Money::from).collect() }
+    }
+}
+
+impl From<report::Beside> for OutOfProportion {
+    fn from(beside: report::Beside) -> Self {
+        let report::Beside { lines, amounts } = beside;
+        let amount = |report::CostAndCharge { currency, cost, charge }| CostAndCharge {
+            currency: currency.to_string(),
+            cost: cost.to_string(),
+            charge: charge.to_string(),
+        };
+        OutOfProportion { lines, amounts: amounts.into_iter().map(amount).collect() }
+    }
+}
+
+impl From<report::ExpectedTotal> for RunExpectedTotal {
+    fn from(total: report::ExpectedTotal) -> Self {
+        let report::ExpectedTotal { currency, expected, cost, matches } = total;
+        RunExpectedTotal {
+            currency: currency.to_string(),
+            expected: expected.map(|expected| expected.to_string()),
+            cost: cost.to_string(),
+            matches,
+        }
+    }
+}
+
+impl From<report::Checks> for RunChecks {
+    fn from(checks: report::Checks) -> Self {
+        let report::Checks {
+            ties,
+            formula_mismatches,
+            total_mismatches,
+            final_lines_missing,
+            below_cost,
+            far_above_cost,
+            other_months,
+            without_invoice,
+            earned_credit_unknown,
+            earned_credit_mismatches,
+            azure_credits,
+            expected_totals,
+        } = checks;
+        RunChecks {
+            ties,
+            formula_mismatches,
+            total_mismatches,
+            final_lines_missing,
+            below_cost: below_cost.into(),
+            far_above_cost: far_above_cost.into(),
+            other_months: other_months.into(),
+            without_invoice: without_invoice.into(),
+            earned_credit_unknown: earned_credit_unknown.into(),
+            earned_credit_mismatches: earned_credit_mismatches.into(),
+            azure_credits: azure_credits.into(),
+            expected_totals: expected_totals.into_iter().map(RunExpectedTotal::from).collect(),
+        }
+    }
+}
+
+impl Blocked {
+    fn of(blocks: rating::Blocks) -> Option<Self> {
+        match blocks {
+            rating::Blocks::Nothing => None,
+            rating::Blocks::Finalizing => Some(Blocked::Finalize),
+            rating::Blocks::Publishing => Some(Blocked::Publish),
+        }
+    }
+}
+
+impl From<billing::RunWarning> for RunWarning {
+    fn from(warning: billing::RunWarning) -> Self {
+        let billing::RunWarning {
+            code,
+            blocks,
+            accepted,
+            file,
+            line,
+            column,
+            customer_id,
+            price_rule_id,
+            lines,
+            amounts,
+            message,
+        } = warning;
+        RunWarning {
+            code: code.name().to_owned(),
+            blocks: Blocked::of(blocks),
+            accepted,
+            file,
+            line,
+            column,
+            customer_id,
+            price_rule_id,
+            lines,
+            amounts: amounts.into_iter().map(Money::from).collect(),
+            message,
+        }
+    }
+}
+
+impl From<billing::PendingCorrection> for PendingCorrection {
+    fn from(pending: billing::PendingCorrection) -> Self {
+        let billing::PendingCorrection { customer_id, billing_period, version, currency, amount, reason } =
+            pending;
+        PendingCorrection { customer_id, billing_period, version, currency, amount, reason }
+    }
+}
+
+impl From<billing::RunError> for RunError {
+    fn from(error: billing::RunError) -> Self {
+        let billing::RunError { file, line, column, customer_id, message } = error;
+        RunError { file, line, column, customer_id, message }
+    }
+}
+
+impl From<report::OtherInvoice> for OtherInvoice {
+    fn from(other: report::OtherInvoice) -> Self {
+        let report::OtherInvoice { invoice_id, lines } = other;
+        OtherInvoice { invoice_id, lines }
+    }
+}
+
+impl From<report::SideOfGroup> for SideOfGroup {
+    fn from(side: report::SideOfGroup) -> Self {
+        let report::SideOfGroup { lines, cost } = side;
+        SideOfGroup { lines, cost: cost.to_string() }
+    }
+}
+
+impl From<report::Difference> for UsageDifference {
+    fn from(found: report::Difference) -> Self {
+        let report::Difference {
+            azure_customer_id,
+            invoice_id,
+            product_id,
+            sku_id,
+            product_name,
+            currency,
+            reconciliation,
+            usage,
+            difference,
+        } = found;
+        UsageDifference {
+            azure_customer_id,
+            invoice_id,
+            product_id,
+            sku_id,
+            product_name,
+            currency: currency.to_string(),
+            reconciliation: reconciliation.into(),
+            usage: usage.into(),
+            difference: difference.to_string(),
+        }
+    }
+}
+
+impl From<report::Reconciled> for Reconciled {
+    fn from(reconciled: report::Reconciled) -> Self {
+        let report::Reconciled {
+            explained_groups,
+            replaced_lines,
+            adjustments,
+            differing_groups,
+            differences,
+        } = reconciled;
+        Reconciled {
+            explained_groups,
+            replaced_lines,
+            adjustments: adjustments.into(),
+            differing_groups,
+            differences: all(differences),
+        }
+    }
+}
+
+fn all<T, W: From<T>>(values: Vec<T>) -> Vec<W> {
+    values.into_iter().map(W::from).collect()
+}
+
+impl From<billing::RunView> for BillRun {
+    fn from(run: billing::RunView) -> Self {
+        let billing::RunView {
+            id,
+            billing_period,
+            invoice_id,
+            invoice_ids,
+            state,
+            stage,
+            progress,
+            totals,
+            customers,
+            unassigned,
+            pending_corrections,
+            checks,
+            errors,
+            files,
+            warnings,
+            reconciled,
+            other_invoices,
+            sources,
+            finalize,
+            created_at,
+            updated_at,
+        } = run;
+        BillRun {
+            id,
+            billing_period,
+            invoice_id,
+            invoice_ids,
+            state: state.into(),
+            stage: stage.map(RunStage::from),
+            progress: progress.into(),
+            totals: all(totals),
+            customers: customers.map(all),
+            unassigned: unassigned.map(all),
+            pending_corrections: pending_corrections.map(all),
+            checks: checks.map(RunChecks::from),
+            errors: all(errors),
+            files: files.map(all),
+            warnings: all(warnings),
+            reconciled: reconciled.map(Reconciled::from),
+            other_invoices: all(other_invoices),
+            sources,
+            finalize,
+            created_at: time(created_at),
+            updated_at: time(updated_at),
+        }
+    }
+}
+
+impl From<Vec<billing::RunView>> for BillRunList {
+    fn from(runs: Vec<billing::RunView>) -> Self {
+        BillRunList { bill_runs: all(runs) }
+    }
 }
 
 /// What is accepted when statements become final. The body may be left out.

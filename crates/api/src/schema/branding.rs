@@ -1,6 +1,6 @@
-//! What the OpenAPI document says of the branding.
-#![expect(dead_code, reason = "these types describe; the domain's types are what is read and written")]
+//! The branding.
 
+use serde::Serialize;
 use utoipa::ToSchema;
 
 /// How the partner is to appear to its customers.
@@ -18,7 +18,7 @@ pub(crate) struct NewBranding {
 }
 
 /// How the partner appears to its customers. An empty text is not set.
-#[derive(ToSchema)]
+#[derive(ToSchema, Serialize)]
 pub(crate) struct Branding {
     #[schema(example = "Contoso Cloud")]
     name: String,
@@ -30,7 +30,7 @@ pub(crate) struct Branding {
 }
 
 /// The partner's logo, a PNG.
-#[derive(ToSchema)]
+#[derive(ToSchema, Serialize)]
 pub(crate) struct Logo {
     /// The path of the logo on the server, which needs no key. Another logo has another path.
     #[schema(example = "/console/logos/0123456789abcdef0123456789abcdef.png")]
@@ -41,4 +41,12 @@ pub(crate) struct Logo {
     /// In pixels.
     #[schema(minimum = 1, maximum = 96)]
     height: i64,
+}
+
+impl From<app::Branding> for Branding {
+    fn from(branding: app::Branding) -> Self {
+        let app::Branding { name, colour, portal_host, logo } = branding;
+        let logo = logo.map(|app::Logo { path, width, height }| Logo { path, width, height });
+        Branding { name, colour, portal_host, logo }
+    }
 }

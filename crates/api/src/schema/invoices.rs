@@ -1,6 +1,7 @@
-//! What the OpenAPI document says of Microsoft's invoices.
-#![expect(dead_code, reason = "these types describe; the domain's types are what is read and written")]
+//! Microsoft's invoices, and their fetches.
 
+use super::time;
+use app::billing;
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -29,7 +30,7 @@ pub(crate) enum FetchState {
 }
 
 /// How far a fetch is.
-#[derive(ToSchema)]
+#[derive(ToSchema, Serialize)]
 pub(crate) struct FetchProgress {
     exports_done: u64,
     exports_total: u64,
@@ -40,7 +41,7 @@ pub(crate) struct FetchProgress {
 }
 
 /// Why a fetch failed.
-#[derive(ToSchema)]
+#[derive(ToSchema, Serialize)]
 pub(crate) struct FetchError {
     /// `not_connected`, `no_invoice`, `no_data`, `refused`, `mfa_required`, `unreachable`, `throttled`, `invalid`,
     /// `export_failed`, `export_timed_out`, `damaged`, `disk`, `store`, `sources_shared`, `cancelled` or `abandoned`.
@@ -51,8 +52,8 @@ pub(crate) struct FetchError {
 }
 
 /// A fetch of a month's invoices.
-#[derive(ToSchema)]
-pub(crate) struct InvoiceFetch {
+#[derive(ToSchema, Serialize)]
+pub struct InvoiceFetch {
     id: i64,
     #[schema(example = "2026-10")]
     billing_period: String,
@@ -71,7 +72,7 @@ pub(crate) struct InvoiceFetch {
 }
 
 /// A page of fetches.
-#[derive(ToSchema)]
+#[derive(ToSchema, Serialize)]
 pub(crate) struct InvoiceFetchList {
     invoice_fetches: Vec<InvoiceFetch>,
 }
@@ -87,9 +88,10 @@ pub(crate) enum ExportKind {
 }
 
 /// A version of an invoice's lines that was fetched.
-#[derive(ToSchema)]
+#[derive(ToSchema, Serialize)]
 pub(crate) struct FetchedExport {
-    kind: ExportKind,
+    #[schema(value_type = ExportKind)]
+    kind: String,
     /// Microsoft's name for the version of the data.
     etag: String,
     /// Where it is, as a bill run takes it.
@@ -101,7 +103,7 @@ pub(crate) struct FetchedExport {
 }
 
 /// An invoice of Microsoft to the partner.
-#[derive(ToSchema)]
+#[derive(ToSchema, Serialize)]
 pub(crate) struct MicrosoftInvoice {
     #[schema(example = "G012345678")]
     id: String,
@@ -127,15 +129,100 @@ pub(crate) struct MicrosoftInvoice {
     /// The last run that has billed it.
     bill_run_id: Option<i64>,
     /// Whether it is on final bills.
-    r#final: bool,
+    #[serde(rename = "final")]
+    is_final: bool,
     /// Cost and tax of the lines that were read for it; unknown of a run over several invoices.
     billed_total: Option<String>,
     /// Whether that is what Microsoft charges.
     ties: Option<bool>,
 }
 
+impl From<billing::FetchState> for FetchState {
+    fn from(state: billing::FetchState) -> Self {
+        match state {
+            billing::FetchState::Queued => FetchState::Queued,
+            billing::FetchState::Running => FetchState::Running,
+            billing::FetchState::Succeeded => FetchState::Succeeded,
+            billing::FetchState::Failed => FetchState::Failed,
+        }
+    }
+}
+
+impl From<billing::FetchFailure> for FetchError {
+    fn from(failure: billing::FetchFailure) -> Self {
+        let billing::FetchFailure { code, message } = failure;
+        FetchError { code, message }
+    }
+}
+
+impl From<billing::FetchProgress> for FetchProgress {
+    fn from(progress: billing::FetchProgress) -> Self {
+        let billing::FetchProgress { exports_done, exports_total, blobs_done, blobs_total, bytes_read } =
+            progress;
+        FetchProgress { exports_done, exports_total, blobs_done, blobs_total, bytes_read }
+    }
+}
+
+impl From<billing::FetchView> for InvoiceFetch {
+    fn from(fetch: billing::FetchView) -> Self {
+        InvoiceFetch {
+            id: fetch.id,
+            billing_period: fetch.billing_period,
+            invoice_id: fetch.invoice_id,
+            unbilled: fetch.unbilled,
+            state: fetch.state.into(),
+            progress: fetch.progress.into(),
+            sources: fetch.sources,
+            error: fetch.error.map(FetchError::from),
+            created_at: time(fetch.created_at),
+            updated_at: time(fetch.updated_at),
+        }
+    }
+}
+
+impl InvoiceFetchList {
+    pub(crate) fn of(fetches: Vec<billing::FetchView>) -> Self {
+        InvoiceFetchList { invoice_fetches: fetches.into_iter().map(InvoiceFetch::from).collect() }
+    }
+}
+
+impl From<billing::InvoiceExport> for FetchedExport {
+    fn from(export: billing::InvoiceExport) -> Self {
+        let billing::InvoiceExport { kind, etag, source, blobs, bytes, fetched_at } = export;
+        FetchedExport { kind, etag, source, blobs, bytes, fetched_at: time(fetched_at) }
+    }
+}
+
+impl From<billing::InvoiceView> for MicrosoftInvoice {
+    fn from(invoice: billing::InvoiceView) -> Self {
+        MicrosoftInvoice {
+            id: invoice.id,
+            invoice_date: invoice.invoice_date,
+            period_start: invoice.period_start,
+            period_end: invoice.period_end,
+            billing_period: invoice.billing_period,
+            total_charges: invoice.total_charges,
+            currency: invoice.currency,
+            document_type: invoice.document_type,
+            invoice_type: invoice.invoice_type,
+            fetched: invoice.fetched.into_iter().map(FetchedExport::from).collect(),
+            last_fetch: invoice.last_fetch.map(InvoiceFetch::from),
+            bill_run_id: invoice.bill_run_id,
+            is_final: invoice.is_final,
+            billed_total: invoice.billed_total.map(|total| total.to_string()),
+            ties: invoice.ties,
+        }
+    }
+}
+
+impl MicrosoftInvoiceList {
+    pub(crate) fn of(invoices: Vec<billing::InvoiceView>) -> Self {
+        MicrosoftInvoiceList { invoices: invoices.into_iter().map(MicrosoftInvoice::from).collect() }
+    }
+}
+
 /// Microsoft's invoices.
-#[derive(ToSchema)]
+#[derive(ToSchema, Serialize)]
 pub(crate) struct MicrosoftInvoiceList {
     invoices: Vec<MicrosoftInvoice>,
 }

@@ -1,5 +1,8 @@
-//! Users, their keys, and the trail of what they did, as the OpenAPI document shows them.
+//! Users, their keys, and the trail of what they did.
 
+use super::time;
+use app::events::EventView;
+use domain::{AddressRanges, Roles};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -117,37 +120,43 @@ pub(crate) struct ApiKeyRotation {
 }
 
 /// A key of a user.
-#[derive(ToSchema)]
-pub(crate) struct ApiKey {
+#[derive(ToSchema, Serialize)]
+pub struct ApiKey {
     /// The log and the audit trail name the key by it. It is not secret.
     #[schema(example = "a1B2c3D4")]
     id: String,
     name: String,
     /// The roles that the key is narrowed to; absent where it has all of its user's.
     #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     roles: Option<Vec<Role>>,
     /// Ranges of addresses that the key may be used from; absent where it may be used from everywhere.
-    #[schema(nullable = false)]
-    allowed_addresses: Option<Vec<String>>,
+    #[schema(nullable = false, value_type = Option<Vec<String>>)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allowed_addresses: Option<AddressRanges>,
     /// The key that the user was created with, or one that came in its place: `POST …/api_key` rotates it.
     is_default: bool,
     /// The key that came in its place. This one works until it expires.
     #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     replaced_by: Option<String>,
     #[schema(format = "date-time", nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<String>,
     /// Give or take a minute.
     #[schema(format = "date-time", nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     last_used_at: Option<String>,
     #[schema(format = "date-time")]
     created_at: String,
     /// Shown once, when it is made.
     #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     api_key: Option<String>,
 }
 
 /// The keys of a user.
-#[derive(ToSchema)]
+#[derive(ToSchema, Serialize)]
 pub(crate) struct ApiKeyList {
     api_keys: Vec<ApiKey>,
 }
@@ -166,11 +175,12 @@ pub(crate) enum Role {
 }
 
 /// A user.
-#[derive(ToSchema)]
-pub(crate) struct User {
+#[derive(ToSchema, Serialize)]
+pub struct User {
     id: i64,
     /// Of a customer's user.
     #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     customer_id: Option<i64>,
     #[schema(format = "email")]
     email: String,
@@ -182,9 +192,11 @@ pub(crate) struct User {
     has_api_key: bool,
     /// Of the default key.
     #[schema(format = "date-time", nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     api_key_expires_at: Option<String>,
     /// Of any of its keys, give or take a minute.
     #[schema(format = "date-time", nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     last_used_at: Option<String>,
     #[schema(format = "date-time")]
     created_at: String,
@@ -192,17 +204,18 @@ pub(crate) struct User {
     updated_at: String,
     /// Shown once, when it is made.
     #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     api_key: Option<String>,
 }
 
 /// A page of users.
-#[derive(ToSchema)]
+#[derive(ToSchema, Serialize)]
 pub(crate) struct UserList {
     users: Vec<User>,
 }
 
 /// Who asks.
-#[derive(ToSchema)]
+#[derive(ToSchema, Serialize)]
 pub(crate) struct Me {
     id: i64,
     email: String,
@@ -212,22 +225,23 @@ pub(crate) struct Me {
     /// In the order of the table of roles.
     roles: Vec<Role>,
     partner: Named,
-    #[schema(nullable = false)]
-    customer: Option<Named>,
     /// When the trial or the key ends, whichever is first; `null` if neither does.
     #[schema(format = "date-time")]
     access_until: Option<String>,
+    #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    customer: Option<Named>,
 }
 
 /// A number and a name.
-#[derive(ToSchema)]
+#[derive(ToSchema, Serialize)]
 pub(crate) struct Named {
     id: i64,
     name: String,
 }
 
 /// An event of the audit trail.
-#[derive(ToSchema)]
+#[derive(ToSchema, Serialize)]
 pub(crate) struct Event {
     /// Its lane and its place in it.
     #[schema(example = "0-17")]
@@ -243,12 +257,15 @@ pub(crate) struct Event {
     object: String,
     /// The object as it was.
     #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     before: Option<Value>,
     /// The object as it is now.
     #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     after: Option<Value>,
     /// Why it was refused.
     #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     /// The address it came from.
     origin: String,
@@ -256,7 +273,115 @@ pub(crate) struct Event {
 }
 
 /// A page of events.
-#[derive(ToSchema)]
+#[derive(ToSchema, Serialize)]
 pub(crate) struct EventList {
     audit_events: Vec<Event>,
+}
+
+impl From<domain::Role> for Role {
+    fn from(role: domain::Role) -> Self {
+        match role {
+            domain::Role::Admin => Role::Admin,
+            domain::Role::Operator => Role::Operator,
+            domain::Role::Billing => Role::Billing,
+            domain::Role::Viewer => Role::Viewer,
+            domain::Role::Auditor => Role::Auditor,
+            domain::Role::Owner => Role::Owner,
+            domain::Role::Customer => Role::Customer,
+        }
+    }
+}
+
+fn roles(roles: Roles) -> Vec<Role> {
+    roles.iter().map(Role::from).collect()
+}
+
+impl From<domain::User> for User {
+    fn from(user: domain::User) -> Self {
+        User {
+            id: user.id.0,
+            customer_id: user.customer.map(|customer| customer.0),
+            email: user.email.as_str().to_owned(),
+            name: user.name,
+            role: user.roles.first().into(),
+            roles: roles(user.roles),
+            has_api_key: user.has_key,
+            api_key_expires_at: user.key_expires_at.map(|end| end.to_string()),
+            last_used_at: user.last_used_at.map(time),
+            created_at: time(user.created_at),
+            updated_at: time(user.updated_at),
+            api_key: None,
+        }
+    }
+}
+
+impl From<app::UserWithKey> for User {
+    fn from(issued: app::UserWithKey) -> Self {
+        User { api_key: Some(issued.api_key.reveal().to_owned()), ..issued.user.into() }
+    }
+}
+
+impl UserList {
+    pub(crate) fn of(users: Vec<domain::User>) -> Self {
+        UserList { users: users.into_iter().map(User::from).collect() }
+    }
+}
+
+impl From<domain::UserKey> for ApiKey {
+    fn from(key: domain::UserKey) -> Self {
+        ApiKey {
+            id: key.id,
+            name: key.name,
+            roles: key.roles.map(roles),
+            allowed_addresses: Some(key.addresses).filter(|addresses| !addresses.is_empty()),
+            is_default: key.is_default,
+            replaced_by: key.replaced_by,
+            expires_at: key.expires_at.map(|end| end.to_string()),
+            last_used_at: key.last_used_at.map(time),
+            created_at: time(key.created_at),
+            api_key: None,
+        }
+    }
+}
+
+impl From<app::IssuedKey> for ApiKey {
+    fn from(issued: app::IssuedKey) -> Self {
+        ApiKey { api_key: Some(issued.secret.reveal().to_owned()), ..issued.key.into() }
+    }
+}
+
+impl ApiKeyList {
+    pub(crate) fn of(keys: Vec<domain::UserKey>) -> Self {
+        ApiKeyList { api_keys: keys.into_iter().map(ApiKey::from).collect() }
+    }
+}
+
+impl From<app::Me> for Me {
+    fn from(me: app::Me) -> Self {
+        let named = |app::Named { id, name }| Named { id, name };
+        Me {
+            id: me.id.0,
+            email: me.email.as_str().to_owned(),
+            name: me.name,
+            role: me.roles.first().into(),
+            roles: roles(me.roles),
+            partner: named(me.partner),
+            access_until: me.access_until.map(|end| end.to_string()),
+            customer: me.customer.map(named),
+        }
+    }
+}
+
+impl From<EventView> for Event {
+    fn from(event: EventView) -> Self {
+        let EventView { id, at, user_id, key_id, action, object, before, after, reason, origin, request_id } =
+            event;
+        Event { id, at, user_id, key_id, action, object, before, after, reason, origin, request_id }
+    }
+}
+
+impl EventList {
+    pub(crate) fn of(events: Vec<EventView>) -> Self {
+        EventList { audit_events: events.into_iter().map(Event::from).collect() }
+    }
 }

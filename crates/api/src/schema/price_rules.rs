@@ -1,9 +1,10 @@
-//! What the OpenAPI document says of price rules.
-#![expect(dead_code, reason = "these types describe; the domain's types are what is read and written")]
+//! Price rules.
 
-use super::EarnedCredit;
+use super::{EarnedCredit, time};
+use app::billing;
 use serde::Serialize;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 /// How a rule makes a price. `margin`: price = cost / (1 − m). `markup`: cost × (1 + u). `discount`: list price × (1 − d).
 /// `fixed`: quantity × price, at the run's rate where the bill is in another currency.
@@ -69,73 +70,73 @@ pub(crate) struct NewPriceRule {
 }
 
 /// What to change of a price rule: only what is named changes. `null` clears what is optional.
-#[derive(ToSchema)]
-pub(crate) struct PriceRuleChange {
-    /// As on create, and so are all others.
-    #[schema(nullable)]
-    name: Option<String>,
-    #[schema(nullable)]
-    position: Option<i64>,
-    #[schema(nullable)]
-    kind: Option<RuleKind>,
-    #[schema(nullable)]
-    percentage: Option<Decimal>,
-    #[schema(nullable)]
-    price: Option<Decimal>,
-    #[schema(nullable)]
-    currency: Option<String>,
-    #[schema(format = "date", nullable)]
-    effective_from: Option<String>,
-    #[schema(format = "date", nullable)]
-    effective_until: Option<String>,
-    #[schema(nullable)]
-    customer_id: Option<i64>,
-    #[schema(nullable)]
-    publisher: Option<String>,
-    #[schema(nullable)]
-    product_id: Option<String>,
-    #[schema(nullable)]
-    sku_id: Option<String>,
-    #[schema(nullable)]
-    charge_type: Option<String>,
-    #[schema(nullable)]
-    meter_category: Option<String>,
-    #[schema(nullable)]
-    earned_credit: Option<EarnedCredit>,
+pub(crate) struct PriceRuleChange;
+
+/// The fields of [`NewPriceRule`], none of them required.
+impl PartialSchema for PriceRuleChange {
+    fn schema() -> RefOr<Schema> {
+        let RefOr::T(Schema::Object(mut object)) = NewPriceRule::schema() else {
+            return NewPriceRule::schema();
+        };
+        object.description = Some(
+            "What to change of a price rule: only what is named changes. `null` clears what is optional."
+                .into(),
+        );
+        object.required.clear();
+        RefOr::T(Schema::Object(object))
+    }
+}
+
+impl ToSchema for PriceRuleChange {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        NewPriceRule::schemas(schemas);
+    }
 }
 
 /// A price rule.
-#[derive(ToSchema)]
-pub(crate) struct PriceRule {
+#[derive(ToSchema, Serialize)]
+pub struct PriceRule {
     id: i64,
     name: String,
     position: i64,
     kind: RuleKind,
     /// Exact decimal digits.
     #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     percentage: Option<String>,
     /// Exact decimal digits.
     #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     price: Option<String>,
     #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     currency: Option<String>,
     #[schema(format = "date", nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     effective_from: Option<String>,
     #[schema(format = "date", nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     effective_until: Option<String>,
     #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     customer_id: Option<i64>,
     #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     publisher: Option<String>,
     #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     product_id: Option<String>,
     #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     sku_id: Option<String>,
     #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     charge_type: Option<String>,
     #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     meter_category: Option<String>,
     #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     earned_credit: Option<EarnedCredit>,
     #[schema(format = "date-time")]
     created_at: String,
@@ -144,13 +145,13 @@ pub(crate) struct PriceRule {
 }
 
 /// A page of price rules, in the order in which they are tried.
-#[derive(ToSchema)]
-pub(crate) struct PriceRuleList {
+#[derive(ToSchema, Serialize)]
+pub struct PriceRuleList {
     price_rules: Vec<PriceRule>,
 }
 
 /// What a price rule would change of the last month that was billed.
-#[derive(ToSchema)]
+#[derive(ToSchema, Serialize)]
 pub(crate) struct PriceRuleTrial {
     /// The run that the month was billed by: its files, its customers and their margins are tried.
     run_id: i64,
@@ -169,7 +170,7 @@ pub(crate) struct PriceRuleTrial {
 }
 
 /// A bill that a price rule would change. Amounts are exact decimal digits.
-#[derive(ToSchema)]
+#[derive(ToSchema, Serialize)]
 pub(crate) struct PriceRuleTrialChange {
     customer_id: i64,
     name: String,
@@ -182,7 +183,7 @@ pub(crate) struct PriceRuleTrialChange {
 }
 
 /// The sum of all bills in a currency. Amounts are exact decimal digits.
-#[derive(ToSchema)]
+#[derive(ToSchema, Serialize)]
 pub(crate) struct PriceRuleTrialTotal {
     /// ISO 4217.
     currency: String,
@@ -197,4 +198,107 @@ pub(crate) struct PriceRuleTrialTotal {
 pub(crate) struct PriceRuleId {
     /// The price rule's id.
     id: i64,
+}
+
+impl From<rating::RuleKind> for RuleKind {
+    fn from(kind: rating::RuleKind) -> Self {
+        match kind {
+            rating::RuleKind::Margin(_) => RuleKind::Margin,
+            rating::RuleKind::Markup(_) => RuleKind::Markup,
+            rating::RuleKind::Discount(_) => RuleKind::Discount,
+            rating::RuleKind::ListPrice => RuleKind::ListPrice,
+            rating::RuleKind::Fixed(..) => RuleKind::Fixed,
+        }
+    }
+}
+
+impl From<&billing::RuleView> for PriceRule {
+    fn from(view: &billing::RuleView) -> Self {
+        let rating::PriceRule { id, details } = view.rule().clone();
+        let rating::NewPriceRule {
+            name,
+            position,
+            kind,
+            effective_from,
+            effective_until,
+            customer_id,
+            publisher,
+            product_id,
+            sku_id,
+            charge_type,
+            meter_category,
+            earned_credit,
+        } = details;
+        let (percentage, price) = match kind {
+            rating::RuleKind::Margin(_) | rating::RuleKind::Markup(_) | rating::RuleKind::Discount(_) => {
+                (Some(kind.value()), None)
+            }
+            rating::RuleKind::ListPrice => (None, None),
+            rating::RuleKind::Fixed(..) => (None, Some(kind.value())),
+        };
+        let [created_at, updated_at] = view.times().map(time);
+        PriceRule {
+            id,
+            name,
+            position,
+            kind: kind.into(),
+            percentage,
+            price,
+            currency: kind.currency().map(|currency| currency.to_string()),
+            effective_from: effective_from.map(|day| day.to_string()),
+            effective_until: effective_until.map(|day| day.to_string()),
+            customer_id,
+            publisher,
+            product_id,
+            sku_id,
+            charge_type,
+            meter_category,
+            earned_credit: earned_credit.map(EarnedCredit::from),
+            created_at,
+            updated_at,
+        }
+    }
+}
+
+impl From<billing::RuleView> for PriceRule {
+    fn from(view: billing::RuleView) -> Self {
+        PriceRule::from(&view)
+    }
+}
+
+/// Price rules in the order in which they are tried.
+impl From<Vec<billing::RuleView>> for PriceRuleList {
+    fn from(rules: Vec<billing::RuleView>) -> Self {
+        PriceRuleList { price_rules: rules.iter().map(PriceRule::from).collect() }
+    }
+}
+
+impl From<billing::RuleTrial> for PriceRuleTrial {
+    fn from(trial: billing::RuleTrial) -> Self {
+        let billing::RuleTrial { run, billing_period, changes, unchanged, totals, is_unused, warnings } =
+            trial;
+        let change = |change: billing::BillChange| PriceRuleTrialChange {
+            customer_id: change.customer_id,
+            name: change.name,
+            currency: change.currency.to_string(),
+            charge: change.before.to_string(),
+            charge_with_rule: change.after.to_string(),
+            difference: change.difference.to_string(),
+        };
+        let total = |total: billing::TrialTotal| PriceRuleTrialTotal {
+            currency: total.currency.to_string(),
+            charge: total.before.to_string(),
+            charge_with_rule: total.after.to_string(),
+            difference: total.difference.to_string(),
+        };
+        PriceRuleTrial {
+            run_id: run,
+            billing_period,
+            changes: changes.into_iter().map(change).collect(),
+            unchanged,
+            totals: totals.into_iter().map(total).collect(),
+            unused: is_unused,
+            warnings,
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! Profit, as it is answered.
+//! Profit.
 
 use app::billing::{Profit as Sums, ProfitReport as Report, ProfitRow as Row};
 use serde::Serialize;
@@ -6,7 +6,7 @@ use utoipa::{IntoParams, ToSchema};
 
 /// The profit of a month.
 #[derive(ToSchema, Serialize)]
-pub(crate) struct ProfitReport {
+pub struct ProfitReport {
     #[schema(example = "2026-10")]
     billing_period: String,
     /// `customer`, `product`, `publisher` or `subscription`.

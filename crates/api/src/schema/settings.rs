@@ -1,7 +1,8 @@
-//! What the OpenAPI document says of the billing settings and of price sheets.
-#![expect(dead_code, reason = "these types describe; the domain's types are what is read and written")]
+//! The billing settings, and price sheets.
 
-use super::{Address, StoredAddress};
+use super::{Address, StoredAddress, time};
+use app::billing;
+use serde::Serialize;
 use utoipa::ToSchema;
 
 /// What a partner's statements are to say.
@@ -23,8 +24,8 @@ pub(crate) struct NewBillingSettings {
 }
 
 /// What a partner's statements say.
-#[derive(ToSchema)]
-pub(crate) struct BillingSettings {
+#[derive(ToSchema, Serialize)]
+pub struct BillingSettings {
     #[schema(example = "CON-")]
     statement_number_prefix: String,
     due_days: Option<i64>,
@@ -45,7 +46,7 @@ pub(crate) struct NewPriceSheet {
 }
 
 /// A file of a price sheet.
-#[derive(ToSchema)]
+#[derive(ToSchema, Serialize)]
 pub(crate) struct PriceSheetFile {
     /// What reports of runs call it.
     file: String,
@@ -55,8 +56,8 @@ pub(crate) struct PriceSheetFile {
 }
 
 /// The price sheet of a month.
-#[derive(ToSchema)]
-pub(crate) struct PriceSheet {
+#[derive(ToSchema, Serialize)]
+pub struct PriceSheet {
     #[schema(example = "2026-10")]
     billing_period: String,
     files: Vec<PriceSheetFile>,
@@ -65,7 +66,31 @@ pub(crate) struct PriceSheet {
 }
 
 /// All price sheets.
-#[derive(ToSchema)]
-pub(crate) struct PriceSheetList {
+#[derive(ToSchema, Serialize)]
+pub struct PriceSheetList {
     price_sheets: Vec<PriceSheet>,
+}
+
+impl From<billing::BillingSettings> for BillingSettings {
+    fn from(settings: billing::BillingSettings) -> Self {
+        let billing::BillingSettings { statement_number_prefix, due_days, display_name, address } = settings;
+        let address = address.map(StoredAddress::from);
+        BillingSettings { statement_number_prefix, due_days, display_name, address }
+    }
+}
+
+impl From<billing::PriceSheetView> for PriceSheet {
+    fn from(sheet: billing::PriceSheetView) -> Self {
+        let billing::PriceSheetView { billing_period, files, imported_at } = sheet;
+        let file = |billing::PriceSheetFile { file, rows }| PriceSheetFile { file, rows };
+        let files = files.into_iter().map(file).collect();
+        PriceSheet { billing_period, files, imported_at: time(imported_at) }
+    }
+}
+
+/// The price sheets of a partner, the newest month first.
+impl From<Vec<billing::PriceSheetView>> for PriceSheetList {
+    fn from(sheets: Vec<billing::PriceSheetView>) -> Self {
+        PriceSheetList { price_sheets: sheets.into_iter().map(PriceSheet::from).collect() }
+    }
 }

@@ -1,6 +1,6 @@
-//! What the OpenAPI document says of sign-in providers, and of the accounts that users have there.
-#![expect(dead_code, reason = "these types describe; the domain's types are what is read and written")]
+//! Sign-in providers, and the accounts that users have there.
 
+use app::single_sign_on;
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -36,7 +36,7 @@ pub(crate) struct NewSignInProvider {
 }
 
 /// A provider of OpenID Connect, without its secret.
-#[derive(ToSchema)]
+#[derive(ToSchema, Serialize)]
 pub(crate) struct SignInProvider {
     #[schema(example = "https://login.microsoftonline.com")]
     issuer: String,
@@ -45,7 +45,7 @@ pub(crate) struct SignInProvider {
 }
 
 /// An account of a provider.
-#[derive(ToSchema)]
+#[derive(ToSchema, Serialize)]
 pub(crate) struct LinkedAccount {
     issuer: String,
     /// What the provider calls the account.
@@ -53,7 +53,21 @@ pub(crate) struct LinkedAccount {
 }
 
 /// The accounts of a user.
-#[derive(ToSchema)]
+#[derive(ToSchema, Serialize)]
 pub(crate) struct LinkedAccountList {
     accounts: Vec<LinkedAccount>,
+}
+
+impl From<single_sign_on::ProviderSettings> for SignInProvider {
+    fn from(settings: single_sign_on::ProviderSettings) -> Self {
+        let single_sign_on::ProviderSettings { issuer, client_id, allowed_domains } = settings;
+        SignInProvider { issuer, client_id, allowed_domains }
+    }
+}
+
+impl LinkedAccountList {
+    pub(crate) fn of(accounts: Vec<single_sign_on::LinkedAccount>) -> Self {
+        let account = |single_sign_on::LinkedAccount { issuer, subject }| LinkedAccount { issuer, subject };
+        LinkedAccountList { accounts: accounts.into_iter().map(account).collect() }
+    }
 }

@@ -3,20 +3,11 @@
 
 use domain::user_key::MAX_OVERLAP_SECONDS;
 use domain::{AddressRanges, CustomerId, Roles, UserId, UtcSecond};
-use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use store::api_keys::Credential;
 use store::audit::Event;
 use store::sign_ins::UserAccess;
-
-/// A user as an event records it: with the id of its key, which is not secret.
-#[derive(Serialize)]
-pub(crate) struct WithKeyId<'a> {
-    #[serde(flatten)]
-    pub(crate) user: &'a domain::User,
-    pub(crate) api_key_id: &'a str,
-}
 
 /// What events tell of the users of a partner and of its customers. Events come shard by shard, so that they are put into
 /// their order, that of their ids, before anything follows from them.

@@ -2,6 +2,7 @@
 //! statements of its month are reversed.
 
 use super::invoices;
+use super::record::RunRecord;
 use super::report::{self, RunReport, RunWarning, stored};
 use super::request::{RunRequest, read_codes};
 use super::runs::{answered, last_of_its_period, object};
@@ -9,7 +10,7 @@ use super::view::RunView;
 use super::voiding;
 use crate::access::Call;
 use crate::audit::Entry;
-use crate::change::Created;
+use crate::change::{Created, WriteBody};
 use crate::permissions::Permission;
 use crate::{App, Error};
 use domain::fields::Fields;
@@ -29,7 +30,13 @@ impl App {
     ///
     /// # Errors
     /// Those of [`App::act_on_bill_run`]; [`Error::Invalid`].
-    pub async fn finalize_bill_run(&self, call: &Call, id: i64, body: &Json) -> Result<Created, Error> {
+    pub async fn finalize_bill_run(
+        &self,
+        call: &Call,
+        id: i64,
+        body: &Json,
+        write: WriteBody<RunView>,
+    ) -> Result<Created, Error> {
         self.require(call, Permission::ManageBilling).await?;
         let mut violations = FINALIZATION.unknown(body, Handling::Strict);
         let accept = match body.get("accept") {
@@ -44,7 +51,7 @@ impl App {
         if !violations.is_empty() {
             return Err(Error::Invalid(violations));
         }
-        self.act_on_bill_run(call, id, RunAction::Finalize { accept }).await
+        self.act_on_bill_run(call, id, RunAction::Finalize { accept }, write).await
     }
 
     /// Have a run that has succeeded worked on once more.
@@ -53,16 +60,25 @@ impl App {
     /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::Invalid`] with every customer whose bill was not held back;
     /// [`Error::Conflict`] if the run has not succeeded, or is not the period's last, or would make bills final of an
     /// invoice that is final in another month; [`Error::KeyReused`], [`Error::StillRunning`]; [`Error`] of the store.
-    pub async fn act_on_bill_run(&self, call: &Call, id: i64, action: RunAction) -> Result<Created, Error> {
+    pub async fn act_on_bill_run(
+        &self,
+        call: &Call,
+        id: i64,
+        action: RunAction,
+        write: WriteBody<RunView>,
+    ) -> Result<Created, Error> {
         let grant = self.require(call, Permission::ManageBilling).await?;
         let _entered = self.enter(call)?;
         let created = grant
-            .make((call.partner(), id, action, self.clock.now()), |(partner, id, action, now), tx| {
-                Box::pin(async move {
-                    let (run, entry) = action.begin(tx, *partner, *id, false, *now).await?;
-                    answered(&RunView::of(&run)?, entry)
-                })
-            })
+            .make(
+                (call.partner(), id, action, self.clock.now(), write),
+                |(partner, id, action, now, write), tx| {
+                    Box::pin(async move {
+                        let (run, entry) = action.begin(tx, *partner, *id, false, *now).await?;
+                        answered(RunView::of(&run)?, *write, entry)
+                    })
+                },
+            )
             .await?;
         self.billing()?.wake.notify_one();
         Ok(created)
@@ -100,7 +116,8 @@ impl RunAction {
             RunAction::Finalize { accept } => {
                 let entry = |run: &BillRun| {
                     Ok::<_, Error>(
-                        Entry::new("bill_run.finalize", object(id)).after(&RunView::of(run)?.short()),
+                        Entry::new("bill_run.finalize", object(id))
+                            .after(&RunRecord::from(&RunView::of(run)?)),
                     )
                 };
                 if statements::list(tx, partner, &estimates(&run), 0, 1).await?.1 == 0 {

@@ -10,7 +10,6 @@ use crate::{App, Error};
 use bill_storage::{BillPrefix, OpenFile};
 use domain::CustomerId;
 use futures_util::TryStreamExt;
-use serde_json::{Map, Value};
 use std::io::Read;
 use store::bill_runs::{self, BillRun};
 use tokio_util::io::{StreamReader, SyncIoBridge};
@@ -34,6 +33,15 @@ pub struct LineSearch {
     pub paging: Paging,
     explain: bool,
     currency: Option<String>,
+}
+
+/// A line of a bill.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BillLine {
+    /// The cells of `bill.csv`, by the names of its columns.
+    pub cells: Vec<(String, String)>,
+    /// How it was priced: a name such as `priced_from`, and the value; `None` if that was not asked for.
+    pub explanation: Option<Vec<(&'static str, String)>>,
 }
 
 impl LineSearch {
@@ -110,7 +118,7 @@ impl App {
         id: i64,
         customer: CustomerId,
         search: LineSearch,
-    ) -> Result<(Vec<Value>, i64), Error> {
+    ) -> Result<(Vec<BillLine>, i64), Error> {
         let grant = self.require(call, Permission::SeeCosts).await?;
         let run: Option<BillRun> = grant
             .list((call.partner(), id), |(partner, id), tx| {
@@ -153,31 +161,36 @@ fn read(
     ledger: Option<impl Read>,
     skip: usize,
     limit: usize,
-) -> Result<Vec<Value>, csv::Error> {
-    let mut lines = objects(bill, skip, limit)?;
-    if let Some(ledger) = ledger {
-        // The ledger has a row for each line, in their order. Neither is read further than to the page's end.
-        let rows = objects(ledger, skip, limit)?;
-        for (line, row) in lines.iter_mut().zip(rows) {
-            // On which days the customer has the tenant is said only where these are not all.
-            let is_shown = |column: &str, cell: &Value| column != "Tenant" || cell != "";
-            let part = |(column, name): &(&str, &str)| {
-                let cell = row.get(*column).filter(|cell| is_shown(column, cell))?;
-                Some(((*name).to_owned(), cell.clone()))
-            };
-            line.insert("explanation".into(), EXPLAINED.iter().filter_map(part).collect());
-        }
-    }
-    Ok(lines.into_iter().map(Value::Object).collect())
+) -> Result<Vec<BillLine>, csv::Error> {
+    let lines = rows(bill, skip, limit)?;
+    // The ledger has a row for each line, in their order. Neither is read further than to the page's end.
+    let ledger = ledger.map(|ledger| rows(ledger, skip, limit)).transpose()?;
+    let mut reasons = ledger.into_iter().flatten();
+    let line = |cells| BillLine { cells, explanation: reasons.next().map(explanation) };
+    Ok(lines.into_iter().map(line).collect())
 }
 
-/// Some rows of a CSV, by the names of its columns.
-fn objects(input: impl Read, skip: usize, limit: usize) -> Result<Vec<Map<String, Value>>, csv::Error> {
+/// The part of a ledger's row that is shown.
+fn explanation(row: Row) -> Vec<(&'static str, String)> {
+    // On which days the customer has the tenant is said only where these are not all.
+    let is_shown = |column: &str, cell: &str| column != "Tenant" || !cell.is_empty();
+    let part = |(column, name): &(&str, &'static str)| {
+        let (_, cell) = row.iter().find(|(name, cell)| name == column && is_shown(column, cell))?;
+        Some((*name, cell.clone()))
+    };
+    EXPLAINED.iter().filter_map(part).collect()
+}
+
+/// The cells of a row, by the names of its columns.
+type Row = Vec<(String, String)>;
+
+/// Some rows of a CSV.
+fn rows(input: impl Read, skip: usize, limit: usize) -> Result<Vec<Row>, csv::Error> {
     let mut reader = csv::Reader::from_reader(input);
     let names = reader.headers()?.clone();
     let records = reader.into_records().skip(skip).take(limit);
-    let object = |record: csv::StringRecord| {
-        names.iter().zip(record.iter()).map(|(name, cell)| (name.to_owned(), Value::from(cell))).collect()
+    let row = |record: csv::StringRecord| {
+        names.iter().zip(record.iter()).map(|(name, cell)| (name.to_owned(), cell.to_owned())).collect()
     };
-    records.map(|record| record.map(object)).collect()
+    records.map(|record| record.map(row)).collect()
 }

@@ -21,6 +21,7 @@ mod price_sheets;
 mod profit;
 mod publications;
 mod publish;
+mod record;
 mod rendering;
 mod report;
 mod request;
@@ -40,13 +41,17 @@ mod watch;
 mod work;
 
 pub use actions::RunAction;
-pub use automation::AutomationHealth;
+pub use automation::{
+    AutomationAction, AutomationHealth, AutomationSettings, AutomationView, Estimates, Finalize, Invoices,
+};
 pub use bill::{BillView, PreviousBill};
 pub use bill_scan::{BillLines, BillSearch, LineSum, PriceReason, ShownLine};
 pub use breakdown::{Breakdown, Subtotal};
-pub use fetch::{FetchRequest, FetchWatch};
-pub use lines::LineSearch;
-pub use price_sheets::PriceSheetRequest;
+pub use fetch::{
+    FetchFailure, FetchProgress, FetchRequest, FetchView, FetchWatch, InvoiceExport, InvoiceView,
+};
+pub use lines::{BillLine, LineSearch};
+pub use price_sheets::{PriceSheetFile, PriceSheetRequest, PriceSheetView};
 pub use rating::{Amount, Currency, NewPriceRule, RULE_PAYLOAD, RuleKind};
 pub use report::{BillRef, CustomerBill, PendingCorrection, Progress, RunError, RunReport, RunWarning};
 pub use request::{CurrencyRate, RunRequest, Voiding};
@@ -54,8 +59,10 @@ pub use rule_order::Direction;
 pub use rules::RuleView;
 pub use runs::RunSearch;
 pub use settings::BillingSettings;
-pub use statements::{BillFile, StatementSearch, StatementView};
+pub use statements::{BillFile, CorrectionView, StatementSearch, StatementView};
 pub use store::bill_runs::State as RunState;
+pub use store::invoice_fetches::State as FetchState;
+pub use store::statements::Status as StatementStatus;
 pub use trial::{BillChange, RuleTrial, TrialTotal};
 pub use view::{RunView, Stage};
 pub use watch::Watch;

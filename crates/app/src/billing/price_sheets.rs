@@ -1,11 +1,12 @@
 //! Microsoft's price sheets, imported by month: runs of a month take list prices from its sheet.
 
+use super::record::PriceSheetRecord;
 use super::report::{stored, text};
 use super::request::{read_period, read_places};
 use super::scratch::Scratch;
 use crate::access::Call;
 use crate::audit::Entry;
-use crate::change::{Created, Done};
+use crate::change::{Created, Done, WriteBody};
 use crate::grant::Grant;
 use crate::permissions::Permission;
 use crate::{App, Error};
@@ -17,7 +18,6 @@ use domain::{Handling, PartnerId, Violation, Violations};
 use jiff::Timestamp;
 use rating::{Failure, Input};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use store::Tx;
 use store::price_sheets::{self, PriceSheetRow};
 
@@ -46,6 +46,26 @@ pub(super) struct SheetFile {
     /// Its key among the partner's private files.
     pub(super) key: String,
     rows: u64,
+}
+
+/// The price sheet of a month.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PriceSheetView {
+    /// The month, such as `2026-10`.
+    pub billing_period: String,
+    /// Its files.
+    pub files: Vec<PriceSheetFile>,
+    /// The time of the import.
+    pub imported_at: Timestamp,
+}
+
+/// A file of a price sheet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PriceSheetFile {
+    /// What reports of runs call it.
+    pub file: String,
+    /// The number of its rows with a list price.
+    pub rows: u64,
 }
 
 impl PriceSheetRequest {
@@ -85,7 +105,12 @@ impl App {
     /// # Errors
     /// [`Error::Invalid`] with what is wrong with the files; [`Error::BillsUnavailable`]; [`Error::KeyReused`],
     /// [`Error::StillRunning`].
-    pub async fn import_price_sheet(&self, call: &Call, body: &Json) -> Result<Created, Error> {
+    pub async fn import_price_sheet(
+        &self,
+        call: &Call,
+        body: &Json,
+        write: WriteBody<PriceSheetView>,
+    ) -> Result<Created, Error> {
         let grant = self.require(call, Permission::ManageBilling).await?;
         let _entered = self.enter(call)?;
         let request = PriceSheetRequest::parse(body)?;
@@ -93,7 +118,7 @@ impl App {
         let others = self.partners().await?.len() > 1;
         billing.check_sources(call.partner(), &[("sources", &request.sources)], others).await?;
         let allowed = billing.allowed(Some(call.partner()));
-        self.import(grant, request, &allowed).await
+        self.import(grant, request, &allowed, write).await
     }
 
     /// Imports a price sheet from files that the operator's command can read.
@@ -104,10 +129,11 @@ impl App {
         &self,
         partner: PartnerId,
         request: PriceSheetRequest,
+        write: WriteBody<PriceSheetView>,
     ) -> Result<Created, Error> {
         let call = Call::of_operator(partner, "price-sheet import");
         let grant = self.require(&call, Permission::ManageBilling).await?;
-        self.import(grant, request, &self.billing()?.allowed(None)).await
+        self.import(grant, request, &self.billing()?.allowed(None), write).await
     }
 
     async fn import(
@@ -115,6 +141,7 @@ impl App {
         grant: Grant<'_>,
         request: PriceSheetRequest,
         allowed: &Allowed,
+        write: WriteBody<PriceSheetView>,
     ) -> Result<Created, Error> {
         let PriceSheetRequest { billing_period, sources } = request;
         let (billing, partner) = (self.billing()?, grant.call().partner());
@@ -147,21 +174,21 @@ impl App {
         }
         let sheet = PriceSheetRow { billing_period, files: text(&files)?, imported_at: self.clock.now() };
         grant
-            .make((partner, sheet), |(partner, sheet), tx| {
+            .make((partner, sheet, write), |(partner, sheet, write), tx| {
                 Box::pin(async move {
                     price_sheets::put(tx, *partner, sheet).await?;
                     let view = view(sheet)?;
                     let object = format!("price_sheets/{}", sheet.billing_period);
-                    let entry = Entry::new("price_sheet.import", object).after(&view);
-                    let created = Created { json: text(&view)?, href: None, version: None, replayed: false };
-                    Ok(Done { value: created, entry: Some(entry) })
+                    let entry =
+                        Entry::new("price_sheet.import", object).after(&PriceSheetRecord::from(&view));
+                    Ok(Done { value: Created::new(view, *write, None)?, entry: Some(entry) })
                 })
             })
             .await
     }
 
     /// The partner's price sheets, the newest month first.
-    pub async fn price_sheets(&self, call: &Call) -> Result<Vec<Value>, Error> {
+    pub async fn price_sheets(&self, call: &Call) -> Result<Vec<PriceSheetView>, Error> {
         let grant = self.require(call, Permission::SeeCosts).await?;
         let found: Vec<PriceSheetRow> = grant
             .list(call.partner(), |partner, tx| {
@@ -187,11 +214,9 @@ fn wrong(source: usize, why: &str) -> Error {
     )
 }
 
-fn view(sheet: &PriceSheetRow) -> Result<Value, Error> {
+fn view(sheet: &PriceSheetRow) -> Result<PriceSheetView, Error> {
     let files: Vec<SheetFile> = stored("the files of a price sheet", &sheet.files)?;
-    let at = |at: Timestamp| format!("{at:.0}");
-    let shown: Vec<Value> = files.iter().map(|file| json!({"file": file.file, "rows": file.rows})).collect();
-    Ok(json!({
-        "billing_period": sheet.billing_period, "files": shown, "imported_at": at(sheet.imported_at),
-    }))
+    let files = files.into_iter().map(|file| PriceSheetFile { file: file.file, rows: file.rows }).collect();
+    let PriceSheetRow { billing_period, imported_at, .. } = sheet.clone();
+    Ok(PriceSheetView { billing_period, files, imported_at })
 }

@@ -9,7 +9,7 @@ use super::runs::{answered, last_of_its_period, object};
 use super::view::RunView;
 use crate::access::Call;
 use crate::audit::Entry;
-use crate::change::Created;
+use crate::change::{Created, WriteBody};
 use crate::permissions::Permission;
 use crate::{App, Error};
 use domain::json::Json;
@@ -31,7 +31,13 @@ impl App {
     /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::Invalid`]; [`Error::Conflict`] if the run has not succeeded, or is
     /// not the period's last, or customers see one of its invoices on statements of another month; [`Error::KeyReused`],
     /// [`Error::StillRunning`]; [`Error`] of the store.
-    pub async fn publish_bill_run(&self, call: &Call, id: i64, body: &Json) -> Result<Created, Error> {
+    pub async fn publish_bill_run(
+        &self,
+        call: &Call,
+        id: i64,
+        body: &Json,
+        write: WriteBody<RunView>,
+    ) -> Result<Created, Error> {
         let grant = self.require(call, Permission::ManageBilling).await?;
         let violations = PUBLICATION.unknown(body, Handling::Strict);
         if !violations.is_empty() {
@@ -39,11 +45,11 @@ impl App {
         }
         let _entered = self.enter(call)?;
         let created = grant
-            .make((call.partner(), id, self.clock.now()), |(partner, id, now), tx| {
+            .make((call.partner(), id, self.clock.now(), write), |(partner, id, now, write), tx| {
                 Box::pin(async move {
                     let run = last_of_its_period(tx, *partner, *id).await?;
                     let (run, entry) = publish(tx, &run, *now).await?;
-                    answered(&RunView::of(&run)?, entry)
+                    answered(RunView::of(&run)?, *write, entry)
                 })
             })
             .await?;

@@ -2,22 +2,23 @@
 
 use crate::access::Call;
 use crate::audit::Entry;
+use crate::billing::record::RuleRecord;
 use crate::billing::runs::internal;
-use crate::change::{Created, Done};
+use crate::change::{Created, Done, WriteBody};
 use crate::paging::Paging;
 use crate::permissions::Permission;
 use crate::{App, Error, IfMatch};
 use domain::json::Json;
 use domain::{PartnerId, Violation};
+use jiff::Timestamp;
 use rating::{NewPriceRule, PriceRule};
-use serde::ser::{Serialize, SerializeMap, Serializer};
 use store::price_rules::{self, PriceRuleRow};
 use store::{Tx, customers};
 
 /// The most rules of a partner: every line of an invoice is held against them.
 const MOST: i64 = 10_000;
 
-/// A price rule, as it is answered.
+/// A price rule, with the times of its creation and of its last change.
 #[derive(Clone, Debug)]
 pub struct RuleView {
     rule: PriceRule,
@@ -38,18 +39,10 @@ impl RuleView {
     pub fn rule(&self) -> &PriceRule {
         &self.rule
     }
-}
 
-impl Serialize for RuleView {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let rule = serde_json::to_value(&self.rule).map_err(serde::ser::Error::custom)?;
-        let mut map = serializer.serialize_map(None)?;
-        for (key, value) in rule.as_object().into_iter().flatten() {
-            map.serialize_entry(key, value)?;
-        }
-        map.serialize_entry("created_at", &format!("{:.0}", self.row.created_at))?;
-        map.serialize_entry("updated_at", &format!("{:.0}", self.row.updated_at))?;
-        map.end()
+    /// The times of its creation and of its last change.
+    pub fn times(&self) -> [Timestamp; 2] {
+        [self.row.created_at, self.row.updated_at]
     }
 }
 
@@ -86,14 +79,19 @@ impl App {
     /// # Errors
     /// [`Error::Forbidden`]; [`Error::Invalid`] with every violation; [`Error::KeyReused`], [`Error::StillRunning`];
     /// [`Error`] of the store.
-    pub async fn create_price_rule(&self, call: &Call, body: &Json) -> Result<Created, Error> {
+    pub async fn create_price_rule(
+        &self,
+        call: &Call,
+        body: &Json,
+        write: WriteBody<RuleView>,
+    ) -> Result<Created, Error> {
         let grant = self.require(call, Permission::ManageBilling).await?;
         let _entered = self.enter(call)?;
         let details = NewPriceRule::parse(body).map_err(Error::Invalid)?;
         let placed = body.get("position").is_some_and(|position| !position.is_blank());
-        let input = (call.partner(), details, placed, self.random.nonce()?, self.clock.now());
+        let input = (call.partner(), details, placed, self.random.nonce()?, self.clock.now(), write);
         grant
-            .make(input, |(partner, details, placed, random, now), tx| {
+            .make(input, |(partner, details, placed, random, now, write), tx| {
                 Box::pin(async move {
                     check_customer(tx, *partner, details).await?;
                     if price_rules::list(tx, *partner, 0, 0).await?.1 >= MOST {
@@ -104,10 +102,10 @@ impl App {
                     let text = written(details)?;
                     let row = price_rules::insert(tx, *partner, position, &text, *random, *now).await?;
                     let view = RuleView::of(row)?;
-                    let json = serde_json::to_string(&view).map_err(internal)?;
-                    let entry = Entry::new("price_rule.create", object(view.row.id)).after(&view);
-                    let href = Some(format!("/v1/{}", object(view.row.id)));
-                    let created = Created { json, href, version: Some(view.version()), replayed: false };
+                    let (object, version) = (object(view.row.id), view.version());
+                    let href = Some(format!("/v1/{object}"));
+                    let entry = Entry::new("price_rule.create", object).after(&RuleRecord::from(&view));
+                    let created = Created::new(view, *write, href)?.with_version(version);
                     Ok(Done { value: created, entry: Some(entry) })
                 })
             })
@@ -175,7 +173,8 @@ impl App {
                     let row = price_rules::update(tx, *partner, &before.row, position, &text, *random, *now)
                         .await?;
                     let after = RuleView::of(row)?;
-                    let entry = Entry::new("price_rule.update", object(*id)).before(&before).after(&after);
+                    let [old, new] = [&before, &after].map(RuleRecord::from);
+                    let entry = Entry::new("price_rule.update", object(*id)).before(&old).after(&new);
                     Ok(Done { value: after, entry: Some(entry) })
                 })
             })
@@ -195,7 +194,8 @@ impl App {
                     if_match.allows(row.id, row.version)?;
                     let before = RuleView::of(row)?;
                     price_rules::delete(tx, *partner, *id, before.row.version).await?;
-                    let entry = Entry::new("price_rule.delete", object(*id)).before(&before);
+                    let entry =
+                        Entry::new("price_rule.delete", object(*id)).before(&RuleRecord::from(&before));
                     Ok(Done { value: (), entry: Some(entry) })
                 })
             })

@@ -1,12 +1,13 @@
 //! Runs: requested, listed, cancelled, withdrawn.
 
 use super::actions::of_month;
+use super::record::RunRecord;
 use super::report;
 use super::request::RunRequest;
 use super::view::RunView;
 use crate::access::Call;
 use crate::audit::Entry;
-use crate::change::{Created, Done};
+use crate::change::{Created, Done, WriteBody};
 use crate::paging::{self, Paging, Query};
 use crate::permissions::Permission;
 use crate::{App, Error};
@@ -67,7 +68,12 @@ impl App {
     /// # Errors
     /// [`Error::Forbidden`]; [`Error::Invalid`]; [`Error::Conflict`] while another run of the period is under way;
     /// [`Error::KeyReused`], [`Error::StillRunning`]; [`Error`] of the store.
-    pub async fn create_bill_run(&self, call: &Call, body: &Json) -> Result<Created, Error> {
+    pub async fn create_bill_run(
+        &self,
+        call: &Call,
+        body: &Json,
+        write: WriteBody<RunView>,
+    ) -> Result<Created, Error> {
         let grant = self.require(call, Permission::ManageBilling).await?;
         let _entered = self.enter(call)?;
         let request = RunRequest::parse(body)?;
@@ -75,12 +81,12 @@ impl App {
         let fields = [("sources", &request.sources), ("price_sheets", &request.price_sheets)];
         self.billing()?.check_sources(call.partner(), &fields, others).await?;
         let created = grant
-            .make((call.partner(), request, self.clock.now()), |(partner, request, now), tx| {
+            .make((call.partner(), request, self.clock.now(), write), |(partner, request, now, write), tx| {
                 Box::pin(async move {
                     let run = begin(tx, *partner, request, false, *now).await?;
-                    let view = RunView::of(&run)?;
-                    let entry = Entry::new("bill_run.create", object(run.id)).after(&view.clone().short());
-                    answered(&view, entry)
+                    let run = RunView::of(&run)?;
+                    let entry = Entry::new("bill_run.create", object(run.id)).after(&RunRecord::from(&run));
+                    answered(run, *write, entry)
                 })
             })
             .await?;
@@ -270,12 +276,13 @@ pub(super) async fn last_of_its_period(tx: &mut Tx, partner: PartnerId, id: i64)
 }
 
 /// A run as the answer to a request that made it or has it worked on.
-pub(super) fn answered(view: &RunView, entry: Entry) -> Result<Done<Created>, Error> {
-    let href = Some(format!("/v1/{}", object(view.id)));
-    Ok(Done {
-        value: Created { json: report::text(view)?, href, version: None, replayed: false },
-        entry: Some(entry),
-    })
+pub(super) fn answered(
+    run: RunView,
+    write: WriteBody<RunView>,
+    entry: Entry,
+) -> Result<Done<Created>, Error> {
+    let href = Some(format!("/v1/{}", object(run.id)));
+    Ok(Done { value: Created::new(run, write, href)?, entry: Some(entry) })
 }
 
 /// A run in audit events.

@@ -9,12 +9,10 @@ use crate::permissions::Permission;
 use crate::{App, Error};
 use bill_storage::{BillPrefix, OpenFile, RangeOf};
 use domain::{Customer, CustomerId, PartnerId};
+use jiff::Timestamp;
 use rating::Currency;
-use serde::Serialize;
-use serde::ser::Serializer;
-use serde_json::value::RawValue;
 use std::collections::BTreeSet;
-use store::statements::{self, Bill, Correction, Edition, Filter, Statement, Status};
+use store::statements::{self, Bill, Correction, Edition, Filter, Imported, Issue, Statement, Status};
 use store::{Tx, imported_statements};
 
 /// A list of statements that was asked for.
@@ -25,71 +23,42 @@ pub struct StatementSearch {
     filter: Filter,
 }
 
-/// A statement, as it is answered.
-#[derive(Clone, Debug, Serialize)]
+/// A statement, which shows what the caller may see of it.
+#[derive(Clone, Debug)]
 pub struct StatementView {
     id: i64,
-    /// The run that made it; `None` of a statement of another platform.
-    #[serde(skip)]
     run: Option<i64>,
-    customer_id: CustomerId,
+    customer: CustomerId,
     cloud: String,
     billing_period: String,
-    #[serde(serialize_with = "exactly")]
     total_amount: String,
-    status: &'static str,
-    detailed_billing_records_generation_time: String,
-    statement_generation_time: String,
-    statement_summary_generation_time: String,
-    currency: CurrencyView,
-    /// Microsoft's invoice; to the partner alone.
+    status: Status,
+    generated_at: Timestamp,
+    stated_at: Timestamp,
+    currency: Currency,
     invoice_id: Option<String>,
     invoice_date: String,
-    /// The partner's own number, since when the statement has it, and the day by which it is to be paid.
-    statement_number: Option<String>,
-    issued_at: Option<String>,
-    due_date: Option<String>,
+    issue: Option<Issue>,
     version: i64,
-    /// Whether the customer sees this version in this status; to the partner alone.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    published: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    is_published: Option<bool>,
     reverses: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     notice: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    imported: Option<ImportedView>,
+    imported: Option<Imported>,
     files: Vec<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     corrections: Vec<CorrectionView>,
 }
 
-/// Where a statement came from that another platform has made.
-#[derive(Clone, Debug, Serialize)]
-struct ImportedView {
-    /// The platform's URL.
-    source: String,
-    /// The statement's id there.
-    id: Option<String>,
-}
-
 /// What came in for a month that was final, and is on this statement.
-#[derive(Clone, Debug, Serialize)]
-struct CorrectionView {
-    billing_period: String,
-    version: i64,
-    #[serde(serialize_with = "exactly")]
-    amount: String,
-    files: Vec<String>,
-}
-
-#[derive(Clone, Debug, Serialize)]
-struct CurrencyView {
-    /// ISO 4217, which is what CloudHealth's clients read here.
-    name: String,
-    /// Such as `United States dollar`.
-    long_name: String,
-    symbol: String,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CorrectionView {
+    /// The month that was final.
+    pub billing_period: String,
+    /// The version of that month's bill that lists its lines.
+    pub version: i64,
+    /// The amount, with as many decimal places as the currency's smallest coin has.
+    pub amount: String,
+    /// The names of its files; empty for those that earlier versions made, which have the same as a bill.
+    pub files: Vec<String>,
 }
 
 /// An open file of a bill.
@@ -142,15 +111,8 @@ fn padded(total: &str, places: usize) -> String {
     }
 }
 
-/// A JSON number with all its digits, which a double would not keep.
-fn exactly<S: Serializer>(amount: &str, serializer: S) -> Result<S::Ok, S::Error> {
-    let raw = RawValue::from_string(amount.to_owned()).map_err(serde::ser::Error::custom)?;
-    raw.serialize(serializer)
-}
-
 impl StatementView {
     fn of((statement, corrections): (Statement, Vec<Correction>), edition: Edition) -> Result<Self, Error> {
-        let time = |time: jiff::Timestamp| time.strftime("%Y-%m-%d %H:%M:%S").to_string();
         let now = (statement.bill.version, statement.status, statement.bill.folder.as_str());
         let is_published = statement
             .published
@@ -164,7 +126,6 @@ impl StatementView {
         // Microsoft's invoice is for the partner alone.
         let is_imported = statement.imported.is_some();
         let bill = statement.bill;
-        let run = (!is_imported).then_some(bill.run);
         let currency: Currency = parsed(&bill.currency)?;
         let corrections = corrections.into_iter().map(|Correction { bill, .. }| {
             let amount = padded(&bill.total, currency.minor_unit().into());
@@ -173,35 +134,146 @@ impl StatementView {
         });
         Ok(StatementView {
             id: statement.id,
-            run,
-            customer_id: bill.customer,
+            run: (!is_imported).then_some(bill.run),
+            customer: bill.customer,
             cloud,
             billing_period: bill.billing_period,
             total_amount: padded(&bill.total, currency.minor_unit().into()),
-            status: statement.status.as_str(),
-            detailed_billing_records_generation_time: time(statement.generated_at),
-            statement_generation_time: time(statement.stated_at),
-            statement_summary_generation_time: time(statement.stated_at),
-            currency: CurrencyView {
-                name: currency.to_string(),
-                long_name: currency.name(),
-                symbol: currency.symbol(),
-            },
+            status: statement.status,
+            generated_at: statement.generated_at,
+            stated_at: statement.stated_at,
+            currency,
             invoice_id: statement.invoice_id.filter(|_| edition == Edition::Current || is_imported),
             invoice_date,
-            statement_number: statement.issue.as_ref().map(|issue| issue.number.clone()),
-            issued_at: statement.issue.as_ref().map(|issue| time(issue.issued_at)),
-            due_date: statement.issue.and_then(|issue| issue.due_date),
+            issue: statement.issue,
             version: bill.version,
-            published: (edition == Edition::Current).then_some(is_published),
+            is_published: (edition == Edition::Current).then_some(is_published),
             reverses: statement.reverses,
             notice: statement.notice,
-            imported: statement
-                .imported
-                .map(|imported| ImportedView { source: imported.source, id: imported.source_id }),
+            imported: statement.imported,
             files: stored("the files of a statement", &bill.files)?,
             corrections: corrections.collect::<Result<_, Error>>()?,
         })
+    }
+
+    /// Its number.
+    pub fn id(&self) -> i64 {
+        self.id
+    }
+
+    /// The run that made it; `None` for a statement of another platform.
+    pub fn run(&self) -> Option<i64> {
+        self.run
+    }
+
+    /// The customer.
+    pub fn customer(&self) -> CustomerId {
+        self.customer
+    }
+
+    /// The cloud that it is about, such as `Azure`.
+    pub fn cloud(&self) -> &str {
+        &self.cloud
+    }
+
+    /// The month, such as `2026-10`.
+    pub fn billing_period(&self) -> &str {
+        &self.billing_period
+    }
+
+    /// The total, with as many decimal places as the currency's smallest coin has.
+    pub fn total_amount(&self) -> &str {
+        &self.total_amount
+    }
+
+    /// The currency of the total, by ISO 4217.
+    pub fn currency(&self) -> &'static str {
+        self.currency.code()
+    }
+
+    /// The name of the currency, such as `United States dollar`, and its sign.
+    pub fn currency_names(&self) -> [String; 2] {
+        [self.currency.name(), self.currency.symbol()]
+    }
+
+    /// Whether it may still change, is what is owed, or counts no more.
+    pub fn status(&self) -> Status {
+        self.status
+    }
+
+    /// The time when its run was requested.
+    pub fn generated_at(&self) -> Timestamp {
+        self.generated_at
+    }
+
+    /// The time when its bill was made or became final.
+    pub fn stated_at(&self) -> Timestamp {
+        self.stated_at
+    }
+
+    /// Whether another platform has made it.
+    pub fn is_imported(&self) -> bool {
+        self.imported.is_some()
+    }
+
+    /// The URL of the platform that has made it, if it is another one, and its id there.
+    pub fn imported(&self) -> Option<(&str, Option<&str>)> {
+        self.imported.as_ref().map(|imported| (&*imported.source, imported.source_id.as_deref()))
+    }
+
+    /// Microsoft's invoice; to the partner alone.
+    pub fn invoice_id(&self) -> Option<&str> {
+        self.invoice_id.as_deref()
+    }
+
+    /// The day of the invoice, `YYYY-MM-DD`.
+    pub fn invoice_date(&self) -> &str {
+        &self.invoice_date
+    }
+
+    /// The partner's own number of it, once it is final.
+    pub fn statement_number(&self) -> Option<&str> {
+        self.issue.as_ref().map(|issue| &*issue.number)
+    }
+
+    /// The time when it was issued.
+    pub fn issued_at(&self) -> Option<Timestamp> {
+        self.issue.as_ref().map(|issue| issue.issued_at)
+    }
+
+    /// The day by which it is to be paid, `YYYY-MM-DD`.
+    pub fn due_date(&self) -> Option<&str> {
+        self.issue.as_ref()?.due_date.as_deref()
+    }
+
+    /// The version of the month's bill.
+    pub fn version(&self) -> i64 {
+        self.version
+    }
+
+    /// Whether the customer sees this version in this status; to the partner alone.
+    pub fn is_published(&self) -> Option<bool> {
+        self.is_published
+    }
+
+    /// The statement that this one reverses.
+    pub fn reverses(&self) -> Option<i64> {
+        self.reverses
+    }
+
+    /// Why it is withdrawn, void or a reversal.
+    pub fn notice(&self) -> Option<&str> {
+        self.notice.as_deref()
+    }
+
+    /// The names of its files.
+    pub fn files(&self) -> &[String] {
+        &self.files
+    }
+
+    /// Corrections of earlier months that are on it.
+    pub fn corrections(&self) -> &[CorrectionView] {
+        &self.corrections
     }
 }
 
@@ -228,81 +300,6 @@ async fn with_corrections(
         (statement, its)
     };
     Ok(found.into_iter().map(with).collect())
-}
-
-/// What pages show of a statement.
-impl StatementView {
-    /// Its number.
-    pub fn id(&self) -> i64 {
-        self.id
-    }
-
-    /// The run that made it; `None` of a statement of another platform.
-    pub fn run(&self) -> Option<i64> {
-        self.run
-    }
-
-    /// The customer.
-    pub fn customer(&self) -> CustomerId {
-        self.customer_id
-    }
-
-    /// The month, such as `2026-10`.
-    pub fn billing_period(&self) -> &str {
-        &self.billing_period
-    }
-
-    /// The total, with as many decimal places as the currency's smallest coin has.
-    pub fn total_amount(&self) -> &str {
-        &self.total_amount
-    }
-
-    /// The currency, by ISO 4217.
-    pub fn currency(&self) -> &str {
-        &self.currency.name
-    }
-
-    /// Its status, as the API has it.
-    pub fn status(&self) -> &'static str {
-        self.status
-    }
-
-    /// Whether another platform has made it.
-    pub fn is_imported(&self) -> bool {
-        self.imported.is_some()
-    }
-
-    /// Microsoft's invoice.
-    pub fn invoice_id(&self) -> Option<&str> {
-        self.invoice_id.as_deref()
-    }
-
-    /// The partner's own number of it, once it is final.
-    pub fn statement_number(&self) -> Option<&str> {
-        self.statement_number.as_deref()
-    }
-
-    /// The day on which it was issued, `YYYY-MM-DD`.
-    pub fn issued_on(&self) -> Option<&str> {
-        self.issued_at.as_deref()?.split(' ').next()
-    }
-
-    /// The day by which it is to be paid, `YYYY-MM-DD`.
-    pub fn due_date(&self) -> Option<&str> {
-        self.due_date.as_deref()
-    }
-
-    /// The names of its files.
-    pub fn files(&self) -> &[String] {
-        &self.files
-    }
-
-    /// Corrections of earlier months that are on it: the month, and the amount as the total's.
-    pub fn corrections(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.corrections
-            .iter()
-            .map(|correction| (correction.billing_period.as_str(), correction.amount.as_str()))
-    }
 }
 
 impl App {

@@ -15,7 +15,6 @@ use domain::PartnerId;
 use domain::json::Json;
 use domain::version::Nonce;
 use rating::{Amount, Currency, NewPriceRule, PriceRule, WarningCode};
-use serde::Serialize;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -36,10 +35,9 @@ const NEW_RULE: i64 = i64::MAX;
 const NO_MONTH: &str = "9999-99";
 
 /// What a price rule would change of a month that was billed.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct RuleTrial {
     /// Id of the run that the month was billed by: its files, its customers and their margins are tried.
-    #[serde(rename = "run_id")]
     pub run: i64,
     /// The month, such as `2026-10`.
     pub billing_period: String,
@@ -50,14 +48,13 @@ pub struct RuleTrial {
     /// The sums of all bills, by currency.
     pub totals: Vec<TrialTotal>,
     /// Whether no line of the month gets its price from the rule.
-    #[serde(rename = "unused")]
     pub is_unused: bool,
     /// What the engine warns of the rule otherwise, such as lines without a list price.
     pub warnings: Vec<String>,
 }
 
 /// A bill that a rule would change.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct BillChange {
     /// Customer id.
     pub customer_id: i64,
@@ -66,25 +63,21 @@ pub struct BillChange {
     /// Currency of the amounts.
     pub currency: Currency,
     /// The bill's total by the stored rules.
-    #[serde(rename = "charge")]
     pub before: Amount,
     /// The bill's total with the rule.
-    #[serde(rename = "charge_with_rule")]
     pub after: Amount,
     /// By how much it would change.
     pub difference: Amount,
 }
 
 /// The sum of all bills in a currency.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct TrialTotal {
     /// Currency of the amounts.
     pub currency: Currency,
     /// By the stored rules.
-    #[serde(rename = "charge")]
     pub before: Amount,
     /// With the rule.
-    #[serde(rename = "charge_with_rule")]
     pub after: Amount,
     /// By how much it would change.
     pub difference: Amount,

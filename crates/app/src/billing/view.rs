@@ -1,14 +1,14 @@
-//! A run as it is answered and printed.
+//! A run as callers see it.
 
 use super::report::{CustomerBill, PendingCorrection, Progress, RunError, RunReport, RunWarning, stored};
 use super::request::RunRequest;
 use crate::Error;
+use jiff::Timestamp;
 use rating::report::{Checks, FileRead, OtherInvoice, Reconciled, Total, Unassigned};
-use serde::{Serialize, Serializer};
 use store::bill_runs::{BillRun, State};
 
 /// A run and its report. What only a whole report has is `None` in a list.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct RunView {
     /// Run id; 0 of a dry run.
     pub id: i64,
@@ -19,7 +19,6 @@ pub struct RunView {
     /// All invoices, where there are several.
     pub invoice_ids: Vec<String>,
     /// The state.
-    #[serde(serialize_with = "state_name")]
     pub state: State,
     /// What has become of its bills; `None` of a run that has not succeeded.
     pub stage: Option<Stage>,
@@ -28,25 +27,20 @@ pub struct RunView {
     /// The sums of each currency.
     pub totals: Vec<Total>,
     /// The bills.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub customers: Option<Vec<CustomerBill>>,
     /// Lines that no customer is billed for.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub unassigned: Option<Vec<Unassigned>>,
     /// Corrections that are on no bill.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub pending_corrections: Option<Vec<PendingCorrection>>,
     /// What was checked; `None` until there are bills.
     pub checks: Option<Checks>,
     /// Why there are no bills, or which could not be written.
     pub errors: Vec<RunError>,
     /// The files that were read.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub files: Option<Vec<FileRead>>,
     /// What is to be looked at, though there are bills.
     pub warnings: Vec<RunWarning>,
     /// How reconciliation and daily usage of an invoice were made one; in a list without the differences.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub reconciled: Option<Reconciled>,
     /// Lines of other invoices than the one that the run was given.
     pub other_invoices: Vec<OtherInvoice>,
@@ -54,15 +48,14 @@ pub struct RunView {
     pub sources: Vec<String>,
     /// Whether the run was told to make its bills final at once.
     pub finalize: bool,
-    /// RFC 3339, in seconds.
-    pub created_at: String,
-    /// RFC 3339, in seconds.
-    pub updated_at: String,
+    /// The time of the request.
+    pub created_at: Timestamp,
+    /// The time of the last change of state.
+    pub updated_at: Timestamp,
 }
 
 /// What has become of a run's bills.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     /// The partner alone sees them.
     Draft,
@@ -95,11 +88,6 @@ impl Stage {
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde calls")]
-fn state_name<S: Serializer>(state: &State, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(state.as_str())
-}
-
 impl RunView {
     /// The whole of a run.
     ///
@@ -129,12 +117,12 @@ impl RunView {
             other_invoices: report.other_invoices,
             sources: request.sources,
             finalize: request.finalize,
-            created_at: format!("{:.0}", run.created_at),
-            updated_at: format!("{:.0}", run.updated_at),
+            created_at: run.created_at,
+            updated_at: run.updated_at,
         })
     }
 
-    /// The run as lists and the audit trail have it.
+    /// The run as lists have it.
     pub(super) fn short(self) -> Self {
         RunView { customers: None, unassigned: None, pending_corrections: None, files: None, ..self }
     }

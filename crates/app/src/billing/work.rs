@@ -5,6 +5,7 @@
 
 use super::actions::{RunAction, estimates, of_month};
 use super::plan::{Options, Plan};
+use super::record::RunRecord;
 use super::report::{RunError, RunReport, Written, text};
 use super::request::RunRequest;
 use super::restate::{Restatement, Restatements};
@@ -125,7 +126,7 @@ impl App {
                 Box::pin(async move {
                     let run = begin(tx, *partner, request, true, *now).await?;
                     let entry = crate::audit::Entry::new("bill_run.create", super::runs::object(run.id));
-                    let entry = entry.after(&RunView::of(&run)?);
+                    let entry = entry.after(&RunRecord::from(&RunView::of(&run)?));
                     Ok(crate::change::Done { value: run, entry: Some(entry) })
                 })
             })

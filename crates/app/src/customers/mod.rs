@@ -7,24 +7,58 @@ mod view;
 pub use search::{Order, Page, Search, cursor};
 pub use several::{ChangeOutcome, CommonChange, MAX_CUSTOMERS};
 pub use view::CustomerView;
+pub(crate) use view::Visibility;
 
 use crate::access::Call;
 use crate::audit::Entry;
+use crate::audit::record::CustomerRecord;
 use crate::billing::health;
-use crate::change::{Created, Done};
+use crate::change::{Created, Done, WriteBody};
 use crate::directory::{Lookup, no_address, not_found, sighting};
 use crate::grant::Grant;
 use crate::permissions::Permission;
 use crate::{App, Error, IfMatch, Query, dated, paging};
 use domain::json::Json;
+use domain::terms::Terms;
 use domain::timeline::day_of;
+use domain::version::Nonce;
 use domain::{
-    AzureCustomerId, Customer, CustomerId, DisplayName, Handling, NewCustomer, PartnerId, RejectedPayload,
-    Violation, Violations,
+    AzureCustomerId, Customer, CustomerId, DisplayName, ExternalId, Handling, NewCustomer, PartnerId,
+    RejectedPayload, Violation, Violations,
 };
+use jiff::Timestamp;
 use jiff::civil::Date;
+use store::azure_tenants::Sighting;
 use store::customers::Taken;
 use store::{Tx, azure_tenants, customers};
+
+/// What the transaction of a create needs.
+struct Creation {
+    partner: PartnerId,
+    details: NewCustomer,
+    /// The tenant as the directory has it.
+    seen: Option<Sighting>,
+    /// The directory could not be asked.
+    unverified: bool,
+    external_id: ExternalId,
+    /// The terms by day, where the payload says from when they hold.
+    terms: Option<(Option<Date>, Terms)>,
+    now: Timestamp,
+    write: WriteBody<CustomerView>,
+}
+
+/// What the transaction of a change needs.
+struct Update {
+    partner: PartnerId,
+    id: CustomerId,
+    body: Json,
+    lookup: Lookup,
+    handling: Handling,
+    if_match: IfMatch,
+    /// Makes the new version unguessable.
+    random: Nonce,
+    now: Timestamp,
+}
 
 impl App {
     /// Creates a customer, or replays the stored response of a repeated request.
@@ -37,9 +71,10 @@ impl App {
         call: &Call,
         body: &Json,
         handling: Handling,
+        write: WriteBody<CustomerView>,
     ) -> Result<Created, Error> {
         let grant = self.require(call, Permission::ChangeCustomers).await?;
-        view::shown(self.created_customer(grant, body, handling).await?, call.visibility())
+        view::shown(self.created_customer(grant, body, handling, write).await?, call.visibility())
     }
 
     async fn created_customer(
@@ -47,6 +82,7 @@ impl App {
         grant: Grant<'_>,
         body: &Json,
         handling: Handling,
+        write: WriteBody<CustomerView>,
     ) -> Result<Created, Error> {
         let call = grant.call();
         let _in_flight = self.enter(call)?;
@@ -89,9 +125,11 @@ impl App {
         let unverified = matches!(lookup, Lookup::Unverified);
         let from = domain::timeline::effective_from(body);
         let terms = dated::new_terms(&mut details, body, now)?.map(|terms| (from, terms));
-        let input = (partner, details, seen, unverified, self.random.external_id()?, now, terms);
+        let external_id = self.random.external_id()?;
+        let input = Creation { partner, details, seen, unverified, external_id, terms, now, write };
         grant
-            .make_batched(input, |(partner, details, seen, unverified, external_id, now, terms), tx| {
+            .make_batched(input, |input, tx| {
+                let Creation { partner, details, seen, unverified, external_id, terms, now, write } = input;
                 Box::pin(async move {
                     if let Some((Some(from), _)) = terms {
                         dated::check_open(tx, *partner, *from).await?;
@@ -104,29 +142,22 @@ impl App {
                     let mut customer = inserted.map_err(|taken| {
                         Error::Invalid(with_taken(Violations::default(), taken, Some(&details.name)))
                     })?;
-                    if let (true, Some(azure)) = (unverified, &details.azure_customer_id) {
+                    if let (true, Some(azure)) = (*unverified, &details.azure_customer_id) {
                         azure_tenants::ask_again(tx, *partner, azure).await?;
                     }
                     if let Some((_, terms)) = terms {
                         store::dated::set_terms(tx, *partner, customer.id, terms, day_of(*now)).await?;
                     }
-                    let written = |customer: &Customer| {
-                        serde_json::to_string(customer).map_err(|e| Error::Internal(e.to_string()))
+                    let record = CustomerRecord::from(&customer);
+                    let record = match terms {
+                        Some((from, terms)) => record.with_terms(*from, Some(terms)),
+                        None => record,
                     };
-                    let mut json = written(&customer)?;
-                    let entry = Entry::new("customer.create", object(customer.id));
-                    let entry = Entry { after: Some(json.clone()), ..entry };
-                    let entry = match terms {
-                        Some((from, terms)) => dated::with_terms(entry, *from, Some(terms)),
-                        None => entry,
-                    };
+                    let entry = Entry::new("customer.create", object(customer.id)).after(&record);
                     health::tell(tx, *partner, std::slice::from_mut(&mut customer)).await?;
-                    if customer.billing_configuration.is_some() {
-                        json = written(&customer)?;
-                    }
-                    let href = Some(format!("/v1/customers/{}", customer.id));
-                    let created = Created { json, href, version: Some(version(&customer)), replayed: false };
-                    Ok(Done { value: created, entry: Some(entry) })
+                    let (href, version) = (format!("/v1/customers/{}", customer.id), version(&customer));
+                    let created = Created::new(CustomerView::from(customer), *write, Some(href))?;
+                    Ok(Done { value: created.with_version(version), entry: Some(entry) })
                 })
             })
             .await
@@ -182,9 +213,11 @@ impl App {
         let grant = self.require(call, Permission::ChangeCustomers).await?;
         let lookup = self.look_up_change(call.partner(), id, &body).await?;
         let random = self.random.nonce()?;
-        let input = (call.partner(), id, body, lookup, handling, if_match, random, self.clock.now());
+        let (partner, now) = (call.partner(), self.clock.now());
+        let input = Update { partner, id, body, lookup, handling, if_match, random, now };
         grant
-            .change(input, |(partner, id, body, lookup, handling, if_match, random, now), tx| {
+            .change(input, |input, tx| {
+                let Update { partner, id, body, lookup, handling, if_match, random, now } = input;
                 Box::pin(async move {
                     let before = customers::get(tx, *partner, *id).await?.ok_or(Error::NotFound)?;
                     if_match.allows(before.id.0, before.version)?;
@@ -237,9 +270,10 @@ impl App {
                     if let Some(terms) = &terms {
                         store::dated::set_terms(tx, *partner, *id, terms, day_of(*now)).await?;
                     }
-                    let entry = Entry::new("customer.update", object(*id)).before(&before).after(&after);
-                    let entry =
-                        dated::with_terms(entry, domain::timeline::effective_from(body), terms.as_ref());
+                    let from = domain::timeline::effective_from(body);
+                    let record = CustomerRecord::from(&after).with_terms(from, terms.as_ref());
+                    let entry = Entry::new("customer.update", object(*id));
+                    let entry = entry.before(&CustomerRecord::from(&before)).after(&record);
                     health::tell(tx, *partner, std::slice::from_mut(&mut after)).await?;
                     Ok(Done { value: after, entry: Some(entry) })
                 })
@@ -275,7 +309,8 @@ impl App {
                         !store::dated::terms(tx, *partner, *id, &before.details).await?.is_constant()
                     };
                     customers::delete(tx, *partner, &before, keep, *now).await?;
-                    let entry = Entry::new("customer.delete", object(*id)).before(&before);
+                    let record = CustomerRecord::from(&before);
+                    let entry = Entry::new("customer.delete", object(*id)).before(&record);
                     Ok(Done { value: (), entry: Some(entry) })
                 })
             })

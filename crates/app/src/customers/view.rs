@@ -1,20 +1,36 @@
 //! A customer as a caller sees it. The margin is for roles that see costs; the billing health not for the customer's users.
 
 use crate::{Created, Error, IfMatch};
-use domain::customer::Visibility;
 use domain::{
     Address, AzureCustomerId, BillingConfiguration, Classification, Customer, Email, Margin, PartnerBilling,
     Tag, UtcSecond,
 };
 use jiff::Timestamp;
-use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
+
+/// How much of a customer a caller sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Visibility {
+    /// All of it.
+    Full,
+    /// All but the partner's margin.
+    WithoutMargin,
+    /// Neither the partner's margin nor how the partner's billing stands: what the customer's own users see.
+    OwnUser,
+}
 
 /// A customer, which shows what the caller may see of it.
 #[derive(Clone, Debug)]
 pub struct CustomerView {
     customer: Customer,
     visibility: Visibility,
+}
+
+/// All of a customer.
+impl From<Customer> for CustomerView {
+    fn from(customer: Customer) -> Self {
+        CustomerView { customer, visibility: Visibility::Full }
+    }
 }
 
 impl CustomerView {
@@ -98,13 +114,8 @@ impl CustomerView {
     }
 }
 
-impl Serialize for CustomerView {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.customer.serialize_with(serializer, self.visibility)
-    }
-}
-
-/// The answer to a create as the caller may see it; a stored answer may be that to another user.
+/// The response to a create as the caller may see it. The stored one has all of the customer, because another user may repeat
+/// the request: here alone a field is taken out of a body that is written already.
 pub(super) fn shown(created: Created, visibility: Visibility) -> Result<Created, Error> {
     if visibility == Visibility::Full {
         return Ok(created);

@@ -3,6 +3,7 @@
 
 use super::sighting;
 use crate::access::Call;
+use crate::audit::record::CustomerRecord;
 use crate::audit::{self, Entry};
 use crate::{App, Error};
 use ::directory::{Cursor, Directory, Page, Tenant};
@@ -289,6 +290,7 @@ impl App {
                             customers::refresh_address(tx, partner, azure, address, *random, *now).await?
                         {
                             let object = format!("customers/{}", before.id);
+                            let [before, after] = [&before, &after].map(CustomerRecord::from);
                             let entry = Entry::new("customer.update", object).before(&before).after(&after);
                             audit::append(tx, trail, call, entry, *now).await?;
                         }

@@ -6,6 +6,7 @@ pub use statements::{ForeignStatement, MigratedStatements};
 
 use crate::access::Call;
 use crate::audit::Entry;
+use crate::audit::record::CustomerRecord;
 use crate::change::Done;
 use crate::{App, Error, Permission};
 use domain::fields::Fields;
@@ -316,8 +317,9 @@ impl App {
                         };
                         azure_tenants::note(tx, *partner, &seen, *now).await?;
                     }
+                    let record = CustomerRecord::from(&customer);
                     let mut entry =
-                        Entry::new("customer.migrate", format!("customers/{}", customer.id)).after(&customer);
+                        Entry::new("customer.migrate", format!("customers/{}", customer.id)).after(&record);
                     entry.reason = (!foreign.remarks.is_empty()).then(|| foreign.remarks.join("; "));
                     Ok(Done { value: Migrated::Created, entry: Some(entry) })
                 })

@@ -3,16 +3,17 @@
 
 use crate::access::Call;
 use crate::audit::Entry;
+use crate::audit::record::AccountRecord;
 use crate::change::Done;
 use crate::sessions::SINGLE_SIGN_ON;
 use crate::users::{find, object};
 use crate::{App, Error, Tenant};
 use domain::UserId;
-use serde::Serialize;
+use serde_json::json;
 use store::sign_ins::{self, IdentityRow};
 
 /// An account of a provider that a user signs in with.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinkedAccount {
     /// The provider.
     pub issuer: String,
@@ -66,8 +67,8 @@ impl App {
                     }
                     sign_ins::unlink(tx, *partner, *user).await?;
                     store::sessions::delete_of_user_opened_by(tx, *partner, *user, SINGLE_SIGN_ON).await?;
-                    let before: Vec<LinkedAccount> = rows.into_iter().map(LinkedAccount::from).collect();
-                    let before = serde_json::json!({ "accounts": before });
+                    let before: Vec<AccountRecord<'_>> = rows.iter().map(AccountRecord::from).collect();
+                    let before = json!({ "accounts": before });
                     let entry = Entry::new("user.unlink", object(*tenant, *user)).before(&before);
                     Ok(Done { value: (), entry: Some(entry) })
                 })

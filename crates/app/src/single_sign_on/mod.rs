@@ -11,6 +11,7 @@ pub use settings::{Audience, PAYLOAD, ProviderSettings};
 
 use crate::access::Origin;
 use crate::audit::Entry;
+use crate::audit::record::SessionRecord;
 use crate::change::Done;
 use crate::secrets::{Purpose, hex};
 use crate::sessions::{self, SINGLE_SIGN_ON};
@@ -20,7 +21,6 @@ use ::identity::{Answer, Identity, Pending};
 use domain::{AzureCustomerId, CustomerId, Email, PartnerId};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use std::sync::Arc;
 use store::sign_ins::{self, Candidate, IdentityRow};
 use store::{Scope, Tx};
@@ -287,15 +287,9 @@ impl App {
                         return Err(Error::Conflict("another sign-in is under way; sign in again".into()));
                     }
                     sessions::begin(tx, session).await?;
-                    let after = json!({
-                        "session": session.id,
-                        "agent": session.agent,
-                        "issuer": row.issuer,
-                        "subject": row.subject,
-                        "is_first": !*is_linked,
-                    });
+                    let record = SessionRecord::from(session).with_account(row, !*is_linked);
                     let entry =
-                        Entry::new("session.create", object(session.customer, session.user)).after(&after);
+                        Entry::new("session.create", object(session.customer, session.user)).after(&record);
                     Ok(Done { value: (), entry: Some(entry) })
                 })
             })

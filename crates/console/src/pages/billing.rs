@@ -7,7 +7,7 @@ use crate::html;
 use crate::inputs::Inputs;
 use crate::layout::{Layout, Section};
 use crate::list::Pager;
-use crate::pages::customer_form::repeatable;
+use crate::pages::customer_form::{no_body, repeatable};
 use crate::routes::{Routes, only_partners};
 use app::billing::{RunSearch, RunState, RunView};
 use app::{Error, Permission};
@@ -15,7 +15,6 @@ use askama::Template;
 use axum::response::Response;
 use domain::Json;
 use http::StatusCode;
-use jiff::Timestamp;
 use std::sync::Arc;
 
 const PATH: &str = "/console/billing";
@@ -112,14 +111,13 @@ pub(crate) fn sums(cx: &Cx, run: &RunView) -> Vec<[String; 3]> {
 }
 
 fn row(cx: &Cx, run: &RunView) -> Row {
-    let created: Result<Timestamp, _> = run.created_at.parse();
     Row {
         href: format!("{PATH}/runs/{}", run.id),
         month: format::month(cx.lang, &run.billing_period),
         state: badge(cx, run.state),
         invoice: run.invoice_id.clone().unwrap_or_else(|| run.invoice_ids.join(", ")),
         sums: sums(cx, run),
-        created: format::time(cx.lang, created.unwrap_or(Timestamp::UNIX_EPOCH)),
+        created: format::time(cx.lang, run.created_at),
     }
 }
 
@@ -150,7 +148,7 @@ async fn start(cx: Arc<Cx>) -> Result<Response, Failure> {
     only_partners(&cx)?;
     let mut f = Inputs::new(&NAMES, |name| cx.form.get(name).to_owned());
     let body = payload(&f);
-    let status = match cx.app.create_bill_run(&repeatable(&cx, &body), &body).await {
+    let status = match cx.app.create_bill_run(&repeatable(&cx, &body), &body, no_body).await {
         Ok(created) => {
             let id = created.href.as_deref().and_then(|href| href.rsplit('/').next()).unwrap_or_default();
             return Ok(html::see_other(&format!("{PATH}/runs/{id}?done=run-started")));

@@ -287,7 +287,7 @@ async fn create(cx: Arc<Cx>) -> Result<Response, Failure> {
     let f = typed(&cx);
     let body = payload(&f, true);
     let call = repeatable(&cx, &body);
-    match cx.app.create_customer(&call, &body, Handling::Strict).await {
+    match cx.app.create_customer(&call, &body, Handling::Strict, no_body).await {
         Ok(created) => {
             let id = created.href.as_deref().and_then(|href| href.rsplit('/').next()).unwrap_or_default();
             Ok(html::see_other(&format!("/console/customers/{id}?done=customer-created")))
@@ -303,6 +303,11 @@ pub(crate) fn repeatable(cx: &Cx, body: &Json) -> Call {
     let mut call = cx.call().clone();
     call.idempotency = Some(Idempotency::new(key, &format!("POST {}", cx.path), body, text.as_bytes()));
     call
+}
+
+/// The body of what a form makes: none is needed, because the page leads to the new object.
+pub(crate) fn no_body<T>(_: T) -> serde_json::Result<String> {
+    Ok("{}".to_owned())
 }
 
 /// FNV-1a, 64 bits: tells what was typed from what was typed before.

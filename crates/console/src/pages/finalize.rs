@@ -6,6 +6,7 @@ use crate::format;
 use crate::html;
 use crate::layout::{Layout, Section};
 use crate::pages::bill_run::{Sums, Warning, done, run_id, sums, warning};
+use crate::pages::customer_form::no_body;
 use crate::routes::Routes;
 use app::billing::RunView;
 use app::{Error, Permission};
@@ -65,7 +66,7 @@ async fn finalize(cx: Arc<Cx>) -> Result<Response, Failure> {
     let id = run_id(&cx)?;
     let accept = cx.form.all("accept").map(|code| Json::String(code.to_owned())).collect();
     let body = Json::Object(vec![("accept".to_owned(), Json::Array(accept))]);
-    match cx.app.finalize_bill_run(cx.call(), id, &body).await {
+    match cx.app.finalize_bill_run(cx.call(), id, &body, no_body).await {
         Ok(_) => Ok(done(id, "run-finalizing")),
         Err(Error::Conflict(why)) => {
             let run = cx.app.bill_run(cx.call(), id).await?;

@@ -9,7 +9,7 @@ use crate::layout::{Layout, Section};
 use crate::pages::statement::{self, Part};
 use crate::routes::Routes;
 use app::Error;
-use app::billing::{StatementSearch, StatementView};
+use app::billing::{StatementSearch, StatementStatus, StatementView};
 use askama::Template;
 use axum::response::Response;
 use domain::Address;
@@ -100,10 +100,13 @@ async fn show(cx: Arc<Cx>) -> Result<Response, Failure> {
     let trial = customer.trial_expiration_date().and_then(|end| Timestamp::from_second(end.as_second()).ok());
     let found = newest_statements(&cx).await?;
     // Those that were withdrawn, made void or reversed are in the table alone.
-    let owed: Vec<&StatementView> =
-        found.iter().filter(|statement| ["Estimated", "Final"].contains(&statement.status())).collect();
+    let is_owed = |statement: &&StatementView| {
+        matches!(statement.status(), StatementStatus::Estimated | StatementStatus::Final)
+    };
+    let owed: Vec<&StatementView> = found.iter().filter(is_owed).collect();
     let newest = |is_final: bool| {
-        let first = owed.iter().find(|statement| (statement.status() == "Final") == is_final)?;
+        let first =
+            owed.iter().find(|statement| (statement.status() == StatementStatus::Final) == is_final)?;
         let of_month = found.iter().filter(|other| {
             other.billing_period() == first.billing_period() && other.status() == first.status()
         });
@@ -114,7 +117,7 @@ async fn show(cx: Arc<Cx>) -> Result<Response, Failure> {
         Some(Card { month, totals: of_month.map(total).collect() })
     };
     // An estimate that is older than the last bill is no longer "so far".
-    let is_open = owed.first().is_some_and(|statement| statement.status() != "Final");
+    let is_open = owed.first().is_some_and(|statement| statement.status() != StatementStatus::Final);
     let services = match owed.first() {
         Some(statement) => statement::parts(&cx, statement).await?.map(|(mut services, _)| {
             services.truncate(MAX_SERVICES);
@@ -155,7 +158,7 @@ fn drawn(cx: &Cx, found: &[&StatementView]) -> Option<Chart> {
             title: format!("{name}: {shown}"),
             amount: statement.map_or(0, |statement| chart::coins(statement.total_amount())),
             shown,
-            is_estimate: statement.is_some_and(|statement| statement.status() != "Final"),
+            is_estimate: statement.is_some_and(|statement| statement.status() != StatementStatus::Final),
         });
         period = before(&period)?;
     }

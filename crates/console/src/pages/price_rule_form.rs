@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::html;
 use crate::inputs::Inputs;
 use crate::layout::{Layout, Section};
-use crate::pages::customer_form::{if_match, repeatable};
+use crate::pages::customer_form::{if_match, no_body, repeatable};
 use crate::pages::price_rule_trial::{self, Trial};
 use crate::pages::price_rules::{PATH, rule_id};
 use crate::routes::{Routes, only_partners};
@@ -308,7 +308,7 @@ async fn create(cx: Arc<Cx>) -> Result<Response, Failure> {
         Ok(read) => read,
         Err(f) => return refused(&cx, None, f).await,
     };
-    match cx.app.create_price_rule(&repeatable(&cx, &body), &body).await {
+    match cx.app.create_price_rule(&repeatable(&cx, &body), &body, no_body).await {
         Ok(_) => Ok(html::see_other(&format!("{PATH}?done=rule-created"))),
         Err(error) => again(&cx, None, f, error).await,
     }

@@ -3,6 +3,7 @@
 use crate::cx::Cx;
 use crate::failure::Failure;
 use crate::pages::bill_run::{Progress, done, how_far, run_id};
+use crate::pages::customer_form::no_body;
 use crate::routes::Routes;
 use app::billing::RunAction;
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -58,13 +59,13 @@ async fn release(cx: Arc<Cx>) -> Result<Response, Failure> {
     let ids = cx.form.all("customer").filter_map(|id| id.parse::<i64>().ok());
     let ids = Json::Array(ids.map(|id| Json::Number(id.into())).collect());
     let body = Json::Object(vec![("customer_ids".to_owned(), ids)]);
-    cx.app.act_on_bill_run(cx.call(), id, RunAction::Release(body)).await?;
+    cx.app.act_on_bill_run(cx.call(), id, RunAction::Release(body), no_body).await?;
     Ok(done(id, "run-released"))
 }
 
 async fn publish(cx: Arc<Cx>) -> Result<Response, Failure> {
     let id = run_id(&cx)?;
-    cx.app.publish_bill_run(cx.call(), id, &Json::Object(Vec::new())).await?;
+    cx.app.publish_bill_run(cx.call(), id, &Json::Object(Vec::new()), no_body).await?;
     Ok(done(id, "run-published"))
 }
 

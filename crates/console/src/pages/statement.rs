@@ -8,7 +8,9 @@ use crate::html;
 use crate::layout::{Layout, Section};
 use crate::pages::bill_lines::{self, LinesView, written};
 use crate::routes::Routes;
-use app::billing::{BillLines, Currency, LineSum, StatementSearch, StatementView, Subtotal};
+use app::billing::{
+    BillLines, CorrectionView, Currency, LineSum, StatementSearch, StatementStatus, StatementView, Subtotal,
+};
 use app::{Error, Paging, Permission};
 use askama::Template;
 use axum::body::Body;
@@ -95,7 +97,7 @@ pub(crate) fn row(cx: &Cx, statement: &StatementView) -> Row {
         href: format!("/console/bills/{}", statement.id()),
         month: format::month(cx.lang, statement.billing_period()),
         status: status(cx, statement),
-        is_final: statement.status() == "Final",
+        is_final: statement.status() == StatementStatus::Final,
         total: total(cx, statement),
     }
 }
@@ -111,12 +113,11 @@ fn status(cx: &Cx, statement: &StatementView) -> String {
 
 fn own_status(cx: &Cx, statement: &StatementView) -> String {
     match statement.status() {
-        "Final" => cx.lang.text("status-final", None),
-        "Estimated" => cx.lang.text("status-estimated", None),
-        "Void" => cx.lang.text("status-void", None),
-        "Reversal" => cx.lang.text("status-reversal", None),
-        "Withdrawn" => cx.lang.text("status-withdrawn", None),
-        other => other.to_owned(),
+        StatementStatus::Final => cx.lang.text("status-final", None),
+        StatementStatus::Estimated => cx.lang.text("status-estimated", None),
+        StatementStatus::Void => cx.lang.text("status-void", None),
+        StatementStatus::Reversal => cx.lang.text("status-reversal", None),
+        StatementStatus::Withdrawn => cx.lang.text("status-withdrawn", None),
     }
 }
 
@@ -168,7 +169,9 @@ async fn show(cx: Arc<Cx>) -> Result<Response, Failure> {
     let is_partner = cx.call().customer().is_none();
     let month = format::month(cx.lang, statement.billing_period());
     let amount = |amount: &str| format::money(cx.lang, amount, 0, statement.currency());
-    let corrections = statement.corrections();
+    let correction = |correction: &CorrectionView| {
+        (format::month(cx.lang, &correction.billing_period), amount(&correction.amount))
+    };
     let (services, subscriptions) = parts(&cx, &statement).await?.unwrap_or_default();
     let section = if is_partner { Section::Billing } else { Section::Bills };
     let (search, errors) = bill_lines::search(&cx)?;
@@ -192,14 +195,14 @@ async fn show(cx: Arc<Cx>) -> Result<Response, Failure> {
         l: cx.layout_with(format!("{name}, {month}"), section),
         customer: (is_partner.then(|| format!("/console/customers/{customer}")), name),
         status: status(&cx, &statement),
-        is_final: statement.status() == "Final",
-        is_estimate: statement.status() == "Estimated",
+        is_final: statement.status() == StatementStatus::Final,
+        is_estimate: statement.status() == StatementStatus::Estimated,
         number: statement.statement_number().map(str::to_owned),
-        issued: statement.issued_on().map(str::to_owned),
+        issued: statement.issued_at().map(|at| at.strftime("%Y-%m-%d").to_string()),
         due: statement.due_date().map(str::to_owned),
         total: total(&cx, &statement),
         invoice: statement.invoice_id().filter(|_| is_partner).map(str::to_owned),
-        corrections: corrections.map(|(period, sum)| (format::month(cx.lang, period), amount(sum))).collect(),
+        corrections: statement.corrections().iter().map(correction).collect(),
         services,
         subscriptions,
         days: made.as_ref().map_or_else(Vec::new, |made| days(&cx, &statement, made)),

@@ -10,11 +10,12 @@ use crate::layout::{Layout, Section, role_name};
 use crate::pages::customer_form::repeatable;
 use crate::pages::user_keys::{self, Key, KeyLine, state};
 use crate::routes::{Routes, only_partners};
-use app::{Created, Error, Paging, Tenant};
+use app::{Created, Error, IssuedKey, Paging, Tenant, UserWithKey};
 use askama::Template;
 use axum::response::Response;
 use domain::{CustomerId, Handling, Json, Role, User, UserId};
 use http::StatusCode;
+use serde_json::json;
 use std::sync::Arc;
 
 const NAMES: [&str; 4] = ["email", "name", "api_key_expires_at", "key_name"];
@@ -220,7 +221,8 @@ async fn create(cx: Arc<Cx>) -> Result<Response, Failure> {
     let tenant = tenant(&cx)?;
     let mut f = Inputs::new(&NAMES, |name| cx.form.get(name).to_owned());
     let body = payload(&cx, &f, &NAMES, has_roles(&cx, tenant));
-    match cx.app.create_user(&repeatable(&cx, &body), tenant, &body, Handling::Strict).await {
+    let call = repeatable(&cx, &body);
+    match cx.app.create_user(&call, tenant, &body, Handling::Strict, key_of_user).await {
         Ok(created) => key_page(&cx, tenant, &created),
         Err(Error::Invalid(violations)) => {
             f.refuse_all(cx.lang, &violations, field);
@@ -230,6 +232,16 @@ async fn create(cx: Arc<Cx>) -> Result<Response, Failure> {
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// What the page of a new key shows, as it is kept (sealed) for a form that is sent twice.
+fn key_of_user(issued: UserWithKey) -> serde_json::Result<String> {
+    let (email, key) = (issued.user.email, issued.api_key.reveal());
+    serde_json::to_string(&json!({ "email": email.as_str(), "api_key": key }))
+}
+
+fn key(issued: IssuedKey) -> serde_json::Result<String> {
+    serde_json::to_string(&json!({ "api_key": issued.secret.reveal() }))
 }
 
 /// The page with the key of a user that was created, or given a new default key.
@@ -313,7 +325,8 @@ async fn rotate(cx: Arc<Cx>) -> Result<Response, Failure> {
     let (tenant, id) = (tenant(&cx)?, user_id(&cx)?);
     let mut f = Inputs::new(&NAMES, |name| cx.form.get(name).to_owned());
     let body = payload(&cx, &f, &["api_key_expires_at"], false);
-    match cx.app.rotate_key(&repeatable(&cx, &body), tenant, id, &body, Handling::Strict).await {
+    let call = repeatable(&cx, &body);
+    match cx.app.rotate_key(&call, tenant, id, &body, Handling::Strict, key_of_user).await {
         Ok(created) => key_page(&cx, tenant, &created),
         Err(Error::Invalid(violations)) => {
             let user = cx.app.user(cx.call(), tenant, id).await?;
@@ -338,7 +351,8 @@ async fn create_key(cx: Arc<Cx>) -> Result<Response, Failure> {
     let (tenant, id) = (tenant(&cx)?, user_id(&cx)?);
     let name = cx.form.get("key_name").to_owned();
     let body = Json::Object(vec![("name".to_owned(), Json::String(name))]);
-    let created = cx.app.create_api_key(&repeatable(&cx, &body), tenant, id, &body, Handling::Strict).await;
+    let call = repeatable(&cx, &body);
+    let created = cx.app.create_api_key(&call, tenant, id, &body, Handling::Strict, key).await;
     let user = cx.app.user(cx.call(), tenant, id).await?;
     let mut f = inputs(&cx, &user);
     let status = match created {

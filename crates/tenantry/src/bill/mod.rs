@@ -333,7 +333,8 @@ async fn publish(args: AgainArgs) -> anyhow::Result<()> {
     let AgainArgs { run, partner, json, billing, platform } = args;
     let report = worked(&platform, billing, &partner, json, async |app, partner, _| {
         let call = Call::of_operator(partner, "bill publish");
-        app.publish_bill_run(&call, run, &Json::from(&json!({}))).await?;
+        let write = api::body::<api::BillRun, _>;
+        app.publish_bill_run(&call, run, &Json::from(&json!({})), write).await?;
         app.bill_run(&call, run).await
     })
     .await
@@ -386,7 +387,7 @@ async fn list(args: ListArgs) -> anyhow::Result<()> {
     }
     app.close().await;
     if json {
-        println!("{}", serde_json::to_string_pretty(&json!({ "bill_runs": runs }))?);
+        println!("{}", serde_json::to_string_pretty(&api::BillRunList::from(runs))?);
     } else {
         show::list(&runs);
     }
@@ -401,7 +402,7 @@ async fn show_run(args: ShowArgs) -> anyhow::Result<()> {
     app.close().await;
     let report = report.map_err(|error| of_run(error.into(), run, &partner, &[]))?;
     if json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        println!("{}", serde_json::to_string_pretty(&api::BillRun::from(report))?);
     } else {
         show::report(&report, &partner);
     }
@@ -434,7 +435,7 @@ async fn worked(
     app.close().await;
     let report = ran?;
     if json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        println!("{}", serde_json::to_string_pretty(&api::BillRun::from(report.clone()))?);
     } else {
         show::report(&report, name);
     }

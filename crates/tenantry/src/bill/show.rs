@@ -26,10 +26,10 @@ pub(super) fn list(runs: &[RunView]) {
     println!("{:>6}  {:<7}  {:<20}  {:<20}  {:>9}  CHARGED", "RUN", "MONTH", "STATE", "CREATED", "LINES");
     for run in runs {
         let lines = run.progress.lines;
-        let (standing, charged) = (standing(run), sums(run));
+        let (standing, charged, created) = (standing(run), sums(run), format!("{:.0}", run.created_at));
         println!(
-            "{:>6}  {:<7}  {standing:<20}  {:<20}  {lines:>9}  {charged}",
-            run.id, run.billing_period, run.created_at
+            "{:>6}  {:<7}  {standing:<20}  {created:<20}  {lines:>9}  {charged}",
+            run.id, run.billing_period
         );
     }
 }

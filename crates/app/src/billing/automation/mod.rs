@@ -3,6 +3,7 @@
 
 mod step;
 
+use super::fetch::FetchFailure;
 use super::runs::internal;
 use crate::access::Call;
 use crate::audit::Entry;
@@ -18,7 +19,6 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use rating::Amount;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use store::billing_automations::{self, AutomationRow};
 
 const MAX_DAYS: i64 = 31;
@@ -38,8 +38,10 @@ static PAYLOAD: Payload = Payload {
 /// When estimates are made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Estimates {
+pub enum Estimates {
+    /// Each night, from what is on no invoice yet.
     Daily,
+    /// By hand alone.
     #[default]
     Off,
 }
@@ -47,9 +49,12 @@ pub(super) enum Estimates {
 /// What is done with invoices when they appear.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Invoices {
+pub enum Invoices {
+    /// They are fetched.
     Fetch,
+    /// They are fetched, and their month is billed.
     FetchAndBill,
+    /// Nothing.
     #[default]
     Off,
 }
@@ -57,30 +62,35 @@ pub(super) enum Invoices {
 /// How statements become final.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Finalize {
+pub enum Finalize {
+    /// When a person says so.
     #[default]
     ByHand,
+    /// By themselves, so many days after the bill was made.
     AfterDays,
 }
 
 /// What a partner has the server do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Settings {
-    pub(super) estimates: Estimates,
-    pub(super) invoices: Invoices,
-    pub(super) finalize: Finalize,
+pub struct AutomationSettings {
+    /// When estimates are made.
+    pub estimates: Estimates,
+    /// What is done with invoices.
+    pub invoices: Invoices,
+    /// How statements become final.
+    pub finalize: Finalize,
     /// Days between the bill and its final statements.
-    pub(super) days: i64,
+    pub days: i64,
     /// Most money, in each currency, that may belong to no customer when statements become final; exact decimal digits.
-    pub(super) max_unassigned: String,
+    pub max_unassigned: String,
     /// Whether customers see the bills before they are final.
-    pub(super) publish: bool,
+    pub publish: bool,
 }
 
-impl Default for Settings {
+impl Default for AutomationSettings {
     fn default() -> Self {
-        Settings {
+        AutomationSettings {
             estimates: Estimates::Off,
             invoices: Invoices::Off,
             finalize: Finalize::ByHand,
@@ -89,6 +99,36 @@ impl Default for Settings {
             publish: false,
         }
     }
+}
+
+/// What the server does for a partner's billing, what it has done, and what comes next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AutomationView {
+    /// The settings.
+    pub settings: AutomationSettings,
+    /// The first month that it bills; `None` if it was never set.
+    pub since: Option<String>,
+    /// The day on which Partner Center last listed the invoices.
+    pub invoices_listed_on: Option<String>,
+    /// Why they cannot be listed.
+    pub error: Option<FetchFailure>,
+    /// What it waits for, in sentences.
+    pub waits: Vec<String>,
+    /// The last actions, the newest last.
+    pub actions: Vec<AutomationAction>,
+    /// When the next night begins; `None` if nothing is done by itself.
+    pub next_night: Option<Timestamp>,
+}
+
+/// Something that the automation asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AutomationAction {
+    /// When.
+    pub at: Timestamp,
+    /// `fetch`, `bill` or `finalize`.
+    pub action: String,
+    /// The object, such as `bill_runs/7`.
+    pub object: String,
 }
 
 /// What an automation has done, and what was wrong.
@@ -107,11 +147,11 @@ pub(super) struct State {
     pub(super) actions: Vec<(i64, String, String)>,
 }
 
-impl Settings {
+impl AutomationSettings {
     fn parse(body: &Json) -> Result<Self, Error> {
         const EXPECTED: &str = r#"a JSON object such as {"estimates": "daily", "invoices": "fetch_and_bill", "finalize": "by_hand", "days": 3}"#;
         let mut fields = Fields::of(body, EXPECTED).map_err(|wrong| Error::Invalid(wrong.into()))?;
-        let default = Settings::default();
+        let default = AutomationSettings::default();
         let estimates = fields.required("estimates", |json| {
             one_of(json, &[("daily", Estimates::Daily), ("off", Estimates::Off)])
         });
@@ -151,7 +191,7 @@ impl Settings {
                     let why = "needs invoices to be fetch_and_bill: an estimate never becomes final";
                     return Err(Error::Invalid(Violation::new("/finalize", "invalid", why).into()));
                 }
-                Ok(Settings {
+                Ok(AutomationSettings {
                     estimates,
                     invoices,
                     finalize,
@@ -200,7 +240,7 @@ impl App {
             .await?;
         let mut health = AutomationHealth::default();
         for row in rows {
-            let settings: Settings = serde_json::from_str(&row.settings).map_err(internal)?;
+            let settings: AutomationSettings = serde_json::from_str(&row.settings).map_err(internal)?;
             let state: State = serde_json::from_str(&row.state).map_err(internal)?;
             if settings.estimates != Estimates::Off || settings.invoices != Invoices::Off {
                 health.working += 1;
@@ -212,7 +252,7 @@ impl App {
     }
 
     /// What the server does for the partner's billing, what it has done, and what comes next.
-    pub async fn billing_automation(&self, call: &Call) -> Result<Value, Error> {
+    pub async fn billing_automation(&self, call: &Call) -> Result<AutomationView, Error> {
         let grant = self.require(call, Permission::SeeCosts).await?;
         let row: Option<AutomationRow> = grant
             .list(call.partner(), |partner, tx| {
@@ -226,9 +266,9 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Invalid`].
-    pub async fn set_billing_automation(&self, call: &Call, body: &Json) -> Result<Value, Error> {
+    pub async fn set_billing_automation(&self, call: &Call, body: &Json) -> Result<AutomationView, Error> {
         let grant = self.require(call, Permission::ManageBilling).await?;
-        let settings = Settings::parse(body)?;
+        let settings = AutomationSettings::parse(body)?;
         let input = (call.partner(), settings, self.clock.now());
         let row = grant
             .change(input, |(partner, settings, now), tx| {
@@ -252,31 +292,29 @@ impl App {
     }
 }
 
-fn view(row: Option<&AutomationRow>, now: Timestamp) -> Result<Value, Error> {
+fn view(row: Option<&AutomationRow>, now: Timestamp) -> Result<AutomationView, Error> {
     let (settings, state, since) = match row {
         Some(row) => (
             serde_json::from_str(&row.settings).map_err(internal)?,
             serde_json::from_str(&row.state).map_err(internal)?,
-            Some(row.since.as_str()),
+            Some(row.since.clone()),
         ),
-        None => (Settings::default(), State::default(), None),
+        None => (AutomationSettings::default(), State::default(), None),
     };
-    let at = |second: i64| Timestamp::from_second(second).map(|at| format!("{at:.0}")).ok();
-    let actions: Vec<Value> = state
-        .actions
-        .iter()
-        .map(|(second, action, object)| json!({"at": at(*second), "action": action, "object": object}))
-        .collect();
+    let action = |(second, action, object)| {
+        let at = Timestamp::from_second(second).map_err(|error| Error::Internal(error.to_string()))?;
+        Ok::<_, Error>(AutomationAction { at, action, object })
+    };
     let works = settings.estimates != Estimates::Off || settings.invoices != Invoices::Off;
     let tomorrow = now.to_zoned(TimeZone::UTC).date().tomorrow().ok().filter(|_| works);
-    let mut shown = json!(settings);
-    shown["state"] = json!({
-        "since": since,
-        "invoices_listed_on": state.listed_on,
-        "error": state.error.map(|(code, message)| json!({"code": code, "message": message})),
-        "waits": state.waits,
-        "actions": actions,
-        "next_night": tomorrow.map(|day| format!("{day}T00:00:00Z")),
-    });
-    Ok(shown)
+    let midnight = tomorrow.and_then(|day| day.to_zoned(TimeZone::UTC).ok());
+    Ok(AutomationView {
+        settings,
+        since,
+        invoices_listed_on: state.listed_on,
+        error: state.error.map(|(code, message)| FetchFailure { code, message }),
+        waits: state.waits,
+        actions: state.actions.into_iter().map(action).collect::<Result<_, _>>()?,
+        next_night: midnight.map(|midnight| midnight.timestamp()),
+    })
 }

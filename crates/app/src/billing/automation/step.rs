@@ -1,11 +1,12 @@
 //! One step of an automation: looks at what there is, decides what is missing, and asks for it. Nothing is remembered of a step
 //! but what it did, so that any server can make the next, and nights that were missed are made up for once.
 
-use super::{Estimates, Finalize, Invoices, Settings, State};
+use super::{AutomationSettings as Settings, Estimates, Finalize, Invoices, State};
 use crate::access::Call;
 use crate::audit::Entry;
 use crate::billing::actions::RunAction;
-use crate::billing::fetch::{self, FetchRequest, Stopped};
+use crate::billing::fetch::{self, FetchRequest, FetchView, Stopped};
+use crate::billing::record::{FetchRecord, RunRecord};
 use crate::billing::report::RunReport;
 use crate::billing::request::RunRequest;
 use crate::billing::runs::{self, internal};
@@ -231,7 +232,7 @@ impl App {
                             let fetch = fetch::begin(tx, *partner, request, false, *now).await?;
                             let object = fetch::object(fetch.id);
                             let entry = Entry::new("invoice_fetch.create", object.clone());
-                            ("fetch", object, entry.after(&fetch::view(&fetch)))
+                            ("fetch", object, entry.after(&FetchRecord::from(&FetchView::of(&fetch)?)))
                         }
                         Action::Run { month, sources } => {
                             let body =
@@ -240,7 +241,7 @@ impl App {
                             let run = runs::begin(tx, *partner, &request, false, *now).await?;
                             let object = runs::object(run.id);
                             let entry = Entry::new("bill_run.create", object.clone());
-                            ("bill", object, entry.after(&RunView::of(&run)?.short()))
+                            ("bill", object, entry.after(&RunRecord::from(&RunView::of(&run)?)))
                         }
                         Action::Finalize { run } => {
                             // The automation's own bound has been checked.

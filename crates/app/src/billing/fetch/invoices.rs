@@ -1,16 +1,68 @@
 //! Microsoft's invoices as a partner sees them: what is fetched, billed and final, and whether it is the sum that Microsoft charges.
 
-use super::view;
+use super::FetchView;
 use crate::access::Call;
 use crate::billing::report::RunReport;
 use crate::permissions::Permission;
 use crate::{App, Error};
+use jiff::Timestamp;
 use rating::Amount;
-use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use store::bill_runs::{self, State};
 use store::invoice_fetches::{self, Fetch};
 use store::microsoft_invoices::{self, FetchedExport, MicrosoftInvoice};
+
+/// An invoice of Microsoft to the partner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvoiceView {
+    /// Its number.
+    pub id: String,
+    /// Its day; `None` where Microsoft does not say.
+    pub invoice_date: Option<String>,
+    /// The first day that it charges.
+    pub period_start: Option<String>,
+    /// The last day that it charges.
+    pub period_end: Option<String>,
+    /// The month that it charges, such as `2026-10`.
+    pub billing_period: String,
+    /// Its total with tax, in exact decimal digits.
+    pub total_charges: String,
+    /// ISO 4217.
+    pub currency: String,
+    /// As Microsoft writes it.
+    pub document_type: String,
+    /// As Microsoft writes it.
+    pub invoice_type: String,
+    /// All versions of its exports that were fetched, the newest of each kind last.
+    pub fetched: Vec<InvoiceExport>,
+    /// The last fetch of its month.
+    pub last_fetch: Option<FetchView>,
+    /// The last run that has billed it.
+    pub bill_run_id: Option<i64>,
+    /// Whether it is on final bills.
+    pub is_final: bool,
+    /// Cost and tax of the lines that were read for it; `None` for a run over several invoices.
+    pub billed_total: Option<Amount>,
+    /// Whether that is what Microsoft charges.
+    pub ties: Option<bool>,
+}
+
+/// A version of an invoice's lines that was fetched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvoiceExport {
+    /// `reconciliation` or `usage`.
+    pub kind: String,
+    /// Microsoft's name for the version of the data.
+    pub etag: String,
+    /// Where it is, as a bill run takes it.
+    pub source: String,
+    /// The number of files.
+    pub blobs: i64,
+    /// Their length in bytes.
+    pub bytes: i64,
+    /// The time of the fetch.
+    pub fetched_at: Timestamp,
+}
 
 /// A run that has billed an invoice.
 struct Billed {
@@ -22,7 +74,7 @@ struct Billed {
 
 impl App {
     /// Microsoft's invoices as Partner Center last listed them, newest first.
-    pub async fn microsoft_invoices(&self, call: &Call) -> Result<Vec<Value>, Error> {
+    pub async fn microsoft_invoices(&self, call: &Call) -> Result<Vec<InvoiceView>, Error> {
         let grant = self.require(call, Permission::SeeCosts).await?;
         grant
             .list(call.partner(), |partner, tx| {
@@ -51,7 +103,7 @@ impl App {
                             billed.insert(invoice.to_ascii_lowercase(), billed_now);
                         }
                     }
-                    Ok(invoices.iter().map(|invoice| shown(invoice, &exports, &fetches, &billed)).collect())
+                    invoices.iter().map(|invoice| shown(invoice, &exports, &fetches, &billed)).collect()
                 })
             })
             .await
@@ -68,37 +120,32 @@ fn shown(
     exports: &[FetchedExport],
     fetches: &[Fetch],
     billed: &BTreeMap<String, Billed>,
-) -> Value {
-    let fetched: Vec<Value> = exports
-        .iter()
-        .filter(|export| export.invoice_id == invoice.id)
-        .map(|export| {
-            json!({
-                "kind": export.kind, "etag": export.etag, "source": export.source, "blobs": export.blobs,
-                "bytes": export.bytes, "fetched_at": format!("{:.0}", export.fetched_at),
-            })
-        })
-        .collect();
+) -> Result<InvoiceView, Error> {
+    let fetched = exports.iter().filter(|export| export.invoice_id == invoice.id).cloned();
+    let fetched = fetched.map(|export| {
+        let FetchedExport { kind, etag, source, blobs, bytes, fetched_at, .. } = export;
+        InvoiceExport { kind, etag, source, blobs, bytes, fetched_at }
+    });
     let fetch = fetches.iter().find(|fetch| fetch.billing_period == invoice.billing_period);
     let billed = billed.get(&invoice.id.to_ascii_lowercase());
-    let total = billed.and_then(|billed| billed.totals.get(&invoice.currency));
+    let total = billed.and_then(|billed| billed.totals.get(&invoice.currency)).copied();
     let charged = invoice.total_charges.parse::<Amount>().ok();
     let day = |day: &str| (!day.is_empty()).then(|| day.to_owned());
-    json!({
-        "id": invoice.id,
-        "invoice_date": day(&invoice.date),
-        "period_start": day(&invoice.period_start),
-        "period_end": day(&invoice.period_end),
-        "billing_period": invoice.billing_period,
-        "total_charges": charged.map_or_else(|| invoice.total_charges.clone(), |charged| charged.to_string()),
-        "currency": invoice.currency,
-        "document_type": invoice.document_type,
-        "invoice_type": invoice.invoice_type,
-        "fetched": fetched,
-        "last_fetch": fetch.map(view),
-        "bill_run_id": billed.map(|billed| billed.run),
-        "final": billed.is_some_and(|billed| billed.is_final),
-        "billed_total": total.map(ToString::to_string),
-        "ties": total.zip(charged).map(|(total, charged)| *total == charged),
+    Ok(InvoiceView {
+        id: invoice.id.clone(),
+        invoice_date: day(&invoice.date),
+        period_start: day(&invoice.period_start),
+        period_end: day(&invoice.period_end),
+        billing_period: invoice.billing_period.clone(),
+        total_charges: charged.map_or_else(|| invoice.total_charges.clone(), |charged| charged.to_string()),
+        currency: invoice.currency.clone(),
+        document_type: invoice.document_type.clone(),
+        invoice_type: invoice.invoice_type.clone(),
+        fetched: fetched.collect(),
+        last_fetch: fetch.map(FetchView::of).transpose()?,
+        bill_run_id: billed.map(|billed| billed.run),
+        is_final: billed.is_some_and(|billed| billed.is_final),
+        billed_total: total,
+        ties: total.zip(charged).map(|(total, charged)| total == charged),
     })
 }

@@ -8,13 +8,16 @@ mod invoices;
 mod watch;
 mod work;
 
-pub use watch::FetchWatch;
+pub use invoices::{InvoiceExport, InvoiceView};
+pub use watch::{FetchProgress, FetchWatch};
 pub(super) use work::Stopped;
 
-use super::runs::{internal, period};
+use super::record::FetchRecord;
+use super::report::{stored, text};
+use super::runs::period;
 use crate::access::Call;
 use crate::audit::Entry;
-use crate::change::{Created, Done};
+use crate::change::{Created, Done, WriteBody};
 use crate::paging::Paging;
 use crate::permissions::Permission;
 use crate::{App, Error};
@@ -25,9 +28,8 @@ use domain::text::{filled_line, invalid, string, wrong_type};
 use domain::{Handling, PartnerId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use store::Tx;
-use store::invoice_fetches::{self, Fetch};
+use store::invoice_fetches::{self, Fetch, State};
 
 const MAX_INVOICE_ID: usize = 64;
 
@@ -80,27 +82,88 @@ impl FetchRequest {
     }
 }
 
+/// A fetch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FetchView {
+    /// Fetch id.
+    pub id: i64,
+    /// The month, such as `2026-10`.
+    pub billing_period: String,
+    /// One invoice of the month; `None` for all of it.
+    pub invoice_id: Option<String>,
+    /// Whether it is of what is on no invoice yet.
+    pub unbilled: bool,
+    /// The state.
+    pub state: State,
+    /// How far it is.
+    pub progress: FetchProgress,
+    /// Where everything is, as a bill run takes it; empty until the fetch has ended.
+    pub sources: Vec<String>,
+    /// Why it failed.
+    pub error: Option<FetchFailure>,
+    /// The time of the request.
+    pub created_at: Timestamp,
+    /// The time of the last change of state.
+    pub updated_at: Timestamp,
+}
+
+/// Why a fetch failed, or invoices cannot be listed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FetchFailure {
+    /// For programs, such as `mfa_required`.
+    pub code: String,
+    /// What happened, and what to do.
+    pub message: String,
+}
+
+impl FetchView {
+    /// # Errors
+    /// [`Error::Internal`] if what is stored cannot be read.
+    pub(super) fn of(fetch: &Fetch) -> Result<Self, Error> {
+        let request: FetchRequest = stored("the request of an invoice fetch", &fetch.request)?;
+        let progress = fetch.progress.as_deref();
+        let progress = progress.map(|text| stored("the progress of an invoice fetch", text)).transpose()?;
+        let sources = fetch.sources.as_deref();
+        let sources = sources.map(|text| stored("the sources of an invoice fetch", text)).transpose()?;
+        let failure = |(code, message): (String, String)| FetchFailure { code, message };
+        Ok(FetchView {
+            id: fetch.id,
+            billing_period: fetch.billing_period.clone(),
+            invoice_id: request.invoice_id,
+            unbilled: request.unbilled,
+            state: fetch.state,
+            progress: progress.unwrap_or_default(),
+            sources: sources.unwrap_or_default(),
+            error: fetch.error.clone().map(failure),
+            created_at: fetch.created_at,
+            updated_at: fetch.updated_at,
+        })
+    }
+}
+
 impl App {
     /// Asks for a fetch, or answers again what was answered when it was asked for.
     ///
     /// # Errors
     /// [`Error::Invalid`]; [`Error::Conflict`] while another fetch of the period is under way; [`Error::KeyReused`],
     /// [`Error::StillRunning`].
-    pub async fn create_invoice_fetch(&self, call: &Call, body: &Json) -> Result<Created, Error> {
+    pub async fn create_invoice_fetch(
+        &self,
+        call: &Call,
+        body: &Json,
+        write: WriteBody<FetchView>,
+    ) -> Result<Created, Error> {
         let grant = self.require(call, Permission::ManageBilling).await?;
         let _entered = self.enter(call)?;
         let request = FetchRequest::parse(body)?;
         let created = grant
-            .make((call.partner(), request, self.clock.now()), |(partner, request, now), tx| {
+            .make((call.partner(), request, self.clock.now(), write), |(partner, request, now, write), tx| {
                 Box::pin(async move {
-                    let fetch = begin(tx, *partner, request, false, *now).await?;
-                    let json = serde_json::to_string(&view(&fetch)).map_err(internal)?;
+                    let fetch = FetchView::of(&begin(tx, *partner, request, false, *now).await?)?;
                     let href = Some(format!("/v1/{}", object(fetch.id)));
-                    let entry = Entry::new("invoice_fetch.create", object(fetch.id)).after(&view(&fetch));
-                    Ok(Done {
-                        value: Created { json, href, version: None, replayed: false },
-                        entry: Some(entry),
-                    })
+                    let entry = Entry::new("invoice_fetch.create", object(fetch.id));
+                    let entry = entry.after(&FetchRecord::from(&fetch));
+                    Ok(Done { value: Created::new(fetch, *write, href)?, entry: Some(entry) })
                 })
             })
             .await?;
@@ -112,25 +175,25 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    pub async fn invoice_fetch(&self, call: &Call, id: i64) -> Result<Value, Error> {
+    pub async fn invoice_fetch(&self, call: &Call, id: i64) -> Result<FetchView, Error> {
         let grant = self.require(call, Permission::SeeCosts).await?;
         let found: Option<Fetch> = grant
             .list((call.partner(), id), |(partner, id), tx| {
                 Box::pin(async move { Ok::<_, Error>(invoice_fetches::get(tx, *partner, *id).await?) })
             })
             .await?;
-        found.map(|fetch| view(&fetch)).ok_or(Error::NotFound)
+        FetchView::of(&found.ok_or(Error::NotFound)?)
     }
 
     /// A page of fetches, and how many there are in all.
-    pub async fn invoice_fetches(&self, call: &Call, paging: Paging) -> Result<(Vec<Value>, i64), Error> {
+    pub async fn invoice_fetches(&self, call: &Call, paging: Paging) -> Result<(Vec<FetchView>, i64), Error> {
         let grant = self.require(call, Permission::SeeCosts).await?;
         grant
             .list((call.partner(), paging), |(partner, paging), tx| {
                 Box::pin(async move {
                     let (found, total) =
                         invoice_fetches::list(tx, *partner, paging.skip(), paging.per_page).await?;
-                    Ok((found.iter().map(view).collect(), total))
+                    Ok((found.iter().map(FetchView::of).collect::<Result<_, _>>()?, total))
                 })
             })
             .await
@@ -164,31 +227,10 @@ pub(super) async fn begin(
         }
         invoice_fetches::abandon(tx, partner, other.id, LEFT_BEHIND, now).await?;
     }
-    let text = serde_json::to_string(request).map_err(internal)?;
-    let id = invoice_fetches::insert(tx, partner, month, &text, by_command, now).await?;
+    let id = invoice_fetches::insert(tx, partner, month, &text(request)?, by_command, now).await?;
     invoice_fetches::get(tx, partner, id).await?.ok_or(Error::NotFound)
 }
 
 pub(super) fn object(id: i64) -> String {
     format!("invoice_fetches/{id}")
-}
-
-/// A fetch as it is answered.
-pub(super) fn view(fetch: &Fetch) -> Value {
-    let parsed =
-        |text: &Option<String>| text.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok());
-    let request: Option<FetchRequest> = serde_json::from_str(&fetch.request).ok();
-    let error = fetch.error.as_ref().map(|(code, message)| json!({"code": code, "message": message}));
-    json!({
-        "id": fetch.id,
-        "billing_period": fetch.billing_period,
-        "invoice_id": request.as_ref().and_then(|request| request.invoice_id.clone()),
-        "unbilled": request.is_some_and(|request| request.unbilled),
-        "state": fetch.state.as_str(),
-        "progress": parsed(&fetch.progress).unwrap_or_else(|| FetchWatch::default().json()),
-        "sources": parsed(&fetch.sources).unwrap_or_else(|| json!([])),
-        "error": error,
-        "created_at": format!("{:.0}", fetch.created_at),
-        "updated_at": format!("{:.0}", fetch.updated_at),
-    })
 }

@@ -1,12 +1,28 @@
 //! How far a fetch is, and why it can end early.
 
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// How often a waiting fetch looks whether it is to stop.
 const LOOK: Duration = Duration::from_millis(200);
+
+/// How far a fetch is, as it is stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FetchProgress {
+    /// Exports that are done.
+    pub exports_done: u64,
+    /// All exports.
+    pub exports_total: u64,
+    /// Files that are done.
+    pub blobs_done: u64,
+    /// The files of all exports that have begun.
+    pub blobs_total: u64,
+    /// Bytes that were read.
+    pub bytes_read: u64,
+}
 
 /// How far a fetch is, and whether it is to stop.
 #[derive(Debug, Default)]
@@ -35,18 +51,17 @@ impl FetchWatch {
             .map(|number| number.load(Ordering::Relaxed))
     }
 
+    /// How far it is now.
+    pub(super) fn progress(&self) -> FetchProgress {
+        let [exports_done, exports_total, blobs_done, blobs_total, bytes_read] = self.numbers();
+        FetchProgress { exports_done, exports_total, blobs_done, blobs_total, bytes_read }
+    }
+
     /// Has the fetch stop; what is there stays.
     pub fn cancel(&self) {
         self.cancelled.store(true, Ordering::Relaxed);
     }
 
-    pub(super) fn json(&self) -> Value {
-        let [exports_done, exports_total, blobs_done, blobs_total, bytes_read] = self.numbers();
-        json!({
-            "exports_done": exports_done, "exports_total": exports_total, "blobs_done": blobs_done,
-            "blobs_total": blobs_total, "bytes_read": bytes_read,
-        })
-    }
 
     pub(super) fn stops(&self) -> bool {
         [&self.lost, &self.cancelled, &*self.closing].into_iter().any(|flag| flag.load(Ordering::Relaxed))

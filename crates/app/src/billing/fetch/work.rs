@@ -2,10 +2,11 @@
 
 use super::download::{Downloads, FetchError, Fetched, Target};
 use super::watch::FetchWatch;
-use super::{FetchRequest, begin, object, view};
+use super::{FetchRequest, FetchView, begin, object};
 use crate::access::Call;
 use crate::audit::{self, Entry};
-use crate::billing::runs::internal;
+use crate::billing::record::FetchRecord;
+use crate::billing::report::{stored, text};
 use crate::change::Done;
 use crate::{App, Error};
 use ::directory::partner_center::billing::{Export, Invoice, Unbilled};
@@ -16,7 +17,6 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use metrics::counter;
-use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -80,14 +80,15 @@ impl App {
         partner: PartnerId,
         request: FetchRequest,
         watch: &Arc<FetchWatch>,
-    ) -> Result<Value, Error> {
+    ) -> Result<FetchView, Error> {
         let call = Call::of_operator(partner, "bill fetch");
         let fetch = self
             .unchecked(&call)
             .change((partner, request, self.clock.now()), |(partner, request, now), tx| {
                 Box::pin(async move {
                     let fetch = begin(tx, *partner, request, true, *now).await?;
-                    let entry = Entry::new("invoice_fetch.create", object(fetch.id)).after(&view(&fetch));
+                    let entry = Entry::new("invoice_fetch.create", object(fetch.id));
+                    let entry = entry.after(&FetchRecord::from(&FetchView::of(&fetch)?));
                     Ok(Done { value: fetch, entry: Some(entry) })
                 })
             })
@@ -117,7 +118,7 @@ impl App {
         let Some(fetch) = fetch else { return Ok(()) };
         tracing::info!(partner = partner.0, fetch = id, attempt = fetch.attempt, "invoice fetch started");
         let taken = Taken { partner, id, attempt: fetch.attempt };
-        let request: FetchRequest = serde_json::from_str(&fetch.request).map_err(internal)?;
+        let request: FetchRequest = stored("the request of an invoice fetch", &fetch.request)?;
         let (done, is_done) = oneshot::channel::<()>();
         let keeping = tokio::spawn({
             let (app, watch) = (Arc::clone(self), Arc::clone(watch));
@@ -169,8 +170,8 @@ impl App {
         let sources: Vec<&str> = fetched.iter().map(|export| export.source.as_str()).collect();
         let end = End {
             state: if error.is_some() { State::Failed } else { State::Succeeded },
-            progress: watch.json().to_string(),
-            sources: json!(sources).to_string(),
+            progress: text(&watch.progress())?,
+            sources: text(&sources)?,
             error: error.map(|error| (error.code.to_owned(), error.message)),
         };
         let input = (Arc::clone(&self.trail), taken, end, self.clock.now());
@@ -187,7 +188,8 @@ impl App {
                         State::Succeeded => "invoice_fetch.succeed",
                         _ => "invoice_fetch.fail",
                     };
-                    let entry = Entry::new(action, object(taken.id)).after(&view(&fetch));
+                    let fetch = FetchView::of(&fetch)?;
+                    let entry = Entry::new(action, object(taken.id)).after(&FetchRecord::from(&fetch));
                     audit::append(tx, trail, &Call::of_billing(taken.partner), entry, *now).await?;
                     Ok(())
                 })
@@ -207,7 +209,8 @@ impl App {
             }
             let now = self.clock.now();
             let until = now.saturating_add(billing.setup.lease).unwrap_or(Timestamp::MAX);
-            let input = (taken, watch.json().to_string(), until);
+            let Ok(progress) = text(&watch.progress()) else { continue };
+            let input = (taken, progress, until);
             let kept: Result<bool, Error> = self
                 .db
                 .unchecked()
