@@ -2,6 +2,7 @@
 
 use crate::engine::IdSequence;
 use crate::engine::value::{Row, args};
+use crate::leases::{Lease, LeasedTable};
 use crate::query::Query;
 use crate::{Error, Tx};
 use domain::PartnerId;
@@ -82,17 +83,6 @@ pub struct BillRun {
     pub updated_at: Timestamp,
 }
 
-/// Lease on a run. Writes under it succeed only as long as no other worker has taken the run since.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Taken {
-    /// Partner that owns the run.
-    pub partner: PartnerId,
-    /// Run id.
-    pub id: i64,
-    /// Attempt number; a write with an older attempt is rejected.
-    pub attempt: i64,
-}
-
 /// Filter of a list of runs.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
@@ -101,6 +91,9 @@ pub struct Filter {
     /// State.
     pub state: Option<State>,
 }
+
+/// The leases of runs.
+pub const LEASES: LeasedTable = LeasedTable { name: "bill_runs", cancelling: "cancelling" };
 
 const COLUMNS: &str =
     "partner_id, id, billing_period, state, request, by_command, released, progress, cancelling,
@@ -209,13 +202,6 @@ pub async fn one_after_the_other(tx: &mut Tx, partner: PartnerId) -> Result<(), 
     tx.execute(sql, args![partner.0]).await.map(drop)
 }
 
-/// Runs of all partners that a server may take now, oldest first.
-pub async fn waiting(tx: &mut Tx, now: Timestamp) -> Result<Vec<(PartnerId, i64)>, Error> {
-    let sql = "SELECT partner_id, id FROM bill_runs
-               WHERE state IN ('queued', 'running') AND NOT by_command AND leased_until <= $1 ORDER BY id";
-    tx.all(sql, args![now.as_second()], |row| Ok((PartnerId(row.next()?), row.next()?))).await
-}
-
 /// Runs of all partners that a command has abandoned: their leases have expired, and their state last changed at or before
 /// `before`, so that a run that was only just requested is not among them.
 pub async fn left_behind(
@@ -245,26 +231,10 @@ pub async fn take(
     now: Timestamp,
     until: Timestamp,
 ) -> Result<Option<BillRun>, Error> {
-    let sql =
-        "UPDATE bill_runs SET state = 'running', attempt = attempt + 1, leased_until = $4, updated_at = $3
-               WHERE partner_id = $1 AND id = $2 AND leased_until <= $3 AND state IN ('queued', 'running')";
-    match tx.execute(sql, args![partner.0, id, now.as_second(), until.as_second()]).await? {
-        0 => Ok(None),
-        _ => get(tx, partner, id).await,
+    match LEASES.take(tx, partner, id, now, until).await? {
+        true => get(tx, partner, id).await,
+        false => Ok(None),
     }
-}
-
-/// Renews a lease and records the progress. Returns whether cancellation was requested; `None` if the lease is lost.
-pub async fn keep(
-    tx: &mut Tx,
-    taken: Taken,
-    progress: &str,
-    until: Timestamp,
-) -> Result<Option<bool>, Error> {
-    let sql = "UPDATE bill_runs SET progress = $4, leased_until = $5
-               WHERE partner_id = $1 AND id = $2 AND attempt = $3 AND state = 'running' RETURNING cancelling";
-    let row = args![taken.partner.0, taken.id, taken.attempt, progress, until.as_second()];
-    tx.first(sql, row, |row| row.next()).await
 }
 
 /// Plan of a run, as stored when its work began.
@@ -282,7 +252,7 @@ pub async fn set_plan(tx: &mut Tx, partner: PartnerId, id: i64, plan: &str) -> R
 /// Ends a run with its state and report; `false`, and nothing written, if the lease is lost.
 pub async fn end(
     tx: &mut Tx,
-    taken: Taken,
+    lease: Lease,
     state: State,
     progress: &str,
     report: &str,
@@ -293,15 +263,8 @@ pub async fn end(
             cancelling = FALSE, updated_at = $8
         WHERE partner_id = $1 AND id = $2 AND attempt = $3 AND state = 'running'";
     let now = now.as_second();
-    let row = args![taken.partner.0, taken.id, taken.attempt, state.as_str(), progress, report, summary, now];
+    let row = args![lease.partner.0, lease.id, lease.attempt, state.as_str(), progress, report, summary, now];
     Ok(tx.execute(sql, row).await? == 1)
-}
-
-/// Releases a lease, so that another worker can take the run at once.
-pub async fn give_back(tx: &mut Tx, taken: Taken) -> Result<(), Error> {
-    let sql = "UPDATE bill_runs SET leased_until = 0
-               WHERE partner_id = $1 AND id = $2 AND attempt = $3 AND state = 'running'";
-    tx.execute(sql, args![taken.partner.0, taken.id, taken.attempt]).await.map(drop)
 }
 
 /// Cancels a run: immediately if it has no worker, otherwise when the worker next renews its lease. A run that had succeeded

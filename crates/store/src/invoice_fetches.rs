@@ -2,6 +2,7 @@
 
 use crate::engine::IdSequence;
 use crate::engine::value::{Row, args};
+use crate::leases::{Lease, LeasedTable};
 use crate::{Error, Tx};
 use domain::PartnerId;
 use jiff::Timestamp;
@@ -73,17 +74,6 @@ pub struct Fetch {
     pub updated_at: Timestamp,
 }
 
-/// Lease on a fetch. Writes under it succeed only as long as no other worker has taken the fetch since.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Taken {
-    /// Partner that owns the fetch.
-    pub partner: PartnerId,
-    /// Id.
-    pub id: i64,
-    /// Attempt number.
-    pub attempt: i64,
-}
-
 /// End of a fetch.
 #[derive(Clone, Debug)]
 pub struct End {
@@ -96,6 +86,9 @@ pub struct End {
     /// Error code and message.
     pub error: Option<(String, String)>,
 }
+
+/// The leases of fetches, which cannot be cancelled from elsewhere.
+pub const LEASES: LeasedTable = LeasedTable { name: "invoice_fetches", cancelling: "FALSE" };
 
 const COLUMNS: &str =
     "partner_id, id, billing_period, state, request, by_command, progress, sources, error_code, error,
@@ -161,13 +154,6 @@ pub async fn newest(tx: &mut Tx, partner: PartnerId) -> Result<Vec<Fetch>, Error
     tx.all(&sql, args![partner.0], read).await
 }
 
-/// Fetches of all partners that a server may take now, oldest first.
-pub async fn waiting(tx: &mut Tx, now: Timestamp) -> Result<Vec<(PartnerId, i64)>, Error> {
-    let sql = "SELECT partner_id, id FROM invoice_fetches
-               WHERE state IN ('queued', 'running') AND NOT by_command AND leased_until <= $1 ORDER BY id";
-    tx.all(sql, args![now.as_second()], |row| Ok((PartnerId(row.next()?), row.next()?))).await
-}
-
 /// Takes the lease of a fetch that is not leased, and returns the fetch with its new attempt number.
 pub async fn take(
     tx: &mut Tx,
@@ -176,32 +162,14 @@ pub async fn take(
     now: Timestamp,
     until: Timestamp,
 ) -> Result<Option<Fetch>, Error> {
-    let sql =
-        "UPDATE invoice_fetches SET state = 'running', attempt = attempt + 1, leased_until = $4, updated_at = $3
-               WHERE partner_id = $1 AND id = $2 AND leased_until <= $3 AND state IN ('queued', 'running')";
-    match tx.execute(sql, args![partner.0, id, now.as_second(), until.as_second()]).await? {
-        0 => Ok(None),
-        _ => get(tx, partner, id).await,
+    match LEASES.take(tx, partner, id, now, until).await? {
+        true => get(tx, partner, id).await,
+        false => Ok(None),
     }
 }
 
-/// Renews a lease and records the progress; `false` if the lease is lost.
-pub async fn keep(tx: &mut Tx, taken: Taken, progress: &str, until: Timestamp) -> Result<bool, Error> {
-    let sql = "UPDATE invoice_fetches SET progress = $4, leased_until = $5
-               WHERE partner_id = $1 AND id = $2 AND attempt = $3 AND state = 'running'";
-    let row = args![taken.partner.0, taken.id, taken.attempt, progress, until.as_second()];
-    Ok(tx.execute(sql, row).await? == 1)
-}
-
-/// Releases a lease, so that another worker can take the fetch at once.
-pub async fn give_back(tx: &mut Tx, taken: Taken) -> Result<(), Error> {
-    let sql = "UPDATE invoice_fetches SET leased_until = 0
-               WHERE partner_id = $1 AND id = $2 AND attempt = $3 AND state = 'running'";
-    tx.execute(sql, args![taken.partner.0, taken.id, taken.attempt]).await.map(drop)
-}
-
 /// Ends a fetch; `false`, and nothing written, if the lease is lost.
-pub async fn end(tx: &mut Tx, taken: Taken, end: &End, now: Timestamp) -> Result<bool, Error> {
+pub async fn end(tx: &mut Tx, lease: Lease, end: &End, now: Timestamp) -> Result<bool, Error> {
     let sql =
         "UPDATE invoice_fetches SET state = $4, progress = $5, sources = $6, error_code = $7, error = $8,
             leased_until = 0, updated_at = $9
@@ -211,9 +179,9 @@ pub async fn end(tx: &mut Tx, taken: Taken, end: &End, now: Timestamp) -> Result
         None => (None, None),
     };
     let row = args![
-        taken.partner.0,
-        taken.id,
-        taken.attempt,
+        lease.partner.0,
+        lease.id,
+        lease.attempt,
         end.state.as_str(),
         end.progress.as_str(),
         end.sources.as_str(),

@@ -35,6 +35,7 @@ pub mod idempotency;
 pub mod imported_statements;
 pub mod invitations;
 pub mod invoice_fetches;
+pub mod leases;
 pub mod microsoft_invoices;
 pub mod migrated_customers;
 pub mod partners;

@@ -6,13 +6,15 @@ use crate::engine::tests::support::{Folder, postgres, postgres_is_here};
 use std::path::Path;
 
 /// Placeholders in braces, with their SQL on SQLite and on PostgreSQL. A name in capitals is a constant of the same file.
-const IN_BRACES: [(&str, &str, &str); 9] = [
+const IN_BRACES: [(&str, &str, &str); 11] = [
     ("{used}", "IS NOT NULL", "IS NULL"),
     ("{id}", "NULL", "nextval(('customers_id_' || $1::bigint)::regclass)"),
     ("{hold}", "$1 IS NOT NULL", "pg_try_advisory_xact_lock(hashtextextended($1, 0))"),
     ("{for_update}", "", " FOR UPDATE"),
     ("{times}", "(SELECT $3)", "generate_series(1::bigint, $3)"),
     ("{table}", "publications", "publications"),
+    ("{leased}", "bill_runs", "bill_runs"),
+    ("{cancelling}", "cancelling", "cancelling"),
     ("{carrier}", "carried_by", "carried_by"),
     ("{published}", "version, status, folder", "version, status, folder"),
     ("{set}", "published_at = excluded.published_at", "published_at = excluded.published_at"),

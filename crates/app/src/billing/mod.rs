@@ -13,6 +13,7 @@ mod fetch;
 pub(crate) mod health;
 mod index;
 mod invoices;
+mod lease;
 mod lines;
 mod move_store;
 mod numbering;

@@ -16,7 +16,8 @@ use jiff::Timestamp;
 use rating::report::LineSums;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use store::bill_runs::{self, BillRun, State, Taken};
+use store::bill_runs::{self, BillRun, State};
+use store::leases::Lease;
 use store::profits::{self, BillKey};
 use store::statement_numbers::{self, NumberFor};
 use store::statements::{self, Bill, Filter, Issue, Status};
@@ -73,57 +74,57 @@ impl App {
     /// Write down the end of a run. Nothing, if it is somebody else's by now.
     pub(super) async fn settle(
         &self,
-        taken: Taken,
+        lease: Lease,
         request: RunRequest,
         run: BillRun,
         progress: Progress,
         outcome: Outcome,
     ) -> Result<(), Error> {
         let input =
-            (Arc::clone(&self.trail), taken, request, run, text(&progress)?, outcome, self.clock.now());
+            (Arc::clone(&self.trail), lease, request, run, text(&progress)?, outcome, self.clock.now());
         self.db
             .unchecked()
-            .write(taken.partner, input, |(trail, taken, request, run, progress, outcome, now), tx| {
+            .write(lease.partner, input, |(trail, lease, request, run, progress, outcome, now), tx| {
                 Box::pin(async move {
                     let refused = refused(tx, request, run, outcome).await?;
                     let outcome = refused.as_ref().unwrap_or(outcome);
                     let state = outcome.state.unwrap_or(State::Failed);
                     let (report, short) = (text(&outcome.report)?, text(&outcome.report.summary())?);
-                    if !bill_runs::end(tx, *taken, state, progress, &report, &short, *now).await? {
+                    if !bill_runs::end(tx, *lease, state, progress, &report, &short, *now).await? {
                         tracing::warn!(
-                            partner = taken.partner.0,
-                            run = taken.id,
+                            partner = lease.partner.0,
+                            run = lease.id,
                             "bill run lost its lease to another server"
                         );
                         return Ok(());
                     }
                     if let Some(settlement) = &outcome.settlement {
                         let invoice = outcome.invoice_id.as_deref();
-                        succeed(tx, taken.partner, request, run, invoice, settlement, *now).await?;
+                        succeed(tx, lease.partner, request, run, invoice, settlement, *now).await?;
                     }
                     for restated in &outcome.restated {
-                        restate(tx, taken.partner, request, run, restated).await?;
+                        restate(tx, lease.partner, request, run, restated).await?;
                     }
                     if !outcome.restated.is_empty() {
-                        statements::let_go(tx, taken.partner, &run.billing_period).await?;
-                        statements::publish(tx, taken.partner, &run.billing_period, *now).await?;
+                        statements::let_go(tx, lease.partner, &run.billing_period).await?;
+                        statements::publish(tx, lease.partner, &run.billing_period, *now).await?;
                     }
                     if request.finalizing.is_some() && refused.is_none() {
                         let why = format!("its final bill of {} could not be written", run.billing_period);
                         let faults: Vec<_> =
                             outcome.unfinalized.iter().map(|id| (CustomerId(*id), why.clone())).collect();
-                        billing::replace_unfinalized(tx, taken.partner, taken.id, &faults).await?;
+                        billing::replace_unfinalized(tx, lease.partner, lease.id, &faults).await?;
                     }
-                    statement_numbers::give_back(tx, taken.partner, taken.id).await?;
+                    statement_numbers::give_back(tx, lease.partner, lease.id).await?;
                     let has_changed = outcome.settlement.is_some() || !outcome.restated.is_empty();
                     let entry = Entry {
                         after: Some(short),
-                        ..Entry::new(action(state, has_changed), object(taken.id))
+                        ..Entry::new(action(state, has_changed), object(lease.id))
                     };
-                    audit::append(tx, trail, &Call::of_billing(taken.partner), entry, *now).await?;
+                    audit::append(tx, trail, &Call::of_billing(lease.partner), entry, *now).await?;
                     tracing::info!(
-                        partner = taken.partner.0,
-                        run = taken.id,
+                        partner = lease.partner.0,
+                        run = lease.id,
                         state = state.as_str(),
                         "bill run ended"
                     );

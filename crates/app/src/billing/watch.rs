@@ -1,10 +1,13 @@
 //! How far a run is, and why it can end without bills.
 
-use super::report::{Progress, RunError};
+use super::lease::{Leased, Stop};
+use super::report::{Progress, RunError, text};
 use crate::Error;
 use rating::Failure;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use store::bill_runs;
+use store::leases::LeasedTable;
 
 /// How far a run is, and whether it is to stop.
 #[derive(Debug, Default)]
@@ -13,17 +16,13 @@ pub struct Watch {
     bytes_total: AtomicU64,
     pub(super) lines: AtomicU64,
     customers: AtomicU64,
-    /// Somebody has cancelled it.
-    pub(super) cancelled: AtomicBool,
-    /// It is somebody else's by now.
-    pub(super) lost: AtomicBool,
-    closing: Arc<AtomicBool>,
+    stop: Stop,
 }
 
 impl Watch {
     /// Of a run on a server that may close.
     pub(super) fn until(closing: &Arc<AtomicBool>) -> Self {
-        Watch { closing: Arc::clone(closing), ..Watch::default() }
+        Watch { stop: Stop::until(closing), ..Watch::default() }
     }
 
     /// Bytes read, bytes in all, lines, customers.
@@ -33,7 +32,7 @@ impl Watch {
 
     /// Have the run stop, unless its bills are being published already.
     pub fn cancel(&self) {
-        self.cancelled.store(true, Ordering::Relaxed);
+        self.stop.cancel();
     }
 
     /// What the work before has come to, where only what follows it is left to be done.
@@ -47,9 +46,22 @@ impl Watch {
         Progress { bytes_read, bytes_total, lines, customers }
     }
 
-    /// Whether somebody else has to go on, or nobody.
+    /// Whether another worker has the run, or will have it.
     pub(super) fn is_given_up(&self) -> bool {
-        self.lost.load(Ordering::Relaxed) || self.closing.load(Ordering::Relaxed)
+        self.stop.is_given_up()
+    }
+}
+
+impl Leased for Watch {
+    const WHAT: &'static str = "a bill run";
+    const TABLE: LeasedTable = bill_runs::LEASES;
+
+    fn stop(&self) -> &Stop {
+        &self.stop
+    }
+
+    fn progress_text(&self) -> Result<String, Error> {
+        text(&self.progress())
     }
 }
 
@@ -62,7 +74,7 @@ impl rating::Progress for Watch {
     }
 
     fn cancelled(&self) -> bool {
-        self.cancelled.load(Ordering::Relaxed) || self.is_given_up()
+        self.stop.is_requested()
     }
 }
 

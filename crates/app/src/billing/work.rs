@@ -20,13 +20,10 @@ use domain::PartnerId;
 use jiff::Timestamp;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
-use store::bill_runs::{self, BillRun, State, Taken};
+use store::bill_runs::{self, BillRun, State};
+use store::leases::Lease;
 use store::statements::{Filter, Status};
-use tokio::sync::oneshot;
 
-/// How often a lease is renewed, and progress noted.
-const BEAT: Duration = Duration::from_secs(1);
 /// What a run says that a command began and nobody can end.
 const LEFT_BEHIND: &str = "the command that worked on this run ended before it was done; run it again";
 
@@ -44,7 +41,7 @@ impl App {
             .db
             .unchecked()
             .read(store::Scope::System, self.clock.now(), |now, tx| {
-                Box::pin(async move { Ok(bill_runs::waiting(tx, *now).await?) })
+                Box::pin(async move { Ok(bill_runs::LEASES.waiting(tx, *now).await?) })
             })
             .await;
         let waiting = match read {
@@ -215,7 +212,7 @@ impl App {
         watch: &Arc<Watch>,
     ) -> Result<(), Error> {
         let now = self.clock.now();
-        let until = now.saturating_add(self.billing()?.setup.lease).unwrap_or(Timestamp::MAX);
+        let until = self.lease_end()?;
         let run: Option<BillRun> = self
             .db
             .unchecked()
@@ -227,34 +224,28 @@ impl App {
             .await?;
         let Some(run) = run else { return Ok(()) };
         tracing::info!(partner = partner.0, run = id, attempt = run.attempt, "bill run started");
-        let taken = Taken { partner, id, attempt: run.attempt };
+        let lease = Lease { partner, id, attempt: run.attempt };
         let request = RunRequest::of_run(&run)?;
         if request.finalizing.is_some() || request.voiding.is_some() {
             watch.go_on_from(progress_of(&run)?);
         }
-        let (done, is_done) = oneshot::channel::<()>();
-        let keeping = tokio::spawn({
-            let (app, watch) = (Arc::clone(self), Arc::clone(watch));
-            async move { app.keep(taken, &watch, is_done).await }
-        });
-        let made = match () {
-            () if run.cancelling => Err(Ended::Cancelled),
-            () if run.by_command && !by_command => Err(Ended::Failed(vec![RunError::new(LEFT_BEHIND)])),
-            () if request.finalizing.is_some() || request.voiding.is_some() => {
-                self.act_on_statements(&run, &request, watch).await
+        let work = async {
+            match () {
+                () if run.cancelling => Err(Ended::Cancelled),
+                () if run.by_command && !by_command => Err(Ended::Failed(vec![RunError::new(LEFT_BEHIND)])),
+                () if request.finalizing.is_some() || request.voiding.is_some() => {
+                    self.act_on_statements(&run, &request, watch).await
+                }
+                () => self.produce(&run, &request, watch).await,
             }
-            () => self.produce(&run, &request, watch).await,
         };
-        // Waited for, so that no lease is renewed after it is given back.
-        drop(done);
-        drop(keeping.await);
-        let outcome = match made {
+        let outcome = match self.under_lease(lease, watch, work).await {
             Ok(outcome) => outcome,
             Err(Ended::Failed(errors)) => without_bills(&run, State::Failed, errors)?,
             Err(Ended::Cancelled) if !watch.is_given_up() => {
                 without_bills(&run, State::Cancelled, Vec::new())?
             }
-            Err(Ended::Cancelled | Ended::GivenUp) => return self.give_back(taken).await,
+            Err(Ended::Cancelled | Ended::GivenUp) => return self.give_back::<Watch>(lease).await,
             Err(Ended::Error(Error::Internal(why) | Error::Billing(why))) => {
                 tracing::error!(partner = partner.0, run = id, why, "bill run failed with an internal error");
                 let error = RunError::new("internal error; the server's log says more");
@@ -264,7 +255,7 @@ impl App {
             Err(Ended::Error(error)) => return Err(error),
         };
         let folders = self.folders_of_month(partner, &run.billing_period).await?;
-        self.settle(taken, request, run, watch.progress(), outcome).await?;
+        self.settle(lease, request, run, watch.progress(), outcome).await?;
         self.update_indexes(partner, folders).await;
         Ok(())
     }
@@ -289,52 +280,6 @@ impl App {
         let Restatements { done, failed, report } = made;
         let state = Some(State::Succeeded);
         Ok(Outcome { state, report, restated: done, unfinalized: failed, ..Outcome::default() })
-    }
-
-    /// Renew the lease again and again, note how far the run is, and hear whether it is to stop.
-    async fn keep(&self, taken: Taken, watch: &Watch, mut is_done: oneshot::Receiver<()>) {
-        let Ok(billing) = self.billing() else { return };
-        let mut last = self.clock.now();
-        let mut beat = tokio::time::interval(BEAT.min(billing.setup.lease.unsigned_abs() / 4));
-        loop {
-            tokio::select! {
-                _ = &mut is_done => return,
-                _ = beat.tick() => {}
-            }
-            let now = self.clock.now();
-            let until = now.saturating_add(billing.setup.lease).unwrap_or(Timestamp::MAX);
-            let Ok(progress) = text(&watch.progress()) else { continue };
-            let input = (taken, progress, until);
-            let kept: Result<Option<bool>, Error> = self
-                .db
-                .unchecked()
-                .write(taken.partner, input, |(taken, progress, until), tx| {
-                    Box::pin(async move { Ok(bill_runs::keep(tx, *taken, progress, *until).await?) })
-                })
-                .await;
-            match kept {
-                Ok(Some(cancelling)) => {
-                    last = now;
-                    watch.cancelled.fetch_or(cancelling, Ordering::Relaxed);
-                }
-                Ok(None) => watch.lost.store(true, Ordering::Relaxed),
-                Err(error) => {
-                    tracing::warn!(%error, "failed to renew the lease of a bill run");
-                    let ended = last.saturating_add(billing.setup.lease).is_ok_and(|end| end <= now);
-                    watch.lost.fetch_or(ended, Ordering::Relaxed);
-                }
-            }
-        }
-    }
-
-    /// Let another server go on at once.
-    async fn give_back(&self, taken: Taken) -> Result<(), Error> {
-        self.db
-            .unchecked()
-            .write(taken.partner, taken, |taken, tx| {
-                Box::pin(async move { Ok(bill_runs::give_back(tx, *taken).await?) })
-            })
-            .await
     }
 }
 

@@ -1,9 +1,14 @@
 //! How far a fetch is, and why it can end early.
 
+use crate::Error;
+use crate::billing::lease::{Leased, Stop};
+use crate::billing::report::text;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
+use store::invoice_fetches;
+use store::leases::LeasedTable;
 
 /// How often a waiting fetch looks whether it is to stop.
 const LOOK: Duration = Duration::from_millis(200);
@@ -32,17 +37,13 @@ pub struct FetchWatch {
     pub(super) blobs_done: AtomicU64,
     pub(super) blobs_total: AtomicU64,
     pub(super) bytes_read: AtomicU64,
-    /// Another worker has the lease.
-    pub(super) lost: AtomicBool,
-    /// The user of the command interrupted it.
-    cancelled: AtomicBool,
-    closing: Arc<AtomicBool>,
+    stop: Stop,
 }
 
 impl FetchWatch {
     /// Of a fetch on a server that may close.
     pub(super) fn until(closing: &Arc<AtomicBool>) -> Self {
-        FetchWatch { closing: Arc::clone(closing), ..FetchWatch::default() }
+        FetchWatch { stop: Stop::until(closing), ..FetchWatch::default() }
     }
 
     /// Exports that are done and all exports, files that are done and all files, bytes.
@@ -59,12 +60,11 @@ impl FetchWatch {
 
     /// Has the fetch stop; what is there stays.
     pub fn cancel(&self) {
-        self.cancelled.store(true, Ordering::Relaxed);
+        self.stop.cancel();
     }
 
-
     pub(super) fn stops(&self) -> bool {
-        [&self.lost, &self.cancelled, &*self.closing].into_iter().any(|flag| flag.load(Ordering::Relaxed))
+        self.stop.is_requested()
     }
 
     /// Waits, unless the fetch is to stop; `false` if it is.
@@ -78,5 +78,18 @@ impl FetchWatch {
             tokio::time::sleep(left.min(LOOK)).await;
         }
         false
+    }
+}
+
+impl Leased for FetchWatch {
+    const WHAT: &'static str = "an invoice fetch";
+    const TABLE: LeasedTable = invoice_fetches::LEASES;
+
+    fn stop(&self) -> &Stop {
+        &self.stop
+    }
+
+    fn progress_text(&self) -> Result<String, Error> {
+        text(&self.progress())
     }
 }

@@ -1,10 +1,11 @@
-//! The work of a fetch: taken under a lease, so that one server or command does it.
+//! The work of a fetch: lease under a lease, so that one server or command does it.
 
 use super::download::{Downloads, FetchError, Fetched, Target};
 use super::watch::FetchWatch;
 use super::{FetchRequest, FetchView, begin, object};
 use crate::access::Call;
 use crate::audit::{self, Entry};
+use crate::billing::lease::Leased;
 use crate::billing::record::FetchRecord;
 use crate::billing::report::{stored, text};
 use crate::change::Done;
@@ -20,13 +21,9 @@ use metrics::counter;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
-use store::invoice_fetches::{self, End, Fetch, State, Taken};
+use store::invoice_fetches::{self, End, Fetch, State};
+use store::leases::Lease;
 use store::microsoft_invoices::{self, FetchedExport, MicrosoftInvoice};
-use tokio::sync::oneshot;
-
-/// How often a lease is renewed, and progress noted.
-const BEAT: Duration = Duration::from_secs(1);
 
 /// The exports that a bill is made from.
 const RECONCILIATION: &str = "reconciliation";
@@ -45,7 +42,7 @@ impl App {
             .db
             .unchecked()
             .read(store::Scope::System, self.clock.now(), |now, tx| {
-                Box::pin(async move { Ok(invoice_fetches::waiting(tx, *now).await?) })
+                Box::pin(async move { Ok(invoice_fetches::LEASES.waiting(tx, *now).await?) })
             })
             .await;
         let waiting = match read {
@@ -105,7 +102,7 @@ impl App {
         watch: &Arc<FetchWatch>,
     ) -> Result<(), Error> {
         let now = self.clock.now();
-        let until = now.saturating_add(self.billing()?.setup.lease).unwrap_or(Timestamp::MAX);
+        let until = self.lease_end()?;
         let fetch: Option<Fetch> = self
             .db
             .unchecked()
@@ -117,36 +114,21 @@ impl App {
             .await?;
         let Some(fetch) = fetch else { return Ok(()) };
         tracing::info!(partner = partner.0, fetch = id, attempt = fetch.attempt, "invoice fetch started");
-        let taken = Taken { partner, id, attempt: fetch.attempt };
+        let lease = Lease { partner, id, attempt: fetch.attempt };
         let request: FetchRequest = stored("the request of an invoice fetch", &fetch.request)?;
-        let (done, is_done) = oneshot::channel::<()>();
-        let keeping = tokio::spawn({
-            let (app, watch) = (Arc::clone(self), Arc::clone(watch));
-            async move { app.keep_fetch(taken, &watch, is_done).await }
-        });
         let mut fetched = Vec::new();
-        let made = self.fetch_all(partner, &request, watch, &mut fetched).await;
-        // Waited for, so that no lease is renewed after it is given back.
-        drop(done);
-        drop(keeping.await);
+        let work = self.fetch_all(partner, &request, watch, &mut fetched);
+        let made = self.under_lease(lease, watch, work).await;
         let error = match made {
             Ok(()) => None,
             Err(Stopped::Failed(error)) => Some(error),
             // Another worker goes on.
-            Err(Stopped::Cancelled) if watch.lost.load(Ordering::Relaxed) => return Ok(()),
+            Err(Stopped::Cancelled) if watch.stop().is_lost() => return Ok(()),
             Err(Stopped::Cancelled) if fetch.by_command => Some(FetchError::new(
                 "cancelled",
                 "the command was interrupted; the next fetch goes on from here",
             )),
-            Err(Stopped::Cancelled) => {
-                return self
-                    .db
-                    .unchecked()
-                    .write(partner, taken, |taken, tx| {
-                        Box::pin(async move { Ok(invoice_fetches::give_back(tx, *taken).await?) })
-                    })
-                    .await;
-            }
+            Err(Stopped::Cancelled) => return self.give_back::<FetchWatch>(lease).await,
             Err(Stopped::Error(error)) => return Err(error),
         };
         let outcome = error.as_ref().map_or("succeeded", |error| error.code);
@@ -157,12 +139,12 @@ impl App {
             }
             None => tracing::info!(partner = partner.0, fetch = id, "invoice fetch succeeded"),
         }
-        self.end_fetch(taken, watch, &fetched, error).await
+        self.end_fetch(lease, watch, &fetched, error).await
     }
 
     async fn end_fetch(
         &self,
-        taken: Taken,
+        lease: Lease,
         watch: &FetchWatch,
         fetched: &[FetchedExport],
         error: Option<FetchError>,
@@ -174,60 +156,27 @@ impl App {
             sources: text(&sources)?,
             error: error.map(|error| (error.code.to_owned(), error.message)),
         };
-        let input = (Arc::clone(&self.trail), taken, end, self.clock.now());
+        let input = (Arc::clone(&self.trail), lease, end, self.clock.now());
         self.db
             .unchecked()
-            .write(taken.partner, input, |(trail, taken, end, now), tx| {
+            .write(lease.partner, input, |(trail, lease, end, now), tx| {
                 Box::pin(async move {
-                    if !invoice_fetches::end(tx, *taken, end, *now).await? {
+                    if !invoice_fetches::end(tx, *lease, end, *now).await? {
                         return Ok(());
                     }
                     let fetch =
-                        invoice_fetches::get(tx, taken.partner, taken.id).await?.ok_or(Error::NotFound)?;
+                        invoice_fetches::get(tx, lease.partner, lease.id).await?.ok_or(Error::NotFound)?;
                     let action = match end.state {
                         State::Succeeded => "invoice_fetch.succeed",
                         _ => "invoice_fetch.fail",
                     };
                     let fetch = FetchView::of(&fetch)?;
-                    let entry = Entry::new(action, object(taken.id)).after(&FetchRecord::from(&fetch));
-                    audit::append(tx, trail, &Call::of_billing(taken.partner), entry, *now).await?;
+                    let entry = Entry::new(action, object(lease.id)).after(&FetchRecord::from(&fetch));
+                    audit::append(tx, trail, &Call::of_billing(lease.partner), entry, *now).await?;
                     Ok(())
                 })
             })
             .await
-    }
-
-    /// Renews the lease again and again, and notes how far the fetch is.
-    async fn keep_fetch(&self, taken: Taken, watch: &FetchWatch, mut is_done: oneshot::Receiver<()>) {
-        let Ok(billing) = self.billing() else { return };
-        let mut last = self.clock.now();
-        let mut beat = tokio::time::interval(BEAT.min(billing.setup.lease.unsigned_abs() / 4));
-        loop {
-            tokio::select! {
-                _ = &mut is_done => return,
-                _ = beat.tick() => {}
-            }
-            let now = self.clock.now();
-            let until = now.saturating_add(billing.setup.lease).unwrap_or(Timestamp::MAX);
-            let Ok(progress) = text(&watch.progress()) else { continue };
-            let input = (taken, progress, until);
-            let kept: Result<bool, Error> = self
-                .db
-                .unchecked()
-                .write(taken.partner, input, |(taken, progress, until), tx| {
-                    Box::pin(async move { Ok(invoice_fetches::keep(tx, *taken, progress, *until).await?) })
-                })
-                .await;
-            match kept {
-                Ok(true) => last = now,
-                Ok(false) => watch.lost.store(true, Ordering::Relaxed),
-                Err(error) => {
-                    tracing::warn!(%error, "failed to renew the lease of an invoice fetch");
-                    let ended = last.saturating_add(billing.setup.lease).is_ok_and(|end| end <= now);
-                    watch.lost.fetch_or(ended, Ordering::Relaxed);
-                }
-            }
-        }
     }
 
     /// Everything that was asked for; what was fetched is in `fetched`, whatever becomes of the rest.
