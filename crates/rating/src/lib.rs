@@ -62,6 +62,7 @@ mod services;
 mod source;
 mod spool;
 mod statement;
+mod subtotals;
 mod sums;
 mod table;
 mod tags;
