@@ -27,6 +27,7 @@ pub mod billing;
 pub mod billing_automations;
 pub mod billing_settings;
 pub mod branding;
+pub mod corrections;
 pub mod customers;
 pub mod dated;
 pub mod directories;

@@ -13,7 +13,8 @@ use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use std::collections::{BTreeMap, BTreeSet};
 use store::bill_runs::{self, EndedRuns};
-use store::statements::{self, Correction, Edition, Filter, Statement, Status};
+use store::corrections::{self, Correction};
+use store::statements::{self, Edition, Filter, Statement, Status};
 
 /// How often an index that another process has replaced meanwhile is derived again.
 const ATTEMPTS: usize = 20;
@@ -136,7 +137,7 @@ impl App {
                 Box::pin(async move {
                     let published = Filter { edition: Edition::Published, ..Filter::default() };
                     let statements = statements::list(tx, *partner, &published, 0, i64::MAX).await?.0;
-                    let corrections = statements::carried(tx, *partner, Edition::Published, None).await?;
+                    let corrections = corrections::carried(tx, *partner, Edition::Published, None).await?;
                     Ok::<_, Error>((statements, corrections))
                 })
             })

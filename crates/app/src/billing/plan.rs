@@ -16,9 +16,9 @@ use rating::{
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use store::billing::Tenancy as StoredTenancy;
+use store::corrections::CorrectionKey;
 use store::price_rules::PriceRuleRow;
-use store::statements::CorrectionKey;
-use store::{Tx, bill_runs, billing, partners, price_rules, statements};
+use store::{Tx, bill_runs, billing, corrections, partners, price_rules, statements};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Plan {
@@ -190,7 +190,7 @@ impl Plan {
         };
         let finals = statements::list(tx, partner, &finals, 0, i64::MAX).await?.0;
         let mut corrections: BTreeMap<CustomerId, Vec<PlannedCorrection>> = BTreeMap::new();
-        for statements::Correction { bill, carried_by } in statements::corrections(tx, partner, None).await? {
+        for corrections::Correction { bill, carried_by } in corrections::list(tx, partner, None).await? {
             // One that another month's statement has already stays there.
             let is_ours = carried_by.is_none_or(|carrier| carrier == request.billing_period);
             if is_ours && bill.billing_period < request.billing_period {
@@ -294,7 +294,7 @@ impl Plan {
         let mut refused = Vec::new();
         for Planned { id, corrections, .. } in &mut self.customers {
             for correction in std::mem::take(corrections) {
-                if statements::take(tx, partner, correction.key(*id), period).await? {
+                if corrections::take(tx, partner, correction.key(*id), period).await? {
                     corrections.push(correction);
                 } else {
                     let reason = "another run or a final statement has it";

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use store::bill_runs::{self, BillRun, Filter, State};
 use store::statements::Status;
-use store::{Tx, billing, statements};
+use store::{Tx, billing, corrections, statements};
 
 /// What customers read on statements that were withdrawn with their month.
 const WITHDRAWN: &str = "withdrawn: this estimate was a mistake, and nothing is owed for it";
@@ -184,7 +184,7 @@ impl App {
                     folders.insert(folder);
                     withdrawn.push(json!({"customer_id": customer, "currency": currency, "total": total}));
                 }
-                statements::let_go(tx, *partner, &run.billing_period).await?;
+                corrections::let_go(tx, *partner, &run.billing_period).await?;
                 statements::publish(tx, *partner, &run.billing_period, *now).await?;
                 if was_newest {
                     billing::replace_faults(tx, *partner, &[]).await?;
@@ -233,14 +233,14 @@ pub(super) async fn begin(
 /// The corrections that a run made for a final month, deleted; they must be on no statement.
 async fn withdraw_corrections(tx: &mut Tx, run: &BillRun, is_all: bool) -> Result<Vec<Value>, Error> {
     let period = &run.billing_period;
-    let corrections = statements::corrections(tx, run.partner, Some(period)).await?;
+    let corrections = corrections::list(tx, run.partner, Some(period)).await?;
     let corrections: Vec<_> = corrections.into_iter().filter(|one| one.bill.run == run.id).collect();
     if corrections.is_empty() && is_all {
         return Err(Error::Conflict(format!(
             "{period} is final: its statements stay, unless they are voided"
         )));
     }
-    if !statements::delete_corrections(tx, run.partner, period, run.id).await? {
+    if !corrections::delete(tx, run.partner, period, run.id).await? {
         let months = corrections.iter().filter_map(|one| one.carried_by.as_deref());
         let months: BTreeSet<&str> = months.collect();
         let months = months.into_iter().collect::<Vec<_>>().join(", ");
@@ -248,7 +248,7 @@ async fn withdraw_corrections(tx: &mut Tx, run: &BillRun, is_all: bool) -> Resul
             format!("a correction of this run is on a statement of {months}: withdraw or void that first");
         return Err(Error::Conflict(message));
     }
-    let shown = |one: statements::Correction| {
+    let shown = |one: corrections::Correction| {
         json!({"customer_id": one.bill.customer, "version": one.bill.version, "currency": one.bill.currency,
                "amount": one.bill.total})
     };

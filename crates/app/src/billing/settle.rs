@@ -21,7 +21,7 @@ use store::leases::Lease;
 use store::profits::{self, BillKey};
 use store::statement_numbers::{self, NumberFor};
 use store::statements::{self, Bill, Filter, Issue, Status};
-use store::{Tx, billing};
+use store::{Tx, billing, corrections};
 
 /// What came of a run.
 #[derive(Default)]
@@ -106,7 +106,7 @@ impl App {
                         restate(tx, lease.partner, request, run, restated).await?;
                     }
                     if !outcome.restated.is_empty() {
-                        statements::let_go(tx, lease.partner, &run.billing_period).await?;
+                        corrections::let_go(tx, lease.partner, &run.billing_period).await?;
                         statements::publish(tx, lease.partner, &run.billing_period, *now).await?;
                     }
                     if request.finalizing.is_some() && refused.is_none() {
@@ -232,7 +232,7 @@ async fn succeed(
             ledger: bill.ledger.clone(),
         };
         if bill.is_correction {
-            statements::correct(tx, partner, &kept).await?;
+            corrections::insert(tx, partner, &kept).await?;
         } else if !statements::put(tx, partner, &kept, invoice_id, run.created_at, now).await? {
             // It is final, and the engine was told so: that month can only be corrected.
             return Err(Error::Internal(format!("customer {} has a final bill of {period}", bill.customer)));
@@ -255,9 +255,9 @@ async fn succeed(
     }
     let billed: BTreeSet<i64> = published.iter().filter(|b| !b.is_correction).map(|b| b.customer.0).collect();
     for (customer, correction) in carried.iter().filter(|(customer, _)| billed.contains(customer)) {
-        statements::carry(tx, partner, correction.key(*customer), period).await?;
+        corrections::carry(tx, partner, correction.key(*customer), period).await?;
     }
-    statements::let_go(tx, partner, period).await?;
+    corrections::let_go(tx, partner, period).await?;
     if request.finalize || request.publish {
         statements::publish(tx, partner, period, now).await?;
     }

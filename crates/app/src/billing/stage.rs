@@ -22,6 +22,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use store::bill_runs::{BillRun, State};
+use store::corrections;
 use store::statements::{self, Filter, Statement, Status};
 
 /// How many ledgers are fetched at the same time.
@@ -317,7 +318,7 @@ impl App {
                         ..Filter::default()
                     };
                     let finals = statements::list(tx, *partner, &finals, 0, i64::MAX).await?.0;
-                    let corrections = statements::corrections(tx, *partner, Some(period)).await?;
+                    let corrections = corrections::list(tx, *partner, Some(period)).await?;
                     let bills =
                         finals.into_iter().map(|s| s.bill).chain(corrections.into_iter().map(|c| c.bill));
                     let keys = bills.map(|bill| (bill.customer.0, bill.ledger)).collect();

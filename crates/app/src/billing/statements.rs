@@ -12,7 +12,8 @@ use domain::{Customer, CustomerId, PartnerId};
 use jiff::Timestamp;
 use rating::Currency;
 use std::collections::BTreeSet;
-use store::statements::{self, Bill, Correction, Edition, Filter, Imported, Issue, Statement, Status};
+use store::corrections::{self, Correction};
+use store::statements::{self, Bill, Edition, Filter, Imported, Issue, Statement, Status};
 use store::{Tx, imported_statements};
 
 /// A list of statements that was asked for.
@@ -286,7 +287,7 @@ async fn with_corrections(
 ) -> Result<Vec<(Statement, Vec<Correction>)>, Error> {
     let customers: BTreeSet<CustomerId> = found.iter().map(|statement| statement.bill.customer).collect();
     let customers: Vec<CustomerId> = customers.into_iter().collect();
-    let carried = statements::carried(tx, partner, edition, Some(&customers)).await?;
+    let carried = corrections::carried(tx, partner, edition, Some(&customers)).await?;
     let with = |statement: Statement| {
         let (bill, status) = (&statement.bill, statement.status);
         let has = |correction: &&Correction| {
@@ -422,7 +423,7 @@ impl App {
                             let filter = Filter { edition, ..Filter::default() };
                             statements.extend(statements::list(tx, *partner, &filter, 0, i64::MAX).await?.0);
                         }
-                        let corrections = statements::corrections(tx, *partner, None).await?;
+                        let corrections = corrections::list(tx, *partner, None).await?;
                         let statements = statements.into_iter().map(|statement| statement.bill);
                         let corrections = corrections.into_iter().map(|correction| correction.bill);
                         Ok::<_, Error>(statements.chain(corrections).collect())

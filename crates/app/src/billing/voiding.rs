@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use std::collections::BTreeSet;
 use store::Tx;
 use store::bill_runs::BillRun;
+use store::corrections;
 use store::statements::{self, Statement, Status};
 
 /// Maximum number of characters of the reason.
@@ -90,8 +91,8 @@ pub(super) async fn refusals(
     period: &str,
     customers: &BTreeSet<CustomerId>,
 ) -> Result<Vec<String>, Error> {
-    let corrections = statements::corrections(tx, partner, Some(period)).await?;
-    let refusal = |correction: statements::Correction| {
+    let corrections = corrections::list(tx, partner, Some(period)).await?;
+    let refusal = |correction: corrections::Correction| {
         let carrier = correction.carried_by.filter(|_| customers.contains(&correction.bill.customer))?;
         let (customer, version) = (correction.bill.customer, correction.bill.version);
         Some(format!(
