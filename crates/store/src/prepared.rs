@@ -3,7 +3,7 @@
 
 use crate::Db;
 use crate::engine::tests::support::{Folder, postgres, postgres_is_here};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Placeholders in braces, with their SQL on SQLite and on PostgreSQL. A name in capitals is a constant of the same file.
 const IN_BRACES: [(&str, &str, &str); 11] = [
@@ -54,15 +54,28 @@ fn literals(source: &str) -> Vec<String> {
     found
 }
 
+/// The source files of resources, each with the one that has its constants: for a file in a folder, the one that is called as
+/// the folder is.
+fn resources() -> Vec<(PathBuf, PathBuf)> {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(&src).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() && !path.ends_with("prepared.rs") {
+            found.push((path.clone(), path));
+        }
+    }
+    let list = src.join("customers/list.rs");
+    found.push((list, src.join("customers.rs")));
+    found
+}
+
 fn statements() -> Vec<Statement> {
     let mut found = Vec::new();
-    for file in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).unwrap() {
-        let file = file.unwrap();
-        if !file.file_type().unwrap().is_file() || file.file_name() == "prepared.rs" {
-            continue;
-        }
-        let source = std::fs::read_to_string(file.path()).unwrap();
-        let constants: Vec<(String, String)> = source
+    for (file, of_constants) in resources() {
+        let source = std::fs::read_to_string(&file).unwrap();
+        let constants: Vec<(String, String)> = std::fs::read_to_string(of_constants)
+            .unwrap()
             .split("\nconst ")
             .filter_map(|rest| rest.split_once(": &str ="))
             .map(|(name, rest)| (format!("{{{name}}}"), literals(rest)[0].clone()))
@@ -88,7 +101,7 @@ fn statements() -> Vec<Statement> {
                 let rest = UNFINISHED.iter().find(|(end, _)| sql.ends_with(end));
                 sql.push_str(rest.map_or("", |(_, rest)| rest));
             }
-            found.push(Statement { at: file.file_name().display().to_string(), sqlite, postgres });
+            found.push(Statement { at: file.display().to_string(), sqlite, postgres });
         }
     }
     found

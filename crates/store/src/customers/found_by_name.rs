@@ -1,7 +1,8 @@
 //! Pages of the customers whose names the index of names finds.
 
+use super::list::{listing, narrow};
 use super::name_index::Candidates;
-use super::{Filter, Listed, Order, Window, listing, narrow, read, with_tags};
+use super::{Filter, Listed, Order, Window, read, with_tags};
 use crate::Error;
 use crate::engine::Tx;
 use crate::query::Query;

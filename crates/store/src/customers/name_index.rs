@@ -12,7 +12,7 @@
 
 mod ids;
 
-use super::{BLOCK, count_by_block, name_contains};
+use super::list::{BLOCK, count_by_block, name_contains};
 use crate::engine::Tx;
 use crate::engine::value::{Row, args};
 use crate::query::Query;

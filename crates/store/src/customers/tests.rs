@@ -1,5 +1,6 @@
 //! Lists on both engines: that they are right, and that no filter walks through other partners' customers.
 
+use super::list::{counting, listing};
 use super::*;
 use crate::engine::tests::support::{Folder, postgres, postgres_is_here, sql};
 use crate::engine::{Options, Purpose};

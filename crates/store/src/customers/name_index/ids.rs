@@ -1,6 +1,6 @@
 //! Sets of customers within one block of ids, and their text in `customer_name_grams`.
 
-use super::super::BLOCK;
+use super::super::list::BLOCK;
 
 /// Number of 64-bit words that hold a bit for each id of a block.
 const WORDS: usize = BLOCK as usize / 64;
