@@ -5,10 +5,12 @@ mod retention;
 pub use retention::{all_cuts, cuts, erase, last_before, prune};
 
 use crate::engine::value::{Arg, Row, args};
-use crate::engine::{ChainHead, IdSequence};
+use crate::engine::{Deferred, IdSequence};
 use crate::query::Query;
 use crate::{Error, Tx};
 use domain::PartnerId;
+use futures_util::future::BoxFuture;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 /// An event as it is kept.
@@ -102,6 +104,28 @@ pub struct Next {
     pub id: i64,
 }
 
+/// Head of a chain, as a transaction sees it.
+#[derive(Clone)]
+struct ChainHead {
+    head: Head,
+    /// Ids reserved for the next events, ascending.
+    ids: VecDeque<i64>,
+    /// Signer of the head, if events were appended since it was read or signed.
+    moved: Option<Sign>,
+}
+
+/// The heads that a transaction has read, by partner and shard; they are signed and written at its end.
+#[derive(Clone, Default)]
+struct ChainHeads(BTreeMap<(PartnerId, i64), ChainHead>);
+
+impl Deferred for ChainHeads {
+    const NAME: &'static str = "audit heads";
+
+    fn flush(tx: &mut Tx) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(move_heads(tx))
+    }
+}
+
 /// What events of a list have in common; an empty filter lets all through.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
@@ -128,7 +152,7 @@ const LAST_PLACE: i64 = 1 << 62;
 /// Place of the next event of a chain. It is locked until the transaction ends; jobs that share the transaction must hold
 /// [`Tx::lock`].
 pub async fn next_place(tx: &mut Tx, partner: PartnerId, shard: i64) -> Result<Next, Error> {
-    if !tx.deferred().heads.contains_key(&(partner, shard)) {
+    if !tx.deferred().part::<ChainHeads>().0.contains_key(&(partner, shard)) {
         let mut place = take_place(tx, partner, shard).await?;
         if place.is_none() {
             let start =
@@ -138,14 +162,14 @@ pub async fn next_place(tx: &mut Tx, partner: PartnerId, shard: i64) -> Result<N
             place = take_place(tx, partner, shard).await?;
         }
         let place = place.ok_or_else(|| Error::defect("an audit chain has no head"))?;
-        tx.deferred().heads.insert((partner, shard), place);
-    } else if let Some(place) = tx.deferred().heads.get_mut(&(partner, shard))
+        tx.deferred().part::<ChainHeads>().0.insert((partner, shard), place);
+    } else if let Some(place) = tx.deferred().part::<ChainHeads>().0.get_mut(&(partner, shard))
         && place.head.seq == 0
     {
         place.ids.clear(); // asked again, for an id behind that of the event that tells of this chain
     }
     let next = |place: &mut ChainHead| (place.head.clone(), place.moved.is_some(), place.ids.pop_front());
-    let known = tx.deferred().heads.get_mut(&(partner, shard)).map(next);
+    let known = tx.deferred().part::<ChainHeads>().0.get_mut(&(partner, shard)).map(next);
     let (head, moved, id) = known.ok_or_else(|| Error::defect("an audit chain has no head"))?;
     let id = match id {
         Some(id) => id,
@@ -201,7 +225,7 @@ pub async fn append(tx: &mut Tx, partner: PartnerId, event: &Event, sign: Sign) 
     ];
     tx.enqueue(sql, &row).await?;
     let mut deferred = tx.deferred();
-    let place = deferred.heads.get_mut(&(partner, event.shard));
+    let place = deferred.part::<ChainHeads>().0.get_mut(&(partner, event.shard));
     let place = place.ok_or_else(|| Error::defect("an event was appended without next_place"))?;
     (place.head.seq, place.moved) = (event.seq, Some(sign));
     place.head.last_mac.clone_from(&event.mac);
@@ -211,7 +235,7 @@ pub async fn append(tx: &mut Tx, partner: PartnerId, event: &Event, sign: Sign) 
 /// Let a chain whose end cannot be trusted go on behind `last`, with an event that says so: it is `broken` from there on.
 /// To be asked where [`next_place`] has given the end, and before anything was appended to it.
 pub fn continue_behind(tx: &mut Tx, partner: PartnerId, shard: i64, last: Option<(i64, String)>) {
-    if let Some(place) = tx.deferred().heads.get_mut(&(partner, shard)) {
+    if let Some(place) = tx.deferred().part::<ChainHeads>().0.get_mut(&(partner, shard)) {
         (place.head.seq, place.head.last_mac) = last.unwrap_or_default();
         place.head.broken = place.head.seq + 1;
     }
@@ -230,12 +254,12 @@ pub async fn mac_at(tx: &mut Tx, partner: PartnerId, shard: i64, seq: i64) -> Re
     tx.first(sql, args![partner.0, shard, seq], |row| row.next()).await
 }
 
-/// Sign where the chains end, and move the heads there.
-pub(crate) async fn flush_deferred(tx: &mut Tx) -> Result<(), Error> {
+/// Signs where the chains end, and moves the heads there.
+async fn move_heads(tx: &mut Tx) -> Result<(), Error> {
     let sql = "UPDATE audit_heads SET seq = $3, last_mac = $4, mac = $5, broken = $6
                WHERE partner_id = $1 AND lane = $2";
     let mut moved = Vec::new();
-    for ((partner, _), place) in &mut tx.deferred().heads {
+    for ((partner, _), place) in &mut tx.deferred().part::<ChainHeads>().0 {
         if let Some(sign) = place.moved.take() {
             place.head.mac = sign(*partner, &place.head);
             moved.push((*partner, place.head.clone()));

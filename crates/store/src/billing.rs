@@ -1,11 +1,13 @@
 //! Billing data of customers: which customer a line belongs to, and the billing health of each customer.
 
 use crate::customers::read_address;
+use crate::engine::Deferred;
 use crate::engine::value::args;
 use crate::query::Query;
 use crate::{Error, Tx, dated};
 use domain::terms::Terms;
 use domain::{Address, CustomerId, Margin, PartnerBilling, PartnerId};
+use futures_util::future::BoxFuture;
 use jiff::civil::Date;
 use std::collections::{BTreeMap, HashMap};
 
@@ -67,15 +69,28 @@ pub async fn of(
     Ok(Some(Standing { customers: found, failed }))
 }
 
+/// Whether partners have a run that has ended, as the first query of a transaction found it: a run that ends concurrently
+/// counts as later than the transaction.
+#[derive(Clone, Default)]
+struct HasRuns(BTreeMap<PartnerId, bool>);
+
+impl Deferred for HasRuns {
+    const NAME: &'static str = "bill runs";
+
+    fn flush(_: &mut Tx) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(async { Ok(()) }) // only remembered
+    }
+}
+
 /// Whether a run of the partner has ended, successfully or not.
 async fn has_had_runs(tx: &mut Tx, partner: PartnerId) -> Result<bool, Error> {
-    if let Some(known) = tx.deferred().billed.get(&partner) {
+    if let Some(known) = tx.deferred().part::<HasRuns>().0.get(&partner) {
         return Ok(*known);
     }
     // A repeated run keeps its report, and has succeeded before.
     let sql = "SELECT id FROM bill_runs WHERE partner_id = $1 AND summary IS NOT NULL AND state <> 'cancelled' LIMIT 1";
     let found = tx.first(sql, args![partner.0], |row| row.next::<i64>()).await?.is_some();
-    tx.deferred().billed.insert(partner, found);
+    tx.deferred().part::<HasRuns>().0.insert(partner, found);
     Ok(found)
 }
 

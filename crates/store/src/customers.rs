@@ -9,15 +9,16 @@ pub use list::{Filter, Listed, Order, Trial, Window, list};
 pub use migrated::insert_migrated;
 pub use name_index::index_names;
 
-use crate::engine::Tx;
 use crate::engine::value::{Arg, Row, args};
+use crate::engine::{Deferred, IdSequence, Tx};
 use crate::query::Query;
-use crate::{Error, azure_tenants, dated, engine::IdSequence};
+use crate::{Error, azure_tenants, dated};
 use domain::version::Nonce;
 use domain::{
     Address, AzureCustomerId, Classification, Customer, CustomerId, DisplayName, Email, ExternalId, Margin,
     NewCustomer, PartnerBilling, PartnerId, Tag, UtcSecond,
 };
+use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use list::BLOCK;
 use std::collections::BTreeMap;
@@ -301,15 +302,27 @@ async fn insert_tags(tx: &mut Tx, partner: PartnerId, id: CustomerId, tags: &[Ta
 
 /// Defers a change of the count of a customer's block.
 fn count_block(tx: &mut Tx, partner: PartnerId, id: CustomerId, more: i64) {
-    *tx.deferred().blocks.entry((partner, id.0 / BLOCK)).or_default() += more;
+    *tx.deferred().part::<BlockCounts>().0.entry((partner, id.0 / BLOCK)).or_default() += more;
 }
 
-/// Writes the deferred changes of the counts. Concurrent transactions write different shards (`lane`) of a block.
-pub(crate) async fn flush_deferred(tx: &mut Tx) -> Result<(), Error> {
+/// Changes of the number of customers, by partner and block of ids.
+#[derive(Clone, Default)]
+struct BlockCounts(BTreeMap<(PartnerId, i64), i64>);
+
+impl Deferred for BlockCounts {
+    const NAME: &'static str = "customer blocks";
+
+    fn flush(tx: &mut Tx) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(count_blocks(tx))
+    }
+}
+
+/// Writes the changes of the counts. Concurrent transactions write different shards (`lane`) of a block.
+async fn count_blocks(tx: &mut Tx) -> Result<(), Error> {
     let sql = "INSERT INTO customer_blocks (partner_id, block, lane, customers) VALUES ($1, $2, $3, $4)
                ON CONFLICT (partner_id, block, lane)
                DO UPDATE SET customers = customer_blocks.customers + excluded.customers";
-    let (blocks, shard) = (std::mem::take(&mut tx.deferred().blocks), tx.shard());
+    let (blocks, shard) = (std::mem::take(&mut tx.deferred().part::<BlockCounts>().0), tx.shard());
     for ((partner, block), more) in blocks {
         tx.enqueue(sql, args![partner.0, block, shard, more]).await?;
     }

@@ -1,5 +1,6 @@
 //! One interface for both engines: a database ([`Db`]) and a transaction that runs statements ([`Tx`]).
 
+mod deferred;
 mod fair;
 pub(crate) mod ids;
 mod lists;
@@ -11,10 +12,10 @@ pub(crate) mod sqlite;
 pub(crate) mod tests;
 pub(crate) mod value;
 
+pub(crate) use deferred::{Deferred, DeferredWrites};
 pub(crate) use ids::IdSequence;
 
-use crate::audit::{Head, Sign};
-use crate::{Error, audit, customers};
+use crate::Error;
 use domain::PartnerId;
 pub use fair::FairQueue;
 use futures_util::future::BoxFuture;
@@ -22,7 +23,6 @@ pub use lists::ListLimits;
 use lists::Lists;
 use metrics::{counter, histogram};
 use postgres::JobKind;
-use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use tokio::sync::OwnedMutexGuard;
@@ -112,30 +112,6 @@ pub struct Tx {
     pub(crate) conn: Conn,
     /// Shared by all jobs of a batched transaction.
     deferred: Arc<Mutex<DeferredWrites>>,
-}
-
-/// Writes that a transaction defers to its end, merged for all its jobs: rows that every job would otherwise update.
-#[derive(Clone, Default)]
-pub(crate) struct DeferredWrites {
-    /// Heads of the audit chains, by partner and shard.
-    pub(crate) heads: BTreeMap<(PartnerId, i64), ChainHead>,
-    /// Change of the customer count, by partner and block of ids.
-    pub(crate) blocks: BTreeMap<(PartnerId, i64), i64>,
-    /// Whether the partner has a finished bill run, cached by the first query: a run that finishes concurrently counts as
-    /// later than this transaction.
-    pub(crate) billed: BTreeMap<PartnerId, bool>,
-    /// Last id by partner and sequence, and whether this transaction advanced it. SQLite only, which has one writer.
-    pub(crate) ids: BTreeMap<(i64, &'static str), (i64, bool)>,
-}
-
-/// Head of an audit chain, as this transaction sees it.
-#[derive(Clone)]
-pub(crate) struct ChainHead {
-    pub(crate) head: Head,
-    /// Ids reserved for the next events, ascending.
-    pub(crate) ids: VecDeque<i64>,
-    /// Signer of the head, if events were appended since it was read or signed.
-    pub(crate) moved: Option<Sign>,
 }
 
 pub(crate) enum Conn {
@@ -406,8 +382,10 @@ impl Tx {
 
     /// Writes the deferred rows. Called before the commit, and before a job reads their tables.
     pub(crate) async fn flush_deferred(&mut self) -> Result<(), Error> {
-        audit::flush_deferred(self).await?;
-        customers::flush_deferred(self).await?;
+        let flushes = self.deferred().flushes();
+        for flush in flushes {
+            flush(self).await?;
+        }
         self.flush_ids().await
     }
 
