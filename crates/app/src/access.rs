@@ -11,6 +11,7 @@ use crate::{App, Error, Exceeded, operator};
 use domain::{Classification, CustomerId, Email, PartnerId, Role, Roles, UserId, UtcSecond};
 use serde_json::json;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 use store::api_keys::{Credential, KeyOwner};
 
 /// Somebody who showed a live key.
@@ -168,6 +169,10 @@ pub(crate) fn narrowing(credential: &Credential, address: &str) -> Result<(Roles
     Ok((roles, if is_allowed { None } else { refused("this API key may not be used from this address") }))
 }
 
+/// How long after it was presented a key that opens nothing is refused, at the least. A look-up takes less, so that this time
+/// tells nothing of the key.
+const REFUSAL_TIME: Duration = Duration::from_millis(5);
+
 impl App {
     /// Find out whose key this is, and whether it opens anything just now.
     ///
@@ -177,6 +182,7 @@ impl App {
     /// or that may not be used from this address.
     /// [`Error::LimitExceeded`] where too much of the key or its partner is under way.
     pub async fn authenticate(&self, presented: &str, origin: Origin) -> Result<Call, Error> {
+        let began = tokio::time::Instant::now();
         let mut permits = match origin.permits {
             Some(permits) => permits,
             None => self.limits.enter_key(presented)?,
@@ -193,7 +199,7 @@ impl App {
                 },
             )
             .await?;
-        // An unknown id costs the same digests and comparisons as a wrong secret.
+        // An unknown id costs the same digests and comparisons as a wrong secret, should a look-up take longer than that.
         let decoy = keys::decoy();
         let kept = owner.as_ref().map_or(&decoy, |owner| &owner.credential);
         let proof = keys::prove(&self.secrets, presented, kept);
@@ -211,6 +217,7 @@ impl App {
             owner.filter(|_| proof == Proof::Good)
         else {
             self.limits.note_invalid(presented);
+            tokio::time::sleep_until(began + REFUSAL_TIME).await;
             return Err(Error::Unauthorized);
         };
         let expires_at = credential.expires_at.and_then(UtcSecond::from_second);
