@@ -1,6 +1,7 @@
 //! The connection loop: connections are bounded in number, in all and for one address; in the time that a request's head
 //! may take to arrive and the bytes that it may have; in the time that a client may take nothing of an answer; and in patience at the end.
 
+mod ending;
 mod exchange;
 mod pace;
 mod places;
@@ -11,6 +12,7 @@ mod transport;
 use crate::listen::{self, Connection, Listener};
 use api::Frame;
 use axum::Router;
+use ending::Ending;
 use exchange::{Exchange, Exchanging};
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -20,14 +22,15 @@ use pace::Paces;
 use places::{Place, Places};
 use rustls::ServerConfig;
 use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use stream::ClientStream;
 use streams::{Streaming, Streams};
-use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::time::{sleep, timeout};
 use transport::Transport;
 
 /// File descriptors that are not connections: the database's, the log's, a margin.
@@ -48,8 +51,9 @@ const MAX_EARLY_RESETS: usize = 32;
 /// Bytes that a stream, and a connection, may send before the server has read them.
 const STREAM_WINDOW: u32 = 64 * 1024;
 const CONNECTION_WINDOW: u32 = 256 * 1024;
-/// At the end, how long connections are kept for the request that may be on its way. Its answer ends the connection.
-const DRAIN: Duration = Duration::from_secs(1);
+/// At the end, how long handshakes that have begun may take until their connection can be accepted: a round trip of a slow network.
+/// Less than the second after which clients repeat what the listener does not take any more.
+const HANDSHAKE: Duration = Duration::from_millis(250);
 
 /// What connections are bounded by.
 #[derive(Clone, Debug)]
@@ -84,11 +88,11 @@ struct Shared {
     limits: Limits,
     http1: http1::Builder,
     http2: http2::Builder<TokioExecutor>,
-    /// Tells connections to end; each holds it until it has.
+    /// Says that the server ends, which waits until all copies are gone.
     ending: watch::Receiver<()>,
 }
 
-/// Serve until `stop`; then accept nothing more and finish what is under way, for `grace` at the longest.
+/// Serve until `stop`; then let no new connection begin and finish what is under way, for `grace` at the longest.
 pub(crate) async fn serve(
     services: Vec<Service>,
     limits: Limits,
@@ -122,43 +126,41 @@ pub(crate) async fn serve(
     }
     drop(ending);
     stop.await;
-    accepting.shutdown().await;
-    // A client that has just sent a request must not find its connection closed: answers say by now that theirs is the last.
-    drop(timeout(DRAIN, end.closed()).await);
     let _ = end.send(());
-    if timeout(grace, end.closed()).await.is_err() {
+    let ended = async {
+        while accepting.join_next().await.is_some() {}
+        end.closed().await;
+    };
+    if timeout(grace, ended).await.is_err() {
         tracing::warn!("some requests were still under way when the time to stop was over");
     }
 }
 
-/// Accept connections, for ever.
-async fn accept(listener: Listener, shared: Arc<Shared>) {
+/// Accept connections until the server ends, and then those that had begun.
+async fn accept(mut listener: Listener, shared: Arc<Shared>) {
+    let mut ending = shared.ending.clone();
     loop {
-        let place = shared.places.any().await;
-        let (connection, peer) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                tracing::warn!(%error, "failed to accept a connection");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-                continue;
-            }
+        let next = async {
+            let place = shared.places.any().await;
+            (place, listener.accept().await)
         };
-        let place = match shared.places.of_address(place, peer.ip()) {
-            Ok(place) => place,
-            Err(refused) => {
-                // Before its handshake a client of TLS understands nothing.
-                if shared.tls.is_none() {
-                    refused.answer(connection, &shared.frame, Arc::clone(&shared.paces));
-                }
-                continue;
-            }
-        };
-        if let Connection::Tcp(stream) = &connection {
-            listen::configure(stream, MAX_UNSENT);
+        tokio::select! {
+            (place, accepted) = next => shared.begin(place, accepted).await,
+            _ = ending.changed() => break,
         }
-        let shared = Arc::clone(&shared);
-        let ending = shared.ending.clone();
-        tokio::spawn(async move { shared.converse(connection, peer, place, ending).await });
+    }
+    if !listener.refuse_new() {
+        return;
+    }
+    let mut handshakes = pin!(sleep(HANDSHAKE));
+    loop {
+        // As before, and connections of clients that are idle end soon.
+        let place = shared.places.any().await;
+        tokio::select! {
+            biased;
+            accepted = listener.accept() => shared.begin(place, accepted).await,
+            () = &mut handshakes => return,
+        }
     }
 }
 
@@ -183,14 +185,38 @@ impl Shared {
         Shared { frame, tls, places, paces, limits, http1, http2, ending }
     }
 
-    /// A connection from its beginning to its end.
-    async fn converse(
-        &self,
-        connection: Connection,
-        peer: SocketAddr,
-        place: Place,
-        ending: watch::Receiver<()>,
+    /// Converse over what was accepted, if something was.
+    async fn begin(
+        self: &Arc<Self>,
+        place: Option<OwnedSemaphorePermit>,
+        accepted: io::Result<(Connection, SocketAddr)>,
     ) {
+        let (connection, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "failed to accept a connection");
+                return sleep(ACCEPT_PAUSE).await;
+            }
+        };
+        let place = match self.places.of_address(place, peer.ip()) {
+            Ok(place) => place,
+            Err(refused) => {
+                // Before its handshake a client of TLS understands nothing.
+                if self.tls.is_none() {
+                    refused.answer(connection, &self.frame, Arc::clone(&self.paces));
+                }
+                return;
+            }
+        };
+        if let Connection::Tcp(stream) = &connection {
+            listen::configure(stream, MAX_UNSENT);
+        }
+        let shared = Arc::clone(self);
+        tokio::spawn(async move { shared.converse(connection, peer, place).await });
+    }
+
+    /// A connection from its beginning to its end.
+    async fn converse(&self, connection: Connection, peer: SocketAddr, place: Place) {
         let patience = self.limits.head_timeout;
         let transport = match timeout(patience, Transport::open(connection, self.tls.clone())).await {
             Ok(Ok(transport)) => transport,
@@ -213,36 +239,26 @@ impl Shared {
             is_proxied,
             Arc::clone(&self.paces),
         ));
-        let mut stream = ClientStream::new(transport, place, Arc::clone(&exchange));
+        let ending = Ending::new(self.ending.clone());
+        let mut stream = ClientStream::new(transport, place, Arc::clone(&exchange), ending);
         match timeout(patience, stream.begins_with_http2()).await {
             Ok(Ok(true)) => {
                 exchange.begin_http2();
                 // In a box, so that connections of HTTP/1 are smaller.
-                Box::pin(self.converse_in_http2(stream, frame, &exchange, ending)).await;
+                Box::pin(self.converse_in_http2(stream, frame, &exchange)).await;
             }
-            Ok(Ok(false)) => self.converse_in_http1(stream, frame, &exchange, ending).await,
+            Ok(Ok(false)) => self.converse_in_http1(stream, frame, &exchange).await,
             Ok(Err(error)) => tracing::debug!(%error, "a connection ended early"),
             Err(_) => exchange.head_timed_out(),
         }
     }
 
-    async fn converse_in_http1(
-        &self,
-        stream: ClientStream,
-        frame: Frame<Router>,
-        exchange: &Arc<Exchange>,
-        mut ending: watch::Receiver<()>,
-    ) {
+    /// At the end of the server the stream ends between two requests, see [`Ending`].
+    async fn converse_in_http1(&self, stream: ClientStream, frame: Frame<Router>, exchange: &Arc<Exchange>) {
         let service = TowerToHyperService::new(Exchanging::new(frame, Arc::clone(exchange)));
+        // Its stream looks for what has been noted here when it is dropped.
         let mut connection = pin!(self.http1.serve_connection(TokioIo::new(stream), service));
-        let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
-            _ = ending.changed() => {
-                connection.as_mut().graceful_shutdown();
-                connection.as_mut().await
-            }
-        };
-        if let Err(error) = ended {
+        if let Err(error) = connection.as_mut().await {
             if error.is_timeout() {
                 exchange.head_timed_out();
             }
@@ -250,14 +266,10 @@ impl Shared {
         }
     }
 
-    /// A connection on which nothing happens for long is asked to end, and then ended.
-    async fn converse_in_http2(
-        &self,
-        stream: ClientStream,
-        frame: Frame<Router>,
-        exchange: &Arc<Exchange>,
-        mut ending: watch::Receiver<()>,
-    ) {
+    /// A connection on which nothing happens for long is asked to end, and then ended. So is every one when the server ends: what
+    /// the client sends before it knows is still answered (RFC 9113, section 6.8).
+    async fn converse_in_http2(&self, stream: ClientStream, frame: Frame<Router>, exchange: &Arc<Exchange>) {
+        let mut ending = self.ending.clone();
         let Limits { head_timeout, write_timeout, .. } = self.limits;
         let streams = Arc::new(Streams::default());
         let service =

@@ -1,6 +1,8 @@
 //! Where the server listens: addresses and names, unix sockets, and sockets that systemd hands over.
 
 use anyhow::Context;
+#[cfg(target_os = "linux")]
+use socket2::SockFilter;
 use socket2::SockRef;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -19,6 +21,22 @@ const UNIX_MODE: u32 = 0o660;
 const BACKLOG: u32 = 4096;
 /// Address that a connection over a unix socket counts as: it comes from this machine.
 const THIS_MACHINE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// A filter of packets (classic BPF) that drops a SYN which is no answer, the beginning of a connection (RFC 9293, section 3.5),
+/// and takes everything else. The client repeats it after a second, and meets the next server or is refused.
+#[cfg(target_os = "linux")]
+const WITHOUT_SYN: [SockFilter; 5] = {
+    const FLAGS_OFFSET: u32 = 13;
+    const SYN: u32 = 0x02;
+    const ACK: u32 = 0x10;
+    [
+        SockFilter::new(0x30, 0, 0, FLAGS_OFFSET), // load this byte of TCP's header
+        SockFilter::new(0x54, 0, 0, SYN | ACK),    // keep these bits
+        SockFilter::new(0x15, 0, 1, SYN),          // unless it is SYN alone, skip one instruction
+        SockFilter::new(0x06, 0, 0, 0),            // drop the packet
+        SockFilter::new(0x06, 0, 0, u32::MAX),     // take all of it
+    ]
+};
 
 enum Handed {
     Tcp(std::net::TcpListener),
@@ -81,7 +99,11 @@ impl std::fmt::Display for Listen {
 
 /// What is listened on.
 pub(crate) enum Listener {
-    Tcp(TcpListener),
+    Tcp {
+        listener: TcpListener,
+        /// Whether systemd holds it too, and gives it to the next server.
+        is_handed_over: bool,
+    },
     Unix {
         listener: UnixListener,
         /// Removed in the end, unless systemd made it.
@@ -116,7 +138,7 @@ fn adopt(handed: Handed) -> io::Result<Listener> {
     match handed {
         Handed::Tcp(listener) => {
             listener.set_nonblocking(true)?;
-            Ok(Listener::Tcp(TcpListener::from_std(listener)?))
+            Ok(Listener::Tcp { listener: TcpListener::from_std(listener)?, is_handed_over: true })
         }
         Handed::Unix(listener) => {
             listener.set_nonblocking(true)?;
@@ -129,7 +151,9 @@ impl Listen {
     /// Listen there.
     pub(crate) async fn bind(&self) -> anyhow::Result<Listener> {
         let bound = match self {
-            Listen::Tcp { host, port } => bind_tcp(host, *port).await.map(Listener::Tcp),
+            Listen::Tcp { host, port } => {
+                bind_tcp(host, *port).await.map(|listener| Listener::Tcp { listener, is_handed_over: false })
+            }
             Listen::Unix(path) => bind_unix(path).await,
         };
         let why = |error: &io::Error| {
@@ -201,7 +225,7 @@ impl Listener {
     /// The next connection, and the address that it counts as.
     pub(crate) async fn accept(&self) -> io::Result<(Connection, SocketAddr)> {
         match self {
-            Listener::Tcp(listener) => {
+            Listener::Tcp { listener, .. } => {
                 let (stream, peer) = listener.accept().await?;
                 Ok((Connection::Tcp(stream), peer))
             }
@@ -213,13 +237,15 @@ impl Listener {
 
     fn is_at(&self, listen: &Listen) -> bool {
         match (self, listen) {
-            (Listener::Tcp(listener), Listen::Tcp { host, port }) => listener.local_addr().is_ok_and(|at| {
-                let is_host = match host.parse::<IpAddr>() {
-                    Ok(ip) => ip == at.ip(),
-                    Err(_) => host.is_empty() && at.ip().is_unspecified(),
-                };
-                is_host && at.port() == *port
-            }),
+            (Listener::Tcp { listener, .. }, Listen::Tcp { host, port }) => {
+                listener.local_addr().is_ok_and(|at| {
+                    let is_host = match host.parse::<IpAddr>() {
+                        Ok(ip) => ip == at.ip(),
+                        Err(_) => host.is_empty() && at.ip().is_unspecified(),
+                    };
+                    is_host && at.port() == *port
+                })
+            }
             (Listener::Unix { listener, .. }, Listen::Unix(path)) => {
                 listener.local_addr().is_ok_and(|at| at.as_pathname() == Some(path))
             }
@@ -229,13 +255,34 @@ impl Listener {
 
     /// Whether its connections come over a network, so that they can have TLS.
     pub(crate) fn is_tcp(&self) -> bool {
-        matches!(self, Listener::Tcp(_))
+        matches!(self, Listener::Tcp { .. })
+    }
+
+    /// Let no new connection begin, so that the queue of those that have begun can be emptied: the system resets what is in it
+    /// when the listener is closed. `false` where the queue is left to the next server, for systemd holds the socket.
+    pub(crate) fn refuse_new(&mut self) -> bool {
+        match self {
+            Listener::Tcp { is_handed_over: true, .. } | Listener::Unix { path: None, .. } => false,
+            Listener::Tcp { listener, .. } => {
+                #[cfg(target_os = "linux")]
+                if let Err(error) = SockRef::from(&*listener).attach_filter(&WITHOUT_SYN) {
+                    tracing::debug!(%error, "new connections cannot be kept from beginning");
+                }
+                true
+            }
+            Listener::Unix { path, .. } => {
+                if let Some(path) = path.take() {
+                    let _ = std::fs::remove_file(path); // it may have been removed by hand
+                }
+                true
+            }
+        }
     }
 
     /// Where it is, as a URL without its scheme says it.
     pub(crate) fn shown(&self) -> String {
         match self {
-            Listener::Tcp(listener) => listener.local_addr().map_or("?".into(), |at| at.to_string()),
+            Listener::Tcp { listener, .. } => listener.local_addr().map_or("?".into(), |at| at.to_string()),
             Listener::Unix { listener, .. } => {
                 let at = listener.local_addr().ok();
                 let path = at.as_ref().and_then(|at| at.as_pathname());

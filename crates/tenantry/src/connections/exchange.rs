@@ -1,6 +1,6 @@
 //! Where a connection stands between its requests: what the stream has to know of what hyper and the service do.
 
-use super::pace::Paces;
+use super::pace::{PAUSE, Paces};
 use api::{Frame, network_of};
 use app::Group;
 use axum::Router;
@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
+use tokio::time::Instant;
 use tower::Service;
 
 /// Shared by a connection's stream and its service.
@@ -35,10 +36,10 @@ pub(super) struct Exchange {
     head_timed_out: AtomicBool,
     /// Whether the client is one of many behind a trusted proxy, which must not wait for each other.
     is_proxied: bool,
-    /// The last answer was a refusal for too much, and nothing has been read since.
+    /// Whom the last refusal for too much is counted against, and when it was.
+    refused: Mutex<Option<(Group, Instant)>>,
+    /// The next request meets it.
     has_refused: AtomicBool,
-    /// Whom it refused.
-    refused: Mutex<Option<Group>>,
     /// Nothing of HTTP/1 is said on this connection.
     http2: AtomicBool,
 }
@@ -80,6 +81,11 @@ impl Exchange {
         self.answering.load(Ordering::Relaxed)
     }
 
+    /// Whether the connection is one of HTTP/1 and waits for the next request.
+    pub(super) fn is_idle(&self) -> bool {
+        !self.is_http2() && !self.is_answering() && !self.head_begun.load(Ordering::Relaxed)
+    }
+
     pub(super) fn bytes_came(&self, bytes: &[u8]) {
         self.head_begun.store(true, Ordering::Relaxed);
         if !self.line_ended.load(Ordering::Relaxed) && bytes.contains(&b'\n') {
@@ -108,19 +114,48 @@ impl Exchange {
         self.service.refusal(status)
     }
 
-    /// Whom the last answer refused something for too much; asked once for each.
-    pub(super) fn take_refusal(&self) -> Option<Group> {
+    /// The refusal for too much that the next request meets.
+    pub(super) fn refusal_before(&self) -> Option<(Group, Instant)> {
         if !self.has_refused.load(Ordering::Relaxed) {
             return None;
         }
-        self.has_refused.store(false, Ordering::Relaxed);
-        self.refused.lock().unwrap_or_else(PoisonError::into_inner).take()
+        *self.refused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the next request waits for before it is looked at: nothing, unless the one before it was refused.
+    fn pause(&self) -> Option<impl Future<Output = ()> + Send + use<>> {
+        let (group, at) = self.refusal_before()?;
+        let waited = at.elapsed();
+        // The streams of HTTP/2 come side by side: one that has waited does not speak for those behind it.
+        if !self.is_http2() || waited >= 2 * PAUSE {
+            self.has_refused.store(false, Ordering::Relaxed);
+        }
+        (waited < PAUSE || !self.paces.is_welcome()).then(|| self.paces.resume(group, at))
+    }
+
+    /// Has the service answer, behind the pause.
+    pub(super) fn answer(
+        &self,
+        service: &mut Frame<Router>,
+        request: Request<Incoming>,
+    ) -> Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>> {
+        match self.pause() {
+            None => service.call(request),
+            Some(pause) => {
+                let mut service = service.clone();
+                Box::pin(async move {
+                    pause.await;
+                    service.call(request).await
+                })
+            }
+        }
     }
 
     pub(super) fn note(&self, response: &Response) {
         if response.status() == StatusCode::TOO_MANY_REQUESTS && !self.is_proxied {
             let group = response.extensions().get::<Group>().copied().unwrap_or(self.network);
-            *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(group);
+            let refused = Some((group, Instant::now()));
+            *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = refused;
             self.has_refused.store(true, Ordering::Relaxed);
         }
     }
@@ -157,19 +192,7 @@ impl Service<Request<Incoming>> for Exchanging {
     fn call(&mut self, request: Request<Incoming>) -> Answering {
         self.exchange.answering.store(true, Ordering::Relaxed);
         let exchange = Arc::clone(&self.exchange);
-        // Nothing was read since the refusal: this one came together with the one before it.
-        let response = match exchange.take_refusal() {
-            None => self.service.call(request),
-            Some(group) => {
-                let (mut service, paces) = (self.service.clone(), Arc::clone(&exchange.paces));
-                Box::pin(async move {
-                    Paces::pause().await;
-                    paces.resume(group).await;
-                    service.call(request).await
-                })
-            }
-        };
-        Answering { response, exchange }
+        Answering { response: exchange.answer(&mut self.service, request), exchange }
     }
 }
 

@@ -8,15 +8,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use store::FairQueue;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, Sleep, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
-/// Time in which nothing is read behind a `429`: requests that would be refused too cost nothing, however many connections send
-/// them. Shorter than the `Retry-After: 1` that the answer says at least, so that who waits as long as that is not early.
-const PAUSE: Duration = Duration::from_millis(950);
-/// Connections a second that are read from again although their clients did not wait: more of them cost a part of one
-/// processor, however many they are.
+/// Time in which a connection's requests are not looked at behind a `429`: those that would be refused too cost nothing, however
+/// many connections send them. Shorter than the `Retry-After: 1` that the answer says at least, so that who waits as long as that is not early.
+pub(super) const PAUSE: Duration = Duration::from_millis(950);
+/// Requests a second that are looked at although their clients did not wait: more of them cost a part of one processor, however
+/// many connections they come on.
 const MAX_RESUMED: u32 = 250;
-/// Connections a second, and at once, whose clients have waited. Beyond it they wait with the others.
+/// Requests a second, and at once, of clients that have waited. Beyond it they wait with the others.
 const MAX_WELCOME: NonZeroU32 = NonZeroU32::new(4000).unwrap();
 /// MiB a second that are read from clients that go on sending what was refused, so that they can read why.
 const MAX_DRAINED: u32 = 64;
@@ -41,19 +41,22 @@ impl Default for Paces {
 }
 
 impl Paces {
-    /// The time in which a connection is not read from whose last request was refused.
-    pub(super) fn pause() -> Sleep {
-        sleep(PAUSE)
-    }
-
-    /// Whether a connection whose client has sent nothing in its pause may be read from at once.
+    /// Whether the request of a client that has waited may be looked at now.
     pub(super) fn is_welcome(&self) -> bool {
         self.welcome.check().is_ok()
     }
 
-    /// Until a connection may be read from again after its pause.
-    pub(super) fn resume(&self, group: Group) -> impl Future<Output = ()> + Send + use<> {
-        Arc::clone(&self.resumed).turn(group)
+    /// Until a connection has its turn that was refused something then.
+    pub(super) fn resume(
+        &self,
+        group: Group,
+        refused_at: Instant,
+    ) -> impl Future<Output = ()> + Send + use<> {
+        let resumed = Arc::clone(&self.resumed);
+        async move {
+            sleep_until(refused_at + PAUSE).await;
+            resumed.turn(group).await;
+        }
     }
 
     /// Until the next MiB of what was refused may be read.

@@ -109,7 +109,7 @@ impl Refused {
         let Refused { turn: Some(turn), network } = self else { return };
         let mut stream = Transport::from(connection);
         let last = service.refusal(StatusCode::SERVICE_UNAVAILABLE);
-        let farewell = Farewell { last, group: Group::Network(network), is_refused: false };
+        let farewell = Farewell { last, group: Group::Network(network), refused_at: None };
         tokio::spawn(async move {
             drop(linger(&mut stream, farewell, &paces).await);
             drop((stream, turn));

@@ -1,8 +1,9 @@
 //! A client's connection, as hyper sees it. Four things are done here that hyper does not do: a client that takes nothing
-//! of an answer is given up; one that asked for too much is not listened to for a while; what hyper itself refuses is
-//! answered in the form that all errors have; and the end is slow, for closing while a client still sends makes the system reset the connection, and the client loses an answer that it
-//! has not read yet, such as the `413` to what it is sending.
+//! of an answer is given up; what hyper itself refuses is answered in the form that all errors have; when the server ends, a
+//! connection ends only where no request has come; and closing is slow, for closing while a client still sends makes the system
+//! reset the connection, and the client loses an answer that it has not read yet, such as the `413` to what it is sending.
 
+use super::ending::Ending;
 use super::exchange::Exchange;
 use super::pace::Paces;
 use super::places::Place;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::time::{Sleep, sleep, timeout};
+use tokio::time::{Instant, Sleep, sleep, timeout};
 
 /// How long a client may go on sending what is not read, and how long it may pause.
 const MAX_LINGER: Duration = Duration::from_secs(5);
@@ -30,14 +31,6 @@ const OURS: &[u8] = b"\r\nx-request-id:";
 /// What a client of HTTP/2 sends first.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// Why nothing is read.
-enum Pause {
-    /// The last request was refused a moment ago.
-    Refused(Pin<Box<Sleep>>),
-    /// The client has gone on sending nevertheless: it waits for its turn.
-    Waiting(Pin<Box<dyn Future<Output = ()> + Send>>),
-}
-
 /// A connection and its place.
 pub(super) struct ClientStream {
     /// Taken when dropped.
@@ -49,22 +42,22 @@ pub(super) struct ClientStream {
     ended: bool,
     /// Runs while the client takes nothing of what is to be written.
     stalled: Option<Pin<Box<Sleep>>>,
-    /// Runs while nothing is read, and because of whom.
-    paused: Option<(Group, Pause)>,
     /// What is written in place of hyper's own answer, and how much of it has been.
     refusal: Option<(Vec<u8>, usize)>,
+    /// Taken when dropped, and kept until the connection is closed.
+    ending: Option<Ending>,
 }
 
 impl ClientStream {
-    pub(super) fn new(stream: Transport, place: Place, exchange: Arc<Exchange>) -> Self {
+    pub(super) fn new(stream: Transport, place: Place, exchange: Arc<Exchange>, ending: Ending) -> Self {
         ClientStream {
             open: Some((stream, place)),
             replay: Bytes::new(),
             exchange,
             ended: false,
             stalled: None,
-            paused: None,
             refusal: None,
+            ending: Some(ending),
         }
     }
 
@@ -89,24 +82,19 @@ impl ClientStream {
         open.ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 
-    /// Until the stream may be read from.
-    fn poll_paused(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if let Some((group, Pause::Refused(pause))) = &mut self.paused {
-            ready!(pause.as_mut().poll(cx));
-            let group = *group;
-            // What has come by now was sent without waiting, unless it is the end.
-            let has_come = match self.stream()?.poll_peek(cx) {
-                Poll::Pending => false,
-                Poll::Ready(bytes) => bytes? > 0,
-            };
-            let turn = has_come || !self.exchange.paces.is_welcome();
-            self.paused = turn.then(|| (group, Pause::Waiting(Box::pin(self.exchange.paces.resume(group)))));
+    /// Until the server ends and the client, as far as the system knows, has sent nothing that is not answered and has taken
+    /// everything that is. Only between two requests of HTTP/1.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(ending) = self.ending.as_mut().filter(|_| self.exchange.is_idle()) else {
+            return Poll::Pending;
+        };
+        ready!(ending.poll_drained(cx));
+        let is_unfinished = self.stalled.is_some() || self.refusal.is_some();
+        // The runtime wakes the reader for what has come, and `poll_some` for what is taken.
+        if is_unfinished || self.open.as_ref().is_some_and(|(transport, _)| transport.has_unread()) {
+            return Poll::Pending;
         }
-        if let Some((_, Pause::Waiting(turn))) = &mut self.paused {
-            ready!(turn.as_mut().poll(cx));
-            self.paused = None;
-        }
-        Poll::Ready(Ok(()))
+        Poll::Ready(())
     }
 
     /// Write, for as long as the client takes something.
@@ -117,7 +105,9 @@ impl ClientStream {
     ) -> Poll<io::Result<usize>> {
         let written = write(self.stream()?, cx);
         if written.is_ready() {
-            self.stalled = None;
+            if self.stalled.take().is_some() {
+                cx.waker().wake_by_ref(); // `poll_end` may have waited for this
+            }
             return written;
         }
         let limit = self.exchange.write_timeout;
@@ -178,8 +168,8 @@ pub(super) struct Farewell {
     pub(super) last: Vec<u8>,
     /// Whom what the client still sends is counted against.
     pub(super) group: Group,
-    /// Whether the last answer was a refusal for too much.
-    pub(super) is_refused: bool,
+    /// When the last answer was given, if it was a refusal for too much.
+    pub(super) refused_at: Option<Instant>,
 }
 
 /// Say this last thing, listen to the client's, and leave it to the caller to close.
@@ -187,13 +177,12 @@ pub(super) async fn linger<S>(stream: &mut S, farewell: Farewell, paces: &Paces)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let Farewell { last, group, is_refused } = farewell;
+    let Farewell { last, group, refused_at } = farewell;
     let farewell = async {
         stream.write_all(&last).await?;
         stream.shutdown().await?;
-        if is_refused {
-            Paces::pause().await;
-            paces.resume(group).await;
+        if let Some(at) = refused_at {
+            paces.resume(group, at).await;
         }
         // Most send nothing more.
         if timeout(MAX_LINGER_PAUSE, stream.read(&mut [0; 1])).await?? == 0 {
@@ -223,16 +212,17 @@ impl Drop for ClientStream {
         }
         let timed_out = self.exchange.is_half_a_head() && self.refusal.is_none();
         let last = timed_out.then(|| self.exchange.refusal(StatusCode::REQUEST_TIMEOUT));
-        let refused = self.paused.take().map(|(group, _)| group).or_else(|| self.exchange.take_refusal());
+        let refusal = self.exchange.refusal_before();
         let farewell = Farewell {
             last: last.unwrap_or_default(),
-            group: refused.unwrap_or(self.exchange.network),
-            is_refused: refused.is_some(),
+            group: refusal.map_or(self.exchange.network, |(group, _)| group),
+            refused_at: refusal.map(|(_, at)| at),
         };
         let paces = Arc::clone(&self.exchange.paces);
+        let ending = self.ending.take();
         tokio::spawn(async move {
             drop(linger(&mut stream, farewell, &paces).await); // it was only a courtesy
-            drop((stream, place));
+            drop((stream, place, ending));
         });
     }
 }
@@ -248,12 +238,11 @@ impl AsyncRead for ClientStream {
             buffer.put_slice(&self.replay.split_to(length));
             return Poll::Ready(Ok(()));
         }
-        if let Some(group) = self.exchange.take_refusal() {
-            self.paused = Some((group, Pause::Refused(Box::pin(Paces::pause()))));
-        }
-        ready!(self.poll_paused(cx))?;
         let (before, space) = (buffer.filled().len(), buffer.remaining());
         let read = self.stream()?.poll_read(cx, buffer);
+        if read.is_pending() {
+            return self.poll_end(cx).map(Ok); // as if the client had ended
+        }
         if matches!(&read, Poll::Ready(Ok(()))) && space > 0 {
             if buffer.filled().len() == before {
                 self.ended = true;

@@ -99,7 +99,8 @@ impl Service<Request<Incoming>> for Streaming {
     fn call(&mut self, request: Request<Incoming>) -> StreamAnswer {
         let answering = Counted::new(&self.streams, |streams| &streams.answering);
         let exchange = Arc::clone(&self.exchange);
-        StreamAnswer { response: self.service.call(request), answering: Some(answering), exchange }
+        let response = exchange.answer(&mut self.service, request);
+        StreamAnswer { response, answering: Some(answering), exchange }
     }
 }
 

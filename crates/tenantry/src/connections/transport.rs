@@ -2,7 +2,9 @@
 
 use crate::listen::Connection;
 use rustls::ServerConfig;
+use socket2::SockRef;
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -46,14 +48,15 @@ impl Transport {
         }
     }
 
-    /// How many bytes have come that were not read; of a unix socket that is not known, and it is none.
-    pub(super) fn poll_peek(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let stream = match self {
-            Transport::Tcp(stream) => stream,
-            Transport::Tls(stream) => stream.get_ref().0,
-            Transport::Unix(_) => return Poll::Pending,
+    /// Whether bytes have come that were not read, as the system says now: the runtime only knows what it saw when it looked last.
+    pub(super) fn has_unread(&self) -> bool {
+        let mut byte = [MaybeUninit::uninit()];
+        let peeked = match self {
+            Transport::Tcp(stream) => SockRef::from(stream).peek(&mut byte),
+            Transport::Tls(stream) => SockRef::from(stream.get_ref().0).peek(&mut byte),
+            Transport::Unix(stream) => SockRef::from(stream).peek(&mut byte),
         };
-        stream.poll_peek(cx, &mut ReadBuf::new(&mut [0; 1]))
+        matches!(peeked, Ok(1..))
     }
 
     /// Forget what the client does not take, when this is closed.

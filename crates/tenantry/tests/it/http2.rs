@@ -117,6 +117,33 @@ fn a_rapid_reset_ends_the_connection_and_harms_no_other() {
     });
 }
 
+/// As requests of HTTP/1 do, see `rates`.
+#[test]
+fn streams_behind_a_refusal_wait() {
+    let second = Duration::from_millis(950);
+    let own: &[&str] = &["--key-rate", "1"];
+    // The control: behind a proxy they do not.
+    let proxied: &[&str] = &["--key-rate", "1", "--trusted-proxies", "127.0.0.1"];
+    for (args, wait) in [(own, true), (proxied, false)] {
+        let database = Database::new(Engine::Sqlite);
+        let server = Server::start(&database, args);
+        let waited = run(async {
+            let (client, _connection) = connect(server.address).await;
+            loop {
+                let began = Instant::now(); // before the refusal
+                if ask(&client, "GET", "/v2/me", None).await.unwrap().0 == 429 {
+                    let streams = (0..8).map(|_| async {
+                        ask(&client, "GET", "/v2/me", None).await.unwrap();
+                        began.elapsed()
+                    });
+                    return futures_util::future::join_all(streams).await;
+                }
+            }
+        });
+        assert!(waited.iter().all(|waited| (*waited >= second) == wait), "{args:?}: {waited:?}");
+    }
+}
+
 #[test]
 fn a_connection_that_is_idle_ends() {
     let database = Database::new(Engine::Sqlite);

@@ -1,19 +1,18 @@
 //! Where the server listens: several addresses, unix sockets, sockets of systemd, one for operators; TLS, and systemd's
-//! notifications. A restart under load loses no request.
+//! notifications.
 
-use crate::support::{Api, Database, Engine, Server, customer};
+use crate::support::{Database, Engine, Server, customer};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::json;
-use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 const KEY: &str = "the-key-that-the-tests-have-chosen-0123456789";
@@ -251,57 +250,8 @@ fn systemd_is_notified() {
     assert_eq!(server.wait().0.code(), Some(0));
 }
 
-/// A server that gets its socket as systemd hands it over, or makes its own.
-struct Restarted<'a> {
-    database: &'a Database,
-    listener: &'a TcpListener,
-    activated: bool,
-    child: Option<Child>,
-}
-
-impl Restarted<'_> {
-    fn start(&mut self) {
-        let address = self.listener.local_addr().unwrap();
-        let binary = env!("CARGO_BIN_EXE_tenantry");
-        let mut command = if self.activated {
-            let mut shell = crate::support::command(self.database.folder(), &[]);
-            shell = rebuilt(&shell, "sh");
-            shell.args(["-c", "LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" \"$@\" 3<&0 0</dev/null", binary]);
-            shell.stdin(OwnedFd::from(self.listener.try_clone().unwrap()));
-            shell
-        } else {
-            let mut own = crate::support::command(self.database.folder(), &[]);
-            own.stdin(Stdio::null());
-            own
-        };
-        command.args(["serve", "--listen", &address.to_string(), "--database", &self.database.url]);
-        command.env("TENANTRY_BOOTSTRAP_KEY", KEY).env("TENANTRY_LOG", "warn").stdout(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert!(line.contains(&format!("listens on http://{address}")), "{line}");
-        self.child = Some(child);
-    }
-
-    fn stop(&mut self) {
-        let mut child = self.child.take().unwrap();
-        let killed = Command::new("kill").arg(child.id().to_string()).status();
-        assert!(killed.unwrap().success());
-        assert_eq!(child.wait().unwrap().code(), Some(0));
-    }
-}
-
-impl Drop for Restarted<'_> {
-    fn drop(&mut self) {
-        if let Some(child) = &mut self.child {
-            drop(child.kill());
-            drop(child.wait());
-        }
-    }
-}
-
 /// The command's folder and environment, for another program.
-fn rebuilt(command: &Command, program: &str) -> Command {
+pub(crate) fn rebuilt(command: &Command, program: &str) -> Command {
     let mut other = Command::new(program);
     command.get_current_dir().map(|folder| other.current_dir(folder));
     for (name, value) in command.get_envs() {
@@ -311,126 +261,6 @@ fn rebuilt(command: &Command, program: &str) -> Command {
         };
     }
     other
-}
-
-/// One request on a kept connection; whether the server keeps it on.
-fn ask_kept(stream: &mut BufReader<TcpStream>) -> std::io::Result<bool> {
-    let request = format!("GET /v2/me HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer {KEY}\r\n\r\n");
-    stream.get_mut().write_all(request.as_bytes())?;
-    let (mut length, mut keeps, mut first) = (0, true, true);
-    loop {
-        let mut line = String::new();
-        if stream.read_line(&mut line)? == 0 {
-            return Err(ErrorKind::UnexpectedEof.into());
-        }
-        let line = line.trim().to_ascii_lowercase();
-        if std::mem::take(&mut first) && line != "http/1.1 200 ok" {
-            return Err(std::io::Error::other(line));
-        }
-        if let Some(value) = line.strip_prefix("content-length:") {
-            length = value.trim().parse().unwrap();
-        }
-        keeps &= line != "connection: close";
-        if line.is_empty() {
-            break;
-        }
-    }
-    stream.read_exact(&mut vec![0; length])?;
-    Ok(keeps)
-}
-
-/// How many requests were answered, and how many were not, while the server was restarted.
-fn restart_under_load(activated: bool) -> (usize, usize) {
-    const RESTARTS: usize = 3;
-    let database = Database::new(Engine::Sqlite);
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let own = if activated { None } else { Some(listener.try_clone().unwrap()) };
-    let (ends, good, bad) = (AtomicBool::new(false), AtomicUsize::new(0), AtomicUsize::new(0));
-    let mut server = Restarted { database: &database, listener: &listener, activated, child: None };
-    if let Some(own) = own {
-        // It has shown which port is free; from here on it is the server's alone.
-        drop(own);
-        let closed = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = closed.local_addr().unwrap();
-        drop(closed);
-        return restart_own(&database, address);
-    }
-    server.start();
-    std::thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(|| hammer(address, &ends, &good, &bad));
-        }
-        for _ in 0..RESTARTS {
-            let before = good.load(Ordering::Relaxed);
-            while good.load(Ordering::Relaxed) < before + 200 {
-                std::thread::yield_now();
-            }
-            server.stop();
-            server.start();
-        }
-        ends.store(true, Ordering::Relaxed);
-    });
-    server.stop();
-    (good.into_inner(), bad.into_inner())
-}
-
-fn hammer(address: SocketAddr, ends: &AtomicBool, good: &AtomicUsize, bad: &AtomicUsize) {
-    let mut kept: Option<BufReader<TcpStream>> = None;
-    while !ends.load(Ordering::Relaxed) {
-        let connected = kept.take().map_or_else(|| TcpStream::connect(address).map(BufReader::new), Ok);
-        let asked = connected.and_then(|mut stream| {
-            stream.get_ref().set_read_timeout(Some(PATIENCE))?;
-            ask_kept(&mut stream).map(|keeps| (stream, keeps))
-        });
-        match asked {
-            Ok((stream, keeps)) => {
-                good.fetch_add(1, Ordering::Relaxed);
-                kept = keeps.then_some(stream);
-            }
-            Err(_) => drop(bad.fetch_add(1, Ordering::Relaxed)),
-        }
-    }
-}
-
-/// The control: a server with a socket of its own, which is not there while it restarts.
-fn restart_own(database: &Database, address: SocketAddr) -> (usize, usize) {
-    let (ends, good, bad) = (AtomicBool::new(false), AtomicUsize::new(0), AtomicUsize::new(0));
-    let listen = address.to_string();
-    let start = || {
-        Server::start_without_database(database, |command| {
-            command
-                .args(["--listen", &listen, "--database", &database.url])
-                .env("TENANTRY_BOOTSTRAP_KEY", KEY);
-        })
-    };
-    let mut server = start();
-    std::thread::scope(|scope| {
-        scope.spawn(|| hammer(address, &ends, &good, &bad));
-        while good.load(Ordering::Relaxed) < 200 {
-            std::thread::yield_now();
-        }
-        server.signal("TERM");
-        server.wait();
-        let server = start();
-        let before = good.load(Ordering::Relaxed);
-        while good.load(Ordering::Relaxed) < before + 200 {
-            std::thread::yield_now();
-        }
-        ends.store(true, Ordering::Relaxed);
-        drop(server);
-    });
-    (good.into_inner(), bad.into_inner())
-}
-
-#[test]
-fn a_restart_under_load_loses_no_request_through_socket_activation() {
-    let (good, bad) = restart_under_load(true);
-    assert!(good > 600, "{good}");
-    assert_eq!(bad, 0, "{good} were answered");
-    // The control: without it, some are refused.
-    let (good, bad) = restart_under_load(false);
-    assert!(good > 300 && bad > 0, "{good} {bad}");
 }
 
 #[test]
@@ -451,21 +281,4 @@ fn a_unix_socket_of_systemd_is_taken() {
     drop(Command::new("kill").arg(child.id().to_string()).status());
     assert_eq!(child.wait().unwrap().code(), Some(0));
     assert!(path.exists(), "the socket is systemd's");
-}
-
-#[test]
-fn idle_connections_end_with_an_answer_that_says_so() {
-    let database = Database::new(Engine::Sqlite);
-    let mut server = Server::start(&database, &["--shutdown-delay", "600"]);
-    let mut kept = BufReader::new(TcpStream::connect(server.address).unwrap());
-    assert!(ask_kept(&mut kept).unwrap());
-    server.signal("TERM");
-    let begun = Instant::now();
-    let keeps = |kept: &mut BufReader<TcpStream>| ask_kept(kept).unwrap();
-    while keeps(&mut kept) {
-        assert!(begun.elapsed() < PATIENCE);
-    }
-    drop(Api::new(server.address, KEY));
-    server.signal("TERM");
-    assert_eq!(server.wait().0.code(), Some(0));
 }

@@ -41,6 +41,7 @@ mod races;
 mod rates;
 mod released;
 mod remote;
+mod restarts;
 mod sandbox;
 mod search;
 mod secrets;
