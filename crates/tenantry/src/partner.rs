@@ -9,15 +9,15 @@ use store::partners::Partner;
 /// Make, list and suspend partners.
 #[derive(Subcommand)]
 pub(crate) enum PartnerCommand {
-    /// Make a partner and its first admin; prints them, and the admin's key, as JSON.
+    /// Make a partner and its first admin; the admin's key is printed this once.
     Create {
         /// The partner's name, unique on this server.
         name: String,
         /// The e-mail address of its first admin.
         #[arg(long, value_name = "EMAIL")]
         admin: String,
-        /// JSON is what is printed in any case.
-        #[arg(long, hide = true)]
+        /// Print JSON.
+        #[arg(long)]
         json: bool,
         #[command(flatten)]
         platform: Platform,
@@ -47,16 +47,24 @@ pub(crate) enum PartnerCommand {
 
 pub(crate) async fn run(command: PartnerCommand) -> anyhow::Result<()> {
     match command {
-        PartnerCommand::Create { name, admin, platform, json: _ } => {
+        PartnerCommand::Create { name, admin, platform, json } => {
             let app = platform.open(Clock::System).await?;
             let founded = app.create_partner(&name, &admin).await?;
             app.close().await;
-            let printed = json!({
-                "partner": {"id": founded.partner.id, "name": founded.partner.name},
-                "user": {"id": founded.user, "email": founded.email.as_str()},
-                "api_key": founded.key.reveal(),
-            });
-            println!("{printed:#}");
+            let (partner, email, key) = (&founded.partner, founded.email.as_str(), founded.key.reveal());
+            if json {
+                let printed = json!({
+                    "partner": {"id": partner.id, "name": partner.name},
+                    "user": {"id": founded.user, "email": email},
+                    "api_key": key,
+                });
+                println!("{printed:#}");
+            } else {
+                println!(
+                    "{}, with the admin {email}\n\nThe admin's API key, shown only this once:\n\n    {key}",
+                    partner.name
+                );
+            }
         }
         PartnerCommand::List { json, platform } => {
             let app = platform.open(Clock::System).await?;

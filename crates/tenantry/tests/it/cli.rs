@@ -222,7 +222,7 @@ fn a_partner_is_made_with_an_admin(engine: Engine) {
     drop(Server::start(&database, &[]));
     let args =
         ["partner", "create", " Contoso  Ltd ", "--admin", "Jane@Example.com", "--database", &database.url];
-    let output = run(database.folder(), &args);
+    let output = run(database.folder(), &[&args[..], &["--json"]].concat());
     assert!(output.status.success(), "{}", said(&output));
     let mut printed: Value = serde_json::from_slice(&output.stdout).unwrap();
     let key = printed["api_key"].take();

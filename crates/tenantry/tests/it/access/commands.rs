@@ -30,7 +30,16 @@ fn partners(engine: Engine) {
     let made = as_json(&server, &["partner", "create", "Contoso", "--admin", "jane@contoso.example"]);
     let contoso = Api::new(server.address, made["api_key"].as_str().unwrap());
     assert_eq!(contoso.get("/v2/me").json()["partner"], json!({"id": 2, "name": "Contoso"}));
-    ok(&server, &["partner", "create", "Fabrikam", "--admin", "jane@fabrikam.example"]);
+    let made = ok(&server, &["partner", "create", "Fabrikam", "--admin", "jane@fabrikam.example"]);
+    let key = key_in(&made);
+    let text = format!(
+        "Fabrikam, with the admin jane@fabrikam.example\n\nThe admin's API key, shown only this once:\n\n    {key}\n"
+    );
+    assert_eq!(made, text);
+    assert_eq!(
+        Api::new(server.address, key).get("/v2/me").json()["partner"],
+        json!({"id": 3, "name": "Fabrikam"})
+    );
 
     let listed = |suspended: bool| {
         let expected = json!({"partners": [

@@ -99,7 +99,7 @@ impl Server {
     pub(crate) fn named_partner(&self) -> (String, Api) {
         static MADE: AtomicU32 = AtomicU32::new(0);
         let name = format!("Partner {} {}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
-        let made = self.run(&["partner", "create", &name, "--admin", "a@example.com"]);
+        let made = self.run(&["partner", "create", &name, "--admin", "a@example.com", "--json"]);
         let said = String::from_utf8_lossy(&made.stderr);
         let printed: Value = serde_json::from_slice(&made.stdout).unwrap_or_else(|e| panic!("{e}: {said}"));
         (name, Api::new(self.address, printed["api_key"].as_str().unwrap()))
