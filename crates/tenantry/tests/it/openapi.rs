@@ -33,6 +33,28 @@ fn the_server_answers_the_document_to_anybody() {
     assert_eq!(answer.json(), serde_json::to_value(api::document()).unwrap());
 }
 
+/// For people, from the binary alone: under a policy that allows nothing but its own style sheet.
+#[test]
+fn the_document_is_a_page_too() {
+    let api = Server::shared(Engine::Sqlite).admin();
+    let get = |path: &str| api.call("GET", path).authorization(None).send();
+    let page = get("/docs");
+    assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"));
+    let policy = page.header("content-security-policy").to_owned();
+    assert!(policy.starts_with("default-src 'none'; style-src 'self';"), "{policy}");
+    let (html, document) = (page.text(), serde_json::to_value(api::document()).unwrap());
+    assert!(!html.contains("<script") && !html.contains("<style") && !html.contains(" style="));
+    for item in document["paths"].as_object().unwrap().values() {
+        for id in item.as_object().unwrap().values().filter_map(|operation| operation["operationId"].as_str())
+        {
+            assert!(html.contains(&format!("<section id=\"{id}\">")), "{id}");
+        }
+    }
+    let style = html.split("<link rel=\"stylesheet\" href=\"").nth(1).and_then(|rest| rest.split('"').next());
+    let style = get(&format!("/{}", style.expect("a style sheet")));
+    assert_eq!((style.status, style.header("content-type")), (200, "text/css; charset=utf-8"));
+}
+
 #[test]
 fn operations_have_ids_summaries_and_tags() {
     let document = serde_json::to_value(api::document()).unwrap();
