@@ -3,6 +3,8 @@
 
 use super::{AnchorPlaces, Entry, append_to};
 use crate::access::Call;
+use crate::change::WriteBody;
+use crate::users::UserWithKey;
 use crate::{App, Clock, Error, SecretKey};
 use bill_storage::{Document, Settings};
 use domain::json::Json;
@@ -53,23 +55,26 @@ async fn change_users(app: &App, partner: PartnerId, keep: impl Fn()) {
     let call = Call::of_operator(partner, "test");
     let create = async |name: &str| -> UserId {
         let body = json(&format!("{{\"email\": \"{name}@example.com\", \"role\": \"viewer\"}}"));
-        let created = app.create_user(&call, None, &body, Handling::Lenient).await.unwrap();
+        let write: WriteBody<UserWithKey> = |created| Ok(created.user.id.to_string());
+        let created = app.create_user(&call, None, &body, Handling::Lenient, write).await.unwrap();
         keep();
-        let created: serde_json::Value = serde_json::from_str(&created.json).unwrap();
-        UserId(created["id"].as_i64().unwrap())
+        UserId(created.json.parse().unwrap())
     };
-    let nothing = json("{}");
+    let rotate = async |user: UserId, body: &str| {
+        let rotated =
+            app.rotate_key(&call, None, user, &json(body), Handling::Lenient, |_| Ok(String::new()));
+        rotated.await.unwrap();
+        keep();
+    };
     let rotated = create("rotated").await;
-    app.rotate_key(&call, None, rotated, &nothing, Handling::Lenient).await.unwrap();
-    keep();
+    rotate(rotated, "{}").await;
     app.update_user(&call, None, rotated, json("{\"role\": \"billing\"}"), Handling::Lenient).await.unwrap();
     keep();
-    let expiring = json("{\"api_key_expires_at\": \"2030-01-01T00:00:00Z\"}");
-    app.rotate_key(&call, None, rotated, &expiring, Handling::Lenient).await.unwrap();
-    keep();
+    rotate(rotated, "{\"api_key_expires_at\": \"2030-01-01T00:00:00Z\"}").await;
     let narrow =
         json("{\"name\": \"nightly\", \"role\": \"billing\", \"allowed_addresses\": [\"192.0.2.0/24\"]}");
-    app.create_api_key(&call, None, rotated, &narrow, Handling::Lenient).await.unwrap();
+    let made = app.create_api_key(&call, None, rotated, &narrow, Handling::Lenient, |_| Ok(String::new()));
+    made.await.unwrap();
     let revoked = create("revoked").await;
     app.revoke_key(&call, None, revoked).await.unwrap();
     keep();
