@@ -36,13 +36,14 @@ pub struct IndexedVersion {
     pub path: String,
 }
 
-/// The bytes of an index.
-pub fn index_bytes(bills: &[IndexedBill]) -> Vec<u8> {
+/// The bytes of an index, with what FOCUS calls the metadata of the datasets in the folder.
+pub fn index_bytes(bills: &[IndexedBill], focus_metadata: &serde_json::Value) -> Vec<u8> {
     #[derive(Serialize)]
     struct Index<'a> {
         bills: &'a [IndexedBill],
+        focus_metadata: &'a serde_json::Value,
     }
-    let mut bytes = serde_json::to_vec_pretty(&Index { bills }).expect("strings and numbers");
+    let mut bytes = serde_json::to_vec_pretty(&Index { bills, focus_metadata }).expect("strings and numbers");
     bytes.push(b'\n');
     bytes
 }

@@ -47,7 +47,7 @@ pub use exports::Exports;
 pub use index::{IndexedBill, IndexedVersion, NAME as INDEX, index_bytes};
 pub use key::{BillPrefix, PRIVATE, partner_segment};
 pub use layout::Layout;
-pub use manifest::{FileEntry, Manifest, ManifestHead, NAME as MANIFEST};
+pub use manifest::{FileEntry, Manifest, ManifestHead, NAME as MANIFEST, Schema};
 pub use publish::Published;
 pub use read::{OpenFile, RangeOf};
 pub use relocate::{Owners, Relocated};

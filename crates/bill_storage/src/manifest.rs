@@ -4,6 +4,7 @@
 use crate::{BillPrefix, Error};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Its name in the bill's folder.
 pub const NAME: &str = "manifest.json";
@@ -18,6 +19,19 @@ pub struct ManifestHead {
     pub corrects: Option<u32>,
     /// Whether the bill is final.
     pub is_final: bool,
+    /// The schemas of datasets that are among the files.
+    pub schemas: Vec<Schema>,
+}
+
+/// Schema of the files of a dataset.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schema {
+    /// The dataset.
+    pub dataset: &'static str,
+    /// What the names of its files begin with.
+    pub file: &'static str,
+    /// The id of its schema.
+    pub id: &'static str,
 }
 
 /// One file of a bill.
@@ -48,6 +62,9 @@ pub struct Manifest {
     pub is_final: bool,
     /// `YYYY-MM-DD HH:MM:SS`, UTC.
     pub generated_at: String,
+    /// The ids of the schemas of the FOCUS datasets among its files, by dataset. Earlier releases wrote none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub focus_schemas: BTreeMap<String, String>,
     /// Its files, ordered by name.
     pub files: Vec<FileEntry>,
 }
@@ -61,6 +78,8 @@ impl Manifest {
     ) -> Result<Self, Error> {
         let at = Timestamp::from_second(head.generated_at)
             .map_err(|_| Error::Invalid(format!("{} is not a time in Unix seconds", head.generated_at)))?;
+        let is_there = |schema: &&Schema| files.iter().any(|file| file.name.starts_with(schema.file));
+        let schemas = head.schemas.iter().filter(is_there);
         Ok(Manifest {
             billing_period: bill.billing_period().to_owned(),
             customer_id: bill.customer_id(),
@@ -68,6 +87,7 @@ impl Manifest {
             corrects: head.corrects,
             is_final: head.is_final,
             generated_at: at.strftime("%Y-%m-%d %H:%M:%S").to_string(),
+            focus_schemas: schemas.map(|schema| (schema.dataset.to_owned(), schema.id.to_owned())).collect(),
             files,
         })
     }

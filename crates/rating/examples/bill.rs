@@ -50,6 +50,7 @@ fn main() {
         accept: Vec::new(),
         price_sheets: Vec::new(),
         parquet: false,
+        focus_datasets: false,
         max_source_bytes: u64::MAX,
         threads: more.first().and_then(|threads| threads.parse().ok()).unwrap_or(2),
         out: PathBuf::from(out),

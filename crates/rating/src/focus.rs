@@ -7,6 +7,8 @@
 use crate::amount::Amount;
 use crate::cells::Cells;
 use crate::columns::Kind;
+use crate::focus_units::unit_format;
+use crate::invoice_detail::Details;
 use crate::render::{push_text, text};
 use crate::row::{Row, Unit};
 use crate::scan::Scan;
@@ -135,6 +137,8 @@ pub(crate) struct Bill<'a> {
     pub(crate) end: Date,
     /// Whether the month was final before, so that its lines correct what was invoiced.
     pub(crate) is_correction: bool,
+    /// Whether the charges are added up for the Invoice Detail dataset.
+    pub(crate) has_details: bool,
 }
 
 /// Makes the rows of one bill.
@@ -147,6 +151,10 @@ pub(crate) struct Writer {
     /// Where the bill's columns are, by kind.
     places: [Places; 2],
     categories: Cells<(&'static str, &'static str)>,
+    /// Microsoft's units, as cells, and how they are written here.
+    units: Cells<Vec<u8>>,
+    /// What the Invoice Detail dataset says of the lines, where it is wanted.
+    details: Option<Details>,
     /// First and last day of the line before, and how they are written: lines come in the order of their days.
     days: ((u32, u32), [Vec<u8>; 2]),
     scan: Scan,
@@ -209,7 +217,7 @@ impl Places {
 }
 
 /// `2026-10-01T00:00:00Z`
-fn instant(day: Date) -> Vec<u8> {
+pub(crate) fn instant(day: Date) -> Vec<u8> {
     format!("{day}T00:00:00Z").into_bytes()
 }
 
@@ -243,6 +251,8 @@ impl Writer {
             end: bill.end,
             places: [Places::of(Kind::Reconciliation), Places::of(Kind::Usage)],
             categories: Cells::default(),
+            units: Cells::default(),
+            details: bill.has_details.then(Details::default),
             days: Default::default(),
             scan: Scan::default(),
             scratch: Vec::new(),
@@ -341,7 +351,17 @@ impl Writer {
         set(Column::ChargePeriodStart, Cell::Is(start));
         set(Column::ChargePeriodEnd, Cell::Is(until));
 
-        let unit = or(cell(at.unit), b"Units");
+        if let Some(details) = &mut self.details {
+            details.add(category, service, row.charge());
+        }
+
+        let unit = cell(at.unit);
+        if !self.units.contains_key(unit) {
+            let mut written = Vec::new();
+            push_text(&unit_format(&text(unit)), &mut written);
+            self.units.insert(unit.into(), written);
+        }
+        let unit = self.units[unit].as_slice();
         if let (Some(number), Some(price), "Usage" | "Purchase") = (number, unit_price, category) {
             let quantity = written(&mut |out| Amount::from(number).push(out));
             let price = written(&mut |out| price.push(out));
@@ -415,6 +435,11 @@ impl Writer {
             });
         }
         out.push(b'\n');
+    }
+
+    /// What the Invoice Detail dataset says of the lines so far.
+    pub(crate) fn details(&self) -> Option<&Details> {
+        self.details.as_ref()
     }
 
     /// Appends a row that is no line of Microsoft's: the rounding, or a correction of a month before.

@@ -67,6 +67,8 @@ pub struct Job {
     pub accept: Vec<WarningCode>,
     /// Whether the FOCUS rows are written as Parquet too.
     pub parquet: bool,
+    /// Whether the Invoice Detail and Billing Period datasets of FOCUS are written beside them.
+    pub focus_datasets: bool,
     /// How many threads work; 0 counts as 1. Has no influence on the output.
     pub threads: usize,
     /// An existing, empty folder: the bills are staged in it. Needs room for about twice the uncompressed input.
@@ -197,6 +199,8 @@ pub struct Correction {
     pub currency: Currency,
     /// Their sum.
     pub amount: Amount,
+    /// The partner's number of the statement that they correct, if it has one.
+    pub statement_number: Option<String>,
 }
 
 /// A rate of exchange: one `from` is `rate` × `to`.

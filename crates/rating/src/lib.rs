@@ -14,6 +14,8 @@
 //! - `{id}/bill.csv`, `{id}/bill.focus.csv`, `{id}/bill.focus.parquet` (by option), `{id}/statement.json`,
 //!   `{id}/statement.html`: what is published. A customer with lines in several currencies has a bill in each, all in the same
 //!   folder: `{id}/bill.EUR.csv`, `{id}/bill.focus.EUR.csv`, `{id}/statement.EUR.json` and so on, and then none without a code.
+//! - `{id}/statement.invoice-detail.csv`, `{id}/statement.billing-period.csv`: by option, FOCUS's datasets about the statement. The
+//!   second is of the month, so there is one whatever the currencies are.
 //! - `ledgers/{id}.csv` (or `ledgers/{id}.EUR.csv`): for each line of `bill.csv`, in its order, what it cost and which rule priced
 //!   it from what. The partner's alone. Given back as `final_bills`, its lines are not billed again.
 //!
@@ -37,8 +39,11 @@ mod columns;
 mod coverage;
 mod credit;
 mod focus;
+mod focus_schema;
+mod focus_units;
 mod foreign;
 mod identity;
+mod invoice_detail;
 mod items;
 mod jsonl;
 mod layout;
@@ -73,6 +78,8 @@ pub use amount::Amount;
 pub use bill_line::{BillColumns, BillLine};
 pub use currency::Currency;
 pub use failure::{Failure, Fault};
+pub use focus_schema::{FocusDataset, focus_metadata};
+pub use invoice_detail::{restated_billing_period, restated_invoice_detail};
 pub use job::{
     BilledCustomer, BilledInvoice, Bounds, Correction, FinalBill, FinalMonth, Input, Job, Progress, Rate,
     Tenancy, Terms, wrong_rates,

@@ -6,6 +6,7 @@ use crate::detail::Verdicts;
 use crate::failure::Failure;
 use crate::focus;
 use crate::identity::{InvoiceFingerprint, invoice_fingerprint_of};
+use crate::invoice_detail::{billing_period, invoice_detail};
 use crate::job::{BilledCustomer, Correction, Job, Progress};
 use crate::ledger::{self, Counts, FinalLedger, NO_INVOICE};
 use crate::overlap::Overlap;
@@ -302,6 +303,16 @@ impl<'a> Writing<'a> {
         let ledger = job.out.join("ledgers").join(ledger);
         // A correction is payable with another statement, whose FOCUS rows have it: here they would count twice.
         let has_focus = self.whole && !is_correction;
+        let focus_bill = focus::Bill {
+            customer_id: customer.id,
+            customer: &customer.name,
+            currency: code,
+            issuer: &job.issuer,
+            first_day: job.period.first_day(),
+            end: job.period.end(),
+            is_correction,
+            has_details: has_focus && job.focus_datasets,
+        };
         let mut out = match job.dry_run {
             true => None,
             false => Some(Files {
@@ -313,15 +324,7 @@ impl<'a> Writing<'a> {
                     false => None,
                 },
                 whole: self.whole,
-                focus_rows: focus::Writer::of(&focus::Bill {
-                    customer_id: customer.id,
-                    customer: &customer.name,
-                    currency: code,
-                    issuer: &job.issuer,
-                    first_day: job.period.first_day(),
-                    end: job.period.end(),
-                    is_correction,
-                }),
+                focus_rows: focus::Writer::of(&focus_bill),
             }),
         };
         if let Some(files) = &mut out {
@@ -482,6 +485,9 @@ impl<'a> Writing<'a> {
         }
         let is_empty = sums.lines == 0 && corrections.is_empty();
         if let Some(files) = out {
+            let details = files.focus_rows.details().map(|details| {
+                invoice_detail(&focus_bill, job.generated_at, details, &corrections, rounding)
+            });
             files.finish(context)?;
             if is_empty {
                 let focus = has_focus.then(|| name("bill.focus", "csv"));
@@ -516,6 +522,12 @@ impl<'a> Writing<'a> {
                     currency,
                 };
                 write_whole(&name("statement", "html"), &statement.html(&heading))?;
+                if let Some(details) = details {
+                    write_whole(&name("statement.invoice-detail", "csv"), &details)?;
+                    // Of the month, whatever the currencies are.
+                    let period = billing_period(&focus_bill, job.generated_at);
+                    write_whole(&folder.join("statement.billing-period.csv"), &period)?;
+                }
                 bill.ledger = Some(ledger);
             }
         }

@@ -51,6 +51,9 @@ pub(crate) struct BillingArgs {
     /// Write the FOCUS rows as Parquet too.
     #[arg(long, env = "TENANTRY_BILL_PARQUET", value_parser = clap::builder::BoolishValueParser::new())]
     bill_parquet: bool,
+    /// Write the Invoice Detail and Billing Period datasets of FOCUS 1.4 too.
+    #[arg(long, env = "TENANTRY_BILL_FOCUS_DATASETS", value_parser = clap::builder::BoolishValueParser::new())]
+    bill_focus_datasets: bool,
     /// How many threads a bill run has [default: a server's half of the processors, a command's all]
     #[arg(long, env = "TENANTRY_BILL_THREADS", value_name = "COUNT")]
     bill_threads: Option<usize>,
@@ -97,6 +100,7 @@ impl BillingArgs {
                 Credit::PassedOn => EarnedCredit::PassedOn,
             },
             parquet: self.bill_parquet,
+            focus_datasets: self.bill_focus_datasets,
             threads: self.bill_threads.unwrap_or((processors / share).max(1)),
             lease: jiff::SignedDuration::from_secs(self.bill_lease),
             export_wait: std::time::Duration::from_secs(self.bill_export_wait),

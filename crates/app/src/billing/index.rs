@@ -5,15 +5,18 @@
 //! and commands are at work. One that was not put, because its process was killed, is put by the next server that looks.
 
 use super::publish::CONCURRENT_PUBLICATIONS;
+use super::settings::BillingSettings;
 use super::statements::prefix;
 use crate::{App, Error};
 use bill_storage::{IndexedBill, IndexedVersion, ObjectVersion};
 use domain::PartnerId;
 use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
+use rating::FocusDataset;
 use std::collections::{BTreeMap, BTreeSet};
 use store::bill_runs::{self, EndedRuns};
 use store::corrections::{self, Correction};
+use store::partners;
 use store::statements::{self, Edition, Filter, Statement, Status};
 
 /// How often an index that another process has replaced meanwhile is derived again.
@@ -89,6 +92,7 @@ impl App {
     async fn try_update_indexes(&self, partner: PartnerId, folders: BTreeSet<String>) -> Result<(), Error> {
         let store = &self.billing()?.bills;
         let failed = |e: bill_storage::Error| Error::BillsUnavailable(e.to_string());
+        let metadata = self.focus_metadata(partner).await?;
         let mut waiting: BTreeSet<String> = self.indexes(partner).await?.into_keys().chain(folders).collect();
         for _ in 0..ATTEMPTS {
             let reads = waiting.iter().map(|folder| {
@@ -104,7 +108,7 @@ impl App {
             let mut indexes = self.indexes(partner).await?;
             let writes = read.into_iter().filter_map(|(folder, read)| {
                 let bills = indexes.remove(&folder).unwrap_or_default();
-                let bytes = bill_storage::index_bytes(&bills);
+                let bytes = bill_storage::index_bytes(&bills, &metadata);
                 let is_current = match read.bytes() {
                     Some(current) => current == bytes,
                     None => bills.is_empty(),
@@ -127,6 +131,26 @@ impl App {
             }
         }
         Err(Error::BillsUnavailable(format!("{} indexes are replaced by others all the time", waiting.len())))
+    }
+
+    /// What FOCUS calls the metadata of a partner's datasets.
+    async fn focus_metadata(&self, partner: PartnerId) -> Result<serde_json::Value, Error> {
+        let issuer: String = self
+            .db
+            .unchecked()
+            .read(partner, partner, |partner, tx| {
+                Box::pin(async move {
+                    let name = partners::get(tx, *partner).await?.ok_or(Error::NotFound)?.name;
+                    let settings = BillingSettings::load(tx, *partner).await?;
+                    Ok::<_, Error>(settings.display_name.unwrap_or(name))
+                })
+            })
+            .await?;
+        let datasets: &[FocusDataset] = match self.billing()?.setup.focus_datasets {
+            true => &FocusDataset::ALL,
+            false => &[FocusDataset::CostAndUsage],
+        };
+        Ok(rating::focus_metadata(&issuer, datasets))
     }
 
     async fn indexes(&self, partner: PartnerId) -> Result<Indexes, Error> {

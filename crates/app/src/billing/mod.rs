@@ -109,6 +109,8 @@ pub struct BillingSetup {
     pub earned_credit: EarnedCredit,
     /// Whether the FOCUS rows are written as Parquet too.
     pub parquet: bool,
+    /// Whether FOCUS's Invoice Detail and Billing Period datasets are written too.
+    pub focus_datasets: bool,
     /// How many threads a run has.
     pub threads: usize,
     /// How long a run waits for a server that has died.

@@ -49,6 +49,8 @@ pub(super) struct Options {
     #[serde(default)]
     max_unassigned: Option<String>,
     pub(super) parquet: bool,
+    #[serde(default)]
+    pub(super) focus_datasets: bool,
 }
 
 impl Options {
@@ -61,6 +63,7 @@ impl Options {
             max_change_percent,
             max_unassigned: Some(max_unassigned.to_string()),
             parquet: setup.parquet,
+            focus_datasets: setup.focus_datasets,
         }
     }
 
@@ -134,6 +137,9 @@ pub(super) struct PlannedCorrection {
     pub(super) version: i64,
     pub(super) currency: String,
     pub(super) amount: String,
+    /// The partner's number of the statement that it corrects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) statement_number: Option<String>,
 }
 
 /// A correction that can be put on no bill; as the report shows it.
@@ -190,11 +196,18 @@ impl Plan {
         };
         let finals = statements::list(tx, partner, &finals, 0, i64::MAX).await?.0;
         let mut corrections: BTreeMap<CustomerId, Vec<PlannedCorrection>> = BTreeMap::new();
-        for corrections::Correction { bill, carried_by } in corrections::list(tx, partner, None).await? {
+        let known = corrections::list(tx, partner, None).await?;
+        let numbers = match options.focus_datasets {
+            true => final_numbers(tx, partner, &known).await?,
+            false => BTreeMap::new(),
+        };
+        for corrections::Correction { bill, carried_by } in known {
             // One that another month's statement has already stays there.
             let is_ours = carried_by.is_none_or(|carrier| carrier == request.billing_period);
             if is_ours && bill.billing_period < request.billing_period {
+                let of = (bill.customer, bill.billing_period.clone(), bill.currency.clone());
                 corrections.entry(bill.customer).or_default().push(PlannedCorrection {
+                    statement_number: numbers.get(&of).cloned(),
                     billing_period: bill.billing_period,
                     version: bill.version,
                     currency: bill.currency,
@@ -316,6 +329,7 @@ impl Plan {
                     version: correction.version as u32,
                     currency: parsed(&correction.currency)?,
                     amount: parsed(&correction.amount)?,
+                    statement_number: correction.statement_number.clone(),
                 })
             });
             let margin = |margin| {
@@ -404,6 +418,30 @@ impl Plan {
         };
         self.rules.iter().map(|rule| rules::read(&row(rule))).collect()
     }
+}
+
+/// The numbers of the final statements that corrections are of, by customer, month and currency.
+async fn final_numbers(
+    tx: &mut Tx,
+    partner: PartnerId,
+    corrections: &[statements::Correction],
+) -> Result<BTreeMap<(CustomerId, String, String), String>, Error> {
+    let months: BTreeSet<&str> = corrections.iter().map(|one| one.bill.billing_period.as_str()).collect();
+    let mut numbers = BTreeMap::new();
+    for month in months {
+        let finals = statements::Filter {
+            billing_period: Some(month.to_owned()),
+            status: Some(statements::Status::Final),
+            ..statements::Filter::default()
+        };
+        for statements::Statement { bill, issue, .. } in
+            statements::list(tx, partner, &finals, 0, i64::MAX).await?.0
+        {
+            let of = (bill.customer, bill.billing_period, bill.currency);
+            numbers.extend(issue.map(|issue| (of, issue.number)));
+        }
+    }
+    Ok(numbers)
 }
 
 /// The folder of the bills of a month: that of its last day, or the first after it where there was none yet.

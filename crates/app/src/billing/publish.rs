@@ -7,18 +7,28 @@ use super::restate::store_issue;
 use super::settle::Published;
 use super::watch::{Ended, Watch};
 use crate::{App, Error};
-use bill_storage::{BillPrefix, ManifestHead};
+use bill_storage::{BillPrefix, ManifestHead, Schema};
 use domain::CustomerId;
 use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use rating::RunReport;
 use rating::report::CustomerBill;
+use rating::{FocusDataset, RunReport};
 use std::collections::{BTreeMap, BTreeSet};
 use store::bill_runs::BillRun;
 use store::statements;
 
 /// How many bills are published at a time.
 pub(super) const CONCURRENT_PUBLICATIONS: usize = 8;
+
+/// The schemas of the FOCUS datasets of bills.
+pub(super) fn focus_schemas() -> Vec<Schema> {
+    let schema = |dataset: FocusDataset| Schema {
+        dataset: dataset.id(),
+        file: dataset.file(),
+        id: dataset.schema_id(),
+    };
+    FocusDataset::ALL.map(schema).into()
+}
 
 impl App {
     /// Publish what is staged. A bill that cannot be is left out, and told of; the others are published.
@@ -42,6 +52,7 @@ impl App {
             generated_at: run.created_at.as_second(),
             corrects: None,
             is_final: request.finalize,
+            schemas: focus_schemas(),
         };
         let finals: BTreeMap<CustomerId, i64> = self
             .db

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const CHUNK: usize = 256 << 10;
 
 /// Columns of `bill.csv` and `bill.focus.csv` whose values a reversal negates.
-const NEGATED: [&str; 7] = [
+const NEGATED: [&str; 8] = [
     "Charge",
     "BilledCost",
     "EffectiveCost",
@@ -17,6 +17,7 @@ const NEGATED: [&str; 7] = [
     "ContractedCost",
     "PricingQuantity",
     "ConsumedQuantity",
+    "CommitmentDiscountQuantity",
 ];
 
 /// Renders the statement of a currency again, and its lines where they change: FOCUS rows get the statement's number, and a reversal
@@ -38,6 +39,7 @@ pub(super) async fn render_again(
     for (path, bytes) in [(json, rendered.json), (html, rendered.html)] {
         tokio::fs::write(&path, bytes).await.map_err(|error| unavailable(&path, &error))?;
     }
+    restate_datasets(folder, currency, restatement).await?;
     let (number, reverses) = match restatement {
         Restatement::Final { issue, .. } => (issue.number.to_owned(), false),
         Restatement::Reversal { issue, .. } => (issue.number.to_owned(), true),
@@ -52,6 +54,25 @@ pub(super) async fn render_again(
         written
             .map_err(|error| Error::Invalid(error.to_string()))?
             .map_err(|error| Error::Invalid(format!("{name}: {error}")))?;
+    }
+    Ok(())
+}
+
+/// Writes FOCUS's datasets about a statement again, where the bill has them.
+async fn restate_datasets(folder: &Path, currency: &str, restatement: &Restatement<'_>) -> Result<(), Error> {
+    type Restate = fn(&[u8], &Restatement<'_>) -> Result<Vec<u8>, String>;
+    let detail = file_of(folder, "statement.invoice-detail", currency, "csv");
+    let period = folder.join("statement.billing-period.csv");
+    let restate: [(PathBuf, Restate); 2] =
+        [(detail, rating::restated_invoice_detail), (period, rating::restated_billing_period)];
+    for (path, restate) in restate {
+        if !path.exists() {
+            continue;
+        }
+        let bytes = tokio::fs::read(&path).await.map_err(|error| unavailable(&path, &error))?;
+        let bytes = restate(&bytes, restatement)
+            .map_err(|error| Error::Invalid(format!("{}: {error}", name_of(&path))))?;
+        tokio::fs::write(&path, bytes).await.map_err(|error| unavailable(&path, &error))?;
     }
     Ok(())
 }

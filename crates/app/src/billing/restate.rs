@@ -7,7 +7,7 @@
 use super::Scratch;
 use super::numbering::Numbers;
 use super::plan::{Plan, parsed};
-use super::publish::CONCURRENT_PUBLICATIONS;
+use super::publish::{CONCURRENT_PUBLICATIONS, focus_schemas};
 use super::rendering::render_again;
 use super::report::{BillRef, RunError, RunReport};
 use super::request::Voiding;
@@ -208,14 +208,11 @@ impl App {
             render_again(folder, &bill.currency, &heading, &restatement).await?;
             issues.push((number, issue));
         }
-        let head = match restatement {
-            Restatement::Final(_) => {
-                ManifestHead { generated_at: generated_at.as_second(), corrects: None, is_final: true }
-            }
-            Restatement::Reversal(voiding) => {
-                ManifestHead { generated_at: voiding.since, corrects: Some(version), is_final: true }
-            }
+        let (generated_at, corrects) = match restatement {
+            Restatement::Final(_) => (generated_at.as_second(), None),
+            Restatement::Reversal(voiding) => (voiding.since, Some(version)),
         };
+        let head = ManifestHead { generated_at, corrects, is_final: true, schemas: focus_schemas() };
         let published = store.publish(&prefix, folder, &head).await?;
         if !published.written {
             // An attempt that was interrupted wrote it: the files say since when.

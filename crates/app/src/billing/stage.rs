@@ -244,6 +244,7 @@ impl App {
             accept: request.accept.clone(),
             expected_totals: request.expected_totals.clone(),
             parquet: plan.options.parquet,
+            focus_datasets: plan.options.focus_datasets,
             threads: setup.threads,
             max_source_bytes: setup.max_source_bytes,
             out: scratch.join("out"),

@@ -13,7 +13,7 @@ pub(crate) fn october() -> BillPrefix {
 }
 
 pub(crate) fn head() -> ManifestHead {
-    ManifestHead { generated_at: 1_793_000_000, corrects: None, is_final: false }
+    ManifestHead { generated_at: 1_793_000_000, ..ManifestHead::default() }
 }
 
 /// What a test publishes: a bill of so many lines, each of `amount` hundredths.

@@ -149,6 +149,7 @@ impl Bench {
             bounds: Bounds { max_unassigned: "1000000".parse().unwrap(), ..Bounds::default() },
             accept: Vec::new(),
             parquet: false,
+            focus_datasets: false,
             threads: 2,
             max_source_bytes: u64::MAX,
             out: PathBuf::new(),

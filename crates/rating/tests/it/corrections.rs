@@ -70,6 +70,7 @@ fn corrections_are_carried_onto_the_bill() {
         version: 2,
         currency: currency.parse().unwrap(),
         amount: amount.parse().unwrap(),
+        statement_number: None,
     };
     bench.job.customers[0].corrections = vec![correction("EUR", "-1.5")];
     bench.job.customers[1].corrections = vec![correction("USD", "2.25")];

@@ -395,6 +395,7 @@ fn every_row_keeps_the_rules() {
         version: 3,
         currency: "USD".parse().unwrap(),
         amount: "1.1".parse().unwrap(),
+        statement_number: None,
     }];
     bench.job.parquet = true;
     let report = bench.run().unwrap();

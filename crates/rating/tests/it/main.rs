@@ -8,6 +8,7 @@ mod credit;
 mod dated;
 mod files;
 mod focus;
+mod focus_datasets;
 mod foreign;
 mod guards;
 mod money;

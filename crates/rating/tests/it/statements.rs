@@ -45,6 +45,7 @@ fn page(costs: &[&str], corrections: &[(&str, u32, &str)]) -> Vec<Vec<String>> {
             version: *version,
             currency: "USD".parse().unwrap(),
             amount: amount.parse().unwrap(),
+            statement_number: None,
         })
         .collect();
     bench.run().unwrap();

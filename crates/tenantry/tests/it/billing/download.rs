@@ -113,8 +113,11 @@ fn index(scene: &Scene, folder: &str, expected: &Value) {
     let given_up = std::time::Instant::now() + std::time::Duration::from_secs(30);
     loop {
         let read = std::fs::read(&path).ok();
-        let found: Option<Value> =
-            read.map(|bytes| serde_json::from_slice(&bytes).expect("whole at every moment"));
+        let bills = |bytes: Vec<u8>| -> Value {
+            let index: Value = serde_json::from_slice(&bytes).expect("whole at every moment");
+            json!({"bills": index["bills"]})
+        };
+        let found: Option<Value> = read.map(bills);
         if found.as_ref() == Some(expected) {
             return;
         }

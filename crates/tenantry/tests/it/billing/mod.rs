@@ -10,6 +10,7 @@ mod download;
 pub(crate) mod fetch;
 mod fetch_faults;
 mod finals;
+mod focus;
 mod guards;
 mod health;
 mod held;
