@@ -522,6 +522,7 @@ finalize-unassigned = { $count ->
 done-run-published = Die Rechnungen sind veröffentlicht: Kunden sehen sie als Schätzung.
 run-publish = Veröffentlichen
 run-publish-confirm = Diese Rechnungen veröffentlichen? Kunden sehen sie ab jetzt als Schätzung.
+run-publish-anyway = So zeigen, obwohl sich geändert hat, woraus sie gemacht sind
 stage-draft = Entwürfe: Kunden sehen diese Rechnungen noch nicht.
 stage-published = Veröffentlicht: Kunden sehen diese Rechnungen als Schätzung.
 stage-final = Endgültig: Diese Rechnungen sind geschuldet.

@@ -522,6 +522,7 @@ finalize-unassigned = { $count ->
 done-run-published = The bills are published: customers see them as estimates.
 run-publish = Publish
 run-publish-confirm = Publish these bills? Customers see them as estimates from now on.
+run-publish-anyway = Show them as they are, though what they were made by has changed
 stage-draft = Drafts: customers do not see these bills yet.
 stage-published = Published: customers see these bills as estimates.
 stage-final = Final: these bills are what is owed.

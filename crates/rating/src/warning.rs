@@ -56,6 +56,9 @@ pub enum WarningCode {
     HeldBack,
     /// A customer's folder takes no bill. The engine knows of no folders: its caller warns of them.
     FolderUnwritable,
+    /// Assignments, margins, billing switches or folders on the days of the bills have changed since these were made. The engine does
+    /// not know what holds now: its caller warns of it.
+    FactsChanged,
     /// A warning of version 0.1, which had no codes.
     Uncoded,
 }
@@ -107,7 +110,7 @@ impl<'de> Deserialize<'de> for Blocks {
 
 impl WarningCode {
     /// All codes.
-    pub const ALL: [WarningCode; 22] = [
+    pub const ALL: [WarningCode; 23] = [
         WarningCode::EmptyFile,
         WarningCode::SeveralInvoices,
         WarningCode::EqualLinesInExport,
@@ -129,6 +132,7 @@ impl WarningCode {
         WarningCode::Unassigned,
         WarningCode::HeldBack,
         WarningCode::FolderUnwritable,
+        WarningCode::FactsChanged,
         WarningCode::Uncoded,
     ];
 
@@ -156,6 +160,7 @@ impl WarningCode {
             WarningCode::Unassigned => "unassigned",
             WarningCode::HeldBack => "held_back",
             WarningCode::FolderUnwritable => "folder_unwritable",
+            WarningCode::FactsChanged => "facts_changed",
             WarningCode::Uncoded => "uncoded",
         }
     }
@@ -174,7 +179,7 @@ impl WarningCode {
             | WarningCode::PriceRuleUnused
             | WarningCode::FolderUnwritable
             | WarningCode::Uncoded => Blocks::Nothing,
-            WarningCode::EarnedCreditUnknown => Blocks::Publishing,
+            WarningCode::EarnedCreditUnknown | WarningCode::FactsChanged => Blocks::Publishing,
             _ => Blocks::Finalizing,
         }
     }

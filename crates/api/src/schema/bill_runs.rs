@@ -856,9 +856,13 @@ pub(crate) struct Finalization {
     accept: Vec<String>,
 }
 
-/// Nothing has to be said. The body may be left out.
+/// What is accepted when statements are published. The body may be left out.
 #[derive(ToSchema)]
-pub(crate) struct Publication {}
+pub(crate) struct Publication {
+    /// Codes of warnings that would keep the statements from being published.
+    #[schema(required = false, example = json!(["facts_changed"]))]
+    accept: Vec<String>,
+}
 
 /// Final statements that are reversed.
 #[derive(ToSchema)]
@@ -876,6 +880,9 @@ pub(crate) struct VoidRequest {
 pub(crate) struct Release {
     #[schema(min_items = 1)]
     customer_ids: Vec<i64>,
+    /// Codes of warnings that would keep them from being published, where the run is.
+    #[schema(required = false, example = json!(["facts_changed"]))]
+    accept: Vec<String>,
 }
 
 #[derive(IntoParams)]

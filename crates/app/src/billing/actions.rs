@@ -2,6 +2,7 @@
 //! statements of its month are reversed.
 
 use super::invoices;
+use super::plan::{Shown, refusal_of_changes};
 use super::record::RunRecord;
 use super::report::{self, RunReport, RunWarning, stored};
 use super::request::{RunRequest, read_codes};
@@ -39,15 +40,7 @@ impl App {
     ) -> Result<Created, Error> {
         self.require(call, Permission::ManageBilling).await?;
         let mut violations = FINALIZATION.unknown(body, Handling::Strict);
-        let accept = match body.get("accept") {
-            None | Some(Json::Null) => Vec::new(),
-            Some(codes) => read_codes(codes).unwrap_or_else(|wrong| {
-                let under =
-                    |wrong: Violation| Violation { pointer: format!("/accept{}", wrong.pointer), ..wrong };
-                violations.extend(wrong.into_iter().map(under));
-                Vec::new()
-            }),
-        };
+        let accept = accepted_codes(body, &mut violations);
         if !violations.is_empty() {
             return Err(Error::Invalid(violations));
         }
@@ -129,24 +122,36 @@ impl RunAction {
                 refusals
                     .extend(invoices::published_elsewhere(tx, partner, &run.billing_period, &report).await?);
                 refusals.extend(report.blocking(accept).map(RunWarning::refusal));
+                let mut request = RunRequest::of_run(&run)?;
+                let accepted = [accept.as_slice(), &request.accept];
+                refusals.extend(refusal_of_changes(tx, &run, &report, &accepted, &Shown::Stored).await?);
                 if !refusals.is_empty() {
                     return Err(Error::Conflict(refusals.join("; ")));
                 }
-                let request = RunRequest {
-                    publish: true,
-                    finalizing: Some(now.as_second()),
-                    voiding: None,
-                    ..RunRequest::of_run(&run)?
-                };
+                accept_changes(&mut request, accept);
+                let request =
+                    RunRequest { publish: true, finalizing: Some(now.as_second()), voiding: None, ..request };
                 let run = once_more(tx, &run, &request, &run.released, by_command, now).await?;
                 let entry = entry(&run)?;
                 Ok((run, entry))
             }
             RunAction::Release(body) => {
                 let mut released = released(&run)?;
-                released.extend(customers_to_release(&run, body)?);
+                let (customers, accept) = to_release(&run, body)?;
+                released.extend(customers);
                 let ids = report::text(&released)?;
-                let request = RunRequest { finalizing: None, voiding: None, ..RunRequest::of_run(&run)? };
+                let mut request = RunRequest::of_run(&run)?;
+                let report = RunReport::of_run(&run)?.unwrap_or_default();
+                let accepted = [accept.as_slice(), &request.accept];
+                // They are shown at once where the run is.
+                if request.publish
+                    && let Some(refusal) =
+                        refusal_of_changes(tx, &run, &report, &accepted, &Shown::New(BTreeSet::new())).await?
+                {
+                    return Err(Error::Conflict(refusal));
+                }
+                accept_changes(&mut request, &accept);
+                let request = RunRequest { finalizing: None, voiding: None, ..request };
                 let run = once_more(tx, &run, &request, &ids, by_command, now).await?;
                 let entry =
                     Entry::new("bill_run.release", object(id)).after(&json!({ "released": released }));
@@ -192,18 +197,41 @@ async fn once_more(
     bill_runs::get(tx, run.partner, run.id).await?.ok_or(Error::NotFound)
 }
 
+/// Has the work on a run go on though facts have changed since it began, if that is accepted.
+fn accept_changes(request: &mut RunRequest, accept: &[WarningCode]) {
+    let code = WarningCode::FactsChanged;
+    if accept.contains(&code) && !request.accept.contains(&code) {
+        request.accept.push(code);
+    }
+}
+
+/// The warnings that a payload accepts; what is wrong with them goes to the violations.
+pub(super) fn accepted_codes(body: &Json, violations: &mut Violations) -> Vec<WarningCode> {
+    match body.get("accept") {
+        None | Some(Json::Null) => Vec::new(),
+        Some(codes) => read_codes(codes).unwrap_or_else(|wrong| {
+            let under =
+                |wrong: Violation| Violation { pointer: format!("/accept{}", wrong.pointer), ..wrong };
+            violations.extend(wrong.into_iter().map(under));
+            Vec::new()
+        }),
+    }
+}
+
 /// What the payload of a release consists of.
-static RELEASE: Payload = Payload { members: &[Member::plain("customer_ids")], read_only: &[] };
+static RELEASE: Payload =
+    Payload { members: &[Member::plain("customer_ids"), Member::plain("accept")], read_only: &[] };
 
 /// What the payload of a finalisation consists of. It is of the whole run.
 static FINALIZATION: Payload = Payload { members: &[Member::plain("accept")], read_only: &[] };
 
-/// `{"customer_ids": […]}`, each of a customer whose bill the run held back.
-fn customers_to_release(run: &BillRun, body: &Json) -> Result<Vec<i64>, Error> {
+/// `{"customer_ids": […], "accept": […]}`, each of a customer whose bill the run held back, and the warnings that are accepted.
+fn to_release(run: &BillRun, body: &Json) -> Result<(Vec<i64>, Vec<WarningCode>), Error> {
     const POINTER: &str = "/customer_ids";
     let mut fields = Fields::of(body, r#"a JSON object such as {"customer_ids": [3947]}"#)
         .map_err(|wrong| Error::Invalid(wrong.into()))?;
     fields.violations.extend(RELEASE.unknown(body, Handling::Strict));
+    let accept = accepted_codes(body, &mut fields.violations);
     if !fields.violations.is_empty() {
         return Err(Error::Invalid(fields.violations));
     }
@@ -232,7 +260,7 @@ fn customers_to_release(run: &BillRun, body: &Json) -> Result<Vec<i64>, Error> {
             )),
         }
     }
-    if violations.is_empty() { Ok(ids) } else { Err(Error::Invalid(violations)) }
+    if violations.is_empty() { Ok((ids, accept)) } else { Err(Error::Invalid(violations)) }
 }
 
 /// The customers whose bills may exceed the bounds.

@@ -1,6 +1,10 @@
 //! What a run works with: customers and rules as they are when its work begins. Noted with the run, so that whoever
 //! repeats it makes the same bytes, whatever has changed since.
 
+mod facts;
+
+pub(super) use facts::{Shown, changed_facts, refusal_of_changes};
+
 use super::BillingSetup;
 use super::price_sheets::{self, SheetFile};
 use super::report::{stored, text};
@@ -424,7 +428,7 @@ impl Plan {
 async fn final_numbers(
     tx: &mut Tx,
     partner: PartnerId,
-    corrections: &[statements::Correction],
+    corrections: &[corrections::Correction],
 ) -> Result<BTreeMap<(CustomerId, String, String), String>, Error> {
     let months: BTreeSet<&str> = corrections.iter().map(|one| one.bill.billing_period.as_str()).collect();
     let mut numbers = BTreeMap::new();

@@ -2,7 +2,9 @@
 //!
 //! The files are in the object store already, so publishing is one transaction, and then the indexes follow.
 
+use super::actions::accepted_codes;
 use super::invoices;
+use super::plan::{Shown, refusal_of_changes};
 use super::report::{self, RunReport};
 use super::request::RunRequest;
 use super::runs::{answered, last_of_its_period, object};
@@ -13,23 +15,26 @@ use crate::change::{Created, WriteBody};
 use crate::permissions::Permission;
 use crate::{App, Error};
 use domain::json::Json;
-use domain::payload::Payload;
+use domain::payload::{Member, Payload};
 use domain::{Handling, PartnerId};
 use jiff::Timestamp;
+use rating::WarningCode;
 use serde_json::json;
 use std::collections::BTreeSet;
 use store::bill_runs::{self, BillRun};
 use store::{Tx, statements};
 
 /// The payload of a publication: it is of the whole month.
-static PUBLICATION: Payload = Payload { members: &[], read_only: &[] };
+static PUBLICATION: Payload = Payload { members: &[Member::plain("accept")], read_only: &[] };
 
 impl App {
-    /// Publishes the statements of a run's month. Repeating it changes nothing.
+    /// Publishes the statements of a run's month, `{"accept": […]}` with warnings that would keep them from it. Repeating it changes
+    /// nothing.
     ///
     /// # Errors
     /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::Invalid`]; [`Error::Conflict`] if the run has not succeeded, or is
-    /// not the period's last, or customers see one of its invoices on statements of another month; [`Error::KeyReused`],
+    /// not the period's last, or customers see one of its invoices on statements of another month, or what its bills were made by has
+    /// changed since; [`Error::KeyReused`],
     /// [`Error::StillRunning`]; [`Error`] of the store.
     pub async fn publish_bill_run(
         &self,
@@ -39,16 +44,17 @@ impl App {
         write: WriteBody<RunView>,
     ) -> Result<Created, Error> {
         let grant = self.require(call, Permission::ManageBilling).await?;
-        let violations = PUBLICATION.unknown(body, Handling::Strict);
+        let mut violations = PUBLICATION.unknown(body, Handling::Strict);
+        let accept = accepted_codes(body, &mut violations);
         if !violations.is_empty() {
             return Err(Error::Invalid(violations));
         }
         let _entered = self.enter(call)?;
         let created = grant
-            .make((call.partner(), id, self.clock.now(), write), |(partner, id, now, write), tx| {
+            .make((call.partner(), id, accept, self.clock.now(), write), |(partner, id, accept, now, write), tx| {
                 Box::pin(async move {
                     let run = last_of_its_period(tx, *partner, *id).await?;
-                    let (run, entry) = publish(tx, &run, *now).await?;
+                    let (run, entry) = publish(tx, &run, accept, *now).await?;
                     answered(RunView::of(&run)?, *write, entry)
                 })
             })
@@ -76,17 +82,24 @@ impl App {
     }
 }
 
-async fn publish(tx: &mut Tx, run: &BillRun, now: Timestamp) -> Result<(BillRun, Entry), Error> {
+async fn publish(
+    tx: &mut Tx,
+    run: &BillRun,
+    accept: &[WarningCode],
+    now: Timestamp,
+) -> Result<(BillRun, Entry), Error> {
     let (partner, period) = (run.partner, &run.billing_period);
     bill_runs::one_after_the_other(tx, partner).await?;
     let report = RunReport::of_run(run)?.unwrap_or_default();
     let mut refusals = invoices::refusals(tx, partner, period, &report).await?;
     refusals.extend(invoices::published_elsewhere(tx, partner, period, &report).await?);
+    let request = RunRequest::of_run(run)?;
+    refusals.extend(refusal_of_changes(tx, run, &report, &[accept, &request.accept], &Shown::Stored).await?);
     if !refusals.is_empty() {
         return Err(Error::Conflict(refusals.join("; ")));
     }
-    let changed = statements::publish(tx, partner, period, now).await?;
-    let request = RunRequest { publish: true, ..RunRequest::of_run(run)? };
+    let changed = statements::publish(tx, partner, period, true, now).await?;
+    let request = RunRequest { publish: true, ..request };
     bill_runs::set_request(tx, partner, run.id, &report::text(&request)?, now).await?;
     let run = bill_runs::get(tx, partner, run.id).await?.ok_or(Error::NotFound)?;
     let entry = Entry::new("bill_run.publish", object(run.id)).after(&json!({ "published": changed }));

@@ -1,10 +1,11 @@
 //! Runs: requested, listed, cancelled, withdrawn.
 
 use super::actions::of_month;
+use super::plan;
 use super::record::RunRecord;
-use super::report;
+use super::report::{self, RunReport, RunWarning};
 use super::request::RunRequest;
-use super::view::RunView;
+use super::view::{RunView, Stage};
 use crate::access::Call;
 use crate::audit::Entry;
 use crate::change::{Created, Done, WriteBody};
@@ -14,7 +15,7 @@ use crate::{App, Error};
 use domain::PartnerId;
 use domain::json::Json;
 use jiff::Timestamp;
-use rating::BillingPeriod;
+use rating::{BillingPeriod, WarningCode};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use store::bill_runs::{self, BillRun, Filter, State};
@@ -105,7 +106,31 @@ impl App {
                 Box::pin(async move { Ok::<_, Error>(bill_runs::get(tx, *partner, *id).await?) })
             })
             .await?;
-        RunView::of(&found.ok_or(Error::NotFound)?)
+        let run = found.ok_or(Error::NotFound)?;
+        let mut view = RunView::of(&run)?;
+        if matches!(view.stage, Some(Stage::Draft | Stage::Published)) {
+            view.warnings.extend(self.changed_facts(run).await?);
+        }
+        Ok(view)
+    }
+
+    /// What has changed since the bills of a month's last run were made, which stands in the way of publishing them.
+    async fn changed_facts(&self, run: BillRun) -> Result<Option<RunWarning>, Error> {
+        self.db
+            .unchecked()
+            .read(run.partner, run, |run, tx| {
+                Box::pin(async move {
+                    let newest = bill_runs::newest(tx, run.partner, &run.billing_period).await?;
+                    if newest != Some(run.id) {
+                        return Ok(None);
+                    }
+                    let report = RunReport::of_run(run)?.unwrap_or_default();
+                    let accepts = RunRequest::of_run(run)?.accept.contains(&WarningCode::FactsChanged);
+                    let changed = plan::changed_facts(tx, run, &report, &plan::Shown::Stored).await?;
+                    Ok(changed.map(|warning| RunWarning { accepted: accepts, ..warning }))
+                })
+            })
+            .await
     }
 
     /// List runs, without their customers, and how many there are in all.
@@ -185,7 +210,7 @@ impl App {
                     withdrawn.push(json!({"customer_id": customer, "currency": currency, "total": total}));
                 }
                 corrections::let_go(tx, *partner, &run.billing_period).await?;
-                statements::publish(tx, *partner, &run.billing_period, *now).await?;
+                statements::publish(tx, *partner, &run.billing_period, false, *now).await?;
                 if was_newest {
                     billing::replace_faults(tx, *partner, &[]).await?;
                 }

@@ -1,7 +1,7 @@
 //! The end of a run: what the store learns of it, in one transaction.
 
 use super::numbering::Numbers;
-use super::plan::PlannedCorrection;
+use super::plan::{PlannedCorrection, Shown, refusal_of_changes};
 use super::report::{BillRef, Progress, RunError, RunReport, text};
 use super::request::RunRequest;
 use super::restate::{Restated, negated};
@@ -107,7 +107,9 @@ impl App {
                     }
                     if !outcome.restated.is_empty() {
                         corrections::let_go(tx, lease.partner, &run.billing_period).await?;
-                        statements::publish(tx, lease.partner, &run.billing_period, *now).await?;
+                        // A reversal shows no drafts of others.
+                        let drafts = request.voiding.is_none();
+                        statements::publish(tx, lease.partner, &run.billing_period, drafts, *now).await?;
                     }
                     if request.finalizing.is_some() && refused.is_none() {
                         let why = format!("its final bill of {} could not be written", run.billing_period);
@@ -169,7 +171,7 @@ async fn issue_number(tx: &mut Tx, run: &BillRun, number: &NumberFor, statement:
 }
 
 /// What becomes of a run whose bills would be published or final, or reversed, if something has come in between since it began:
-/// an invoice of theirs is final or published in another month, or a correction is on a statement.
+/// an invoice of theirs is final or published in another month, a correction is on a statement, or what they were made by has changed.
 async fn refused(
     tx: &mut Tx,
     request: &RunRequest,
@@ -193,6 +195,13 @@ async fn refused(
         if are_seen || !outcome.restated.is_empty() {
             said.extend(invoices::published_elsewhere(tx, partner, period, &outcome.report).await?);
         }
+    }
+    if said.is_empty() && request.voiding.is_none() && (are_seen || !outcome.restated.is_empty()) {
+        let shown = match &outcome.settlement {
+            Some(settlement) => Shown::New(settlement.faults.iter().map(|(id, _)| *id).collect()),
+            None => Shown::Stored,
+        };
+        said.extend(refusal_of_changes(tx, run, &outcome.report, &[&request.accept], &shown).await?);
     }
     if said.is_empty() {
         return Ok(None);
@@ -259,7 +268,7 @@ async fn succeed(
     }
     corrections::let_go(tx, partner, period).await?;
     if request.finalize || request.publish {
-        statements::publish(tx, partner, period, now).await?;
+        statements::publish(tx, partner, period, true, now).await?;
     }
     let faults: Vec<(CustomerId, String)> =
         faults.iter().map(|(id, why)| (CustomerId(*id), why.clone())).collect();

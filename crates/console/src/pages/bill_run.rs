@@ -73,6 +73,13 @@ pub(crate) struct Warning {
     pub(crate) is_accepted: bool,
 }
 
+impl Warning {
+    /// Whether the bills can only be published if it is accepted.
+    pub(crate) fn stops_publishing(&self) -> bool {
+        self.blocks == "warning-blocks-publishing" && !self.is_accepted
+    }
+}
+
 /// How far a run is.
 pub(crate) struct Progress {
     pub(crate) percent: u64,

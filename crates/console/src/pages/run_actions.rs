@@ -65,7 +65,9 @@ async fn release(cx: Arc<Cx>) -> Result<Response, Failure> {
 
 async fn publish(cx: Arc<Cx>) -> Result<Response, Failure> {
     let id = run_id(&cx)?;
-    cx.app.publish_bill_run(cx.call(), id, &Json::Object(Vec::new()), no_body).await?;
+    let accept = cx.form.all("accept").map(|code| Json::String(code.to_owned())).collect();
+    let body = Json::Object(vec![("accept".to_owned(), Json::Array(accept))]);
+    cx.app.publish_bill_run(cx.call(), id, &body, no_body).await?;
     Ok(done(id, "run-published"))
 }
 

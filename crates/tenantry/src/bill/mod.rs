@@ -127,6 +127,9 @@ pub(crate) struct ReleaseArgs {
     /// Whose bills are released: customers' ids.
     #[arg(long, required = true, num_args = 1.., value_name = "ID")]
     customer: Vec<i64>,
+    /// Accept the warnings of this code, which would keep them from being published where the run is. May be repeated.
+    #[arg(long, value_name = "CODE")]
+    accept: Vec<String>,
     #[command(flatten)]
     again: AgainArgs,
 }
@@ -147,6 +150,9 @@ pub(crate) struct FinalizeArgs {
 /// Show the statements of a month's last run to its customers.
 #[derive(Args)]
 pub(crate) struct PublishArgs {
+    /// Accept the warnings of this code, which would keep the statements from being published. May be repeated.
+    #[arg(long, value_name = "CODE")]
+    accept: Vec<String>,
     #[command(flatten)]
     again: AgainArgs,
 }
@@ -239,16 +245,14 @@ pub(crate) async fn run(command: BillCommand) -> anyhow::Result<()> {
         BillCommand::Profit(args) => profit::run(*args).await,
         BillCommand::Finalize(args) => {
             let FinalizeArgs { accept, yes, again } = *args;
-            let known = |code: &String| {
-                rating::WarningCode::of(code).with_context(|| {
-                    format!("--accept {code}: there is no such warning; the report names the codes")
-                })
-            };
-            let accept = accept.iter().map(known).collect::<anyhow::Result<Vec<_>>>()?;
+            let accept = warning_codes(&accept)?;
             confirm(&again, "Make the statements final of", yes).await?;
             once_more(again, RunAction::Finalize { accept }, &[]).await
         }
-        BillCommand::Publish(args) => publish(args.again).await,
+        BillCommand::Publish(args) => {
+            warning_codes(&args.accept)?;
+            publish(args.again, &args.accept).await
+        }
         BillCommand::Void(args) => {
             let VoidArgs { reason, customer, yes, again } = *args;
             let mut body = json!({ "reason": reason });
@@ -259,8 +263,9 @@ pub(crate) async fn run(command: BillCommand) -> anyhow::Result<()> {
             once_more(again, RunAction::Void(Json::from(&body)), &customer).await
         }
         BillCommand::Release(args) => {
-            let ReleaseArgs { customer, again } = *args;
-            let body = Json::from(&json!({ "customer_ids": customer }));
+            let ReleaseArgs { customer, accept, again } = *args;
+            warning_codes(&accept)?;
+            let body = Json::from(&json!({ "customer_ids": customer, "accept": accept }));
             once_more(again, RunAction::Release(body), &customer).await
         }
         BillCommand::Cancel(of) => {
@@ -329,12 +334,21 @@ async fn make(args: RunArgs) -> anyhow::Result<()> {
     }
 }
 
-async fn publish(args: AgainArgs) -> anyhow::Result<()> {
+/// The codes of warnings of `--accept`.
+fn warning_codes(given: &[String]) -> anyhow::Result<Vec<rating::WarningCode>> {
+    let known = |code: &String| {
+        rating::WarningCode::of(code)
+            .with_context(|| format!("--accept {code}: there is no such warning; the report names the codes"))
+    };
+    given.iter().map(known).collect()
+}
+
+async fn publish(args: AgainArgs, accept: &[String]) -> anyhow::Result<()> {
     let AgainArgs { run, partner, json, billing, platform } = args;
     let report = worked(&platform, billing, &partner, json, async |app, partner, _| {
         let call = Call::of_operator(partner, "bill publish");
         let write = api::body::<api::BillRun, _>;
-        app.publish_bill_run(&call, run, &Json::from(&json!({})), write).await?;
+        app.publish_bill_run(&call, run, &Json::from(&json!({ "accept": accept })), write).await?;
         app.bill_run(&call, run).await
     })
     .await

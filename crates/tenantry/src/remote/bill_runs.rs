@@ -126,6 +126,9 @@ pub(crate) struct Created {
 pub(crate) struct Published {
     /// The run's id.
     id: String,
+    /// Accept warnings of this code, which would keep the statements from being published; repeat it for others.
+    #[arg(long, value_name = "CODE")]
+    accept: Vec<String>,
     /// Show which run this is about, and change nothing.
     #[arg(long)]
     dry_run: bool,
@@ -195,6 +198,9 @@ pub(crate) struct Released {
     /// Whose bills: customers' ids.
     #[arg(long, required = true, num_args = 1.., value_name = "ID")]
     customer: Vec<i64>,
+    /// Accept warnings of this code, which would keep them from being published where the run is; repeat it for others.
+    #[arg(long, value_name = "CODE")]
+    accept: Vec<String>,
     /// Show which run this is about, and change nothing.
     #[arg(long)]
     dry_run: bool,
@@ -318,7 +324,7 @@ pub(crate) async fn run(command: BillRunsCommand) -> anyhow::Result<()> {
         BillRunsCommand::Void(args) if args.dry_run => args.rehearse().await,
         BillRunsCommand::Publish(args) => {
             let path = format!("{}/publish", path(&args.id)?);
-            start(&args.server, &path, &json!({}), false, &args.output).await
+            start(&args.server, &path, &json!({"accept": args.accept}), false, &args.output).await
         }
         BillRunsCommand::Void(args) => {
             let path = format!("{}/void", path(&args.id)?);
@@ -339,8 +345,8 @@ pub(crate) async fn run(command: BillRunsCommand) -> anyhow::Result<()> {
         }
         BillRunsCommand::Release(args) => {
             let path = format!("{}/release", path(&args.id)?);
-            start(&args.server, &path, &json!({"customer_ids": args.customer}), args.watch, &args.output)
-                .await
+            let body = json!({"customer_ids": args.customer, "accept": args.accept});
+            start(&args.server, &path, &body, args.watch, &args.output).await
         }
         BillRunsCommand::Cancel(args) => args.end("", "Cancel", "is cancelled").await,
         BillRunsCommand::Withdraw(args) => {

@@ -106,7 +106,10 @@ fn a_repeated_run_goes_on_with_the_days_of_its_beginning(engine: Engine) {
     moved(&scene.api, "acme", beta, acme, Some("2026-10-10"));
     put(&scene.api, acme, &json!({"margin_percentage": 0, "effective_from": "2026-10-05"}));
     let path = format!("/v1/bill_runs/{}", run["id"]);
-    assert_eq!(scene.api.post(&format!("{path}/release"), &json!({"customer_ids": [acme]})).status, 202);
+    let release = |accept: Value| {
+        scene.api.post(&format!("{path}/release"), &json!({"customer_ids": [acme], "accept": accept})).status
+    };
+    assert_eq!([release(json!([])), release(json!(["facts_changed"]))], [409, 202]);
     assert_eq!(outcome(&scene.end_of(&path)), "Acme 20, Beta 4");
     // The control: a new run has what is now.
     let run = scene.run("2026-10", &[&scene.invoice("october.csv", &lines)], &json!({}));

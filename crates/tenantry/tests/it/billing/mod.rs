@@ -1,6 +1,7 @@
 //! Billing, from price rules to the customers' statements.
 
 mod automation;
+mod changed;
 mod command;
 mod corrections;
 mod crash;

@@ -75,6 +75,7 @@ fn histories(engine: Engine, count: u64) {
         "void",
         "withdraw",
         "correction",
+        "outdated",
     ] {
         assert!(count < 5 || totals.get(step).is_some_and(|times| *times > 0), "no {step}: {totals:?}");
     }
@@ -115,6 +116,13 @@ struct Line {
     cost: i128,
 }
 
+/// The last run of a month that succeeded: its answer, the facts that it had, and how many lines there were.
+struct Made {
+    run: Value,
+    facts: Facts,
+    lines: usize,
+}
+
 /// How a version of a bill was made: its lines and charges in 10^-10, and the facts of its run.
 struct Version {
     lines: Vec<(usize, i128)>,
@@ -129,8 +137,7 @@ struct History {
     customers: Vec<(i64, Api)>,
     facts: Facts,
     lines: Vec<Line>,
-    /// The last run of each month that succeeded, and the facts that it had.
-    runs: BTreeMap<&'static str, (Value, Facts)>,
+    runs: BTreeMap<&'static str, Made>,
     /// By customer, month and version.
     versions: BTreeMap<(i64, String, i64), Version>,
     /// What customers see.
@@ -323,27 +330,61 @@ impl History {
         self.check(run["state"] == "succeeded" && run["errors"] == json!([]), || run.to_string());
         let held = |bill: &Value| bill["held_back"] != json!([]);
         self.check(!run["customers"].as_array().unwrap().iter().any(held), || run.to_string());
-        self.runs.insert(month, (run, self.facts.clone()));
+        let made = Made { run, facts: self.facts.clone(), lines: self.lines.len() };
+        self.runs.insert(month, made);
         self.did("run");
         publish || finalize
     }
 
+    /// Whether a line that the month's last run had is another one's by now, or at another margin, and the run's estimates are there.
+    fn is_outdated(&self, month: &str) -> bool {
+        let estimates = format!("billing_period={month}&status=Estimated&per_page=100");
+        if statements(&self.scene.api, &estimates).is_empty() {
+            return false;
+        }
+        let Made { facts, lines, .. } = &self.runs[month];
+        let of = |facts: &Facts, line: &Line| {
+            let owner = facts.owners[line.tenant].on(&line.day);
+            (owner, owner.map(|owner| facts.margins[owner].on(&line.day)))
+        };
+        self.lines[..*lines]
+            .iter()
+            .any(|line| line.month == month && of(facts, line) != of(&self.facts, line))
+    }
+
+    /// What comes of something that is asked about where facts have changed. It always is asked where a line is concerned, and then
+    /// accepted.
+    fn asked(&mut self, month: &'static str, action: &'static str, accept: &[&str]) -> Option<Answer> {
+        let path = format!("/v1/bill_runs/{}/{action}", self.runs.get(month)?.run["id"]);
+        let outdated = self.is_outdated(month);
+        let answer = self.scene.api.post(&path, &json!({ "accept": accept }));
+        let is_asked = answer.status == 409 && answer.text().contains("accept facts_changed");
+        self.check(!outdated || answer.status == 409, || format!("{action} of {month}: {}", answer.text()));
+        self.note(&format!("{action} {month}: {}{}", answer.status, if is_asked { ", asked" } else { "" }));
+        if !is_asked {
+            return Some(answer);
+        }
+        self.did(if outdated { "outdated" } else { "asked in vain" });
+        let accept: Vec<&str> = accept.iter().copied().chain(["facts_changed"]).collect();
+        Some(self.scene.api.post(&path, &json!({ "accept": accept })))
+    }
+
     fn publish(&mut self, month: &'static str) -> bool {
-        let Some((run, _)) = self.runs.get(month) else { return false };
-        let answer = self.scene.publish(run);
-        self.note(&format!("publish {month}: {}", answer.status));
+        let Some(answer) = self.asked(month, "publish", &[]) else { return false };
         self.check(matches!(answer.status, 200 | 409), || answer.text());
         self.did("publish");
         true
     }
 
     fn act(&mut self, month: &'static str, action: &'static str) -> bool {
-        let Some((run, _)) = self.runs.get(month) else { return false };
-        let body = match action {
-            "void" => json!({"reason": "simulated"}),
-            _ => json!({"accept": ["below_cost", "far_above_cost"]}),
+        let asked = match action {
+            "void" => self.runs.get(month).map(|made| {
+                let path = format!("/v1/bill_runs/{}/void", made.run["id"]);
+                self.scene.api.post(&path, &json!({"reason": "simulated"}))
+            }),
+            _ => self.asked(month, action, &["below_cost", "far_above_cost"]),
         };
-        let answer = self.scene.api.post(&format!("/v1/bill_runs/{}/{action}", run["id"]), &body);
+        let Some(answer) = asked else { return false };
         self.note(&format!("{action} {month}: {}", answer.status));
         self.check(matches!(answer.status, 202 | 409), || answer.text());
         if answer.status == 202 {
@@ -355,8 +396,8 @@ impl History {
     }
 
     fn withdraw(&mut self, month: &'static str) -> bool {
-        let Some((run, _)) = self.runs.get(month) else { return false };
-        let path = format!("/v1/bill_runs/{}", run["id"]);
+        let Some(made) = self.runs.get(month) else { return false };
+        let path = format!("/v1/bill_runs/{}", made.run["id"]);
         let answer = self.scene.api.delete(&format!("{path}/statements"));
         self.note(&format!("withdraw {month}: {}", answer.status));
         self.check(matches!(answer.status, 204 | 409), || answer.text());
@@ -378,7 +419,7 @@ impl History {
         let text = text.text();
         if !self.versions.contains_key(&key) {
             let month = MONTHS.into_iter().chain([LAST]).find(|known| *known == month).unwrap();
-            let facts = self.runs[month].1.clone();
+            let facts = self.runs[month].facts.clone();
             let mut reader = csv::Reader::from_reader(text.as_bytes());
             let headers = reader.headers().unwrap().clone();
             let column = |name: &str| headers.iter().position(|header| header == name).unwrap();
