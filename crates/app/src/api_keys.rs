@@ -130,6 +130,7 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Invalid`]; [`Error::Conflict`] for a key that another one has replaced already, or that
     /// was changed beside the server.
+    #[expect(clippy::too_many_arguments, reason = "what the path, the body and a header say")]
     pub async fn rotate_api_key(
         &self,
         call: &Call,

@@ -166,12 +166,12 @@ fn read(
     // The ledger has a row for each line, in their order. Neither is read further than to the page's end.
     let ledger = ledger.map(|ledger| rows(ledger, skip, limit)).transpose()?;
     let mut reasons = ledger.into_iter().flatten();
-    let line = |cells| BillLine { cells, explanation: reasons.next().map(explanation) };
+    let line = |cells| BillLine { cells, explanation: reasons.next().map(|row| explanation(&row)) };
     Ok(lines.into_iter().map(line).collect())
 }
 
 /// The part of a ledger's row that is shown.
-fn explanation(row: Row) -> Vec<(&'static str, String)> {
+fn explanation(row: &[(String, String)]) -> Vec<(&'static str, String)> {
     // On which days the customer has the tenant is said only where these are not all.
     let is_shown = |column: &str, cell: &str| column != "Tenant" || !cell.is_empty();
     let part = |(column, name): &(&str, &'static str)| {

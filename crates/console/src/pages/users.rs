@@ -236,12 +236,13 @@ async fn create(cx: Arc<Cx>) -> Result<Response, Failure> {
 
 /// What the page of a new key shows, as it is kept (sealed) for a form that is sent twice.
 fn key_of_user(issued: UserWithKey) -> serde_json::Result<String> {
-    let (email, key) = (issued.user.email, issued.api_key.reveal());
-    serde_json::to_string(&json!({ "email": email.as_str(), "api_key": key }))
+    let UserWithKey { user, api_key } = issued;
+    serde_json::to_string(&json!({ "email": user.email, "api_key": api_key.reveal() }))
 }
 
 fn key(issued: IssuedKey) -> serde_json::Result<String> {
-    serde_json::to_string(&json!({ "api_key": issued.secret.reveal() }))
+    let IssuedKey { key: _, secret } = issued;
+    serde_json::to_string(&json!({ "api_key": secret.reveal() }))
 }
 
 /// The page with the key of a user that was created, or given a new default key.
