@@ -61,8 +61,8 @@ async fn change_users(app: &App, partner: PartnerId, keep: impl Fn()) {
         UserId(created.json.parse().unwrap())
     };
     let rotate = async |user: UserId, body: &str| {
-        let rotated =
-            app.rotate_key(&call, None, user, &json(body), Handling::Lenient, |_| Ok(String::new()));
+        let body = json(body);
+        let rotated = app.rotate_key(&call, None, user, &body, Handling::Lenient, |_| Ok(String::new()));
         rotated.await.unwrap();
         keep();
     };

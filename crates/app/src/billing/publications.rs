@@ -51,13 +51,16 @@ impl App {
         }
         let _entered = self.enter(call)?;
         let created = grant
-            .make((call.partner(), id, accept, self.clock.now(), write), |(partner, id, accept, now, write), tx| {
-                Box::pin(async move {
-                    let run = last_of_its_period(tx, *partner, *id).await?;
-                    let (run, entry) = publish(tx, &run, accept, *now).await?;
-                    answered(RunView::of(&run)?, *write, entry)
-                })
-            })
+            .make(
+                (call.partner(), id, accept, self.clock.now(), write),
+                |(partner, id, accept, now, write), tx| {
+                    Box::pin(async move {
+                        let run = last_of_its_period(tx, *partner, *id).await?;
+                        let (run, entry) = publish(tx, &run, accept, *now).await?;
+                        answered(RunView::of(&run)?, *write, entry)
+                    })
+                },
+            )
             .await?;
         let folders = self.folders_of_run(call.partner(), id).await?;
         self.update_indexes(call.partner(), folders).await;
