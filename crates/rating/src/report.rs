@@ -8,8 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// A run's report. Serialises to what `GET /v1/bill_runs/:id` shows, without `id`, `state` and `errors`, which the caller
-/// knows. Lists are sorted, so that the same job gives the same report.
+/// A run's report. Lists are sorted, so that the same job gives the same report.
 #[derive(Clone, Debug, Serialize)]
 pub struct RunReport {
     /// The month that was billed.

@@ -1,4 +1,4 @@
-//! Price rules as JSON: how a payload becomes one, and one an answer.
+//! Price rules as JSON: how a payload becomes one, and how they are stored.
 
 use crate::currency::Currency;
 use crate::rule::{EarnedCredit, NewPriceRule, PriceRule, RuleKind};
@@ -9,7 +9,7 @@ use domain::{Handling, Json, Violation, Violations, code};
 use jiff::civil::Date;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-/// What a rule's payload consists of, in the order of the answer.
+/// What a rule's payload consists of.
 pub static PAYLOAD: Payload = Payload {
     members: &[
         Member::plain("name"),
@@ -197,7 +197,7 @@ fn read_kind(fields: &mut Fields<'_>, current: Option<RuleKind>) -> Option<RuleK
     }
 }
 
-/// The answer: `id`, then the fields in order, those that are not set left out. `percentage` and `price` are strings of
+/// What is stored and recorded of a rule: `id`, then the fields in order, those that are not set left out. `percentage` and `price` are strings of
 /// their exact digits.
 impl Serialize for PriceRule {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

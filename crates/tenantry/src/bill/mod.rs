@@ -522,7 +522,6 @@ fn all_written(unwritten: &[String]) -> anyhow::Result<()> {
     }
 }
 
-/// A file of this machine by its whole path; what has a scheme, as it is.
 /// A file as a source: what is on this machine by its whole path.
 pub(crate) fn source(file: &str) -> anyhow::Result<String> {
     if ["s3://", "az://", "file:"].iter().any(|scheme| file.starts_with(scheme)) {
