@@ -72,6 +72,30 @@ pub(crate) fn unassigned_warning(job: &Job, left: &Left) -> Option<Warning> {
     Some(Warning { counted, ..Warning::new(WarningCode::Unassigned, message) })
 }
 
+/// Warns of customers that had a bill the month before and have none in its currency, where there is a bound on changes.
+pub(crate) fn bill_gone_warnings(job: &Job, bills: &[CustomerBill]) -> Vec<Warning> {
+    if job.bounds.max_change_percent.is_none() {
+        return Vec::new();
+    }
+    let billed: BTreeSet<(i64, Currency)> =
+        bills.iter().map(|bill| (bill.customer_id, bill.currency)).collect();
+    let mut warnings = Vec::new();
+    for customer in &job.customers {
+        let gone = customer.previous_charge.iter();
+        let gone = gone
+            .filter(|(currency, charge)| !charge.is_zero() && !billed.contains(&(customer.id, *currency)));
+        for (currency, charge) in gone {
+            let message = format!(
+                "{} ({}) was charged {charge} {currency} the month before, and has no bill",
+                customer.name, customer.id
+            );
+            let warning = Warning::new(WarningCode::BillGone, message);
+            warnings.push(Warning { customer_id: Some(customer.id), ..warning });
+        }
+    }
+    warnings
+}
+
 /// Warns of bills that are held back, and names their customers.
 pub(crate) fn held_back_warning(bills: &[CustomerBill]) -> Option<Warning> {
     let mut all = Tally::default();

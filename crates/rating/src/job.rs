@@ -102,7 +102,7 @@ pub struct BilledCustomer {
     pub terms: Vec<Terms>,
     /// Where its bills are kept; comes back in the report.
     pub folder: String,
-    /// What the month before cost it, for the bound on change.
+    /// What the month before cost it, on a bill that was published or held back, for the bounds on change and on new bills.
     pub previous_charge: Vec<(Currency, Amount)>,
     /// Corrections of months before, that are carried onto this bill.
     pub corrections: Vec<Correction>,
@@ -243,9 +243,11 @@ pub struct Bounds {
     pub max_lines: Option<u64>,
     /// Greatest amount, in the bill's currency, whatever its sign.
     pub max_amount: Option<Amount>,
-    /// Greatest change against last month's charge in the same currency, up or down, in percent of that. A customer that
-    /// had no charge has no such bound.
+    /// Greatest change against last month's bill in the same currency, up or down, in percent of that; with it, a customer that had a
+    /// bill and has none any more is a warning.
     pub max_change_percent: Option<u32>,
+    /// Greatest amount of a customer's bill that had none last month, in any currency.
+    pub max_new: Option<Amount>,
     /// Greatest cost of lines that nobody is billed for, in each currency, without a warning.
     pub max_unassigned: Amount,
 }

@@ -150,6 +150,7 @@ fn staged(job: &Job, progress: &dyn Progress, whole: bool) -> Result<RunReport, 
     let customers = customers.len() as u64;
     let bills: Vec<CustomerBill> = bills.into_iter().map(|billed| billed.bill).collect();
     warnings.extend(checks::held_back_warning(&bills));
+    warnings.extend(checks::bill_gone_warnings(job, &bills));
     Ok(RunReport {
         billing_period: job.period,
         invoice_id,

@@ -54,6 +54,8 @@ pub enum WarningCode {
     Unassigned,
     /// Bills are held back.
     HeldBack,
+    /// A customer had a bill the month before and has none, and there is a bound on changes.
+    BillGone,
     /// A customer's folder takes no bill. The engine knows of no folders: its caller warns of them.
     FolderUnwritable,
     /// Assignments, margins, billing switches or folders on the days of the bills have changed since these were made. The engine does
@@ -110,7 +112,7 @@ impl<'de> Deserialize<'de> for Blocks {
 
 impl WarningCode {
     /// All codes.
-    pub const ALL: [WarningCode; 23] = [
+    pub const ALL: [WarningCode; 24] = [
         WarningCode::EmptyFile,
         WarningCode::SeveralInvoices,
         WarningCode::EqualLinesInExport,
@@ -131,6 +133,7 @@ impl WarningCode {
         WarningCode::ExpectedTotalMismatch,
         WarningCode::Unassigned,
         WarningCode::HeldBack,
+        WarningCode::BillGone,
         WarningCode::FolderUnwritable,
         WarningCode::FactsChanged,
         WarningCode::Uncoded,
@@ -159,6 +162,7 @@ impl WarningCode {
             WarningCode::ExpectedTotalMismatch => "expected_total_mismatch",
             WarningCode::Unassigned => "unassigned",
             WarningCode::HeldBack => "held_back",
+            WarningCode::BillGone => "bill_gone",
             WarningCode::FolderUnwritable => "folder_unwritable",
             WarningCode::FactsChanged => "facts_changed",
             WarningCode::Uncoded => "uncoded",

@@ -552,7 +552,7 @@ fn held_back(job: &Job, customer: &BilledCustomer, bill: &CustomerBill) -> Vec<S
     if let Some(most) = job.bounds.max_amount.filter(|most| bill.charge.abs() > *most) {
         why.push(format!("a total of {} {currency}, where at most {most} pass", bill.charge));
     }
-    let previous = customer.previous_charge.iter().find(|(of, charge)| *of == currency && !charge.is_zero());
+    let previous = customer.previous_charge.iter().find(|(of, _)| *of == currency);
     if let (Some(percent), Some((_, previous))) = (job.bounds.max_change_percent, previous) {
         // In hundredths of the smallest coin, so that nothing is divided.
         let change = (bill.charge - *previous).abs().count(4) * 100;
@@ -562,6 +562,13 @@ fn held_back(job: &Job, customer: &BilledCustomer, bill: &CustomerBill) -> Vec<S
                 bill.charge
             ));
         }
+    }
+    let is_new = customer.previous_charge.is_empty();
+    if let Some(most) = job.bounds.max_new.filter(|most| is_new && bill.charge.abs() > *most) {
+        let charge = bill.charge;
+        why.push(format!(
+            "a total of {charge} {currency} after no bill the month before, where at most {most} pass"
+        ));
     }
     why
 }

@@ -38,9 +38,12 @@ pub(crate) struct BillingArgs {
     /// Hold back bills of more than this, in whatever currency they are.
     #[arg(long, env = "TENANTRY_BILL_MAX_AMOUNT", value_name = "AMOUNT")]
     bill_max_amount: Option<Amount>,
-    /// Hold back bills that differ more from the month before, up or down.
+    /// Hold back bills that differ more from the month before, up or down, and warn of customers that had a bill and have none.
     #[arg(long, env = "TENANTRY_BILL_MAX_CHANGE", value_name = "PERCENT")]
     bill_max_change: Option<u32>,
+    /// Hold back bills of more than this of customers that had none the month before.
+    #[arg(long, env = "TENANTRY_BILL_MAX_NEW", value_name = "AMOUNT")]
+    bill_max_new: Option<Amount>,
     /// Warn of lines that nobody is billed for if they cost more than this in some currency. Such a warning keeps a month from
     /// becoming final until it is accepted.
     #[arg(long, env = "TENANTRY_BILL_MAX_UNASSIGNED", value_name = "AMOUNT", default_value = "0")]
@@ -93,6 +96,7 @@ impl BillingArgs {
                 max_lines: self.bill_max_lines,
                 max_amount: self.bill_max_amount,
                 max_change_percent: self.bill_max_change,
+                max_new: self.bill_max_new,
                 max_unassigned: self.bill_max_unassigned,
             },
             earned_credit: match self.earned_credit {

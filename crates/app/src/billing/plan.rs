@@ -7,7 +7,7 @@ pub(super) use facts::{Shown, changed_facts, refusal_of_changes};
 
 use super::BillingSetup;
 use super::price_sheets::{self, SheetFile};
-use super::report::{stored, text};
+use super::report::{RunReport, stored, text};
 use super::request::{CurrencyRate, RunRequest};
 use super::rules;
 use super::settings::BillingSettings;
@@ -51,6 +51,8 @@ pub(super) struct Options {
     max_amount: Option<String>,
     max_change_percent: Option<u32>,
     #[serde(default)]
+    max_new: Option<String>,
+    #[serde(default)]
     max_unassigned: Option<String>,
     pub(super) parquet: bool,
     #[serde(default)]
@@ -59,12 +61,13 @@ pub(super) struct Options {
 
 impl Options {
     pub(super) fn of(setup: &BillingSetup) -> Self {
-        let Bounds { max_lines, max_amount, max_change_percent, max_unassigned } = setup.bounds;
+        let Bounds { max_lines, max_amount, max_change_percent, max_new, max_unassigned } = setup.bounds;
         Options {
             earned_credit: setup.earned_credit.name().to_owned(),
             max_lines,
             max_amount: max_amount.map(|amount| amount.to_string()),
             max_change_percent,
+            max_new: max_new.map(|amount| amount.to_string()),
             max_unassigned: Some(max_unassigned.to_string()),
             parquet: setup.parquet,
             focus_datasets: setup.focus_datasets,
@@ -82,6 +85,7 @@ impl Options {
             max_lines: self.max_lines,
             max_amount,
             max_change_percent: self.max_change_percent,
+            max_new: self.max_new.as_deref().map(parsed).transpose()?,
             max_unassigned,
         })
     }
@@ -192,6 +196,9 @@ impl Plan {
             }
             let bill = statement.bill;
             previous.entry(bill.customer).or_default().push((bill.currency, bill.total));
+        }
+        for (customer, bills) in held_back(tx, partner, &period.previous().to_string()).await? {
+            previous.insert(customer, bills);
         }
         let finals = statements::Filter {
             billing_period: Some(request.billing_period.clone()),
@@ -422,6 +429,25 @@ impl Plan {
         };
         self.rules.iter().map(|rule| rules::read(&row(rule))).collect()
     }
+}
+
+/// The bills, currency and amount, of customers whose bills the last run of a month has held back.
+async fn held_back(
+    tx: &mut Tx,
+    partner: PartnerId,
+    month: &str,
+) -> Result<BTreeMap<CustomerId, Vec<(String, String)>>, Error> {
+    let Some(last) = bill_runs::newest(tx, partner, month).await? else { return Ok(BTreeMap::new()) };
+    let run = bill_runs::get(tx, partner, last).await?;
+    let report = run.as_ref().map(RunReport::of_run).transpose()?.flatten().unwrap_or_default();
+    let mut held: BTreeMap<CustomerId, Vec<(String, String)>> = BTreeMap::new();
+    let waiting = report.customers.iter().filter(|bill| !bill.held_back.is_empty());
+    let waiting: BTreeSet<i64> = waiting.map(|bill| bill.customer_id).collect();
+    for bill in report.customers.iter().filter(|bill| waiting.contains(&bill.customer_id)) {
+        let of_customer = held.entry(CustomerId(bill.customer_id)).or_default();
+        of_customer.push((bill.currency.to_string(), bill.charge.to_string()));
+    }
+    Ok(held)
 }
 
 /// The numbers of the final statements that corrections are of, by customer, month and currency.

@@ -354,7 +354,19 @@ fn bounds_hold_back() {
             Some("50"),
             Some("a total of 25 USD after 50 the month before, where a change of at most 24 % passes"),
         ),
-        (Bounds { max_change_percent: Some(0), ..Bounds::default() }, Some("0"), None),
+        (
+            Bounds { max_change_percent: Some(1000), ..Bounds::default() },
+            Some("0"),
+            Some("a total of 25 USD after 0 the month before, where a change of at most 1000 % passes"),
+        ),
+        (Bounds { max_change_percent: Some(0), ..Bounds::default() }, None, None),
+        (Bounds { max_new: Some(amount("25")), ..Bounds::default() }, None, None),
+        (
+            Bounds { max_new: Some(amount("24.99")), ..Bounds::default() },
+            None,
+            Some("a total of 25 USD after no bill the month before, where at most 24.99 pass"),
+        ),
+        (Bounds { max_new: Some(amount("24.99")), ..Bounds::default() }, Some("0"), None),
     ] {
         let mut bench = Bench::new();
         bench.file("f", &csv_of(USAGE, &[usage("15"), usage("5")]));
@@ -368,6 +380,33 @@ fn bounds_hold_back() {
         assert_eq!(bench.job.out.join("ledgers/1.csv").exists(), held.is_none());
         bench.job.customers[0].released = true;
         assert!(bench.run().unwrap().customers[0].staged.is_some(), "released by name");
+    }
+}
+
+#[test]
+fn a_bill_that_is_gone_is_a_warning_where_changes_have_a_bound() {
+    let charge = |currency: &str, amount: &str| (currency.parse().unwrap(), amount.parse().unwrap());
+    let mut bench = Bench::new();
+    bench.file("f", &csv_of(USAGE, &[usage("15")]));
+    // The first has a bill in one of its currencies; the second had nothing to pay, the third has gone.
+    bench.job.customers[0].previous_charge = vec![charge("USD", "20"), charge("EUR", "7.5")];
+    bench.job.customers[1].previous_charge = vec![charge("USD", "0")];
+    bench.job.customers[2].previous_charge = vec![charge("USD", "100")];
+    for (bound, expected) in [
+        (None, &[][..]),
+        (
+            Some(50),
+            &[
+                "Customer a (1) was charged 7.5 EUR the month before, and has no bill",
+                "Customer c (3) was charged 100 USD the month before, and has no bill",
+            ],
+        ),
+    ] {
+        bench.job.bounds.max_change_percent = bound;
+        let warnings = bench.run().unwrap().warnings;
+        let gone = warnings.iter().filter(|warning| warning.code.name() == "bill_gone");
+        let gone: Vec<&str> = gone.map(|warning| warning.message.as_str()).collect();
+        assert_eq!(gone, expected, "{bound:?}");
     }
 }
 

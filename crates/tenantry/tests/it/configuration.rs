@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 on_both_engines!(secrets_come_from_files);
 
 /// Three values for each option, none of them its default: in the file, in the environment, on the command line.
-const VALUES: [(&str, [&str; 3]); 57] = [
+const VALUES: [(&str, [&str; 3]); 58] = [
     ("storage.database", ["sqlite:a.db", "sqlite:b.db", "sqlite:c.db"]),
     ("storage.allow-unsafe-database", ["true", "false", "true"]),
     ("storage.secret-key-file", ["a.key", "b.key", "c.key"]),
@@ -30,6 +30,7 @@ const VALUES: [(&str, [&str; 3]); 57] = [
     ("bills.bill-max-lines", ["1", "2", "3"]),
     ("bills.bill-max-amount", ["1.5", "2.5", "3.5"]),
     ("bills.bill-max-change", ["1", "2", "3"]),
+    ("bills.bill-max-new", ["1.5", "2.5", "3.5"]),
     ("bills.bill-max-unassigned", ["1.5", "2.5", "3.5"]),
     ("bills.earned-credit", ["passed_on", "kept", "passed_on"]),
     ("bills.bill-parquet", ["true", "false", "true"]),

@@ -1,14 +1,15 @@
 //! Bills beyond the bounds: held back, told of, and released by name.
 
-use super::{Scene, line};
+use super::{Scene, Usage, line};
 use crate::support::{Engine, on_both_engines};
-use serde_json::json;
+use serde_json::{Value, json};
 
 on_both_engines!(
     a_bill_beyond_the_bounds_is_held_back_and_released,
     what_is_released_is_what_was_held_back,
     a_release_goes_by_what_held_it_back,
-    a_leap_against_last_month_is_held_back
+    a_leap_against_last_month_is_held_back,
+    what_is_nothing_new_or_gone_is_a_change_too,
 );
 
 fn a_bill_beyond_the_bounds_is_held_back_and_released(engine: Engine) {
@@ -168,4 +169,45 @@ fn a_leap_against_last_month_is_held_back(engine: Engine) {
     let shown = scene.statements("billing_period=2026-10");
     let shown: Vec<_> = shown.iter().map(|s| (s["customer_id"].clone(), s["total_amount"].clone())).collect();
     assert_eq!(shown, [(json!(acme), json!(50.01)), (json!(new), json!(5000.0))]);
+}
+
+fn what_is_nothing_new_or_gone_is_a_change_too(engine: Engine) {
+    let scene = Scene::with(engine, &["--bill-max-change", "50", "--bill-max-new", "100"]);
+    let [zero, held, gone, new] = ["zero", "held", "gone", "new"].map(|name| scene.billed(name, name, 0.0));
+    let month = |name: &str, day: &'static str, amounts: [&'static str; 4]| {
+        let tenants = ["zero", "held", "gone", "new"];
+        let lines = tenants.into_iter().zip(amounts).filter(|(_, amount)| !amount.is_empty());
+        let lines: Vec<_> =
+            lines.map(|(tenant, amount)| Usage { day, ..line(tenant, "a", amount) }).collect();
+        scene.invoice(name, &lines)
+    };
+    let back = |run: &Value| -> Vec<i64> {
+        let bills = run["customers"].as_array().unwrap().iter();
+        bills
+            .filter(|bill| bill["prefix"].is_null())
+            .map(|bill| bill["customer_id"].as_i64().unwrap())
+            .collect()
+    };
+    // A first bill beyond the bound waits, so it is the one to compare with, though nobody has seen it.
+    let run = scene.run("2026-09", &[&month("9.csv", "2026-09-05", ["0", "150", "40", ""])], &json!({}));
+    assert_eq!(back(&run), [held], "{run}");
+    for (october, expected) in [
+        // From nothing to something; like the one that was held back; still there; new, within the bound.
+        (["1", "151", "41", "100"], vec![zero]),
+        (["0", "300", "41", "101"], vec![held, new]),
+        (["0", "151", "41", ""], vec![]),
+    ] {
+        let run = scene.run("2026-10", &[&month("10.csv", "2026-10-05", october)], &json!({}));
+        assert_eq!(back(&run), expected, "{october:?}: {run}");
+        assert!(!run["warnings"].to_string().contains("bill_gone"), "{run}");
+    }
+    // From something to nothing: the month cannot be made final unasked.
+    let run = scene.run("2026-10", &[&month("10.csv", "2026-10-05", ["0", "151", "", ""])], &json!({}));
+    let warning = run["warnings"].as_array().unwrap().iter().find(|warning| warning["code"] == "bill_gone");
+    let warning = warning.unwrap_or_else(|| panic!("{run}"));
+    assert_eq!((&warning["customer_id"], &warning["blocks"]), (&json!(gone), &json!("finalize")));
+    let finalize = |accept: Value| {
+        scene.api.post(&format!("/v1/bill_runs/{}/finalize", run["id"]), &json!({"accept": accept})).status
+    };
+    assert_eq!([finalize(json!(["held_back"])), finalize(json!(["bill_gone"]))], [409, 202]);
 }
