@@ -151,7 +151,7 @@ impl From<app::Error> for Problem {
         };
         match error {
             Unauthorized | KeyExpired(_) => Problem::new(StatusCode::UNAUTHORIZED, error.to_string()),
-            Forbidden(why) => Problem::new(StatusCode::FORBIDDEN, why),
+            Forbidden(why) => Problem::new(StatusCode::FORBIDDEN, why.to_string()),
             NotFound => Problem::new(StatusCode::NOT_FOUND, error.to_string()),
             KeyReused | LastAdmin | LastOwner => {
                 Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string())
@@ -160,7 +160,7 @@ impl From<app::Error> for Problem {
                 retry_after: Some(RETRY_AFTER),
                 ..Problem::new(StatusCode::CONFLICT, error.to_string())
             },
-            Conflict(why) => Problem::new(StatusCode::CONFLICT, why),
+            Conflict(why) => Problem::new(StatusCode::CONFLICT, why.to_string()),
             BillsUnavailable(_) => {
                 tracing::error!(%error, "answered 503");
                 let said = "the object store of bills cannot be reached just now; repeat the request";

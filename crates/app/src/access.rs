@@ -7,7 +7,7 @@ use crate::keys::{self, Proof};
 use crate::limits::Permits;
 use crate::permissions::Permission;
 use crate::refusals::{MAX_IN_WINDOW, Step, Summary, shortened};
-use crate::{App, Error, Exceeded, operator};
+use crate::{App, Error, Exceeded, Refusal, operator};
 use domain::{Classification, CustomerId, Email, PartnerId, Role, Roles, UserId, UtcSecond};
 use serde_json::json;
 use std::sync::{Arc, PoisonError};
@@ -229,7 +229,7 @@ impl App {
         self.limits.enter_partner(&mut permits, credential.partner)?;
         let trial = customer.and_then(|(_, _, trial)| trial);
         let (roles, narrowed) = narrowing(&credential, &origin.address)?;
-        let lock = self.lock_of(partner_suspended, customer).or(narrowed);
+        let lock = self.lock_of(partner_suspended, customer).or(narrowed.map(Refusal::from));
         let actor = Actor {
             partner: credential.partner,
             user: credential.user,
@@ -284,26 +284,31 @@ impl App {
         &self,
         partner_suspended: bool,
         customer: Option<(CustomerId, Classification, Option<UtcSecond>)>,
-    ) -> Option<String> {
+    ) -> Option<Refusal> {
         if partner_suspended {
-            return Some("this partner is suspended".into());
+            return Some(Refusal::new("this partner is suspended").named("partner-suspended", &[]));
         }
         let (_, classification, trial) = customer?;
         if classification != Classification::ManagedWithAccess {
-            return Some("this customer is managed without access: its users cannot use the platform".into());
+            let message = "this customer is managed without access: its users cannot use the platform";
+            return Some(Refusal::new(message).named("without-access", &[]));
         }
         let end = trial.filter(|trial| trial.reached(self.clock.now()))?;
-        Some(format!("this customer's trial expired at {end}"))
+        let message = format!("this customer's trial expired at {end}");
+        Some(Refusal::new(message).named("trial-ended", &[("end", &end)]))
     }
 
     /// Refuse, and write it down: at once, or counted for the next event where this user was refused for the same reason
     /// within the minute.
-    pub(crate) async fn refuse(&self, call: &Call, why: String) -> Error {
-        let Some(user) = call.actor.as_ref().map(|actor| actor.user) else { return Error::Forbidden(why) };
+    pub(crate) async fn refuse(&self, call: &Call, refusal: Refusal) -> Error {
+        let Some(user) = call.actor.as_ref().map(|actor| actor.user) else {
+            return Error::Forbidden(refusal);
+        };
+        let why = refusal.to_string();
         match self.refusals.note(call, user, &why, self.clock.now()) {
-            Step::Count => Error::Forbidden(why),
+            Step::Count => Error::Forbidden(refusal),
             Step::Write(count) => match self.write_refusal(call, why.clone(), count).await {
-                Ok(()) => Error::Forbidden(why),
+                Ok(()) => Error::Forbidden(refusal),
                 Err(error) => {
                     self.refusals.forget(call.partner(), user, &why);
                     error

@@ -6,7 +6,7 @@ use crate::audit::record::KeyRecord;
 use crate::change::{Created, Done, WriteBody};
 use crate::keys::{Holder, is_genuine, rotate};
 use crate::users::{Tenant, find, find_held, object};
-use crate::{ApiKey, App, Error, SecretKey};
+use crate::{ApiKey, App, Error, Refusal, SecretKey};
 use domain::json::Json;
 use domain::{
     Handling, KeyRotation, NewKey, PartnerId, Role, User, UserId, UserKey, UtcSecond, Violation, code,
@@ -109,7 +109,9 @@ impl App {
                         let why = format!(
                             "a user has at most {MAX_KEYS} API keys: revoke one that is no longer used"
                         );
-                        return Err(Error::Conflict(why));
+                        return Err(Error::Conflict(
+                            Refusal::new(why).named("keys-too-many", &[("max", &MAX_KEYS)]),
+                        ));
                     }
                     let row = key.stored(secrets, &holder(*partner, &user), new, *now);
                     api_keys::insert(tx, &row).await?;
@@ -170,9 +172,8 @@ impl App {
                     let user = hold(tx, *partner, *tenant, *user, *now).await?;
                     let old = find_key(tx, *partner, &user, id).await?;
                     if let Some(by) = &old.replaced_by {
-                        return Err(Error::Conflict(format!(
-                            "this API key was rotated: {by} has come in its place"
-                        )));
+                        let why = format!("this API key was rotated: {by} has come in its place");
+                        return Err(Error::Conflict(why.into()));
                     }
                     if !is_genuine(secrets, &old.credential) {
                         let why = "this API key was changed beside the server: revoke it, and create another";

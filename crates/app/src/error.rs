@@ -1,6 +1,7 @@
 //! The error of every use case.
 
-use domain::{UtcSecond, Violations};
+use domain::{Reason, UtcSecond, Violations};
+use std::fmt;
 use std::time::Duration;
 
 /// The error of a use case. Callers read its text, unless the variant says that the text is for the log only.
@@ -14,7 +15,7 @@ pub enum Error {
     KeyExpired(UtcSecond),
     /// The API key is valid but lacks the permission; the text is the reason.
     #[error("{0}")]
-    Forbidden(String),
+    Forbidden(Refusal),
     /// The object does not exist, or belongs to another partner.
     #[error("not found")]
     NotFound,
@@ -41,7 +42,7 @@ pub enum Error {
     StillRunning,
     /// Another operation has to end first.
     #[error("{0}")]
-    Conflict(String),
+    Conflict(Refusal),
     /// The object store of bills cannot be reached. The text is for the log only.
     #[error("the object store of bills is not available: {0}")]
     BillsUnavailable(String),
@@ -83,6 +84,59 @@ pub enum Error {
     /// A defect. The text is for the log only.
     #[error("internal: {0}")]
     Internal(String),
+}
+
+/// Why something cannot be done now: a message in English for each reason, and what names its text in other languages.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Refusal(Vec<(String, Option<Reason>)>);
+
+impl Refusal {
+    /// A refusal with this message, and no text in other languages.
+    pub fn new(message: impl Into<String>) -> Self {
+        Refusal(vec![(message.into(), None)])
+    }
+
+    /// The same refusal with a name for its text in other languages, and the values in that.
+    #[must_use]
+    pub fn named(mut self, id: &'static str, values: &[(&'static str, &dyn fmt::Display)]) -> Self {
+        if let Some((_, reason)) = self.0.last_mut() {
+            let values = values.iter().map(|(name, value)| (*name, value.to_string())).collect();
+            *reason = Some(Reason { id, values });
+        }
+        self
+    }
+
+    /// Each message, with its reason where it has a name.
+    pub fn reasons(&self) -> impl Iterator<Item = (&str, Option<&Reason>)> {
+        self.0.iter().map(|(message, reason)| (message.as_str(), reason.as_ref()))
+    }
+}
+
+impl From<String> for Refusal {
+    fn from(message: String) -> Self {
+        Refusal::new(message)
+    }
+}
+
+impl From<&str> for Refusal {
+    fn from(message: &str) -> Self {
+        Refusal::new(message)
+    }
+}
+
+impl FromIterator<Refusal> for Refusal {
+    fn from_iter<I: IntoIterator<Item = Refusal>>(refusals: I) -> Self {
+        Refusal(refusals.into_iter().flat_map(|refusal| refusal.0).collect())
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, (message, _)) in self.0.iter().enumerate() {
+            write!(f, "{}{message}", if i == 0 { "" } else { "; " })?;
+        }
+        Ok(())
+    }
 }
 
 /// An exceeded limit, with the values of the `RateLimit` header fields.

@@ -1,7 +1,7 @@
 //! The permission check, and the proof of it that reading and changing a partner's data demand.
 
 use crate::permissions::Permission;
-use crate::{App, Call, Error, Tenant};
+use crate::{App, Call, Error, Refusal, Tenant};
 use domain::CustomerId;
 use futures_util::future::BoxFuture;
 use store::{Db, Tx};
@@ -52,6 +52,23 @@ impl App {
             Some(actor) if !permission.is_given_to(actor.roles) => {
                 let several = if actor.roles.iter().count() > 1 { "s" } else { "" };
                 let why = format!("the role{several} {} may not {}", actor.roles, permission.name());
+                let why = Refusal::new(why);
+                let why = match permission {
+                    Permission::ReadCustomers => {
+                        why.named("may-not-read-customers", &[("roles", &actor.roles)])
+                    }
+                    Permission::ChangeCustomers => {
+                        why.named("may-not-change-customers", &[("roles", &actor.roles)])
+                    }
+                    Permission::SeeCosts => why.named("may-not-see-costs", &[("roles", &actor.roles)]),
+                    Permission::ManageBilling => {
+                        why.named("may-not-manage-billing", &[("roles", &actor.roles)])
+                    }
+                    Permission::ManagePartner => {
+                        why.named("may-not-manage-partner", &[("roles", &actor.roles)])
+                    }
+                    Permission::ReadAudit => why.named("may-not-read-audit", &[("roles", &actor.roles)]),
+                };
                 Err(self.refuse(call, why).await)
             }
             _ => Ok(Grant { app: self, call }),

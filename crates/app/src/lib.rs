@@ -52,7 +52,7 @@ pub use clock::{Clock, parse_time};
 pub use directory::{
     Connected, DirectoryHealth, DirectorySecret, DirectorySetup, DirectoryStatus, Source, WhenUnreachable,
 };
-pub use error::{Error, Exceeded};
+pub use error::{Error, Exceeded, Refusal};
 pub use grant::Grant;
 pub use invitations::{Invitation, InvitationError, Invited};
 pub use keys::ApiKey;

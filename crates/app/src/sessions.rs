@@ -9,7 +9,7 @@ use crate::keys::is_genuine;
 use crate::limits::Permits;
 use crate::secrets::{Purpose, hex};
 use crate::users::object;
-use crate::{App, Error, SecretKey, user_access};
+use crate::{App, Error, Refusal, SecretKey, user_access};
 use domain::{CustomerId, Email, PartnerId};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -218,7 +218,7 @@ impl App {
         };
         let OwningUser { email, name, customer, .. } = user;
         let access = customer.as_ref().map(|(id, classification, trial, _)| (*id, *classification, *trial));
-        if let Some(why) = self.lock_of(partner_suspended, access).or(narrowed) {
+        if let Some(why) = self.lock_of(partner_suspended, access).or(narrowed.map(Refusal::from)) {
             return Err(self.refuse(&call, why).await.into());
         }
         if now.duration_since(session.last_seen_at) >= SEEN_INTERVAL {

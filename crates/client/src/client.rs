@@ -79,6 +79,14 @@ impl Request {
         request
     }
 
+    /// A request with these bytes as its body.
+    pub fn bytes(method: Method, path: impl Into<String>, body: impl Into<Bytes>) -> Self {
+        let mut request = Request { body: body.into(), ..Request::new(method, path) };
+        let media_type = HeaderValue::from_static("application/octet-stream");
+        request.headers.insert(header::CONTENT_TYPE, media_type);
+        request
+    }
+
     /// With an `Idempotency-Key`, without which a `POST` is not repeated after a connection broke.
     #[must_use]
     pub fn idempotent(self, key: &str) -> Self {

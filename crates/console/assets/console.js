@@ -1,5 +1,5 @@
 // Improves pages that work without it: times in the reader's zone, search as you type, questions before what cannot be
-// undone, buttons that copy.
+// undone, buttons that copy, rows that are dragged.
 
 // The reader's variant of the page's language: British dates on an English page, where the browser prefers them.
 const page = document.documentElement.lang;
@@ -107,7 +107,7 @@ for (const place of document.querySelectorAll("[data-progress]")) {
 for (const button of document.querySelectorAll("[data-copy]")) button.hidden = false;
 
 // Of the variants of a form only the parts of the chosen one are shown.
-const variants = document.querySelectorAll("input[name=variant], input[name=kind]");
+const variants = document.querySelectorAll("input[name=variant], input[name=kind], input[name=change]");
 function showVariant() {
   const chosen = [...variants].find((variant) => variant.checked)?.value;
   for (const part of document.querySelectorAll("[data-variant]")) {
@@ -141,6 +141,47 @@ for (const select of document.querySelectorAll("select[data-follow]")) {
   });
 }
 
+// Rows that are dragged to another place by their handle, in place of the buttons beside it. Escape puts them back.
+for (const handle of document.querySelectorAll(".handle")) {
+  handle.hidden = false;
+  handle.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0) return;
+    event.preventDefault();
+    const row = handle.closest("tr");
+    const next = row.nextElementSibling;
+    const drag = new AbortController();
+    const on = (name, listener) => document.addEventListener(name, listener, { signal: drag.signal });
+    const end = (isDropped) => {
+      drag.abort();
+      row.classList.remove("dragged");
+      if (!isDropped) row.parentElement.insertBefore(row, next);
+      if (row.nextElementSibling === next) return;
+      const before = row.previousElementSibling;
+      const form = row.querySelector("form");
+      const other = (before ?? row.nextElementSibling).id.replace("rule-", "");
+      for (const [name, value] of [["direction", before ? "behind" : "before"], ["other", other]]) {
+        const field = document.createElement("input");
+        Object.assign(field, { type: "hidden", name, value });
+        form.append(field);
+      }
+      form.requestSubmit();
+    };
+    const isBehind = (other, y) => {
+      const { top, height } = other.getBoundingClientRect();
+      return y > top + height / 2;
+    };
+    row.classList.add("dragged");
+    on("pointermove", ({ clientY }) => {
+      const [above, below] = [row.previousElementSibling, row.nextElementSibling];
+      if (above && !isBehind(above, clientY)) above.before(row);
+      else if (below && isBehind(below, clientY)) below.after(row);
+    });
+    on("pointerup", () => end(true));
+    on("pointercancel", () => end(false));
+    on("keydown", ({ key }) => key === "Escape" && end(false));
+  });
+}
+
 // A file that is too large is not sent: the server would refuse it after the upload.
 document.addEventListener("change", (event) => {
   const input = event.target;
@@ -165,6 +206,10 @@ document.addEventListener("keydown", (event) => {
   account.open = false;
   account.querySelector("summary").focus();
 });
+
+// On a phone the navigation and charts are wider than the screen: the current page and the newest month are shown.
+for (const chart of document.querySelectorAll(".bars")) chart.parentElement.scrollLeft = chart.scrollWidth;
+document.querySelector(".nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 
 showTimes(document);
 document.querySelectorAll("form[data-search]").forEach(searchAsYouType);

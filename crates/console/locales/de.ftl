@@ -795,3 +795,88 @@ user-unlink = Verknüpfung lösen
 user-unlink-intro = Das Konto, mit dem sich dieser Benutzer anmeldet. Wurde es beim Anbieter neu angelegt, lösen Sie das alte: Die nächste Anmeldung verknüpft das Konto, das dann diese E-Mail-Adresse hat.
 user-unlink-confirm = Verknüpfung lösen? Sitzungen, die mit dem Konto geöffnet wurden, enden.
 done-user-unlinked = Die Verknüpfung wurde gelöst.
+
+# Was Aufmerksamkeit braucht, und was hilft
+home-show-directory = Das Verzeichnis zeigen
+home-billing-problems = { $count ->
+    [one] Der letzte Lauf hatte an einer Rechnung etwas auszusetzen
+   *[other] Der letzte Lauf hatte an { $shown } Rechnungen etwas auszusetzen
+}
+home-largest = Größte Kunden, { $month }
+run-assign = Einem Kunden zuordnen
+run-assign-named = Einem Kunden zuordnen: { $tenant }
+run-repeat = Diesen Monat noch einmal abrechnen
+customer-history = Verlauf
+customer-rules-intro = Die erste davon, die auf einen Posten dieses Kunden passt, bestimmt seinen Preis; passt keine, bestimmt ihn die Marge.
+customer-no-rules = Keine Preisregel gilt für diesen Kunden: Die Marge bestimmt jeden Preis.
+customer-all-rules = Alle Preisregeln
+rule-drag = An eine andere Stelle ziehen
+error-retry = Noch einmal versuchen
+error-retry-advice = Etwas, das dieser Server braucht, antwortet gerade nicht. Es wurde nichts geändert, und was Sie eingegeben haben, steht noch in dieser Seite: Warten Sie einen Moment, und versuchen Sie es noch einmal.
+error-still-running = Dasselbe Formular wird noch bearbeitet. Warten Sie einen Moment, und sehen Sie nach, ob es getan ist.
+error-form-reused = Dieses Formular wurde schon einmal mit anderem Inhalt gesendet. Gehen Sie zurück, laden Sie die Seite neu, und wiederholen Sie Ihre Eingabe.
+value-yes = Ja
+value-no = Nein
+
+# Microsofts Rechnungen
+invoices-title = Microsofts Rechnungen
+invoices-intro = Wie Partner Center sie auflistet: ob jede geholt und abgerechnet ist und auf dieselbe Summe kommt.
+invoices-none = Es ist noch keine Rechnung bekannt.
+invoices-none-advice = Sie stehen hier, sobald Partner Center verbunden ist und die Automatik nach Rechnungen sieht, oder mit tenantry invoices fetch.
+invoices-date = Datum
+invoices-fetched = Geholt
+invoices-billed = Abgerechnet
+invoices-ties = Stimmt überein
+invoices-fetch-failed = Das Holen ist fehlgeschlagen
+
+# Was der Server von selbst tut
+automation-title = Automatik
+automation-intro = Was der Server für die Abrechnung von selbst tut. Er rechnet den vorigen Monat und spätere ab.
+automation-off = Nichts
+automation-estimates = Jede Nacht, für den laufenden Monat
+automation-daily = Schätzungen für das, was noch auf keiner Rechnung steht
+automation-invoices = Wenn eine Rechnung von Microsoft erscheint
+automation-fetch = Sie holen
+automation-bill = Sie holen und den Monat abrechnen
+automation-finalize = Wenn der Monat abgerechnet ist
+automation-by-hand = Sie machen ihn endgültig
+automation-after-days = Er wird nach einigen Tagen endgültig, wenn nichts dagegen spricht
+automation-limits = Grenzen
+automation-days = Tage, bis er endgültig wird
+automation-days-hint = Nachdem die Rechnungen gemacht wurden.
+automation-unassigned = Geld, das auf keiner Rechnung stehen darf
+automation-unassigned-hint = In jeder Währung, wenn ein Monat von selbst endgültig wird. Etwa 10.00.
+automation-publish = Kunden sehen die Rechnungen, bevor sie endgültig sind
+automation-failure = Der letzte Schritt ist fehlgeschlagen
+automation-waits = Es wartet auf Sie
+automation-done = Was getan wurde
+automation-next = Das nächste Mal sieht der Server nach:
+automation-nothing = Noch nichts.
+automation-done-fetch = Eine Rechnung geholt
+automation-done-bill = Einen Monat abgerechnet
+automation-done-finalize = Einen Monat endgültig gemacht
+done-automation-saved = Gespeichert.
+
+# Wovor eine Warnung eines Laufs warnt
+warning-title-empty_file = Eine Datei ohne Posten
+warning-title-several_invoices = Posten mehrerer Rechnungen
+warning-title-equal_lines_in_export = Gleiche Posten in einem Export
+warning-title-overlapping_files = Zwei Dateien haben Posten gemeinsam
+warning-title-lines_of_other_months = Posten anderer Monate
+warning-title-lines_without_invoice = Posten, die noch auf keiner Rechnung stehen
+warning-title-no_manifest = Vielleicht fehlt ein Teil eines Exports
+warning-title-earned_credit_unknown = Der Earned Credit ist nicht bekannt
+warning-title-earned_credit_mismatch = Der Earned Credit erklärt die Kosten nicht
+warning-title-below_cost = Für weniger berechnet, als es kostet
+warning-title-far_above_cost = Für mehr als das Fünffache der Kosten berechnet
+warning-title-reissued_invoice = Posten, die unter einer anderen Rechnung endgültig sind
+warning-title-usage_differs = Verbrauch und Rechnung weichen voneinander ab
+warning-title-price_rule_unused = Eine Preisregel passt auf nichts
+warning-title-price_rule_without_rate = Ein Preis in einer Währung ohne Kurs
+warning-title-price_rule_without_list_price = Ein Listenpreis fehlt
+warning-title-price_rule_without_quantity = Eine Menge fehlt
+warning-title-expected_total_mismatch = Nicht die erwartete Summe
+warning-title-unassigned = Geld auf keiner Rechnung
+warning-title-held_back = Rechnungen werden zurückgehalten
+warning-title-folder_unwritable = Ein Ordner nimmt keine Rechnung an
+warning-title-facts_changed = Seit die Rechnungen gemacht wurden, hat sich etwas geändert

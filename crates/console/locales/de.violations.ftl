@@ -53,6 +53,9 @@ violation-logo-broken = lässt sich nicht lesen: das Bild ist beschädigt
 violation-logo-tail = muss nur ein Bild sein: hinter seinem Ende geht die Datei weiter; speichern Sie es neu
 violation-logo-pixels = hat { $width } × { $height } Pixel, höchstens { $max } × { $max } sind erlaubt
 violation-logo-bytes = ist größer als { $max } KB
+violation-whole-number = muss eine ganze Zahl von 0 bis { $max } sein
+violation-amount = muss ein Betrag sein, etwa 10.00
+violation-final-without-bills = geht nur, wenn der Monat auch abgerechnet wird: Eine Schätzung wird nie endgültig
 
 violation-of-malformed = ist nicht lesbar
 violation-of-duplicate = kommt mehrmals vor

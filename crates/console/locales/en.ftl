@@ -795,3 +795,88 @@ user-unlink = Unlink
 user-unlink-intro = The account that this user signs in with. If it was made again with your provider, unlink the old one: the next sign-in links the account that has this e-mail address then.
 user-unlink-confirm = Unlink the account? Sessions opened with it end.
 done-user-unlinked = The account was unlinked.
+
+# What needs attention, and what mends it
+home-show-directory = Show the directory
+home-billing-problems = { $count ->
+    [one] The last run had something against a bill
+   *[other] The last run had something against { $shown } bills
+}
+home-largest = Largest customers, { $month }
+run-assign = Assign to a customer
+run-assign-named = Assign to a customer: { $tenant }
+run-repeat = Bill this month again
+customer-history = History
+customer-rules-intro = The first of these that matches a line of this customer prices it; where none does, its margin.
+customer-no-rules = No price rule is for this customer: its margin prices every line.
+customer-all-rules = All price rules
+rule-drag = Drag to another place
+error-retry = Try again
+error-retry-advice = Something that this server needs does not answer just now. Nothing was changed, and what you typed is kept on this page: wait a moment, then try again.
+error-still-running = The same form is still being worked on. Wait a moment, then look whether it is done.
+error-form-reused = This form was sent before with something else in it. Go back, load the page again, and repeat what you typed.
+value-yes = Yes
+value-no = No
+
+# Microsoft's invoices
+invoices-title = Microsoft’s invoices
+invoices-intro = As Partner Center lists them: whether each is fetched, billed, and comes to the same total.
+invoices-none = No invoice is known yet.
+invoices-none-advice = They are listed once Partner Center is connected and the automation looks for invoices, or with tenantry invoices fetch.
+invoices-date = Date
+invoices-fetched = Fetched
+invoices-billed = Billed
+invoices-ties = Ties
+invoices-fetch-failed = Fetching failed
+
+# What the server does by itself
+automation-title = Automation
+automation-intro = What the server does for the billing by itself. It bills the month before this one and later months.
+automation-off = Nothing
+automation-estimates = Each night, for the month so far
+automation-daily = Make estimates of what is on no invoice yet
+automation-invoices = When an invoice of Microsoft appears
+automation-fetch = Fetch it
+automation-bill = Fetch it and bill the month
+automation-finalize = When the month is billed
+automation-by-hand = You make it final
+automation-after-days = It becomes final after some days, if nothing speaks against it
+automation-limits = Limits
+automation-days = Days until it becomes final
+automation-days-hint = After the bills were made.
+automation-unassigned = Money that may be on no bill
+automation-unassigned-hint = In each currency, when a month becomes final by itself. Such as 10.00.
+automation-publish = Customers see the bills before they are final
+automation-failure = The last step failed
+automation-waits = It waits for you
+automation-done = What it has done
+automation-next = It looks next at
+automation-nothing = Nothing yet.
+automation-done-fetch = Fetched an invoice
+automation-done-bill = Billed a month
+automation-done-finalize = Made a month final
+done-automation-saved = Saved.
+
+# What a warning of a run is about
+warning-title-empty_file = A file without lines
+warning-title-several_invoices = Lines of several invoices
+warning-title-equal_lines_in_export = Equal lines in an export
+warning-title-overlapping_files = Two files have lines in common
+warning-title-lines_of_other_months = Lines of other months
+warning-title-lines_without_invoice = Lines on no invoice yet
+warning-title-no_manifest = A part of an export may be missing
+warning-title-earned_credit_unknown = The earned credit is not known
+warning-title-earned_credit_mismatch = The earned credit does not explain the cost
+warning-title-below_cost = Charged less than it costs
+warning-title-far_above_cost = Charged more than five times its cost
+warning-title-reissued_invoice = Lines that were final under another invoice
+warning-title-usage_differs = Usage and invoice differ
+warning-title-price_rule_unused = A price rule matches nothing
+warning-title-price_rule_without_rate = A price in a currency without a rate
+warning-title-price_rule_without_list_price = A list price is missing
+warning-title-price_rule_without_quantity = A quantity is missing
+warning-title-expected_total_mismatch = Not the total that was expected
+warning-title-unassigned = Money on no bill
+warning-title-held_back = Bills are held back
+warning-title-folder_unwritable = A folder takes no bill
+warning-title-facts_changed = Something has changed since the bills were made

@@ -1,6 +1,7 @@
 //! The fields of an address as its country has them: what they are called, which are required, and the states to choose from.
 
 use crate::i18n::Lang;
+use crate::places;
 use domain::{Country, Needed};
 
 /// A field of an address.
@@ -84,8 +85,7 @@ impl AddressFields {
                 zipcode: called("zipcode", Needed::Required),
             };
         };
-        let states: Vec<_> =
-            country.states().into_iter().map(|(value, name)| (value, name.to_owned())).collect();
+        let states = places::states(lang, country);
         let mut state = called("state", country.state());
         if states.is_empty() && country.state() != Needed::Unused {
             state.hint = lang.text("address-state-hint", None);

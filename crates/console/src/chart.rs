@@ -1,5 +1,11 @@
 //! Bar charts of months, as SVG that the server makes. The table beside each says the same in words.
 
+use crate::format;
+use crate::i18n::Lang;
+
+/// The number of months of a chart.
+pub(crate) const MONTHS: usize = 12;
+
 /// The width and height of the drawing, and the space around its bars, in the units of its `viewBox`.
 const WIDTH: i64 = 960;
 const HEIGHT: i64 = 200;
@@ -47,6 +53,27 @@ pub(crate) struct Month {
     /// The amount as it is shown.
     pub(crate) shown: String,
     pub(crate) is_estimate: bool,
+}
+
+/// The twelve months up to this one, such as `2026-10`. Of a month that there is something of, `amount` gives what it comes to in
+/// the smallest coins, how that is shown, and whether it may still change.
+pub(crate) fn year(
+    lang: Lang,
+    newest: &str,
+    amount: impl Fn(&str) -> Option<(i128, String, bool)>,
+) -> Option<Chart> {
+    let mut period = newest.to_owned();
+    let mut months = Vec::new();
+    while months.len() < MONTHS {
+        let name = format::month(lang, &period);
+        let none = || (0, lang.text("value-none", None), false);
+        let (amount, shown, is_estimate) = amount(&period).unwrap_or_else(none);
+        let label = name.chars().take(3).collect();
+        months.push(Month { label, title: format!("{name}: {shown}"), amount, shown, is_estimate });
+        period = format::month_before(&period)?;
+    }
+    months.reverse();
+    bars(&months)
 }
 
 /// The bars of these months; `None` if there is nothing to draw.

@@ -36,6 +36,8 @@ pub(crate) struct ErrorPage {
     pub(crate) advice: String,
     /// Where to go next, and what the link says.
     pub(crate) next: (String, String),
+    /// The form that was sent, to send it again: its action and its fields.
+    pub(crate) retry: Option<(String, Vec<(String, String)>)>,
     /// The id under which the log has this request.
     pub(crate) request_id: String,
 }
@@ -133,12 +135,14 @@ impl Failure {
             tracing::error!(%error, status = status.as_u16(), "failed to answer with a page");
         }
         let reason = match &self {
-            Failure::App(error) if is_shown => error.to_string(),
+            Failure::App(error) if is_shown => asked.lang.reason(error),
             _ => String::new(),
         };
+        let retry = (status == StatusCode::SERVICE_UNAVAILABLE).then(|| retry(asked)).flatten();
+        let advice = if retry.is_some() { "error-retry-advice" } else { advice };
         let (advice, label) = (l.t(advice), l.t(label));
         let request_id = asked.visit.request_id.clone();
-        let page = ErrorPage { l, reason, advice, next: (href.to_owned(), label), request_id };
+        let page = ErrorPage { l, reason, advice, next: (href.to_owned(), label), retry, request_id };
         let mut response = html::page(status, &page);
         let wait = match self {
             Failure::App(Error::LimitExceeded(exceeded)) => Some(exceeded.retry_after.as_secs().max(1)),
@@ -148,4 +152,14 @@ impl Failure {
         wait.map(|wait| response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait)));
         response
     }
+}
+
+/// The form that was sent, with its own token, by which it is done once. Secrets are not put into a page, and a file cannot be.
+fn retry(asked: &Asked) -> Option<(String, Vec<(String, String)>)> {
+    let is_secret = |name: &str| name == "key" || name == "token" || name.ends_with("secret");
+    if asked.form.is_empty() || !asked.file.is_empty() || asked.form.iter().any(|(name, _)| is_secret(name)) {
+        return None;
+    }
+    let fields = asked.form.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    Some((format!("{}{}", asked.path, asked.raw_query), fields))
 }

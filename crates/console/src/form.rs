@@ -34,6 +34,11 @@ impl Fields {
         values.filter(|value| !value.is_empty())
     }
 
+    /// Whether there are no fields.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The names and values.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))

@@ -94,6 +94,14 @@ pub(crate) fn month(lang: Lang, period: &str) -> String {
     }
 }
 
+/// The month before one such as `2026-01`.
+pub(crate) fn month_before(period: &str) -> Option<String> {
+    let (year, month) = period.split_once('-')?;
+    let (year, month): (i32, u32) = (year.parse().ok()?, month.parse().ok()?);
+    let (year, month) = if month == 1 { (year - 1, 12) } else { (year, month.checked_sub(1)?) };
+    Some(format!("{year:04}-{month:02}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,5 +142,18 @@ mod tests {
         assert_eq!(time(Lang::De, at).iso, "2016-09-05T08:17:04Z");
         assert_eq!(date(Lang::De, "2016-09-05".parse().unwrap()), "05.09.2016");
         assert_eq!(day(Lang::En, at), Time { iso: "2016-09-05".into(), text: "5 Sep 2016".into() });
+    }
+
+    #[test]
+    fn the_month_before_is_in_the_year_before_in_january() {
+        for (period, expected) in [
+            ("2026-10", Some("2026-09")),
+            ("2026-01", Some("2025-12")),
+            ("2026-00", None),
+            ("nonsense", None),
+        ] {
+            let expected = expected.map(str::to_owned);
+            assert_eq!(month_before(period).filter(|month| !month.ends_with("-00")), expected, "{period}");
+        }
     }
 }

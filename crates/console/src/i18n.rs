@@ -48,6 +48,14 @@ impl Lang {
         }
     }
 
+    /// The texts of refusals, which in English are their own messages.
+    fn refusals(self) -> &'static str {
+        match self {
+            Lang::En => "",
+            Lang::De => include_str!("../locales/de.refusals.ftl"),
+        }
+    }
+
     /// The language with this tag, whatever its region.
     pub(crate) fn of_tag(tag: &str) -> Option<Self> {
         let primary = tag.trim().split(['-', '_']).next().unwrap_or_default();
@@ -104,6 +112,8 @@ impl Lang {
         if let Some(Reason { id, values }) = reason.as_deref() {
             let id = format!("violation-{id}");
             if self.has(&id) {
+                let values: Vec<(&str, String)> =
+                    values.iter().map(|(name, value)| (*name, self.value(name, value))).collect();
                 let values: Vec<(&str, &str)> =
                     values.iter().map(|(name, value)| (*name, value.as_str())).collect();
                 return self.text_with(&id, &values);
@@ -134,11 +144,11 @@ fn bundle(lang: Lang) -> FluentBundle<FluentResource> {
     let mut bundle = FluentBundle::new_concurrent(vec![tag]);
     // Marks of direction around each value would be copied along with it.
     bundle.set_use_isolating(false);
-    let resource = FluentResource::try_new(lang.source().to_owned());
-    // What can be read of a file with mistakes is used; a test refuses mistakes.
-    bundle.add_resource_overriding(resource.unwrap_or_else(|(readable, _)| readable));
-    let violations = FluentResource::try_new(lang.violations().to_owned());
-    bundle.add_resource_overriding(violations.unwrap_or_else(|(readable, _)| readable));
+    for source in [lang.source(), lang.violations(), lang.refusals()] {
+        let resource = FluentResource::try_new(source.to_owned());
+        // What can be read of a file with mistakes is used; a test refuses mistakes.
+        bundle.add_resource_overriding(resource.unwrap_or_else(|(readable, _)| readable));
+    }
     bundle
 }
 
@@ -229,13 +239,12 @@ mod tests {
         }
     }
 
-    /// The reasons that the source of `domain` and `app` gives, each with the names of its values.
-    fn reasons() -> BTreeMap<String, BTreeSet<String>> {
+    /// The reasons that the source of `domain` and `app` gives by calls of this method, each with the names of its values.
+    fn named_by(method: &str) -> BTreeMap<String, BTreeSet<String>> {
         let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let mut reasons = BTreeMap::new();
         for source in sources(vec![crates.join("domain/src"), crates.join("app/src")]) {
-            // The reasons of `too_long` and of lines of text stand in a table of their own.
-            for call in source.split(".because(").skip(1) {
+            for call in source.split(method).skip(1) {
                 let Some(id) = call.trim_start().strip_prefix('"') else { continue };
                 let id = id.split('"').next().unwrap().to_owned();
                 let values = call.split_once("&[").map_or("", |(_, rest)| rest);
@@ -245,6 +254,13 @@ mod tests {
                 reasons.insert(id, names.collect());
             }
         }
+        reasons
+    }
+
+    /// The reasons of violations, each with the names of its values.
+    fn reasons() -> BTreeMap<String, BTreeSet<String>> {
+        let mut reasons = named_by(".because(");
+        // The reasons of `too_long` and of lines of text stand in a table of their own.
         for (id, names) in [
             ("too-many", &["has", "max"][..]),
             ("too-long-characters", &["has", "max"]),
@@ -279,6 +295,22 @@ mod tests {
     }
 
     #[test]
+    fn every_refusal_with_a_name_has_a_text_in_every_language() {
+        let reasons = named_by(".named(");
+        assert!(reasons.len() > 20, "{reasons:?}");
+        for lang in Lang::ALL.into_iter().filter(|lang| *lang != Lang::En) {
+            let texts = messages_of(lang.refusals());
+            for (id, names) in &reasons {
+                let variables = texts.get(&format!("refusal-{id}"));
+                let variables = variables.unwrap_or_else(|| panic!("{lang:?} has no text for {id}"));
+                assert!(variables.is_subset(names), "{lang:?}, {id}: {variables:?}, but there are {names:?}");
+            }
+            let known: BTreeSet<String> = reasons.keys().map(|id| format!("refusal-{id}")).collect();
+            assert_eq!(texts.into_keys().collect::<BTreeSet<_>>(), known, "{lang:?}");
+        }
+    }
+
+    #[test]
     fn violations_are_said_in_the_readers_language() {
         let taken = Violation::taken("/name");
         assert_eq!(Lang::En.violation(&taken), "has already been taken");
@@ -289,7 +321,7 @@ mod tests {
         assert_eq!(
             texts,
             [
-                "muss eine Postleitzahl dieses Landes sein (Germany), etwa 26133, nicht „1067“; meinten Sie 01067?"
+                "muss eine Postleitzahl dieses Landes sein (Deutschland), etwa 26133, nicht „1067“; meinten Sie 01067?"
             ]
         );
         let unnamed = Violation::new("", code::INVALID, "must be odd");

@@ -1,7 +1,9 @@
 //! Fields of a form: what was typed, and what is wrong with it.
 
 use crate::i18n::Lang;
+use app::Error;
 use domain::Violations;
+use http::StatusCode;
 use std::collections::BTreeMap;
 
 /// A field: its value as it was typed, and the messages about it.
@@ -73,6 +75,38 @@ impl Inputs {
         self.summary.push((id.to_owned(), message));
     }
 
+    /// Says why a use case has failed, at the fields that it is about, and returns the status of the page. `None` for an error that
+    /// is a page of its own. `changed` is the id of what is said where the object has changed since the form was opened.
+    pub(crate) fn refuse_error(
+        &mut self,
+        lang: Lang,
+        error: &Error,
+        changed: &str,
+        field: impl Fn(&str) -> (&'static str, &'static str),
+    ) -> Option<StatusCode> {
+        let (status, message) = match error {
+            Error::Invalid(violations) => {
+                self.refuse_all(lang, violations, field);
+                return Some(StatusCode::UNPROCESSABLE_ENTITY);
+            }
+            Error::LastAdmin | Error::LastOwner => (StatusCode::UNPROCESSABLE_ENTITY, lang.reason(error)),
+            Error::Conflict(_) => (StatusCode::CONFLICT, lang.reason(error)),
+            Error::PreconditionFailed if !changed.is_empty() => {
+                (StatusCode::CONFLICT, lang.text(changed, None))
+            }
+            Error::DirectoryUnavailable { .. }
+            | Error::BillsUnavailable(_)
+            | Error::Unavailable(_)
+            | Error::Busy(_)
+            | Error::TimedOut(_) => {
+                (StatusCode::SERVICE_UNAVAILABLE, lang.text("error-unavailable-advice", None))
+            }
+            _ => return None,
+        };
+        self.refuse("", message);
+        Some(status)
+    }
+
     /// Adds the violations of a payload. `field` names the form's field of a pointer, and the id of its label.
     pub(crate) fn refuse_all(
         &mut self,
@@ -83,8 +117,7 @@ impl Inputs {
         for violation in violations {
             let (name, label) = field(&violation.pointer);
             let message = match label {
-                "" if lang == Lang::En => violation.sentence(),
-                "" => lang.violation(violation),
+                "" => lang.sentence(violation),
                 label => format!("{}: {}", lang.text(label, None), lang.violation(violation)),
             };
             self.refuse(name, message);

@@ -19,6 +19,8 @@ mod inputs;
 mod layout;
 mod list;
 mod pages;
+mod places;
+mod reasons;
 mod routes;
 mod upload;
 mod visit;

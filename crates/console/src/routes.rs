@@ -168,7 +168,15 @@ where
     let signed_in = match asked.app.session(&token, origin).await {
         Ok(signed_in) => signed_in,
         Err(SessionError::Ended(end)) => return to_sign_in(&asked, Some(end)),
-        Err(SessionError::Failed(error)) => return Failure::App(error).open_page(&asked),
+        Err(SessionError::Failed(error)) => {
+            // What was typed is read all the same, so that the error's page keeps it.
+            if let Some(body) = body
+                && let Ok((form, file)) = read_form(&asked, body, max_file).await
+            {
+                (asked.form, asked.file) = (form, file);
+            }
+            return Failure::App(error).open_page(&asked);
+        }
     };
     if let Some(body) = body {
         match read_form(&asked, body, max_file).await {

@@ -5,7 +5,7 @@ mod list;
 mod migrated;
 mod name_index;
 
-pub use list::{Filter, Listed, Order, Trial, Window, list};
+pub use list::{BillingProblem, Filter, Listed, Order, Trial, Window, list};
 pub use migrated::insert_migrated;
 pub use name_index::index_names;
 

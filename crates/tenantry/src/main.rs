@@ -86,6 +86,8 @@ enum Command {
     #[command(subcommand)]
     SignInProviders(remote::sign_in_providers::SignInProvidersCommand),
     #[command(subcommand)]
+    Branding(remote::branding::BrandingCommand),
+    #[command(subcommand)]
     Tenants(remote::tenants::TenantsCommand),
     #[command(subcommand)]
     Statements(remote::statements::StatementsCommand),
@@ -215,6 +217,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             Some(Command::Tags(command)) => remote::tags::run(command).await,
             Some(Command::Users(command)) => remote::users::run(command).await,
             Some(Command::SignInProviders(command)) => remote::sign_in_providers::run(command).await,
+            Some(Command::Branding(command)) => remote::branding::run(command).await,
             Some(Command::Tenants(command)) => remote::tenants::run(command).await,
             Some(Command::Statements(command)) => remote::statements::run(command).await,
             Some(Command::Invoices(command)) => remote::invoices::run(command).await,

@@ -126,7 +126,7 @@ impl RunAction {
                 let accepted = [accept.as_slice(), &request.accept];
                 refusals.extend(refusal_of_changes(tx, &run, &report, &accepted, &Shown::Stored).await?);
                 if !refusals.is_empty() {
-                    return Err(Error::Conflict(refusals.join("; ")));
+                    return Err(Error::Conflict(refusals.into_iter().collect()));
                 }
                 accept_changes(&mut request, accept);
                 let request =

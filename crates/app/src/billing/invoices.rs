@@ -3,7 +3,7 @@
 
 use super::plan::parsed;
 use super::report::RunReport;
-use crate::Error;
+use crate::{Error, Refusal};
 use domain::PartnerId;
 use rating::BilledInvoice;
 use std::collections::{BTreeMap, BTreeSet};
@@ -53,11 +53,15 @@ pub(super) async fn refusals(
     partner: PartnerId,
     period: &str,
     report: &RunReport,
-) -> Result<Vec<String>, Error> {
+) -> Result<Vec<Refusal>, Error> {
     let others = of_other_months(tx, partner, period).await?;
     let is_its =
         |invoice: &&BilledInvoice| report.invoices().any(|id| id.eq_ignore_ascii_case(&invoice.number));
-    Ok(others.iter().filter(is_its).map(BilledInvoice::refusal).collect())
+    let refusal = |other: &BilledInvoice| {
+        let BilledInvoice { number, period } = other;
+        Refusal::new(other.refusal()).named("invoice-is-final", &[("invoice", number), ("month", period)])
+    };
+    Ok(others.iter().filter(is_its).map(refusal).collect())
 }
 
 /// Why the bills of this report cannot be shown to customers: they see an invoice of it on the statements of another month.
@@ -66,16 +70,17 @@ pub(super) async fn published_elsewhere(
     partner: PartnerId,
     period: &str,
     report: &RunReport,
-) -> Result<Vec<String>, Error> {
-    let mut refusals = Vec::new();
+) -> Result<Vec<Refusal>, Error> {
+    let mut found = BTreeSet::new();
     for (month, summary) in bill_runs::with_published_bills(tx, partner, period).await? {
         let other = RunReport::read(&summary)?;
         let is_theirs = |id: &&str| other.invoices().any(|theirs| theirs.eq_ignore_ascii_case(id));
-        refusals.extend(report.invoices().filter(is_theirs).map(|id| {
-            format!("the invoice {id} is on published statements of {month}: withdraw or void those first")
-        }));
+        found.extend(report.invoices().filter(is_theirs).map(|id| (id.to_owned(), month.clone())));
     }
-    refusals.sort();
-    refusals.dedup();
-    Ok(refusals)
+    let refusal = |(id, month): &(String, String)| {
+        let said =
+            format!("the invoice {id} is on published statements of {month}: withdraw or void those first");
+        Refusal::new(said).named("invoice-is-published", &[("invoice", id), ("month", month)])
+    };
+    Ok(found.iter().map(refusal).collect())
 }

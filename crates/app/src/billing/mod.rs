@@ -56,7 +56,7 @@ pub use price_sheets::{PriceSheetFile, PriceSheetRequest, PriceSheetView};
 pub use rating::{Amount, Currency, NewPriceRule, RULE_PAYLOAD, RuleKind};
 pub use report::{BillRef, CustomerBill, PendingCorrection, Progress, RunError, RunReport, RunWarning};
 pub use request::{CurrencyRate, RunRequest, Voiding};
-pub use rule_order::Direction;
+pub use rule_order::RuleMove;
 pub use rules::RuleView;
 pub use runs::RunSearch;
 pub use settings::BillingSettings;

@@ -99,7 +99,7 @@ async fn publish(
     let request = RunRequest::of_run(run)?;
     refusals.extend(refusal_of_changes(tx, run, &report, &[accept, &request.accept], &Shown::Stored).await?);
     if !refusals.is_empty() {
-        return Err(Error::Conflict(refusals.join("; ")));
+        return Err(Error::Conflict(refusals.into_iter().collect()));
     }
     let changed = statements::publish(tx, partner, period, true, now).await?;
     let request = RunRequest { publish: true, ..request };

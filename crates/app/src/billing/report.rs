@@ -4,7 +4,7 @@
 use super::plan::{Pending, Plan};
 use super::runs::internal;
 use super::settle::Published;
-use crate::Error;
+use crate::{Error, Refusal};
 use bill_storage::BillPrefix;
 use rating::report::{
     BilledBefore, Checks, Done, EarnedCreditSums, FileRead, OtherInvoice, Reconciled, Total, Unassigned,
@@ -433,11 +433,13 @@ impl RunReport {
 
 impl RunWarning {
     /// Why the statements cannot be made final, and what to do about it.
-    pub(super) fn refusal(&self) -> String {
+    pub(super) fn refusal(&self) -> Refusal {
         let (message, code) = (&self.message, self.code.name());
         match self.code.is_acceptable() {
-            true => format!("{message} (accept {code}, if that is meant)"),
-            false => format!("{message} ({code})"),
+            true => Refusal::new(format!("{message} (accept {code}, if that is meant)"))
+                .named("warning-to-accept", &[("message", message), ("code", &code)]),
+            false => Refusal::new(format!("{message} ({code})"))
+                .named("warning-blocks", &[("message", message), ("code", &code)]),
         }
     }
 }

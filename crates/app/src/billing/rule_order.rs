@@ -1,4 +1,4 @@
-//! The order of price rules: one rule moves past its neighbour.
+//! The order of price rules: one rule moves past its neighbour, or to another place.
 
 use super::rules::object;
 use crate::access::Call;
@@ -13,11 +13,15 @@ use store::price_rules::{self, PriceRuleRow, STEP};
 
 /// Where a rule moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
+pub enum RuleMove {
     /// Before the rule that was tried before it.
     Up,
     /// Behind the rule that was tried after it.
     Down,
+    /// Before the rule with this id.
+    Before(i64),
+    /// Behind the rule with this id.
+    Behind(i64),
 }
 
 /// A rule and its position.
@@ -28,20 +32,20 @@ struct Place {
 }
 
 impl App {
-    /// Moves a price rule past its neighbour. The first rule stays where it is when it moves up, the last when it moves down.
+    /// Moves a price rule. The first rule stays where it is when it moves up, the last when it moves down.
     ///
     /// # Errors
-    /// [`Error::NotFound`].
-    pub async fn move_price_rule(&self, call: &Call, id: i64, direction: Direction) -> Result<(), Error> {
+    /// [`Error::NotFound`], also for the rule that it moves to.
+    pub async fn move_price_rule(&self, call: &Call, id: i64, to: RuleMove) -> Result<(), Error> {
         let grant = self.require(call, Permission::ManageBilling).await?;
-        let input = (call.partner(), id, direction, self.random.nonce()?, self.clock.now());
+        let input = (call.partner(), id, to, self.random.nonce()?, self.clock.now());
         grant
-            .change(input, |(partner, id, direction, random, now), tx| {
+            .change(input, |(partner, id, to, random, now), tx| {
                 Box::pin(async move {
                     let rows = price_rules::list(tx, *partner, 0, i64::MAX).await?.0;
                     let places: Vec<Place> =
                         rows.iter().map(|row| Place { id: row.id, position: row.position }).collect();
-                    let changed = moved(&places, *id, *direction).ok_or(Error::NotFound)?;
+                    let changed = moved(&places, *id, *to).ok_or(Error::NotFound)?;
                     if changed.is_empty() {
                         return Ok(Done { value: (), entry: None });
                     }
@@ -63,23 +67,26 @@ impl App {
     }
 }
 
-/// The rules that get another position when one of them moves past its neighbour; `None` if it is not among them. `rules` are in
-/// their order. The two exchange their positions; where several rules have the same one, that may not be enough, and then all
-/// get new numbers.
-fn moved(rules: &[Place], id: i64, direction: Direction) -> Option<Vec<Place>> {
-    let from = rules.iter().position(|rule| rule.id == id)?;
-    let to = match direction {
-        Direction::Up => from.checked_sub(1),
-        Direction::Down => Some(from + 1).filter(|to| *to < rules.len()),
+/// The rules that get another position when one of them moves; `None` if it, or the rule it moves to, is not among them. `rules`
+/// are in their order. Their positions stay, each held by the rule that is there then; where several rules have the same one,
+/// that may not be enough, and then all get new numbers.
+fn moved(rules: &[Place], id: i64, to: RuleMove) -> Option<Vec<Place>> {
+    let place = |id: i64| rules.iter().position(|rule| rule.id == id);
+    let from = place(id)?;
+    let to = match to {
+        RuleMove::Up => from.saturating_sub(1),
+        RuleMove::Down => (from + 1).min(rules.len() - 1),
+        // The rules behind it move up when it leaves.
+        RuleMove::Before(other) => place(other).map(|other| other - usize::from(other > from))?,
+        RuleMove::Behind(other) => place(other).map(|other| other + usize::from(other < from))?,
     };
-    let Some(to) = to else { return Some(Vec::new()) };
     let mut wanted = rules.to_vec();
-    wanted.swap(from, to);
-    let mut exchanged = wanted.clone();
-    (exchanged[from].position, exchanged[to].position) = (wanted[to].position, wanted[from].position);
-    let is_ordered = exchanged.is_sorted_by_key(|rule| (rule.position, rule.id));
-    let after = match is_ordered {
-        true => exchanged,
+    let rule = wanted.remove(from);
+    wanted.insert(to, rule);
+    let kept = wanted.iter().zip(rules).map(|(rule, there)| Place { position: there.position, ..*rule });
+    let kept: Vec<Place> = kept.collect();
+    let after = match kept.is_sorted_by_key(|rule| (rule.position, rule.id)) {
+        true => kept,
         false => (1..).zip(&wanted).map(|(n, rule)| Place { position: n * STEP, ..*rule }).collect(),
     };
     let before: HashMap<i64, i64> = rules.iter().map(|rule| (rule.id, rule.position)).collect();
@@ -100,9 +107,9 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_moves_past_its_neighbour() {
-        use Direction::{Down, Up};
-        for (before, id, direction, changed, order) in [
+    fn a_rule_moves_to_another_place() {
+        use RuleMove::{Before, Behind, Down, Up};
+        for (before, id, to, changed, order) in [
             ("1@10 2@20 3@30", 2, Up, "2@10 1@20", "2 1 3"),
             ("1@10 2@20 3@30", 2, Down, "3@20 2@30", "1 3 2"),
             ("1@10 2@20", 1, Up, "", "1 2"),
@@ -113,10 +120,18 @@ mod tests {
             // Exchanged, the rule would move past two.
             ("7@5 8@5 2@10", 2, Up, "7@10 2@20 8@30", "7 2 8"),
             ("1@0 2@0", 1, Down, "2@10 1@20", "2 1"),
+            ("1@10 2@20 3@30 4@40", 4, Before(1), "4@10 1@20 2@30 3@40", "4 1 2 3"),
+            ("1@10 2@20 3@30 4@40", 1, Before(4), "2@10 3@20 1@30", "2 3 1 4"),
+            ("1@10 2@20 3@30 4@40", 1, Behind(3), "2@10 3@20 1@30", "2 3 1 4"),
+            ("1@10 2@20 3@30 4@40", 4, Behind(1), "4@20 2@30 3@40", "1 4 2 3"),
+            ("1@10 2@20 3@30", 2, Before(3), "", "1 2 3"),
+            ("1@10 2@20 3@30", 2, Behind(2), "", "1 2 3"),
+            ("1@5 2@5 3@9", 3, Before(2), "3@5 2@9", "1 3 2"),
+            ("1@5 2@5 3@9", 3, Before(1), "3@10 1@20 2@30", "3 1 2"),
         ] {
             let rules_before = rules(before);
-            let found = moved(&rules_before, id, direction).unwrap();
-            assert_eq!(found, rules(changed), "{before}: {id} {direction:?}");
+            let found = moved(&rules_before, id, to).unwrap();
+            assert_eq!(found, rules(changed), "{before}: {id} {to:?}");
             let mut after = rules_before;
             for rule in &mut after {
                 if let Some(now) = found.iter().find(|now| now.id == rule.id) {
@@ -125,8 +140,9 @@ mod tests {
             }
             after.sort_by_key(|rule| (rule.position, rule.id));
             let ids: Vec<String> = after.iter().map(|rule| rule.id.to_string()).collect();
-            assert_eq!(ids.join(" "), order, "{before}: {id} {direction:?}");
+            assert_eq!(ids.join(" "), order, "{before}: {id} {to:?}");
         }
         assert_eq!(moved(&rules("1@10"), 2, Up), None);
+        assert_eq!(moved(&rules("1@10"), 1, Before(2)), None);
     }
 }

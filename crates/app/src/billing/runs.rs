@@ -11,7 +11,7 @@ use crate::audit::Entry;
 use crate::change::{Created, Done, WriteBody};
 use crate::paging::{self, Paging, Query};
 use crate::permissions::Permission;
-use crate::{App, Error};
+use crate::{App, Error, Refusal};
 use domain::PartnerId;
 use domain::json::Json;
 use jiff::Timestamp;
@@ -167,8 +167,10 @@ impl App {
                         State::Queued | State::Running => bill_runs::cancel(tx, *partner, *id, *now).await?,
                         State::Failed => bill_runs::void(tx, &run, State::Failed, *now).await?,
                         State::Succeeded | State::Cancelled => {
-                            let said = format!("this run has ended already: it is {}", run.state.as_str());
-                            return Err(Error::Conflict(said));
+                            let state = run.state.as_str();
+                            let said = format!("this run has ended already: it is {state}");
+                            let why = Refusal::new(said).named("run-has-ended", &[("state", &state)]);
+                            return Err(Error::Conflict(why));
                         }
                     }
                     Ok(Done { value: (), entry: Some(Entry::new("bill_run.cancel", object(*id))) })
@@ -246,7 +248,7 @@ pub(super) async fn begin(
                 false => String::new(),
             };
             let said = format!("a run of {period} is under way: /v1/bill_runs/{}{more}", other.id);
-            return Err(Error::Conflict(said));
+            return Err(Error::Conflict(Refusal::new(said).named("month-under-way", &[("month", period)])));
         }
         bill_runs::cancel(tx, partner, other.id, now).await?;
     }
@@ -261,9 +263,8 @@ async fn withdraw_corrections(tx: &mut Tx, run: &BillRun, is_all: bool) -> Resul
     let corrections = corrections::list(tx, run.partner, Some(period)).await?;
     let corrections: Vec<_> = corrections.into_iter().filter(|one| one.bill.run == run.id).collect();
     if corrections.is_empty() && is_all {
-        return Err(Error::Conflict(format!(
-            "{period} is final: its statements stay, unless they are voided"
-        )));
+        let said = format!("{period} is final: its statements stay, unless they are voided");
+        return Err(Error::Conflict(Refusal::new(said).named("month-is-final", &[("month", period)])));
     }
     if !corrections::delete(tx, run.partner, period, run.id).await? {
         let months = corrections.iter().filter_map(|one| one.carried_by.as_deref());
@@ -271,7 +272,9 @@ async fn withdraw_corrections(tx: &mut Tx, run: &BillRun, is_all: bool) -> Resul
         let months = months.into_iter().collect::<Vec<_>>().join(", ");
         let message =
             format!("a correction of this run is on a statement of {months}: withdraw or void that first");
-        return Err(Error::Conflict(message));
+        return Err(Error::Conflict(
+            Refusal::new(message).named("correction-carried", &[("months", &months)]),
+        ));
     }
     let shown = |one: corrections::Correction| {
         json!({"customer_id": one.bill.customer, "version": one.bill.version, "currency": one.bill.currency,
@@ -283,19 +286,24 @@ async fn withdraw_corrections(tx: &mut Tx, run: &BillRun, is_all: bool) -> Resul
 pub(super) async fn last_of_its_period(tx: &mut Tx, partner: PartnerId, id: i64) -> Result<BillRun, Error> {
     let run = bill_runs::get(tx, partner, id).await?.ok_or(Error::NotFound)?;
     if run.state.is_under_way() {
-        return Err(Error::Conflict(format!("this run is under way: it is {}", run.state.as_str())));
+        let state = run.state.as_str();
+        let why = Refusal::new(format!("this run is under way: it is {state}"));
+        return Err(Error::Conflict(why.named("run-under-way", &[("state", &state)])));
     }
     if run.state != State::Succeeded {
-        let said = format!("this run has no bills: it is {}", run.state.as_str());
-        return Err(Error::Conflict(said));
+        let state = run.state.as_str();
+        let why = Refusal::new(format!("this run has no bills: it is {state}"));
+        return Err(Error::Conflict(why.named("run-without-bills", &[("state", &state)])));
     }
     let newest = bill_runs::newest(tx, partner, &run.billing_period).await?;
     let under_way = bill_runs::under_way(tx, partner, &run.billing_period).await?.map(|run| run.id);
     match under_way.or(newest.filter(|newest| *newest != id)) {
-        Some(other) => Err(Error::Conflict(format!(
-            "this run is not the last of {}: that is /v1/bill_runs/{other}",
-            run.billing_period
-        ))),
+        Some(other) => {
+            let period = &run.billing_period;
+            let why =
+                Refusal::new(format!("this run is not the last of {period}: that is /v1/bill_runs/{other}"));
+            Err(Error::Conflict(why.named("run-not-last", &[("month", period), ("run", &other)])))
+        }
         None => Ok(run),
     }
 }

@@ -104,6 +104,18 @@ impl App {
             .await
     }
 
+    /// Who issues statements: the name and the address that the partner has set for them. Its customers' users read them on
+    /// every statement, so they need no permission.
+    pub async fn issuer(&self, call: &Call) -> Result<(Option<String>, Option<Address>), Error> {
+        let settings: BillingSettings = self
+            .unchecked(call)
+            .list(call.partner(), |partner, tx| {
+                Box::pin(async move { BillingSettings::load(tx, *partner).await })
+            })
+            .await?;
+        Ok((settings.display_name, settings.address))
+    }
+
     /// Replaces the partner's billing settings. Statements that have a number keep it.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use super::work::without_bills;
 use super::{invoices, profit, voiding};
 use crate::access::Call;
 use crate::audit::{self, Entry};
-use crate::{App, Error};
+use crate::{App, Error, Refusal};
 use domain::{CustomerId, PartnerId};
 use jiff::Timestamp;
 use rating::report::LineSums;
@@ -190,10 +190,12 @@ async fn refused(
     } else if is_final || are_seen || !outcome.restated.is_empty() {
         bill_runs::one_after_the_other(tx, partner).await?;
         if is_final || !outcome.restated.is_empty() {
-            said.extend(invoices::refusals(tx, partner, period, &outcome.report).await?);
+            let refusals = invoices::refusals(tx, partner, period, &outcome.report).await?;
+            said.extend(refusals.iter().map(Refusal::to_string));
         }
         if are_seen || !outcome.restated.is_empty() {
-            said.extend(invoices::published_elsewhere(tx, partner, period, &outcome.report).await?);
+            let refusals = invoices::published_elsewhere(tx, partner, period, &outcome.report).await?;
+            said.extend(refusals.iter().map(Refusal::to_string));
         }
     }
     if said.is_empty() && request.voiding.is_none() && (are_seen || !outcome.restated.is_empty()) {
@@ -201,7 +203,8 @@ async fn refused(
             Some(settlement) => Shown::New(settlement.faults.iter().map(|(id, _)| *id).collect()),
             None => Shown::Stored,
         };
-        said.extend(refusal_of_changes(tx, run, &outcome.report, &[&request.accept], &shown).await?);
+        let refusal = refusal_of_changes(tx, run, &outcome.report, &[&request.accept], &shown).await?;
+        said.extend(refusal.iter().map(Refusal::to_string));
     }
     if said.is_empty() {
         return Ok(None);

@@ -10,7 +10,7 @@ use super::stage::{rated, unchanged};
 use super::watch::{Ended, Watch};
 use crate::access::Call;
 use crate::permissions::Permission;
-use crate::{App, Error};
+use crate::{App, Error, Refusal};
 use domain::PartnerId;
 use domain::json::Json;
 use domain::version::Nonce;
@@ -113,11 +113,14 @@ impl Trials {
     async fn enter(&self, partner: PartnerId) -> Result<TrialGuard, Error> {
         if !self.partners.lock().unwrap_or_else(PoisonError::into_inner).insert(partner) {
             let message = "another price rule is being tried; wait until that has ended, then try again";
-            return Err(Error::Conflict(message.into()));
+            return Err(Error::Conflict(Refusal::new(message).named("trial-under-way", &[])));
         }
         let mut guard = TrialGuard { partner, partners: Arc::clone(&self.partners), permit: None };
         let permit = tokio::time::timeout(MAX_WAIT, Arc::clone(&self.permits).acquire_owned()).await;
-        let busy = || Error::Conflict("this server is trying the rules of others; try again later".into());
+        let busy = || {
+            let message = "this server is trying the rules of others; try again later";
+            Error::Conflict(Refusal::new(message).named("trials-of-others", &[]))
+        };
         guard.permit = Some(permit.map_err(|_| busy())?.map_err(|_| busy())?);
         Ok(guard)
     }
@@ -199,21 +202,23 @@ impl App {
         });
         let too_long = || {
             let seconds = MAX_TIME.as_secs();
-            Error::Conflict(format!(
+            let message = format!(
                 "the month is too large to try a rule on: that took longer than {seconds} seconds. A dry run shows what saved \
                  rules charge (tenantry bill run --dry-run)"
-            ))
+            );
+            Error::Conflict(Refusal::new(message).named("month-too-large", &[("seconds", &seconds)]))
         };
         let ended = tokio::time::timeout(MAX_TIME, work).await.map_err(|_| too_long())?;
         let (run, [before, after]) = match ended.map_err(|e| Error::Internal(e.to_string()))? {
             Ok(rated) => rated,
             Err(Ended::Error(error)) => return Err(error),
             Err(Ended::Cancelled | Ended::GivenUp) => {
-                return Err(Error::Conflict("the trial was stopped: this server is closing".into()));
+                let why = Refusal::new("the trial was stopped: this server is closing");
+                return Err(Error::Conflict(why.named("trial-stopped", &[])));
             }
             Err(Ended::Failed(errors)) => {
                 let errors: Vec<String> = errors.iter().map(RunError::to_string).collect();
-                return Err(Error::Conflict(errors.join("; ")));
+                return Err(Error::Conflict(errors.into_iter().map(Refusal::from).collect()));
             }
         };
         Ok(Some(compared(&run, &before, &after, tried)))

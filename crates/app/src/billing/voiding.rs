@@ -49,12 +49,12 @@ pub(super) async fn of_payload(
         finals.retain(|statement| customers.contains(&statement.bill.customer.0));
     }
     if finals.is_empty() {
-        return Err(Error::Conflict(format!("{} has no final statements", run.billing_period)));
+        return Err(Error::Conflict(format!("{} has no final statements", run.billing_period).into()));
     }
     let customers = finals.iter().map(|statement| statement.bill.customer).collect();
     let refusals = refusals(tx, run.partner, &run.billing_period, &customers).await?;
     if !refusals.is_empty() {
-        return Err(Error::Conflict(refusals.join("; ")));
+        return Err(Error::Conflict(refusals.join("; ").into()));
     }
     let statements = finals.iter().map(|statement| statement.id).collect();
     Ok(Voiding { since: now.as_second(), statements, reason })

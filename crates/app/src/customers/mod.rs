@@ -4,7 +4,7 @@ mod search;
 mod several;
 mod view;
 
-pub use search::{Order, Page, Search, cursor};
+pub use search::{BillingProblem, Order, Page, Search, cursor};
 pub use several::{ChangeOutcome, CommonChange, MAX_CUSTOMERS};
 pub use view::CustomerView;
 pub(crate) use view::Visibility;
@@ -418,9 +418,10 @@ async fn refuse_billed(tx: &mut Tx, partner: PartnerId, id: CustomerId) -> Resul
     if reasons.is_empty() {
         return Ok(());
     }
-    Err(Error::Conflict(format!(
+    let why = format!(
         "this customer {}. Its bills stay when it is deleted, and its days until then can still be billed, but it cannot be \
          brought back: to delete it all the same, send ?force=true",
         reasons.join(", and ")
-    )))
+    );
+    Err(Error::Conflict(why.into()))
 }

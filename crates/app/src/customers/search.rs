@@ -8,8 +8,8 @@ use crate::permissions::Permission;
 use crate::{App, Error};
 use domain::{AzureCustomerId, Classification, CustomerId, DisplayName, Violation};
 use jiff::Timestamp;
-pub use store::customers::Order;
 use store::customers::{self, Filter, Listed, Trial, Window};
+pub use store::customers::{BillingProblem, Order};
 
 const PARAMETERS: [&str; 8] = [
     "cursor",
@@ -66,6 +66,13 @@ impl Search {
     pub fn trial_ending(mut self, now: Timestamp, end: Timestamp) -> Self {
         self.filter.trial = Some((Trial::Active, now));
         self.filter.trial_ends_before = Some(end);
+        self
+    }
+
+    /// Restricts the list to customers that are billed, and whose bills something is in the way of.
+    #[must_use]
+    pub fn with_billing_problem(mut self, problem: BillingProblem) -> Self {
+        self.filter.billing_problem = Some(problem);
         self
     }
 

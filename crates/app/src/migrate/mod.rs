@@ -306,7 +306,7 @@ impl App {
                         if !azure_tenants::assign(tx, *partner, azure, customer.id, *now).await? {
                             let message =
                                 format!("its tenant {} belongs to another customer", azure.as_str());
-                            return Err(Error::Conflict(message));
+                            return Err(Error::Conflict(message.into()));
                         }
                         let seen = Sighting {
                             azure_customer_id: azure.clone(),
@@ -326,7 +326,7 @@ impl App {
             })
             .await
             .or_else(|error| match error {
-                Error::Conflict(why) => Ok(Migrated::Refused(why)),
+                Error::Conflict(why) => Ok(Migrated::Refused(why.to_string())),
                 other => Err(other),
             })
     }

@@ -16,7 +16,7 @@ use crate::change::Done;
 use crate::secrets::{Purpose, hex};
 use crate::sessions::{self, SINGLE_SIGN_ON};
 use crate::users::object;
-use crate::{App, Error, SecretKey, user_access};
+use crate::{App, Error, Refusal, SecretKey, user_access};
 use ::identity::{Answer, Identity, Pending};
 use domain::{AzureCustomerId, CustomerId, Email, PartnerId};
 use jiff::{SignedDuration, Timestamp};
@@ -284,7 +284,8 @@ impl App {
                 Box::pin(async move {
                     // Two first sign-ins at once: the second one finds the identity, or is somebody else's.
                     if !*is_linked && !sign_ins::link(tx, session.partner, row, *now).await? {
-                        return Err(Error::Conflict("another sign-in is under way; sign in again".into()));
+                        let why = Refusal::new("another sign-in is under way; sign in again");
+                        return Err(Error::Conflict(why.named("other-sign-in", &[])));
                     }
                     sessions::begin(tx, session).await?;
                     let record = SessionRecord::from(session).with_account(row, !*is_linked);

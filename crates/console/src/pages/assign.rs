@@ -75,7 +75,7 @@ async fn assign(cx: Arc<Cx>) -> Result<Response, Failure> {
             });
             refused.collect()
         }
-        Err(Error::Invalid(violations)) => violations.iter().map(domain::Violation::sentence).collect(),
+        Err(Error::Invalid(violations)) => cx.lang.sentences(&violations),
         Err(error) => return Err(error.into()),
     };
     if errors.is_empty() {
@@ -107,7 +107,7 @@ async fn page(
             Some(cx.app.customers(cx.call(), search).await?)
         }
         Err(Error::Parameters(violations)) => {
-            errors.extend(violations.iter().map(domain::Violation::sentence));
+            errors.extend(cx.lang.sentences(&violations));
             None
         }
         Err(error) => return Err(error.into()),

@@ -92,7 +92,7 @@ async fn list(cx: Arc<Cx>) -> Result<Response, Failure> {
             (cx.app.events(cx.call(), search).await?, Vec::new())
         }
         Err(Error::Parameters(violations)) => {
-            let errors = violations.iter().map(domain::Violation::sentence).collect();
+            let errors = cx.lang.sentences(&violations);
             // Whoever may not read the trail learns nothing of its filters either.
             cx.app.require(cx.call(), app::Permission::ReadAudit).await?;
             ((Vec::new(), None), errors)
@@ -144,7 +144,8 @@ fn members(before: Option<&Value>, after: Option<&Value>) -> Vec<Member> {
     let mut all = names(before);
     all.extend(names(after));
     let mut seen = std::collections::BTreeSet::new();
-    all.retain(|name| seen.insert(name.clone()));
+    // Links are for programs.
+    all.retain(|name| !name.starts_with('_') && seen.insert(name.clone()));
     let value = |state: Option<&Value>, name: &str| state.and_then(|state| state.get(name)).map(shown);
     all.into_iter()
         .map(|name| Member { before: value(before, &name), after: value(after, &name), name })

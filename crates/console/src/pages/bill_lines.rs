@@ -77,9 +77,7 @@ pub(crate) fn search(cx: &Cx) -> Result<(BillSearch, Vec<String>), Failure> {
     let parameters = own.map(|(name, value)| (name.to_owned(), value.trim().to_owned())).collect();
     let (mut search, errors) = match BillSearch::parse(&Query::new(parameters, Handling::Lenient)) {
         Ok(search) => (search, Vec::new()),
-        Err(Error::Parameters(violations)) => {
-            (BillSearch::default(), violations.iter().map(domain::Violation::sentence).collect())
-        }
+        Err(Error::Parameters(violations)) => (BillSearch::default(), cx.lang.sentences(&violations)),
         Err(error) => return Err(error.into()),
     };
     search.paging.per_page = PER_PAGE;

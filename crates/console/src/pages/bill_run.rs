@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::form::query_string;
 use crate::format;
 use crate::html;
+use crate::i18n::Lang;
 use crate::layout::{Layout, Section};
 use crate::list::Pager;
 use crate::pages::billing::{Badge, badge};
@@ -43,6 +44,8 @@ pub(crate) struct Unassigned {
     pub(crate) reason: String,
     pub(crate) lines: String,
     pub(crate) cost: String,
+    /// Where the tenant is given to a customer, for those who may; `None` where it has one.
+    pub(crate) assign: Option<String>,
 }
 
 /// A customer's bill.
@@ -67,6 +70,8 @@ pub(crate) struct Row {
 /// Something to look at.
 pub(crate) struct Warning {
     pub(crate) code: &'static str,
+    /// What it is about; empty for a code that has no words of its own.
+    pub(crate) title: String,
     pub(crate) message: String,
     /// The id of a message that says what it blocks; empty if nothing.
     pub(crate) blocks: &'static str,
@@ -100,6 +105,9 @@ pub(crate) struct BillRunPage {
     pub(crate) path: String,
     pub(crate) id: i64,
     pub(crate) month: String,
+    /// The month as `2026-10`, and the one invoice that the run was told; empty for none.
+    pub(crate) period: String,
+    pub(crate) only_invoice: String,
     pub(crate) state: Badge,
     /// What has become of its bills, in words, for a run that has bills.
     pub(crate) stage: Option<String>,
@@ -121,6 +129,8 @@ pub(crate) struct BillRunPage {
     /// Customers with a bill last month and none now.
     pub(crate) gone: Vec<(String, String)>,
     pub(crate) may_manage: bool,
+    /// Whether the same files can be billed again, such as after tenants were given to customers.
+    pub(crate) may_repeat: bool,
     pub(crate) may_publish: bool,
     pub(crate) may_finalize: bool,
 }
@@ -188,7 +198,7 @@ fn page(cx: &Cx, run: &RunView, before: Option<&RunView>) -> BillRunPage {
             .iter()
             .map(|error| place(error.file.as_deref(), error.line, &error.message))
             .collect(),
-        warnings: run.warnings.iter().map(warning).collect(),
+        warnings: run.warnings.iter().map(|one| warning(cx.lang, one)).collect(),
         invoice: run.invoice_id.clone().unwrap_or_else(|| run.invoice_ids.join(", ")),
         sources: run.sources.clone(),
         ties: run.checks.as_ref().map(|checks| checks.ties),
@@ -209,6 +219,12 @@ fn page(cx: &Cx, run: &RunView, before: Option<&RunView>) -> BillRunPage {
                 ),
                 lines: format::number(cx.lang, line.lines.try_into().unwrap_or(i64::MAX)),
                 cost: money(cx.lang, line.cost, line.currency),
+                assign: (line.reason.name() == "no customer" && cx.may(Permission::ChangeCustomers)).then(
+                    || {
+                        let query = query_string([("tenant", line.azure_customer_id.as_str())]);
+                        format!("/console/directory/assign{query}")
+                    },
+                ),
             })
             .collect(),
         unassigned_total: unassigned.len() as i64,
@@ -218,6 +234,10 @@ fn page(cx: &Cx, run: &RunView, before: Option<&RunView>) -> BillRunPage {
         pager: Pager::new(cx.lang, &path, &cx.query, number as i64, PER_PAGE as i64, shown, total),
         gone: gone.collect(),
         may_manage,
+        may_repeat: may_manage && !is_under_way && !run.sources.is_empty(),
+        period: run.billing_period.clone(),
+        // A run that was told one invoice of several tells of the others.
+        only_invoice: run.invoice_id.clone().filter(|_| !run.other_invoices.is_empty()).unwrap_or_default(),
         may_publish: may_manage && matches!(run.stage, Some(Stage::Draft)),
         may_finalize: may_manage && matches!(run.stage, Some(Stage::Draft | Stage::Published)),
         path,
@@ -250,7 +270,7 @@ pub(crate) fn how_far(cx: &Cx, run: &RunView) -> Progress {
 }
 
 /// An error with the file and the line that it is about.
-fn place(file: Option<&str>, line: Option<u64>, message: &str) -> String {
+pub(crate) fn place(file: Option<&str>, line: Option<u64>, message: &str) -> String {
     match (file, line) {
         (Some(file), Some(line)) => format!("{file}, {line}: {message}"),
         (Some(file), None) => format!("{file}: {message}"),
@@ -258,9 +278,11 @@ fn place(file: Option<&str>, line: Option<u64>, message: &str) -> String {
     }
 }
 
-pub(crate) fn warning(warning: &app::billing::RunWarning) -> Warning {
+pub(crate) fn warning(lang: Lang, warning: &app::billing::RunWarning) -> Warning {
+    let title = format!("warning-title-{}", warning.code.name());
     Warning {
         code: warning.code.name(),
+        title: if lang.has(&title) { lang.text(&title, None) } else { String::new() },
         message: place(warning.file.as_deref(), warning.line, &warning.message),
         blocks: match warning.blocks.name() {
             Some("publish") => "warning-blocks-publishing",
@@ -334,6 +356,8 @@ pub(super) fn samples() -> Vec<BillRunPage> {
         path: "/console/billing/runs/1".into(),
         id: 1,
         month: "October 2026".into(),
+        period: "2026-10".into(),
+        only_invoice: String::new(),
         state: Badge { class: "warn", label: "Running".into() },
         stage: None,
         progress: None,
@@ -352,6 +376,7 @@ pub(super) fn samples() -> Vec<BillRunPage> {
         pager: Pager::default(),
         gone: vec![],
         may_manage: false,
+        may_repeat: false,
         may_publish: false,
         may_finalize: false,
     };
@@ -370,6 +395,7 @@ pub(super) fn samples() -> Vec<BillRunPage> {
     };
     let warning = |blocks, is_accepted| Warning {
         code: "below_cost",
+        title: "Below <b> cost".into(),
         message: "lines below <b> cost".into(),
         blocks,
         is_accepted,
@@ -399,6 +425,7 @@ pub(super) fn samples() -> Vec<BillRunPage> {
                 reason: "no customer".into(),
                 lines: "3".into(),
                 cost: "5.00 USD".into(),
+                assign: Some("/console/directory/assign?tenant=t-1".into()),
             }],
             unassigned_total: 200,
             held: vec![row(true)],
@@ -407,6 +434,7 @@ pub(super) fn samples() -> Vec<BillRunPage> {
             gone: vec![("/console/customers/9".into(), "Gone <b>".into())],
             stage: Some("A draft <b>".into()),
             may_manage: true,
+            may_repeat: true,
             may_publish: true,
             may_finalize: true,
             ..page()

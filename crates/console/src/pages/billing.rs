@@ -9,12 +9,11 @@ use crate::layout::{Layout, Section};
 use crate::list::Pager;
 use crate::pages::customer_form::{no_body, repeatable};
 use crate::routes::{Routes, only_partners};
+use app::Permission;
 use app::billing::{RunSearch, RunState, RunView};
-use app::{Error, Permission};
 use askama::Template;
 use axum::response::Response;
 use domain::Json;
-use http::StatusCode;
 use std::sync::Arc;
 
 const PATH: &str = "/console/billing";
@@ -153,15 +152,10 @@ async fn start(cx: Arc<Cx>) -> Result<Response, Failure> {
             let id = created.href.as_deref().and_then(|href| href.rsplit('/').next()).unwrap_or_default();
             return Ok(html::see_other(&format!("{PATH}/runs/{id}?done=run-started")));
         }
-        Err(Error::Invalid(violations)) => {
-            f.refuse_all(cx.lang, &violations, field);
-            StatusCode::UNPROCESSABLE_ENTITY
+        Err(error) => {
+            let Some(status) = f.refuse_error(cx.lang, &error, "", field) else { return Err(error.into()) };
+            status
         }
-        Err(Error::Conflict(why)) => {
-            f.refuse("billing_period", why);
-            StatusCode::CONFLICT
-        }
-        Err(error) => return Err(error.into()),
     };
     Ok(html::page(status, &page(&cx, f).await?))
 }

@@ -7,7 +7,7 @@ use crate::inputs::Inputs;
 use crate::layout::{Layout, Section};
 use crate::routes::{Routes, only_partners};
 use app::logo::MAX_BYTES;
-use app::{App, Branding, Error};
+use app::{App, Branding};
 use askama::Template;
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
@@ -91,15 +91,15 @@ async fn save(cx: Arc<Cx>) -> Result<Response, Failure> {
     let [name, colour, portal_host, _] = NAMES.map(|name| f.value(name).to_owned());
     match cx.app.set_branding(cx.call(), &Branding { name, colour, portal_host, logo: None }).await {
         Ok(()) => Ok(html::see_other("/console/settings/branding?done=branding-saved")),
-        Err(Error::Invalid(violations)) => {
-            f.refuse_all(cx.lang, &violations, |pointer| match pointer {
+        Err(error) => {
+            let said = f.refuse_error(cx.lang, &error, "", |pointer| match pointer {
                 "/name" => ("name", "field-brand-name"),
                 "/colour" => ("colour", "field-colour"),
                 _ => ("portal_host", "field-portal-host"),
             });
-            Ok(html::page(StatusCode::UNPROCESSABLE_ENTITY, &page(&cx, f)))
+            let Some(status) = said else { return Err(error.into()) };
+            Ok(html::page(status, &page(&cx, f)))
         }
-        Err(error) => Err(error.into()),
     }
 }
 
@@ -107,12 +107,12 @@ async fn save_logo(cx: Arc<Cx>) -> Result<Response, Failure> {
     only_partners(&cx)?;
     match cx.app.set_logo(cx.call(), cx.file.clone()).await {
         Ok(()) => Ok(html::see_other("/console/settings/branding?done=logo-saved")),
-        Err(Error::Invalid(violations)) => {
+        Err(error) => {
             let mut f = inputs(cx.app.branding(cx.call()).await?);
-            f.refuse_all(cx.lang, &violations, |_| ("logo", "field-logo"));
-            Ok(html::page(StatusCode::UNPROCESSABLE_ENTITY, &page(&cx, f)))
+            let said = f.refuse_error(cx.lang, &error, "", |_| ("logo", "field-logo"));
+            let Some(status) = said else { return Err(error.into()) };
+            Ok(html::page(status, &page(&cx, f)))
         }
-        Err(error) => Err(error.into()),
     }
 }
 

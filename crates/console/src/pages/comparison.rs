@@ -10,7 +10,7 @@ use domain::Handling;
 
 /// The last run of the month before, if it has bills.
 pub(crate) async fn previous(cx: &Cx, run: &RunView) -> Result<Option<RunView>, Failure> {
-    let Some(period) = month_before(&run.billing_period) else { return Ok(None) };
+    let Some(period) = format::month_before(&run.billing_period) else { return Ok(None) };
     if run.customers.as_ref().is_none_or(Vec::is_empty) {
         return Ok(None);
     }
@@ -31,14 +31,6 @@ pub(crate) async fn previous(cx: &Cx, run: &RunView) -> Result<Option<RunView>, 
         Some(before) => Ok(Some(cx.app.bill_run(cx.call(), before.id).await?)),
         None => Ok(None),
     }
-}
-
-/// The month before one such as `2026-01`.
-fn month_before(period: &str) -> Option<String> {
-    let (year, month) = period.split_once('-')?;
-    let (year, month): (i32, u32) = (year.parse().ok()?, month.parse().ok()?);
-    let (year, month) = if month == 1 { (year - 1, 12) } else { (year, month.checked_sub(1)?) };
-    Some(format!("{year:04}-{month:02}"))
 }
 
 /// Whether a charge has changed by more than a fifth.
@@ -62,19 +54,6 @@ pub(crate) fn signed(lang: Lang, difference: Amount, currency: Currency) -> Stri
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_month_before_is_in_the_year_before_in_january() {
-        for (period, expected) in [
-            ("2026-10", Some("2026-09")),
-            ("2026-01", Some("2025-12")),
-            ("2026-00", None),
-            ("nonsense", None),
-        ] {
-            let expected = expected.map(str::to_owned);
-            assert_eq!(month_before(period).filter(|month| !month.ends_with("-00")), expected, "{period}");
-        }
-    }
 
     #[test]
     fn changes_of_more_than_a_fifth_are_large() {

@@ -2,11 +2,12 @@
 
 use crate::cx::Cx;
 use crate::failure::Failure;
+use crate::form::query_string;
 use crate::format::{self, Time};
 use crate::html;
 use crate::layout::{Layout, Section};
 use crate::pages::customers::{Trial, tag_label};
-use crate::pages::statement;
+use crate::pages::{price_rules, statement};
 use crate::routes::{Routes, only_partners};
 use app::assignments::TenantSearch;
 use app::customers::CustomerView;
@@ -58,6 +59,10 @@ pub(crate) struct CustomerPage {
     pub(crate) statements: Vec<statement::Row>,
     pub(crate) tenants: Vec<Tenant>,
     pub(crate) tenants_total: i64,
+    /// The price rules that can match its lines, in their order; `None` for readers that may not see prices.
+    pub(crate) rules: Option<Vec<price_rules::Row>>,
+    /// Its events in the audit trail, for those who may read that.
+    pub(crate) history: Option<String>,
     pub(crate) may_change: bool,
 }
 
@@ -90,7 +95,11 @@ async fn show(cx: Arc<Cx>) -> Result<Response, Failure> {
     });
     let page = page(&cx, &customer, tenants.collect(), tenants_total);
     let statements = statement::of_customer(&cx, id).await?;
-    Ok(html::ok(&CustomerPage { statements, ..page }))
+    let rules = match cx.may(Permission::SeeCosts) {
+        true => Some(price_rules::of_customer(&cx, &customer).await?),
+        false => None,
+    };
+    Ok(html::ok(&CustomerPage { statements, rules, ..page }))
 }
 
 fn page(cx: &Cx, customer: &CustomerView, tenants: Vec<Tenant>, tenants_total: i64) -> CustomerPage {
@@ -119,6 +128,11 @@ fn page(cx: &Cx, customer: &CustomerView, tenants: Vec<Tenant>, tenants_total: i
         statements: Vec::new(),
         tenants,
         tenants_total,
+        rules: None,
+        history: cx.may(Permission::ReadAudit).then(|| {
+            let object = format!("customers/{}", customer.id());
+            format!("/console/audit{}", query_string([("object", object.as_str())]))
+        }),
         may_change: cx.may(Permission::ChangeCustomers),
     }
 }
@@ -154,10 +168,13 @@ pub(super) fn samples() -> Vec<CustomerPage> {
         statements: vec![],
         tenants: vec![],
         tenants_total: 0,
+        rules: None,
+        history: None,
         may_change: false,
     };
     vec![
         page(),
+        CustomerPage { rules: Some(vec![]), ..page() },
         CustomerPage {
             has_access: true,
             trial: Some(Trial { has_ended: true, end: time() }),
@@ -177,6 +194,8 @@ pub(super) fn samples() -> Vec<CustomerPage> {
                 missing_since: Some(time()),
             }],
             tenants_total: 120,
+            rules: Some(price_rules::row_samples()),
+            history: Some("/console/audit?object=customers%2F7".into()),
             may_change: true,
             ..page()
         },

@@ -7,6 +7,7 @@ use crate::html;
 use crate::inputs::Inputs;
 use crate::layout::{Layout, Section};
 use crate::pages::customer::customer_id;
+use crate::places;
 use crate::routes::{Routes, TOKEN, only_partners};
 use app::assignments::TenantSearch;
 use app::customers::CustomerView;
@@ -102,8 +103,6 @@ async fn page(cx: &Cx, id: Option<CustomerId>, f: Inputs) -> Result<CustomerForm
         let label: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
         Offer { id: tenant.azure_customer_id.as_str().to_owned(), label: label.join(" · ") }
     });
-    let mut countries: Vec<_> = Country::all().map(|country| (country.alpha2(), country.name())).collect();
-    countries.sort_by_key(|(_, name)| *name);
     let back = id.map_or("/console/customers".to_owned(), |id| format!("/console/customers/{id}"));
     let title = if id.is_some() { "customer-edit-title" } else { "customer-new-title" };
     Ok(CustomerFormPage {
@@ -114,7 +113,7 @@ async fn page(cx: &Cx, id: Option<CustomerId>, f: Inputs) -> Result<CustomerForm
         address: AddressFields::of(cx.lang, country_of(&f)),
         f,
         offers: offers.collect(),
-        countries,
+        countries: places::countries(cx.lang),
         may_see_margin: cx.may(Permission::SeeCosts),
     })
 }
@@ -259,22 +258,10 @@ fn field(pointer: &str, country: Option<Country>) -> (&'static str, &'static str
 
 /// The form again, with what is wrong; any other error is a page of its own.
 async fn again(cx: &Cx, id: Option<CustomerId>, mut f: Inputs, error: Error) -> Result<Response, Failure> {
-    let status = match &error {
-        Error::Invalid(violations) => {
-            let country = country_of(&f);
-            f.refuse_all(cx.lang, violations, |pointer| field(pointer, country));
-            StatusCode::UNPROCESSABLE_ENTITY
-        }
-        Error::PreconditionFailed => {
-            f.refuse("", cx.lang.text("customer-changed-meanwhile", None));
-            StatusCode::CONFLICT
-        }
-        Error::DirectoryUnavailable { .. } | Error::Unavailable(_) | Error::Busy(_) | Error::TimedOut(_) => {
-            f.refuse("", cx.lang.text("error-unavailable-advice", None));
-            StatusCode::SERVICE_UNAVAILABLE
-        }
-        _ => return Err(error.into()),
-    };
+    let country = country_of(&f);
+    let said =
+        f.refuse_error(cx.lang, &error, "customer-changed-meanwhile", |pointer| field(pointer, country));
+    let Some(status) = said else { return Err(error.into()) };
     Ok(html::page(status, &page(cx, id, f).await?))
 }
 

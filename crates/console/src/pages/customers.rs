@@ -10,7 +10,7 @@ use crate::html;
 use crate::layout::{Layout, Section};
 use crate::list::{Choice, Pager, choices};
 use crate::routes::{Routes, only_partners};
-use app::customers::{CustomerView, Order, Search};
+use app::customers::{BillingProblem, CustomerView, Order, Search};
 use app::{Error, Permission, Query};
 use askama::Template;
 use axum::response::Response;
@@ -101,9 +101,7 @@ async fn list(cx: Arc<Cx>) -> Result<Response, Failure> {
             let page = cx.app.customers(cx.call(), search).await?;
             (Some((page, number, per_page)), Vec::new())
         }
-        Err(Error::Parameters(violations)) => {
-            (None, violations.iter().map(domain::Violation::sentence).collect())
-        }
+        Err(Error::Parameters(violations)) => (None, cx.lang.sentences(&violations)),
         Err(error) => return Err(error.into()),
     };
     let chosen = columns::chosen(&cx);
@@ -161,11 +159,14 @@ fn csv_link(cx: &Cx, total: i64) -> (String, String) {
     (format!("{CSV_PATH}{}", query_string(others)), words)
 }
 
-/// The search of the query string, in which the console has parameters of its own: the order, and trials that end soon.
+/// The search of the query string, in which the console has parameters of its own: the order, trials that end soon, and
+/// bills that something is in the way of.
 fn search(cx: &Cx, now: Timestamp) -> Result<Search, Error> {
     let is_ending = cx.query.get("trial") == "ending";
+    let has_problem = cx.query.get("partner_billing") == "problem";
     let is_own = |name: &str, value: &str| {
-        ["sort", "done", columns::PARAMETER].contains(&name) || name == "trial" && value == "ending"
+        ["sort", "done", columns::PARAMETER].contains(&name)
+            || [("trial", "ending"), ("partner_billing", "problem")].contains(&(name, value))
     };
     let others = cx.query.iter().filter(|(name, value)| !is_own(name, value));
     let parameters = others.map(|(name, value)| (name.to_owned(), value.trim().to_owned())).collect();
@@ -179,7 +180,8 @@ fn search(cx: &Cx, now: Timestamp) -> Result<Search, Error> {
     search.after = None;
     search.may_estimate = true;
     let soon = now.saturating_add(ENDING_SOON).unwrap_or(now);
-    Ok(if is_ending { search.trial_ending(now, soon) } else { search })
+    let search = if is_ending { search.trial_ending(now, soon) } else { search };
+    Ok(if has_problem { search.with_billing_problem(BillingProblem::Any) } else { search })
 }
 
 fn filters(cx: &Cx) -> Filters {
@@ -211,7 +213,12 @@ fn filters(cx: &Cx) -> Filters {
         billing: choices(
             cx.lang,
             get("partner_billing"),
-            &[("", "filter-any"), ("true", "billing-on"), ("false", "billing-off")],
+            &[
+                ("", "filter-any"),
+                ("true", "billing-on"),
+                ("false", "billing-off"),
+                ("problem", "billing-problem"),
+            ],
         ),
         order: choices(cx.lang, get("sort"), &order),
         is_narrowed: cx.query.iter().any(|(name, value)| !NOT_FILTERS.contains(&name) && !value.is_empty()),

@@ -135,7 +135,7 @@ async fn change(cx: Arc<Cx>) -> Result<Response, Failure> {
     let outcomes = match cx.app.change_customers(cx.call(), &ids, &change).await {
         Ok(outcomes) => outcomes,
         Err(Error::Invalid(violations)) => {
-            violations.iter().for_each(|violation| f.refuse("", violation.sentence()));
+            cx.lang.sentences(&violations).into_iter().for_each(|sentence| f.refuse("", sentence));
             return Ok(html::page(StatusCode::UNPROCESSABLE_ENTITY, &page(&cx, chosen, f, back)));
         }
         Err(error) => return Err(error.into()),
@@ -165,8 +165,7 @@ fn shown(cx: &Cx, outcome: ChangeOutcome) -> Outcome {
             Outcome::Refused(cx.lang.text("customers-changed-meanwhile", None))
         }
         ChangeOutcome::Refused(Error::Invalid(violations)) => {
-            let sentences: Vec<String> = violations.iter().map(domain::Violation::sentence).collect();
-            Outcome::Refused(sentences.join("; "))
+            Outcome::Refused(cx.lang.sentences(&violations).join("; "))
         }
         ChangeOutcome::Refused(error) => {
             tracing::warn!(%error, "failed to change one of several customers");

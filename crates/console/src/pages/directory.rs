@@ -63,6 +63,13 @@ pub(crate) struct DirectoryPage {
     pub(crate) may_assign: bool,
 }
 
+impl DirectoryPage {
+    /// Whether there is a tenant to choose.
+    fn can_assign(&self) -> bool {
+        self.may_assign && self.rows.iter().any(|row| row.customer.is_none())
+    }
+}
+
 async fn list(cx: Arc<Cx>) -> Result<Response, Failure> {
     only_partners(&cx)?;
     let status = cx.app.own_directory_status(cx.call()).await?;
@@ -86,7 +93,7 @@ async fn list(cx: Arc<Cx>) -> Result<Response, Failure> {
             (rows.collect(), total, pager, Vec::new())
         }
         Err(Error::Parameters(violations)) => {
-            let errors = violations.iter().map(domain::Violation::sentence).collect();
+            let errors = cx.lang.sentences(&violations);
             (Vec::new(), 0, Pager::default(), errors)
         }
         Err(error) => return Err(error.into()),

@@ -47,7 +47,8 @@ async fn show(cx: Arc<Cx>) -> Result<Response, Failure> {
 fn page(cx: &Cx, run: &RunView, error: Option<String>) -> FinalizePage {
     let bills = run.customers.as_deref().unwrap_or_default();
     let held = bills.iter().filter(|bill| !bill.held_back.is_empty()).count();
-    let blocking = run.warnings.iter().map(warning).filter(|warning| !warning.blocks.is_empty());
+    let blocking = run.warnings.iter().map(|one| warning(cx.lang, one));
+    let blocking = blocking.filter(|warning| !warning.blocks.is_empty());
     let month = format::month(cx.lang, &run.billing_period);
     FinalizePage {
         l: cx.layout_with(cx.lang.text_with("finalize-title", &[("month", &month)]), Section::Billing),
@@ -70,7 +71,7 @@ async fn finalize(cx: Arc<Cx>) -> Result<Response, Failure> {
         Ok(_) => Ok(done(id, "run-finalizing")),
         Err(Error::Conflict(why)) => {
             let run = cx.app.bill_run(cx.call(), id).await?;
-            Ok(html::page(StatusCode::CONFLICT, &page(&cx, &run, Some(why))))
+            Ok(html::page(StatusCode::CONFLICT, &page(&cx, &run, Some(cx.lang.refusal(&why)))))
         }
         Err(error) => Err(error.into()),
     }
@@ -92,6 +93,7 @@ pub(super) fn samples() -> Vec<FinalizePage> {
         error: None,
     };
     let blocking = Warning {
+        title: "Below <b> cost".into(),
         code: "below_cost",
         message: "lines below <b> cost".into(),
         blocks: "warning-blocks-finalizing",

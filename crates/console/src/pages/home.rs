@@ -1,29 +1,29 @@
-//! Home: what needs attention, worst first, and what was changed last.
+//! Home: what needs attention, worst first, the months that were billed, the largest customers, and what was changed last.
 
+use crate::chart::{self, Chart};
 use crate::cx::Cx;
 use crate::failure::Failure;
 use crate::format::{self, Time};
 use crate::html;
 use crate::layout::{Layout, Section};
-use crate::pages::billing;
+use crate::pages::comparison::money;
+use crate::pages::{bill_run, billing};
 use crate::routes::Routes;
-use app::billing::{Amount, RunState, RunView};
-use app::customers::{CustomerView, Order, Search};
+use app::billing::{Amount, CustomerBill, RunState, RunView, Stage};
+use app::customers::{BillingProblem, CustomerView, Order, Search};
 use app::{Permission, Query};
 use askama::Template;
 use axum::response::Response;
 use jiff::SignedDuration;
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 /// Trials that end within this time are shown.
 const ENDING_SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// The number of entries of a short list.
 const SHORT: i64 = 5;
-/// The number of months of the chart and its table.
-const MAX_MONTHS: usize = 12;
-/// The chart's height, and the distance from one bar to the next, in its own units.
-const CHART_HEIGHT: i64 = 120;
-const BAR_WIDTH: usize = 40;
+/// The number of customers that are charged most.
+const MAX_LARGEST: usize = 10;
 
 pub(crate) fn routes(routes: Routes) -> Routes {
     routes.get("/console", show)
@@ -54,16 +54,6 @@ pub(crate) struct Month {
     pub(crate) name: String,
     /// Cost, charge and profit of each currency.
     pub(crate) sums: Vec<[String; 3]>,
-    /// The charge of its first currency in whole units.
-    pub(crate) charge: i64,
-}
-
-/// A bar of the chart: its place, its height, and what it shows.
-pub(crate) struct Bar {
-    pub(crate) x: usize,
-    pub(crate) y: i64,
-    pub(crate) height: i64,
-    pub(crate) label: String,
 }
 
 #[derive(Template)]
@@ -73,23 +63,13 @@ pub(crate) struct HomePage {
     pub(crate) alerts: Vec<Alert>,
     /// The newest month first; empty for readers that may not see costs.
     pub(crate) months: Vec<Month>,
+    /// What the newest months are charged, in the currency of the last one.
+    pub(crate) chart: Option<Chart>,
+    /// The newest month, and the customers that are charged most in it: link, name, charge and profit.
+    pub(crate) largest: Option<(String, Vec<[String; 4]>)>,
     pub(crate) total: i64,
     pub(crate) recent: Vec<Recent>,
     pub(crate) may_change: bool,
-}
-
-impl HomePage {
-    /// The bars of the chart, the oldest month first.
-    pub(crate) fn bars(&self) -> Vec<Bar> {
-        let highest = self.months.iter().map(|month| month.charge).max().unwrap_or(0).max(1);
-        let bar = |(place, month): (usize, &Month)| {
-            let height = (month.charge.max(0).saturating_mul(CHART_HEIGHT) / highest).max(1);
-            let charge = month.sums.first().map_or("", |[_, charge, _]| charge.as_str());
-            let label = format!("{}: {charge}", month.name);
-            Bar { x: place * BAR_WIDTH, y: CHART_HEIGHT - height, height, label }
-        };
-        self.months.iter().rev().enumerate().map(bar).collect()
-    }
 }
 
 async fn show(cx: Arc<Cx>) -> Result<Response, Failure> {
@@ -99,13 +79,20 @@ async fn show(cx: Arc<Cx>) -> Result<Response, Failure> {
     let now = cx.app.now();
     let mut alerts: Vec<Alert> = directory_alert(&cx).await?.into_iter().collect();
     let runs = if cx.may(Permission::SeeCosts) { billing::newest(&cx, 1).await?.1 } else { Vec::new() };
-    let last = last_of_each_month(&runs);
+    let last = last_of_each_month(runs.iter());
+    // A run that failed takes no bills back.
+    let billed = last_of_each_month(runs.iter().filter(|run| !run.totals.is_empty()));
     alerts.extend(last.iter().flat_map(|run| run_alerts(&cx, run)));
     // What stops work comes first.
     alerts.sort_by_key(|alert| !alert.is_urgent);
     alerts.extend(trial_alert(&cx).await?);
-    let months = last.iter().filter(|run| !run.totals.is_empty()).take(MAX_MONTHS).map(|run| month(&cx, run));
-    let months = months.collect();
+    alerts.extend(billing_alert(&cx).await?);
+    let months = billed.iter().take(chart::MONTHS).map(|run| month(&cx, run)).collect();
+    let chart = drawn(&cx, &billed);
+    let largest = match billed.first() {
+        Some(run) => Some(largest(&cx, run).await?),
+        None => None,
+    };
     let mut search = Search::parse(&Query::default(), now)?;
     search.paging.per_page = SHORT;
     search.order = Order::Changed;
@@ -113,13 +100,13 @@ async fn show(cx: Arc<Cx>) -> Result<Response, Failure> {
     let recent = page.customers.iter().map(|customer| recent(&cx, customer)).collect();
     let may_change = cx.may(Permission::ChangeCustomers);
     let l = cx.layout("home-title", Section::Home);
-    Ok(html::ok(&HomePage { l, alerts, months, total: page.total, recent, may_change }))
+    Ok(html::ok(&HomePage { l, alerts, months, chart, largest, total: page.total, recent, may_change }))
 }
 
 /// The last run of each month, the newest month first. Cancelled runs count only where a month has no other.
-fn last_of_each_month(runs: &[RunView]) -> Vec<&RunView> {
+fn last_of_each_month<'r>(runs: impl Iterator<Item = &'r RunView>) -> Vec<&'r RunView> {
     let mut last: Vec<&RunView> = Vec::new();
-    for run in runs.iter().filter(|run| !matches!(run.state, RunState::Cancelled)) {
+    for run in runs.filter(|run| !matches!(run.state, RunState::Cancelled)) {
         if !last.iter().any(|other| other.billing_period == run.billing_period) {
             last.push(run);
         }
@@ -129,13 +116,25 @@ fn last_of_each_month(runs: &[RunView]) -> Vec<&RunView> {
 }
 
 fn month(cx: &Cx, run: &RunView) -> Month {
-    let whole = run.totals.first().map(|total| total.charge.rounded(0).to_string());
     Month {
         href: format!("/console/billing/runs/{}", run.id),
         name: format::month(cx.lang, &run.billing_period),
         sums: billing::sums(cx, run),
-        charge: whole.and_then(|whole| whole.parse().ok()).unwrap_or(0),
     }
+}
+
+/// The charges of the last months, the newest first, in the first currency of the newest.
+fn drawn(cx: &Cx, billed: &[&RunView]) -> Option<Chart> {
+    let newest = billed.first()?;
+    let currency = newest.totals.first()?.currency;
+    chart::year(cx.lang, &newest.billing_period, |period| {
+        let run = billed.iter().find(|run| run.billing_period == period)?;
+        let total = run.totals.iter().find(|total| total.currency == currency)?;
+        // Whole units are enough for a bar.
+        let whole = total.charge.rounded(0).to_string().parse().unwrap_or_default();
+        let is_final = matches!(run.stage, Some(Stage::Final));
+        Some((whole, money(cx.lang, total.charge, currency), !is_final))
+    })
 }
 
 /// What a month's last run asks for: that it failed, bills that were held back, and money on no bill.
@@ -158,7 +157,10 @@ fn run_alerts(cx: &Cx, run: &RunView) -> Vec<Alert> {
     };
     let mut alerts = Vec::new();
     if matches!(run.state, RunState::Failed) {
-        let why = run.errors.first().map_or(String::new(), |error| error.message.clone());
+        let why = run.errors.first();
+        let why = why.map_or(String::new(), |error| {
+            bill_run::place(error.file.as_deref(), error.line, &error.message)
+        });
         alerts.push(alert(true, "home-run-failed", why, ""));
     }
     let held = sum(|run| {
@@ -178,6 +180,24 @@ fn run_alerts(cx: &Cx, run: &RunView) -> Vec<Alert> {
     alerts
 }
 
+/// The customers that are charged most in the month of this run.
+async fn largest(cx: &Cx, run: &RunView) -> Result<(String, Vec<[String; 4]>), Failure> {
+    let whole = cx.app.bill_run(cx.call(), run.id).await?;
+    let mut bills: Vec<&CustomerBill> = whole.customers.iter().flatten().collect();
+    // Sums of different currencies cannot be compared: those of the first one come first.
+    let first = run.totals.first().map(|total| total.currency);
+    bills.sort_by_key(|bill| (Some(bill.currency) != first, Reverse(bill.charge)));
+    let row = |bill: &&CustomerBill| {
+        [
+            format!("/console/billing/runs/{}/customers/{}", run.id, bill.customer_id),
+            bill.name.clone(),
+            money(cx.lang, bill.charge, bill.currency),
+            money(cx.lang, bill.charge - bill.cost, bill.currency),
+        ]
+    };
+    Ok((format::month(cx.lang, &run.billing_period), bills.iter().take(MAX_LARGEST).map(row).collect()))
+}
+
 fn recent(cx: &Cx, customer: &CustomerView) -> Recent {
     let [_, changed] = customer.times();
     Recent {
@@ -194,25 +214,41 @@ async fn directory_alert(cx: &Cx) -> Result<Option<Alert>, Failure> {
         title: cx.lang.text("home-directory-failing", None),
         detail: failure.message,
         at: Some(format::time(cx.lang, failure.since)),
-        link: None,
+        link: Some(("/console/directory".to_owned(), cx.lang.text("home-show-directory", None))),
     }))
 }
 
 async fn trial_alert(cx: &Cx) -> Result<Option<Alert>, Failure> {
     let now = cx.app.now();
     let soon = now.saturating_add(ENDING_SOON).unwrap_or(now);
-    let mut search = Search::parse(&Query::default(), now)?.trial_ending(now, soon);
+    let search = Search::parse(&Query::default(), now)?.trial_ending(now, soon);
+    customers_alert(cx, search, "home-trials-ending", "/console/customers?trial=ending").await
+}
+
+/// Customers whose bills the last run had something against.
+async fn billing_alert(cx: &Cx) -> Result<Option<Alert>, Failure> {
+    let search = Search::parse(&Query::default(), cx.app.now())?;
+    let search = search.with_billing_problem(BillingProblem::InLastRun);
+    customers_alert(cx, search, "home-billing-problems", "/console/customers?partner_billing=problem").await
+}
+
+/// The customers of this search, if there are any.
+async fn customers_alert(
+    cx: &Cx,
+    mut search: Search,
+    title: &str,
+    href: &str,
+) -> Result<Option<Alert>, Failure> {
     search.paging.per_page = SHORT;
     let page = cx.app.customers(cx.call(), search).await?;
     let names: Vec<&str> = page.customers.iter().map(CustomerView::name).collect();
     let more = if page.more { "\u{2026}" } else { "" };
-    let link = ("/console/customers?trial=ending".to_owned(), cx.lang.text("home-show-customers", None));
     Ok((page.total > 0).then(|| Alert {
         is_urgent: false,
-        title: cx.lang.count("home-trials-ending", page.total),
+        title: cx.lang.count(title, page.total),
         detail: format!("{}{more}", names.join(", ")),
         at: None,
-        link: Some(link),
+        link: Some((href.to_owned(), cx.lang.text("home-show-customers", None))),
     }))
 }
 
@@ -226,20 +262,38 @@ pub(super) fn samples() -> Vec<HomePage> {
         at: is_urgent.then(time),
         link: Some(("/console/customers?trial=ending".into(), "Show".into())),
     };
-    let month = |charge| Month {
+    let month = || Month {
         href: "/console/billing/runs/1".into(),
         name: "October 2026".into(),
         sums: vec![["1.00 USD".into(), "2.00 <b>".into(), "1.00 USD".into()]],
-        charge,
     };
+    let drawn = |period: &str| (period != "2026-09").then(|| (200, "2.00 <b>".to_owned(), true));
     let l = || partner("home-title", Section::Home);
+    let empty = |may_change| HomePage {
+        l: l(),
+        alerts: vec![],
+        months: vec![],
+        chart: None,
+        largest: None,
+        total: 0,
+        recent: vec![],
+        may_change,
+    };
     vec![
-        HomePage { l: l(), alerts: vec![], months: vec![], total: 0, recent: vec![], may_change: true },
-        HomePage { l: l(), alerts: vec![], months: vec![], total: 0, recent: vec![], may_change: false },
+        empty(true),
+        empty(false),
         HomePage {
             l: l(),
             alerts: vec![alert(true), alert(false)],
-            months: vec![month(200), month(0), month(-5)],
+            months: vec![month(), month()],
+            chart: chart::year(crate::i18n::Lang::En, "2026-10", drawn),
+            largest: Some((
+                "October 2026".into(),
+                vec![
+                    ["/console/billing/runs/1/customers/7", "Acme <b>", "2.00 USD", "1.00 USD"]
+                        .map(str::to_owned),
+                ],
+            )),
             total: 1_000_000,
             recent: vec![Recent {
                 href: "/console/customers/1".into(),

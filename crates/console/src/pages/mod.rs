@@ -2,6 +2,7 @@
 
 mod assign;
 mod audit;
+mod automation;
 mod bill;
 mod bill_lines;
 mod bill_run;
@@ -17,6 +18,7 @@ mod directory;
 mod finalize;
 mod home;
 mod invitation;
+mod invoices;
 mod portal;
 mod portal_users;
 mod price_rule_form;
@@ -51,6 +53,8 @@ pub(crate) fn routes() -> Routes {
         .with(users::routes)
         .with(invitation::routes)
         .with(billing::routes)
+        .with(invoices::routes)
+        .with(automation::routes)
         .with(bill_run::routes)
         .with(run_actions::routes)
         .with(finalize::routes)

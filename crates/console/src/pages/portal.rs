@@ -19,8 +19,6 @@ use std::sync::Arc;
 const BILLS: &str = "/console/portal/bills";
 /// Enough for the months of the chart in several currencies; the most that a page can have.
 const PER_PAGE: i64 = 100;
-/// The months of the chart.
-const MONTHS: usize = 12;
 /// The services that the overview shows.
 const MAX_SERVICES: usize = 10;
 
@@ -40,8 +38,9 @@ pub(crate) struct Card {
 pub(crate) struct PortalPage {
     pub(crate) l: Layout,
     pub(crate) name: String,
-    /// The partner's display name.
+    /// The partner as it issues bills: its name, and the lines of its address.
     pub(crate) partner: String,
+    pub(crate) partner_address: Vec<String>,
     /// The end of the trial.
     pub(crate) trial: Option<Time>,
     pub(crate) address: Vec<String>,
@@ -126,17 +125,19 @@ async fn show(cx: Arc<Cx>) -> Result<Response, Failure> {
         None => None,
     };
     let chart = drawn(&cx, &owed);
+    let (issuer, issuer_address) = cx.app.issuer(cx.call()).await?;
     Ok(html::ok(&PortalPage {
         l: cx.layout_with(customer.name().to_owned(), Section::Home),
         name: customer.name().to_owned(),
-        partner: cx.signed_in.partner_name.clone(),
+        partner: issuer.unwrap_or_else(|| cx.signed_in.partner_name.clone()),
+        partner_address: issuer_address.as_ref().map_or_else(Vec::new, Address::lines),
         trial: trial.map(|at| format::time(cx.lang, at)),
         address: customer.address().map_or_else(Vec::new, Address::lines),
         billing_contact: customer.billing_contact().map(str::to_owned),
         estimate: if is_open { newest(false) } else { None },
         last: newest(true),
         chart,
-        months: found.iter().take(MONTHS).map(|statement| statement::row(&cx, statement)).collect(),
+        months: found.iter().take(chart::MONTHS).map(|statement| statement::row(&cx, statement)).collect(),
         services,
     }))
 }
@@ -144,34 +145,14 @@ async fn show(cx: Arc<Cx>) -> Result<Response, Failure> {
 /// The chart of the last months, in the currency of the newest statement.
 fn drawn(cx: &Cx, found: &[&StatementView]) -> Option<Chart> {
     let newest = found.first()?;
-    let mut period = newest.billing_period().to_owned();
-    let mut months = Vec::new();
-    while months.len() < MONTHS {
+    chart::year(cx.lang, newest.billing_period(), |period| {
         let is_it = |statement: &&&StatementView| {
             statement.billing_period() == period && statement.currency() == newest.currency()
         };
-        let statement = found.iter().find(is_it);
-        let name = format::month(cx.lang, &period);
-        let shown = statement.map_or_else(|| cx.lang.text("value-none", None), |s| statement::total(cx, s));
-        months.push(chart::Month {
-            label: name.chars().take(3).collect(),
-            title: format!("{name}: {shown}"),
-            amount: statement.map_or(0, |statement| chart::coins(statement.total_amount())),
-            shown,
-            is_estimate: statement.is_some_and(|statement| statement.status() != StatementStatus::Final),
-        });
-        period = before(&period)?;
-    }
-    months.reverse();
-    chart::bars(&months)
-}
-
-/// The month before one such as `2026-01`.
-fn before(period: &str) -> Option<String> {
-    let (year, month) = period.split_once('-')?;
-    let (year, month): (i32, u32) = (year.parse().ok()?, month.parse().ok()?);
-    let (year, month) = if month == 1 { (year - 1, 12) } else { (year, month.checked_sub(1)?) };
-    Some(format!("{year:04}-{month:02}"))
+        let statement = found.iter().find(is_it)?;
+        let amount = chart::coins(statement.total_amount());
+        Some((amount, statement::total(cx, statement), statement.status() != StatementStatus::Final))
+    })
 }
 
 async fn bills(cx: Arc<Cx>) -> Result<Response, Failure> {
@@ -196,6 +177,7 @@ pub(super) fn samples() -> Vec<PortalPage> {
         l: partner("home-title", Section::Home),
         name: "Acme <b>".into(),
         partner: "Partner & Sons".into(),
+        partner_address: vec![],
         trial: None,
         address: vec![],
         billing_contact: None,
@@ -223,6 +205,7 @@ pub(super) fn samples() -> Vec<PortalPage> {
         page(),
         PortalPage {
             trial: Some(time()),
+            partner_address: vec!["2 Main St <b>".into()],
             address: vec!["1 Main St".into()],
             billing_contact: Some("a@example.com".into()),
             estimate: Some(card()),
@@ -245,17 +228,4 @@ pub(super) fn bills_samples() -> Vec<PortalBillsPage> {
         newer: Some(BILLS.to_owned()),
     };
     vec![page(vec![]), page(vec![statement::row_sample()])]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn months_go_back_over_years() {
-        for (period, expected) in [("2026-10", Some("2026-09")), ("2026-01", Some("2025-12")), ("2026", None)]
-        {
-            assert_eq!(before(period).as_deref(), expected);
-        }
-    }
 }

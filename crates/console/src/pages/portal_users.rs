@@ -6,6 +6,7 @@ use crate::format::{self, Time};
 use crate::html;
 use crate::inputs::Inputs;
 use crate::layout::{Layout, Section};
+use crate::list::Pager;
 use crate::pages::invitation;
 use crate::pages::users::{RoleChoice, role_choice, roles_text, user_id};
 use crate::routes::Routes;
@@ -13,11 +14,10 @@ use app::{Error, Paging};
 use askama::Template;
 use axum::response::Response;
 use domain::{CustomerId, Handling, Json, Role, User};
-use http::StatusCode;
 use std::sync::Arc;
 
 const PATH: &str = "/console/portal/users";
-const NAMES: [&str; 2] = ["email", "name"];
+const NAMES: [&str; 3] = ["email", "name", "role"];
 const PER_PAGE: i64 = 100;
 
 pub(crate) fn routes(routes: Routes) -> Routes {
@@ -47,9 +47,7 @@ pub(crate) struct Row {
 pub(crate) struct PortalUsersPage {
     pub(crate) l: Layout,
     pub(crate) rows: Vec<Row>,
-    /// The pages before and after this one.
-    pub(crate) previous: Option<String>,
-    pub(crate) next: Option<String>,
+    pub(crate) pager: Pager,
     pub(crate) f: Inputs,
     pub(crate) roles: Vec<RoleChoice>,
 }
@@ -101,8 +99,7 @@ async fn users_page(cx: &Cx, f: Inputs, chosen: &str) -> Result<PortalUsersPage,
     Ok(PortalUsersPage {
         l: cx.layout("users-title", Section::Users),
         rows: users.iter().map(row).collect(),
-        previous: (page > 1).then(|| format!("{PATH}?page={}", page - 1)),
-        next: (page * PER_PAGE < total).then(|| format!("{PATH}?page={}", page + 1)),
+        pager: Pager::new(cx.lang, PATH, &cx.query, page, PER_PAGE, users.len() as i64, total),
         f,
         roles: choices(cx, |role| role.as_str() == chosen),
     })
@@ -112,14 +109,17 @@ fn field(pointer: &str) -> (&'static str, &'static str) {
     match pointer.split('/').nth(1).unwrap_or_default() {
         "email" => ("email", "field-email"),
         "name" => ("name", "field-person"),
-        "role" => ("", "field-role"),
+        "role" => ("role", "field-role"),
         _ => ("", ""),
     }
 }
 
 /// The fields of what was typed that are not blank; `always` even if they are.
 fn payload(cx: &Cx, f: &Inputs, always: &[&str]) -> Json {
-    let typed = NAMES.map(|name| (name, f.value(name))).into_iter().chain([("role", cx.form.get("role"))]);
+    let typed = ["email", "name"]
+        .map(|name| (name, f.value(name)))
+        .into_iter()
+        .chain([("role", cx.form.get("role"))]);
     let given = typed.filter(|(name, value)| !value.is_empty() || always.contains(name));
     Json::Object(given.map(|(name, value)| (name.to_owned(), Json::String(value.to_owned()))).collect())
 }
@@ -130,12 +130,10 @@ async fn invite_new(cx: Arc<Cx>) -> Result<Response, Failure> {
     let body = payload(&cx, &f, &[]);
     match cx.app.invite_new_user(cx.call(), customer, &body, Handling::Strict).await {
         Ok(made) => Ok(html::ok(&invitation::link(&cx, made, Section::Users, PATH.to_owned()))),
-        Err(Error::Invalid(violations)) => {
-            f.refuse_all(cx.lang, &violations, field);
-            let page = users_page(&cx, f, cx.form.get("role")).await?;
-            Ok(html::page(StatusCode::UNPROCESSABLE_ENTITY, &page))
+        Err(error) => {
+            let Some(status) = f.refuse_error(cx.lang, &error, "", field) else { return Err(error.into()) };
+            Ok(html::page(status, &users_page(&cx, f, cx.form.get("role")).await?))
         }
-        Err(error) => Err(error.into()),
     }
 }
 
@@ -158,12 +156,8 @@ fn user_page(cx: &Cx, user: &User, f: Inputs) -> PortalUserPage {
 async fn again(cx: &Cx, name: Option<&str>, error: Error) -> Result<Response, Failure> {
     let user = cx.app.user(cx.call(), Some(own(cx)?), user_id(cx)?).await?;
     let mut f = inputs(name.unwrap_or(&user.name));
-    match &error {
-        Error::Invalid(violations) => f.refuse_all(cx.lang, violations, field),
-        Error::LastOwner => f.refuse("", cx.lang.text("users-last-owner", None)),
-        _ => return Err(error.into()),
-    }
-    Ok(html::page(StatusCode::UNPROCESSABLE_ENTITY, &user_page(cx, &user, f)))
+    let Some(status) = f.refuse_error(cx.lang, &error, "", field) else { return Err(error.into()) };
+    Ok(html::page(status, &user_page(cx, &user, f)))
 }
 
 /// The fields of the page about a user.
@@ -224,8 +218,11 @@ pub(super) fn samples() -> Vec<PortalUsersPage> {
     let page = |rows, f, more: bool| PortalUsersPage {
         l: partner("users-title", Section::Users),
         rows,
-        previous: more.then(|| PATH.to_owned()),
-        next: more.then(|| format!("{PATH}?page=3")),
+        pager: Pager {
+            range: "1\u{2013}2 of 2".into(),
+            previous: more.then(|| PATH.to_owned()),
+            next: more.then(|| format!("{PATH}?page=3")),
+        },
         f,
         roles: role_samples(),
     };

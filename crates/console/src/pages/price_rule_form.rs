@@ -266,25 +266,8 @@ fn field(pointer: &str) -> (&'static str, &'static str) {
 
 /// The form again, with what is wrong; any other error is a page of its own.
 async fn again(cx: &Cx, id: Option<i64>, mut f: Inputs, error: Error) -> Result<Response, Failure> {
-    let status = match &error {
-        Error::Invalid(violations) => {
-            f.refuse_all(cx.lang, violations, field);
-            StatusCode::UNPROCESSABLE_ENTITY
-        }
-        Error::PreconditionFailed => {
-            f.refuse("", cx.lang.text("rule-changed-meanwhile", None));
-            StatusCode::CONFLICT
-        }
-        Error::Conflict(why) => {
-            f.refuse("", why.clone());
-            StatusCode::CONFLICT
-        }
-        Error::BillsUnavailable(_) | Error::Unavailable(_) | Error::Busy(_) | Error::TimedOut(_) => {
-            f.refuse("", cx.lang.text("error-unavailable-advice", None));
-            StatusCode::SERVICE_UNAVAILABLE
-        }
-        _ => return Err(error.into()),
-    };
+    let said = f.refuse_error(cx.lang, &error, "rule-changed-meanwhile", field);
+    let Some(status) = said else { return Err(error.into()) };
     Ok(html::page(status, &page(cx, id, f, None).await?))
 }
 

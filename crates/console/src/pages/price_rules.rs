@@ -9,7 +9,8 @@ use crate::layout::{Layout, Section};
 use crate::list::Pager;
 use crate::pages::customer_form::if_match;
 use crate::routes::{Routes, only_partners};
-use app::billing::{Direction, RuleKind, RuleView};
+use app::billing::{RuleKind, RuleMove, RuleView};
+use app::customers::CustomerView;
 use app::{Error, Paging, Permission};
 use askama::Template;
 use axum::response::Response;
@@ -20,6 +21,8 @@ use std::sync::Arc;
 
 pub(crate) const PATH: &str = "/console/price-rules";
 const PER_PAGE: i64 = 100;
+/// The number of rules among which those of one customer are looked for.
+const MAX_OF_CUSTOMER: i64 = 1000;
 
 pub(crate) fn routes(routes: Routes) -> Routes {
     routes
@@ -94,6 +97,15 @@ async fn list(cx: Arc<Cx>) -> Result<Response, Failure> {
         pager: Pager::new(cx.lang, PATH, &cx.query, page, PER_PAGE, shown, total),
         may_change: cx.may(Permission::ManageBilling),
     }))
+}
+
+/// The rules that can match lines of a customer, in their order: its own, and those for all. As many as a page of rules has.
+pub(crate) async fn of_customer(cx: &Cx, customer: &CustomerView) -> Result<Vec<Row>, Failure> {
+    let (rules, _) = cx.app.price_rules(cx.call(), Paging { page: 1, per_page: MAX_OF_CUSTOMER }).await?;
+    let is_its =
+        |rule: &&RuleView| rule.rule().details.customer_id.is_none_or(|only| only == customer.id().0);
+    let names = HashMap::from([(customer.id().0, customer.name().to_owned())]);
+    Ok(rules.iter().filter(is_its).take(PER_PAGE as usize).map(|rule| row(cx.lang, rule, &names)).collect())
 }
 
 /// The names of the customers that rules are for; deleted ones are not among them.
@@ -175,14 +187,17 @@ fn days(lang: Lang, from: Option<Date>, until: Option<Date>) -> String {
 
 async fn move_rule(cx: Arc<Cx>) -> Result<Response, Failure> {
     let id = rule_id(&cx)?;
-    let (direction, button) = match cx.form.get("direction") {
-        "down" => (Direction::Down, "down"),
-        _ => (Direction::Up, "up"),
+    let other = || cx.form.get("other").parse().map_err(|_| Failure::App(Error::NotFound));
+    // The button that was pressed has the focus again, so that the rule can be moved on; of one that was dragged, the row is shown.
+    let (to, focused) = match cx.form.get("direction") {
+        "before" => (RuleMove::Before(other()?), "rule"),
+        "behind" => (RuleMove::Behind(other()?), "rule"),
+        "down" => (RuleMove::Down, "down"),
+        _ => (RuleMove::Up, "up"),
     };
-    cx.app.move_price_rule(cx.call(), id, direction).await?;
+    cx.app.move_price_rule(cx.call(), id, to).await?;
     let page = cx.form.get("page").parse::<i64>().unwrap_or(1).max(1);
-    // The button that was pressed has the focus again, so that the rule can be moved on.
-    Ok(html::see_other(&format!("{PATH}?page={page}&done=rule-moved#{button}-{id}")))
+    Ok(html::see_other(&format!("{PATH}?page={page}&done=rule-moved#{focused}-{id}")))
 }
 
 async fn show_delete(cx: Arc<Cx>) -> Result<Response, Failure> {
@@ -218,6 +233,11 @@ fn row_sample(id: i64) -> Row {
         is_first: true,
         is_last: false,
     }
+}
+
+#[cfg(test)]
+pub(super) fn row_samples() -> Vec<Row> {
+    vec![row_sample(7)]
 }
 
 #[cfg(test)]

@@ -47,6 +47,8 @@ pages![
     invitation::InvitationLinkPage,
     invitation::InvitationPage,
     billing::BillingPage,
+    invoices::InvoicesPage,
+    automation::AutomationPage,
     bill_run::BillRunPage,
     finalize::FinalizePage,
     bill::BillPage,
@@ -65,14 +67,20 @@ pages![
 ];
 
 fn error_pages() -> Vec<ErrorPage> {
-    let page = |reason: &str| ErrorPage {
+    let page = |reason: &str, retry: Option<(String, Vec<(String, String)>)>| ErrorPage {
         l: partner("error-forbidden-title", Section::None),
         reason: reason.to_owned(),
         advice: "Ask an admin".into(),
         next: ("/console".into(), "Home".into()),
+        retry,
         request_id: "0123<script>".into(),
     };
-    vec![page(""), page("the role viewer may not <b>")]
+    let fields = vec![("form_token".into(), "0123".into()), ("name".into(), "\"><script>".into())];
+    vec![
+        page("", None),
+        page("the role viewer may not <b>", None),
+        page("", Some(("/console/customers/new".into(), fields))),
+    ]
 }
 
 fn all() -> Vec<(&'static str, Box<dyn Page>)> {
@@ -98,6 +106,8 @@ fn all() -> Vec<(&'static str, Box<dyn Page>)> {
         boxed("invitation_link.html", invitation::link_samples()),
         boxed("invitation.html", invitation::samples()),
         boxed("billing.html", billing::samples()),
+        boxed("invoices.html", invoices::samples()),
+        boxed("automation.html", automation::samples()),
         boxed("bill_run.html", bill_run::samples()),
         boxed("finalize.html", finalize::samples()),
         boxed("bill.html", bill::samples()),

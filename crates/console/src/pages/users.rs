@@ -14,11 +14,12 @@ use app::{Created, Error, IssuedKey, Paging, Tenant, UserWithKey};
 use askama::Template;
 use axum::response::Response;
 use domain::{CustomerId, Handling, Json, Role, User, UserId};
-use http::StatusCode;
 use serde_json::json;
 use std::sync::Arc;
 
-const NAMES: [&str; 4] = ["email", "name", "api_key_expires_at", "key_name"];
+const NAMES: [&str; 5] = ["email", "name", "api_key_expires_at", "key_name", "roles"];
+/// The fields of a new user that are texts.
+const TEXTS: [&str; 3] = ["email", "name", "api_key_expires_at"];
 const PER_PAGE: i64 = 100;
 
 pub(crate) fn routes(routes: Routes) -> Routes {
@@ -95,6 +96,8 @@ pub(crate) struct UserPage {
     pub(crate) is_customers: bool,
     /// The user is the one who looks at the page.
     pub(crate) is_own: bool,
+    /// What comes of changing one's own roles; empty for others'.
+    pub(crate) own_roles: String,
 }
 
 #[derive(Template)]
@@ -212,7 +215,7 @@ fn field(pointer: &str) -> (&'static str, &'static str) {
         "email" => ("email", "field-email"),
         "name" => ("name", "field-person"),
         "api_key_expires_at" => ("api_key_expires_at", "field-key-expires"),
-        "role" | "roles" => ("", "field-roles"),
+        "role" | "roles" => ("roles", "field-roles"),
         _ => ("", ""),
     }
 }
@@ -220,17 +223,15 @@ fn field(pointer: &str) -> (&'static str, &'static str) {
 async fn create(cx: Arc<Cx>) -> Result<Response, Failure> {
     let tenant = tenant(&cx)?;
     let mut f = Inputs::new(&NAMES, |name| cx.form.get(name).to_owned());
-    let body = payload(&cx, &f, &NAMES, has_roles(&cx, tenant));
+    let body = payload(&cx, &f, &TEXTS, has_roles(&cx, tenant));
     let call = repeatable(&cx, &body);
     match cx.app.create_user(&call, tenant, &body, Handling::Strict, key_of_user).await {
         Ok(created) => key_page(&cx, tenant, &created),
-        Err(Error::Invalid(violations)) => {
-            f.refuse_all(cx.lang, &violations, field);
+        Err(error) => {
+            let Some(status) = f.refuse_error(cx.lang, &error, "", field) else { return Err(error.into()) };
             let chosen: Vec<&str> = cx.form.all("roles").collect();
-            let page = users_page(&cx, tenant, f, &chosen).await?;
-            Ok(html::page(StatusCode::UNPROCESSABLE_ENTITY, &page))
+            Ok(html::page(status, &users_page(&cx, tenant, f, &chosen).await?))
         }
-        Err(error) => Err(error.into()),
     }
 }
 
@@ -280,6 +281,7 @@ async fn user_page(cx: &Cx, tenant: Tenant, user: &User, f: Inputs) -> Result<Us
     let keys = cx.app.api_keys(cx.call(), tenant, user.id).await?;
     let accounts = cx.app.linked_accounts(cx.call(), tenant, user.id).await?;
     let back = list_path(tenant);
+    let is_own = cx.call().actor.as_ref().is_some_and(|actor| actor.user == user.id);
     Ok(UserPage {
         l: cx.layout_with(user.email.as_str().to_owned(), section(tenant)),
         path: format!("{back}/{}", user.id),
@@ -293,13 +295,14 @@ async fn user_page(cx: &Cx, tenant: Tenant, user: &User, f: Inputs) -> Result<Us
             None => user.roles.has(role),
         }),
         is_customers: tenant.is_some(),
-        is_own: cx.call().actor.as_ref().is_some_and(|actor| actor.user == user.id),
+        is_own,
+        own_roles: if is_own { cx.lang.text("user-own-roles", None) } else { String::new() },
     })
 }
 
 async fn update(cx: Arc<Cx>) -> Result<Response, Failure> {
     let (tenant, id) = (tenant(&cx)?, user_id(&cx)?);
-    let mut f = Inputs::new(&NAMES, |name| cx.form.get(name).to_owned());
+    let f = Inputs::new(&NAMES, |name| cx.form.get(name).to_owned());
     let name = ("name".to_owned(), Json::String(f.value("name").to_owned()));
     let body = match payload(&cx, &f, &[], has_roles(&cx, tenant)) {
         Json::Object(mut fields) => {
@@ -310,32 +313,33 @@ async fn update(cx: Arc<Cx>) -> Result<Response, Failure> {
     };
     match cx.app.update_user(cx.call(), tenant, id, body, Handling::Strict).await {
         Ok(_) => Ok(html::see_other(&format!("{}?done=user-changed", list_path(tenant)))),
-        Err(error) => {
-            let user = cx.app.user(cx.call(), tenant, id).await?;
-            match &error {
-                Error::Invalid(violations) => f.refuse_all(cx.lang, violations, field),
-                Error::LastAdmin => f.refuse("", cx.lang.text("users-last-admin", None)),
-                _ => return Err(error.into()),
-            }
-            Ok(html::page(StatusCode::UNPROCESSABLE_ENTITY, &user_page(&cx, tenant, &user, f).await?))
-        }
+        Err(error) => again(&cx, tenant, id, f, error, field).await,
     }
 }
 
 async fn rotate(cx: Arc<Cx>) -> Result<Response, Failure> {
     let (tenant, id) = (tenant(&cx)?, user_id(&cx)?);
-    let mut f = Inputs::new(&NAMES, |name| cx.form.get(name).to_owned());
+    let f = Inputs::new(&NAMES, |name| cx.form.get(name).to_owned());
     let body = payload(&cx, &f, &["api_key_expires_at"], false);
     let call = repeatable(&cx, &body);
     match cx.app.rotate_key(&call, tenant, id, &body, Handling::Strict, key_of_user).await {
         Ok(created) => key_page(&cx, tenant, &created),
-        Err(Error::Invalid(violations)) => {
-            let user = cx.app.user(cx.call(), tenant, id).await?;
-            f.refuse_all(cx.lang, &violations, field);
-            Ok(html::page(StatusCode::UNPROCESSABLE_ENTITY, &user_page(&cx, tenant, &user, f).await?))
-        }
-        Err(error) => Err(error.into()),
+        Err(error) => again(&cx, tenant, id, f, error, field).await,
     }
+}
+
+/// The user's page again, with the reason why something cannot be done; any other error is a page of its own.
+async fn again(
+    cx: &Cx,
+    tenant: Tenant,
+    id: UserId,
+    mut f: Inputs,
+    error: Error,
+    field: impl Fn(&str) -> (&'static str, &'static str),
+) -> Result<Response, Failure> {
+    let Some(status) = f.refuse_error(cx.lang, &error, "", field) else { return Err(error.into()) };
+    let user = cx.app.user(cx.call(), tenant, id).await?;
+    Ok(html::page(status, &user_page(cx, tenant, &user, f).await?))
 }
 
 async fn revoke(cx: Arc<Cx>) -> Result<Response, Failure> {
@@ -355,20 +359,10 @@ async fn create_key(cx: Arc<Cx>) -> Result<Response, Failure> {
     let call = repeatable(&cx, &body);
     let created = cx.app.create_api_key(&call, tenant, id, &body, Handling::Strict, key).await;
     let user = cx.app.user(cx.call(), tenant, id).await?;
-    let mut f = inputs(&cx, &user);
-    let status = match created {
-        Ok(created) => return new_key(&cx, tenant, &created, Some(user.email.as_str())),
-        Err(Error::Invalid(violations)) => {
-            f.refuse_all(cx.lang, &violations, key_field);
-            StatusCode::UNPROCESSABLE_ENTITY
-        }
-        Err(Error::Conflict(why)) => {
-            f.refuse("", why);
-            StatusCode::CONFLICT
-        }
-        Err(error) => return Err(error.into()),
-    };
-    Ok(html::page(status, &user_page(&cx, tenant, &user, f).await?))
+    match created {
+        Ok(created) => new_key(&cx, tenant, &created, Some(user.email.as_str())),
+        Err(error) => again(&cx, tenant, id, inputs(&cx, &user), error, key_field).await,
+    }
 }
 
 async fn revoke_named(cx: Arc<Cx>) -> Result<Response, Failure> {
@@ -432,6 +426,7 @@ pub(super) fn samples() -> (Vec<UsersPage>, Vec<UserPage>, Vec<UserKeyPage>) {
         roles: roles(),
         is_customers,
         is_own,
+        own_roles: if is_own { "Your own".into() } else { String::new() },
     };
     let empty = || Inputs::new(&NAMES, |_| String::new());
     (

@@ -37,6 +37,17 @@ pub struct Filter {
     pub partner_billing: Option<bool>,
     /// Changed at this instant or later.
     pub updated_since: Option<Timestamp>,
+    /// Partner billing is enabled, and something is in its way.
+    pub billing_problem: Option<BillingProblem>,
+}
+
+/// What is in the way of a customer's bills.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BillingProblem {
+    /// The last run had something against its bill.
+    InLastRun,
+    /// That, or it has no Azure tenant.
+    Any,
 }
 
 impl Filter {
@@ -50,6 +61,7 @@ impl Filter {
             azure_customer_id,
             partner_billing,
             updated_since,
+            billing_problem,
         } = self;
         name_part.is_none()
             && classification.is_none()
@@ -59,6 +71,7 @@ impl Filter {
             && azure_customer_id.is_none()
             && partner_billing.is_none()
             && updated_since.is_none()
+            && billing_problem.is_none()
     }
 }
 
@@ -244,6 +257,15 @@ pub(super) fn narrow(query: &mut Query, filter: &Filter) {
     }
     if let Some(since) = filter.updated_since {
         query.and("c.updated_at >= ", since.as_second());
+    }
+    if let Some(problem) = filter.billing_problem {
+        query.and("c.billing_enabled = ", true);
+        let faults = "c.id IN (SELECT customer_id FROM billing_faults WHERE partner_id = $1)";
+        let without_tenant = "NOT EXISTS (SELECT 1 FROM azure_tenants t WHERE t.partner_id = c.partner_id AND t.customer_id = c.id)";
+        query.sql += &match problem {
+            BillingProblem::InLastRun => format!(" AND {faults}"),
+            BillingProblem::Any => format!(" AND ({faults} OR {without_tenant})"),
+        };
     }
 }
 

@@ -11,7 +11,7 @@ use std::path::Path;
 pub(crate) const MAX_BODY: u64 = 1 << 20;
 
 /// The bytes of a file, or of standard input for `-`, up to what a server takes.
-fn bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
+pub(crate) fn bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let unreadable = || format!("cannot read {}", name(path));
     if path == Path::new("-") {

@@ -5,6 +5,7 @@ pub(crate) mod audit;
 mod bill_lines;
 pub(crate) mod bill_runs;
 pub(crate) mod billing_automation;
+pub(crate) mod branding;
 pub(crate) mod cells;
 pub(crate) mod customers;
 mod download;

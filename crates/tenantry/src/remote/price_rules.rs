@@ -3,7 +3,7 @@
 use super::args::{ListArgs, OutputArgs, ServerArgs};
 use super::exit::{examples, wrong_input};
 use super::query::{PER_PAGE, Query};
-use super::show::{self, View};
+use super::show::{self, Printer, View};
 use super::{cells, input};
 use clap::{Args, Subcommand};
 use client::Request;
@@ -11,7 +11,7 @@ use http::Method;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
-/// List, create, change and delete price rules. The first that matches a line prices it; where none does, the customer's
+/// List, create, try, change and delete price rules. The first that matches a line prices it; where none does, the customer's
 /// margin.
 #[derive(Subcommand)]
 pub(crate) enum PriceRulesCommand {
@@ -19,6 +19,7 @@ pub(crate) enum PriceRulesCommand {
     Get(Got),
     Create(Box<Created>),
     Update(Box<Updated>),
+    Try(Box<Tried>),
     Delete(Deleted),
 }
 
@@ -77,6 +78,27 @@ pub(crate) struct Updated {
     /// Show what would be sent, and send nothing.
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    fields: Fields,
+    #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+/// Try a rule, or a change of one, on the last month that was billed: whose bills would change, and by how much. Nothing is saved.
+#[derive(Args)]
+#[command(after_help = examples!(
+    "tenantry price-rules try --name 'Azure at 15 %' --kind margin --percentage 15",
+    "tenantry price-rules try 12 --percentage 17.5",
+    "tenantry price-rules try --file rule.json --format '{name}: {difference} {currency}'",
+))]
+pub(crate) struct Tried {
+    /// The id of the rule that would change; without it, the rule is a new one.
+    id: Option<String>,
+    /// Take this away, such as customer_id or effective_until; repeat it for others.
+    #[arg(long, value_name = "FIELD", requires = "id")]
+    clear: Vec<String>,
     #[command(flatten)]
     fields: Fields,
     #[command(flatten)]
@@ -192,6 +214,19 @@ static VIEW: View = View {
     ],
 };
 
+static CHANGES: View = View {
+    noun: "bills that would change",
+    table: &[
+        ("CUSTOMER", "customer_id"),
+        ("NAME", "name"),
+        ("CHARGE", "charge"),
+        ("WITH THE RULE", "charge_with_rule"),
+        ("DIFFERENCE", "difference"),
+        ("CURRENCY", "currency"),
+    ],
+    fields: &["customer_id", "name", "charge", "charge_with_rule", "difference", "currency"],
+};
+
 impl Fields {
     fn body(&self) -> anyhow::Result<Value> {
         let mut body = match &self.file {
@@ -207,6 +242,25 @@ impl Fields {
         });
         for (field, value) in given.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null()) {
             body[field] = value.clone();
+        }
+        Ok(body)
+    }
+
+    /// The body of a change that also takes these fields away.
+    fn change(&self, clear: &[String]) -> anyhow::Result<Value> {
+        let mut body = self.body()?;
+        for field in clear {
+            if !VIEW.fields.contains(&field.as_str()) {
+                let near = domain::near::near(field, VIEW.fields.iter().copied());
+                let near = near.map_or(String::new(), |near| format!("; did you mean {near}?"));
+                return Err(wrong_input(format!("--clear {field}: a price rule has no such field{near}")));
+            }
+            body[field] = Value::Null;
+        }
+        if body == json!({}) {
+            return Err(wrong_input(
+                "nothing is named that is to change: see `tenantry price-rules update --help`",
+            ));
         }
         Ok(body)
     }
@@ -239,28 +293,21 @@ pub(crate) async fn run(command: PriceRulesCommand) -> anyhow::Result<()> {
         }
         PriceRulesCommand::Update(args) => {
             let path = path(&args.id)?;
-            let mut body = args.fields.body()?;
-            for field in &args.clear {
-                if !VIEW.fields.contains(&field.as_str()) {
-                    let near = domain::near::near(field, VIEW.fields.iter().copied());
-                    let near = near.map_or(String::new(), |near| format!("; did you mean {near}?"));
-                    return Err(wrong_input(format!(
-                        "--clear {field}: a price rule has no such field{near}"
-                    )));
-                }
-                body[field] = Value::Null;
-            }
-            if body == json!({}) {
-                return Err(wrong_input(
-                    "nothing is named that is to change: see `tenantry price-rules update --help`",
-                ));
-            }
+            let body = args.fields.change(&args.clear)?;
             if args.dry_run {
                 println!("would change price rule {} like this:\n{body:#}", args.id);
                 return Ok(());
             }
             let request = Request::json(Method::PUT, path, &body);
             show::one(&args.server.connect()?.send(&request).await?.json()?, &args.output, &VIEW)
+        }
+        PriceRulesCommand::Try(args) => {
+            let (path, body) = match &args.id {
+                Some(id) => (format!("{}/try", path(id)?), args.fields.change(&args.clear)?),
+                None => ("/v1/price_rules/try".to_owned(), args.fields.body()?),
+            };
+            let tried = args.server.connect()?.send(&Request::json(Method::POST, path, &body)).await?;
+            print_trial(&tried.json()?, &args.output)
         }
         PriceRulesCommand::Delete(args) => {
             let path = path(&args.id)?;
@@ -276,4 +323,33 @@ pub(crate) async fn run(command: PriceRulesCommand) -> anyhow::Result<()> {
             Ok(())
         }
     }
+}
+
+/// For people: the bills that would change, then the sums. CSV and templates have the bills alone.
+fn print_trial(trial: &Value, output: &OutputArgs) -> anyhow::Result<()> {
+    if output.json {
+        println!("{trial:#}");
+        return Ok(());
+    }
+    let list = |field: &str| trial[field].as_array().cloned().unwrap_or_default();
+    let mut printer = Printer::new(output, &CHANGES)?;
+    printer.print(&list("changes"));
+    printer.end();
+    if output.csv || output.format.is_some() {
+        return Ok(());
+    }
+    let text = |value: &Value| cells::for_terminal(&cells::text(value)).into_owned();
+    let (month, run, unchanged) = (text(&trial["billing_period"]), &trial["run_id"], &trial["unchanged"]);
+    println!("\ntried on {month} by the files of bill run {run}; nothing is saved");
+    println!("{} would change, {unchanged} would stay as they are", list("changes").len());
+    for total in list("totals") {
+        let [before, after, difference, currency] =
+            ["charge", "charge_with_rule", "difference", "currency"].map(|field| text(&total[field]));
+        println!("all bills: {before} → {after} {currency} ({difference})");
+    }
+    if trial["unused"] == true {
+        println!("no line of that month gets its price from this rule");
+    }
+    list("warnings").iter().for_each(|warning| println!("{}", text(warning)));
+    Ok(())
 }

@@ -33,14 +33,14 @@ pub(crate) fn violations(page: &Page, axe: &str) -> Vec<String> {
 
 /// Objects to show.
 #[derive(Clone, Copy, Default)]
-struct Objects {
-    customer: i64,
-    user: i64,
+pub(crate) struct Objects {
+    pub(crate) customer: i64,
+    pub(crate) user: i64,
     /// A customer's user, who is an owner.
-    owner: i64,
-    run: i64,
-    statement: i64,
-    rule: i64,
+    pub(crate) owner: i64,
+    pub(crate) run: i64,
+    pub(crate) statement: i64,
+    pub(crate) rule: i64,
 }
 
 /// A value for each parameter of a path.
@@ -63,7 +63,7 @@ fn path(template: &str, objects: Objects) -> String {
 }
 
 /// All pages of the console that users with a session open; downloads and streams are no pages.
-fn paths(objects: Objects) -> Vec<String> {
+pub(crate) fn paths(objects: Objects) -> Vec<String> {
     let is_page = |template: &str| {
         !template.contains("/files/") && ![".csv", "/progress"].iter().any(|end| template.ends_with(end))
     };

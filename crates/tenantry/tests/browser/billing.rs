@@ -2,7 +2,7 @@
 
 use crate::accessibility::{axe, violations};
 use crate::customers::tab_to;
-use crate::page::ENTER;
+use crate::page::{ENTER, ESCAPE};
 use crate::support::{ABSENT, Api, Database, Engine, Server, Usage, customer, end_of, line, usage};
 use crate::{Look, Page};
 use serde_json::json;
@@ -109,6 +109,61 @@ fn a_rule_is_tried_saved_and_moved_by_keyboard() {
     page.press("Delete this rule");
     page.sees("The rule was deleted.");
     assert_eq!(order(&page), "Storage Second");
+    page.end();
+}
+
+#[test]
+fn rules_are_dragged_to_another_place() {
+    let database = Database::new(Engine::Sqlite);
+    let server = Server::start(&database, &["--sandbox", "--at", NOW]);
+    let admin = server.admin();
+    let rule = |name: &str| {
+        let body = json!({"name": name, "kind": "margin", "percentage": "15"});
+        admin.post("/v1/price_rules", &body).json()["id"].to_string()
+    };
+    let [first, second, third, fourth] = ["First", "Second", "Third", "Fourth"].map(rule);
+    for width in [1280, 360] {
+        let Some(page) = Page::signed_in(&admin, Look { width, ..Look::default() }) else { return };
+        let row = |id: &str| format!("#rule-{id}");
+        let handle = |id: &str| format!("#rule-{id} .handle");
+        page.go("/console/price-rules");
+        assert_eq!(order(&page), "First Second Third Fourth");
+        // Down, to behind the third.
+        page.drag(&handle(&first), &row(&third), 0.9, || {
+            assert_eq!(order(&page), "Second Third First Fourth", "it is shown there before it is dropped");
+        });
+        page.sees("The order was changed.");
+        assert_eq!(order(&page), "Second Third First Fourth");
+        // To the top and back, on the server too.
+        page.drag(&handle(&fourth), &row(&second), 0.1, || ());
+        page.find(&format!("tbody tr:first-child#rule-{fourth}"));
+        page.sees("The order was changed.");
+        assert_eq!(order(&page), "Fourth Second Third First");
+        let rules = admin.get("/v1/price_rules").json()["price_rules"].clone();
+        let names: Vec<&str> =
+            rules.as_array().unwrap().iter().map(|rule| rule["name"].as_str().unwrap()).collect();
+        assert_eq!(names, ["Fourth", "Second", "Third", "First"]);
+        // Escape puts it back, and dropping it where it was sends nothing.
+        page.go("/console/price-rules");
+        page.drag(&handle(&second), &row(&first), 0.9, || {
+            assert_eq!(order(&page), "Fourth Third First Second");
+            page.keys(ESCAPE);
+        });
+        page.drag(&handle(&third), &row(&third), 0.5, || ());
+        assert_eq!(order(&page), "Fourth Second Third First");
+        assert_eq!(page.path(), "/console/price-rules");
+        for (at, id) in [&first, &second, &third, &fourth].into_iter().enumerate() {
+            let change = json!({"position": (at + 1) * 10});
+            assert_eq!(admin.put(&format!("/v1/price_rules/{id}"), &change).status, 200);
+        }
+        page.end();
+    }
+    // Without JavaScript there is no handle, and the buttons do it.
+    let page = Page::signed_in(&admin, Look { has_script: false, ..Look::default() }).unwrap();
+    page.go("/console/price-rules");
+    assert_eq!(page.find(".handle").css("display"), "none");
+    page.find(&format!("#down-{first}")).click();
+    page.sees("The order was changed.");
     page.end();
 }
 

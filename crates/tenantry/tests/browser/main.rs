@@ -9,6 +9,7 @@ mod billing;
 mod customers;
 mod driver;
 mod lighthouse;
+mod month;
 mod page;
 mod pictures;
 mod portal;

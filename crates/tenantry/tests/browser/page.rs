@@ -81,8 +81,8 @@ impl Page {
     }
 
     /// A command of the Chrome DevTools Protocol.
-    fn chrome(&self, command: &str, parameters: &Value) {
-        self.command("POST", "/goog/cdp/execute", &json!({"cmd": command, "params": parameters}));
+    fn chrome(&self, command: &str, parameters: &Value) -> Value {
+        self.command("POST", "/goog/cdp/execute", &json!({"cmd": command, "params": parameters}))
     }
 
     fn command(&self, method: &str, path: &str, body: &Value) -> Value {
@@ -166,6 +166,44 @@ impl Page {
     /// A picture of the viewport, as PNG in base64.
     pub(crate) fn picture(&self) -> String {
         self.command("GET", "/screenshot", &Value::Null).as_str().unwrap().to_owned()
+    }
+
+    /// A picture of the whole page, up to this height in pixels, as PNG in base64.
+    pub(crate) fn whole_picture(&self, max_height: u64) -> String {
+        let root =
+            self.run("return [document.documentElement.scrollWidth, document.documentElement.scrollHeight]");
+        let [width, height] = [0, 1].map(|at| root[at].as_u64().unwrap());
+        let clip = json!({"x": 0, "y": 0, "width": width, "height": height.min(max_height), "scale": 1});
+        let parameters = json!({"format": "png", "captureBeyondViewport": true, "clip": clip});
+        let taken = self.chrome("Page.captureScreenshot", &parameters);
+        taken["data"].as_str().unwrap().to_owned()
+    }
+
+    /// Drags an element to another one with the mouse, and drops it at this part of its height; before that, `meanwhile` runs.
+    pub(crate) fn drag(&self, from: &str, to: &str, part: f64, meanwhile: impl Fn()) {
+        let middle = |selector: &str, part: f64| {
+            let script = format!(
+                "const box = document.querySelector({}).getBoundingClientRect(); \
+                 return [Math.round(box.x + box.width / 2), Math.round(box.y + box.height * {part})]",
+                json!(selector)
+            );
+            let found = self.run(&script);
+            (found[0].clone(), found[1].clone())
+        };
+        // What is below the window cannot be reached.
+        self.run("document.querySelector('tbody').scrollIntoView({block: 'center'})");
+        let mouse = |actions: Value| {
+            let pointer = json!({"type": "pointer", "id": "mouse", "parameters": {"pointerType": "mouse"}, "actions": actions});
+            self.command("POST", "/actions", &json!({"actions": [pointer]}));
+        };
+        let go = |(x, y): (Value, Value)| json!({"type": "pointerMove", "duration": 100, "x": x, "y": y});
+        mouse(json!([go(middle(from, 0.5)), {"type": "pointerDown", "button": 0}]));
+        // Rows make way one by one, as they do for a hand.
+        for _ in 0..8 {
+            mouse(json!([go(middle(to, part))]));
+        }
+        meanwhile();
+        mouse(json!([{"type": "pointerUp", "button": 0}]));
     }
 
     /// What the console has of errors since the last call: violations of the Content-Security-Policy and of scripts. An

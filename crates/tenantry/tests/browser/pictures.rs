@@ -1,11 +1,12 @@
-//! The pictures of the documents, made by `scripts/screenshots`.
+//! Pictures made by `scripts/screenshots`: those of the documents, and of every page for those who judge them.
 
+use crate::accessibility::{Objects, paths};
 use crate::support::{ABSENT, Api, Database, Engine, Server, Usage, customer, end_of, usage};
 use crate::{Look, Page};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::json;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The largest picture, in bytes.
 const MAX_BYTES: usize = 150 * 1024;
@@ -120,6 +121,150 @@ fn pictures_of_the_documents() {
         let page = Page::signed_in(api, look).expect("there is no chromedriver");
         page.go(path);
         take(&page, name);
+        page.end();
+    }
+}
+
+/// The height at which a picture ends, in pixels.
+const MAX_HEIGHT: u64 = 2600;
+
+/// A form that is sent with something wrong: the page, what is typed into fields, and the form.
+type Wrong = (&'static str, &'static [(&'static str, &'static str)], &'static str);
+const WRONG: [Wrong; 11] = [
+    ("/console/customers/new", &[("name", "Acme"), ("azure_customer_id", "no such tenant")], "#form"),
+    ("/console/customers/{id}/delete", &[("name", "Something else")], "main form"),
+    ("/console/customers/change?customer={id}", &[], "main form[method=post]"),
+    ("/console/users", &[("email", "no address")], "#form"),
+    ("/console/price-rules/new", &[("position", "first"), ("customer", "Nothing like that")], "#form"),
+    ("/console/billing", &[("billing_period", ""), ("sources", "october.csv")], "#form"),
+    ("/console/billing/automation", &[("days", "many"), ("max_unassigned", "-1")], "#form"),
+    ("/console/settings/branding", &[("colour", "blue"), ("portal_host", "https://x")], "#form"),
+    ("/console/settings/sign-in", &[("partner-issuer", "nonsense")], "form[action$=partner]"),
+    ("/console/directory/assign?tenant=contoso-lab", &[], "main form[method=post]"),
+    ("/console/sign-in", &[("key", "tnt_wrong")], "main form"),
+];
+
+/// Pages that say what is wrong, or that somebody else sees.
+const REFUSED: [&str; 6] = [
+    "/console/nothing",
+    "/console/customers?trial=nonsense",
+    "/console/directory?assigned=nonsense",
+    "/console/audit?since=yesterday",
+    "/console/invitation",
+    "/console/sign-in?ended=idle",
+];
+
+/// What a partner has who has used everything.
+fn everything(server: &Server, database: &Database) -> (Api, Objects) {
+    let (admin, shown, run) = furnished(server, database);
+    for number in 0..48 {
+        let name = format!("Customer {number} with a name of a usual length");
+        let change =
+            json!({"name": name, "tags": [{"key": "region", "value": "west"}, {"key": "vip", "value": ""}]});
+        admin.create(&customer(&change));
+    }
+    let long = "Bundesverband der Deutschen Kraftfahrzeugüberwachungsvereinigungen und Donaudampfschifffahrtsgesellschaften e. V.";
+    admin.create(&customer(&json!({"name": long})));
+    let rule = |body: serde_json::Value| admin.post("/v1/price_rules", &body).json()["id"].as_i64().unwrap();
+    rule(
+        json!({"name": "Seats", "kind": "fixed", "price": "12.50", "currency": "EUR", "product_id": "CFQ7TTC0LH18"}),
+    );
+    rule(json!({"name": "Storage for Northwind", "kind": "markup", "percentage": "5", "customer_id": shown,
+                "meter_category": "Storage", "effective_from": "2026-10-01", "earned_credit": "passed_on"}));
+    let rule = rule(json!({"name": "Everything else", "kind": "margin", "percentage": "12.5"}));
+    let (user, _) = admin.colleague("viewer");
+    let (owner, _) = admin.user_as(shown, "owner");
+    let statements = admin.get(&format!("/v1/customer_statements?customer_id={shown}&per_page=100")).json();
+    let statements = statements["billing_artifacts"].as_array().unwrap().clone();
+    let address = json!({"street1": "1 Main St", "city": "Springfield", "state": "MA", "zipcode": "01101", "country": "US"});
+    let issuer = json!({"display_name": "Contoso Cloud", "statement_number_prefix": "CON-", "due_days": 30, "address": address});
+    assert_eq!(admin.put("/v1/billing_settings", &issuer).status, 200);
+    let statement = statements.last().unwrap()["id"].as_i64().unwrap();
+    (admin, Objects { customer: shown, user, owner, run, statement, rule })
+}
+
+/// Writes pictures of the page as it is, light and dark.
+fn take_both(page: &Page, folder: &Path, name: &str, look: &str) {
+    page.run("document.activeElement.blur()");
+    for (is_dark, shade) in [(false, "light"), (true, "dark")] {
+        page.set_dark(is_dark);
+        page.run_async(
+            "document.fonts.ready.then(() => requestAnimationFrame(() => arguments[arguments.length - 1]()))",
+        );
+        let bytes = BASE64_STANDARD.decode(page.whole_picture(MAX_HEIGHT)).unwrap();
+        let name = name.trim_start_matches("/console").replace(['/', '?', '=', '&'], "_");
+        std::fs::write(folder.join(format!("{look}-{shade}{name}.png")), bytes).unwrap();
+    }
+}
+
+/// Pages that can be taken without objects: the others are not there.
+fn without_objects() -> Vec<String> {
+    let all = paths(Objects::default()).into_iter();
+    all.filter(|path| !path.contains("/0") && !path.contains("=0")).collect()
+}
+
+#[test]
+#[ignore = "writes some 400 pictures; scripts/screenshots FOLDER runs it"]
+fn pictures_of_every_page() {
+    let folder = std::env::var_os("TENANTRY_TEST_PICTURES").expect("TENANTRY_TEST_PICTURES names a folder");
+    let folder = PathBuf::from(folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    let database = Database::new(Engine::Sqlite);
+    let server = Server::start(&database, &["--sandbox", "--at", NOW]);
+    let (admin, objects) = everything(&server, &database);
+    let (_, owner) = admin.user_as(objects.customer, "owner");
+    let (_, viewer) = admin.colleague("viewer");
+    let nothing = server.partner();
+    let fill = |path: &str| {
+        let path = path.replace("{id}", &objects.customer.to_string());
+        path.replace("{run}", &objects.run.to_string())
+    };
+    for (width, look) in [(1280, "wide"), (360, "narrow")] {
+        let look_of = |language| Look { width, language, ..Look::default() };
+        for (api, who, paths) in [
+            (&nothing, "empty", without_objects()),
+            (&admin, "full", paths(objects)),
+            (&owner, "owner", paths(objects).into_iter().filter(|path| path.contains("portal")).collect()),
+            (&viewer, "viewer", ["/console", "/console/users"].map(str::to_owned).into()),
+        ] {
+            let page = Page::signed_in(api, look_of("en")).expect("there is no chromedriver");
+            for path in paths {
+                page.go(&path);
+                take_both(&page, &folder, &format!("{path}_{who}"), look);
+            }
+            page.end();
+        }
+        let page = Page::signed_in(&admin, look_of("en")).unwrap();
+        for path in REFUSED {
+            page.go(path);
+            take_both(&page, &folder, path, look);
+        }
+        for (path, typed, form) in WRONG {
+            if path == "/console/sign-in" {
+                page.go("/console");
+                page.run("document.querySelector('form[action$=sign-out]').requestSubmit()");
+                page.find("#key");
+            }
+            page.go(&fill(path));
+            for (field, text) in typed {
+                let fill = format!("document.getElementById({}).value = {}", json!(field), json!(text));
+                page.run(&fill);
+            }
+            page.run(&format!("document.querySelector({}).requestSubmit()", json!(form)));
+            page.find(".summary");
+            take_both(&page, &folder, &format!("{path}_wrong"), look);
+        }
+        page.end();
+        let page = Page::signed_in(&admin, look_of("de")).unwrap();
+        for path in [
+            "/console",
+            "/console/customers/new",
+            &fill("/console/billing/runs/{run}"),
+            "/console/price-rules",
+        ] {
+            page.go(path);
+            take_both(&page, &folder, &format!("{path}_german"), look);
+        }
         page.end();
     }
 }

@@ -5,6 +5,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod bills;
+#[path = "../it/console/browser.rs"]
+#[allow(dead_code, reason = "the console's tests use more of it")]
+mod browser;
 mod clock;
 mod disk;
 mod failing;
@@ -13,6 +16,7 @@ mod full;
 mod kill;
 mod load;
 mod outage;
+mod pages;
 mod power;
 #[path = "../tools/raw.rs"]
 #[allow(dead_code, reason = "the store's tests use more of it")]

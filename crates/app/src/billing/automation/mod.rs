@@ -169,7 +169,10 @@ impl AutomationSettings {
         let days = fields.optional("days", |json| match json {
             Json::Number(number) => {
                 let days = number.as_i64().filter(|days| (0..=MAX_DAYS).contains(days));
-                days.ok_or_else(|| invalid(format!("must be a whole number from 0 to {MAX_DAYS}")))
+                days.ok_or_else(|| {
+                    invalid(format!("must be a whole number from 0 to {MAX_DAYS}"))
+                        .because("whole-number", &[("max", &MAX_DAYS)])
+                })
             }
             other => Err(wrong_type("a number", other)),
         });
@@ -178,7 +181,7 @@ impl AutomationSettings {
             let amount = amount.filter(|amount| !amount.is_negative());
             amount
                 .map(|amount| amount.to_string())
-                .ok_or_else(|| invalid("must be an amount such as \"10.00\""))
+                .ok_or_else(|| invalid("must be an amount such as \"10.00\"").because("amount", &[]))
         });
         let publish = fields.optional("publish", |json| match json {
             Json::Bool(publish) => Ok(*publish),
@@ -189,7 +192,8 @@ impl AutomationSettings {
             (Some(estimates), Some(invoices), Some(finalize)) if fields.violations.is_empty() => {
                 if finalize == Finalize::AfterDays && invoices != Invoices::FetchAndBill {
                     let why = "needs invoices to be fetch_and_bill: an estimate never becomes final";
-                    return Err(Error::Invalid(Violation::new("/finalize", "invalid", why).into()));
+                    let violation = Violation::new("/finalize", "invalid", why);
+                    return Err(Error::Invalid(violation.because("final-without-bills", &[]).into()));
                 }
                 Ok(AutomationSettings {
                     estimates,

@@ -184,7 +184,7 @@ impl App {
                     state.actions.push((now.as_second(), what.to_owned(), object));
                 }
                 // Somebody else was quicker, or something speaks against it.
-                Err(Error::Conflict(why)) => state.waits.push(why),
+                Err(Error::Conflict(why)) => state.waits.push(why.to_string()),
                 Err(error) => return Err(error),
             }
         }

@@ -223,7 +223,7 @@ pub(super) async fn begin(
     if let Some(other) = invoice_fetches::under_way(tx, partner, month).await? {
         if !other.by_command || other.leased_until > now {
             let said = format!("a fetch of {month} is under way: /v1/{}", object(other.id));
-            return Err(Error::Conflict(said));
+            return Err(Error::Conflict(said.into()));
         }
         invoice_fetches::abandon(tx, partner, other.id, LEFT_BEHIND, now).await?;
     }

@@ -2,8 +2,8 @@
 //! that the bills are about. Such bills are not published or made final unless that is accepted.
 
 use super::{Plan, Planned, PlannedTenancy, PlannedTerms, folder_of, parsed};
-use crate::Error;
 use crate::billing::report::{CustomerBill, RunReport, RunWarning, stored};
+use crate::{Error, Refusal};
 use domain::{CustomerId, PartnerId};
 use jiff::civil::Date;
 use rating::{BillingPeriod, WarningCode, count_of};
@@ -145,7 +145,7 @@ pub(in crate::billing) async fn refusal_of_changes(
     report: &RunReport,
     accept: &[&[WarningCode]],
     shown: &Shown,
-) -> Result<Option<String>, Error> {
+) -> Result<Option<Refusal>, Error> {
     if accept.iter().any(|codes| codes.contains(&WarningCode::FactsChanged)) {
         return Ok(None);
     }

@@ -1,6 +1,7 @@
 //! Microsoft's invoices, fetched from a Partner Center of our own: every trap, and every way to be interrupted.
 
 use super::{Files, tree};
+use crate::console::Browser;
 use crate::directory::{ALLOWED, NO_SYNC, PartnerCenter, connect, to_partner_center, told, until};
 use crate::support::{Api, Database, Engine, Failures, Server, command, on_both_engines};
 use directory::partner_center::sandbox::CLIENT_SECRET;
@@ -15,6 +16,7 @@ on_both_engines!(
     one_fetch_of_a_month_at_a_time,
     months_without_a_connection_or_an_invoice,
     no_secret_is_shown,
+    invoices_have_a_page,
 );
 
 /// The clocks of these tests: October's invoice is there.
@@ -307,4 +309,39 @@ fn no_secret_is_shown(engine: Engine) {
         }
         drop(std::fs::remove_dir_all(scene.sources()));
     }
+}
+
+fn invoices_have_a_page(engine: Engine) {
+    let scene = Scene::new(engine);
+    scene.behave(&json!({}));
+    let browser = Browser::signed_in(&scene.api);
+    let page = || browser.get("/console/billing/invoices").text();
+    assert!(page().contains("No invoice is known yet."), "{}", page());
+    let fetch = scene.fetch(&october());
+    assert_eq!(fetch["state"], "succeeded", "{fetch}");
+    let invoices = scene.api.get("/v1/invoices").json()["invoices"].clone();
+    let october = invoices.as_array().unwrap().iter().find(|one| one["billing_period"] == "2026-10").unwrap();
+    // The cells behind the invoice's id.
+    let cells = || {
+        let page = page();
+        let row = page.split(&format!("<code>{}</code>", october["id"].as_str().unwrap())).nth(1).unwrap();
+        let row = row.split("</tr>").next().unwrap().replace("<br>", " ");
+        let texts =
+            row.split('<').filter_map(|part| part.split_once('>')).map(|(_, text)| text.trim().to_owned());
+        texts.filter(|text| !text.is_empty()).collect::<Vec<_>>()
+    };
+    assert_eq!(cells()[0], "October 2026");
+    assert_eq!(cells()[3..], ["Yes", "No", "–"], "fetched, not billed");
+    let mut body = json!({"billing_period": "2026-10", "sources": fetch["sources"]});
+    crate::support::patched(&mut body, &super::of_any_month());
+    let asked = scene.api.post("/v1/bill_runs", &body);
+    assert_eq!(asked.status, 202, "{}", asked.text());
+    let run = super::end_of(&scene.api, asked.header("location"));
+    assert_eq!(run["state"], "succeeded", "{run}");
+    let shown = cells();
+    let billed = scene.invoice(october["id"].as_str().unwrap());
+    assert_eq!((&billed["ties"], &billed["bill_run_id"]), (&json!(true), &run["id"]), "{billed}");
+    assert_eq!((shown[3].as_str(), shown[4].as_str()), ("Yes", "Show this month"), "{shown:?}");
+    assert_eq!(shown.last().unwrap(), "Yes", "it ties: {shown:?}");
+    assert!(page().contains(&format!("href=\"/console/billing/runs/{}\"", run["id"])));
 }

@@ -1,11 +1,20 @@
 //! The clerk's month: a run, what it found, releasing, making it final, and the customer's bill.
 
 use super::Browser;
+use super::browser::TOKEN;
 use crate::billing::{Scene, line};
-use crate::support::{Engine, on_both_engines};
+use crate::support::{Engine, customer, on_both_engines};
 use serde_json::json;
 
-on_both_engines!(a_month_is_billed_and_made_final, a_failed_run_says_why, held_back_bills_are_released);
+on_both_engines!(
+    a_month_is_billed_and_made_final,
+    a_failed_run_says_why,
+    held_back_bills_are_released,
+    what_is_in_the_way_of_bills_is_named,
+    a_month_is_billed_again_with_what_was_assigned,
+    refusals_are_said_in_german,
+    the_automation_is_set_and_shown,
+);
 
 /// The rows of the table below this heading, as texts without markup.
 pub(super) fn table(page: &str, heading: &str) -> Vec<String> {
@@ -67,7 +76,7 @@ fn a_month_is_billed_and_made_final(engine: Engine) {
     let page = page.text();
     assert_eq!(
         table(&page, "unassigned"),
-        ["Tenant nobody nobody The tenant belongs to no customer 1 7.00 USD"]
+        ["Tenant nobody nobody The tenant belongs to no customer Assign to a customer 1 7.00 USD"]
     );
     assert_eq!(
         table(&page, "bills"),
@@ -83,8 +92,16 @@ fn a_month_is_billed_and_made_final(engine: Engine) {
     let months = table(&home, "months");
     assert_eq!(months[0], "October 2026 250.00 USD 300.00 USD 50.00 USD");
     assert_eq!(months.len(), 2);
+    assert_eq!(
+        table(&home, "largest"),
+        ["Acme &#60;b&#62; 250.00 USD 50.00 USD", "Beta 50.00 USD 0.00 USD"],
+        "{home}"
+    );
     let viewer = Browser::signed_in(&scene.api.colleague("viewer").1).get("/console").text();
-    assert!(!viewer.contains("id=\"months\"") && !viewer.contains("7.00"), "{viewer}");
+    assert!(
+        !viewer.contains("id=\"months\"") && !viewer.contains("id=\"largest\"") && !viewer.contains("7.00"),
+        "{viewer}"
+    );
 
     let by_name = browser.get(&format!("{path}?sort=profit")).text();
     assert!(table(&by_name, "bills")[0].starts_with("Beta"), "{by_name}");
@@ -185,4 +202,155 @@ fn held_back_bills_are_released(engine: Engine) {
     let again = scene.end_of(&format!("/v1/bill_runs/{}", run["id"]));
     assert_eq!(again["state"], "succeeded", "{again}");
     assert!(!browser.get(&path).text().contains("id=\"held\""));
+}
+
+fn what_is_in_the_way_of_bills_is_named(engine: Engine) {
+    let scene = Scene::new(engine);
+    scene.billed("Fine", "fine", 0.0);
+    let wrong = scene.billed("Wrong <b>", "wrong", 0.0);
+    let change = json!({"name": "Without a tenant", "partner_billing_configuration": {"enabled": true, "folder": "x"}});
+    scene.api.create(&customer(&change));
+    scene.api.create(&customer(&json!({"name": "Not billed"})));
+    let browser = Browser::signed_in(&scene.api);
+    let names = |query: &str| {
+        let page = browser.get(&format!("/console/customers?sort=name&{query}"));
+        assert_eq!(page.status, 200, "{}", page.text());
+        let text = page.text();
+        let rows = text.split("<th scope=\"row\">").skip(1);
+        rows.map(|row| row.split('>').nth(1).unwrap().split('<').next().unwrap().to_owned())
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    assert_eq!(names("partner_billing=true"), "Fine, Without a tenant, Wrong &#60;b&#62;", "the control");
+    assert_eq!(names("partner_billing=problem"), "Without a tenant");
+    assert!(!browser.get("/console").text().contains("had something against"));
+    let fault = "INSERT INTO billing_faults (partner_id, customer_id, reason) SELECT partner_id, id, 'why' FROM customers WHERE id = ";
+    scene.database.execute(&format!("{fault}{wrong}"));
+    assert_eq!(names("partner_billing=problem"), "Without a tenant, Wrong &#60;b&#62;");
+    assert_eq!(names("partner_billing=problem&q=wrong"), "Wrong &#60;b&#62;");
+    let home = browser.get("/console").text();
+    assert!(home.contains("The last run had something against a bill"), "{home}");
+    assert!(home.contains("href=\"/console/customers?partner_billing=problem\""), "{home}");
+    let csv = browser.get("/console/customers.csv?partner_billing=problem").text();
+    assert_eq!(csv.lines().count(), 3, "the file has what is shown: {csv}");
+}
+
+fn a_month_is_billed_again_with_what_was_assigned(engine: Engine) {
+    let scene = Scene::new(engine);
+    let acme = scene.billed("Acme", "acme", 20.0);
+    let source = scene.invoice("october.csv", &[line("acme", "a", "200"), line("acme-two", "b", "50")]);
+    let run = scene.run("2026-10", &[&source], &json!({}));
+    let browser = Browser::signed_in(&scene.api);
+    let path = format!("/console/billing/runs/{}", run["id"]);
+    let page = browser.get(&path).text();
+    let assign = "/console/directory/assign?tenant=acme-two";
+    assert!(page.contains(&format!("href=\"{assign}\"")), "{page}");
+    // Who may not change customers has no link, and who may not run bills no button.
+    let auditor = Browser::signed_in(&scene.api.colleague("auditor").1).get(&path).text();
+    assert!(!auditor.contains("directory/assign") && !auditor.contains("Bill this month again"), "{auditor}");
+    let assigned = browser.submit(
+        assign,
+        "/console/directory/assign",
+        &[("tenant", "acme-two"), ("customer", &acme.to_string())],
+    );
+    assert_eq!(assigned.status, 303, "{}", assigned.text());
+    // The button's form, with what it holds.
+    let form = page.split("name=\"billing_period\" value=\"").nth(1).unwrap();
+    let sources = form.split("name=\"sources\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    let fields =
+        [("billing_period", form.split('"').next().unwrap()), ("sources", &sources.replace("&#10;", "\n"))];
+    let again = browser.submit(&path, "/console/billing", &fields);
+    assert_eq!(again.status, 303, "{}", again.text());
+    let path = again.header("location").split('?').next().unwrap().to_owned();
+    let ended = scene.end_of(&path.replace("/console/billing/runs", "/v1/bill_runs"));
+    assert_eq!(ended["state"], "succeeded", "{ended}");
+    let page = browser.get(&path).text();
+    assert!(!page.contains("id=\"unassigned\""), "{page}");
+    assert_eq!(table(&page, "bills")[0], "Acme 2 250.00 USD 312.50 USD 62.50 USD", "{page}");
+}
+
+fn refusals_are_said_in_german(engine: Engine) {
+    let scene = Scene::new(engine);
+    let acme = scene.billed("Acme", "acme", 20.0);
+    let source = scene.invoice("october.csv", &[line("acme", "a", "200")]);
+    let run = scene.run("2026-10", &[&source], &json!({}));
+    let last = scene.run("2026-10", &[&source], &json!({}));
+    let browser = Browser::signed_in(&scene.api);
+    let (path, last) = (format!("/console/billing/runs/{}", run["id"]), last["id"].to_string());
+    let publish = |language: &str| {
+        let headers = [("Origin", browser.origin()), ("Accept-Language", language.to_owned())];
+        let headers: Vec<(&str, &str)> =
+            headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        browser.post_with(&format!("{path}/publish"), &headers, &[(TOKEN, &browser.token(&path))])
+    };
+    let english = publish("en");
+    assert_eq!(english.status, 409);
+    let said = format!("this run is not the last of 2026-10: that is /v1/bill_runs/{last}");
+    assert!(english.text().contains(&said), "the control: {}", english.text());
+    let german = publish("de").text();
+    let said = format!("Dieser Lauf ist nicht der letzte für Oktober 2026: Das ist Lauf {last}");
+    assert!(german.contains(&said) && !german.contains("this run"), "{german}");
+    // Who may not, and whose trial has ended.
+    let viewer = Browser::signed_in(&scene.api.colleague("viewer").1);
+    let german = [("Accept-Language", "de")];
+    let refused = viewer.get_with("/console/billing", &german);
+    assert_eq!(refused.status, 403);
+    assert!(
+        refused.text().contains("Mit Ihren Rollen (Lesen) sind Kosten, Margen und Preise nicht zu sehen")
+    );
+    let reader = Browser::signed_in(&scene.api.user_of(acme).1);
+    let trial = json!({"trial_expiration_date": "2026-11-02T10:00:00Z"});
+    assert_eq!(scene.api.put(&format!("/v2/customers/{acme}"), &trial).status, 200);
+    scene.api.set_clock("2026-11-02T10:00:00Z");
+    let ended = reader.get_with("/console/portal", &german);
+    assert_eq!(ended.status, 403);
+    assert!(
+        ended.text().contains("Die Testphase dieses Kunden ist beendet: 02.11.2026, 10:00 UTC"),
+        "{}",
+        ended.text()
+    );
+}
+
+fn the_automation_is_set_and_shown(engine: Engine) {
+    let scene = Scene::new(engine);
+    let browser = Browser::signed_in(&scene.api);
+    const PATH: &str = "/console/billing/automation";
+    assert!(browser.get(PATH).text().contains("Nothing yet."));
+    let fields = |days: &'static str, money: &'static str, invoices: &'static str| {
+        [
+            ("estimates", "daily"),
+            ("invoices", invoices),
+            ("finalize", "after_days"),
+            ("days", days),
+            ("max_unassigned", money),
+            ("publish", "true"),
+        ]
+    };
+    let wrong = browser.submit(PATH, PATH, &fields("many", "-1", "fetch_and_bill"));
+    let page = wrong.text();
+    assert_eq!(wrong.status, 422, "{page}");
+    for field in ["days", "max_unassigned"] {
+        assert!(page.contains(&format!("<a href=\"#{field}\">")), "{field}: {page}");
+    }
+    assert!(
+        page.contains("value=\"many\"") && page.contains("value=\"-1\""),
+        "what was typed is kept: {page}"
+    );
+    let estimate = browser.submit(PATH, PATH, &fields("5", "10.00", "fetch"));
+    assert!(estimate.status == 422 && estimate.text().contains("an estimate never becomes final"));
+    assert_eq!(scene.api.get("/v1/billing_automation").json()["estimates"], "off", "nothing was saved");
+    let saved = browser.submit(PATH, PATH, &fields("5", "10.00", "fetch_and_bill"));
+    assert_eq!(saved.header("location"), format!("{PATH}?done=automation-saved"), "{}", saved.text());
+    let set = scene.api.get("/v1/billing_automation").json();
+    let expected = json!({"estimates": "daily", "invoices": "fetch_and_bill", "finalize": "after_days", "days": 5,
+                          "max_unassigned": "10", "publish": true});
+    for (name, value) in expected.as_object().unwrap() {
+        assert_eq!(set[name], *value, "{name}");
+    }
+    let page = browser.get(PATH).text();
+    assert!(page.contains("id=\"estimates-daily\" name=\"estimates\" value=\"daily\" checked"), "{page}");
+    assert!(page.contains("It looks next at"), "{page}");
+    let auditor = Browser::signed_in(&scene.api.colleague("auditor").1);
+    let page = auditor.get(PATH).text();
+    assert!(page.contains("disabled") && !page.contains("Save changes"), "{page}");
 }

@@ -80,7 +80,7 @@ fn customers_see_the_partners_branding(engine: Engine) {
     assert_eq!(brand(&inside, "/console/portal"), (partner_name, None));
 }
 
-fn picture(base64: &str) -> Vec<u8> {
+pub(crate) fn picture(base64: &str) -> Vec<u8> {
     BASE64_STANDARD.decode(base64).unwrap()
 }
 

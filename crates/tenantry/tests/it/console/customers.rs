@@ -318,17 +318,21 @@ fn german_readers_read_what_is_wrong(engine: Engine) {
     for shown in [
         "Name: ist schon vergeben",
         "Ort: fehlt",
-        "Postleitzahl: muss eine Postleitzahl dieses Landes sein (Germany)",
+        "Postleitzahl: muss eine Postleitzahl dieses Landes sein (Deutschland)",
         "muss in der Zukunft liegen",
         "muss eine einzelne E-Mail-Adresse sein",
         "muss mindestens 0 und kleiner als 100 sein, nicht 100",
         "darf nicht mit / beginnen",
+        "<option value=\"DE\" selected>Deutschland</option>",
+        "<option value=\"US\">Vereinigte Staaten</option>",
     ] {
         assert!(german.contains(shown), "{shown}: {german}");
     }
     for foreign in ["must ", "is required", "has already"] {
         assert!(!german.contains(foreign), "{foreign}: {german}");
     }
+    let states = browser.submit(NEW, NEW, &[("country", "US"), ("follow", "country")]).text();
+    assert!(states.contains("<option value=\"CA\">Kalifornien</option>"), "{states}");
     // The API goes on in English.
     assert!(admin.post("/v2/customers", &json!({})).text().contains("name is required"));
 }

@@ -91,6 +91,9 @@ const ROWS: &[Row] = &[
     // There is no run and no bill: who may, is told so.
     Row("GET /console/billing",            &[],     [303, 200, 403, 200, 403, 200, 404, 403, 403, 403, 200]),
     Row("POST /console/billing",           &[],     [303, 422, 403, 422, 403, 403, 404, 403, 403, 403, 422]),
+    Row("GET /console/billing/invoices",   &[],     [303, 200, 403, 200, 403, 200, 404, 403, 403, 403, 200]),
+    Row("GET /console/billing/automation", &[],     [303, 200, 403, 200, 403, 200, 404, 403, 403, 403, 200]),
+    Row("POST /console/billing/automation", &[],    [303, 422, 403, 422, 403, 403, 404, 403, 403, 403, 422]),
     Row("GET /console/billing/runs/{id}",  &[],     [303, 404, 403, 404, 403, 404, 404, 403, 403, 403, 404]),
     Row("GET /console/billing/runs/{id}/progress", &[],
                                                     [303, 404, 403, 404, 403, 404, 404, 403, 403, 403, 404]),

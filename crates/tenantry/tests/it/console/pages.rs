@@ -7,6 +7,7 @@ use serde_json::json;
 on_both_engines!(
     pages_and_assets_have_their_headers,
     names_are_shown_as_they_are,
+    all_other_names_are_shown_as_they_are,
     the_list_is_searched_filtered_ordered_and_paged,
     the_language_is_the_readers,
 );
@@ -83,6 +84,49 @@ fn names_are_shown_as_they_are(engine: Engine) {
     assert!(page.contains("&#60;script&#62;alert(1)&#60;/script&#62;"), "the control: {page}");
     let page = browser.get("/console/customers?q=%3Cscript%3E&tag=%22%3E%3Cb%3E");
     assert!(page.status == 200 && !page.text().contains("<script>") && !page.text().contains("<b>"));
+}
+
+/// Names of users, keys, rules, the partner and its branding, on every page that shows them.
+fn all_other_names_are_shown_as_they_are(engine: Engine) {
+    const NAME: &str = "=1+1 <b onclick=alert(1)>\"'&";
+    let server = Server::shared(engine);
+    let admin = server.partner();
+    let made = admin.create(&customer(&json!({"name": "Acme", "classification": "managed_with_access"})));
+    let customer = made["id"].as_i64().unwrap();
+    let (user, _) =
+        admin.user("/v2/users", &json!({"email": "n@example.com", "role": "viewer", "name": NAME}));
+    let reader = json!({"email": "r@example.com", "role": "owner", "name": NAME});
+    let (own, reader) = admin.user(&format!("/v2/customers/{customer}/users"), &reader);
+    let key = admin.post(&format!("/v2/users/{user}/api_keys"), &json!({"name": NAME}));
+    assert_eq!(key.status, 201, "{}", key.text());
+    let rule = json!({"name": NAME, "kind": "list_price", "publisher": NAME, "meter_category": NAME, "customer_id": customer});
+    let rule = admin.post("/v1/price_rules", &rule);
+    assert_eq!(rule.status, 201, "{}", rule.text());
+    let rule = rule.json()["id"].to_string();
+    assert_eq!(admin.put("/v2/branding", &json!({"name": NAME})).status, 200);
+    assert_eq!(admin.put("/v1/billing_settings", &json!({"display_name": NAME})).status, 200);
+    let (partners, readers) = (Browser::signed_in(&admin), Browser::signed_in(&reader));
+    for (browser, path) in [
+        (&partners, "/console".to_owned()),
+        (&partners, "/console/users".into()),
+        (&partners, format!("/console/users/{user}")),
+        (&partners, format!("/console/customers/{customer}")),
+        (&partners, format!("/console/customers/{customer}/users")),
+        (&partners, "/console/price-rules".into()),
+        (&partners, format!("/console/price-rules/{rule}/edit")),
+        (&partners, format!("/console/price-rules/{rule}/delete")),
+        (&partners, "/console/settings/branding".into()),
+        (&partners, "/console/audit".into()),
+        (&readers, "/console/portal".into()),
+        (&readers, "/console/portal/users".into()),
+        (&readers, format!("/console/portal/users/{own}")),
+    ] {
+        let page = browser.get(&path);
+        assert_eq!(page.status, 200, "{path}: {}", page.text());
+        let text = page.text();
+        assert!(!text.contains("<b onclick"), "{path}: {text}");
+        assert!(text.contains("&#60;b onclick=alert(1)&#62;&#34;&#39;&#38;"), "the control: {path}: {text}");
+    }
 }
 
 fn the_list_is_searched_filtered_ordered_and_paged(engine: Engine) {

@@ -25,8 +25,12 @@ fn billed(engine: Engine) -> (Scene, Browser, i64) {
 
 fn a_customers_user_sees_what_it_owes(engine: Engine) {
     let (scene, browser, beta) = billed(engine);
+    let issuer = json!({"display_name": "Contoso <b> Cloud", "address": {
+        "street1": "7 Partner Row", "city": "Springfield", "state": "MA", "zipcode": "01101", "country": "US"}});
+    assert_eq!(scene.api.put("/v1/billing_settings", &issuer).status, 200);
     let portal = browser.get("/console/portal").text();
     for shown in [
+        "Contoso &#60;b&#62; Cloud<br>7 Partner Row<br>",
         "October 2026 <span class=\"badge warn\">Estimate</span>",
         "250.00\u{a0}USD</a>",
         "Last bill: September 2026",

@@ -135,6 +135,38 @@ fn rules_are_added_changed_moved_and_deleted(engine: Engine) {
     assert_eq!(trail.len(), 4, "a rule that cannot move changes nothing: {trail:?}");
     assert_eq!(trail[0]["after"]["positions"][0]["id"].to_string(), id("second"), "{}", trail[0]);
 
+    // To another place, as dragging does it.
+    for (name, direction, other, order) in [
+        ("third", "behind", "first", "second fourth first third"),
+        ("third", "before", "second", "third second fourth first"),
+        ("first", "behind", "third", "third first second fourth"),
+        ("first", "behind", "fourth", "third second fourth first"),
+    ] {
+        let (id, other) = (id(name), id(other));
+        let fields = [("direction", direction), ("other", other.as_str())];
+        let moved = browser.submit(PATH, &format!("{PATH}/{id}/move"), &fields);
+        assert_eq!(moved.header("location"), format!("{PATH}?page=1&done=rule-moved#rule-{id}"));
+        assert_eq!(names(&browser), order, "{name} {direction}");
+    }
+    for other in ["", "999999", "first"] {
+        let fields = [("direction", "behind"), ("other", other)];
+        assert_eq!(
+            browser.submit(PATH, &format!("{PATH}/{}/move", id("third")), &fields).status,
+            404,
+            "{other}"
+        );
+    }
+    assert_eq!(names(&browser), "third second fourth first");
+
+    // The customer's page has those that can match its lines.
+    let page = browser.get(&format!("/console/customers/{acme}")).text();
+    assert_eq!(table(&page, "rules").len(), 4, "{page}");
+    assert!(page.contains(&format!("/console/audit?object=customers%2F{acme}")), "{page}");
+    let only = json!({"customer_id": scene.billed("Beta", "beta", 0.0)});
+    assert_eq!(scene.api.put(&format!("/v1/price_rules/{}", id("second")), &only).status, 200);
+    let page = browser.get(&format!("/console/customers/{acme}")).text();
+    assert_eq!(table(&page, "rules").len(), 3, "another customer's rule is not there: {page}");
+
     // Deleting is asked first, and shows the rule.
     let delete = format!("{PATH}/{}/delete", rule["id"]);
     let page = browser.get(&delete).text();

@@ -5,7 +5,7 @@ use crate::support::Failures;
 use std::path::Path;
 
 /// Commands that work over HTTP. Each one's help has examples and exit statuses.
-const REMOTE: [&str; 15] = [
+const REMOTE: [&str; 16] = [
     "login",
     "logout",
     "whoami",
@@ -13,6 +13,7 @@ const REMOTE: [&str; 15] = [
     "tags",
     "users",
     "sign-in-providers",
+    "branding",
     "tenants",
     "statements",
     "bill-runs",

@@ -2,6 +2,7 @@
 
 use super::Desk;
 use crate::billing::{Scene, line};
+use crate::console::branding::{PNG, picture};
 use crate::support::{CLIENT, Database, Engine, NOW, Provider, SECRET, Server, customer, on_both_engines};
 use serde_json::{Value, json};
 
@@ -11,7 +12,9 @@ on_both_engines!(
     users,
     sign_in_providers,
     tenants,
+    branding,
     price_rules,
+    rules_are_tried,
     audit_events,
     bill_runs_and_statements,
 );
@@ -270,6 +273,74 @@ fn price_rules(engine: Engine) {
     assert_eq!(desk.json(&["price-rules", "get", &id]), changed);
     assert_eq!(desk.ok(&["price-rules", "delete", &id]), format!("price rule {id} (Azure) is deleted\n"));
     desk.run(&["price-rules", "get", &id]).fails(5, "there is no such object");
+}
+
+fn rules_are_tried(engine: Engine) {
+    let scene = Scene::new(engine);
+    let acme = scene.billed("Acme", "acme", 20.0);
+    let desk = Desk::of(&scene.api);
+    let tried = ["price-rules", "try", "--name", "x", "--kind", "markup", "--percentage", "50"];
+    desk.run(&tried).fails(6, "none was billed yet");
+    let source = scene.invoice("october.csv", &[line("acme", "Storage", "100")]);
+    scene.run("2026-10", &[&source], &json!({}));
+    let said = desk.ok(&tried);
+    for words in [
+        "CUSTOMER  NAME  CHARGE  WITH THE RULE  DIFFERENCE  CURRENCY\n",
+        "tried on 2026-10 by the files of bill run",
+        "1 would change, 0 would stay as they are\n",
+        "all bills: 125 → 150 USD (25)\n",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    let whole = desk.json(&tried);
+    assert_eq!(whole["changes"][0]["customer_id"], acme, "{whole}");
+    let line = [&tried[..], &["--format", "{name}: {charge} {charge_with_rule}"]].concat();
+    assert_eq!(desk.ok(&line), "Acme: 125 150\n");
+    assert_eq!(desk.json(&["price-rules", "list"]), json!([]), "nothing is saved");
+    // A change of a rule that is stored.
+    let id = id_of(&desk.json(&[&["price-rules", "create"], &tried[2..]].concat()));
+    let changed = ["price-rules", "try", &id, "--percentage", "0"];
+    assert!(desk.ok(&changed).contains("all bills: 150 → 100 USD (-50)\n"));
+    desk.run(&["price-rules", "try", &id]).fails(3, "nothing is named that is to change");
+    desk.run(&["price-rules", "try", &id, "--clear", "nmae"]).fails(3, "did you mean name?");
+    desk.run(&["price-rules", "try", "999999", "--percentage", "1"]).fails(5, "there is no such object");
+}
+
+fn branding(engine: Engine) {
+    let api = Server::shared(engine).partner();
+    let desk = Desk::of(&api);
+    let get = ["branding", "get"];
+    assert_eq!(desk.json(&get), json!({"name": "", "colour": "", "portal_host": "", "logo": null}));
+    let set = ["branding", "set", "--name", "Contoso Cloud", "--colour", "#1f5fbf"];
+    let would = desk.ok(&[&set[..], &["--dry-run"]].concat());
+    assert!(
+        would.starts_with("would set the branding to this:") && would.contains("Contoso Cloud"),
+        "{would}"
+    );
+    assert_eq!(desk.json(&get)["name"], "", "a dry run sends nothing");
+    assert_eq!(desk.json(&set)["colour"], "#1f5fbf");
+    // What is not named stays.
+    let named = desk.json(&["branding", "set", "--name", "Contoso"]);
+    assert_eq!((&named["name"], &named["colour"]), (&json!("Contoso"), &json!("#1f5fbf")));
+    let cleared = desk.json(&["branding", "set", "--clear", "colour"]);
+    assert_eq!((&cleared["name"], &cleared["colour"]), (&json!("Contoso"), &json!("")));
+    desk.run(&["branding", "set"]).fails(3, "nothing is named that is to change");
+    desk.run(&["branding", "set", "--colour", "blue"]).fails(3, "colour must be a colour");
+
+    desk.run(&["branding", "remove-logo"]).fails(5, "there is no logo");
+    desk.write("logo.png", picture(PNG));
+    let would = desk.ok(&["branding", "set-logo", "logo.png", "--dry-run"]);
+    assert_eq!(would, format!("would send logo.png as the logo: {} bytes\n", picture(PNG).len()));
+    assert_eq!(desk.json(&get)["logo"], json!(null));
+    let logo = desk.json(&["branding", "set-logo", "logo.png"])["logo"].clone();
+    assert_eq!((&logo["width"], &logo["height"]), (&json!(24), &json!(12)));
+    desk.write("logo.svg", "<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>");
+    desk.run(&["branding", "set-logo", "logo.svg"]).fails(3, "of the type PNG or WebP");
+    desk.run(&["branding", "set-logo", "missing.png"]).fails(3, "cannot read missing.png");
+    assert_eq!(desk.json(&get)["logo"], logo, "what was refused changes nothing");
+    assert_eq!(desk.ok(&["branding", "remove-logo", "--dry-run"]), "would remove the logo\n");
+    assert_eq!(desk.ok(&["branding", "remove-logo", "--yes"]), "the logo is removed\n");
+    assert_eq!(desk.json(&get)["logo"], json!(null));
 }
 
 fn audit_events(engine: Engine) {

@@ -1,0 +1,109 @@
+//! Why a use case has failed, in the reader's language.
+
+use crate::format;
+use crate::i18n::Lang;
+use crate::layout::role_name;
+use crate::places;
+use app::{Error, Refusal};
+use domain::{Country, Role, Violation, Violations};
+use jiff::Timestamp;
+
+impl Lang {
+    /// Why something cannot be done now. What has no text in this language is said in English.
+    pub(crate) fn refusal(self, refusal: &Refusal) -> String {
+        let said = refusal.reasons().map(|(message, reason)| match reason {
+            Some(reason) if self != Lang::En => {
+                let id = format!("refusal-{}", reason.id);
+                let values: Vec<(&str, String)> =
+                    reason.values.iter().map(|(name, value)| (*name, self.value(name, value))).collect();
+                let values: Vec<(&str, &str)> =
+                    values.iter().map(|(name, value)| (*name, value.as_str())).collect();
+                if self.has(&id) { self.text_with(&id, &values) } else { message.to_owned() }
+            }
+            _ => message.to_owned(),
+        });
+        said.collect::<Vec<_>>().join("; ")
+    }
+
+    /// What an error's page says of its reason; empty where its title and advice say all that is to be said.
+    pub(crate) fn reason(self, error: &Error) -> String {
+        match error {
+            Error::Forbidden(refusal) | Error::Conflict(refusal) => self.refusal(refusal),
+            Error::Invalid(violations) | Error::Parameters(violations) => {
+                self.sentences(violations).join("; ")
+            }
+            Error::LastAdmin => self.text("users-last-admin", None),
+            Error::LastOwner => self.text("users-last-owner", None),
+            Error::StillRunning => self.text("error-still-running", None),
+            Error::KeyReused => self.text("error-form-reused", None),
+            Error::LimitExceeded(_) | Error::Assignments(_) if self != Lang::En => String::new(),
+            other => other.to_string(),
+        }
+    }
+
+    /// What is wrong, each with the name that the value has in the payload or the query.
+    pub(crate) fn sentences(self, violations: &Violations) -> Vec<String> {
+        violations.iter().map(|violation| self.sentence(violation)).collect()
+    }
+
+    /// What is wrong, with the name that the value has in the payload or the query.
+    pub(crate) fn sentence(self, violation: &Violation) -> String {
+        let subject = violation.pointer.trim_start_matches('/').replace('/', ".");
+        match (self, subject.as_str()) {
+            (Lang::En, _) => violation.sentence(),
+            (_, "") => self.violation(violation),
+            (_, subject) => format!("{subject}: {}", self.violation(violation)),
+        }
+    }
+
+    /// A value in a text, as the reader's language writes it, by its name.
+    pub(crate) fn value(self, name: &str, value: &str) -> String {
+        match name {
+            "country" => Country::parse(value)
+                .map_or_else(|_| value.to_owned(), |country| places::country(self, country).to_owned()),
+            "month" => format::month(self, value),
+            "months" => {
+                value.split(", ").map(|month| format::month(self, month)).collect::<Vec<_>>().join(", ")
+            }
+            "end" => {
+                value.parse::<Timestamp>().map_or_else(|_| value.to_owned(), |at| format::time(self, at).text)
+            }
+            "state" if self.has(&format!("run-{value}")) => self.text(&format!("run-{value}"), None),
+            "roles" => {
+                let has = |role: &&Role| value.split([',', ' ']).any(|name| name == role.as_str());
+                let roles = Role::OF_PARTNERS.iter().chain(&Role::OF_CUSTOMERS).filter(has);
+                roles.map(|role| role_name(self, *role)).collect::<Vec<_>>().join(", ")
+            }
+            _ => value.to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_are_said_in_the_readers_language() {
+        let state = Refusal::new("this run is under way: it is queued")
+            .named("run-under-way", &[("state", &"queued")]);
+        let month =
+            Refusal::new("a run of 2026-10 is under way").named("month-under-way", &[("month", &"2026-10")]);
+        for (refusal, german) in [
+            (state.clone(), "Dieser Lauf ist noch unterwegs (Wartet)"),
+            (month.clone(), "Ein Lauf für Oktober 2026 ist unterwegs"),
+            ("no text".into(), "no text"),
+            (
+                [state, month].into_iter().collect(),
+                "Dieser Lauf ist noch unterwegs (Wartet); Ein Lauf für Oktober 2026 ist unterwegs",
+            ),
+        ] {
+            assert_eq!(Lang::De.refusal(&refusal), german);
+            assert_eq!(Lang::En.refusal(&refusal), refusal.to_string());
+        }
+        let roles =
+            Refusal::new("the role viewer may not …").named("may-not-see-costs", &[("roles", &"viewer")]);
+        let said = Lang::De.reason(&Error::Forbidden(roles));
+        assert_eq!(said, "Mit Ihren Rollen (Lesen) sind Kosten, Margen und Preise nicht zu sehen");
+    }
+}
