@@ -273,27 +273,22 @@ pub async fn publish(
     drafts: bool,
     now: Timestamp,
 ) -> Result<u64, Error> {
-    let (which, carried) = match drafts {
-        true => ("", ""),
-        false => (" AND status <> 'Estimated'", " AND carried_by IS NULL"),
-    };
     let set = BILL.split(", ").chain(OTHERS.split(", ")).chain(["published_at"]);
     let set: Vec<String> = set.map(|column| format!("{column} = excluded.{column}")).collect();
     let set = set.join(", ");
     let sql = format!(
         "INSERT INTO publications (partner_id, {BILL}, {OTHERS}, published_at)
-         SELECT partner_id, {BILL}, {OTHERS}, CAST($3 AS BIGINT) FROM statements WHERE partner_id = $1 AND billing_period = $2{which}
+         SELECT partner_id, {BILL}, {OTHERS}, CAST($3 AS BIGINT) FROM statements
+             WHERE partner_id = $1 AND billing_period = $2 AND ($4 OR status <> 'Estimated')
          ON CONFLICT (partner_id, id) DO UPDATE SET {set}
          WHERE publications.version <> excluded.version OR publications.status <> excluded.status
              OR publications.folder <> excluded.folder"
     );
-    let changed = tx.execute(&sql, args![partner.0, period, now.as_second()]).await?;
-    let sql = format!(
-        "UPDATE corrections SET published_by = carried_by
-         WHERE partner_id = $1 AND (carried_by = $2 OR published_by = $2)
-         AND (carried_by IS NULL OR carried_by = $2){carried}"
-    );
-    tx.execute(&sql, args![partner.0, period]).await?;
+    let changed = tx.execute(&sql, args![partner.0, period, now.as_second(), drafts]).await?;
+    let sql = "UPDATE corrections SET published_by = carried_by
+               WHERE partner_id = $1 AND (carried_by = $2 OR published_by = $2)
+               AND (carried_by IS NULL OR (carried_by = $2 AND $3))";
+    tx.execute(sql, args![partner.0, period, drafts]).await?;
     Ok(changed)
 }
 

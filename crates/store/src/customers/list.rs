@@ -21,7 +21,7 @@ pub enum Trial {
 /// Filter of a list of customers; an empty one matches all.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// Part of the name, in the form that [`DisplayName::key`] has.
+    /// Part of the name, in the form that [`domain::DisplayName::key`] has.
     pub name_part: Option<String>,
     /// The level of access.
     pub classification: Option<Classification>,
@@ -221,7 +221,7 @@ const MAX_KEY_BYTES: usize = 4 * Tag::MAX_KEY_LENGTH;
 /// Maximum number of colons of a tag filter that are tried as the separator of key and value. Each adds a condition.
 const MAX_COLONS: usize = 16;
 
-/// Adds the condition that the name of the customer `c` contains a part, which has the form of [`DisplayName::key`].
+/// Adds the condition that the name of the customer `c` contains a part, which has the form of [`domain::DisplayName::key`].
 pub(super) fn name_contains(query: &mut Query, part: &str) {
     query.and_contains("c.name_key", part);
 }
