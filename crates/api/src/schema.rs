@@ -14,6 +14,8 @@ mod invoices;
 mod people;
 mod price_rules;
 mod profit;
+mod run_checks;
+mod run_totals;
 mod settings;
 mod sign_in;
 mod statements;
