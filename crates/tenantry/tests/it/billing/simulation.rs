@@ -77,7 +77,10 @@ fn histories(engine: Engine, count: u64) {
         "correction",
         "outdated",
     ] {
-        assert!(count < 5 || totals.get(step).is_some_and(|times| *times > 0), "no {step}: {totals:?}");
+        // A draft is seldom older than a change.
+        let enough = if step == "outdated" { 50 } else { 5 };
+        let happened = totals.get(step).is_some_and(|times| *times > 0);
+        assert!(count < enough || happened, "no {step}: {totals:?}");
     }
 }
 
