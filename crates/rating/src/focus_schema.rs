@@ -1,7 +1,7 @@
 //! What FOCUS calls metadata: who generates the datasets, which there are, and the schema of each, with its columns.
 //!
-//! A schema has an id, which the manifest of a bill names for each of its datasets. Whoever changes columns, or what is said of
-//! them, gives the schema a new id and date; a test knows what belongs to the present ones.
+//! A schema has an id, which the manifest of a bill names for each of its datasets. A change of columns, or of what is said of
+//! them, needs a new id and date of the schema; a test knows what belongs to the present ones.
 
 use crate::focus::COLUMNS;
 use crate::invoice_detail::{DETAIL_COLUMNS, PERIOD_COLUMNS};

@@ -73,7 +73,7 @@ fn read(given: &str) -> Option<String> {
     Some(unit)
 }
 
-/// The whole number before a unit (`10,000`, `10K`, `1M`; 1 if there is none), and what follows it.
+/// The whole number before a unit (`10,000`, `10K`, `1M`; 1 if none is given), and what follows it.
 fn quantity(given: &str) -> Option<(u64, &str)> {
     let end = given.find(|c: char| !c.is_ascii_digit() && c != ',').unwrap_or(given.len());
     let (digits, rest) = given.split_at(end);

@@ -74,7 +74,7 @@ pub(crate) struct Subtotals {
     key: Vec<u8>,
     months: Tally,
     month: (u32, Vec<u8>),
-    /// The last day of daily usage, as `yyyymmdd`; 0 if there is none.
+    /// The last day of daily usage, as `yyyymmdd`; 0 without daily usage.
     last_usage: u32,
     items: Items,
 }

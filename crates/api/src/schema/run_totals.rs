@@ -122,7 +122,7 @@ pub(crate) struct RunCustomer {
     held_back: Vec<String>,
     /// Where its files are below the root of the object store; `null` if there are none.
     prefix: Option<String>,
-    /// Where the record is of how its lines were priced; `null` if there is none. It is the partner's alone.
+    /// The file that records how each line was priced; `null` if none was written. Only the partner sees it.
     ledger: Option<String>,
     /// Where they are as those of a final bill, where it was finalised later.
     #[schema(nullable = false)]
@@ -174,7 +174,7 @@ impl From<billing::CustomerBill> for RunCustomer {
     }
 }
 
-/// Lines that nobody is billed for.
+/// Lines that are on no customer's bill.
 #[derive(ToSchema, Serialize)]
 pub(crate) struct RunUnassigned {
     azure_customer_id: String,

@@ -144,7 +144,7 @@ const WRONG: [Wrong; 11] = [
     ("/console/sign-in", &[("key", "tnt_wrong")], "main form"),
 ];
 
-/// Pages that say what is wrong, or that somebody else sees.
+/// Pages that report an error, and pages for other kinds of users.
 const REFUSED: [&str; 6] = [
     "/console/nothing",
     "/console/customers?trial=nonsense",

@@ -12,24 +12,36 @@ use std::time::{Duration, Instant};
 
 #[test]
 fn on_sqlite() {
-    let mut database = Database::new(Engine::Sqlite); // for its folder
-    let Some(disk) = Disk::small(database.folder().join("disk"), "16m") else { return };
-    database.url = format!("sqlite:{}", disk.folder().join("tenantry.db").display());
-    full(&database, &disk);
+    with_small_disk(Engine::Sqlite, full);
 }
 
 /// Of PostgreSQL's files the data. Where its WAL finds no space it stops, and starts again when somebody starts it.
 #[test]
 fn on_postgres() {
-    let Some(cluster) = Cluster::start(&[]) else { return };
-    let Some(disk) = Disk::small(Path::new(&cluster.data()).with_file_name("disk"), "32m") else { return };
-    let place = disk.folder().display().to_string();
-    Command::new("chown").args(["postgres", &place]).status().unwrap();
-    block_on(sql(&cluster.url(), &format!("CREATE TABLESPACE small LOCATION '{place}'")));
-    block_on(sql(&cluster.url(), "CREATE DATABASE tenantry TABLESPACE small"));
+    with_small_disk(Engine::Postgres, full);
+}
+
+/// Runs a test with a database on a small disk, unless this machine cannot mount one.
+pub(crate) fn with_small_disk(engine: Engine, test: fn(&Database, &Disk)) {
     let mut database = Database::new(Engine::Sqlite); // for its folder
-    database.url = format!("{}/tenantry", cluster.url().rsplit_once('/').unwrap().0);
-    full(&database, &disk);
+    match engine {
+        Engine::Sqlite => {
+            let Some(disk) = Disk::small(database.folder().join("disk"), "16m") else { return };
+            database.url = format!("sqlite:{}", disk.folder().join("tenantry.db").display());
+            test(&database, &disk);
+        }
+        Engine::Postgres => {
+            let Some(cluster) = Cluster::start(&[]) else { return };
+            let place = Path::new(&cluster.data()).with_file_name("disk");
+            let Some(disk) = Disk::small(place, "32m") else { return };
+            let place = disk.folder().display().to_string();
+            Command::new("chown").args(["postgres", &place]).status().unwrap();
+            block_on(sql(&cluster.url(), &format!("CREATE TABLESPACE small LOCATION '{place}'")));
+            block_on(sql(&cluster.url(), "CREATE DATABASE tenantry TABLESPACE small"));
+            database.url = format!("{}/tenantry", cluster.url().rsplit_once('/').unwrap().0);
+            test(&database, &disk);
+        }
+    }
 }
 
 fn full(database: &Database, disk: &Disk) {

@@ -2,13 +2,12 @@
 
 use crate::browser::{Browser, TOKEN};
 use crate::disk::Disk;
+use crate::full::with_small_disk;
 use crate::raw::cluster::Cluster;
-use crate::raw::support::sql;
 use crate::support::{Answer, Api, Database, Engine, Server};
-use crate::{block_on, wait_until};
+use crate::wait_until;
 use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 
 const NEW: &str = "/console/customers/new";
 const SETTINGS: &str = "/console/settings/branding";
@@ -98,23 +97,12 @@ fn kept(api: &Api, away: impl FnOnce(), back: impl FnOnce()) {
 
 #[test]
 fn a_full_disk_refuses_a_logo_on_sqlite() {
-    let mut database = Database::new(Engine::Sqlite); // for its folder
-    let Some(disk) = Disk::small(database.folder().join("disk"), "16m") else { return };
-    database.url = format!("sqlite:{}", disk.folder().join("tenantry.db").display());
-    full(&database, &disk);
+    with_small_disk(Engine::Sqlite, full);
 }
 
 #[test]
 fn a_full_disk_refuses_a_logo_on_postgres() {
-    let Some(cluster) = Cluster::start(&[]) else { return };
-    let Some(disk) = Disk::small(Path::new(&cluster.data()).with_file_name("disk"), "32m") else { return };
-    let place = disk.folder().display().to_string();
-    Command::new("chown").args(["postgres", &place]).status().unwrap();
-    block_on(sql(&cluster.url(), &format!("CREATE TABLESPACE small LOCATION '{place}'")));
-    block_on(sql(&cluster.url(), "CREATE DATABASE tenantry TABLESPACE small"));
-    let mut database = Database::new(Engine::Sqlite); // for its folder
-    database.url = format!("{}/tenantry", cluster.url().rsplit_once('/').unwrap().0);
-    full(&database, &disk);
+    with_small_disk(Engine::Postgres, full);
 }
 
 /// A picture of 240 × 96 pixels without order, which nothing makes smaller: PNG (ISO 15948), 8 bits of red, green and blue.
