@@ -21,7 +21,7 @@ use metrics::{counter, gauge};
 use pace::Paces;
 use places::{Place, Places};
 use rustls::ServerConfig;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -218,7 +218,13 @@ impl Shared {
     /// A connection from its beginning to its end.
     async fn converse(&self, connection: Connection, peer: SocketAddr, place: Place) {
         let patience = self.limits.head_timeout;
-        let transport = match timeout(patience, Transport::open(connection, self.tls.clone())).await {
+        let mut ending = Ending::new(self.ending.clone());
+        let opened = tokio::select! {
+            biased;
+            opened = timeout(patience, Transport::open(connection, self.tls.clone())) => opened,
+            () = poll_fn(|cx| ending.poll_drained(cx)) => return,
+        };
+        let transport = match opened {
             Ok(Ok(transport)) => transport,
             Ok(Err(error)) => {
                 counter!("tenantry_tls_handshakes_failed_total").increment(1);
@@ -239,7 +245,6 @@ impl Shared {
             is_proxied,
             Arc::clone(&self.paces),
         ));
-        let ending = Ending::new(self.ending.clone());
         let mut stream = ClientStream::new(transport, place, Arc::clone(&exchange), ending);
         match timeout(patience, stream.begins_with_http2()).await {
             Ok(Ok(true)) => {

@@ -109,7 +109,7 @@ fn operators_have_a_listener_of_their_own() {
 }
 
 /// A certificate for `localhost` in files.
-fn certify(folder: &Path) -> CertificateDer<'static> {
+pub(crate) fn certify(folder: &Path) -> CertificateDer<'static> {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let (certificate, key) = (folder.join("tls.pem"), folder.join("tls.key"));
     std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
@@ -138,7 +138,7 @@ fn connect_tls(
     Ok(StreamOwned::new(connection, stream))
 }
 
-fn start_with_tls(database: &Database) -> Server {
+pub(crate) fn start_with_tls(database: &Database) -> Server {
     let (certificate, key) = (database.folder().join("tls.pem"), database.folder().join("tls.key"));
     let (certificate, key) = (certificate.to_str().unwrap(), key.to_str().unwrap());
     Server::start(database, &["--tls-certificate", certificate, "--tls-key", key])

@@ -1,7 +1,7 @@
 //! Restarts under load. A request that has reached a server that ends is answered; with a socket of systemd, and with two servers
 //! that are restarted one after the other, every request is.
 
-use crate::listeners::rebuilt;
+use crate::listeners::{certify, rebuilt, start_with_tls};
 use crate::support::{Api, Database, Engine, Server, command, customer, on_both_engines};
 use serde_json::json;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
@@ -331,6 +331,22 @@ fn idle_connections_end_with_an_answer_that_says_so() {
     drop(Api::new(server.address, KEY));
     server.signal("TERM");
     assert_eq!(server.wait().0.code(), Some(0));
+}
+
+/// Over plain TCP, and before TLS' handshake.
+#[test]
+fn silent_connections_do_not_hold_up_the_end() {
+    for tls in [false, true] {
+        let database = Database::new(Engine::Sqlite);
+        certify(database.folder());
+        let mut server = if tls { start_with_tls(&database) } else { Server::start(&database, &[]) };
+        let mut silent = TcpStream::connect(server.address).unwrap();
+        server.signal("TERM");
+        assert_eq!(silent.read(&mut [0; 1]).unwrap(), 0);
+        assert_eq!(server.wait().0.code(), Some(0));
+        let log = server.log();
+        assert!(log.contains("stopped") && !log.contains("still under way"), "{tls}: {log}");
+    }
 }
 
 /// A client of a slow network: the rest of its request comes while the server ends.
