@@ -397,7 +397,7 @@ impl Postgres {
         let mut tx = self.begin_change(scope, 1).await?;
         match run(&mut tx, input, job).await? {
             Ok(value) => commit(tx).await.map(|()| Ok(value)),
-            Err(refusal) => rollback(tx).map(|()| Err(refusal)),
+            Err(refusal) => release(tx).await.map(|()| Err(refusal)),
         }
     }
 
@@ -470,6 +470,17 @@ fn rollback(mut tx: Tx) -> Result<(), Error> {
     {
         return Err(error.into());
     }
+    ended(&mut tx)
+}
+
+/// Rolls back a change. One that holds a name waits for the answer: its caller may use the name again as soon as it knows of
+/// the refusal, on another connection.
+async fn release(mut tx: Tx) -> Result<(), Error> {
+    let client = client_of(&mut tx)?;
+    if client.begin.is_some() || !client.claims() {
+        return rollback(tx);
+    }
+    client.batch("ROLLBACK").await?;
     ended(&mut tx)
 }
 

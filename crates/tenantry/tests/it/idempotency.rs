@@ -13,6 +13,7 @@ on_both_engines!(
     keys_that_are_none,
     two_at_the_same_instant_make_one,
     a_key_is_free_again_after_a_day,
+    a_key_is_free_again_after_a_refusal,
     an_answer_outlives_a_crash_and_its_own_validity,
     a_shown_key_is_shown_again_and_kept_nowhere,
 );
@@ -253,6 +254,21 @@ fn two_at_the_same_instant_make_one(engine: Engine) {
     }
     assert_eq!((total(&admin), told + waited), ("50".into(), 50));
     assert_eq!(admin.trail("action=customer.create&per_page=100").len(), 50);
+}
+
+/// As soon as its client knows of the refusal, on whichever connection the next request comes.
+fn a_key_is_free_again_after_a_refusal(engine: Engine) {
+    let database = Database::new(engine);
+    let server = Server::start(&database, &[]);
+    let admin = server.admin();
+    admin.create(&customer(&json!({"name": "Taken"})));
+    for round in 0..300 {
+        let (key, name) = (format!("round {round}"), format!("Customer {round}"));
+        let refused = post(&admin, "/v2/customers", &key, &customer(&json!({"name": "Taken"})));
+        assert_eq!(refused.status, 422, "{round}: {}", refused.text());
+        let mended = post(&admin, "/v2/customers", &key, &customer(&json!({"name": name})));
+        assert_eq!(mended.status, 201, "{round}: {}", mended.text());
+    }
 }
 
 fn a_key_is_free_again_after_a_day(engine: Engine) {

@@ -2,7 +2,7 @@
 //! COMMIT and one wait for the disk, and pipelines the statements of its jobs.
 
 use super::super::fair::FairQueue;
-use super::{LOOK_UP, Postgres, QueuedStatement, client_of, commit, lock, open, rollback};
+use super::{LOOK_UP, Postgres, QueuedStatement, client_of, commit, lock, open, release, rollback};
 use crate::engine::Turn;
 use crate::{Error, Scope, Tx};
 use futures_util::FutureExt;
@@ -217,9 +217,8 @@ impl Postgres {
             }
             (Ok(_), JobKind::LookUp) => rollback(tx),
             (Err(error), _) => {
-                // Wait for the ROLLBACK: it releases the advisory locks that the jobs acquire again.
-                client_of(&mut tx)?.batch("ROLLBACK").await?;
-                super::ended(&mut tx)?;
+                // The jobs acquire its advisory locks again.
+                release(tx).await?;
                 Err(error)
             }
         }

@@ -158,6 +158,11 @@ impl Client {
         lock(&self.transaction.held).insert(name.to_owned())
     }
 
+    /// Whether a job of the transaction has claimed a name.
+    pub(super) fn claims(&self) -> bool {
+        !lock(&self.transaction.held).is_empty()
+    }
+
     pub(in crate::engine) fn job_lock(&self) -> Arc<tokio::sync::Mutex<()>> {
         Arc::clone(&self.transaction.job_lock)
     }
