@@ -436,6 +436,10 @@ impl<'a> Blocks<'a> {
         if let Some(what) = by_first_bytes(&block.bytes[mark + begin..]) {
             return Err((0, format!("{what}. {WANTED}")));
         }
+        // The first letters of a text in UTF-16, which has no need of a mark.
+        if block.bytes[mark + begin..].iter().take(16).any(|byte| *byte == 0) {
+            return Err((0, "is UTF-16, or no text: save it as UTF-8".to_owned()));
+        }
         match &block.bytes[mark + begin..] {
             [b'[', ..] => {
                 let why =

@@ -246,16 +246,19 @@ impl App {
                 without_bills(&run, State::Cancelled, Vec::new())?
             }
             Err(Ended::Cancelled | Ended::GivenUp) => return self.give_back::<Watch>(lease).await,
-            Err(Ended::Error(Error::Internal(why) | Error::Billing(why))) => {
-                tracing::error!(partner = partner.0, run = id, why, "bill run failed with an internal error");
-                let error = RunError::new("internal error; the server's log says more");
-                without_bills(&run, State::Failed, vec![error])?
-            }
+            Err(Ended::Error(Error::Internal(why) | Error::Billing(why))) => broken(&run, &why)?,
             // The lease ends by itself, and then somebody tries again.
             Err(Ended::Error(error)) => return Err(error),
         };
         let folders = self.folders_of_month(partner, &run.billing_period).await?;
-        self.settle(lease, request, run, watch.progress(), outcome).await?;
+        let settled = self.settle(lease, request.clone(), run.clone(), watch.progress(), outcome).await;
+        if let Err(Error::Internal(why)) = settled {
+            // It would go wrong each time.
+            let outcome = broken(&run, &why)?;
+            self.settle(lease, request, run, watch.progress(), outcome).await?;
+        } else {
+            settled?;
+        }
         self.update_indexes(partner, folders).await;
         Ok(())
     }
@@ -281,6 +284,12 @@ impl App {
         let state = Some(State::Succeeded);
         Ok(Outcome { state, report, restated: done, unfinalized: failed, ..Outcome::default() })
     }
+}
+
+/// A run that has met a defect.
+fn broken(run: &BillRun, why: &str) -> Result<Outcome, Error> {
+    tracing::error!(partner = run.partner.0, run = run.id, why, "bill run failed with an internal error");
+    without_bills(run, State::Failed, vec![RunError::new("internal error; the server's log says more")])
 }
 
 /// A run that changes nothing. One that has succeeded before still has its bills, whatever came of its repetition.

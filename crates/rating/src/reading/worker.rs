@@ -95,6 +95,8 @@ impl Tenant<'_> {
     }
 }
 
+const NOT_UTF8: &str = "is not UTF-8: save the file as UTF-8";
+const NULL: &str = "has the character U+0000 in it, which no text has: the file is damaged, or is no text";
 const HEADER_AGAIN: &str = "repeats the header among the lines: were files put one behind the other? Take the headers out, or give \
                             each file by itself";
 
@@ -215,6 +217,12 @@ impl<'a> Worker<'a> {
         let careful = memchr::memchr(b'\r', block).is_some();
         let not_utf8 =
             if block.is_ascii() { None } else { std::str::from_utf8(block).err().map(|e| e.valid_up_to()) };
+        // No text of PostgreSQL's can have one.
+        let null = memchr::memchr(0, block);
+        let no_text = [(not_utf8, NOT_UTF8), (null, NULL)]
+            .into_iter()
+            .filter_map(|(at, message)| Some((at?, message)))
+            .min();
         let (mut begin, mut first, mut lines) = (0, 0, 0);
         let mut wrong = Vec::new();
         for (record, &last) in scan.records.iter().enumerate() {
@@ -232,15 +240,10 @@ impl<'a> Worker<'a> {
                 break;
             }
             let wanted = reader.layout.names.len();
-            if let Some(bad) = not_utf8.filter(|bad| (begin..end).contains(bad)) {
+            if let Some((bad, message)) = no_text.filter(|(bad, _)| (begin..end).contains(bad)) {
                 let place = line.ends.iter().take_while(|end| (**end as usize) < bad).count();
                 let column = reader.layout.names.get(place).cloned();
-                self.refuse(
-                    reader,
-                    offset(record, begin),
-                    column,
-                    "is not UTF-8: save the file as UTF-8".to_owned(),
-                );
+                self.refuse(reader, offset(record, begin), column, message.to_owned());
             } else if line.ends.len() == wanted {
                 lines += 1;
                 self.line(reader, &line, careful, &mut wrong)?;

@@ -233,6 +233,13 @@ fn refusals_say_where() {
             vec!["f, line 3, column CustomerId: is not UTF-8: save the file as UTF-8"],
         ),
         (
+            csv("a,1,USD,1,\na,1,USD,1,\0\n"),
+            vec![
+                "f, line 3, column UsageDate: has the character U+0000 in it, which no text has: the file is damaged, or \
+                 is no text",
+            ],
+        ),
+        (
             csv("a,1,USD,1,\n").iter().map(|b| if *b == b'\n' { b'\r' } else { *b }).collect(),
             vec!["f, line 1: ends its lines with a carriage return alone; save it with LF or CRLF"],
         ),
