@@ -67,7 +67,11 @@ impl FromStr for Every {
 /// Backups of one kind in a folder, the oldest first, and when each was made.
 fn listed(folder: &Path, kind: &str) -> std::io::Result<Vec<(Timestamp, PathBuf)>> {
     let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(found),
+        entries => entries?,
+    };
+    for entry in entries {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let time = name.strip_prefix(kind).and_then(|name| name.strip_suffix(EXTENSION));
@@ -199,7 +203,7 @@ async fn make_and_prove(database: &str, path: &Path) -> anyhow::Result<u64> {
         let made = transfer::backup(database, &unproven, &mut |_| {}).await?;
         let url = format!("sqlite:{}", scratch.display());
         let options = store::Options::default();
-        let restored = transfer::restore(&unproven, &url, options, &mut |_| {}).await?;
+        let restored = transfer::restore(&unproven, &url, options, Timestamp::now(), &mut |_| {}).await?;
         if made.tables != restored.tables {
             bail!("what was restored is not what was written");
         }
@@ -266,8 +270,9 @@ impl UpgradeArgs {
         let listed =
             listed(&folder, BEFORE_UPGRADE).with_context(|| format!("cannot read {}", folder.display()))?;
         let newest = listed.into_iter().next_back();
-        let (_, path) = newest
-            .with_context(|| format!("there is no backup before an upgrade in {}", folder.display()))?;
+        let (_, path) = newest.with_context(|| {
+            format!("no upgrade has made a backup in {}: there is nothing to go back to", folder.display())
+        })?;
         Ok(path)
     }
 }

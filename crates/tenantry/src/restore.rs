@@ -5,10 +5,11 @@ use crate::progress::Bar;
 use anyhow::Context;
 use app::Clock;
 use clap::Args;
+use jiff::Timestamp;
 use std::path::PathBuf;
 
 /// Put everything that a backup holds into a new, empty database of either engine. Run again, it goes on where it was
-/// interrupted. Ids go on behind a gap, so that none that was given after the backup was made is given again. With the secret
+/// interrupted. Ids and statement numbers go on behind a gap, so that none that was given after the backup was made is given again. With the secret
 /// key's file at its place it also says what the audit trail's anchor knows that the backup does not. The anchor is left as it
 /// is, for it may be that of a running server: `tenantry admin audit accept` lets it start again.
 #[derive(Args)]
@@ -23,7 +24,7 @@ pub(crate) async fn run(args: RestoreArgs) -> anyhow::Result<()> {
     let mut bar = Bar::new();
     let database = &args.platform.database;
     let (url, options) = (database.url(), database.options());
-    let tally = store::transfer::restore(&args.file, url, options, &mut |at| bar.show(at))
+    let tally = store::transfer::restore(&args.file, url, options, Timestamp::now(), &mut |at| bar.show(at))
         .await
         .context("the backup was not restored")?;
     bar.end();
@@ -31,10 +32,11 @@ pub(crate) async fn run(args: RestoreArgs) -> anyhow::Result<()> {
         "{} rows of {} tables, verified\n\
          What was changed after the backup was made is lost. Ids go on {} behind the last in the backup, so that none \
          that was given since then is given again: an id that other systems know and this server does not is one of \
-         something lost.",
+         something lost. So do the numbers of this year's statements, by {}: say in your books why some are missing.",
         tally.rows(),
         tally.tables.len(),
         store::transfer::GAP_AFTER_RESTORE,
+        store::statement_numbers::GAP_AFTER_RESTORE,
     );
     if !args.platform.key_file.path(database).exists() {
         println!("The server needs the secret key file that the backed-up one had.");

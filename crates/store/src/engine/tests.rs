@@ -14,6 +14,7 @@ use futures_util::future::{join_all, join3};
 #[allow(dead_code, reason = "the integration tests use more of it")]
 pub(crate) mod support;
 
+use jiff::Timestamp;
 use support::{Folder, postgres, postgres_is_here, seed, signed_in_as, sql};
 
 const ONE: PartnerId = PartnerId(1);
@@ -279,7 +280,7 @@ async fn databases_with_older_schemas_are_copied_and_restored() {
         }
         for to in targets {
             assert_eq!(
-                restore(&file, &to, Options::default(), &mut |_| {}).await.unwrap(),
+                restore(&file, &to, Options::default(), Timestamp::now(), &mut |_| {}).await.unwrap(),
                 tally,
                 "{version}"
             );

@@ -11,6 +11,7 @@ use crate::engine::sqlite::{self, Access, BACKUP};
 use crate::engine::value::args;
 use crate::engine::{Conn, Purpose, Tx};
 use crate::{Db, Error, Options};
+use jiff::Timestamp;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -51,7 +52,8 @@ pub async fn backup(
 }
 
 /// Put everything that a backup holds into a new, empty database of either engine. Ids go on [`super::GAP_AFTER_RESTORE`] behind
-/// the last in the backup, because later ids may have been used. An interrupted restore resumes when it is run again;
+/// the last in the backup, because later ids may have been used, and so do the numbers of statements of the year, by
+/// [`statement_numbers::GAP_AFTER_RESTORE`](crate::statement_numbers::GAP_AFTER_RESTORE). An interrupted restore resumes when it is run again;
 /// until its end servers refuse the database.
 ///
 /// # Errors
@@ -61,12 +63,13 @@ pub async fn restore(
     file: &Path,
     to: &str,
     options: Options,
+    now: Timestamp,
     told: &mut (dyn FnMut(super::Advance<'_>) + Send),
 ) -> Result<Tally, Error> {
     let mut progress = Progress::new(told);
     let (mut source, plan, manifest) = open_backup(file, &mut progress).await?;
     let origin = format!("the backup with checksum {:08x}", checksum(file)?);
-    match fill(&mut source, &plan, &origin, to, options, For::Restore, &mut progress).await? {
+    match fill(&mut source, &plan, &origin, to, options, For::Restore(now), &mut progress).await? {
         Filled::Now(tally) if tally == manifest => Ok(tally),
         Filled::Now(_) => Err(Error::Defect("the backup changed while it was read".into())),
         Filled::Before => Err(Error::Unfit(

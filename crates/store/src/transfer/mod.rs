@@ -16,7 +16,9 @@ pub use tally::{TableTally, Tally};
 
 use crate::engine::value::args;
 use crate::engine::{Purpose, Target, migrate::UNFINISHED};
-use crate::{Db, Error, Options, Scope, Tx};
+use crate::{Db, Error, Options, Scope, Tx, statement_numbers};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use plan::Plan;
 use tally::Sum;
 
@@ -109,8 +111,8 @@ pub async fn copy(
 enum For {
     /// To take the source's place: the next id is the source's next.
     Copy,
-    /// To go on from an earlier state, after which the source may have given ids that the backup does not know.
-    Restore,
+    /// To go on at this time from an earlier state, after which the source may have given ids that the backup does not know.
+    Restore(Timestamp),
 }
 
 enum Filled {
@@ -156,9 +158,10 @@ async fn fill_open(
                 let arrived = Tally::of(&mut Tx::snapshot(to).await?, plan, progress).await?;
                 if arrived == poured {
                     plan::analyze(target, &poured).await?;
-                    if purpose == For::Restore {
+                    if let For::Restore(now) = purpose {
                         let behind = last_ids::behind_gap(source, &poured.last_ids, plan.counted).await?;
                         last_ids::write(target, plan.counted, &behind).await?;
+                        skip_lost_numbers(target, plan, now).await?;
                     }
                     return unmark(target).await.map(|()| Filled::Now(poured));
                 }
@@ -185,6 +188,15 @@ async fn fill_open(
         cleared.await?;
         there = 0;
     }
+}
+
+/// Statement numbers are the partners' own, so that ids' gap is not theirs.
+async fn skip_lost_numbers(target: &Db, plan: &Plan, now: Timestamp) -> Result<(), Error> {
+    if !plan.tables.iter().any(|table| table.name == "statement_numbers") {
+        return Ok(());
+    }
+    let year = i64::from(now.to_zoned(TimeZone::UTC).year());
+    target.write(Scope::System, year, |year, tx| Box::pin(statement_numbers::skip_lost(tx, *year))).await
 }
 
 /// Records the origin before the first row is written. `false` if the target holds data already.

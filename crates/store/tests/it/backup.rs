@@ -1,6 +1,7 @@
 //! `backup` and `restore`: whole, private, verified, and never over anything.
 
 use crate::support::{Folder, postgres, postgres_is_here, seed, sql, value};
+use jiff::Timestamp;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use tenantry_store::transfer::{Tally, backup, copy, restore};
@@ -15,7 +16,7 @@ async fn backed_up(from: &str, file: &Path) -> Result<Tally, Error> {
 }
 
 async fn restored(file: &Path, to: &str) -> Result<Tally, Error> {
-    restore(file, to, Options::default(), &mut |_| {}).await
+    restore(file, to, Options::default(), Timestamp::now(), &mut |_| {}).await
 }
 
 async fn sources(folder: &Folder, rows: u32) -> Vec<String> {

@@ -1,13 +1,14 @@
 //! The numbers of statements, and what else a partner says of them.
 
 use super::{Scene, Usage, end_of, line, of_any_month, statements};
-use crate::support::{Api, Engine, Server, on_both_engines};
+use crate::support::{Api, Database, Engine, Server, on_both_engines};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 on_both_engines!(
     statements_are_numbered_without_gaps,
     what_could_not_be_written_gives_its_number_back,
+    numbers_of_after_a_backup_are_not_given_again,
     months_that_are_finalised_at_the_same_time_share_no_number,
     a_year_begins_at_one,
     a_customer_sees_the_partners_number_and_not_microsofts,
@@ -133,6 +134,41 @@ fn what_could_not_be_written_gives_its_number_back(engine: Engine) {
     assert_eq!(scene.finalize(&run)["errors"], json!([]));
     let all = ["2026-0001 Final -", "2026-0002 Final -", "2026-0003 Final -", "2026-0004 Final -"];
     assert_eq!(numbered(&scene.api, ""), all);
+}
+
+/// Not by the database that takes the place of the one that gave them.
+fn numbers_of_after_a_backup_are_not_given_again(engine: Engine) {
+    let scene = Scene::new(engine);
+    scene.billed("Acme", "acme", 0.0);
+    let bill = |scene: &Scene, month: &str| {
+        let day = format!("{month}-03");
+        let source = scene.invoice("usage.csv", &[Usage { day: &day, ..line("acme", "a", "7") }]);
+        let run = scene.run(month, &[&source], &json!({"finalize": true}));
+        assert_eq!(run["state"], "succeeded", "{run}");
+        numbered(&scene.api, &format!("billing_period={month}"))
+    };
+    assert_eq!(bill(&scene, "2026-09"), ["2026-0001 Final -"]);
+    let folder = scene.database.folder();
+    let backup = folder.join("numbers.backup");
+    let made = scene.server.run(&["admin", "backup", backup.to_str().unwrap()]);
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    assert_eq!(bill(&scene, "2026-10"), ["2026-0002 Final -"], "lost with the database");
+
+    let database = Database::new(engine);
+    let args = ["admin", "restore", backup.to_str().unwrap(), "--database", &database.url];
+    let restored = scene.server.run_without_database(&args);
+    let said = String::from_utf8_lossy(&restored.stdout).into_owned();
+    assert!(restored.status.success() && said.contains("statements, by 100000"), "{said}");
+    let copied =
+        std::process::Command::new("cp").arg("-a").arg(folder.join("data")).arg(database.folder()).status();
+    assert!(copied.unwrap().success());
+    let secret = folder.join(if engine == Engine::Sqlite { "secret.key" } else { "data/secret.key" });
+    let args = ["--sandbox", "--at", super::NOW, "--secret-key-file", secret.to_str().unwrap()];
+    let server = Server::start(&database, &args);
+    let scene = Scene { api: scene.api.on(server.address), server, database };
+    assert_eq!(bill(&scene, "2026-10"), ["2026-100002 Final -"]);
+    assert_eq!(bill(&scene, "2026-11"), ["2026-100003 Final -"], "and goes on from there");
+    assert_eq!(numbered(&scene.api, "billing_period=2026-09"), ["2026-0001 Final -"]);
 }
 
 fn months_that_are_finalised_at_the_same_time_share_no_number(engine: Engine) {
