@@ -3,7 +3,7 @@
 use crate::base_url::ListUrl;
 use crate::extract::{Caller, Parameters};
 use crate::problem::Problem;
-use crate::{Shared, ignored, schema};
+use crate::{Shared, schema};
 use app::events::EventSearch;
 use axum::Json;
 use axum::extract::State;
@@ -49,7 +49,6 @@ async fn audit_events(
     let search = EventSearch::parse(&parameters)?;
     let (events, next) = shared.app.events(&call, search).await?;
     let mut response = Json(schema::EventList::of(events)).into_response();
-    ignored::insert(response.headers_mut(), parameters.ignored());
     if let Some(next) = next {
         let mut query = form_urlencoded::Serializer::new(String::new());
         query

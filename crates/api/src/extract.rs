@@ -16,7 +16,7 @@ use http::request::Parts;
 use http::{HeaderMap, StatusCode, Uri, header};
 use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// What pictures are sent as.
 const PICTURES: [&str; 3] = ["image/png", "image/webp", "application/octet-stream"];
@@ -201,13 +201,17 @@ impl FromRequestParts<Shared> for Preference {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Self::Rejection> {
-        let strict = list(&parts.headers, header::HeaderName::from_static("prefer")).any(|preference| {
-            let token = preference.split(';').next().unwrap_or_default();
-            let token: String = token.chars().filter(|c| !c.is_whitespace() && *c != '"').collect();
-            token.eq_ignore_ascii_case("handling=strict")
-        });
-        Ok(Preference(if strict { Handling::Strict } else { Handling::Lenient }))
+        Ok(Preference(handling(&parts.headers)))
     }
+}
+
+fn handling(headers: &HeaderMap) -> Handling {
+    let strict = list(headers, header::HeaderName::from_static("prefer")).any(|preference| {
+        let token = preference.split(';').next().unwrap_or_default();
+        let token: String = token.chars().filter(|c| !c.is_whitespace() && *c != '"').collect();
+        token.eq_ignore_ascii_case("handling=strict")
+    });
+    if strict { Handling::Strict } else { Handling::Lenient }
 }
 
 /// `If-Match` and `If-None-Match: *` (RFC 9110, sections 13.1.1 and 13.1.2).
@@ -258,9 +262,20 @@ pub(crate) struct Parameters(pub(crate) Query);
 impl FromRequestParts<Shared> for Parameters {
     type Rejection = std::convert::Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Self::Rejection> {
-        let Preference(handling) = Preference::from_request_parts(parts, shared).await?;
-        let query = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
-        Ok(Parameters(Query::new(query.into_owned().collect(), handling)))
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Self::Rejection> {
+        let query = query(&parts.uri, &parts.headers);
+        if let Some(read) = parts.extensions.get::<ReadParameters>() {
+            read.0.get_or_init(|| query.ignored());
+        }
+        Ok(Parameters(query))
     }
+}
+
+/// The parameters that the handler of a request has ignored, if it has read any.
+#[derive(Clone, Default)]
+pub(crate) struct ReadParameters(pub(crate) Arc<OnceLock<Arc<OnceLock<Vec<String>>>>>);
+
+pub(crate) fn query(uri: &Uri, headers: &HeaderMap) -> Query {
+    let query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    Query::new(query.into_owned().collect(), handling(headers))
 }

@@ -3,6 +3,8 @@
 
 use crate::client_address::ClientAddress;
 use crate::credentials::Credentials;
+use crate::extract::list;
+use crate::ignored::name_parameters;
 use crate::metrics;
 use crate::problem::Problem;
 use crate::refusal;
@@ -134,6 +136,10 @@ where
             let expects_continue = request.headers().contains_key(header::EXPECT);
             let compressed = method == Method::GET && request.headers().contains_key(header::ACCEPT_ENCODING);
             let (mut request, unread) = admit(request, &reservation);
+            if compressed {
+                let acceptable = acceptable_encodings(request.headers());
+                request.headers_mut().insert(header::ACCEPT_ENCODING, acceptable);
+            }
             request.extensions_mut().insert(RequestId(id.clone()));
             client.map(|client| request.extensions_mut().insert(client));
             request.extensions_mut().insert(Arc::clone(&reservation));
@@ -190,7 +196,22 @@ where
     (admit_parts(parts, Body::new(body)), unread)
 }
 
+/// `Accept-Encoding` without what refuses the plain answer, which is better than none (RFC 9110, section 12.5.3).
+fn acceptable_encodings(headers: &HeaderMap) -> HeaderValue {
+    let refuses = |coding: &&str| {
+        let (name, parameters) = coding.split_once(';').unwrap_or((coding, ""));
+        let weight = parameters.trim().trim_start_matches(['q', 'Q']).trim_start().strip_prefix('=');
+        let is_none = weight.is_some_and(|weight| weight.trim().parse() == Ok(0.0_f32));
+        is_none && ["identity", "*"].contains(&name.trim())
+    };
+    let kept: Vec<&str> = list(headers, header::ACCEPT_ENCODING).filter(|coding| !refuses(coding)).collect();
+    HeaderValue::from_str(&kept.join(", ")).unwrap_or(HeaderValue::from_static("identity"))
+}
+
 fn admit_parts(mut parts: Parts, body: Body) -> Request<Body> {
+    if parts.method == Method::HEAD {
+        parts.headers.remove(header::RANGE); // defined for GET alone (RFC 9110, section 14.2)
+    }
     if parts.version == Version::HTTP_2
         && !parts.headers.contains_key(header::HOST)
         && let Some(host) = parts.uri.authority().and_then(|host| HeaderValue::from_str(host.as_str()).ok())
@@ -258,7 +279,7 @@ fn refused(mut parts: Parts, problem: Problem) -> Request<Body> {
 pub(crate) async fn refuse(request: Request<Body>, next: Next) -> Response {
     match request.extensions().get::<Problem>() {
         Some(problem) => problem.clone().into_response(),
-        None => next.run(request).await,
+        None => name_parameters(request, next).await,
     }
 }
 

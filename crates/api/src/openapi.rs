@@ -2,7 +2,7 @@
 
 use crate::Shared;
 use crate::extract::is_known;
-use crate::schema::{CustomerId, CustomerRole, NewCustomerUser, TrialState};
+use crate::schema::{CustomerId, CustomerRole, NewCustomerUser, StrictHandling, TrialState};
 use axum::response::IntoResponse;
 use axum::routing::{MethodRouter, get};
 use bytes::Bytes;
@@ -16,7 +16,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, Secur
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
     ComponentsBuilder, ContactBuilder, Content, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder,
-    PathItem, RefOr, Schema, ServerBuilder,
+    PathItem, Ref, RefOr, ResponseBuilder, Schema, ServerBuilder,
 };
 
 /// How long the document may be kept without asking for it again.
@@ -50,6 +50,23 @@ const TAGS: [(&str, &str); 6] = [
     ("billing", "Price rules, bill runs, statements and the files of bills."),
     ("operations", "For those who run the server."),
 ];
+
+/// Parameters that are not known can be refused of every `GET`, also where none are.
+fn take_strictly(operation: &mut Operation) {
+    operation.responses.responses.entry("422".to_owned()).or_insert_with(|| {
+        let content = Content::new(Some(Ref::from_schema_name("Error")));
+        RefOr::T(
+            ResponseBuilder::new()
+                .description("Parameters that are not known, under strict handling")
+                .content("application/json", content)
+                .build(),
+        )
+    });
+    let parameters = operation.parameters.get_or_insert_default();
+    if !parameters.iter().any(|parameter| matches!(parameter, RefOr::T(one) if one.name == "Prefer")) {
+        parameters.extend(StrictHandling::into_params(|| None).into_iter().map(RefOr::T));
+    }
+}
 
 /// The document that `/openapi.json` answers.
 pub fn document() -> OpenApi {
@@ -100,6 +117,11 @@ pub(crate) fn preamble() -> OpenApi {
 /// that path has.
 pub(crate) fn finished(mut document: OpenApi) -> OpenApi {
     for (path, item) in &mut document.paths.paths {
+        if path.starts_with("/v")
+            && let Some(operation) = &mut item.get
+        {
+            take_strictly(operation);
+        }
         let suffix = if path.starts_with("/v1/customers") {
             "_v1"
         } else if path.starts_with("/v2/customers/{id}/users") {

@@ -1,12 +1,10 @@
 //! The headers of a list.
 
-use crate::ignored;
 use app::{Paging, Query};
 use http::{HeaderMap, HeaderValue, header};
 
 /// `Link` (RFC 8288), `X-Total` and `X-Per-Page`. What else was asked for goes along in the links; the caller's key is
-/// no longer among it. `next` is the cursor of the next page, if there is one. `X-Tenantry-Ignored` names parameters that
-/// were ignored.
+/// no longer among it. `next` is the cursor of the next page, if there is one.
 pub(crate) fn headers(
     url: &str,
     parameters: &Query,
@@ -41,6 +39,5 @@ pub(crate) fn headers(
     }
     headers.insert("x-total", total.into());
     headers.insert("x-per-page", paging.per_page.into());
-    ignored::insert(&mut headers, parameters.ignored());
     headers
 }

@@ -59,7 +59,13 @@ impl EventSearch {
         let time = |value| paging::time(value).map(|time| Some(time.as_second()));
         let mut paging = Paging { page: 1, per_page: self.per_page };
         match name {
-            _ if paging.take(name, value)? => self.per_page = paging.per_page,
+            _ if paging.take(name, value)? && paging.page > 1 => {
+                return Err(
+                    "must be left out: the next page is behind the Link header's rel=\"next\"".to_owned()
+                );
+            }
+            "page" => {}
+            "per_page" => self.per_page = paging.per_page,
             "action" => self.filter.action = Some(value.to_owned()),
             "object" => self.filter.object = Some(value.to_owned()),
             "user_id" => self.filter.user = Some(whole_number(value, 0)?),

@@ -7,12 +7,14 @@ use jiff::Timestamp;
 use std::collections::HashSet;
 use std::num::{IntErrorKind, ParseIntError};
 use std::ops::Deref;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// The maximum size of a page.
 const MAX_PER_PAGE: i64 = 100;
 /// The maximum number of filters of a list. Equal filters count once.
 const MAX_FILTERS: usize = 20;
+/// So many ignored parameters are named.
+const MAX_IGNORED: usize = 50;
 /// Parameters that do not count as filters.
 const NOT_FILTERS: [&str; 4] = ["page", "per_page", "cursor", "api_key"];
 
@@ -36,18 +38,41 @@ impl Default for Paging {
 pub struct Query {
     parameters: Vec<(String, String)>,
     handling: Handling,
-    ignored: OnceLock<Vec<String>>,
+    ignored: Arc<OnceLock<Vec<String>>>,
 }
 
 impl Query {
     /// A query string with these parameters.
     pub fn new(parameters: Vec<(String, String)>, handling: Handling) -> Self {
-        Query { parameters, handling, ignored: OnceLock::new() }
+        Query { parameters, handling, ignored: Arc::default() }
     }
 
-    /// The unknown parameters that were ignored; at most 50.
-    pub fn ignored(&self) -> &[String] {
-        self.ignored.get().map_or(&[], Vec::as_slice)
+    /// The unknown parameters that were ignored; at most 50. Set when the parameters have been read.
+    pub fn ignored(&self) -> Arc<OnceLock<Vec<String>>> {
+        Arc::clone(&self.ignored)
+    }
+
+    /// Reads the parameters of a request that has none.
+    ///
+    /// # Errors
+    /// [`Error::Parameters`] with every parameter, as `/name`, under strict handling; otherwise all are ignored.
+    pub fn expect_none(&self) -> Result<(), Error> {
+        let mut names: Vec<String> = Vec::new();
+        for (name, _) in self.iter().filter(|(name, _)| name != "api_key") {
+            if names.len() < MAX_IGNORED && !names.contains(name) {
+                names.push(name.clone());
+            }
+        }
+        if self.handling == Handling::Lenient || names.is_empty() {
+            self.ignored.get_or_init(|| names);
+            return Ok(());
+        }
+        let mut violations = Violations::default();
+        for name in names {
+            let message = "is not a known parameter: there are none here";
+            violations.push(Violation::new(format!("/{name}"), code::UNKNOWN, message));
+        }
+        Err(Error::Parameters(violations))
     }
 }
 
@@ -146,7 +171,7 @@ pub(crate) fn read(
         };
         match message {
             Some(message) => violations.push(Violation::new(pointer, code::UNKNOWN, message)),
-            None if ignored.len() < 50 => ignored.push(name.clone()),
+            None if ignored.len() < MAX_IGNORED => ignored.push(name.clone()),
             None => {}
         }
     }

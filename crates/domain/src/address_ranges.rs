@@ -49,6 +49,10 @@ impl AddressRanges {
         let Json::Array(elements) = json else {
             return Err(wrong_type(r#"an array such as ["203.0.113.0/24"]"#, json).into());
         };
+        if elements.is_empty() {
+            let message = "must have an address or a range; leave it out to allow all addresses";
+            return Err(Violation::new("", code::REQUIRED, message).into());
+        }
         if elements.len() > MAX_RANGES {
             let message = format!("has {} ranges, at most {MAX_RANGES} are allowed", elements.len());
             return Err(Violation::new("", code::TOO_MANY, message).into());

@@ -41,7 +41,8 @@ pub async fn insert(
     let id = tx.next_id(partner, IdSequence::PriceRule).await?;
     let sql = "SELECT MAX(position) FROM price_rules WHERE partner_id = $1";
     let last = tx.first(sql, args![partner.0], |row| row.next::<Option<i64>>()).await?.flatten();
-    let position = position.unwrap_or(last.unwrap_or(0).saturating_add(STEP));
+    // Of two rules with the same position the newer one comes after the older.
+    let position = position.unwrap_or(last.unwrap_or(0).saturating_add(STEP).min(u32::MAX.into()));
     let sql = "INSERT INTO price_rules (partner_id, id, position, rule, created_at, updated_at, version)
                VALUES ($1, $2, $3, $4, $5, $5, $6)";
     let version = version::next(0, random);

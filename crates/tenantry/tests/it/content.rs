@@ -126,6 +126,10 @@ fn answers_are_compressed_when_asked(engine: Engine) {
         ("Accept-Encoding: identity\r\n", false),
         ("Accept-Encoding: gzip;q=0\r\n", false),
         ("Accept-Encoding: br\r\n", false),
+        // Better than nothing is what was asked for without a coding.
+        ("Accept-Encoding: identity;q=0\r\n", false),
+        ("Accept-Encoding: br, *;q=0.0\r\n", false),
+        ("Accept-Encoding: gzip, identity; q=0\r\n", true),
     ] {
         let (head, body) = get("/v2/customers", accept);
         assert_eq!(head.contains("content-encoding: gzip\r\n"), compressed, "{accept}: {head}");
@@ -141,6 +145,8 @@ fn answers_are_compressed_when_asked(engine: Engine) {
             assert_eq!(body, plain, "{accept}");
         }
     }
+    let (head, _) = get("/v2/customers/999999", "Accept-Encoding: *;q=0\r\n");
+    assert!(head.starts_with("http/1.1 404 "), "{head}");
     // What is small is sent as it is.
     let (head, _) = get("/healthz", "Accept-Encoding: gzip\r\n");
     assert!(!head.contains("content-encoding"), "{head}");

@@ -64,6 +64,7 @@ fn every_rule(engine: Engine) {
         ("a customer's role",     own,    json!({"name": "k", "roles": ["customer"]}),        "/roles/0 invalid"),
         ("a partner's role",      joes,   json!({"name": "k", "roles": ["viewer"]}),          "/roles/0 invalid"),
         ("no range",              own,    json!({"name": "k", "allowed_addresses": ["10.0.0.0/8", "example.com"]}), "/allowed_addresses/1 invalid"),
+        ("a list without ranges", own,    json!({"name": "k", "allowed_addresses": []}), "/allowed_addresses required"),
         ("no list of ranges",     own,    json!({"name": "k", "allowed_addresses": "10.0.0.0/8"}), "/allowed_addresses wrong_type"),
         ("another name of them",  own,    json!({"name": "k", "allowed_ips": ["10.0.0.0/8"]}), "/allowed_ips unknown"),
         ("an end that is now",    own,    json!({"name": "k", "expires_at": "2016-01-01"}),   "/expires_at not_future"),
