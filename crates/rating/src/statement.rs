@@ -71,7 +71,10 @@ pub(crate) struct Statement {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct CurrencyNames {
+    /// ISO 4217. Statements of before November 2026 have the long name here.
     name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    long_name: Option<String>,
     symbol: String,
 }
 
@@ -217,7 +220,11 @@ impl Statement {
             detailed_billing_records_generation_time: time.clone(),
             statement_generation_time: time.clone(),
             statement_summary_generation_time: time,
-            currency: CurrencyNames { name: made.currency.name(), symbol: made.currency.symbol() },
+            currency: CurrencyNames {
+                name: made.currency.code().to_owned(),
+                long_name: Some(made.currency.name()),
+                symbol: made.currency.symbol(),
+            },
             invoice_id: None,
             invoice_date: made_at.strftime("%Y-%m-%d").to_string(),
             statement_number: None,

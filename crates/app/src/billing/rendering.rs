@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 /// Bytes of rows that are written at a time.
 const CHUNK: usize = 256 << 10;
 
-/// Columns of `bill.csv` and `bill.focus.csv` whose values a reversal negates.
-const NEGATED: [&str; 8] = [
+/// Columns of `bill.csv` and `bill.focus.csv` whose values a reversal negates: quantities and amounts, and no prices.
+const NEGATED: [&str; 10] = [
+    "Quantity",
+    "BillableQuantity",
     "Charge",
     "BilledCost",
     "EffectiveCost",
@@ -176,11 +178,10 @@ mod tests {
     }
 
     #[test]
-    fn a_reversal_negates_charges_and_nothing_else() {
-        let text =
-            "Name,Quantity,Charge,ChargeClass\n\"a, b\",3,10.50,\nc,-1,-2,\nd,0,0,Correction\ne,1,0.00,\n";
-        let expected = "Name,Quantity,Charge,ChargeClass\n\"a, b\",3,-10.50,Correction\nc,-1,2,Correction\nd,0,0,Correction\n\
-             e,1,0.00,Correction\n";
+    fn a_reversal_negates_quantities_and_charges_and_nothing_else() {
+        let text = "Name,Quantity,ChargeUnitPrice,Charge,ChargeClass\n\"a, b\",3,3.5,10.50,\nc,-1,2,-2,\nd,0,1,0,Correction\ne,1,0,0.00,\n";
+        let expected = "Name,Quantity,ChargeUnitPrice,Charge,ChargeClass\n\"a, b\",-3,3.5,-10.50,Correction\nc,1,2,2,Correction\n\
+             d,0,1,0,Correction\ne,-1,0,0.00,Correction\n";
         assert_eq!(rewritten(text, true), expected);
         assert_eq!(rewritten(text, false), text, "a final statement has the same lines");
     }

@@ -6,7 +6,7 @@ use crate::Error;
 use domain::fields::Fields;
 use domain::json::Json;
 use domain::payload::{Member, Payload};
-use domain::text::{filled_line, string, wrong_type};
+use domain::text::{filled_line, invalid, string, wrong_type};
 use domain::violation::code;
 use domain::{CustomerId, Handling, PartnerId, Violation, Violations};
 use jiff::Timestamp;
@@ -68,14 +68,15 @@ fn read_customers(json: &Json, finals: &[Statement]) -> Result<BTreeSet<i64>, Vi
     let (mut ids, mut violations) = (BTreeSet::new(), Violations::default());
     let has_final = |id: i64| finals.iter().any(|statement| statement.bill.customer.0 == id);
     for (i, id) in given.iter().enumerate() {
-        match id {
-            Json::Number(id) if id.as_i64().is_some_and(has_final) => ids.extend(id.as_i64()),
-            _ => violations.push(Violation::new(
-                format!("/{i}"),
-                code::INVALID,
-                "must be the id of a customer with a final statement of the month",
-            )),
-        }
+        let wrong = match id {
+            Json::Number(id) if id.as_i64().is_some_and(has_final) => {
+                ids.extend(id.as_i64());
+                continue;
+            }
+            Json::Number(_) => invalid("must be the id of a customer with a final statement of the month"),
+            other => wrong_type("the id of a customer, a number", other),
+        };
+        violations.push(Violation { pointer: format!("/{i}"), ..wrong });
     }
     if given.is_empty() {
         violations.push(Violation::new("", code::REQUIRED, "must name a customer, or be left out for all"));

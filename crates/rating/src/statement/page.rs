@@ -85,7 +85,7 @@ impl Statement {
         if !off.is_zero() {
             beside.push_str(&format!("<tr><td>Rounding</td><td class=\"n\">{}</td></tr>\n", money(off)));
         }
-        let currency = escaped(&self.currency.name);
+        let currency = escaped(self.currency.long_name.as_ref().unwrap_or(&self.currency.name));
         let fact = |(name, value): (&str, Option<&str>)| {
             let value = value?;
             Some(format!("<div><dt>{name}</dt><dd>{}</dd></div>", escaped(value)))
