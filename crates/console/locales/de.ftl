@@ -33,6 +33,8 @@ ended-age = Sie wurden abgemeldet, weil Ihre Anmeldung 7 Tage zurückliegt. Meld
 ended-key = Sie wurden abgemeldet, weil der Schlüssel, mit dem Sie angemeldet waren, ersetzt oder gesperrt wurde oder abgelaufen ist. Melden Sie sich mit Ihrem neuen Schlüssel an.
 ended-user = Sie wurden abgemeldet, weil Ihr Benutzer gelöscht wurde. Fragen Sie Ihren Administrator.
 ended-roles = Sie wurden abgemeldet, weil sich Ihre Rollen geändert haben. Melden Sie sich wieder an.
+ended-elsewhere = Sie wurden abgemeldet: Diese Sitzung wurde hier oder in einem anderen Browser beendet. Melden Sie sich wieder an.
+ended-unsent = Was Sie abgeschickt haben, wurde nicht übernommen: Tun Sie es auf der Seite, die dann kommt, noch einmal.
 ended-signed-out = Sie sind abgemeldet.
 ended-everywhere = Sie sind überall abgemeldet.
 

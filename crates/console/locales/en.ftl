@@ -33,6 +33,8 @@ ended-age = You were signed out because you signed in 7 days ago. Sign in again 
 ended-key = You were signed out because the key that you signed in with was rotated or revoked, or has expired. Sign in with your new key.
 ended-user = You were signed out because your user was deleted. Ask your administrator.
 ended-roles = You were signed out because your roles have changed. Sign in again.
+ended-elsewhere = You were signed out: this session was ended, here or in another browser. Sign in again.
+ended-unsent = What you sent was not taken: do it again on the page that comes then.
 ended-signed-out = You are signed out.
 ended-everywhere = You are signed out everywhere.
 

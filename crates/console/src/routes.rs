@@ -164,10 +164,12 @@ where
         operation,
         permits: None,
     };
-    let Some(token) = asked.session_token().map(str::to_owned) else { return to_sign_in(&asked, None) };
+    let Some(token) = asked.session_token().map(str::to_owned) else {
+        return to_sign_in(&asked, None, body.is_some());
+    };
     let signed_in = match asked.app.session(&token, origin).await {
         Ok(signed_in) => signed_in,
-        Err(SessionError::Ended(end)) => return to_sign_in(&asked, Some(end)),
+        Err(SessionError::Ended(end)) => return to_sign_in(&asked, Some(end), body.is_some()),
         Err(SessionError::Failed(error)) => {
             // What was typed is read all the same, so that the error's page keeps it.
             if let Some(body) = body
@@ -277,24 +279,36 @@ fn is_from_here(asked: &Asked) -> bool {
     }
 }
 
-/// Sends the browser to sign in, and then back to the page that it asked for.
-fn to_sign_in(asked: &Asked, end: Option<SessionEnd>) -> Response {
+/// Sends the browser to sign in, and then back to the page that it asked for, or that the form was on.
+fn to_sign_in(asked: &Asked, end: Option<SessionEnd>, is_form: bool) -> Response {
     let ended = match end {
-        None | Some(SessionEnd::Unknown) => "",
+        None => "",
+        Some(SessionEnd::Unknown) => "elsewhere",
         Some(SessionEnd::Idle) => "idle",
         Some(SessionEnd::TooOld) => "age",
         Some(SessionEnd::KeyEnded) => "key",
         Some(SessionEnd::UserDeleted) => "user",
         Some(SessionEnd::RolesChanged) => "roles",
     };
-    let next = format!("{}{}", asked.path, asked.raw_query);
+    let next = match is_form {
+        true => form_page(asked).unwrap_or_default().to_owned(),
+        false => format!("{}{}", asked.path, asked.raw_query),
+    };
+    let unsent = if is_form { "1" } else { "" };
     let next = if next == "/console" || next == "/" { "" } else { next.as_str() };
-    let query = query_string([("ended", ended), ("next", next)]);
+    let query = query_string([("ended", ended), ("unsent", unsent), ("next", next)]);
     let mut response = html::see_other(&format!("/console/sign-in{query}"));
     if end.is_some() {
         remove_session(asked, response.headers_mut());
     }
     response
+}
+
+/// The page that a form was on, as far as the browser says: path and query.
+fn form_page(asked: &Asked) -> Option<&str> {
+    let page = asked.headers.get(header::REFERER)?.to_str().ok()?;
+    page.strip_prefix(&asked.visit.origin)
+        .filter(|path| !asked.visit.origin.is_empty() && path.starts_with('/'))
 }
 
 /// Removes the cookie of the session.

@@ -32,6 +32,8 @@ pub(crate) struct SignInPage {
     pub(crate) l: Layout,
     /// Why there is no session any more.
     pub(crate) ended: Option<String>,
+    /// A form was sent that was not taken.
+    pub(crate) is_unsent: bool,
     /// What is wrong with the key.
     pub(crate) error: Option<String>,
     /// Why a sign-in without a key failed, and what to do.
@@ -52,6 +54,7 @@ fn ended(name: &str) -> Option<&'static str> {
         "key" => "ended-key",
         "user" => "ended-user",
         "roles" => "ended-roles",
+        "elsewhere" => "ended-elsewhere",
         "signed-out" => "ended-signed-out",
         "everywhere" => "ended-everywhere",
         _ => return None,
@@ -62,6 +65,7 @@ async fn page(asked: &Asked, error: Option<String>, next: &str) -> SignInPage {
     SignInPage {
         l: asked.front_layout("sign-in-title").await,
         ended: ended(asked.query.get("ended")).map(|id| asked.lang.text(id, None)),
+        is_unsent: !asked.query.get("unsent").is_empty(),
         error,
         refused: None,
         offers: single_sign_on::offers(asked, next).await,
@@ -160,6 +164,7 @@ pub(super) fn samples() -> Vec<SignInPage> {
     let page = || SignInPage {
         l: open("sign-in-title"),
         ended: None,
+        is_unsent: false,
         error: None,
         refused: None,
         offers: Vec::new(),

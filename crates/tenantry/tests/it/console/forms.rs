@@ -1,7 +1,7 @@
 //! Signing in, and forms that other sites send.
 
 use super::Browser;
-use super::browser::TOKEN;
+use super::browser::{TOKEN, encode};
 use crate::support::{Engine, Failures, Server, on_both_engines};
 use serde_json::json;
 
@@ -183,6 +183,19 @@ fn sessions_cannot_be_fixed_or_replayed(engine: Engine) {
     let bystander = Browser::signed_in(&other);
     let out = browsers[0].submit("/console/sessions", "/console/sessions/end-all", &[]);
     assert_eq!(out.header("location"), "/console/sign-in?ended=everywhere");
+    // A form that was sent in a session that has ended leads back to its page, and says that it was not taken.
+    let (page, sent) = ("/console/customers/new?variant=address", [("name", "Acme")]);
+    let referer = format!("{}{page}", browsers[1].origin());
+    let unsent = browsers[1].post_with("/console/customers/new", &[("Referer", &referer)], &sent);
+    let expected = format!("/console/sign-in?ended=elsewhere&unsent=1&{}", encode(&[("next", page)]));
+    assert_eq!((unsent.status, unsent.header("location")), (303, &*expected));
+    let text = browsers[1].get(&expected).text();
+    for part in ["this session was ended, here or in another browser", "What you sent was not taken"] {
+        assert!(text.contains(part), "{text}");
+    }
+    let elsewhere =
+        browsers[2].post_with("/console/customers/new", &[("Referer", "https://evil.example/x")], &sent);
+    assert_eq!(elsewhere.header("location"), "/console/sign-in?ended=elsewhere&unsent=1");
     for browser in &browsers {
         assert_eq!(browser.get("/console").status, 303);
     }
