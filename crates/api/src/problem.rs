@@ -147,7 +147,7 @@ impl From<app::Error> for Problem {
             Assignments, BillDamaged, Billing, BillsUnavailable, Busy, Conflict, Directory,
             DirectoryUnavailable, Forbidden, Internal, Invalid, KeyExpired, KeyReused, LastAdmin, LastOwner,
             LimitExceeded, NotFound, OutcomeUnknown, Parameters, PreconditionFailed, StillRunning, TimedOut,
-            Unauthorized, Unavailable,
+            Unauthorized, Unavailable, Unfit,
         };
         match error {
             Unauthorized | KeyExpired(_) => Problem::new(StatusCode::UNAUTHORIZED, error.to_string()),
@@ -213,7 +213,7 @@ impl From<app::Error> for Problem {
                 retry_after: Some(retry_after.as_secs().max(1)),
                 ..Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
             },
-            Internal(_) | Billing(_) | Directory(_) | Assignments(_) => {
+            Internal(_) | Unfit(_) | Billing(_) | Directory(_) | Assignments(_) => {
                 tracing::error!(%error, "answered 500");
                 Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal error")
             }

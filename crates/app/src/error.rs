@@ -81,6 +81,9 @@ pub enum Error {
     /// The connection was lost during a commit, so the change may or may not be stored. The text is for the log only.
     #[error("outcome unknown: {0}")]
     OutcomeUnknown(String),
+    /// The database cannot be used as it is, or not with this secret key.
+    #[error("{0}")]
+    Unfit(String),
     /// A defect. The text is for the log only.
     #[error("internal: {0}")]
     Internal(String),
@@ -174,7 +177,8 @@ impl From<store::Error> for Error {
             })),
             store::Error::Unavailable(_) | store::Error::Retry(_) => Error::Unavailable(error.to_string()),
             store::Error::Unknown(_) => Error::OutcomeUnknown(error.to_string()),
-            store::Error::Unfit(_) | store::Error::Defect(_) => Error::Internal(error.to_string()),
+            store::Error::Unfit(why) => Error::Unfit(why),
+            store::Error::Defect(_) => Error::Internal(error.to_string()),
         }
     }
 }

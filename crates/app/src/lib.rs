@@ -108,7 +108,7 @@ impl App {
     /// Opens the platform on a database with a clock and a secret key. Directories are reached through `egress`.
     ///
     /// # Errors
-    /// [`Error::Internal`] if the database belongs to another secret key.
+    /// [`Error::Unfit`] if the database belongs to another secret key.
     pub async fn open(db: Db, clock: Clock, secrets: SecretKey, egress: Egress) -> Result<Self, Error> {
         let ours = secrets.fingerprint();
         let new_id = Random::default().long_id()?;
@@ -123,7 +123,7 @@ impl App {
             })
             .await?;
         if kept != ours {
-            return Err(Error::Internal(
+            return Err(Error::Unfit(
                 "this database belongs to another secret key; give that one (TENANTRY_SECRET_KEY_FILE)"
                     .into(),
             ));

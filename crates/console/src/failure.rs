@@ -107,7 +107,7 @@ impl Failure {
                     "error-unavailable-advice",
                     false,
                 ),
-                Error::BillDamaged(_) | Error::Internal(_) => shape(
+                Error::BillDamaged(_) | Error::Internal(_) | Error::Unfit(_) => shape(
                     StatusCode::INTERNAL_SERVER_ERROR,
                     "error-internal-title",
                     "error-internal-advice",

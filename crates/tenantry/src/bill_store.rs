@@ -12,6 +12,9 @@ use store::doctor::{Check, Verdict};
 
 pub(crate) async fn move_store(root: &str, platform: &Platform) -> anyhow::Result<()> {
     let bills = Bills::open(root, &secrets::of_object_store()?)?;
+    if bills.layout().await? == Layout::Empty {
+        bail!("there are no bills in {root}: nothing was moved");
+    }
     let app = platform.open(Clock::System).await?;
     let bar = MoveBar::new();
     let moved = app.move_bill_store(&bills, &|done, total| bar.show(done, total)).await;

@@ -96,7 +96,7 @@ pub(crate) fn load_or_exit() -> Cli {
 pub(crate) enum Wrong {
     /// The command line, or a request for help.
     Usage(clap::Error),
-    /// Everything that is wrong with the file, or with a file of a secret.
+    /// Everything that is wrong with the file, with a file of a secret, or with the environment.
     File(Vec<String>),
 }
 
@@ -123,10 +123,17 @@ impl Wrong {
 /// Read the configuration, now.
 pub(crate) fn load() -> Result<Loaded, Wrong> {
     let command = command_line();
-    let matches =
-        options::without_required_secrets(command.clone()).try_get_matches().map_err(Wrong::Usage)?;
-    if innermost(&matches).try_contains_id(DATABASE).is_err() {
-        // A command that works over HTTP needs no server's configuration, and may not be allowed to read it.
+    let usage = |error: clap::Error| match options::of_environment(&error, &command) {
+        Some(line) => Wrong::File(vec![line]),
+        None => Wrong::Usage(error),
+    };
+    let matches = options::without_required_secrets(command.clone()).try_get_matches().map_err(usage)?;
+    let is_reference = matches
+        .subcommand()
+        .is_some_and(|(name, inner)| name == "config" && inner.subcommand_name() == Some("reference"));
+    if is_reference || innermost(&matches).try_contains_id(DATABASE).is_err() {
+        // A command that works over HTTP needs no server's configuration, and may not be allowed to read it. The reference is
+        // asked for when something is wrong with it.
         let cli = Cli::from_arg_matches(&matches).map_err(Wrong::Usage)?;
         return Ok(Loaded { cli, effective: Vec::new(), file: None, holds_secret: false });
     }
@@ -141,7 +148,7 @@ pub(crate) fn load() -> Result<Loaded, Wrong> {
         };
         setting.is_secret() && given.get(&setting.variable).is_some_and(in_file)
     });
-    let matches = options::with_defaults(command, &given).try_get_matches().map_err(Wrong::Usage)?;
+    let matches = options::with_defaults(command.clone(), &given).try_get_matches().map_err(usage)?;
     let cli = Cli::from_arg_matches(&matches).map_err(Wrong::Usage)?;
     let matches = innermost(&matches);
     let effective = settings.iter().filter_map(|setting| effective(setting, matches, &given)).collect();

@@ -2,7 +2,7 @@
 //! nothing else: the command does what it was asked to, and its exit status says how that went.
 
 use std::fmt::Arguments;
-use std::io::{ErrorKind, Write, stdout};
+use std::io::{ErrorKind, Write, stderr, stdout};
 use std::sync::OnceLock;
 
 static FAILED: OnceLock<ErrorKind> = OnceLock::new();
@@ -11,6 +11,16 @@ static FAILED: OnceLock<ErrorKind> = OnceLock::new();
 macro_rules! println {
     () => { $crate::output::print_line(format_args!("")) };
     ($($argument:tt)*) => { $crate::output::print_line(format_args!($($argument)*)) };
+}
+
+/// In place of the standard library's, which panics when standard error is closed or full.
+macro_rules! eprintln {
+    ($($argument:tt)*) => { $crate::output::print_error_line(format_args!($($argument)*)) };
+}
+
+/// Where nobody listens any more, there is nothing to be said.
+pub(crate) fn print_error_line(line: Arguments<'_>) {
+    drop(writeln!(stderr().lock(), "{line}"));
 }
 
 pub(crate) fn print_line(line: Arguments<'_>) {

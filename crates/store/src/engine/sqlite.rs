@@ -383,6 +383,14 @@ pub(crate) fn connect(path: &str, access: Access) -> Result<Connection, Error> {
     // Without QPSG, this build of SQLite (STAT4) plans a statement again whenever a bound value changes: a sixth of the
     // time of a create.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    match conn.query_row("PRAGMA schema_version", [], |_| Ok(())) {
+        Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) => {
+            return Err(Error::Unfit(format!(
+                "{path} is not an SQLite database: name another file with --database"
+            )));
+        }
+        _ => {}
+    }
     conn.execute_batch(
         "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000;",
     )?;

@@ -187,6 +187,39 @@ fn check(setting: &Setting, values: &[String]) -> Result<(), String> {
     Err(format!("= {}: {why}", shown()))
 }
 
+/// An error of the command line that is of a variable of the environment, in its words.
+pub(super) fn of_environment(error: &clap::Error, command: &Command) -> Option<String> {
+    let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg) else { return None };
+    let option = option.split([' ', '=']).next()?.strip_prefix("--")?;
+    let is_given = std::env::args()
+        .any(|arg| arg.strip_prefix("--").is_some_and(|arg| arg.split('=').next() == Some(option)));
+    let (variable, is_secret) = variable_of(command, option)?;
+    if is_given || std::env::var_os(&variable).is_none() {
+        return None;
+    }
+    let value = match error.get(ContextKind::InvalidValue) {
+        Some(ContextValue::String(value)) if !is_secret => format!(" {value:?}"),
+        _ => String::new(),
+    };
+    let why = match (error.source(), error.get(ContextKind::ValidValue)) {
+        (Some(source), _) => source.to_string(),
+        (None, Some(ContextValue::Strings(known))) if !known.is_empty() => {
+            format!("must be one of {}", known.join(", "))
+        }
+        _ => "cannot be taken".to_owned(),
+    };
+    Some(format!("{variable}: the value{value} of the environment is not one for --{option}: {why}"))
+}
+
+/// The variable of an option of any command, and whether it is a secret.
+fn variable_of(command: &Command, option: &str) -> Option<(String, bool)> {
+    let own = command.get_arguments().find(|arg| arg.get_long() == Some(option) && arg.get_env().is_some());
+    let variable =
+        |arg: &Arg| Some((arg.get_env()?.to_string_lossy().into_owned(), arg.is_hide_env_values_set()));
+    own.and_then(variable)
+        .or_else(|| command.get_subcommands().find_map(|command| variable_of(command, option)))
+}
+
 /// The commands, with these values as their defaults: what the command line says, and then the environment, comes before
 /// them.
 pub(super) fn with_defaults(command: Command, given: &AllGiven) -> Command {

@@ -313,6 +313,44 @@ fn a_file_with_a_secret_that_others_may_read_is_a_problem() {
     }
 }
 
+/// What an operator gets wrong is said without the words of a defect: what, where, and what would be right.
+#[test]
+fn mistakes_are_told_in_the_operators_words() {
+    let folder = Folder::new();
+    folder.write("notes.txt", &"no database ".repeat(100));
+    let mut failures = Failures::default();
+    for (variable, args, expected) in [
+        (
+            None,
+            &["serve", "--database", "sqlite:notes.txt"][..],
+            "notes.txt is not an SQLite database: name another file with --database",
+        ),
+        (None, &["admin", "bill", "move-store", "--bills", "file:typo"], "there are no bills in file:typo"),
+        (None, &["admin", "rollback"], "no upgrade has made a backup in "),
+        (
+            Some(("TENANTRY_KEY_RATE", "abc")),
+            &["config", "check"],
+            "TENANTRY_KEY_RATE: the value \"abc\" of the environment is not one for --key-rate: invalid digit",
+        ),
+        (
+            Some(("TENANTRY_KEY_RATE", "abc")),
+            &["config", "check", "--key-rate", "x"],
+            "invalid value 'x' for '--key-rate",
+        ),
+    ] {
+        let output = folder.command(args).envs(variable).output().unwrap();
+        let text = said(&output);
+        let is_plain = text.contains(expected) && !text.contains("internal") && !text.contains("defect");
+        failures.case(expected, if is_plain && !output.status.success() { Ok(()) } else { Err(text) });
+    }
+    // The page that lists all keys is read where one is mistyped.
+    folder.write("tenantry.toml", "[network]\nlisten_ = \"x\"\n");
+    let reference = folder.command(&["config", "reference"]).output().unwrap();
+    assert!(reference.status.success(), "{}", said(&reference));
+    assert!(!folder.command(&["config", "check"]).output().unwrap().status.success(), "the control");
+    failures.done(5);
+}
+
 #[test]
 fn folders_that_cannot_be_used_are_problems() {
     let folder = Folder::new();

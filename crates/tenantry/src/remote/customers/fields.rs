@@ -180,10 +180,12 @@ pub(crate) fn changes(current: &Value, body: &Value) -> Vec<(String, Value, Valu
     changes
 }
 
-/// Whether two values are the same to the server: `null` and `""` are absent, `12` is `12.0`.
+/// Whether two values are the same to the server: `null` and `""` are absent, `12` is `12.0`, and a spreadsheet's `TRUE` is `true`.
 fn equal(before: &Value, after: &Value) -> bool {
     let is_blank = |value: &Value| value.is_null() || value == "";
+    let is_truth = |value: bool, text: &str| text.eq_ignore_ascii_case(if value { "true" } else { "false" });
     before == after
+        || before.as_bool().is_some_and(|value| after.as_str().is_some_and(|text| is_truth(value, text)))
         || is_blank(before) && is_blank(after)
         || before.as_f64().is_some_and(|number| after.as_f64() == Some(number))
 }
@@ -204,12 +206,18 @@ mod tests {
 
     #[test]
     fn changes_are_told_field_by_field() {
-        let current = json!({"name": "A", "margin_percentage": 10.0, "address": {"city": "B", "state": "MA"}, "tags": []});
+        let current = json!({"name": "A", "margin_percentage": 10.0, "address": {"city": "B", "state": "MA"}, "tags": [],
+            "partner_billing_configuration": {"enabled": true}});
         for (body, expected) in [
             (json!({"name": "A", "margin_percentage": 10}), vec![]),
             (json!({"name": "B"}), vec!["name"]),
             (json!({"address": {"city": "C", "state": "MA"}}), vec!["address.city"]),
             (json!({"billing_contact": null}), vec![]),
+            (json!({"partner_billing_configuration": {"enabled": "TRUE"}}), vec![]),
+            (
+                json!({"partner_billing_configuration": {"enabled": "false"}}),
+                vec!["partner_billing_configuration.enabled"],
+            ),
             (json!({"tags": [{"key": "a", "value": ""}]}), vec!["tags"]),
         ] {
             let changes = changes(&current, &body);

@@ -4,7 +4,7 @@ use super::existing::named;
 use crate::remote::customers::fields::{changes, complete_address, is_part_of_an_address};
 use crate::remote::customers::path;
 use crate::remote::exit::explain_problem;
-use client::{Client, Error, Request, Response};
+use client::{Client, Error, Request};
 use domain::Json;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -57,11 +57,22 @@ pub(super) async fn create(client: &Client, payload: &Value) -> Result<Outcome, 
         // The API takes an address or a tenant; the other can be set afterwards.
         tenant = fields.remove("azure_customer_id");
     }
-    let created = match post(client, &first).await {
-        Ok(response) => response.json()?,
+    let (made, before) = match post(client, &first).await {
+        Ok(posted) => posted,
         Err(error) => return refused(client, payload, error).await,
     };
-    let id = id_of(client, &created)?;
+    let id = id_of(client, &made)?;
+    if let Some(current) = &before {
+        let mut row = made.clone();
+        if let Some(fields) = row.as_object_mut() {
+            fields.retain(|field, _| first.get(field).is_some());
+        }
+        let different = changes(current, &row);
+        if !different.is_empty() {
+            return Ok(taken(id, different));
+        }
+        tenant = tenant.filter(|tenant| *tenant != current["azure_customer_id"]);
+    }
     if let Some(tenant) = tenant {
         let request = Request::json(Method::PUT, path(id), &json!({ "azure_customer_id": tenant }));
         if let Err(error) = client.send(&request).await {
@@ -72,25 +83,27 @@ pub(super) async fn create(client: &Client, payload: &Value) -> Result<Outcome, 
             });
         }
     }
-    Ok(Outcome::Created(id))
+    Ok(if before.is_some() { Outcome::Unchanged(id) } else { Outcome::Created(id) })
 }
 
-async fn post(client: &Client, payload: &Value) -> Result<Response, Error> {
+/// The customer as it was made, and as it is now if that was by an equal row before.
+async fn post(client: &Client, payload: &Value) -> Result<(Value, Option<Value>), Error> {
     let mut key = format!("import-{}", digest(payload));
     loop {
         let response =
             client.send(&Request::json(Method::POST, "/v2/customers", payload).idempotent(&key)).await?;
-        if !response.is_replayed() {
-            return Ok(response);
+        let (is_replayed, made) = (response.is_replayed(), response.json()?);
+        if !is_replayed {
+            return Ok((made, None));
         }
-        // The answer to an equal row before. If that customer was deleted since, this is another one.
-        let id = id_of(client, &response.json()?)?;
+        // If that customer was deleted since, this is another one.
+        let id = id_of(client, &made)?;
         match client.get(&path(id)).await {
             Err(error) if error.status() == Some(StatusCode::NOT_FOUND) => {
                 key = format!("import-{}-after-{id}", digest(payload));
             }
             Err(error) => return Err(error),
-            Ok(_) => return Ok(response),
+            Ok(current) => return Ok((made, Some(current.json()?))),
         }
     }
 }
@@ -115,14 +128,16 @@ async fn refused(client: &Client, payload: &Value, error: Error) -> Result<Outco
     let Some(name) = name else { return row_error(error).map(Outcome::Refused) };
     let Some(found) = named(client, name).await? else { return row_error(error).map(Outcome::Refused) };
     let id = id_of(client, &found)?;
-    let different: Vec<String> = changes(&found, payload).into_iter().map(|(field, ..)| field).collect();
-    Ok(match different[..] {
-        [] => Outcome::Unchanged(id),
-        _ => Outcome::Refused(format!(
-            "name has already been taken by customer {id}, of which this differs: {}; --update-by name changes it",
-            different.join(", ")
-        )),
-    })
+    let different = changes(&found, payload);
+    Ok(if different.is_empty() { Outcome::Unchanged(id) } else { taken(id, different) })
+}
+
+fn taken(id: i64, different: Vec<(String, Value, Value)>) -> Outcome {
+    let different: Vec<String> = different.into_iter().map(|(field, ..)| field).collect();
+    Outcome::Refused(format!(
+        "name has already been taken by customer {id}, of which this differs: {}; --update-by name changes it",
+        different.join(", ")
+    ))
 }
 
 /// Changes a customer to what a row says.
