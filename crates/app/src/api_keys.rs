@@ -27,6 +27,18 @@ pub struct IssuedKey {
     pub secret: ApiKey,
 }
 
+/// What the transaction of a create needs.
+struct Creation {
+    secrets: Arc<SecretKey>,
+    partner: PartnerId,
+    tenant: Tenant,
+    user: UserId,
+    new: NewKey,
+    key: ApiKey,
+    now: Timestamp,
+    write: WriteBody<IssuedKey>,
+}
+
 /// What the transaction of a rotation needs.
 struct Rotation {
     secrets: Arc<SecretKey>,
@@ -38,6 +50,15 @@ struct Rotation {
     key: ApiKey,
     now: Timestamp,
     write: WriteBody<IssuedKey>,
+}
+
+/// What the transaction of a revocation needs.
+struct Revocation {
+    partner: PartnerId,
+    tenant: Tenant,
+    user: UserId,
+    id: String,
+    now: Timestamp,
 }
 
 impl App {
@@ -98,9 +119,11 @@ impl App {
             }
         };
         let key = ApiKey::generate(&self.random)?;
-        let input = (Arc::clone(&self.secrets), call.partner(), tenant, user, new, key, now, write);
+        let secrets = Arc::clone(&self.secrets);
+        let input = Creation { secrets, partner: call.partner(), tenant, user, new, key, now, write };
         grant
-            .make(input, |(secrets, partner, tenant, user, new, key, now, write), tx| {
+            .make(input, |input, tx| {
+                let Creation { secrets, partner, tenant, user, new, key, now, write } = input;
                 Box::pin(async move {
                     let user = hold(tx, *partner, *tenant, *user, *now).await?;
                     new.check_roles(user.roles).map_err(|violation| Error::Invalid(violation.into()))?;
@@ -207,9 +230,10 @@ impl App {
         id: &str,
     ) -> Result<(), Error> {
         let grant = self.require_managing(call, tenant).await?;
-        let input = (call.partner(), tenant, user, id.to_owned(), self.clock.now());
+        let (id, now) = (id.to_owned(), self.clock.now());
         grant
-            .change(input, |(partner, tenant, user, id, now), tx| {
+            .change(Revocation { partner: call.partner(), tenant, user, id, now }, |input, tx| {
+                let Revocation { partner, tenant, user, id, now } = input;
                 Box::pin(async move {
                     let user = find_held(tx, *partner, *tenant, *user).await?;
                     users::touch(tx, *partner, user.id, *now).await?;

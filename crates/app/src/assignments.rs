@@ -214,8 +214,10 @@ impl App {
         };
         let named: Vec<Named> =
             stream::iter(named).map(look_up).buffered(MAX_CONCURRENT_LOOKUPS).try_collect().await?;
-        let input = (partner, customer, change, named, from, self.random.nonce()?, self.clock.now());
-        let changed = grant.change(input, |(partner, id, change, named, from, random, now), tx| {
+        let (random, now) = (self.random.nonce()?, self.clock.now());
+        let input = AssignmentChange { partner, id: customer, change, named, from, random, now };
+        let changed = grant.change(input, |input, tx| {
+            let AssignmentChange { partner, id, change, named, from, random, now } = input;
             Box::pin(async move {
                 if let Some(from) = from {
                     dated::check_open(tx, *partner, *from).await?;
@@ -255,6 +257,19 @@ impl App {
 
 /// A tenant of the payload and the directory's result: its data, `None` if it was not looked up, or the error message.
 type Named = (AzureCustomerId, Result<Option<Sighting>, &'static str>);
+
+/// What the transaction of a change needs.
+struct AssignmentChange {
+    partner: PartnerId,
+    id: CustomerId,
+    change: Change,
+    named: Vec<Named>,
+    /// The day from which the change holds; without one, from now on.
+    from: Option<Date>,
+    /// Makes the new version unguessable.
+    random: Nonce,
+    now: jiff::Timestamp,
+}
 
 /// Assigns tenants to a customer; `Some` is the error message of one that cannot be assigned.
 async fn add(

@@ -57,7 +57,7 @@ impl Trail {
 }
 
 /// What is written down of a change.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) action: &'static str,
     pub(crate) object: String,

@@ -243,16 +243,19 @@ impl App {
             })
             .await?;
         for (partner, due) in due {
-            let input = (partner, due, Arc::clone(&self.trail), self.random.nonce()?, self.clock.now());
+            let change = DueChange {
+                trail: Arc::clone(&self.trail),
+                partner,
+                random: self.random.nonce()?,
+                now: self.clock.now(),
+            };
             self.db
                 .unchecked()
-                .write(partner, input, |(partner, due, trail, random, now), tx| {
+                .write(partner, (change, due), |(change, due), tx| {
                     Box::pin(async move {
                         match due {
-                            Due::Assignment(key) => {
-                                apply_assignment(tx, trail, *partner, key, *random, *now).await
-                            }
-                            Due::Terms(id) => apply_terms(tx, trail, *partner, *id, *random, *now).await,
+                            Due::Assignment(key) => apply_assignment(tx, change, key).await,
+                            Due::Terms(id) => apply_terms(tx, change, *id).await,
                         }
                     })
                 })
@@ -262,15 +265,19 @@ impl App {
     }
 }
 
-/// Makes a tenant show the owner that it has from today on.
-async fn apply_assignment(
-    tx: &mut Tx,
-    trail: &Arc<Trail>,
+/// What the transaction of a change that is due needs.
+struct DueChange {
+    trail: Arc<Trail>,
     partner: PartnerId,
-    key: &str,
+    /// Makes the new version unguessable.
     random: Nonce,
     now: Timestamp,
-) -> Result<(), Error> {
+}
+
+/// Makes a tenant show the owner that it has from today on.
+async fn apply_assignment(tx: &mut Tx, change: &DueChange, key: &str) -> Result<(), Error> {
+    let DueChange { trail, partner, random, now } = change;
+    let (partner, random, now) = (*partner, *random, *now);
     let Some((from, to)) = azure_tenants::bring_up_to_date(tx, partner, key, now).await? else {
         return Ok(());
     };
@@ -291,14 +298,9 @@ async fn apply_assignment(
 }
 
 /// Makes a customer show the terms that it has from today on.
-async fn apply_terms(
-    tx: &mut Tx,
-    trail: &Arc<Trail>,
-    partner: PartnerId,
-    id: CustomerId,
-    random: Nonce,
-    now: Timestamp,
-) -> Result<(), Error> {
+async fn apply_terms(tx: &mut Tx, change: &DueChange, id: CustomerId) -> Result<(), Error> {
+    let DueChange { trail, partner, random, now } = change;
+    let (partner, random, now) = (*partner, *random, *now);
     let Some(before) = customers::get(tx, partner, id).await? else { return Ok(()) };
     let (terms, today) = (dated::terms(tx, partner, id, &before.details).await?, day_of(now));
     dated::set_terms(tx, partner, id, &terms, today).await?;

@@ -67,6 +67,16 @@ impl From<Error> for InvitationError {
     }
 }
 
+/// What the transaction that creates and invites a user needs.
+struct InvitedUser {
+    secrets: Arc<SecretKey>,
+    /// The invitation, to which the user and the MAC are missing.
+    row: invitations::Invitation,
+    token: String,
+    customer: CustomerId,
+    user: NewUser,
+}
+
 impl App {
     /// Invites a user of this tenant. An earlier invitation that was not used opens nothing any more.
     ///
@@ -108,11 +118,11 @@ impl App {
         let user = NewUser::parse(body, tenant, self.clock.now(), handling).map_err(Error::Invalid)?;
         let email = user.email.as_str().to_owned();
         let (token, row) = self.unsigned(call)?;
-        let expires_at = row.expires_at;
+        let (secrets, expires_at) = (Arc::clone(&self.secrets), row.expires_at);
         grant
-            .change((Arc::clone(&self.secrets), row, token.clone(), customer, user), |input, tx| {
+            .change(InvitedUser { secrets, row, token: token.clone(), customer, user }, |input, tx| {
+                let InvitedUser { secrets, row, token, customer, user } = input;
                 Box::pin(async move {
-                    let (secrets, row, token, customer, user) = input;
                     store::customers::get(tx, row.partner, *customer).await?.ok_or(Error::NotFound)?;
                     let added = users::insert(tx, row.partner, Some(*customer), user, row.created_at).await?;
                     let user = added.ok_or_else(|| Error::Invalid(Violation::taken("/email").into()))?;

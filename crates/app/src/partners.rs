@@ -29,6 +29,16 @@ pub struct BootstrappedPartner {
     pub key: ApiKey,
 }
 
+/// What the transaction that creates a partner needs.
+struct NewPartner {
+    trail: Arc<Trail>,
+    name: DisplayName,
+    /// The address of the first admin.
+    email: Email,
+    key: ApiKey,
+    now: Timestamp,
+}
+
 impl App {
     /// Creates a partner and its first admin.
     ///
@@ -43,12 +53,11 @@ impl App {
         match (name, email) {
             (Ok(name), Ok(email)) => {
                 let key = ApiKey::generate(&self.random)?;
-                let input = (Arc::clone(&self.trail), name, email, key, self.clock.now());
+                let new =
+                    NewPartner { trail: Arc::clone(&self.trail), name, email, key, now: self.clock.now() };
                 self.db
                     .unchecked()
-                    .write(store::Scope::System, input, |(trail, name, email, key, now), tx| {
-                        Box::pin(insert_partner(tx, trail, name, email, key, *now))
-                    })
+                    .write(store::Scope::System, new, |new, tx| Box::pin(insert_partner(tx, new)))
                     .await
             }
             (name, email) => {
@@ -118,29 +127,24 @@ impl App {
         let key = chosen.map_or_else(|| ApiKey::generate(&self.random), Ok)?;
         let name = DisplayName::parse(FIRST_PARTNER).map_err(|v| Error::Internal(v.message))?;
         let email = Email::parse(FIRST_ADMIN).map_err(Error::Internal)?;
-        let input = (Arc::clone(&self.trail), name, email, key, self.clock.now());
+        let new = NewPartner { trail: Arc::clone(&self.trail), name, email, key, now: self.clock.now() };
         self.db
             .unchecked()
-            .write(store::Scope::System, input, |(trail, name, email, key, now), tx| {
+            .write(store::Scope::System, new, |new, tx| {
                 Box::pin(async move {
                     if store::partners::any(tx).await? {
                         return Ok(None);
                     }
-                    insert_partner(tx, trail, name, email, key, *now).await.map(Some)
+                    insert_partner(tx, new).await.map(Some)
                 })
             })
             .await
     }
 }
 
-async fn insert_partner(
-    tx: &mut Tx,
-    trail: &Arc<Trail>,
-    name: &DisplayName,
-    email: &Email,
-    key: &ApiKey,
-    now: Timestamp,
-) -> Result<BootstrappedPartner, Error> {
+async fn insert_partner(tx: &mut Tx, new: &NewPartner) -> Result<BootstrappedPartner, Error> {
+    let NewPartner { trail, name, email, key, now } = new;
+    let now = *now;
     let Some(partner) = store::partners::insert(tx, name, now).await? else {
         return Err(Error::Invalid(domain::Violation::taken("/name").into()));
     };

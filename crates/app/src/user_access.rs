@@ -90,7 +90,8 @@ impl App {
                     if !sign_ins::begin_sealing(tx, *now).await? {
                         return Ok::<_, Error>(());
                     }
-                    for (partner, user, customer, email_key, role) in sign_ins::unsealed(tx).await? {
+                    for (partner, access) in sign_ins::unsealed(tx).await? {
+                        let UserAccess { user, customer, email_key, role, .. } = access;
                         let mac = mac(secrets, partner, user, customer, &email_key, &role);
                         sign_ins::set_access_mac(tx, partner, user, &mac).await?;
                     }

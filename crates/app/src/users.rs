@@ -24,6 +24,52 @@ pub struct UserWithKey {
 /// The tenant of users: a customer, or `None` for the partner itself.
 pub type Tenant = Option<CustomerId>;
 
+/// What the transaction of a create needs.
+struct Creation {
+    secrets: Arc<SecretKey>,
+    partner: PartnerId,
+    tenant: Tenant,
+    user: NewUser,
+    key: ApiKey,
+    now: Timestamp,
+    write: WriteBody<UserWithKey>,
+}
+
+/// What the transaction of a change needs.
+struct Update {
+    secrets: Arc<SecretKey>,
+    partner: PartnerId,
+    /// A user of the customer makes the change.
+    by_owner: bool,
+    tenant: Tenant,
+    id: UserId,
+    body: Json,
+    handling: Handling,
+    now: Timestamp,
+}
+
+/// What the transaction of a deletion needs.
+struct Deletion {
+    partner: PartnerId,
+    /// A user of the customer deletes.
+    by_owner: bool,
+    tenant: Tenant,
+    id: UserId,
+    now: Timestamp,
+}
+
+/// What the transaction of a rotation needs.
+struct Rotation {
+    secrets: Arc<SecretKey>,
+    partner: PartnerId,
+    tenant: Tenant,
+    id: UserId,
+    key: ApiKey,
+    rotation: KeyRotation,
+    now: Timestamp,
+    write: WriteBody<UserWithKey>,
+}
+
 impl App {
     /// Creates a user of this tenant with its first API key.
     ///
@@ -49,9 +95,11 @@ impl App {
             }
         };
         let key = ApiKey::generate(&self.random)?;
-        let input = (Arc::clone(&self.secrets), call.partner(), tenant, user, key, now, write);
+        let secrets = Arc::clone(&self.secrets);
+        let input = Creation { secrets, partner: call.partner(), tenant, user, key, now, write };
         grant
-            .make(input, |(secrets, partner, tenant, user, key, now, write), tx| {
+            .make(input, |input, tx| {
+                let Creation { secrets, partner, tenant, user, key, now, write } = input;
                 Box::pin(async move {
                     exists(tx, *partner, *tenant).await?;
                     let added = insert_user(tx, secrets, *partner, *tenant, user, key, *now).await?;
@@ -116,11 +164,19 @@ impl App {
         handling: Handling,
     ) -> Result<User, Error> {
         let grant = self.require_managing(call, tenant).await?;
-        let by_owner = call.owned_customer().is_some();
-        let caller = (call.partner(), by_owner);
-        let input = (Arc::clone(&self.secrets), caller, tenant, id, body, handling, self.clock.now());
+        let input = Update {
+            secrets: Arc::clone(&self.secrets),
+            partner: call.partner(),
+            by_owner: call.owned_customer().is_some(),
+            tenant,
+            id,
+            body,
+            handling,
+            now: self.clock.now(),
+        };
         grant
-            .change(input, |(secrets, (partner, by_owner), tenant, id, body, handling, now), tx| {
+            .change(input, |input, tx| {
+                let Update { secrets, partner, by_owner, tenant, id, body, handling, now } = input;
                 Box::pin(async move {
                     if *by_owner {
                         users::hold(tx, *partner).await?;
@@ -161,9 +217,10 @@ impl App {
     /// [`Error::NotFound`]; [`Error::LastAdmin`]; [`Error::LastOwner`].
     pub async fn delete_user(&self, call: &Call, tenant: Tenant, id: UserId) -> Result<(), Error> {
         let grant = self.require_managing(call, tenant).await?;
-        let input = (call.partner(), call.owned_customer().is_some(), tenant, id, self.clock.now());
+        let (by_owner, now) = (call.owned_customer().is_some(), self.clock.now());
         grant
-            .change(input, |(partner, by_owner, tenant, id, now), tx| {
+            .change(Deletion { partner: call.partner(), by_owner, tenant, id, now }, |input, tx| {
+                let Deletion { partner, by_owner, tenant, id, now } = input;
                 Box::pin(async move {
                     if *by_owner {
                         users::hold(tx, *partner).await?;
@@ -207,9 +264,11 @@ impl App {
             }
         };
         let key = ApiKey::generate(&self.random)?;
-        let input = (Arc::clone(&self.secrets), call.partner(), tenant, id, key, rotation, now, write);
+        let secrets = Arc::clone(&self.secrets);
+        let input = Rotation { secrets, partner: call.partner(), tenant, id, key, rotation, now, write };
         grant
-            .make(input, |(secrets, partner, tenant, id, key, rotation, now, write), tx| {
+            .make(input, |input, tx| {
+                let Rotation { secrets, partner, tenant, id, key, rotation, now, write } = input;
                 Box::pin(async move {
                     let before = find(tx, *partner, *tenant, *id).await?;
                     users::touch(tx, *partner, *id, *now).await?;

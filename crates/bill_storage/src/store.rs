@@ -253,28 +253,41 @@ pub(crate) fn checked(
     size: u64,
     expected: Option<String>,
 ) -> BoxStream<'static, Result<Bytes, Error>> {
-    let state = (stream, Sha256::new(), 0u64, place, expected);
-    let next = move |(mut stream, mut sha256, mut seen, place, expected): (
-        BoxStream<'static, Result<Bytes, Error>>,
-        Sha256,
-        u64,
-        String,
-        Option<String>,
-    )| async move {
-        let bytes = stream.try_next().await?;
-        seen += bytes.as_ref().map_or(0, |bytes| bytes.len() as u64);
-        if seen > size || (bytes.is_none() && seen < size) {
-            return Err(Error::Corrupt(format!("{place}: cut off or changed: {seen} of {size} bytes")));
+    let sha256 = Sha256::new();
+    let state = Checked { stream, sha256, seen: 0, place, size, expected };
+    futures_util::stream::try_unfold(state, Checked::next).boxed()
+}
+
+/// A stream that is being checked.
+struct Checked {
+    stream: BoxStream<'static, Result<Bytes, Error>>,
+    sha256: Sha256,
+    /// Bytes so far.
+    seen: u64,
+    place: String,
+    size: u64,
+    expected: Option<String>,
+}
+
+impl Checked {
+    async fn next(mut self) -> Result<Option<(Bytes, Self)>, Error> {
+        let (place, size) = (&self.place, self.size);
+        let bytes = self.stream.try_next().await?;
+        self.seen += bytes.as_ref().map_or(0, |bytes| bytes.len() as u64);
+        if self.seen > size || (bytes.is_none() && self.seen < size) {
+            return Err(Error::Corrupt(format!(
+                "{place}: cut off or changed: {} of {size} bytes",
+                self.seen
+            )));
         }
-        if let Some(expected) = &expected {
-            bytes.iter().for_each(|bytes| sha256.update(bytes));
-            if seen == size && hex(&sha256.clone().finalize()) != *expected {
+        if let Some(expected) = &self.expected {
+            bytes.iter().for_each(|bytes| self.sha256.update(bytes));
+            if self.seen == size && hex(&self.sha256.clone().finalize()) != *expected {
                 return Err(Error::Corrupt(format!("{place}: not what was published (SHA-256)")));
             }
         }
-        Ok(bytes.map(|bytes| (bytes, (stream, sha256, seen, place, expected))))
-    };
-    futures_util::stream::try_unfold(state, next).boxed()
+        Ok(bytes.map(|bytes| (bytes, self)))
+    }
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {

@@ -52,26 +52,35 @@ pub struct StepResult {
     pub list_cut_off: Option<String>,
 }
 
+/// A directory that is being connected.
+#[derive(Clone, Debug)]
+pub struct NewDirectory {
+    /// Partner that owns the directory.
+    pub partner: PartnerId,
+    /// Type: `file` or `partner-center`.
+    pub kind: &'static str,
+    /// Settings without secrets, as JSON.
+    pub settings: String,
+    /// Encrypted credentials.
+    pub sealed: Option<String>,
+    /// Version, different after each change, also if the directory was removed in between.
+    pub version: i64,
+}
+
 const COLUMNS: &str =
     "partner_id, kind, settings, sealed, version, cursor, synced_at, failed, failed_code, failed_since,
     list_cut_off";
 
 /// Sets the directory of a partner.
-pub async fn set(
-    tx: &mut Tx,
-    partner: PartnerId,
-    kind: &str,
-    settings: &str,
-    sealed: Option<&str>,
-    version: i64,
-) -> Result<(), Error> {
+pub async fn set(tx: &mut Tx, new: &NewDirectory) -> Result<(), Error> {
+    let NewDirectory { partner, kind, settings, sealed, version } = new;
     let sql = "INSERT INTO directories (partner_id, kind, settings, sealed, version, leased_until)
                VALUES ($1, $2, $3, $4, $5, 0)
                ON CONFLICT (partner_id) DO UPDATE
                SET kind = excluded.kind, settings = excluded.settings, sealed = excluded.sealed,
                    version = excluded.version, cursor = NULL, synced_at = NULL, failed = NULL, failed_code = NULL,
                    failed_since = NULL, list_cut_off = NULL, leased_until = 0";
-    tx.execute(sql, args![partner.0, kind, settings, sealed, version]).await.map(drop)
+    tx.execute(sql, args![partner.0, *kind, settings, sealed.as_deref(), *version]).await.map(drop)
 }
 
 /// Replaces the credentials of this version.

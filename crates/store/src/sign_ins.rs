@@ -189,18 +189,11 @@ pub async fn begin_sealing(tx: &mut Tx, now: Timestamp) -> Result<bool, Error> {
     Ok(tx.execute(sql, args![now.as_second()]).await? == 1)
 }
 
-/// A user without a MAC: the partner, the user, its customer, the key of its e-mail address, and its roles as they are stored.
-pub type Unsealed = (PartnerId, UserId, Option<CustomerId>, String, String);
-
 /// All users without a MAC.
-pub async fn unsealed(tx: &mut Tx) -> Result<Vec<Unsealed>, Error> {
-    let sql = "SELECT u.partner_id, u.id, u.customer_id, u.email_key, u.role FROM users u
+pub async fn unsealed(tx: &mut Tx) -> Result<Vec<(PartnerId, UserAccess)>, Error> {
+    let sql = "SELECT u.partner_id, u.id, u.customer_id, u.email_key, u.role, '' FROM users u
                WHERE NOT EXISTS (SELECT 1 FROM user_access a WHERE a.partner_id = u.partner_id AND a.user_id = u.id)";
-    tx.all(sql, args![], |row| {
-        let (partner, user) = (PartnerId(row.next()?), UserId(row.next()?));
-        Ok((partner, user, row.next::<Option<i64>>()?.map(CustomerId), row.next()?, row.next()?))
-    })
-    .await
+    tx.all(sql, args![], |row| Ok((PartnerId(row.next()?), read_access(row)?))).await
 }
 
 /// A user, with what its MAC covers.
@@ -228,11 +221,12 @@ pub async fn accesses(
     let sql = "SELECT u.id, u.customer_id, u.email_key, u.role, COALESCE(a.mac, '') FROM users u
                LEFT JOIN user_access a ON a.partner_id = u.partner_id AND a.user_id = u.id
                WHERE u.partner_id = $1 AND u.id > $2 ORDER BY u.id LIMIT $3";
-    tx.all(sql, args![partner.0, after.0, limit], |row| {
-        let (user, customer) = (UserId(row.next()?), row.next::<Option<i64>>()?.map(CustomerId));
-        Ok(UserAccess { user, customer, email_key: row.next()?, role: row.next()?, mac: row.next()? })
-    })
-    .await
+    tx.all(sql, args![partner.0, after.0, limit], read_access).await
+}
+
+fn read_access(row: &mut Row<'_>) -> Result<UserAccess, Error> {
+    let (user, customer) = (UserId(row.next()?), row.next::<Option<i64>>()?.map(CustomerId));
+    Ok(UserAccess { user, customer, email_key: row.next()?, role: row.next()?, mac: row.next()? })
 }
 
 /// Takes away the links of a user to its identities.

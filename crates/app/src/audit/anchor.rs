@@ -337,15 +337,12 @@ impl App {
     }
 
     async fn tell_system(&self, origin: String, action: &'static str, why: String) -> Result<(), Error> {
-        let input = (Arc::clone(&self.trail), origin, action, why, self.clock.now());
+        let entry = Entry { reason: Some(why), ..Entry::new(action, "database".to_owned()) };
+        let input = (Arc::clone(&self.trail), origin, entry, self.clock.now());
         self.db
             .unchecked()
-            .write(Scope::System, input, |(trail, origin, action, why, now), tx| {
-                Box::pin(async move {
-                    let entry = Entry::new(action, "database".to_owned());
-                    let entry = Entry { reason: Some(why.clone()), ..entry };
-                    append_system(tx, trail, origin, entry, *now).await
-                })
+            .write(Scope::System, input, |(trail, origin, entry, now), tx| {
+                Box::pin(append_system(tx, trail, origin, entry.clone(), *now))
             })
             .await
     }

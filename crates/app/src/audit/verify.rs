@@ -52,9 +52,18 @@ pub(super) struct Verifier<'s> {
 
 impl<'s> Verifier<'s> {
     fn new(trail: &'s Trail, partner: PartnerId) -> Self {
-        let (ends, cut, shards, erased, vouchers, begun, verdict) = Default::default();
-        let creations = (0, Some(1));
-        Verifier { trail, partner, ends, cut, shards, erased, vouchers, begun, creations, verdict }
+        Verifier {
+            trail,
+            partner,
+            ends: BTreeMap::new(),
+            cut: BTreeSet::new(),
+            shards: BTreeSet::new(),
+            erased: Vec::new(),
+            vouchers: BTreeMap::new(),
+            begun: BTreeMap::new(),
+            creations: (0, Some(1)),
+            verdict: Verdict::default(),
+        }
     }
 
     /// For the events of an export, which begin behind these cuts.

@@ -62,20 +62,28 @@ impl App {
     ) -> Result<Created, Error> {
         let grant = self.require(call, Permission::ManageBilling).await?;
         let _entered = self.enter(call)?;
+        let now = self.clock.now();
         let created = grant
-            .make(
-                (call.partner(), id, action, self.clock.now(), write),
-                |(partner, id, action, now, write), tx| {
-                    Box::pin(async move {
-                        let (run, entry) = action.begin(tx, *partner, *id, false, *now).await?;
-                        answered(RunView::of(&run)?, *write, entry)
-                    })
-                },
-            )
+            .make(ActionInput { partner: call.partner(), id, action, now, write }, |input, tx| {
+                let ActionInput { partner, id, action, now, write } = input;
+                Box::pin(async move {
+                    let (run, entry) = action.begin(tx, *partner, *id, false, *now).await?;
+                    answered(RunView::of(&run)?, *write, entry)
+                })
+            })
             .await?;
         self.billing()?.wake.notify_one();
         Ok(created)
     }
+}
+
+/// What the transaction of an action needs.
+struct ActionInput {
+    partner: PartnerId,
+    id: i64,
+    action: RunAction,
+    now: Timestamp,
+    write: WriteBody<RunView>,
 }
 
 /// What is done with a run that has succeeded.

@@ -50,22 +50,30 @@ impl App {
             return Err(Error::Invalid(violations));
         }
         let _entered = self.enter(call)?;
+        let now = self.clock.now();
         let created = grant
-            .make(
-                (call.partner(), id, accept, self.clock.now(), write),
-                |(partner, id, accept, now, write), tx| {
-                    Box::pin(async move {
-                        let run = last_of_its_period(tx, *partner, *id).await?;
-                        let (run, entry) = publish(tx, &run, accept, *now).await?;
-                        answered(RunView::of(&run)?, *write, entry)
-                    })
-                },
-            )
+            .make(PublicationInput { partner: call.partner(), id, accept, now, write }, |input, tx| {
+                let PublicationInput { partner, id, accept, now, write } = input;
+                Box::pin(async move {
+                    let run = last_of_its_period(tx, *partner, *id).await?;
+                    let (run, entry) = publish(tx, &run, accept, *now).await?;
+                    answered(RunView::of(&run)?, *write, entry)
+                })
+            })
             .await?;
         let folders = self.folders_of_run(call.partner(), id).await?;
         self.update_indexes(call.partner(), folders).await;
         Ok(created)
     }
+}
+
+/// What the transaction that publishes a month needs.
+struct PublicationInput {
+    partner: PartnerId,
+    id: i64,
+    accept: Vec<WarningCode>,
+    now: Timestamp,
+    write: WriteBody<RunView>,
 }
 
 impl App {

@@ -6,6 +6,9 @@ use crate::audit::Entry;
 use crate::change::Done;
 use crate::permissions::Permission;
 use crate::{App, Error};
+use domain::PartnerId;
+use domain::version::Nonce;
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
 use std::collections::HashMap;
@@ -31,6 +34,16 @@ struct Place {
     position: i64,
 }
 
+/// What the transaction of a move needs.
+struct MoveInput {
+    partner: PartnerId,
+    id: i64,
+    to: RuleMove,
+    /// Makes the new version unguessable.
+    random: Nonce,
+    now: Timestamp,
+}
+
 impl App {
     /// Moves a price rule. The first rule stays where it is when it moves up, the last when it moves down.
     ///
@@ -38,9 +51,10 @@ impl App {
     /// [`Error::NotFound`], also for the rule that it moves to.
     pub async fn move_price_rule(&self, call: &Call, id: i64, to: RuleMove) -> Result<(), Error> {
         let grant = self.require(call, Permission::ManageBilling).await?;
-        let input = (call.partner(), id, to, self.random.nonce()?, self.clock.now());
+        let (random, now) = (self.random.nonce()?, self.clock.now());
         grant
-            .change(input, |(partner, id, to, random, now), tx| {
+            .change(MoveInput { partner: call.partner(), id, to, random, now }, |input, tx| {
+                let MoveInput { partner, id, to, random, now } = input;
                 Box::pin(async move {
                     let rows = price_rules::list(tx, *partner, 0, i64::MAX).await?.0;
                     let places: Vec<Place> =

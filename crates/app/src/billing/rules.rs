@@ -9,6 +9,7 @@ use crate::paging::Paging;
 use crate::permissions::Permission;
 use crate::{App, Error, IfMatch};
 use domain::json::Json;
+use domain::version::Nonce;
 use domain::{PartnerId, Violation};
 use jiff::Timestamp;
 use rating::{NewPriceRule, PriceRule};
@@ -72,6 +73,29 @@ pub(super) async fn check_customer(
     }
 }
 
+/// What the transaction of a create needs.
+struct Creation {
+    partner: PartnerId,
+    details: NewPriceRule,
+    /// The payload says at which position.
+    placed: bool,
+    /// Makes the version unguessable.
+    random: Nonce,
+    now: Timestamp,
+    write: WriteBody<RuleView>,
+}
+
+/// What the transaction of a change needs.
+struct Update {
+    partner: PartnerId,
+    id: i64,
+    body: Json,
+    if_match: IfMatch,
+    /// Makes the new version unguessable.
+    random: Nonce,
+    now: Timestamp,
+}
+
 impl App {
     /// Make a price rule, behind all others unless it names a position; or answer again what was answered when it was
     /// made.
@@ -89,9 +113,11 @@ impl App {
         let _entered = self.enter(call)?;
         let details = NewPriceRule::parse(body).map_err(Error::Invalid)?;
         let placed = body.get("position").is_some_and(|position| !position.is_blank());
-        let input = (call.partner(), details, placed, self.random.nonce()?, self.clock.now(), write);
+        let (random, now) = (self.random.nonce()?, self.clock.now());
+        let input = Creation { partner: call.partner(), details, placed, random, now, write };
         grant
-            .make(input, |(partner, details, placed, random, now, write), tx| {
+            .make(input, |input, tx| {
+                let Creation { partner, details, placed, random, now, write } = input;
                 Box::pin(async move {
                     check_customer(tx, *partner, details).await?;
                     if price_rules::list(tx, *partner, 0, 0).await?.1 >= MOST {
@@ -155,9 +181,10 @@ impl App {
         if_match: IfMatch,
     ) -> Result<RuleView, Error> {
         let grant = self.require(call, Permission::ManageBilling).await?;
-        let input = (call.partner(), id, body, if_match, self.random.nonce()?, self.clock.now());
+        let (random, now) = (self.random.nonce()?, self.clock.now());
         grant
-            .change(input, |(partner, id, body, if_match, random, now), tx| {
+            .change(Update { partner: call.partner(), id, body, if_match, random, now }, |input, tx| {
+                let Update { partner, id, body, if_match, random, now } = input;
                 Box::pin(async move {
                     let row = price_rules::get(tx, *partner, *id).await?.ok_or(Error::NotFound)?;
                     if_match.allows(row.id, row.version)?;

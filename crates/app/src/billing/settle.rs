@@ -9,7 +9,7 @@ use super::runs::object;
 use super::work::without_bills;
 use super::{invoices, profit, voiding};
 use crate::access::Call;
-use crate::audit::{self, Entry};
+use crate::audit::{self, Entry, Trail};
 use crate::{App, Error, Refusal};
 use domain::{CustomerId, PartnerId};
 use jiff::Timestamp;
@@ -70,6 +70,18 @@ pub(super) struct Published {
     pub(super) sums: Vec<LineSums>,
 }
 
+/// What the transaction that ends a run needs.
+struct End {
+    trail: Arc<Trail>,
+    lease: Lease,
+    request: RunRequest,
+    run: BillRun,
+    /// As it is stored.
+    progress: String,
+    outcome: Outcome,
+    now: Timestamp,
+}
+
 impl App {
     /// Write down the end of a run. Nothing, if it is somebody else's by now.
     pub(super) async fn settle(
@@ -80,11 +92,12 @@ impl App {
         progress: Progress,
         outcome: Outcome,
     ) -> Result<(), Error> {
-        let input =
-            (Arc::clone(&self.trail), lease, request, run, text(&progress)?, outcome, self.clock.now());
+        let (trail, progress, now) = (Arc::clone(&self.trail), text(&progress)?, self.clock.now());
+        let input = End { trail, lease, request, run, progress, outcome, now };
         self.db
             .unchecked()
-            .write(lease.partner, input, |(trail, lease, request, run, progress, outcome, now), tx| {
+            .write(lease.partner, input, |input, tx| {
+                let End { trail, lease, request, run, progress, outcome, now } = input;
                 Box::pin(async move {
                     let refused = refused(tx, request, run, outcome).await?;
                     let outcome = refused.as_ref().unwrap_or(outcome);

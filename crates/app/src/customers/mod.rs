@@ -60,6 +60,16 @@ struct Update {
     now: Timestamp,
 }
 
+/// What the transaction of a deletion needs.
+struct Deletion {
+    partner: PartnerId,
+    id: CustomerId,
+    if_match: IfMatch,
+    /// Deletes a customer with statements or corrections too.
+    force: bool,
+    now: Timestamp,
+}
+
 impl App {
     /// Creates a customer, or replays the stored response of a repeated request.
     ///
@@ -295,9 +305,10 @@ impl App {
         force: bool,
     ) -> Result<(), Error> {
         let grant = self.require(call, Permission::ChangeCustomers).await?;
-        let input = (call.partner(), id, if_match, force, self.clock.now());
+        let now = self.clock.now();
         grant
-            .change(input, |(partner, id, if_match, force, now), tx| {
+            .change(Deletion { partner: call.partner(), id, if_match, force, now }, |input, tx| {
+                let Deletion { partner, id, if_match, force, now } = input;
                 Box::pin(async move {
                     let before = customers::get(tx, *partner, *id).await?.ok_or(Error::NotFound)?;
                     if_match.allows(before.id.0, before.version)?;

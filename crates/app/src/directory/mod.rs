@@ -25,7 +25,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use store::azure_tenants::Sighting;
 use store::directories::Failure;
-use store::directories::{self, DirectoryRow};
+use store::directories::{self, DirectoryRow, NewDirectory};
 use tokio_util::task::TaskTracker;
 
 /// The location of a partner's directory, without secrets.
@@ -201,13 +201,12 @@ impl App {
         let call = Call::of_operator(partner, "directory connect");
         // Random rather than counted, so that a reconnected directory has another version than the removed one.
         let version = i64::from_le_bytes(self.random.bytes()?) & i64::MAX;
-        let input = (partner, kind, settings, sealed, version);
         self.unchecked(&call)
-            .change(input, |(partner, kind, settings, sealed, version), tx| {
+            .change(NewDirectory { partner, kind, settings, sealed, version }, |new, tx| {
                 Box::pin(async move {
-                    directories::set(tx, *partner, kind, settings, sealed.as_deref(), *version).await?;
+                    directories::set(tx, new).await?;
                     let entry = Entry {
-                        after: Some(settings.clone()),
+                        after: Some(new.settings.clone()),
                         ..Entry::new("directory.connect", "directory".into())
                     };
                     Ok(Done { value: (), entry: Some(entry) })
@@ -345,25 +344,26 @@ impl App {
         secret: Option<DirectorySecret>,
         on_refresh_token: OnRefreshToken,
     ) -> Result<Directory, Error> {
-        let (tenant_id, client_id, api_url, login_url, graph_url) = match &setup.source {
+        let mut settings = match &setup.source {
             Source::File { path } => return Ok(Directory::File(FileDirectory::new(path))),
             Source::PartnerCenter { tenant_id, client_id, api_url, login_url, graph_url } => {
-                (tenant_id, client_id, api_url, login_url, graph_url)
+                let secret =
+                    secret.ok_or_else(|| Error::Directory("Partner Center needs a secret".into()))?;
+                let client_secret = secret.client_secret;
+                let credentials = match secret.refresh_token {
+                    Some(refresh_token) => Credentials::RefreshToken { client_secret, refresh_token },
+                    None => Credentials::ClientSecret(client_secret),
+                };
+                let mut settings = Settings::new(tenant_id, client_id, credentials);
+                settings.api_url = api_url.clone().unwrap_or(settings.api_url);
+                if graph_url.is_some() || api_url.is_some() {
+                    // Billing data is in the global cloud alone.
+                    settings.graph_url = graph_url.clone();
+                }
+                settings.login_url = login_url.clone().unwrap_or(settings.login_url);
+                settings
             }
         };
-        let secret = secret.ok_or_else(|| Error::Directory("Partner Center needs a secret".into()))?;
-        let client_secret = secret.client_secret;
-        let credentials = match secret.refresh_token {
-            Some(refresh_token) => Credentials::RefreshToken { client_secret, refresh_token },
-            None => Credentials::ClientSecret(client_secret),
-        };
-        let mut settings = Settings::new(tenant_id, client_id, credentials);
-        settings.api_url = api_url.clone().unwrap_or(settings.api_url);
-        if graph_url.is_some() || api_url.is_some() {
-            // Billing data is in the global cloud alone.
-            settings.graph_url = graph_url.clone();
-        }
-        settings.login_url = login_url.clone().unwrap_or(settings.login_url);
         let random = Arc::clone(&self.random);
         let random = Arc::new(move || random.bytes().map_or(0, u64::from_le_bytes));
         settings.patience = self.directories.patience;

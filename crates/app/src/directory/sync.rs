@@ -4,15 +4,17 @@
 use super::sighting;
 use crate::access::Call;
 use crate::audit::record::CustomerRecord;
-use crate::audit::{self, Entry};
+use crate::audit::{self, Entry, Trail};
 use crate::{App, Error};
 use ::directory::{Cursor, Directory, Page, Tenant};
+use domain::version::Nonce;
 use domain::{AzureCustomerId, PartnerId};
 use jiff::{SignedDuration, Timestamp};
 use metrics::counter;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use store::azure_tenants::Sighting;
 use store::directories::{self, DirectoryRow, Failure, StepResult};
 use store::{azure_tenants, customers};
 use tokio::sync::Semaphore;
@@ -77,6 +79,16 @@ impl Drop for Step {
         let running = &self.app.directories.steps.running;
         running.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.partner);
     }
+}
+
+/// What the transaction that records tenants needs.
+struct Sightings {
+    trail: Arc<Trail>,
+    call: Call,
+    seen: Vec<Sighting>,
+    /// Makes the new versions unguessable.
+    random: Nonce,
+    now: Timestamp,
 }
 
 impl App {
@@ -275,11 +287,12 @@ impl App {
         let mut seen: Vec<_> = tenants.iter().map(sighting).collect();
         // Assignments lock tenants in the same order, which prevents deadlocks.
         seen.sort_by_key(|seen| seen.azure_customer_id.key());
-        let call = Call::of_directory(partner);
-        let input = (Arc::clone(&self.trail), call, seen, self.random.nonce()?, now);
+        let (trail, call) = (Arc::clone(&self.trail), Call::of_directory(partner));
+        let input = Sightings { trail, call, seen, random: self.random.nonce()?, now };
         self.db
             .unchecked()
-            .write(partner, input, |(trail, call, seen, random, now), tx| {
+            .write(partner, input, |input, tx| {
+                let Sightings { trail, call, seen, random, now } = input;
                 Box::pin(async move {
                     let partner = call.partner();
                     for seen in seen {

@@ -150,6 +150,16 @@ impl ProviderSettings {
     }
 }
 
+/// What the transaction that sets a provider needs.
+struct NewProvider {
+    partner: PartnerId,
+    audience: Audience,
+    row: ProviderRow,
+    /// The issuer and the client are the same as before, so sessions go on.
+    goes_on: bool,
+    before: Option<ProviderSettings>,
+}
+
 impl App {
     /// The settings of the partner's provider for this audience, if it has one.
     pub async fn sign_in_provider(
@@ -204,9 +214,10 @@ impl App {
         let bound_to = bound_to(partner, audience, &json);
         let sealed = self.secrets.seal(Purpose::Provider, &bound_to, secret.expose_secret(), &self.random)?;
         let row = ProviderRow { settings: json, sealed, updated_at: self.clock.now() };
-        let input = (partner, audience, row, goes_on, before_settings);
+        let input = NewProvider { partner, audience, row, goes_on, before: before_settings };
         grant
-            .change(input, |(partner, audience, row, goes_on, before), tx| {
+            .change(input, |input, tx| {
+                let NewProvider { partner, audience, row, goes_on, before } = input;
                 Box::pin(async move {
                     sign_ins::set_provider(tx, *partner, audience.as_str(), row).await?;
                     if !*goes_on {

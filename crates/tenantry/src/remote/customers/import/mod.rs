@@ -249,7 +249,8 @@ async fn rehearse(
         None => Existing::read(client, UpdateBy::Name, &keys(opened.rows()?, UpdateBy::Name)).await?,
         Some(_) => Existing::default(),
     };
-    let (mut creates, mut updates, mut unchanged, mut refused, mut done) = (0, 0, 0, Vec::new(), 0);
+    let (mut creates, mut updates, mut unchanged, mut done) = (0, 0, 0, 0);
+    let mut refused = Vec::new();
     for row in opened.rows()? {
         let row = row.map_err(wrong_input)?;
         if row.is_done() {
