@@ -35,10 +35,6 @@ fn block_on<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
 }
 
-fn wait_until(what: &str, mut reached: impl FnMut() -> bool) {
-    let started = std::time::Instant::now();
-    while !reached() {
-        assert!(started.elapsed() < std::time::Duration::from_secs(60), "{what} did not happen");
-        std::thread::yield_now();
-    }
+fn wait_until(what: &str, reached: impl FnMut() -> bool) {
+    support::wait_until(std::time::Duration::from_secs(60), what, reached);
 }

@@ -1,13 +1,13 @@
 //! Backups that the server makes by itself: by schedule, proven by restoring them, and before an upgrade, with the way back.
 
 use crate::metrics::sample;
-use crate::support::{Database, Engine, Server, command, customer, on_both_engines};
+use crate::support::{Database, Engine, Server, command, customer, on_both_engines, wait_until};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Output;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 on_both_engines!(scheduled_backups_are_proven_and_kept);
 
@@ -27,11 +27,7 @@ fn told(output: &Output) -> String {
 }
 
 fn until(what: &str, so: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !so() {
-        assert!(begun.elapsed() < PATIENCE, "not in time: {what}");
-        std::thread::yield_now();
-    }
+    wait_until(PATIENCE, what, so);
 }
 
 fn scheduled_backups_are_proven_and_kept(engine: Engine) {
@@ -200,7 +196,7 @@ fn a_rollback_on_postgres_needs_another_database() {
     assert!(server.run(&["admin", "backup", file.to_str().unwrap()]).status.success());
     let refused = server.run(&["admin", "rollback", file.to_str().unwrap(), "--yes"]);
     assert!(!refused.status.success() && told(&refused).contains("--into"), "{}", told(&refused));
-    let other = Database::new(Engine::Postgres);
+    let other = Database::empty(Engine::Postgres);
     let done = server.run(&["admin", "rollback", file.to_str().unwrap(), "--into", &other.url, "--yes"]);
     assert!(done.status.success(), "{}", told(&done));
     assert_eq!(other.query("SELECT COUNT(*)::text FROM partners WHERE id > 0"), [["1"]]);

@@ -131,7 +131,7 @@ fn a_key_is_chosen_in_a_file(engine: Engine) {
 
 /// Only `serve` makes a database, and only together with its secret key.
 fn nothing_is_made_by_mistake(engine: Engine) {
-    let database = Database::new(engine);
+    let database = Database::empty(engine);
     let key = database.folder().join("the.key");
     let key_file = key.to_str().unwrap();
     let here = |args: &[&str]| {
@@ -189,7 +189,7 @@ fn nothing_is_made_by_mistake(engine: Engine) {
         }
     }
     // A key without its database.
-    let other = Database::new(engine);
+    let other = Database::empty(engine);
     let serve = ["serve", "--listen", "127.0.0.1:0", "--secret-key-file", key_file, "--database", &other.url];
     let output = run(database.folder(), &serve);
     assert!(!output.status.success() && said(&output).contains("start with --new"), "{}", said(&output));

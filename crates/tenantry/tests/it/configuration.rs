@@ -1,11 +1,11 @@
 //! The configuration: what comes before what, what is refused and how that is said, secrets in files, SIGHUP, and the page
 //! that the code makes of it.
 
-use crate::support::{Api, Database, Engine, Failures, Server, command, on_both_engines};
+use crate::support::{Api, Database, Engine, Failures, Server, command, on_both_engines, wait_for};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 on_both_engines!(secrets_come_from_files);
 
@@ -399,15 +399,11 @@ fn secrets_of_other_commands_may_be_in_files() {
 
 /// Wait until the log says this, after what it said before.
 fn until_logged(database: &Database, parts: &[&str]) {
-    let begun = Instant::now();
-    loop {
+    wait_for(Duration::from_secs(30), || {
         let log = std::fs::read_to_string(database.folder().join("server.log")).unwrap();
-        if log.lines().any(|line| parts.iter().all(|part| line.contains(part))) {
-            return;
-        }
-        assert!(begun.elapsed() < Duration::from_secs(30), "{parts:?} is not logged: {log}");
-        std::thread::yield_now();
-    }
+        let is_there = log.lines().any(|line| parts.iter().all(|part| line.contains(part)));
+        is_there.then_some(()).ok_or_else(|| format!("{parts:?} is not logged: {log}"))
+    });
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! hold back the last byte of large bodies. What is bounded is bounded for them, and others are served.
 
 use crate::metrics::sample;
-use crate::support::{Api, Database, Engine, Server, customer};
+use crate::support::{Api, Database, Engine, Server, customer, wait_until};
 use serde_json::{Value, json};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -45,11 +45,7 @@ fn is_served(stream: &TcpStream) -> bool {
 
 /// Wait until this is so.
 fn until(what: &str, so: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !so() {
-        assert!(begun.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
-        std::thread::yield_now();
-    }
+    wait_until(PATIENCE, what, so);
 }
 
 /// Connections that ask for more than the system buffers, and read nothing.

@@ -1,7 +1,7 @@
 //! Where the server listens: several addresses, unix sockets, sockets of systemd, one for operators; TLS, and systemd's
 //! notifications.
 
-use crate::support::{Database, Engine, Server, customer};
+use crate::support::{Database, Engine, Server, customer, wait_until};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::json;
@@ -13,7 +13,7 @@ use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const KEY: &str = "the-key-that-the-tests-have-chosen-0123456789";
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -172,18 +172,13 @@ fn tls_with_certificates_that_change() {
     assert!(!plain.contains("HTTP/1.1"), "{plain}");
 
     let second = certify(database.folder());
-    let begun = Instant::now();
-    while list(&second, &[]).is_err() {
-        assert!(begun.elapsed() < PATIENCE, "the new certificate is not shown");
-    }
+    wait_until(PATIENCE, "the new certificate is shown", || list(&second, &[]).is_ok());
     assert!(list(&first, &[]).is_err());
     // One that is none changes nothing.
     std::fs::write(database.folder().join("tls.pem"), "no certificate").unwrap();
     server.signal("HUP");
     let log = || std::fs::read_to_string(database.folder().join("server.log")).unwrap();
-    while !log().contains("TLS certificate not reloaded") {
-        assert!(begun.elapsed() < 2 * PATIENCE, "{}", log());
-    }
+    wait_until(PATIENCE, "the refusal is logged", || log().contains("TLS certificate not reloaded"));
     assert!(list(&second, &[]).is_ok());
     drop(silent);
 }

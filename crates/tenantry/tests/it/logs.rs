@@ -1,7 +1,7 @@
 //! The log: what a line says, what it must not say, and a standard error that is not read.
 
 use crate::metrics::sample;
-use crate::support::{Database, Engine, Server, command, customer, on_both_engines};
+use crate::support::{Database, Engine, Server, command, customer, on_both_engines, wait_until};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read};
 use std::process::Stdio;
@@ -131,10 +131,9 @@ fn a_hangup_does_not_end_it(engine: Engine) {
     let database = Database::new(engine);
     let mut server = Server::start(&database, &[]);
     server.signal("HUP");
-    let begun = Instant::now();
-    while !server.log().contains("configuration reloaded") {
-        assert!(begun.elapsed() < Duration::from_secs(30), "{}", server.log());
-    }
+    wait_until(Duration::from_secs(30), "the reload is logged", || {
+        server.log().contains("configuration reloaded")
+    });
     server.signal("TERM");
     assert_eq!(server.wait().0.code(), Some(0));
 }

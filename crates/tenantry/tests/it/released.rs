@@ -103,7 +103,7 @@ fn databases_of_released_versions_open(engine: Engine) {
 
 /// A database as it was left, with what was beside it.
 fn unpacked(kept: &Path, engine: Engine) -> Database {
-    let database = Database::new(engine);
+    let database = Database::empty(engine);
     let mut bytes = Vec::new();
     let file = std::fs::File::open(kept.join(packed(engine))).unwrap();
     GzDecoder::new(file).read_to_end(&mut bytes).unwrap();

@@ -2,9 +2,9 @@
 
 use crate::console::Browser;
 use crate::lists::listed;
-use crate::support::{Api, Database, Engine, Failures, NOW, Server, customer, on_both_engines};
+use crate::support::{Api, Database, Engine, Failures, NOW, Server, customer, on_both_engines, wait_until};
 use serde_json::json;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 on_both_engines!(parts_of_names_are_found_in_the_index, backups_are_indexed_where_they_are_restored);
 
@@ -60,11 +60,9 @@ fn fill(database: &Database) {
 
 /// Waits until the servers of the database have indexed the first block of both partners.
 fn wait_for_index(database: &Database) {
-    let began = Instant::now();
-    while database.value("SELECT COUNT(*) FROM customer_name_blocks WHERE customers > 0") != "2" {
-        assert!(began.elapsed() < Duration::from_secs(60), "the names were not indexed");
-        std::thread::yield_now();
-    }
+    wait_until(Duration::from_secs(60), "the names are indexed", || {
+        database.value("SELECT COUNT(*) FROM customer_name_blocks WHERE customers > 0") == "2"
+    });
 }
 
 /// Two partners with their customers in an index.
@@ -191,7 +189,7 @@ fn backups_are_indexed_where_they_are_restored(engine: Engine) {
     let backup = database.folder().join("names.backup");
     let made = server.run(&["admin", "backup", backup.to_str().unwrap()]);
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    let restored = Database::new(engine);
+    let restored = Database::empty(engine);
     let args = ["admin", "restore", backup.to_str().unwrap(), "--database", &restored.url];
     let put = server.run_without_database(&args);
     assert!(put.status.success(), "{}", String::from_utf8_lossy(&put.stderr));

@@ -1,6 +1,6 @@
 //! SIGTERM: what is under way is finished, and nothing is left lying about.
 
-use crate::support::{Database, Engine, Server, customer, on_both_engines};
+use crate::support::{Database, Engine, Server, customer, on_both_engines, wait_until};
 use serde_json::json;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -98,9 +98,7 @@ fn load_balancers_are_told_before(engine: Engine) {
 
 /// Wait until nobody listens there any more.
 fn until_refused(address: std::net::SocketAddr) {
-    while TcpStream::connect(address).is_ok() {
-        std::thread::yield_now();
-    }
+    wait_until(Duration::from_secs(30), "connections are refused", || TcpStream::connect(address).is_err());
 }
 
 /// The database alone, without a WAL.

@@ -1,9 +1,9 @@
 //! SQLite's files removed or replaced while the server has them open: nothing is acknowledged into a file that is gone.
 
-use crate::support::{Answer, Api, Database, Engine, Server, customer};
+use crate::support::{Answer, Api, Database, Engine, Server, customer, wait_until};
 use serde_json::json;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Longer than the server takes to look at its files, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -14,11 +14,7 @@ fn create(api: &Api, name: &str) -> Answer {
 
 /// Asked until this is the status, or for so long that it never will be.
 fn becomes(api: &Api, path: &str, status: u16) {
-    let began = Instant::now();
-    while api.get(path).status != status {
-        assert!(began.elapsed() < PATIENCE, "{path} is never answered {status}");
-        std::thread::yield_now();
-    }
+    wait_until(PATIENCE, &format!("{path} is answered {status}"), || api.get(path).status == status);
 }
 
 fn files_of(database: &Database) -> (PathBuf, PathBuf) {
@@ -85,10 +81,9 @@ fn a_log_that_was_removed_is_brought_into_the_database() {
     std::fs::remove_file(&log).unwrap();
     assert_eq!(create(&api, "Into nothing").status, 503);
     assert_eq!(api.get("/readyz").status, 503);
-    let began = Instant::now();
-    while !server.log().contains("was brought into the database file") {
-        assert!(began.elapsed() < PATIENCE, "{}", server.log());
-    }
+    wait_until(PATIENCE, "the log is in the file", || {
+        server.log().contains("was brought into the database file")
+    });
     server.kill();
     assert_eq!(customers_in(&file), 20);
     let again = Server::start(&database, &[]);

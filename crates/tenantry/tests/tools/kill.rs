@@ -5,7 +5,7 @@ use crate::support::{Database, Engine, command};
 use crate::{block_on, done, printed, raw, refused, run, value};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// As many customers of each of two partners; a copy of them takes some seconds.
 const CUSTOMERS: u32 = 15_000;
@@ -22,12 +22,8 @@ fn start(args: &[&str]) -> Child {
     command(Path::new("/"), args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
-fn wait_until(what: &str, mut reached: impl FnMut() -> bool) {
-    let started = Instant::now();
-    while !reached() {
-        assert!(started.elapsed() < Duration::from_secs(60), "{what} did not happen");
-        std::thread::yield_now();
-    }
+fn wait_until(what: &str, reached: impl FnMut() -> bool) {
+    crate::support::wait_until(Duration::from_secs(60), what, reached);
 }
 
 fn rows(url: &str) -> u32 {
@@ -48,7 +44,7 @@ fn a_copy_that_is_killed_again_and_again_ends_right() {
         if !from.is_here() || !to.is_here() {
             continue;
         }
-        let (old, new) = (filled(from), Database::new(to));
+        let (old, new) = (filled(from), Database::empty(to));
         let args = ["copy", "--from", &old.url, "--to", &new.url];
         let mut before = 0;
         for kill in 1..=3 {
@@ -109,7 +105,7 @@ fn a_restore_that_is_killed_goes_on() {
         if !engine.is_here() {
             continue;
         }
-        let new = Database::new(engine);
+        let new = Database::empty(engine);
         let args = ["restore", &file, "--database", &new.url];
         let mut restoring = start(&args);
         wait_until("the restore", || rows(&new.url) >= 3_000);

@@ -47,7 +47,7 @@ fn a_backup_while_the_server_runs_is_served_from_on_either_engine(engine: Engine
     // Two servers that have gone different ways must not share an anchor.
     drop(server);
     for other in others() {
-        let new = Database::new(other);
+        let new = Database::empty(other);
         let said = done(&["restore", &file, "--database", &new.url, "--secret-key-file", &secret]);
         assert!(said.contains("Ids go on 1000000 behind the last in the backup"), "{said}");
         let restored = serve(&new, &secret);
@@ -75,7 +75,7 @@ fn a_copy_is_served_from_and_the_old_one_is_left_alone(engine: Engine) {
     server.signal("TERM");
     server.wait();
     for other in others() {
-        let new = Database::new(other);
+        let new = Database::empty(other);
         let said = done(&["copy", "--from", &database.url, "--to", &new.url]);
         assert!(said.contains("the same in both databases"), "{said}");
         assert!(!said.contains("copying"), "a progress bar without a terminal: {said}");

@@ -1,7 +1,7 @@
 //! A statement by its id, downloads in parts and on condition, and the index in the customers' folders.
 
 use super::{Scene, Usage, line};
-use crate::support::{Api, Engine, on_both_engines};
+use crate::support::{Api, Engine, on_both_engines, wait_for};
 use serde_json::{Value, json};
 
 on_both_engines!(
@@ -112,8 +112,7 @@ fn downloads_in_parts_and_on_condition(engine: Engine) {
 /// The index of a folder, once it is what it should be: it is put behind the end of a run.
 fn index(scene: &Scene, folder: &str, expected: &Value) {
     let path = scene.bills().join("p1").join(folder).join("index.json");
-    let given_up = std::time::Instant::now() + std::time::Duration::from_secs(30);
-    loop {
+    wait_for(std::time::Duration::from_secs(30), || {
         let read = std::fs::read(&path).ok();
         let bills = |bytes: Vec<u8>| -> Value {
             let index: Value = serde_json::from_slice(&bytes).expect("whole at every moment");
@@ -121,11 +120,11 @@ fn index(scene: &Scene, folder: &str, expected: &Value) {
         };
         let found: Option<Value> = read.map(bills);
         if found.as_ref() == Some(expected) {
-            return;
+            Ok(())
+        } else {
+            Err(format!("{folder}: {found:?}, not {expected}"))
         }
-        assert!(std::time::Instant::now() < given_up, "{folder}: {found:?}, not {expected}");
-        std::thread::yield_now();
-    }
+    });
 }
 
 fn move_to(api: &Api, customer: i64, folder: &str) {

@@ -1,7 +1,7 @@
 //! FOCUS's metadata, and its datasets about statements, which follow these from the estimate to the reversal.
 
 use super::{Scene, line};
-use crate::support::{Engine, on_both_engines};
+use crate::support::{Engine, on_both_engines, wait_for};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -135,14 +135,8 @@ fn metadata_is_where_the_bills_are(engine: Engine) {
         assert_eq!(named.keys().map(String::as_str).collect::<Vec<_>>(), datasets);
         // The index, which is put behind the run's end, has these schemas.
         let path = scene.bills().join("p1/bills/acme/index.json");
-        let end = std::time::Instant::now() + std::time::Duration::from_secs(30);
-        let index: Value = loop {
-            match std::fs::read(&path) {
-                Ok(bytes) => break serde_json::from_slice(&bytes).unwrap(),
-                Err(gone) => assert!(std::time::Instant::now() < end, "{gone}"),
-            }
-            std::thread::yield_now();
-        };
+        let index = wait_for(std::time::Duration::from_secs(30), || std::fs::read(&path));
+        let index: Value = serde_json::from_slice(&index).unwrap();
         let metadata = &index["focus_metadata"];
         assert!(metadata["DataGenerator"]["DataGenerator"].is_string(), "{metadata}");
         let schemas = metadata["Schema"].as_array().unwrap();

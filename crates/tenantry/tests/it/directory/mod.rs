@@ -10,7 +10,7 @@ mod load;
 mod sync;
 mod tenants;
 
-use crate::support::{ABSENT, Api, Database, Engine, Guard, Server, command, customer};
+use crate::support::{ABSENT, Api, Database, Engine, Guard, Server, command, customer, wait_until};
 use directory::partner_center::sandbox::{CLIENT_ID, CLIENT_SECRET, made_up_id};
 use serde_json::{Value, json};
 use std::collections::HashSet;
@@ -18,7 +18,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The loopback, which a directory may be reached at only if that is allowed.
 pub(crate) const ALLOWED: [&str; 2] = ["--allow-egress", "127.0.0.0/8"];
@@ -239,14 +239,6 @@ pub(crate) fn health(api: &Api) -> [u64; 3] {
 }
 
 /// Wait until this is so.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "nothing tells when a walk in the background has got somewhere"
-)]
-pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let started = Instant::now();
-    while !is_so() {
-        assert!(started.elapsed() < LONGEST, "not within {LONGEST:?}: {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+pub(crate) fn until(what: &str, is_so: impl FnMut() -> bool) {
+    wait_until(LONGEST, what, is_so);
 }

@@ -9,6 +9,7 @@ mod s3;
 mod server;
 mod table;
 mod usage;
+mod wait;
 
 pub(crate) use client::{Answer, Api};
 pub(crate) use database::{Database, Engine};
@@ -17,6 +18,7 @@ pub(crate) use s3::S3;
 pub(crate) use server::{Guard, Server, command};
 pub(crate) use table::{ABSENT, Failures, customer, patched};
 pub(crate) use usage::{Usage, end_of, line, usage};
+pub(crate) use wait::{wait_for, wait_until};
 
 /// The documented test clock, the seed's.
 pub(crate) const NOW: &str = "2016-09-15T18:17:04Z";

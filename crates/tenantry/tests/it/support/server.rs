@@ -1,6 +1,6 @@
 //! The real binary, started.
 
-use super::{Api, Database, Engine, NOW};
+use super::{Api, Database, Engine, NOW, wait_for};
 use serde_json::Value;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_tenantry");
 const BOOTSTRAP_KEY: &str = "the-key-that-the-tests-have-chosen-0123456789";
@@ -124,7 +124,6 @@ impl Server {
     }
 
     /// What it has logged so far.
-    #[allow(clippy::disallowed_methods, reason = "nothing tells when a line has arrived in the file")]
     pub(crate) fn log(&self) -> String {
         // Lines are written behind the answers. Once this request's is there, all before it are; if nobody answers any
         // more, they are too.
@@ -137,15 +136,11 @@ impl Server {
             )?;
             server.read_to_string(&mut String::new())
         });
-        let asked = Instant::now();
-        while asked.elapsed() < Duration::from_secs(30) {
+        wait_for(Duration::from_secs(30), || {
             let log = std::fs::read_to_string(&self.log).unwrap();
-            if answered.is_err() || log.contains(&id) {
-                return log;
-            }
-            std::thread::yield_now();
-        }
-        panic!("the log does not go on behind {}", self.log.display());
+            let is_there = answered.is_err() || log.contains(&id);
+            is_there.then_some(log).ok_or("the last line is not in the log")
+        })
     }
 
     /// SIGKILL, in the middle of whatever it does.

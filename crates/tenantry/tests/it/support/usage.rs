@@ -1,7 +1,8 @@
 //! Files of line items, and the runs that bill them.
 
-use super::Api;
+use super::{Api, wait_for};
 use serde_json::Value;
+use std::time::Duration;
 
 /// A line of daily rated usage.
 #[derive(Clone, Copy)]
@@ -58,12 +59,8 @@ pub(crate) fn usage(lines: &[Usage<'_>]) -> String {
 
 /// The run at this place, once it has ended.
 pub(crate) fn end_of(api: &Api, path: &str) -> Value {
-    let given_up = std::time::Instant::now() + std::time::Duration::from_secs(60);
-    loop {
+    wait_for(Duration::from_secs(60), || {
         let run = api.get(path).json();
-        if !["queued", "running"].contains(&run["state"].as_str().unwrap()) {
-            return run;
-        }
-        assert!(std::time::Instant::now() < given_up, "it does not end: {run}");
-    }
+        if ["queued", "running"].contains(&run["state"].as_str().unwrap()) { Err(run) } else { Ok(run) }
+    })
 }

@@ -1,0 +1,27 @@
+//! Waiting for what happens in the background.
+
+use std::fmt::Display;
+use std::time::{Duration, Instant};
+
+const LONGEST_PAUSE: Duration = Duration::from_millis(10);
+
+/// Looks until it finds something; after `limit` it fails with the last reason why there was nothing. It pauses between two
+/// looks, because the server that it waits for, and other tests, need the processor.
+#[expect(clippy::disallowed_methods, reason = "nothing tells when work in the background has got somewhere")]
+pub(crate) fn wait_for<T, E: Display>(limit: Duration, mut look: impl FnMut() -> Result<T, E>) -> T {
+    let began = Instant::now();
+    let mut pause = Duration::from_millis(1);
+    loop {
+        match look() {
+            Ok(found) => return found,
+            Err(why) => assert!(began.elapsed() < limit, "not within {limit:?}: {why}"),
+        }
+        std::thread::sleep(pause);
+        pause = LONGEST_PAUSE.min(pause * 2);
+    }
+}
+
+/// Waits until this is so, which `what` names; it fails after `limit`.
+pub(crate) fn wait_until(limit: Duration, what: &str, mut is_so: impl FnMut() -> bool) {
+    wait_for(limit, || if is_so() { Ok(()) } else { Err(what) });
+}
