@@ -1,4 +1,4 @@
-//! `/docs`: the OpenAPI document as a page, for people. It is made once, at the start, without scripts, so that the
+//! `/docs`: the OpenAPI document as a page, for people. It is made when it is first asked for, without scripts, so that the
 //! strictest policy holds for it.
 
 use crate::Shared;
@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::header;
 use serde_json::Value;
 use std::fmt::Write;
+use std::sync::LazyLock;
 
 /// Nothing is loaded but the style sheet beside the page (CSP, level 3).
 const POLICY: &str =
@@ -17,24 +18,27 @@ const STYLE: &str = include_str!("docs.css");
 const METHODS: [&str; 4] = ["get", "post", "put", "delete"];
 
 /// `/docs`.
-pub(crate) fn page(document: &impl serde::Serialize) -> MethodRouter<Shared> {
-    let document = serde_json::to_value(document).unwrap_or_default();
-    serve(Bytes::from(Page::of(&document)), "text/html; charset=utf-8")
+pub(crate) fn page() -> MethodRouter<Shared> {
+    static PAGE: LazyLock<Bytes> = LazyLock::new(|| {
+        let document = serde_json::to_value(crate::document()).unwrap_or_default();
+        Bytes::from(Page::of(&document))
+    });
+    serve(|| PAGE.clone(), "text/html; charset=utf-8")
 }
 
 /// `/docs/style.css`.
 pub(crate) fn style() -> MethodRouter<Shared> {
-    serve(Bytes::from_static(STYLE.as_bytes()), "text/css; charset=utf-8")
+    serve(|| Bytes::from_static(STYLE.as_bytes()), "text/css; charset=utf-8")
 }
 
-fn serve(body: Bytes, kind: &'static str) -> MethodRouter<Shared> {
+fn serve(body: fn() -> Bytes, kind: &'static str) -> MethodRouter<Shared> {
     get(move || {
         let headers = [
             (header::CONTENT_TYPE, kind),
             (header::CONTENT_SECURITY_POLICY, POLICY),
             (header::CACHE_CONTROL, CACHE_CONTROL),
         ];
-        std::future::ready((headers, body.clone()).into_response())
+        std::future::ready((headers, body()).into_response())
     })
 }
 

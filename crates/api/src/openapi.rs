@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use serde_json::json;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::LazyLock;
 use utoipa::IntoParams;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::SecurityRequirement;
@@ -22,15 +23,18 @@ use utoipa::openapi::{
 /// How long the document may be kept without asking for it again.
 const CACHE_CONTROL: &str = "public, max-age=300";
 
-/// `/openapi.json`: the document, serialised once.
-pub(crate) fn route(document: &OpenApi) -> MethodRouter<Shared> {
-    let body = Bytes::from(serde_json::to_vec(document).unwrap_or_default());
-    let mut hasher = DefaultHasher::new(); // as in every server of this build
-    body.hash(&mut hasher);
-    let tag = format!("\"{:016x}\"", hasher.finish());
-    get(move |headers: HeaderMap| {
+/// `/openapi.json`: the document, made when it is first asked for.
+pub(crate) fn route() -> MethodRouter<Shared> {
+    static DOCUMENT: LazyLock<(Bytes, String)> = LazyLock::new(|| {
+        let body = Bytes::from(serde_json::to_vec(&document()).unwrap_or_default());
+        let mut hasher = DefaultHasher::new(); // as in every server of this build
+        body.hash(&mut hasher);
+        (body, format!("\"{:016x}\"", hasher.finish()))
+    });
+    get(|headers: HeaderMap| {
+        let (body, tag) = &*DOCUMENT;
         let fields = [(header::ETAG, tag.clone()), (header::CACHE_CONTROL, CACHE_CONTROL.to_owned())];
-        std::future::ready(if is_known(&headers, &tag) {
+        std::future::ready(if is_known(&headers, tag) {
             (StatusCode::NOT_MODIFIED, fields).into_response()
         } else {
             (fields, [(header::CONTENT_TYPE, "application/json")], body.clone()).into_response()
@@ -115,7 +119,7 @@ pub(crate) fn preamble() -> OpenApi {
 ///
 /// Where handlers serve more than one path, each path's operation gets an id of its own, and the parameters that only
 /// that path has.
-pub(crate) fn finished(mut document: OpenApi) -> OpenApi {
+fn finished(mut document: OpenApi) -> OpenApi {
     for (path, item) in &mut document.paths.paths {
         if path.starts_with("/v")
             && let Some(operation) = &mut item.get

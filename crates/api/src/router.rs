@@ -59,16 +59,15 @@ pub fn service(app: Arc<App>, config: Config, pages: Router) -> Frame<Router> {
     let config = Arc::new(config);
     let shared = Shared { app: Arc::clone(&app), config: Arc::clone(&config) };
     let (router, document) = documented().split_for_parts();
-    let document = openapi::finished(document);
+    let known_paths = KnownPaths::of(&document);
     let mut router = match config.operations_apart {
         true => resources().merge(operations::liveness()).split_for_parts().0,
         false => router,
     };
     router = router
-        .route("/openapi.json", openapi::route(&document))
-        .route("/docs", docs::page(&document))
+        .route("/openapi.json", openapi::route())
+        .route("/docs", docs::page())
         .route("/docs/style.css", docs::style());
-    let known_paths = KnownPaths::of(&document);
     if app.is_sandbox() {
         router = router.merge(sandbox::routes());
     }
