@@ -1,10 +1,8 @@
 //! `tenantry billing-settings …`
 
-use crate::partner::partner_named;
-use crate::platform::Platform;
+use crate::partner::PartnerArgs;
 use anyhow::bail;
 use app::billing::BillingSettings;
-use app::{App, Call, Clock};
 use clap::{Args, Subcommand};
 use domain::json::Json;
 use serde_json::{Map, Value, json};
@@ -15,28 +13,15 @@ pub(crate) enum BillingSettingsCommand {
     /// Show the billing settings.
     Show {
         #[command(flatten)]
-        place: Place,
+        partner: PartnerArgs,
     },
     /// Change the billing settings: only what is given changes.
     Set {
         #[command(flatten)]
         change: Box<Change>,
         #[command(flatten)]
-        place: Place,
+        partner: PartnerArgs,
     },
-}
-
-/// Whose settings.
-#[derive(Args)]
-pub(crate) struct Place {
-    /// The partner's name.
-    #[arg(long, env = "TENANTRY_PARTNER", default_value = "default")]
-    partner: String,
-    /// Print JSON.
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    platform: Platform,
 }
 
 /// What changes.
@@ -104,18 +89,18 @@ impl Change {
 
 pub(crate) async fn run(command: BillingSettingsCommand) -> anyhow::Result<()> {
     let (settings, json) = match command {
-        BillingSettingsCommand::Show { place } => {
-            let (app, call) = open(&place, "billing-settings show").await?;
+        BillingSettingsCommand::Show { partner } => {
+            let (app, call) = partner.open("billing-settings show").await?;
             let settings = app.billing_settings(&call).await?;
             app.close().await;
-            (settings, place.json)
+            (settings, partner.json)
         }
-        BillingSettingsCommand::Set { change, place } => {
-            let (app, call) = open(&place, "billing-settings set").await?;
+        BillingSettingsCommand::Set { change, partner } => {
+            let (app, call) = partner.open("billing-settings set").await?;
             let before = app.billing_settings(&call).await?;
             let settings = app.set_billing_settings(&call, &change.of(&before)?).await?;
             app.close().await;
-            (settings, place.json)
+            (settings, partner.json)
         }
     };
     if json {
@@ -124,12 +109,6 @@ pub(crate) async fn run(command: BillingSettingsCommand) -> anyhow::Result<()> {
         print(&settings);
     }
     Ok(())
-}
-
-async fn open(place: &Place, operation: &str) -> anyhow::Result<(App, Call)> {
-    let app = place.platform.open(Clock::System).await?;
-    let partner = partner_named(&app, &place.partner).await?;
-    Ok((app, Call::of_operator(partner.id, operation)))
 }
 
 fn print(settings: &BillingSettings) {

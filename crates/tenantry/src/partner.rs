@@ -1,8 +1,8 @@
 //! `tenantry partner …`
 
 use crate::platform::Platform;
-use app::{App, Clock, Error};
-use clap::Subcommand;
+use app::{App, Call, Clock, Error};
+use clap::{Args, Subcommand};
 use serde_json::json;
 use store::partners::Partner;
 
@@ -96,6 +96,27 @@ pub(crate) async fn run(command: PartnerCommand) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// The partner that a command is about, and how it prints.
+#[derive(Args)]
+pub(crate) struct PartnerArgs {
+    /// The partner's name.
+    #[arg(long, env = "TENANTRY_PARTNER", default_value = "default")]
+    partner: String,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    platform: Platform,
+}
+
+impl PartnerArgs {
+    pub(crate) async fn open(&self, operation: &str) -> anyhow::Result<(App, Call)> {
+        let app = self.platform.open(Clock::System).await?;
+        let partner = partner_named(&app, &self.partner).await?;
+        Ok((app, Call::of_operator(partner.id, operation)))
+    }
 }
 
 /// The partner of this name, or a sentence that says that there is none.

@@ -1,9 +1,8 @@
 //! `tenantry price-rule …`
 
-use crate::partner::partner_named;
-use crate::platform::Platform;
+use crate::partner::PartnerArgs;
 use app::billing::{RuleKind, RuleView};
-use app::{App, Call, Clock, IfMatch, Paging};
+use app::{IfMatch, Paging};
 use clap::{Args, Subcommand};
 use domain::json::Json;
 use rating::PriceRule;
@@ -15,14 +14,14 @@ pub(crate) enum PriceRuleCommand {
     /// List the price rules in the order in which they are tried.
     List {
         #[command(flatten)]
-        place: Place,
+        partner: PartnerArgs,
     },
     /// Add a price rule, behind all others unless it has a position; prints it as JSON.
     Add {
         #[command(flatten)]
         rule: Box<Rule>,
         #[command(flatten)]
-        place: Place,
+        partner: PartnerArgs,
     },
     /// Change a price rule: only what is given changes. Prints it as JSON.
     Edit {
@@ -31,28 +30,15 @@ pub(crate) enum PriceRuleCommand {
         #[command(flatten)]
         change: Box<Change>,
         #[command(flatten)]
-        place: Place,
+        partner: PartnerArgs,
     },
     /// Remove a price rule. Bills that it has priced stay as they are.
     Remove {
         /// Its number.
         id: i64,
         #[command(flatten)]
-        place: Place,
+        partner: PartnerArgs,
     },
-}
-
-/// Whose rules.
-#[derive(Args)]
-pub(crate) struct Place {
-    /// The partner's name.
-    #[arg(long, env = "TENANTRY_PARTNER", default_value = "default")]
-    partner: String,
-    /// Print JSON.
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    platform: Platform,
 }
 
 /// What a rule says.
@@ -123,14 +109,14 @@ pub(crate) struct Details {
     /// Only for lines of this meter category.
     #[arg(long)]
     meter_category: Option<String>,
-    /// `kept` or `passed_on`: what becomes of the partner earned credit of these lines.
+    /// kept or passed_on: what becomes of the partner earned credit of these lines.
     #[arg(long)]
     earned_credit: Option<String>,
 }
 
 impl Details {
     /// What is given, by its names in the API: there is one set of rules for both.
-    fn given(&self) -> Map<String, Value> {
+    pub(crate) fn given(&self) -> Map<String, Value> {
         let all = json!({
             "percentage": self.percentage, "price": self.price, "currency": self.currency, "position": self.position,
             "effective_from": self.effective_from, "effective_until": self.effective_until,
@@ -167,8 +153,8 @@ impl Change {
 
 pub(crate) async fn run(command: PriceRuleCommand) -> anyhow::Result<()> {
     match command {
-        PriceRuleCommand::List { place } => {
-            let (app, call) = open(&place, "price-rule list").await?;
+        PriceRuleCommand::List { partner } => {
+            let (app, call) = partner.open("price-rule list").await?;
             let mut rules: Vec<RuleView> = Vec::new();
             let mut paging = Paging { page: 1, per_page: 100 };
             loop {
@@ -181,31 +167,31 @@ pub(crate) async fn run(command: PriceRuleCommand) -> anyhow::Result<()> {
                 paging.page += 1;
             }
             app.close().await;
-            if place.json {
+            if partner.json {
                 println!("{:#}", serde_json::to_value(api::PriceRuleList::from(rules))?);
             } else {
                 rules.iter().for_each(print);
             }
         }
-        PriceRuleCommand::Add { rule, place } => {
-            let (app, call) = open(&place, "price-rule add").await?;
+        PriceRuleCommand::Add { rule, partner } => {
+            let (app, call) = partner.open("price-rule add").await?;
             let write = api::body::<api::PriceRule, _>;
             let created = app.create_price_rule(&call, &rule.body(), write).await?;
             app.close().await;
             println!("{:#}", serde_json::from_str::<Value>(&created.json)?);
         }
-        PriceRuleCommand::Edit { id, change, place } => {
-            let (app, call) = open(&place, "price-rule edit").await?;
+        PriceRuleCommand::Edit { id, change, partner } => {
+            let (app, call) = partner.open("price-rule edit").await?;
             let changed = app.update_price_rule(&call, id, change.body(), IfMatch::Anything).await;
             app.close().await;
             let changed = changed.map_err(|error| of_rule(error, id))?;
             println!("{:#}", serde_json::to_value(api::PriceRule::from(changed))?);
         }
-        PriceRuleCommand::Remove { id, place } => {
-            let (app, call) = open(&place, "price-rule remove").await?;
+        PriceRuleCommand::Remove { id, partner } => {
+            let (app, call) = partner.open("price-rule remove").await?;
             app.delete_price_rule(&call, id, IfMatch::Anything).await.map_err(|error| of_rule(error, id))?;
             app.close().await;
-            if place.json {
+            if partner.json {
                 println!("{:#}", json!({"id": id, "removed": true}));
             } else {
                 println!("price rule {id} is removed");
@@ -220,12 +206,6 @@ fn of_rule(error: app::Error, id: i64) -> anyhow::Error {
         app::Error::NotFound => anyhow::anyhow!("there is no price rule {id}"),
         other => other.into(),
     }
-}
-
-async fn open(place: &Place, operation: &str) -> anyhow::Result<(App, Call)> {
-    let app = place.platform.open(Clock::System).await?;
-    let partner = partner_named(&app, &place.partner).await?;
-    Ok((app, Call::of_operator(partner.id, operation)))
 }
 
 fn print(view: &RuleView) {

@@ -224,17 +224,21 @@ impl Bench {
 
     /// The records of a CSV file of the run, by column.
     pub(crate) fn table(&self, name: &str) -> Vec<BTreeMap<String, String>> {
-        let text = self.read(name);
-        let mut reader = csv::Reader::from_reader(text.as_bytes());
-        let header = reader.headers().unwrap().clone();
-        let records = reader.records().map(Result::unwrap);
-        records
-            .map(|record| header.iter().map(str::to_owned).zip(record.iter().map(str::to_owned)).collect())
-            .collect()
+        records(self.read(name).as_bytes())
     }
 
     /// One column of it.
     pub(crate) fn column(&self, name: &str, column: &str) -> Vec<String> {
         self.table(name).into_iter().map(|mut record| record.remove(column).unwrap()).collect()
     }
+}
+
+/// The records of a CSV file, by their columns.
+pub(crate) fn records(csv: &[u8]) -> Vec<BTreeMap<String, String>> {
+    let mut reader = csv::Reader::from_reader(csv);
+    let header = reader.headers().unwrap().clone();
+    let records = reader.records().map(Result::unwrap);
+    records
+        .map(|record| header.iter().map(str::to_owned).zip(record.iter().map(str::to_owned)).collect())
+        .collect()
 }

@@ -12,7 +12,7 @@ type Row = BTreeMap<String, String>;
 struct Rule(&'static str, Type, Nulls, &'static [&'static str]);
 
 #[derive(Clone, Copy, PartialEq)]
-enum Type {
+pub(crate) enum Type {
     Decimal,
     String,
     DateTime,
@@ -225,6 +225,28 @@ fn number(row: &Row, column: &str) -> Option<Amount> {
     Some(&row[column]).filter(|text| !text.is_empty()).map(|text| text.parse().unwrap())
 }
 
+/// Checks a cell that is not null; no values `allowed` are all of them.
+pub(crate) fn check_cell(column: &str, kind: Type, allowed: &[&str], cell: &str) {
+    assert!(allowed.is_empty() || allowed.contains(&cell), "{column} MUST NOT be {cell}");
+    match kind {
+        // No plus sign, and no exponent with one; here none at all.
+        Decimal => {
+            let parsed = cell.parse::<Amount>().map(|amount| amount.to_string());
+            assert_eq!(parsed.as_deref(), Ok(cell), "{column} MUST be a plain decimal");
+        }
+        DateTime => {
+            let parsed: jiff::Timestamp = cell.parse().unwrap();
+            assert_eq!(parsed.to_string(), cell, "{column} MUST be ISO 8601 in UTC");
+        }
+        Json => {
+            let parsed: serde_json::Value = serde_json::from_str(cell).unwrap();
+            let plain = |value: &serde_json::Value| !value.is_object() && !value.is_array();
+            assert!(parsed.as_object().unwrap().values().all(plain), "{column} MUST have plain values");
+        }
+        Text => {}
+    }
+}
+
 fn check(row: &Row) {
     assert_eq!(row.len(), RULES.len());
     let (category, class) = (row["ChargeCategory"].as_str(), row["ChargeClass"].as_str());
@@ -241,24 +263,7 @@ fn check(row: &Row) {
         if null {
             continue;
         }
-        assert!(allowed.is_empty() || allowed.contains(&cell.as_str()), "{column} MUST NOT be {cell}");
-        match kind {
-            // No plus sign, and no exponent with one; here none at all.
-            Decimal => {
-                let parsed = cell.parse::<Amount>().map(|amount| amount.to_string());
-                assert_eq!(parsed.as_ref(), Ok(cell), "{column} MUST be a plain decimal");
-            }
-            DateTime => {
-                let parsed: jiff::Timestamp = cell.parse().unwrap();
-                assert_eq!(parsed.to_string(), *cell, "{column} MUST be ISO 8601 in UTC");
-            }
-            Json => {
-                let parsed: serde_json::Value = serde_json::from_str(cell).unwrap();
-                let plain = |value: &serde_json::Value| !value.is_object() && !value.is_array();
-                assert!(parsed.as_object().unwrap().values().all(plain), "{column} MUST have plain values");
-            }
-            Text => {}
-        }
+        check_cell(column, kind, allowed, cell);
     }
     let null = |column: &str| row[column].is_empty();
     assert!(row["ChargePeriodStart"] < row["ChargePeriodEnd"], "a period ends after it begins: {row:?}");

@@ -1,6 +1,8 @@
 //! The Invoice Detail and Billing Period datasets against the column rules of FOCUS 1.4 (focus.finops.org/focus-specification/v1-4).
 
-use crate::bench::{Bench, RECONCILIATION, USAGE, csv_of, licence, usage, with};
+use crate::bench::{Bench, RECONCILIATION, USAGE, csv_of, licence, records, usage, with};
+use crate::focus::Type::{self, DateTime, Decimal, Json, String as Text};
+use crate::focus::check_cell;
 use std::collections::{BTreeMap, BTreeSet};
 use tenantry_rating::{
     Amount, Correction, FocusDataset, Issue, Restatement, restated_billing_period, restated_invoice_detail,
@@ -10,16 +12,6 @@ type Row = BTreeMap<String, String>;
 
 /// A column: its type, whether it may be null, and the values it allows, if not any.
 struct Rule(&'static str, Type, bool, &'static [&'static str]);
-
-#[derive(Clone, Copy, PartialEq)]
-enum Type {
-    Decimal,
-    String,
-    DateTime,
-    Json,
-}
-
-use Type::{DateTime, Decimal, Json, String as Text};
 
 const DETAIL: [Rule; 19] = [
     Rule("BilledCost", Decimal, false, &[]),
@@ -63,23 +55,7 @@ fn check(rows: &[Row], rules: &[Rule]) {
                 assert!(is_nullable, "{column} MUST NOT be null: {row:?}");
                 continue;
             }
-            assert!(allowed.is_empty() || allowed.contains(&cell.as_str()), "{column} MUST NOT be {cell}");
-            match kind {
-                Decimal => {
-                    let parsed = cell.parse::<Amount>().map(|amount| amount.to_string());
-                    assert_eq!(parsed.as_ref(), Ok(cell), "{column} MUST be a plain decimal");
-                }
-                DateTime => {
-                    let parsed: jiff::Timestamp = cell.parse().unwrap();
-                    assert_eq!(parsed.to_string(), *cell, "{column} MUST be ISO 8601 in UTC");
-                }
-                Json => {
-                    let parsed: serde_json::Value = serde_json::from_str(cell).unwrap();
-                    let plain = |value: &serde_json::Value| !value.is_object() && !value.is_array();
-                    assert!(parsed.as_object().unwrap().values().all(plain), "{column}: {cell}");
-                }
-                Text => {}
-            }
+            check_cell(column, *kind, allowed, cell);
         }
         let pairs = [
             ("InvoiceDetailCreated", "InvoiceDetailLastUpdated"),
@@ -93,15 +69,6 @@ fn check(rows: &[Row], rules: &[Rule]) {
 
 fn sum<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Amount {
     rows.into_iter().map(|row| row["BilledCost"].parse::<Amount>().unwrap()).sum()
-}
-
-fn rows(csv: &[u8]) -> Vec<Row> {
-    let mut reader = csv::Reader::from_reader(csv);
-    let header = reader.headers().unwrap().clone();
-    let row = |record: csv::StringRecord| {
-        header.iter().map(str::to_owned).zip(record.iter().map(str::to_owned)).collect()
-    };
-    reader.records().map(|record| row(record.unwrap())).collect()
 }
 
 /// A month with usage, licences, a credit, a service that a spreadsheet would run, a correction and rounding.
@@ -197,13 +164,13 @@ fn final_statements_and_reversals_are_issued() {
     bench.run().unwrap();
     let [detail, period] = ["statement.invoice-detail.USD.csv", "statement.billing-period.csv"]
         .map(|name| bench.read(&format!("1/{name}")));
-    let before = rows(detail.as_bytes());
+    let before = records(detail.as_bytes());
     // Issued on the 8th of November, to be paid by the 8th of December.
     let since = "2026-11-08T09:00:00Z".parse::<jiff::Timestamp>().unwrap().as_second();
     let issue = Issue { number: "CON-2026-0012", due_date: Some("2026-12-08") };
     let last = Restatement::Final { since, issue };
     let detail = restated_invoice_detail(detail.as_bytes(), &last).unwrap();
-    let issued = rows(&detail);
+    let issued = records(&detail);
     check(&issued, &DETAIL);
     assert_eq!(sum(&issued), sum(&before));
     for (row, before) in issued.iter().zip(&before) {
@@ -226,13 +193,13 @@ fn final_statements_and_reversals_are_issued() {
         assert_eq!(row["ReferenceInvoiceId"], if corrects { "CON-2026-0007" } else { "CON-2026-0012" });
     }
     let closed = restated_billing_period(period.as_bytes(), &last).unwrap();
-    check(&rows(&closed), &PERIOD);
-    assert_eq!(rows(&closed)[0]["BillingPeriodStatus"], "Closed");
+    check(&records(&closed), &PERIOD);
+    assert_eq!(records(&closed)[0]["BillingPeriodStatus"], "Closed");
     assert_eq!(restated_billing_period(&closed, &last).unwrap(), closed, "again it is the same");
 
     let issue = Issue { number: "CON-2026-0013", due_date: None };
     let reversal = Restatement::Reversal { at: since + 60, version: 2, issue, reason: "a mistake" };
-    let reversed = rows(&restated_invoice_detail(&detail, &reversal).unwrap());
+    let reversed = records(&restated_invoice_detail(&detail, &reversal).unwrap());
     check(&reversed, &DETAIL);
     assert_eq!(sum(reversed.iter().chain(&issued)), Amount::ZERO, "both come to nothing");
     for row in &reversed {

@@ -5,6 +5,7 @@ use super::exit::{examples, wrong_input};
 use super::query::{PER_PAGE, Query};
 use super::show::{self, Printer, View};
 use super::{cells, input};
+use crate::price_rule::Details;
 use clap::{Args, Subcommand};
 use client::Request;
 use http::Method;
@@ -133,45 +134,8 @@ pub(crate) struct Fields {
     /// margin, markup, discount, list_price or fixed: see docs/billing.md.
     #[arg(long)]
     kind: Option<String>,
-    /// In percent; not of the kind fixed.
-    #[arg(long, allow_hyphen_values = true)]
-    percentage: Option<String>,
-    /// Per unit, of the kind fixed.
-    #[arg(long, allow_hyphen_values = true)]
-    price: Option<String>,
-    /// Of the price.
-    #[arg(long)]
-    currency: Option<String>,
-    /// Its place among the others.
-    #[arg(long)]
-    position: Option<i64>,
-    /// The first day it holds for.
-    #[arg(long, value_name = "DAY")]
-    effective_from: Option<String>,
-    /// The first day it holds no more for.
-    #[arg(long, value_name = "DAY")]
-    effective_until: Option<String>,
-    /// Only for this customer's lines.
-    #[arg(long, value_name = "ID")]
-    customer: Option<i64>,
-    /// Only for this publisher's.
-    #[arg(long)]
-    publisher: Option<String>,
-    /// Only for this product's.
-    #[arg(long)]
-    product_id: Option<String>,
-    /// Only for this SKU's.
-    #[arg(long)]
-    sku_id: Option<String>,
-    /// Only for lines of this charge type.
-    #[arg(long)]
-    charge_type: Option<String>,
-    /// Only for lines of this meter category.
-    #[arg(long)]
-    meter_category: Option<String>,
-    /// kept or passed_on: what becomes of the partner earned credit of these lines.
-    #[arg(long)]
-    earned_credit: Option<String>,
+    #[command(flatten)]
+    details: Details,
     /// Read the rule from a JSON file; - is standard input. Options come before what it says.
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
@@ -233,15 +197,13 @@ impl Fields {
             Some(path) => input::object(path)?,
             None => json!({}),
         };
-        let given = json!({
-            "name": self.name, "kind": self.kind, "percentage": self.percentage, "price": self.price,
-            "currency": self.currency, "position": self.position, "effective_from": self.effective_from,
-            "effective_until": self.effective_until, "customer_id": self.customer, "publisher": self.publisher,
-            "product_id": self.product_id, "sku_id": self.sku_id, "charge_type": self.charge_type,
-            "meter_category": self.meter_category, "earned_credit": self.earned_credit,
-        });
-        for (field, value) in given.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null()) {
-            body[field] = value.clone();
+        for (field, value) in [("name", &self.name), ("kind", &self.kind)] {
+            if let Some(value) = value {
+                body[field] = json!(value);
+            }
+        }
+        for (field, value) in self.details.given() {
+            body[field] = value;
         }
         Ok(body)
     }
