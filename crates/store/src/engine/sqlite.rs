@@ -4,6 +4,7 @@ mod checkpointer;
 mod durability;
 mod files;
 mod low_priority;
+mod readers;
 
 pub(crate) use durability::Durability;
 
@@ -18,13 +19,14 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use low_priority::LowPriority;
 use metrics::gauge;
+use readers::Readers;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
 /// Maximum number of jobs per commit. More would gain little: fsync is a small part of the time of 64 jobs.
 const MAX_JOBS_PER_COMMIT: usize = 64;
@@ -36,8 +38,6 @@ const QUEUE: usize = 1024;
 const LOOK_UP_READERS: usize = 8;
 const LIST_READERS: usize = 4;
 const WORK_READERS: usize = 2;
-/// Virtual-machine instructions that SQLite runs between two checks of a list's deadline: some tens of microseconds.
-const STEPS_BETWEEN_CHECKS: i32 = 1000;
 /// WAL size, in pages, at which the background checkpoint starts. A longer WAL contains more versions of the same page, of
 /// which only the last is written to the database file.
 pub(super) const CHECKPOINT: i64 = 3000;
@@ -69,74 +69,6 @@ struct AllReaders {
 enum Message {
     Change(Scope, Box<dyn Job>),
     Close(oneshot::Sender<()>),
-}
-
-struct Readers {
-    idle: Mutex<Vec<Tx>>,
-    permits: Arc<Semaphore>,
-    count: u32,
-}
-
-/// Borrowed reading connection, returned on drop, also when its caller is cancelled.
-struct Reader {
-    tx: Option<Tx>,
-    home: Arc<Readers>,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl Readers {
-    fn open(path: &str, count: usize) -> Result<Arc<Self>, Error> {
-        let idle = (0..count)
-            .map(|_| Ok(Tx::new(Conn::Sqlite(connect(path, Access::Look)?))))
-            .collect::<Result<_, Error>>()?;
-        let permits = Arc::new(Semaphore::new(count));
-        Ok(Arc::new(Readers { idle: Mutex::new(idle), permits, count: count as u32 }))
-    }
-
-    /// Waits until all connections are returned, and closes them.
-    async fn close(&self) {
-        drop(self.permits.acquire_many(self.count).await);
-        self.permits.close();
-        lock(&self.idle).clear();
-    }
-
-    async fn lend(self: &Arc<Self>) -> Result<Reader, Error> {
-        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| closed())?;
-        let tx = lock(&self.idle).pop().ok_or_else(|| Error::defect("a permit without a reader"))?;
-        Ok(Reader { tx: Some(tx), home: Arc::clone(self), _permit: permit })
-    }
-}
-
-impl Reader {
-    /// Runs a job on a snapshot. A deadline interrupts it with [`Error::TimedOut`].
-    fn snapshot<I, T, E, F>(mut self, deadline: Option<Instant>, input: &I, job: &F) -> Result<T, E>
-    where
-        F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>>,
-        E: From<Error>,
-    {
-        let tx = self.tx.as_mut().ok_or_else(|| Error::defect("a reader was used after its return"))?;
-        run(tx, "BEGIN")?;
-        stop_at(tx, deadline)?;
-        let outcome = catch_unwind(AssertUnwindSafe(|| finish(job(input, tx))))
-            .unwrap_or_else(|_| Err(Error::defect("a reading job panicked").into()));
-        stop_at(tx, None)?; // ROLLBACK must not be interrupted
-        *tx.deferred() = DeferredWrites::default(); // cached for this snapshot only
-        run(tx, "ROLLBACK")?;
-        outcome
-    }
-}
-
-/// Sets the time at which SQLite interrupts a running statement.
-fn stop_at(tx: &mut Tx, deadline: Option<Instant>) -> Result<(), Error> {
-    let is_over = deadline.map(|deadline| move || Instant::now() >= deadline);
-    Ok(sqlite_of(tx)?.progress_handler(STEPS_BETWEEN_CHECKS, is_over)?)
-}
-
-impl Drop for Reader {
-    fn drop(&mut self) {
-        // The permit is a field, so it is released after this.
-        lock(&self.home.idle).extend(self.tx.take());
-    }
 }
 
 /// Queued change. It runs as if in a savepoint, possibly twice; its caller is answered after the commit.
