@@ -6,8 +6,32 @@
 
 use crate::Error;
 
-/// The area below the root that holds ledgers, claims and the layout marker. No customer's folder lies in it.
+/// The area below the root that holds ledgers, drafts, claims and the layout marker. No customer's folder lies in it.
 pub const PRIVATE: &str = "_runs";
+
+/// Prefix of the keys of drafts, which the keys of bills follow.
+pub(crate) const DRAFTS: &str = "_runs/drafts/";
+
+/// One of both places where a version of a bill can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Area {
+    /// In their customer's folder.
+    Shown,
+    /// In the private area.
+    Drafts,
+}
+
+impl Area {
+    pub(crate) const ALL: [Area; 2] = [Area::Shown, Area::Drafts];
+
+    /// The key in this area of an object that has the given key in the customer's folder.
+    pub(crate) fn key(self, key: &str) -> String {
+        match self {
+            Area::Shown => key.to_owned(),
+            Area::Drafts => format!("{DRAFTS}{key}"),
+        }
+    }
+}
 
 /// Maximum length of a key in bytes: S3's.
 pub(crate) const MAX_KEY_BYTES: usize = 1024;
@@ -84,6 +108,11 @@ impl BillPrefix {
     /// `p1/acme/2026-10/3947/v1/`, as reports show it.
     pub fn of_version(&self, version: u32) -> String {
         format!("{self}v{version}/")
+    }
+
+    /// `_runs/drafts/p1/acme/2026-10/3947/v1/`: the key of a version that its customer does not see.
+    pub fn of_draft(&self, version: u32) -> String {
+        Area::Drafts.key(&self.of_version(version))
     }
 }
 

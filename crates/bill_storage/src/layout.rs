@@ -3,7 +3,7 @@
 //! Version 0.1 had no partners in its keys: `{folder}/{billing_period}/{customer_id}/v{n}/` and `_runs/{run}/ledgers/…`. Such a
 //! store is not written to until [`relocate`](crate::Bills::relocate) has moved it.
 
-use crate::key::{PRIVATE, is_partner_segment};
+use crate::key::{DRAFTS, PRIVATE, is_partner_segment};
 use crate::put::{Outcome, Source, is_lasting};
 use crate::store::{Store, hex};
 use crate::{Error, FileEntry};
@@ -69,7 +69,8 @@ impl Store {
             };
             let Some(meta) = meta else { return Ok(layout) };
             let Some(name) = self.relative(&meta.location) else { continue };
-            let below = name.strip_prefix(CLAIMS).or(name.strip_prefix("_runs/")).unwrap_or_default();
+            let below = name.strip_prefix(CLAIMS).or(name.strip_prefix(DRAFTS));
+            let below = below.or(name.strip_prefix("_runs/")).unwrap_or_default();
             let first = below.split('/').next().unwrap_or_default();
             if is_partner_segment(first) {
                 layout = Layout::Current;

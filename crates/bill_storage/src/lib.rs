@@ -4,6 +4,7 @@
 //! ```text
 //! {root}/p{partner}/{folder}/{billing_period}/{customer_id}/v{n}/   one version of a bill: its files, and manifest.json last
 //! {root}/p{partner}/{folder}/index.json                             the current version of each bill in the folder
+//! {root}/_runs/drafts/p{partner}/…                                  drafts: versions that were not made for the customer's folder
 //! {root}/_runs/p{partner}/…                                         ledgers, for the partner alone, with digests in their names
 //! {root}/_runs/claims/p{partner}/…                                  which bill a version's number belongs to; not on a disk
 //! {root}/_runs/layout.json                                          the layout's marker
@@ -17,6 +18,8 @@
 //!   the same; otherwise its files are removed once the next version is complete.
 //! - The same lines are the same version: nothing is written once the files there were read and match their manifest. Other
 //!   lines are the next version, and so is a final bill of the same lines. A version with a manifest is never changed or removed.
+//! - A version is a draft or in its customer's folder, under one numbering. A draft that is shown is copied there, its manifest
+//!   last, under the same number; from then on the copy is read.
 //!
 //! The crate knows no rules, prices or database, and reads no clock.
 
@@ -56,6 +59,7 @@ pub use settings::Settings;
 pub use spool::{Allowed, Spooled, spool};
 pub use verify::{Total, VerifiedBill, VerifiedLedgers, VerifyReport};
 
+use crate::key::Area;
 use std::path::{Path, PathBuf};
 
 /// An object store below a root. Cheap to clone.
@@ -95,7 +99,35 @@ impl Bills {
         staged: &Path,
         head: &ManifestHead,
     ) -> Result<Published, Error> {
-        self.0.publish(bill, staged, head).await
+        self.0.publish(Area::Shown, bill, staged, head).await
+    }
+
+    /// Publishes as [`Bills::publish`] does, but as a draft, which lies outside its customer's folder until [`Bills::show`].
+    ///
+    /// # Errors
+    /// Those of [`Bills::publish`].
+    pub async fn publish_draft(
+        &self,
+        bill: &BillPrefix,
+        staged: &Path,
+        head: &ManifestHead,
+    ) -> Result<Published, Error> {
+        self.0.publish(Area::Drafts, bill, staged, head).await
+    }
+
+    /// Copies a draft to its customer's folder. Changes nothing if that has the version already. Can be interrupted and
+    /// repeated. `scratch`: an existing folder, needed unless the store is on a disk.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if there is no such version; [`Error::Corrupt`] if the draft is not as its manifest says, or the
+    /// folder has another file in its place.
+    pub async fn show(&self, bill: &BillPrefix, version: u32, scratch: &Path) -> Result<(), Error> {
+        self.0.show(bill, version, scratch).await
+    }
+
+    /// Whether the store is on a disk of this machine.
+    pub fn is_on_disk(&self) -> bool {
+        self.0.folder().is_some()
     }
 
     /// The manifest of the newest complete version, if there is one.

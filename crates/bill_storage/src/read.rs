@@ -1,6 +1,6 @@
 //! Reads published bills, and reads and writes the partner's private files.
 
-use crate::key::{PRIVATE, check_folder, check_segments, folder_key};
+use crate::key::{Area, PRIVATE, check_folder, check_segments, folder_key};
 use crate::manifest::{Manifest, NAME, is_name};
 use crate::put::{Outcome, Source};
 use crate::store::{Content, Store, checked, hex};
@@ -32,8 +32,24 @@ pub struct OpenFile {
 pub type RangeOf<'a> = &'a (dyn Fn(u64, Option<&str>) -> Option<Range<u64>> + Send + Sync);
 
 impl Store {
+    /// Where a version of a bill is, and its manifest. Where both areas have it, the bytes are the same.
+    pub(crate) async fn find(&self, bill: &BillPrefix, version: u32) -> Result<(Area, Manifest), Error> {
+        let place = bill.of_version(version) + NAME;
+        let area = match self.head(&place).await? {
+            Some(_) => Area::Shown,
+            None if self.head(&Area::Drafts.key(&place)).await?.is_some() => Area::Drafts,
+            // The customer's folder is named in the error.
+            None => Area::Shown,
+        };
+        Ok((area, self.manifest_in(area, bill, version).await?))
+    }
+
     pub(crate) async fn manifest(&self, bill: &BillPrefix, version: u32) -> Result<Manifest, Error> {
-        let manifest = self.manifest_at(&(bill.of_version(version) + NAME)).await?;
+        Ok(self.find(bill, version).await?.1)
+    }
+
+    async fn manifest_in(&self, area: Area, bill: &BillPrefix, version: u32) -> Result<Manifest, Error> {
+        let manifest = self.manifest_at(&area.key(&(bill.of_version(version) + NAME))).await?;
         let says = (&*manifest.billing_period, manifest.customer_id, manifest.version);
         if says != (bill.billing_period(), bill.customer_id(), version) {
             let place = self.name(&bill.of_version(version));
@@ -69,7 +85,8 @@ impl Store {
         name: &str,
         range: RangeOf<'_>,
     ) -> Result<OpenFile, Error> {
-        let place = bill.of_version(version) + name;
+        let (area, manifest) = self.find(bill, version).await?;
+        let place = area.key(&(bill.of_version(version) + name));
         if name == NAME {
             let content = self.read(&place, None).await?;
             if content.size > MAX_MANIFEST_BYTES {
@@ -84,7 +101,6 @@ impl Store {
             let stream = futures_util::stream::iter([Ok(bytes)]).boxed();
             return Ok(OpenFile { size, sha256: Some(sha256), stream });
         }
-        let manifest = self.manifest(bill, version).await?;
         let Some(FileEntry { size, sha256, .. }) = manifest.file(name).cloned() else {
             return Err(Error::NotFound(format!("{}: the bill has no such file", self.name(&place))));
         };

@@ -1,12 +1,13 @@
 //! Verifies published bills and ledgers: digests, and sums to the last digit.
 
 use crate::exact::Exact;
-use crate::key::{PRIVATE, check_segments};
+use crate::key::{Area, DRAFTS, PRIVATE, check_segments};
 use crate::manifest::{Manifest, NAME, is_lines};
 use crate::read::description;
 use crate::store::{Store, hex};
 use crate::{Error, FileEntry};
 use futures_util::{StreamExt, TryStreamExt};
+use object_store::ObjectMeta;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
@@ -86,14 +87,21 @@ impl Store {
         check_segments("folder", folder)?;
         let mut folders = BTreeMap::<String, BTreeSet<String>>::new();
         let mut ledgers = Vec::new();
-        for (name, _) in self.list(folder).await? {
+        for (name, _) in self.list_with_drafts(folder).await? {
             let (folder, file) = name.rsplit_once('/').unwrap_or(("", &name));
-            if name.split('/').next() != Some(PRIVATE) {
+            if name.split('/').next() != Some(PRIVATE) || name.starts_with(DRAFTS) {
                 folders.entry(folder.to_owned()).or_default().insert(file.to_owned());
             } else if folder.ends_with("/ledgers") {
                 ledgers.push(name);
             }
         }
+        // Of a bill that is shown, the customer's copy is the one that counts.
+        let shown: BTreeSet<String> = folders
+            .iter()
+            .filter(|(_, files)| files.contains(NAME))
+            .map(|(folder, _)| folder.clone())
+            .collect();
+        folders.retain(|folder, _| folder.strip_prefix(DRAFTS).is_none_or(|folder| !shown.contains(folder)));
         let (bills, others): (Vec<_>, Vec<_>) =
             folders.into_iter().partition(|(_, files)| files.contains(NAME));
         let unfinished = others.into_iter().filter(|(_, files)| files.iter().any(|file| is_lines(file)));
@@ -105,13 +113,27 @@ impl Store {
         })
     }
 
+    /// All objects below a key, and the drafts of bills below it.
+    async fn list_with_drafts(&self, folder: &str) -> Result<Vec<(String, ObjectMeta)>, Error> {
+        let mut listed = self.list(folder).await?;
+        if !folder.is_empty() && folder.split('/').next() != Some(PRIVATE) {
+            listed.extend(self.list(&Area::Drafts.key(folder)).await?);
+        }
+        Ok(listed)
+    }
+
     pub(crate) async fn missing(&self, folder: &str, mut names: Vec<String>) -> Result<Vec<String>, Error> {
         check_segments("folder", folder)?;
-        let there: BTreeSet<String> = self.list(folder).await?.into_iter().map(|(name, _)| name).collect();
-        let is_below = |name: &str| {
-            folder.is_empty() || name.strip_prefix(folder).is_some_and(|below| below.starts_with('/'))
-        };
-        names.retain(|name| is_below(name) && !there.contains(name));
+        let listed = self.list_with_drafts(folder).await?;
+        let there: BTreeSet<String> = listed.into_iter().map(|(name, _)| name).collect();
+        names.retain(|name| {
+            let shown = name.strip_prefix(DRAFTS).unwrap_or(name);
+            let is_below = |name: &str| {
+                folder.is_empty() || name.strip_prefix(folder).is_some_and(|below| below.starts_with('/'))
+            };
+            // A draft may be shown by now, or be from before drafts had a place of their own.
+            (is_below(name) || is_below(shown)) && !there.contains(name) && !there.contains(shown)
+        });
         Ok(names)
     }
 

@@ -1,19 +1,24 @@
 //! `index.json` in the customers' folders: the current version of each bill, for those who read the store and not the API.
 //!
-//! An index names what is published, and no drafts. It is derived from the statements in the database and put after they have changed. It is only replaced if it still is
-//! the one that was read before the database was, so that an older state never overwrites a newer one, however many servers
-//! and commands are at work. One that was not put, because its process was killed, is put by the next server that looks.
+//! An index names what is published, and no drafts. A draft that has been published is copied to its customer's folder before the
+//! index names it. Both are derived from the statements in the database and follow after these have changed. An index is only
+//! replaced if it still is the one that was read before the database was, so that an older state never overwrites a newer one,
+//! however many servers and commands are at work. What was not copied or put, because its process was killed, is by the next
+//! server that looks: versions that an index does not name yet are the ones to copy.
 
 use super::publish::CONCURRENT_PUBLICATIONS;
+use super::scratch::Scratch;
 use super::settings::BillingSettings;
 use super::statements::prefix;
 use crate::{App, Error};
-use bill_storage::{IndexedBill, IndexedVersion, ObjectVersion};
+use bill_storage::{BillPrefix, IndexedBill, IndexedVersion, ObjectVersion};
 use domain::PartnerId;
 use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use rating::FocusDataset;
+use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use store::bill_runs::{self, EndedRuns};
 use store::corrections::{self, Correction};
 use store::partners;
@@ -71,6 +76,7 @@ impl App {
             })
             .await?;
         let mut indexing = self.billing()?.indexing.lock().await;
+        let mut failed = None;
         for (partner, state) in ended {
             if indexing.seen.get(&partner) != Some(&state) {
                 // Where the last bill was withdrawn, the customer's folder is that of the index.
@@ -82,11 +88,14 @@ impl App {
                     })
                     .await?;
                 let folders = folders.iter().map(|folder| folder.trim_end_matches('/').to_owned());
-                self.try_update_indexes(partner, folders.collect()).await?;
-                indexing.seen.insert(partner, state);
+                match self.try_update_indexes(partner, folders.collect()).await {
+                    Ok(()) => drop(indexing.seen.insert(partner, state)),
+                    // One partner's store is no reason to keep the others waiting.
+                    Err(error) => failed = Some(error),
+                }
             }
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 
     async fn try_update_indexes(&self, partner: PartnerId, folders: BTreeSet<String>) -> Result<(), Error> {
@@ -94,6 +103,7 @@ impl App {
         let failed = |e: bill_storage::Error| Error::BillsUnavailable(e.to_string());
         let metadata = self.focus_metadata(partner).await?;
         let mut waiting: BTreeSet<String> = self.indexes(partner).await?.into_keys().chain(folders).collect();
+        let mut failed_folders: BTreeMap<String, bill_storage::Error> = BTreeMap::new();
         for _ in 0..ATTEMPTS {
             let reads = waiting.iter().map(|folder| {
                 async move { Ok((folder.clone(), store.read_index(partner.0, folder).await?)) }.boxed()
@@ -106,31 +116,73 @@ impl App {
                 .map_err(failed)?;
             // After the indexes: whatever they were derived from is in this.
             let mut indexes = self.indexes(partner).await?;
-            let writes = read.into_iter().filter_map(|(folder, read)| {
+            let (mut changed, mut unseen) = (Vec::new(), Vec::new());
+            for (folder, read) in read {
                 let bills = indexes.remove(&folder).unwrap_or_default();
                 let bytes = bill_storage::index_bytes(&bills, &metadata);
                 let is_current = match read.bytes() {
                     Some(current) => current == bytes,
                     None => bills.is_empty(),
                 };
-                let write = async move {
-                    let is_replaced = store.replace_index(partner.0, &folder, &read, bytes).await?;
-                    Ok((!is_replaced).then_some(folder))
-                };
-                (!is_current).then(|| write.boxed())
+                if !is_current {
+                    let versions = not_named_by(read.bytes(), &bills).into_iter();
+                    unseen.extend(versions.map(|version| (folder.clone(), version)));
+                    changed.push((folder, read, bytes));
+                }
+            }
+            // One customer's folder is no reason to keep the others waiting.
+            failed_folders.extend(self.show_drafts(partner, unseen).await?);
+            let writes = changed.into_iter().filter(|(folder, ..)| !failed_folders.contains_key(folder));
+            let writes = writes.map(|(folder, read, bytes)| {
+                async move {
+                    let replaced = store.replace_index(partner.0, &folder, &read, bytes).await;
+                    (folder, replaced)
+                }
+                .boxed()
             });
             let writes: Vec<_> = writes.collect();
-            let outrun: Vec<Option<String>> = stream::iter(writes)
-                .buffer_unordered(CONCURRENT_PUBLICATIONS)
-                .try_collect()
-                .await
-                .map_err(failed)?;
-            waiting = outrun.into_iter().flatten().collect();
+            let written: Vec<(String, Result<bool, bill_storage::Error>)> =
+                stream::iter(writes).buffer_unordered(CONCURRENT_PUBLICATIONS).collect().await;
+            waiting.clear();
+            for (folder, replaced) in written {
+                match replaced {
+                    Ok(true) => {}
+                    Ok(false) => drop(waiting.insert(folder)),
+                    Err(error) => drop(failed_folders.insert(folder, error)),
+                }
+            }
             if waiting.is_empty() {
-                return Ok(());
+                return failed_folders.into_values().next().map_or(Ok(()), |error| Err(failed(error)));
             }
         }
         Err(Error::BillsUnavailable(format!("{} indexes are replaced by others all the time", waiting.len())))
+    }
+
+    /// Copies published drafts to the customers' folders. Returns the folders for which that failed.
+    async fn show_drafts(
+        &self,
+        partner: PartnerId,
+        versions: Vec<(String, Unseen)>,
+    ) -> Result<Vec<(String, bill_storage::Error)>, Error> {
+        let billing = self.billing()?;
+        let mut scratch = None;
+        if !versions.is_empty() && !billing.bills.is_on_disk() {
+            scratch = Some(Scratch::of_copies(&billing.setup.work, partner, self.random.nonce()?)?);
+        }
+        let scratch = scratch.as_ref().map_or(Path::new(""), Scratch::path);
+        let copies = versions.into_iter().map(|(folder, of)| {
+            async move {
+                let shown = match BillPrefix::new(partner.0, &folder, &of.billing_period, of.customer_id) {
+                    Ok(bill) => billing.bills.show(&bill, of.version, scratch).await,
+                    Err(error) => Err(error),
+                };
+                Some((folder, shown.err()?))
+            }
+            .boxed()
+        });
+        let copies: Vec<_> = copies.collect();
+        let failed = stream::iter(copies).buffer_unordered(CONCURRENT_PUBLICATIONS);
+        Ok(failed.filter_map(futures_util::future::ready).collect().await)
     }
 
     /// What FOCUS calls the metadata of a partner's datasets.
@@ -205,5 +257,78 @@ impl App {
             indexes.entry(folder).or_default().push(bill);
         }
         Ok(indexes)
+    }
+}
+
+/// A published version that its customer's folder may lack.
+#[derive(Debug, PartialEq, Eq)]
+struct Unseen {
+    billing_period: String,
+    customer_id: i64,
+    version: u32,
+}
+
+/// The versions of these bills that an index does not name. Objects are there before their index names them.
+fn not_named_by(index: Option<&[u8]>, bills: &[IndexedBill]) -> Vec<Unseen> {
+    #[derive(Default, Deserialize)]
+    struct Index {
+        bills: Vec<Bill>,
+    }
+    #[derive(Deserialize)]
+    struct Bill {
+        current: Option<Version>,
+        #[serde(default)]
+        corrections: Vec<Version>,
+    }
+    #[derive(Deserialize)]
+    struct Version {
+        path: String,
+    }
+    // An index that cannot be read is taken for an empty one: looking at a version that is there does no harm.
+    let index: Index = index.and_then(|bytes| serde_json::from_slice(bytes).ok()).unwrap_or_default();
+    let named = index.bills.into_iter().flat_map(|bill| bill.current.into_iter().chain(bill.corrections));
+    let named: BTreeSet<String> = named.map(|version| version.path).collect();
+    let versions = bills
+        .iter()
+        .flat_map(|bill| bill.current.iter().chain(&bill.corrections).map(move |version| (bill, version)));
+    versions
+        .filter(|(_, version)| !named.contains(&version.path))
+        .map(|(bill, version)| Unseen {
+            billing_period: bill.billing_period.clone(),
+            customer_id: bill.customer_id,
+            version: version.version,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_copied_that_the_index_does_not_name() {
+        let version = |version: u32| IndexedVersion { version, path: format!("2026-10/7/v{version}/") };
+        let bill = |current: Option<u32>, corrections: &[u32]| IndexedBill {
+            billing_period: "2026-10".into(),
+            customer_id: 7,
+            current: current.map(version),
+            corrections: corrections.iter().copied().map(version).collect(),
+            ..IndexedBill::default()
+        };
+        let bytes = |bills: &[IndexedBill]| bill_storage::index_bytes(bills, &serde_json::Value::Null);
+        let after = [bill(Some(2), &[3, 4])];
+        for (before, expected) in [
+            (None, vec![2, 3, 4]),
+            (Some(b"{".to_vec()), vec![2, 3, 4]),
+            (Some(bytes(&[])), vec![2, 3, 4]),
+            (Some(bytes(&[bill(Some(1), &[])])), vec![2, 3, 4]),
+            (Some(bytes(&[bill(Some(2), &[])])), vec![3, 4]),
+            (Some(bytes(&[bill(None, &[3])])), vec![2, 4]),
+            (Some(bytes(&after)), vec![]),
+        ] {
+            let found: Vec<u32> =
+                not_named_by(before.as_deref(), &after).iter().map(|unseen| unseen.version).collect();
+            assert_eq!(found, expected, "{:?}", before.map(|bytes| String::from_utf8(bytes).unwrap()));
+        }
     }
 }

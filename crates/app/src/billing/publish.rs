@@ -73,7 +73,9 @@ impl App {
                 if watch.is_given_up() {
                     return Err(Ended::GivenUp);
                 }
-                match self.publish_one(run, &head, folder, customer, &bills).await {
+                // A correction is shown with the statement that it is on, which may be a draft or not be there yet.
+                let is_draft = corrects.is_some() || !(request.publish || request.finalize);
+                match self.publish_one(run, &head, is_draft, folder, customer, &bills).await {
                     Ok(published) => Ok(Ok(published)),
                     // One customer's folder is no reason to keep the others waiting.
                     Err(error) => Ok(Err((customer, format!("its bill cannot be written: {error}")))),
@@ -104,6 +106,7 @@ impl App {
         &self,
         run: &BillRun,
         head: &ManifestHead,
+        is_draft: bool,
         folder: &str,
         customer: i64,
         staged: &[&CustomerBill],
@@ -119,7 +122,14 @@ impl App {
         let Some(place) = staged.iter().find_map(|bill| bill.staged.as_deref()) else {
             return Ok(Vec::new());
         };
-        let publication = store.publish(&prefix, place, head).await?;
+        let publication = match is_draft {
+            true => {
+                // Publishing copies it to the folder: an error of that is reported now.
+                store.writable(run.partner.0, folder).await?;
+                store.publish_draft(&prefix, place, head).await?
+            }
+            false => store.publish(&prefix, place, head).await?,
+        };
         let version = publication.version;
         let mut published = Vec::with_capacity(staged.len());
         for bill in staged {

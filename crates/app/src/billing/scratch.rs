@@ -49,6 +49,11 @@ impl Scratch {
         Scratch::of(folder, &format!("run-trial-{partner}-{nonce:x}"))
     }
 
+    /// One for copies of a partner's bills, told from others by a random number.
+    pub(super) fn of_copies(folder: &Path, partner: PartnerId, nonce: u32) -> Result<Self, Error> {
+        Scratch::of(folder, &format!("run-copies-{partner}-{nonce:x}"))
+    }
+
     /// Removes the folders whose processes have been killed: the system has let go of their locks.
     pub(super) fn sweep(folder: &Path) {
         let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();

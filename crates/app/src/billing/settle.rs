@@ -6,6 +6,7 @@ use super::report::{BillRef, Progress, RunError, RunReport, text};
 use super::request::RunRequest;
 use super::restate::{Restated, negated};
 use super::runs::object;
+use super::watch::Ended;
 use super::work::without_bills;
 use super::{invoices, profit, voiding};
 use crate::access::Call;
@@ -183,6 +184,32 @@ async fn issue_number(tx: &mut Tx, run: &BillRun, number: &NumberFor, statement:
     }
 }
 
+impl App {
+    /// An error if the bills that a run has staged could not be shown or final: they would lie in their customers' folders in vain.
+    /// Settling looks again. `held_back`: the customers whose bills stay as they are.
+    pub(super) async fn check_before_showing(
+        &self,
+        run: &BillRun,
+        request: &RunRequest,
+        report: RunReport,
+        is_final: bool,
+        held_back: BTreeSet<i64>,
+    ) -> Result<(), Ended> {
+        let input = (run.clone(), request.clone(), report, is_final, Shown::New(held_back));
+        let reasons: Vec<String> = self
+            .db
+            .unchecked()
+            .read(run.partner, input, |(run, request, report, is_final, shown), tx| {
+                Box::pin(reasons(tx, request, run, report, *is_final, shown))
+            })
+            .await?;
+        match reasons.is_empty() {
+            true => Ok(()),
+            false => Err(Ended::Failed(reasons.into_iter().map(RunError::new).collect())),
+        }
+    }
+}
+
 /// What becomes of a run whose bills would be published or final, or reversed, if something has come in between since it began:
 /// an invoice of theirs is final or published in another month, a correction is on a statement, or what they were made by has changed.
 async fn refused(
@@ -192,37 +219,52 @@ async fn refused(
     outcome: &Outcome,
 ) -> Result<Option<Outcome>, Error> {
     let mut published = outcome.settlement.iter().flat_map(|settlement| &settlement.published);
-    let is_final = published.any(|bill| bill.is_correction || request.finalize);
-    let are_seen = outcome.settlement.is_some() && (request.publish || request.finalize);
+    let is_restated = !outcome.restated.is_empty();
+    let is_final = is_restated || published.any(|bill| bill.is_correction || request.finalize);
+    let is_shown = is_restated || (outcome.settlement.is_some() && (request.publish || request.finalize));
     let (partner, period) = (run.partner, &run.billing_period);
     let mut said = Vec::new();
-    if request.voiding.is_some() && !outcome.restated.is_empty() {
+    if is_final || is_shown {
         bill_runs::one_after_the_other(tx, partner).await?;
+    }
+    if request.voiding.is_some() && is_restated {
         let customers = outcome.restated.iter().map(|one| one.statement.bill.customer).collect();
         said.extend(voiding::refusals(tx, partner, period, &customers).await?);
-    } else if is_final || are_seen || !outcome.restated.is_empty() {
-        bill_runs::one_after_the_other(tx, partner).await?;
-        if is_final || !outcome.restated.is_empty() {
-            let refusals = invoices::refusals(tx, partner, period, &outcome.report).await?;
-            said.extend(refusals.iter().map(Refusal::to_string));
-        }
-        if are_seen || !outcome.restated.is_empty() {
-            let refusals = invoices::published_elsewhere(tx, partner, period, &outcome.report).await?;
-            said.extend(refusals.iter().map(Refusal::to_string));
-        }
-    }
-    if said.is_empty() && request.voiding.is_none() && (are_seen || !outcome.restated.is_empty()) {
+    } else if is_shown {
         let shown = match &outcome.settlement {
             Some(settlement) => Shown::New(settlement.faults.iter().map(|(id, _)| *id).collect()),
             None => Shown::Stored,
         };
-        let refusal = refusal_of_changes(tx, run, &outcome.report, &[&request.accept], &shown).await?;
-        said.extend(refusal.iter().map(Refusal::to_string));
+        said.extend(reasons(tx, request, run, &outcome.report, is_final, &shown).await?);
+    } else if is_final {
+        let refusals = invoices::refusals(tx, partner, period, &outcome.report).await?;
+        said.extend(refusals.iter().map(Refusal::to_string));
     }
     if said.is_empty() {
         return Ok(None);
     }
     without_bills(run, State::Failed, said.into_iter().map(RunError::new).collect()).map(Some)
+}
+
+/// Why the bills of a run cannot be shown; with `is_final`, why they cannot be final either.
+async fn reasons(
+    tx: &mut Tx,
+    request: &RunRequest,
+    run: &BillRun,
+    report: &RunReport,
+    is_final: bool,
+    shown: &Shown,
+) -> Result<Vec<String>, Error> {
+    let (partner, period) = (run.partner, &run.billing_period);
+    let mut refusals = match is_final {
+        true => invoices::refusals(tx, partner, period, report).await?,
+        false => Vec::new(),
+    };
+    refusals.extend(invoices::published_elsewhere(tx, partner, period, report).await?);
+    if refusals.is_empty() {
+        refusals.extend(refusal_of_changes(tx, run, report, &[&request.accept], shown).await?);
+    }
+    Ok(refusals.iter().map(Refusal::to_string).collect())
 }
 
 fn action(state: State, has_changed_anything: bool) -> &'static str {

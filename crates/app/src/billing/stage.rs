@@ -57,6 +57,13 @@ impl App {
             true => self.make_staged_final(run, &report, &plan).await?,
             false => Numbers::new(),
         };
+        if request.publish || request.finalize {
+            let staged = RunReport::of_bills(&report, &plan, Written::default());
+            let bills = || report.customers.iter();
+            let is_final = request.finalize || bills().any(|bill| bill.is_correction);
+            let held_back = bills().filter(|bill| !bill.held_back.is_empty()).map(|bill| bill.customer_id);
+            self.check_before_showing(run, request, staged, is_final, held_back.collect()).await?;
+        }
         let (published, unwritten) = self.publish(run, request, &report, &plan, watch).await?;
         drop(scratch);
         let had_one = published.iter().map(|bill| bill.customer.0).chain(unwritten.iter().map(|(id, _)| *id));

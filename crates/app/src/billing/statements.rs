@@ -11,7 +11,7 @@ use bill_storage::{BillPrefix, OpenFile, RangeOf};
 use domain::{Customer, CustomerId, PartnerId};
 use jiff::Timestamp;
 use rating::Currency;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use store::corrections::{self, Correction};
 use store::statements::{self, Bill, Edition, Filter, Imported, Issue, Statement, Status};
 use store::{Tx, imported_statements};
@@ -406,39 +406,52 @@ impl App {
     }
 
     /// The files below the root of bills that must be there for what the partners' statements and corrections say: each
-    /// bill's manifest and its ledger.
+    /// bill's manifest and its ledger. Manifests of drafts have the keys of drafts.
     ///
     /// # Errors
     /// [`Error`] of the store.
     pub async fn known_bill_files(&self) -> Result<Vec<String>, Error> {
         let mut names = BTreeSet::new();
         for partner in self.partners().await? {
-            let bills: Vec<Bill> = self
+            let (shown, others): (Vec<Bill>, Vec<Bill>) = self
                 .db
                 .unchecked()
-                .read(partner.id, partner.id, |partner, tx| {
-                    Box::pin(async move {
-                        let mut statements = Vec::new();
-                        for edition in [Edition::Current, Edition::Published] {
-                            let filter = Filter { edition, ..Filter::default() };
-                            statements.extend(statements::list(tx, *partner, &filter, 0, i64::MAX).await?.0);
-                        }
-                        let corrections = corrections::list(tx, *partner, None).await?;
-                        let statements = statements.into_iter().map(|statement| statement.bill);
-                        let corrections = corrections.into_iter().map(|correction| correction.bill);
-                        Ok::<_, Error>(statements.chain(corrections).collect())
-                    })
-                })
+                .read(partner.id, partner.id, |partner, tx| Box::pin(known_bills(tx, *partner)))
                 .await?;
-            for bill in bills {
-                names.insert(
-                    prefix(partner.id, &bill)?.of_version(bill.version as u32) + bill_storage::MANIFEST,
-                );
+            for bill in shown.iter().chain(&others) {
                 names.insert(format!("{}/{}", bill_storage::PRIVATE, bill.ledger));
             }
+            let mut manifests = BTreeMap::new();
+            for (bill, is_shown) in
+                others.iter().map(|bill| (bill, false)).chain(shown.iter().map(|bill| (bill, true)))
+            {
+                let (prefix, version) = (prefix(partner.id, bill)?, bill.version as u32);
+                let key = if is_shown { prefix.of_version(version) } else { prefix.of_draft(version) };
+                manifests.insert(prefix.of_version(version), key + bill_storage::MANIFEST);
+            }
+            names.extend(manifests.into_values());
         }
         Ok(names.into_iter().collect())
     }
+}
+
+/// The bills of a partner's statements and corrections: those whose versions are in their customers' folders, and others.
+async fn known_bills(tx: &mut Tx, partner: PartnerId) -> Result<(Vec<Bill>, Vec<Bill>), Error> {
+    let (mut shown, mut others) = (Vec::new(), Vec::new());
+    for edition in [Edition::Current, Edition::Published] {
+        let filter = Filter { edition, ..Filter::default() };
+        for Statement { bill, status, .. } in statements::list(tx, partner, &filter, 0, i64::MAX).await?.0 {
+            // What is withdrawn may have been a draft until then.
+            match edition == Edition::Published && status != Status::Withdrawn {
+                true => shown.push(bill),
+                false => others.push(bill),
+            }
+        }
+    }
+    let published = corrections::carried(tx, partner, Edition::Published, None).await?;
+    shown.extend(published.into_iter().map(|correction| correction.bill));
+    others.extend(corrections::list(tx, partner, None).await?.into_iter().map(|correction| correction.bill));
+    Ok((shown, others))
 }
 
 /// The edition that a caller sees: a customer's user what is published, the partner what the last runs made.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod common;
+mod drafts;
 mod exports;
 mod faults;
 mod folders;

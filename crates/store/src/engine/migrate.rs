@@ -41,13 +41,14 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0031_api_keys", include_str!("../../../../migrations/0031_api_keys.sql")),
     ("0032_name_grams", include_str!("../../../../migrations/0032_name_grams.sql")),
     ("0033_branding_logos", include_str!("../../../../migrations/0033_branding_logos.sql")),
+    ("0034_drafts_apart", include_str!("../../../../migrations/0034_drafts_apart.sql")),
 ];
 
 /// The oldest schema whose servers work beside a server of this one, on the same PostgreSQL, while one after the other is
 /// updated. A migration that changes what they read or write (a column or table that goes, is renamed or takes other values; a new
 /// column that has no default) raises this to its own number. Then all servers have to stop for the update, and the changelog
 /// says so.
-const OLDEST: usize = 33;
+const OLDEST: usize = 34;
 
 /// Migration that recomputes the keys of names.
 const NAME_KEYS: &str = "0012_name_keys";

@@ -70,7 +70,6 @@ fn a_command_says_what_is_wrong(engine: Engine) {
     // One bill of two that cannot be written.
     scene.invoice("october.csv", &[line("acme", "a", "3"), line("blocked", "a", "4")]);
     let folder = scene.bills().join("p1/bills/blocked");
-    std::fs::remove_dir_all(&folder).unwrap();
     std::fs::write(&folder, "").unwrap();
     std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o400)).unwrap();
     let (code, said) = run(&["october.csv"], &[]);
@@ -126,6 +125,7 @@ fn a_command_releases_and_finalises(engine: Engine) {
     }
     // One bill that cannot be written, and one that can.
     let folder = scene.bills().join("p1/bills/dear");
+    std::fs::create_dir_all(folder.parent().unwrap()).unwrap();
     std::fs::write(&folder, "").unwrap();
     std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o400)).unwrap();
     let (code, text) = run(&["bill", "release", "1", "--customer", &dear_id]);

@@ -266,6 +266,10 @@ fn an_invoice_belongs_to_one_month(engine: Engine) {
     let mut at_once = draft.clone();
     at_once["publish"] = json!(true);
     assert!(said(&scene.run("2026-11", &[&first], &at_once)).contains(seen));
+    // Nor do bills that are not shown lie in their folders.
+    let more = source("more.csv", &[october, Usage { meter: "b", ..october }]);
+    assert!(said(&scene.run("2026-11", &[&more], &at_once)).contains(seen));
+    assert!(!scene.bills().join("p1/bills/acme/2026-11").exists());
     scene.finalize(&right);
     let frozen = (tree(&scene.bills()), scene.statements(""));
     let finalize = format!("/v1/bill_runs/{}/finalize", mistaken["id"]);

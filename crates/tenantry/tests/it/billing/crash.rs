@@ -5,7 +5,11 @@ use crate::support::{Engine, Server, on_both_engines};
 use serde_json::{Value, json};
 use std::path::Path;
 
-on_both_engines!(a_run_that_was_killed_is_resumed_to_the_same_bytes, a_server_that_stops_gives_its_run_back);
+on_both_engines!(
+    a_run_that_was_killed_is_resumed_to_the_same_bytes,
+    drafts_are_copied_by_the_server_after_the_one_that_was_killed_in_publishing,
+    a_server_that_stops_gives_its_run_back,
+);
 
 const CUSTOMERS: usize = 12;
 /// By then every lease of a server that died has ended.
@@ -95,6 +99,59 @@ fn a_run_that_was_killed_is_resumed_to_the_same_bytes(engine: Engine) {
 fn count(folder: &Path) -> usize {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     entries.map(|entry| if entry.path().is_dir() { count(&entry.path()) } else { 1 }).sum()
+}
+
+/// Below the folders of customers: files by their paths, and the versions that indexes name.
+fn shown(scene: &Scene) -> (Files, Vec<String>) {
+    let folder = scene.bills().join("p1/bills");
+    let index = |tenant: usize| {
+        let bytes = std::fs::read(folder.join(format!("tenant-{tenant}/index.json"))).ok()?;
+        let index: Value = serde_json::from_slice(&bytes).unwrap();
+        Some(format!("tenant-{tenant}/{}", index["bills"][0]["current"]["path"].as_str()?))
+    };
+    (tree(&folder), (0..CUSTOMERS).filter_map(index).collect())
+}
+
+/// SIGKILL while drafts are copied to the folders of their customers: no index names what is not there as a whole, and the next
+/// server copies the rest.
+fn drafts_are_copied_by_the_server_after_the_one_that_was_killed_in_publishing(engine: Engine) {
+    let mut interrupted = 0;
+    for enough in [0, 1, 9, 30, 60, CUSTOMERS * 5] {
+        let (mut scene, source) = scene(engine);
+        let run = scene.end_of(&asked_for(&scene, &source));
+        assert_eq!(run["stage"], "draft", "{run}");
+        let drafts = tree(&scene.bills().join("_runs/drafts/p1/bills"));
+        assert!(drafts.len() >= CUSTOMERS * 5 && !scene.bills().join("p1").exists());
+        let request = format!(
+            "POST /v1/bill_runs/{}/publish HTTP/1.1\r\nHost: t\r\nAuthorization: {}\r\nContent-Length: 0\r\n\r\n",
+            run["id"], scene.api.key
+        );
+        let mut stream = std::net::TcpStream::connect(scene.server.address).unwrap();
+        std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
+        while scene.database.value("SELECT COUNT(*) FROM publications") == "0"
+            || count(&scene.bills().join("p1")) < enough
+        {
+            std::hint::spin_loop();
+        }
+        scene.server.kill();
+        let (files, named) = shown(&scene);
+        interrupted += usize::from(files.len() < drafts.len());
+        for (name, bytes) in &drafts {
+            let is_named = named.iter().any(|version| name.starts_with(version));
+            assert!(!is_named || files.get(name) == Some(bytes), "killed at {enough}: {name}");
+        }
+        scene.server = Server::start(&scene.database, &["--sandbox", "--at", LATER]);
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        while shown(&scene).1.len() < CUSTOMERS {
+            assert!(std::time::Instant::now() < end, "killed at {enough}: {:?}", shown(&scene).1);
+            std::thread::yield_now();
+        }
+        assert!(shown(&scene).0 == drafts, "killed at {enough}: {:?}", shown(&scene).0.keys());
+        // The control: without copies that would not be so.
+        std::fs::remove_file(scene.bills().join("p1/bills").join(drafts.keys().next().unwrap())).unwrap();
+        assert!(shown(&scene).0 != drafts);
+    }
+    assert!(interrupted >= 3, "only {interrupted} were interrupted");
 }
 
 /// A server that has lost its run to another one writes nothing of it any more.

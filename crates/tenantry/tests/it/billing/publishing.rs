@@ -45,6 +45,10 @@ fn a_draft_is_the_partners_alone(engine: Engine) {
         assert_eq!([of_statement(&scene.api, place), of_statement(&user, place)], [200, 404], "{place}");
     }
     assert_eq!((seen(&user), indexed(&scene, "acme")), (vec![], Value::Null));
+    // Nor does anything lie in its folder.
+    let folder = || tree(&scene.bills().join("p1/bills/acme"));
+    let draft = tree(&scene.bills().join("_runs/drafts/p1/bills/acme"));
+    assert_eq!((folder().len(), draft.len()), (0, 5), "{:?}", draft.keys());
 
     let published = scene.publish(&run);
     assert_eq!(
@@ -59,6 +63,7 @@ fn a_draft_is_the_partners_alone(engine: Engine) {
         assert_eq!([of_statement(&scene.api, place), of_statement(&user, place)], [200, 200], "{place}");
     }
     assert_eq!((seen(&user), indexed(&scene, "acme")), (vec!["Estimated 10.00 v1".to_owned()], json!(1)));
+    assert!(folder() == draft, "{:?}", folder().keys());
     assert_eq!(scene.statements("")[0]["published"], true);
     assert!(statements(&user, "")[0].get("published").is_none(), "the partner's alone");
     assert_eq!(scene.publish(&run).status, 200, "once more changes nothing");
@@ -179,7 +184,10 @@ fn a_correction_is_seen_when_its_statement_is_published(engine: Engine) {
     assert_eq!([file(&scene.api), file(&user)], [200, 404]);
     let index = || std::fs::read_to_string(scene.bills().join("p1/bills/acme/index.json")).unwrap();
     assert!(!index().contains("corrections"), "{}", index());
+    let correction = scene.bills().join(format!("p1/bills/acme/2026-10/{acme}/v2/manifest.json"));
+    assert!(!correction.exists());
     scene.publish(&run);
+    assert!(correction.exists());
     assert_eq!((&of_november(&user)["corrections"], file(&user)), (&partners["corrections"], 200));
     assert!(index().contains("corrections"), "the control: {}", index());
 }

@@ -1,0 +1,3 @@
+-- No table changes here, but the store of bills does: drafts lie outside the folders of their customers. Servers from before this
+-- would neither find them nor copy them there when they are published, and would give their numbers to other versions. So
+-- all servers stop for this update (OLDEST in store/src/engine/migrate.rs).
