@@ -1,6 +1,6 @@
 //! Commands that change what customers see, killed at every write: repeated, each does the rest, once.
 
-use crate::disk::skipped;
+use crate::disk::{Disk, skipped};
 use crate::rounds;
 use crate::support::{self, Api, Database, Engine, Failures, Server, customer};
 use serde_json::{Value, json};
@@ -12,24 +12,133 @@ use std::process::{Command, Output, Stdio};
 const WRITES: &str = "write,pwrite64,fsync,fdatasync,link,linkat,rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat,ftruncate";
 const NAMES: [&str; 2] = ["acme", "beta"];
 
+/// A command, what was done before it, and what there is to be after it.
+struct Case<'a> {
+    before: &'a [&'a str],
+    args: &'a [&'a str],
+    /// The status of the statements that the files are compared with, and all statements.
+    status: &'a str,
+    statements: &'a str,
+    /// How many versions each customer has in its folder, and among the drafts.
+    versions: [usize; 2],
+    /// Whether the newest version has FOCUS's datasets.
+    datasets: bool,
+}
+
+/// Bills other lines than the draft, with FOCUS's datasets.
+const RUN: [&str; 5] = ["run", "--period", "2026-10", "--bill-focus-datasets", "data/invoices/late.csv"];
+
 #[test]
 fn a_publication_that_is_killed_at_a_write_is_repeated() {
-    killed(&["publish", "1"], &[], "Estimated", "Estimated 2");
+    killed(&Case {
+        before: &[],
+        args: &["publish", "1"],
+        status: "Estimated",
+        statements: "Estimated 2",
+        versions: [1, 1],
+        datasets: false,
+    });
 }
 
 #[test]
 fn a_finalization_that_is_killed_at_a_write_is_repeated() {
-    killed(&["finalize", "1", "--yes"], &[], "Final", "Final 2");
+    killed(&Case {
+        before: &[],
+        args: &["finalize", "1", "--yes"],
+        status: "Final",
+        statements: "Final 2",
+        versions: [1, 1],
+        datasets: false,
+    });
 }
 
 #[test]
 fn a_void_that_is_killed_at_a_write_is_repeated() {
-    killed(
-        &["void", "1", "--reason", "r", "--yes"],
-        &["finalize", "1", "--yes"],
-        "Reversal",
-        "Reversal 2, Void 2",
-    );
+    killed(&Case {
+        before: &["finalize", "1", "--yes"],
+        args: &["void", "1", "--reason", "r", "--yes"],
+        status: "Reversal",
+        statements: "Reversal 2, Void 2",
+        versions: [2, 1],
+        datasets: false,
+    });
+}
+
+#[test]
+fn a_run_with_focus_datasets_that_is_killed_at_a_write_is_repeated() {
+    killed(&Case {
+        before: &[],
+        args: &[&RUN[..], &["--publish"]].concat(),
+        status: "Estimated",
+        statements: "Estimated 2",
+        versions: [1, 1],
+        datasets: true,
+    });
+}
+
+#[test]
+fn a_finalization_of_focus_datasets_that_is_killed_at_a_write_is_repeated() {
+    killed(&Case {
+        before: &RUN,
+        args: &["finalize", "2", "--yes"],
+        status: "Final",
+        statements: "Final 2",
+        versions: [1, 2],
+        datasets: true,
+    });
+}
+
+/// A store without enough space for all files: each bill is there as a whole or not at all, and as a whole once there is space.
+#[test]
+fn a_run_with_focus_datasets_on_a_full_disk_is_repeated() {
+    let template = month();
+    let (mut failures, mut refused, mut done) = (Failures::default(), 0, 0);
+    for pages in [2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 64] {
+        let database = again(&template);
+        let Some(disk) = Disk::small(database.folder().join("disk"), &format!("{}k", pages * 4)) else {
+            return;
+        };
+        let store = format!("file:{}", disk.folder().join("bills").display());
+        let run = || {
+            let args =
+                ["run", "--period", "2026-09", "--publish", "--bill-focus-datasets", "--bills", &store];
+            bill(&database, &[&args[..], &["data/invoices/september.csv"]].concat()).output().unwrap()
+        };
+        // How many customers see a bill, after everything that is in the store was found to be whole.
+        let published = |ran: &Output| -> Result<String, String> {
+            let verified = bill(&database, &["verify", "--bills", &store]).output().unwrap();
+            let [said, error] =
+                [&verified.stdout, &verified.stderr].map(|text| String::from_utf8_lossy(text).into_owned());
+            let count = database.value("SELECT COUNT(*) FROM publications");
+            let is_empty = error.contains("there are no bills") && count == "0";
+            if !verified.status.success() && !is_empty || (count == "2") != ran.status.success() {
+                let message = String::from_utf8_lossy(&ran.stderr);
+                return Err(format!("{count} are published: {message}\n{said}{error}"));
+            }
+            Ok(count)
+        };
+        let first = run();
+        *(if first.status.success() { &mut done } else { &mut refused }) += 1;
+        failures.case(&format!("{pages} pages"), published(&first).map(drop));
+        disk.enlarge("16m");
+        let whole = published(&run()).and_then(|count| {
+            let bills = disk.folder().join("bills/p1");
+            for (name, id) in NAMES.iter().zip(1..) {
+                let month = bills.join(format!("{name}/2026-09/{id}"));
+                let versions: Vec<_> = std::fs::read_dir(&month).into_iter().flatten().flatten().collect();
+                // What an attempt without space has left is continued or removed.
+                let [version] = &versions[..] else { return Err(format!("{versions:?}")) };
+                let is_there = |dataset| version.path().join(format!("statement.{dataset}.csv")).exists();
+                if !["invoice-detail", "billing-period"].into_iter().all(is_there) {
+                    return Err(format!("{versions:?}"));
+                }
+            }
+            if count == "2" { Ok(()) } else { Err(format!("{count} are published")) }
+        });
+        failures.case(&format!("{pages} pages, then more"), whole);
+    }
+    assert!(refused >= 5 && done >= 1, "the control: {refused} had no space, {done} had");
+    failures.done(refused + done);
 }
 
 /// A month with drafts of two customers, on SQLite, and no server.
@@ -46,14 +155,20 @@ fn month() -> Database {
         });
         api.create(&customer(&change));
     }
-    let lines = NAMES.map(|name| support::line(name, "a", "1.5"));
-    std::fs::write(invoices.join("october.csv"), support::usage(&lines)).unwrap();
+    for (file, cost) in [("october.csv", "1.5"), ("late.csv", "2.5")] {
+        let lines = NAMES.map(|name| support::line(name, "a", cost));
+        std::fs::write(invoices.join(file), support::usage(&lines)).unwrap();
+    }
+    let lines = NAMES.map(|name| support::Usage { day: "2026-09-03", ..support::line(name, "a", "3.5") });
+    std::fs::write(invoices.join("september.csv"), support::usage(&lines)).unwrap();
     let asked =
         api.post("/v1/bill_runs", &json!({"billing_period": "2026-10", "sources": ["file:october.csv"]}));
     let run = support::end_of(&api, asked.header("location"));
     assert_eq!((&run["state"], &run["stage"]), (&json!("succeeded"), &json!("draft")), "{run}");
     server.signal("TERM");
     server.wait();
+    let shown = database.folder().join("data/bills/p1");
+    assert!(!shown.exists(), "drafts are in no customer's folder");
     database
 }
 
@@ -118,7 +233,7 @@ fn counted(database: &Database, args: &[&str]) -> Option<BTreeMap<String, usize>
 }
 
 /// Statements by status; and what is wrong with them, with what customers see, and with the files of the bills.
-fn outcome(database: &Database, published: &str) -> Result<String, String> {
+fn outcome(database: &Database, case: &Case<'_>) -> Result<String, String> {
     let by_status = |table: &str| -> String {
         let sql = format!("SELECT status, COUNT(*) FROM {table} GROUP BY status ORDER BY status");
         let rows = database.query(&sql);
@@ -140,13 +255,18 @@ fn outcome(database: &Database, published: &str) -> Result<String, String> {
     // The files say what the database says, and there is one copy.
     let rows = database.query(&format!(
         "SELECT folder, customer_id, version, COALESCE(statement_number, ''), COALESCE(due_date, ''),
-             COALESCE(strftime('%Y-%m-%d %H:%M:%S', issued_at, 'unixepoch'), '') FROM statements WHERE status = '{published}'"
+             COALESCE(strftime('%Y-%m-%d %H:%M:%S', issued_at, 'unixepoch'), '') FROM statements WHERE status = '{}'",
+        case.status
     ));
     for row in rows {
-        let bills = database.folder().join(format!("data/bills/p1/{}/2026-10/{}", row[0], row[1]));
-        let text = std::fs::read(bills.join(format!("v{}/statement.json", row[2])))
-            .map_err(|error| error.to_string())?;
+        let store = database.folder().join("data/bills");
+        let of_customer = format!("p1/{}/2026-10/{}", row[0], row[1]);
+        let newest = store.join(&of_customer).join(format!("v{}", row[2]));
+        let text = std::fs::read(newest.join("statement.json")).map_err(|error| error.to_string())?;
         let file: Value = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
+        if newest.join("statement.invoice-detail.csv").exists() != case.datasets {
+            return Err(format!("FOCUS's datasets are not as wanted in {}", newest.display()));
+        }
         for (field, expected) in
             [("statement_number", &row[3]), ("due_date", &row[4]), ("issued_at", &row[5])]
         {
@@ -157,15 +277,18 @@ fn outcome(database: &Database, published: &str) -> Result<String, String> {
                 ));
             }
         }
-        let versions = std::fs::read_dir(&bills).unwrap().flatten();
-        let whole = versions.filter(|version| version.path().join("manifest.json").exists()).count();
-        let expected = match published {
-            "Estimated" => 1,
-            "Final" => 2,
-            _ => 3,
-        };
-        if whole != expected {
-            return Err(format!("{whole} versions in {}", bills.display()));
+        let versions = [&store, &store.join("_runs/drafts")].map(|area| {
+            let versions = std::fs::read_dir(area.join(&of_customer)).into_iter().flatten().flatten();
+            versions.filter(|version| version.path().join("manifest.json").exists()).count()
+        });
+        if versions != case.versions {
+            return Err(format!("{versions:?} versions of {of_customer}"));
+        }
+        // A void that is repeated is refused, and leaves the index to the next server.
+        let index = std::fs::read_to_string(store.join(format!("p1/{}/index.json", row[0])));
+        let index = index.map_err(|error| error.to_string())?;
+        if case.status != "Reversal" && !index.contains(&format!("/v{}/", row[2])) {
+            return Err(format!("the index is {index}"));
         }
     }
     let verified = bill(database, &["verify", "--complete"]).output().unwrap();
@@ -176,15 +299,16 @@ fn outcome(database: &Database, published: &str) -> Result<String, String> {
 }
 
 /// Kills a command at its writes, one after the other, and repeats it.
-fn killed(args: &[&str], before: &[&str], status: &str, expected: &str) {
+fn killed(case: &Case<'_>) {
+    let (args, expected) = (case.args, case.statements);
     let template = month();
-    if !before.is_empty() {
-        let ran = bill(&template, before).output().unwrap();
+    if !case.before.is_empty() {
+        let ran = bill(&template, case.before).output().unwrap();
         assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
     }
     let undisturbed = again(&template);
     let Some(counts) = counted(&undisturbed, args) else { return };
-    assert_eq!(outcome(&undisturbed, status).as_deref(), Ok(expected), "the control: nothing was killed");
+    assert_eq!(outcome(&undisturbed, case).as_deref(), Ok(expected), "the control: nothing was killed");
     let places: Vec<(String, usize)> =
         counts.iter().flat_map(|(call, count)| (1..=*count).map(move |k| (call.clone(), k))).collect();
     let wanted = rounds(12).min(places.len());
@@ -200,19 +324,21 @@ fn killed(args: &[&str], before: &[&str], status: &str, expected: &str) {
             .success();
         deaths += usize::from(died);
         // Its lease has ended by now.
-        database.execute("UPDATE bill_runs SET leased_until = 0, updated_at = 0 WHERE state = 'running'");
+        database.execute(
+            "UPDATE bill_runs SET leased_until = 0, updated_at = 0 WHERE state IN ('queued', 'running')",
+        );
         let ran: Output = bill(&database, args).output().unwrap();
         let said = String::from_utf8_lossy(&ran.stderr).into_owned();
         // What is void already cannot be made void again.
         let is_done = said.contains("has no final statements");
         let found = match ran.status.success() || is_done {
-            true => outcome(&database, status),
+            true => outcome(&database, case),
             false => Err(said),
         };
         let found = found.and_then(|found| if found == expected { Ok(()) } else { Err(found) });
         failures.case(&format!("killed at {call} {k}"), found);
     }
-    assert!(deaths * 2 > wanted, "only {deaths} of {wanted} were killed");
+    assert!(deaths * 3 > wanted, "only {deaths} of {wanted} were killed");
     eprintln!("{args:?}: killed {deaths} times at {wanted} of {} writes", places.len());
     failures.done(wanted);
 }

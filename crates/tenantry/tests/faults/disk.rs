@@ -56,6 +56,11 @@ impl Disk {
         std::fs::remove_file(self.folder.join("full")).unwrap();
     }
 
+    /// Gives a disk in memory more space.
+    pub(crate) fn enlarge(&self, size: &str) {
+        self.done("mount", &["-o", &format!("remount,size={size}"), &self.folder.display().to_string()]);
+    }
+
     /// Nothing reaches the disk any more, neither data nor the file system's own journal. `now` is called just before, for
     /// a sync that is under way meanwhile may be reported as done and keep nothing: ext4 does so (10 times in 120, with
     /// nothing but a loop of pwrite and fdatasync). Who has no power answers nobody, so that is no promise.
