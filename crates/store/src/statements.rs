@@ -244,8 +244,8 @@ pub async fn estimate_of(
     tx.first(sql, args![partner.0, customer.0, period, currency], |row| row.next()).await
 }
 
-/// Withdraws an estimate whose lines are on it no more. One that its customer has seen stays, with the reason; others are
-/// deleted.
+/// Withdraws an estimate whose lines are on it no more. One that its customer has seen stays as it was seen, with the reason;
+/// others are deleted.
 pub async fn withdraw(
     tx: &mut Tx,
     partner: PartnerId,
@@ -253,7 +253,10 @@ pub async fn withdraw(
     reason: &str,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let sql = "UPDATE statements SET status = 'Withdrawn', notice = $3, stated_at = $4
+    let sql = "UPDATE statements SET status = 'Withdrawn', notice = $3, stated_at = $4,
+                   (total, run_id, folder, version, files, ledger) =
+                   (SELECT p.total, p.run_id, p.folder, p.version, p.files, p.ledger
+                    FROM publications p WHERE p.partner_id = $1 AND p.id = $2)
                WHERE partner_id = $1 AND id = $2 AND status = 'Estimated'
                AND EXISTS (SELECT 1 FROM publications p WHERE p.partner_id = $1 AND p.id = $2)";
     if tx.execute(sql, args![partner.0, id, reason, now.as_second()]).await? == 0 {

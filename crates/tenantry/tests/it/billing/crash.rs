@@ -120,7 +120,7 @@ fn drafts_are_copied_by_the_server_after_the_one_that_was_killed_in_publishing(e
         let (mut scene, source) = scene(engine);
         let run = scene.end_of(&asked_for(&scene, &source));
         assert_eq!(run["stage"], "draft", "{run}");
-        let drafts = tree(&scene.bills().join("_runs/drafts/p1/bills"));
+        let drafts = tree(&scene.drafts().join("p1/bills"));
         assert!(drafts.len() >= CUSTOMERS * 5 && !scene.bills().join("p1").exists());
         let request = format!(
             "POST /v1/bill_runs/{}/publish HTTP/1.1\r\nHost: t\r\nAuthorization: {}\r\nContent-Length: 0\r\n\r\n",

@@ -244,7 +244,7 @@ fn a_correction_says_what_it_is_and_is_owed_once(engine: Engine) {
     let november = [Usage { day: "2026-11-02", ..line("acme", "n", "7") }];
     let source = scene.invoice("november.csv", &november);
     scene.run("2026-11", &[&source], &json!({"finalize": true}));
-    let place = scene.bills().join(format!("p1/bills/acme/2026-10/{acme}/v2"));
+    let place = scene.drafts().join(format!("p1/bills/acme/2026-10/{acme}/v2"));
     let read = |name: &str| std::fs::read_to_string(place.join(name)).unwrap();
     let json: Value = serde_json::from_str(&read("statement.json")).unwrap();
     assert_eq!(
@@ -275,7 +275,7 @@ fn a_correction_says_what_it_is_and_is_owed_once(engine: Engine) {
     // The next one is payable with the first month that is not final.
     let later = [&late[..], &[line("acme", "later", "4")]].concat();
     scene.run("2026-10", &[&scene.invoice("later.csv", &later)], &json!({}));
-    let place = scene.bills().join(format!("p1/bills/acme/2026-10/{acme}/v3/statement.json"));
+    let place = scene.drafts().join(format!("p1/bills/acme/2026-10/{acme}/v3/statement.json"));
     let json: Value = serde_json::from_slice(&std::fs::read(place).unwrap()).unwrap();
     assert_eq!(json["payable_with"], "2026-12");
     let statement: Value = {

@@ -91,6 +91,11 @@ impl Scene {
         self.database.folder().join("data/bills")
     }
 
+    /// Where drafts are, and corrections until they are copied to their customers' folders, which follows behind a run's end.
+    pub(crate) fn drafts(&self) -> PathBuf {
+        self.bills().join("_runs/drafts")
+    }
+
     /// Ask for a run that publishes its bills and wait for its end.
     pub(crate) fn run(&self, period: &str, sources: &[&str], more: &Value) -> Value {
         let mut body = json!({"billing_period": period, "sources": sources, "publish": true, "accept_corrections": true});

@@ -47,7 +47,7 @@ fn a_draft_is_the_partners_alone(engine: Engine) {
     assert_eq!((seen(&user), indexed(&scene, "acme")), (vec![], Value::Null));
     // Nor does anything lie in its folder.
     let folder = || tree(&scene.bills().join("p1/bills/acme"));
-    let draft = tree(&scene.bills().join("_runs/drafts/p1/bills/acme"));
+    let draft = tree(&scene.drafts().join("p1/bills/acme"));
     assert_eq!((folder().len(), draft.len()), (0, 5), "{:?}", draft.keys());
 
     let published = scene.publish(&run);
@@ -98,11 +98,18 @@ fn what_was_published_changes_only_by_publishing(engine: Engine) {
     assert_eq!([user_asks("status=Estimated"), user_asks("status=Final")], [1, 0]);
     assert_eq!(scene.publish(&run).status, 200);
     assert_eq!((seen(&user), file(&user, &id)), (vec!["Estimated 12.00 v2".to_owned()], json!(12.0)));
-    assert_eq!((statements(&user, "")[0]["id"].clone(), indexed(&scene, "acme")), (id, json!(2)));
+    assert_eq!((statements(&user, "")[0]["id"].clone(), indexed(&scene, "acme")), (id.clone(), json!(2)));
 
     // Whoever says so at once publishes the same version.
     let run = scene.run("2026-10", &[&month("12")], &json!({}));
     assert_eq!((&run["stage"], seen(&user)), (&json!("published"), vec!["Estimated 12.00 v2".to_owned()]));
+
+    // What is withdrawn is what the customer has seen, and not the draft of after that.
+    let run = scene.draft("2026-10", &[&month("15")]);
+    assert_eq!([file(&scene.api, &id), file(&user, &id)], [json!(15.0), json!(12.0)], "the control");
+    let withdraw = scene.api.call("DELETE", &format!("/v1/bill_runs/{}/statements", run["id"])).send();
+    assert_eq!((withdraw.status, seen(&user)), (204, vec!["Withdrawn 12.00 v2".to_owned()]));
+    assert_eq!(file(&user, &id), json!(12.0));
 }
 
 fn an_estimate_without_lines_is_withdrawn_with_a_notice(engine: Engine) {
