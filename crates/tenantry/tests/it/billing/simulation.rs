@@ -5,12 +5,14 @@
 //!
 //! `TENANTRY_TEST_HISTORIES=1000` asks for more than the usual number.
 
+mod oracle;
+
+use self::oracle::{Dated, Facts, Line, charged, decimal, rounded, units};
 use super::{Scene, Usage, line, statements};
 use crate::support::{Answer, Api, Engine};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
-use std::ops::Bound;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 const STEPS: usize = 60;
@@ -20,8 +22,6 @@ const LAST: &str = "2026-12";
 const TENANTS: [&str; 3] = ["t-0", "t-1", "t-2"];
 /// In ten-thousandths of a percent.
 const MARGINS: [i128; 5] = [0, 100_000, 125_000, 200_000, 333_333];
-/// The beginning, before every day.
-const ALWAYS: &str = "";
 const ACCOUNTS: &str = "/v1/azure_partner_customer_accounts";
 
 #[test]
@@ -84,41 +84,6 @@ fn histories(engine: Engine, count: u64) {
     }
 }
 
-/// Values that hold from a day on.
-#[derive(Clone, Debug)]
-struct Dated<T>(BTreeMap<String, T>);
-
-impl<T: Copy + PartialEq> Dated<T> {
-    /// Sets the value from a day on, until the next day on which it changes: a day that changes nothing is forgotten.
-    fn set(&mut self, day: String, value: T) {
-        self.0.insert(day, value);
-        let mut last = None;
-        self.0.retain(|_, value| last.replace(*value) != Some(*value));
-    }
-
-    fn on(&self, day: &str) -> T {
-        let until = (Bound::Unbounded, Bound::Included(day));
-        *self.0.range::<str, _>(until).next_back().unwrap().1
-    }
-}
-
-/// What decides who pays what.
-#[derive(Clone, Debug)]
-struct Facts {
-    /// The customer that has a tenant, by its place in the list.
-    owners: BTreeMap<&'static str, Dated<Option<usize>>>,
-    margins: Vec<Dated<i128>>,
-}
-
-#[derive(Clone, Debug)]
-struct Line {
-    month: &'static str,
-    day: String,
-    tenant: &'static str,
-    /// In thousandths.
-    cost: i128,
-}
-
 /// The last run of a month that succeeded: its answer, the facts that it had, and how many lines there were.
 struct Made {
     run: Value,
@@ -164,8 +129,8 @@ impl History {
             let margin = MARGINS[i];
             let id = scene.billed(tenant, tenant, percent(margin));
             customers.push((id, scene.api.user_of(id).1));
-            owners.insert(tenant, Dated(BTreeMap::from([(ALWAYS.to_owned(), Some(i))])));
-            margins.push(Dated(BTreeMap::from([(ALWAYS.to_owned(), margin)])));
+            owners.insert(tenant, Dated::always(Some(i)));
+            margins.push(Dated::always(margin));
         }
         let mut history = History {
             scene,
@@ -561,43 +526,4 @@ impl History {
         let verified = self.scene.server.run(&["bill", "verify", "--complete"]);
         self.check(verified.status.success(), || String::from_utf8_lossy(&verified.stdout).into_owned());
     }
-}
-
-/// The charge of a line in 10^-10: its cost by one less the margin, rounded half to even.
-fn charged(line: &Line, facts: &Facts) -> i128 {
-    let owner = facts.owners[line.tenant].on(&line.day).unwrap();
-    let rest = 1_000_000 - facts.margins[owner].on(&line.day);
-    rounded(line.cost * 10_000_000 * 1_000_000, rest)
-}
-
-/// A quotient, rounded half to even.
-fn rounded(number: i128, by: i128) -> i128 {
-    let (quotient, over) = (number.div_euclid(by), number.rem_euclid(by));
-    quotient + i128::from(2 * over > by || 2 * over == by && quotient % 2 != 0)
-}
-
-/// A decimal in units of 10^-`places`.
-fn units(text: &str, places: usize) -> i128 {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    assert!(fraction.len() <= places || fraction[places..].bytes().all(|digit| digit == b'0'), "{text}");
-    let fraction: String = fraction.chars().chain(std::iter::repeat('0')).take(places).collect();
-    format!("{whole}{fraction}").parse().unwrap()
-}
-
-/// So many units of 10^-`places` as a decimal.
-fn decimal(units: i128, places: usize) -> String {
-    let digits = format!("{:0width$}", units.unsigned_abs(), width = places + 1);
-    let (whole, fraction) = digits.split_at(digits.len() - places);
-    format!("{}{whole}.{fraction}", if units < 0 { "-" } else { "" })
-}
-
-#[test]
-fn the_oracle_rounds_half_to_even() {
-    for (number, by, expected) in
-        [(5, 2, 2), (7, 2, 4), (-5, 2, -2), (-7, 2, -4), (10, 3, 3), (11, 3, 4), (-11, 3, -4)]
-    {
-        assert_eq!(rounded(number, by), expected, "{number} / {by}");
-    }
-    assert_eq!((units("-0.5", 2), units("12", 2), units("1.2340", 3)), (-50, 1200, 1234));
-    assert_eq!((decimal(-5, 3), decimal(12_345, 3)), ("-0.005".to_owned(), "12.345".to_owned()));
 }
