@@ -207,15 +207,14 @@ impl From<billing::RunWarning> for RunWarning {
             code,
             blocks,
             accepted,
-            file,
-            line,
-            column,
+            place,
             customer_id,
             price_rule_id,
             lines,
             amounts,
             message,
         } = warning;
+        let billing::Place { file, line, column } = place;
         RunWarning {
             code: code.name().to_owned(),
             blocks: Blocked::of(blocks),

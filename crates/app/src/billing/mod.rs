@@ -54,7 +54,9 @@ pub use fetch::{
 pub use lines::{BillLine, LineSearch};
 pub use price_sheets::{PriceSheetFile, PriceSheetRequest, PriceSheetView};
 pub use rating::{Amount, Currency, NewPriceRule, RULE_PAYLOAD, RuleKind};
-pub use report::{BillRef, CustomerBill, PendingCorrection, Progress, RunError, RunReport, RunWarning};
+pub use report::{
+    BillRef, CustomerBill, PendingCorrection, Place, Progress, RunError, RunReport, RunWarning,
+};
 pub use request::{CurrencyRate, RunRequest, Voiding};
 pub use rule_order::RuleMove;
 pub use rules::RuleView;

@@ -126,15 +126,9 @@ pub struct RunWarning {
     /// Whether the run was told to accept it.
     #[serde(default)]
     pub accepted: bool,
-    /// The file that it is about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub file: Option<String>,
-    /// The line in the file; only in reports of version 0.1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub line: Option<u64>,
-    /// The column in the file; only in reports of version 0.1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub column: Option<String>,
+    /// The file that it is about; a line and a column only in reports of version 0.1.
+    #[serde(flatten)]
+    pub place: Place,
     /// The customer that it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer_id: Option<i64>,
@@ -177,19 +171,35 @@ pub struct PendingCorrection {
     pub reason: String,
 }
 
+/// The place in the input that an error or a warning is about; empty where it is about the run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Place {
+    /// The source, and a file in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// The line in the file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
+    /// The name of the column.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<String>,
+}
+
+impl Place {
+    /// A whole file; nothing of an empty name.
+    pub(super) fn of_file(file: String) -> Self {
+        Place { file: Some(file).filter(|file| !file.is_empty()), ..Place::default() }
+    }
+}
+
 /// What is wrong, and where.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunError {
-    /// The source, and a file in it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub file: Option<String>,
-    /// The line in the file.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub line: Option<u64>,
-    /// The name of the column.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub column: Option<String>,
+    /// Where in the input.
+    #[serde(flatten)]
+    pub place: Place,
     /// The customer whose bill could not be written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer_id: Option<i64>,
@@ -211,44 +221,35 @@ impl RunError {
 
 impl From<Fault> for RunError {
     fn from(Fault { file, line, column, message }: Fault) -> Self {
-        RunError {
-            file: Some(file).filter(|file| !file.is_empty()),
-            line,
-            column,
-            customer_id: None,
-            message,
-        }
+        let place = Place { line, column, ..Place::of_file(file) };
+        RunError { place, ..RunError::new(message) }
     }
 }
 
 /// `october.csv, line 12, column Quantity: "1,5" is not a number`
 impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let RunError { file, line, column, customer_id, message } = self;
-        sentence(f, file.as_deref(), *line, column.as_deref(), *customer_id, message)
+        sentence(f, &self.place, self.customer_id, &self.message)
     }
 }
 
 /// `october.csv: has a header and no lines`
 impl fmt::Display for RunWarning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let RunWarning { file, line, column, customer_id, message, .. } = self;
-        sentence(f, file.as_deref(), *line, column.as_deref(), *customer_id, message)
+        sentence(f, &self.place, self.customer_id, &self.message)
     }
 }
 
 fn sentence(
     f: &mut fmt::Formatter<'_>,
-    file: Option<&str>,
-    line: Option<u64>,
-    column: Option<&str>,
+    Place { file, line, column }: &Place,
     customer: Option<i64>,
     message: &str,
 ) -> fmt::Result {
     let parts = [
-        file.filter(|file| !file.is_empty()).map(str::to_owned),
+        file.clone().filter(|file| !file.is_empty()),
         line.map(|line| format!("line {line}")),
-        column.map(|column| format!("column {column}")),
+        column.as_ref().map(|column| format!("column {column}")),
         customer.map(|customer| format!("customer {customer}")),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
@@ -284,9 +285,7 @@ impl From<Warning> for RunWarning {
             code,
             blocks,
             accepted,
-            file: Some(file).filter(|file| !file.is_empty()),
-            line: None,
-            column: None,
+            place: Place::of_file(file),
             customer_id,
             price_rule_id,
             lines: counted.lines,
@@ -350,9 +349,7 @@ impl RunReport {
             code: WarningCode::FolderUnwritable,
             blocks: WarningCode::FolderUnwritable.blocks(),
             accepted: false,
-            file: None,
-            line: None,
-            column: None,
+            place: Place::default(),
             customer_id: Some(*customer),
             price_rule_id: None,
             lines: 0,
@@ -496,10 +493,14 @@ mod tests {
             RunReport::read(&report.to_string()).map_err(|error| error.to_string())
         };
         assert!(changed(&|_| {}).is_ok(), "the control");
-        let cases: [(&str, Change<'_>); 8] = [
+        let cases: [(&str, Change<'_>); 10] = [
             ("unknown field `more`", &|report| report["more"] = json!(1)),
             ("unknown field `more`", &|report| report["customers"][0]["more"] = json!(1)),
             ("unknown field `more`", &|report| report["checks"]["more"] = json!(1)),
+            ("unknown field `more`", &|report| report["warnings"][0]["more"] = json!(1)),
+            ("unknown field `more`", &|report| {
+                report["errors"] = json!([{"message": "m", "line": 1, "more": 1}]);
+            }),
             ("invalid type: null", &|report| report["customers"] = Value::Null),
             ("missing field `charge`", &|report| {
                 drop(report["customers"][0].as_object_mut().unwrap().remove("charge"));

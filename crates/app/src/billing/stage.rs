@@ -4,7 +4,7 @@ use super::actions::{of_month, released};
 use super::numbering::Numbers;
 use super::plan::{self, Plan, rates};
 use super::price_sheets::SheetFile;
-use super::report::{RunError, RunReport, Written};
+use super::report::{Place, RunError, RunReport, Written};
 use super::request::RunRequest;
 use super::settle::{Outcome, Settlement};
 use super::watch::{Ended, Watch};
@@ -416,7 +416,7 @@ pub(super) fn unchanged(run: &BillRun, now: &rating::RunReport) -> Result<(), En
     let (mut changed, gone) = (other(&now.files, &before.files), other(&before.files, &now.files));
     changed.extend(gone.into_iter().filter(|file| !changed.contains(file)).collect::<Vec<_>>());
     let said = "is not what it was when this run was made: to bill what it is now, ask for a new run";
-    let error = |file| RunError { file: Some(file), ..RunError::new(said) };
+    let error = |file| RunError { place: Place::of_file(file), ..RunError::new(said) };
     let errors: Vec<RunError> = changed.into_iter().map(error).collect();
     if errors.is_empty() { Ok(()) } else { Err(Ended::Failed(errors)) }
 }

@@ -196,7 +196,7 @@ fn page(cx: &Cx, run: &RunView, before: Option<&RunView>) -> BillRunPage {
         errors: run
             .errors
             .iter()
-            .map(|error| place(error.file.as_deref(), error.line, &error.message))
+            .map(|error| place(error.place.file.as_deref(), error.place.line, &error.message))
             .collect(),
         warnings: run.warnings.iter().map(|one| warning(cx.lang, one)).collect(),
         invoice: run.invoice_id.clone().unwrap_or_else(|| run.invoice_ids.join(", ")),
@@ -283,7 +283,7 @@ pub(crate) fn warning(lang: Lang, warning: &app::billing::RunWarning) -> Warning
     Warning {
         code: warning.code.name(),
         title: if lang.has(&title) { lang.text(&title, None) } else { String::new() },
-        message: place(warning.file.as_deref(), warning.line, &warning.message),
+        message: place(warning.place.file.as_deref(), warning.place.line, &warning.message),
         blocks: match warning.blocks.name() {
             Some("publish") => "warning-blocks-publishing",
             Some(_) => "warning-blocks-finalizing",

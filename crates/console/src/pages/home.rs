@@ -159,7 +159,7 @@ fn run_alerts(cx: &Cx, run: &RunView) -> Vec<Alert> {
     if matches!(run.state, RunState::Failed) {
         let why = run.errors.first();
         let why = why.map_or(String::new(), |error| {
-            bill_run::place(error.file.as_deref(), error.line, &error.message)
+            bill_run::place(error.place.file.as_deref(), error.place.line, &error.message)
         });
         alerts.push(alert(true, "home-run-failed", why, ""));
     }

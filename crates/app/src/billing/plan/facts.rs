@@ -2,7 +2,7 @@
 //! that the bills are about. Such bills are not published or made final unless that is accepted.
 
 use super::{Plan, Planned, PlannedTenancy, PlannedTerms, folder_of, parsed};
-use crate::billing::report::{CustomerBill, RunReport, RunWarning, stored};
+use crate::billing::report::{CustomerBill, Place, RunReport, RunWarning, stored};
 use crate::{Error, Refusal};
 use domain::{CustomerId, PartnerId};
 use jiff::civil::Date;
@@ -215,9 +215,7 @@ pub(in crate::billing) async fn changed_facts(
         code,
         blocks: code.blocks(),
         accepted: false,
-        file: None,
-        line: None,
-        column: None,
+        place: Place::default(),
         customer_id: Some(*first).filter(|_| changed.len() == 1),
         price_rule_id: None,
         lines: 0,
