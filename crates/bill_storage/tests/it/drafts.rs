@@ -59,7 +59,7 @@ async fn a_draft_is_copied_to_its_customers_folder_when_it_is_shown() {
         };
         let [as_shown, as_draft] =
             [october().of_version(1), october().of_draft(1)].map(|prefix| prefix + "manifest.json");
-        assert_eq!(missing(&[&as_shown, &as_draft]).await, [as_shown.clone()]);
+        assert_eq!(missing(&[&as_shown, &as_draft]).await, [&*as_shown]);
         for folder in ["", "p1/acme", "p1/acme/2026-10/3947/v1"] {
             assert_eq!(verified(&bills, folder).await, [october().of_draft(1)], "{folder}");
         }
