@@ -24,6 +24,7 @@ mod limits;
 mod listen;
 mod manual;
 mod migrate;
+mod money;
 mod network;
 mod notify;
 mod operator;
@@ -125,6 +126,17 @@ enum Command {
     Database(DatabaseCommand),
 }
 
+impl Command {
+    /// Whether it is `tenantry bill`, which reports on the terminal.
+    fn makes_bills(&self) -> bool {
+        matches!(
+            self,
+            Command::Database(DatabaseCommand::Bill(_))
+                | Command::Admin(AdminCommand::Database(DatabaseCommand::Bill(_)))
+        )
+    }
+}
+
 /// `list` is for everybody with a key. The others work on the database and are under `tenantry admin audit`; here they have
 /// their old names.
 #[derive(Subcommand)]
@@ -204,7 +216,10 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     // Dropped before the runtime, on which the last traces are sent.
     let _logs = {
         let _within = runtime.enter();
-        telemetry::start(&cli.log)?
+        match &cli.command {
+            Some(command) if command.makes_bills() => telemetry::start(&cli.log.clone().of_command())?,
+            _ => telemetry::start(&cli.log)?,
+        }
     };
     runtime.block_on(async {
         match cli.command {

@@ -169,7 +169,10 @@ pub(crate) async fn run(command: PriceRuleCommand) -> anyhow::Result<()> {
             app.close().await;
             if partner.json {
                 println!("{:#}", serde_json::to_value(api::PriceRuleList::from(rules))?);
+            } else if rules.is_empty() {
+                eprintln!("There are no price rules.");
             } else {
+                println!("{:>8}  {:>6}  {:<24}  NAME", "POSITION", "RULE", "PRICE");
                 rules.iter().for_each(print);
             }
         }
@@ -228,5 +231,6 @@ fn print(view: &RuleView) {
     ];
     let narrowings: Vec<String> =
         narrowings.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", value?))).collect();
-    println!("{:>6}  {id:>6}  {price:<24}  {}  {}", rule.position, rule.name, narrowings.join(" "));
+    let line = format!("{:>8}  {id:>6}  {price:<24}  {}  {}", rule.position, rule.name, narrowings.join(" "));
+    println!("{}", line.trim_end());
 }

@@ -1,7 +1,9 @@
 //! `tenantry bill profit`
 
+use crate::money::padded_in;
 use crate::partner::partner_named;
 use crate::platform::Platform;
+use crate::remote::cells::for_terminal;
 use app::billing::{Profit, ProfitBy, ProfitReport, ProfitSearch};
 use app::{Call, Clock};
 use clap::Args;
@@ -18,7 +20,7 @@ pub(crate) struct ProfitArgs {
     #[arg(long, default_value = "customer", value_parser = PossibleValuesParser::new(ProfitBy::ALL.map(|(name, _)| name)))]
     by: String,
     /// The partner's name.
-    #[arg(long, default_value = "default")]
+    #[arg(long, env = "TENANTRY_PARTNER", default_value = "default")]
     partner: String,
     /// Print CSV.
     #[arg(long, conflicts_with = "json")]
@@ -47,29 +49,30 @@ pub(crate) async fn run(args: ProfitArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The widest that a name is; CSV and JSON have all of it.
+const NAME_WIDTH: usize = 36;
+
 fn print(report: &ProfitReport) {
-    let heads = [
-        "currency",
-        report.by,
-        "lines",
-        "cost",
-        "earned credit",
-        "charge",
-        "profit",
-        "margin %",
-        "profit before",
-    ];
+    if report.rows.is_empty() && report.bills_without_sums == 0 {
+        eprintln!("There are no lines.");
+        return;
+    }
+    let by = report.by.to_uppercase();
+    let heads = ["CURRENCY", &by, "LINES", "COST", "CREDIT", "CHARGE", "PROFIT", "MARGIN %", "BEFORE"];
     let mut table = vec![heads.map(str::to_owned)];
     for (rows, is_total) in [(&report.rows, false), (&report.totals, true)] {
         for row in rows {
+            let shown = console::truncate_str(&for_terminal(&row.name), NAME_WIDTH, "…").into_owned();
             let name = match (is_total, &row.subscription_id, row.customer_id) {
                 (true, ..) => "total".to_owned(),
-                (_, Some(id), _) => format!("{} {id}", row.name),
-                (_, None, Some(id)) => format!("{} ({id})", row.name),
-                _ => row.name.clone(),
+                (_, Some(id), _) => format!("{shown} {id}"),
+                (_, None, Some(id)) => format!("{shown} ({id})"),
+                _ => shown,
             };
             let Profit { cost, earned_credit, charge, profit, margin_percentage } = row.profit.clone();
             let before = row.previous.as_ref().map_or_else(String::new, |previous| previous.profit.clone());
+            let [cost, earned_credit, charge, profit, before] =
+                [cost, earned_credit, charge, profit, before].map(|amount| padded_in(&amount, &row.currency));
             let margin = margin_percentage.unwrap_or_default();
             let lines = row.lines.to_string();
             table.push([
@@ -85,12 +88,13 @@ fn print(report: &ProfitReport) {
             ]);
         }
     }
-    let width = |column: usize| table.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let width =
+        |column: usize| table.iter().map(|row| console::measure_text_width(&row[column])).max().unwrap_or(0);
     let widths: Vec<usize> = (0..heads.len()).map(width).collect();
     for row in &table {
         let cells = row.iter().zip(&widths).enumerate().map(|(i, (cell, width))| match i {
-            0 | 1 => format!("{cell:<width$}"),
-            _ => format!("{cell:>width$}"),
+            0 | 1 => console::pad_str(cell, *width, console::Alignment::Left, None).into_owned(),
+            _ => console::pad_str(cell, *width, console::Alignment::Right, None).into_owned(),
         });
         println!("{}", cells.collect::<Vec<_>>().join("  ").trim_end());
     }

@@ -9,14 +9,16 @@ use crate::partner::partner_named;
 use crate::platform::Platform;
 use crate::profit::{self, ProfitArgs};
 use crate::progress::RunBar;
-use crate::remote::input::insisted;
+use crate::remote::bill_runs::ended_as;
+use crate::remote::input::{currency_rate, expected_total, insisted};
 use anyhow::{Context, bail};
 use app::billing::{RunAction, RunRequest, RunSearch, RunState, RunView, Watch};
 use app::{App, Call, Clock, Query};
 use clap::{Args, Subcommand};
 use domain::json::Json;
 use domain::{Handling, PartnerId};
-use serde_json::{Value, json};
+use rating::WarningCode;
+use serde_json::json;
 use std::sync::Arc;
 
 /// Make bills, and verify them.
@@ -246,7 +248,7 @@ pub(crate) async fn run(command: BillCommand) -> anyhow::Result<()> {
         BillCommand::Finalize(args) => {
             let FinalizeArgs { accept, yes, again } = *args;
             let accept = warning_codes(&accept)?;
-            confirm(&again, "Make the statements final of", yes).await?;
+            confirm(&again, |run| format!("Make the statements of {run} final"), yes).await?;
             once_more(again, RunAction::Finalize { accept }, &[]).await
         }
         BillCommand::Publish(args) => {
@@ -259,7 +261,7 @@ pub(crate) async fn run(command: BillCommand) -> anyhow::Result<()> {
             if !customer.is_empty() {
                 body["customer_ids"] = json!(customer);
             }
-            confirm(&again, "Reverse final statements of the month of", yes).await?;
+            confirm(&again, |run| format!("Reverse final statements of the month of {run}"), yes).await?;
             once_more(again, RunAction::Void(Json::from(&body)), &customer).await
         }
         BillCommand::Release(args) => {
@@ -318,6 +320,7 @@ async fn make(args: RunArgs) -> anyhow::Result<()> {
         "publish": publish, "finalize": finalize, "accept": accept, "accept_corrections": accept_corrections,
         "expected_totals": expected, "price_sheets": price_sheets,
     });
+    warning_codes(&accept)?;
     let request = RunRequest::parse(&Json::from(&body)).map_err(|error| match error {
         app::Error::Invalid(violations) => in_own_words(violations, "/sources/", "", &files),
         other => other.into(),
@@ -330,17 +333,18 @@ async fn make(args: RunArgs) -> anyhow::Result<()> {
     match (report.state, unwritten(&report, |_| true)) {
         (RunState::Succeeded, unwritten) => all_written(&unwritten),
         _ if dry_run => bail!("this would fail"),
-        (state, _) => bail!("the run is {}; no bill was changed", state.as_str()),
+        (state, _) => bail!("the run {}; no bill was changed", ended_as(state.as_str())),
     }
 }
 
 /// The codes of warnings of `--accept`.
-fn warning_codes(given: &[String]) -> anyhow::Result<Vec<rating::WarningCode>> {
-    let known = |code: &String| {
-        rating::WarningCode::of(code)
-            .with_context(|| format!("--accept {code}: there is no such warning; the report names the codes"))
+fn warning_codes(given: &[String]) -> anyhow::Result<Vec<WarningCode>> {
+    let unknown = |code: &str| {
+        let codes = WarningCode::ALL.into_iter().filter(|code| code.is_acceptable()).map(WarningCode::name);
+        let codes = codes.collect::<Vec<_>>().join(", ");
+        anyhow::anyhow!("--accept {code}: there is no such warning; the codes are {codes}")
     };
-    given.iter().map(known).collect()
+    given.iter().map(|code| WarningCode::of(code).ok_or_else(|| unknown(code))).collect()
 }
 
 async fn publish(args: AgainArgs, accept: &[String]) -> anyhow::Result<()> {
@@ -369,7 +373,7 @@ async fn once_more(args: AgainArgs, action: RunAction, released: &[i64]) -> anyh
 }
 
 /// Asks before something is done to a run that cannot be undone.
-async fn confirm(args: &AgainArgs, question: &str, yes: bool) -> anyhow::Result<()> {
+async fn confirm(args: &AgainArgs, question: impl Fn(&str) -> String, yes: bool) -> anyhow::Result<()> {
     if yes {
         return Ok(());
     }
@@ -378,7 +382,8 @@ async fn confirm(args: &AgainArgs, question: &str, yes: bool) -> anyhow::Result<
     let run = app.bill_run(&call, args.run).await;
     app.close().await;
     let run = run.map_err(|error| of_run(error.into(), args.run, &args.partner, &[]))?;
-    insisted(&format!("{question} bill run {} of {}: {}?", run.id, run.billing_period, show::sums(&run)), yes)
+    let question = question(&format!("bill run {} of {}", run.id, run.billing_period));
+    insisted(&format!("{question}: {}?", show::sums(&run)), yes)
 }
 
 async fn list(args: ListArgs) -> anyhow::Result<()> {
@@ -484,6 +489,10 @@ fn of_run(error: anyhow::Error, run: i64, partner: &str, released: &[i64]) -> an
         Ok(app::Error::Invalid(violations)) => {
             in_own_words(violations, "/customer_ids/", "--customer ", released)
         }
+        // A command names runs by their numbers.
+        Ok(error @ app::Error::Conflict(_)) => {
+            anyhow::anyhow!(error.to_string().replace("/v1/bill_runs/", "run "))
+        }
         Ok(other) => other.into(),
         Err(other) => other,
     }
@@ -500,7 +509,12 @@ fn in_own_words<T: std::fmt::Display>(
         let place = violation.pointer.strip_prefix(list).and_then(|place| place.parse::<usize>().ok());
         match place.and_then(|place| given.get(place)) {
             Some(given) => format!("{before}{given} {}", violation.message),
-            None => violation.sentence(),
+            // Options are named as the command has them.
+            None => match violation.pointer.as_str() {
+                "/billing_period" => format!("--period {}", violation.message),
+                "/invoice_id" => format!("--invoice-id {}", violation.message),
+                _ => violation.sentence(),
+            },
         }
     });
     anyhow::anyhow!(said.collect::<Vec<_>>().join("; "))
@@ -529,17 +543,4 @@ pub(crate) fn source(file: &str) -> anyhow::Result<String> {
     }
     let path = std::fs::canonicalize(file).with_context(|| format!("cannot read {file}"))?;
     Ok(format!("file:{}", path.to_str().with_context(|| format!("the path of {file} is not UTF-8"))?))
-}
-
-fn expected_total(text: &str) -> anyhow::Result<Value> {
-    let parts = text.split_once('=');
-    let (currency, amount) = parts
-        .with_context(|| format!("--expect must be CURRENCY=AMOUNT, such as USD=12345.67, not {text:?}"))?;
-    Ok(json!({"currency": currency, "amount": amount}))
-}
-
-fn currency_rate(text: &str) -> anyhow::Result<Value> {
-    let parts = text.split_once('=').and_then(|(pair, rate)| Some((pair.split_once('/')?, rate)));
-    let ((from, to), rate) = parts.with_context(|| format!("--rate must be FROM/TO=RATE, not {text:?}"))?;
-    Ok(json!({"from": from, "to": to, "rate": rate}))
 }

@@ -1,8 +1,10 @@
 //! A run as people read it: what it is, its bills, sums and warnings, and what is to be done next.
 
+use crate::money::{padded, padded_in};
+use crate::remote::cells::for_terminal;
 use app::billing::{CustomerBill, RunState, RunView, Stage};
 use rating::report::Total;
-use rating::{Blocks, count_of, form_for};
+use rating::{Amount, Blocks, Currency, count_of, form_for};
 
 /// `succeeded, draft`
 fn standing(run: &RunView) -> String {
@@ -10,28 +12,79 @@ fn standing(run: &RunView) -> String {
     run.stage.map_or_else(|| state.to_owned(), |stage| format!("{state}, {}", stage.name()))
 }
 
-/// What the bills of a run come to: `12.50 USD and 3 EUR`.
-pub(super) fn sums(run: &RunView) -> String {
+/// What the bills of a run charge: `12.50 USD and 3.00 EUR`; `None` if nothing.
+fn charged(run: &RunView) -> Option<String> {
     let charged = run.totals.iter().filter(|total| !total.charge.is_zero());
-    let charged: Vec<String> = charged.map(|total| format!("{} {}", total.charge, total.currency)).collect();
-    if charged.is_empty() {
-        "nothing charged".to_owned()
-    } else {
-        format!("{} charged", charged.join(" and "))
-    }
+    let charged: Vec<String> =
+        charged.map(|total| format!("{} {}", money(total.charge, total.currency), total.currency)).collect();
+    (!charged.is_empty()).then(|| charged.join(" and "))
+}
+
+/// `12.50 USD charged`
+pub(super) fn sums(run: &RunView) -> String {
+    charged(run).map_or_else(|| "nothing charged".to_owned(), |charged| format!("{charged} charged"))
+}
+
+/// The exact amount, with the decimal places of its currency at least.
+fn money(amount: Amount, currency: Currency) -> String {
+    padded(&amount.to_string(), currency)
 }
 
 /// The runs, one a line.
 pub(super) fn list(runs: &[RunView]) {
-    println!("{:>6}  {:<7}  {:<20}  {:<20}  {:>9}  CHARGED", "RUN", "MONTH", "STATE", "CREATED", "LINES");
+    if runs.is_empty() {
+        eprintln!("There are no bill runs.");
+        return;
+    }
+    println!("{:>6}  {:<7}  {:<20}  {:<16}  {:>9}  CHARGED", "RUN", "MONTH", "STATE", "CREATED", "LINES");
     for run in runs {
-        let lines = run.progress.lines;
-        let (standing, charged, created) = (standing(run), sums(run), format!("{:.0}", run.created_at));
+        // What was taken back charges nothing.
+        let charged = charged(run).filter(|_| run.state == RunState::Succeeded);
+        let (lines, charged) = (run.progress.lines, charged.unwrap_or_else(|| "-".to_owned()));
+        let (standing, created) = (standing(run), run.created_at.strftime("%Y-%m-%d %H:%M"));
         println!(
-            "{:>6}  {:<7}  {standing:<20}  {created:<20}  {lines:>9}  {charged}",
+            "{:>6}  {:<7}  {standing:<20}  {created:<16}  {lines:>9}  {charged}",
             run.id, run.billing_period
         );
     }
+}
+
+/// The widest that a name is in a report: all columns fit into 80 characters then, as long as amounts have up to 12.
+const NAME_WIDTH: usize = 30;
+
+/// A row of a report: a customer, and what it costs and is charged. Its notes are below it, each on a line.
+fn row(id: &str, name: &str, lines: &str, [cost, charge]: [&str; 2], currency: &str, notes: &[String]) {
+    let name = for_terminal(name);
+    let name = console::pad_str(&name, NAME_WIDTH, console::Alignment::Left, Some("…"));
+    println!("{}", format!("{id:>6}  {name}  {lines:>7}  {cost:>12}  {charge:>12} {currency}").trim_end());
+    notes.iter().for_each(|note| println!("        {}", for_terminal(note)));
+}
+
+/// A bill in a report. Drafts are not where their customers find them once they are published, so they are not said to be.
+fn bill_row(bill: &CustomerBill, is_draft: bool) {
+    let CustomerBill { customer_id, name, currency, lines, cost, charge, .. } = bill;
+    let [cost, charge] = [*cost, *charge].map(|amount| money(amount, *currency));
+    let newest = [&bill.reversal_prefix, &bill.final_prefix, &bill.prefix].into_iter().flatten().next();
+    let mut notes = Vec::new();
+    if !bill.corrections.is_zero() {
+        notes.push(format!("{} of it corrects months before", money(bill.corrections, *currency)));
+    }
+    match bill.held_back.as_slice() {
+        [] => notes.extend(newest.filter(|_| !is_draft).map(ToString::to_string)),
+        why => notes.push(format!("held back: {}", why.join("; "))),
+    }
+    let (id, lines, currency) = (customer_id.to_string(), lines.to_string(), currency.to_string());
+    row(&id, name, &lines, [&cost, &charge], &currency, &notes);
+}
+
+/// Whether a bill has nothing but what a final bill of the month has already.
+fn is_billed_before(bill: &CustomerBill) -> bool {
+    bill.lines == 0 && bill.billed_before.lines != 0 && bill.charge.is_zero() && bill.held_back.is_empty()
+}
+
+/// Whether a bill has lines that came in for a month that is final.
+fn is_correction(bill: &CustomerBill) -> bool {
+    bill.lines != 0 && bill.billed_before.lines != 0
 }
 
 /// A whole report. Warnings, and what is to be done next, go to standard error.
@@ -43,40 +96,33 @@ pub(super) fn report(run: &RunView, partner: &str) {
     let bills = run.customers.as_deref().unwrap_or_default();
     let unassigned = run.unassigned.as_deref().unwrap_or_default();
     let pending = run.pending_corrections.as_deref().unwrap_or_default();
-    if !bills.is_empty() || !unassigned.is_empty() || !pending.is_empty() {
-        println!("\n{:>18}           {:>18}  {:>9}        CUSTOMER  FILES", "CHARGE", "COST", "LINES");
+    let bills: Vec<&CustomerBill> = bills.iter().filter(|bill| !is_billed_before(bill)).collect();
+    if !bills.is_empty() || !unassigned.is_empty() {
+        println!();
+        row("ID", "CUSTOMER", "LINES", ["COST", "CHARGE"], "", &[]);
     }
-    for bill in bills {
-        let CustomerBill { name, currency, lines, cost, charge, held_back, .. } = bill;
-        let (charge, cost) = (charge.to_string(), cost.to_string());
-        let newest = [&bill.reversal_prefix, &bill.final_prefix, &bill.prefix].into_iter().flatten().next();
-        let place = match (held_back.as_slice(), newest) {
-            ([], Some(prefix)) => prefix.to_string(),
-            ([], None) => String::new(),
-            (why, _) => format!("held back: {}", why.join("; ")),
-        };
-        let noun = form_for(*lines, "line ", "lines");
-        println!("{charge:>18} {currency}  cost {cost:>18}  {lines:>9} {noun}  {name}  {place}");
-    }
+    let is_draft = run.stage == Some(Stage::Draft);
+    bills.iter().for_each(|bill| bill_row(bill, is_draft));
     for left in unassigned {
-        let (cost, reason) = (left.cost.to_string(), left.reason.name());
-        println!(
-            "{:>18} {}  cost {cost:>18}  {:>9} {}  {} {}: {reason}",
-            "not billed",
-            left.currency,
-            left.lines,
-            form_for(left.lines, "line ", "lines"),
-            left.azure_customer_id,
-            left.name
-        );
+        let (cost, currency) = (money(left.cost, left.currency), left.currency.to_string());
+        let note = format!("not billed, {}: {}", left.reason.name(), left.azure_customer_id);
+        row("-", &left.name, &left.lines.to_string(), [&cost, "-"], &currency, &[note]);
     }
     for left in pending {
         println!(
-            "{:>18} {}  {} of {} for customer {}: {}",
-            "not billed", left.currency, left.amount, left.billing_period, left.customer_id, left.reason
+            "not billed: a correction of {} {} of {} for customer {}: {}",
+            padded_in(&left.amount, &left.currency),
+            left.currency,
+            left.billing_period,
+            left.customer_id,
+            for_terminal(&left.reason)
         );
     }
-    run.totals.iter().for_each(total);
+    let corrections = |total: &Total| -> Amount {
+        let of_currency = bills.iter().filter(|bill| bill.currency == total.currency);
+        of_currency.filter(|bill| bill.held_back.is_empty()).map(|bill| bill.corrections).sum()
+    };
+    run.totals.iter().for_each(|one| total(one, corrections(one)));
     for expected in run.checks.iter().flat_map(|checks| &checks.expected_totals) {
         let verdict = if expected.matches { "as expected" } else { "NOT as expected" };
         let wanted = expected.expected.map_or_else(|| "nothing".to_owned(), |amount| amount.to_string());
@@ -93,28 +139,39 @@ pub(super) fn report(run: &RunView, partner: &str) {
     next_steps(run, partner).iter().for_each(|step| eprintln!("next: {step}"));
 }
 
-fn total(total: &Total) {
-    let Total { currency, lines, cost, billed_cost, unassigned_cost, charge, charged_cost, .. } = total;
-    let lines = format!("{} {}", count_of(*lines, "line"), form_for(*lines, "costs", "cost"));
-    println!("\n{currency}: {lines} {cost} = {billed_cost} billed + {unassigned_cost} not billed");
-    match total.billed_in.filter(|other| other != currency) {
+/// `corrections`: the part of the charge that corrects months before, whose lines cost nothing in this one.
+fn total(total: &Total, corrections: Amount) {
+    let currency = total.currency;
+    let [cost, billed, unassigned, charge, charged_cost, held_charge, held_cost, before] = [
+        total.cost,
+        total.billed_cost,
+        total.unassigned_cost,
+        total.charge,
+        total.charged_cost,
+        total.held_charge,
+        total.held_cost,
+        total.billed_before.cost,
+    ]
+    .map(|amount| money(amount, currency));
+    let lines = format!("{} {}", count_of(total.lines, "line"), form_for(total.lines, "costs", "cost"));
+    println!("\n{currency}: {lines} {cost} = {billed} billed + {unassigned} not billed");
+    match total.billed_in.filter(|other| *other != currency) {
         None => {
-            println!(
-                "     charged {charge} for a cost of {charged_cost}; {} of it is rounding",
-                total.rounding
-            );
+            println!("     charged {charge} for a cost of {charged_cost}");
+            if !corrections.is_zero() {
+                println!("     {} of it corrects months before", money(corrections, currency));
+            }
+            if !total.rounding.is_zero() {
+                println!("     {} of it is rounding", total.rounding);
+            }
         }
         Some(other) => println!("     charged in {other}"),
     }
     if !total.held_charge.is_zero() || !total.held_cost.is_zero() {
-        println!("     held back {} for a cost of {}", total.held_charge, total.held_cost);
+        println!("     held back {held_charge} for a cost of {held_cost}");
     }
     if total.billed_before.lines != 0 {
-        println!(
-            "     billed before {} for a cost of {}",
-            count_of(total.billed_before.lines, "line"),
-            total.billed_before.cost
-        );
+        println!("     billed before {} for a cost of {before}", count_of(total.billed_before.lines, "line"));
     }
 }
 
@@ -146,7 +203,16 @@ fn next_steps(run: &RunView, partner: &str) -> Vec<String> {
     codes.dedup();
     let accept: String = codes.iter().map(|code| format!(" --accept {code}")).collect();
     let finalize = format!("tenantry bill finalize {id}{accept}{more}");
+    let bills = || run.customers.iter().flatten();
+    if stage.is_some() && bills().any(is_correction) {
+        steps.push(format!(
+            "{} is final, and what is new in it goes on the customers' next statements: run the month that is open again",
+            run.billing_period
+        ));
+    }
+    let has_drafts = bills().any(|bill| bill.prefix.is_some() && !is_correction(bill));
     match stage {
+        Some(Stage::Draft) if !has_drafts => {}
         Some(Stage::Draft) => {
             steps.push(format!("to show the drafts to customers: tenantry bill publish {id}{more}"));
             steps.push(format!("to make them final: {finalize}"));

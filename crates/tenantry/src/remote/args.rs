@@ -107,3 +107,28 @@ pub(crate) struct ListArgs {
     #[arg(long, value_name = "COUNT")]
     pub(crate) limit: Option<usize>,
 }
+
+/// Options of a command that changes something, and prints what it is then.
+#[derive(Args, Clone)]
+pub(crate) struct ChangeArgs {
+    /// Show what would be done, and change nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+/// Options of a command that ends or removes something.
+#[derive(Args, Clone)]
+pub(crate) struct RemovalArgs {
+    /// Do not ask.
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// Show what this is about, and change nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}

@@ -1,10 +1,11 @@
 //! `tenantry bill-runs …`
 
-use super::args::{ListArgs, OutputArgs, ServerArgs};
+use super::args::{ChangeArgs, ListArgs, OutputArgs, RemovalArgs, ServerArgs};
 use super::exit::{examples, wrong_input};
 use super::query::{PER_PAGE, Query};
 use super::show::{self, View};
 use super::{bill_lines, cells, input};
+use crate::money::padded_in;
 use crate::progress::ByteBar;
 use anyhow::bail;
 use clap::{Args, Subcommand};
@@ -108,16 +109,11 @@ pub(crate) struct Created {
     /// Read the request from a JSON file; - is standard input. Options come before what it says.
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
-    /// Show what would be sent, and send nothing.
-    #[arg(long)]
-    dry_run: bool,
     /// Stay until the run has ended, and fail if it does.
     #[arg(long)]
     watch: bool,
     #[command(flatten)]
-    output: OutputArgs,
-    #[command(flatten)]
-    server: ServerArgs,
+    change: ChangeArgs,
 }
 
 /// Show the statements of a month's last run to its customers.
@@ -129,13 +125,8 @@ pub(crate) struct Published {
     /// Accept warnings of this code, which would keep the statements from being published; repeat it for others.
     #[arg(long, value_name = "CODE")]
     accept: Vec<String>,
-    /// Show which run this is about, and change nothing.
-    #[arg(long)]
-    dry_run: bool,
     #[command(flatten)]
-    output: OutputArgs,
-    #[command(flatten)]
-    server: ServerArgs,
+    change: ChangeArgs,
 }
 
 /// Reverse final statements of a month, of which the last run is named. Their lines can be billed again.
@@ -150,9 +141,6 @@ pub(crate) struct Voided {
     /// Only the statements of these customers, by their ids.
     #[arg(long, num_args = 1.., value_name = "ID")]
     customer: Vec<i64>,
-    /// Show which statements this is about, and change nothing.
-    #[arg(long)]
-    dry_run: bool,
     /// Do not ask. Without a terminal this is needed.
     #[arg(long, short)]
     yes: bool,
@@ -160,9 +148,7 @@ pub(crate) struct Voided {
     #[arg(long)]
     watch: bool,
     #[command(flatten)]
-    output: OutputArgs,
-    #[command(flatten)]
-    server: ServerArgs,
+    change: ChangeArgs,
 }
 
 /// Make the statements of a month's last run final.
@@ -174,9 +160,6 @@ pub(crate) struct Finalized {
     /// Accept warnings of this code, which would keep the statements from becoming final; repeat it for others.
     #[arg(long, value_name = "CODE")]
     accept: Vec<String>,
-    /// Show which run this is about, and change nothing.
-    #[arg(long)]
-    dry_run: bool,
     /// Do not ask. Without a terminal this is needed.
     #[arg(long, short)]
     yes: bool,
@@ -184,9 +167,7 @@ pub(crate) struct Finalized {
     #[arg(long)]
     watch: bool,
     #[command(flatten)]
-    output: OutputArgs,
-    #[command(flatten)]
-    server: ServerArgs,
+    change: ChangeArgs,
 }
 
 /// Publish bills that a run has held back.
@@ -201,16 +182,11 @@ pub(crate) struct Released {
     /// Accept warnings of this code, which would keep them from being published where the run is; repeat it for others.
     #[arg(long, value_name = "CODE")]
     accept: Vec<String>,
-    /// Show which run this is about, and change nothing.
-    #[arg(long)]
-    dry_run: bool,
     /// Stay until it has ended, and fail if it does.
     #[arg(long)]
     watch: bool,
     #[command(flatten)]
-    output: OutputArgs,
-    #[command(flatten)]
-    server: ServerArgs,
+    change: ChangeArgs,
 }
 
 /// End a run: `cancel` stops it, `withdraw` takes back the statements that it has made.
@@ -219,14 +195,8 @@ pub(crate) struct Released {
 pub(crate) struct Ended {
     /// The run's id.
     id: String,
-    /// Do not ask.
-    #[arg(long, short)]
-    yes: bool,
-    /// Show which run this is about, and change nothing.
-    #[arg(long)]
-    dry_run: bool,
     #[command(flatten)]
-    server: ServerArgs,
+    removal: RemovalArgs,
 }
 
 static VIEW: View = View {
@@ -297,7 +267,7 @@ pub(crate) async fn run(command: BillRunsCommand) -> anyhow::Result<()> {
         }
         BillRunsCommand::Create(args) => {
             let body = args.body()?;
-            if args.dry_run {
+            if args.change.dry_run {
                 println!("would start this bill run:\n{body:#}");
                 return Ok(());
             }
@@ -305,26 +275,31 @@ pub(crate) async fn run(command: BillRunsCommand) -> anyhow::Result<()> {
                 let month = cells::text(&body["billing_period"]);
                 input::insisted(&format!("Make the bills of {month} final at once?"), args.yes)?;
             }
-            start(&args.server, "/v1/bill_runs", &body, args.watch, &args.output).await
+            start(&args.change.server, "/v1/bill_runs", &body, args.watch, &args.change.output).await
         }
-        BillRunsCommand::Finalize(args) if args.dry_run => would(&args.server, &args.id, "finalize").await,
-        BillRunsCommand::Release(args) if args.dry_run => {
+        BillRunsCommand::Finalize(args) if args.change.dry_run => {
+            would(&args.change.server, &args.id, "finalize").await
+        }
+        BillRunsCommand::Release(args) if args.change.dry_run => {
             let ids: Vec<String> = args.customer.iter().map(i64::to_string).collect();
             let what = format!("release the bills of {} in", ids.join(", "));
-            would(&args.server, &args.id, &what).await
+            would(&args.change.server, &args.id, &what).await
         }
-        BillRunsCommand::Cancel(args) if args.dry_run => would(&args.server, &args.id, "cancel").await,
-        BillRunsCommand::Withdraw(args) if args.dry_run => {
-            would(&args.server, &args.id, "withdraw the statements of").await
+        BillRunsCommand::Cancel(args) if args.removal.dry_run => {
+            would(&args.removal.server, &args.id, "cancel").await
+        }
+        BillRunsCommand::Withdraw(args) if args.removal.dry_run => {
+            would(&args.removal.server, &args.id, "withdraw the statements of").await
         }
         BillRunsCommand::Lines(args) => bill_lines::list(&args).await,
-        BillRunsCommand::Publish(args) if args.dry_run => {
-            would(&args.server, &args.id, "show its customers the statements of").await
+        BillRunsCommand::Publish(args) if args.change.dry_run => {
+            would(&args.change.server, &args.id, "show its customers the statements of").await
         }
-        BillRunsCommand::Void(args) if args.dry_run => args.rehearse().await,
+        BillRunsCommand::Void(args) if args.change.dry_run => args.rehearse().await,
         BillRunsCommand::Publish(args) => {
             let path = format!("{}/publish", path(&args.id)?);
-            start(&args.server, &path, &json!({"accept": args.accept}), false, &args.output).await
+            start(&args.change.server, &path, &json!({"accept": args.accept}), false, &args.change.output)
+                .await
         }
         BillRunsCommand::Void(args) => {
             let path = format!("{}/void", path(&args.id)?);
@@ -336,17 +311,24 @@ pub(crate) async fn run(command: BillRunsCommand) -> anyhow::Result<()> {
                 &format!("Reverse final statements of the month of bill run {}?", args.id),
                 args.yes,
             )?;
-            start(&args.server, &path, &body, args.watch, &args.output).await
+            start(&args.change.server, &path, &body, args.watch, &args.change.output).await
         }
         BillRunsCommand::Finalize(args) => {
             let path = format!("{}/finalize", path(&args.id)?);
             input::insisted(&format!("Make the statements of bill run {} final?", args.id), args.yes)?;
-            start(&args.server, &path, &json!({"accept": args.accept}), args.watch, &args.output).await
+            start(
+                &args.change.server,
+                &path,
+                &json!({"accept": args.accept}),
+                args.watch,
+                &args.change.output,
+            )
+            .await
         }
         BillRunsCommand::Release(args) => {
             let path = format!("{}/release", path(&args.id)?);
             let body = json!({"customer_ids": args.customer, "accept": args.accept});
-            start(&args.server, &path, &body, args.watch, &args.output).await
+            start(&args.change.server, &path, &body, args.watch, &args.change.output).await
         }
         BillRunsCommand::Cancel(args) => args.end("", "Cancel", "is cancelled").await,
         BillRunsCommand::Withdraw(args) => {
@@ -369,15 +351,19 @@ impl Created {
             Some(path) => input::object(path)?,
             None => json!({}),
         };
-        let rates = self.rate.iter().map(|rate| currency_rate(rate)).collect::<anyhow::Result<Vec<_>>>()?;
+        let rates =
+            self.rate.iter().map(|rate| input::currency_rate(rate)).collect::<anyhow::Result<Vec<_>>>()?;
         if let Some(period) = &self.period {
             body["billing_period"] = period.as_str().into();
         }
         if let Some(invoice) = &self.invoice_id {
             body["invoice_id"] = invoice.as_str().into();
         }
-        let expected =
-            self.expect.iter().map(|total| expected_total(total)).collect::<anyhow::Result<Vec<_>>>()?;
+        let expected = self
+            .expect
+            .iter()
+            .map(|total| input::expected_total(total))
+            .collect::<anyhow::Result<Vec<_>>>()?;
         if !expected.is_empty() {
             body["expected_totals"] = expected.into();
         }
@@ -402,21 +388,6 @@ impl Created {
         }
         Ok(body)
     }
-}
-
-fn expected_total(text: &str) -> anyhow::Result<Value> {
-    let wrong =
-        || wrong_input(format!("--expect must be CURRENCY=AMOUNT, such as USD=12345.67, and not {text:?}"));
-    let (currency, amount) = text.split_once('=').ok_or_else(wrong)?;
-    Ok(json!({"currency": currency, "amount": amount}))
-}
-
-fn currency_rate(text: &str) -> anyhow::Result<Value> {
-    let parts = text.split_once('=').and_then(|(pair, rate)| Some((pair.split_once('/')?, rate)));
-    let wrong =
-        || wrong_input(format!("--rate must be FROM/TO=RATE, such as EUR/USD=1.0821, and not {text:?}"));
-    let ((from, to), rate) = parts.ok_or_else(wrong)?;
-    Ok(json!({"from": from, "to": to, "rate": rate}))
 }
 
 async fn start(
@@ -455,7 +426,16 @@ async fn watch(client: &Client, path: &str, output: &OutputArgs) -> anyhow::Resu
     match run["state"].as_str() {
         Some("succeeded") if run["errors"].as_array().is_none_or(Vec::is_empty) => Ok(()),
         Some("succeeded") => bail!("the run has succeeded, but not every bill could be written"),
-        state => bail!("the run is {}; no bill was changed", state.unwrap_or("lost")),
+        state => bail!("the run {}; no bill was changed", ended_as(state.unwrap_or_default())),
+    }
+}
+
+/// How a run without bills has ended, by its state.
+pub(crate) fn ended_as(state: &str) -> &'static str {
+    match state {
+        "failed" => "has failed",
+        "cancelled" => "was cancelled",
+        _ => "has not ended",
     }
 }
 
@@ -480,8 +460,9 @@ fn print(run: &Value, output: &OutputArgs) -> anyhow::Result<()> {
         printer.end();
     }
     for total in list("totals") {
-        let [currency, charge, lines, left] =
-            ["currency", "charge", "lines", "unassigned_cost"].map(|name| text(&total[name]));
+        let [currency, lines] = ["currency", "lines"].map(|name| text(&total[name]));
+        let [charge, left] =
+            ["charge", "unassigned_cost"].map(|name| padded_in(&text(&total[name]), &currency));
         let left = if left.is_empty() { left } else { format!("; not billed: a cost of {left}") };
         let noun = if lines == "1" { "line" } else { "lines" };
         println!("{currency}: {lines} {noun}, charged {charge}{left}");
@@ -499,7 +480,7 @@ fn print(run: &Value, output: &OutputArgs) -> anyhow::Result<()> {
 impl Voided {
     /// Says which final statements would be reversed.
     async fn rehearse(&self) -> anyhow::Result<()> {
-        let client = self.server.connect()?;
+        let client = self.change.server.connect()?;
         let run = client.get(&path(&self.id)?).await?.json()?;
         let month = cells::text(&run["billing_period"]);
         let query = Query::new("/v1/customer_statements").with("per_page", PER_PAGE);
@@ -509,6 +490,7 @@ impl Voided {
             for statement in page.iter().filter(|statement| self.is_about(statement)) {
                 let [id, customer, amount, currency] = ["id", "customer_id", "total_amount", "currency.name"]
                     .map(|field| cells::for_terminal(&cells::text(cells::at(statement, field))).into_owned());
+                let amount = padded_in(&amount, &currency);
                 println!("would reverse statement {id} of customer {customer}: {amount} {currency}");
                 count += 1;
             }
@@ -529,10 +511,10 @@ impl Voided {
 impl Ended {
     async fn end(self, below: &str, question: &str, done: &str) -> anyhow::Result<()> {
         let path = path(&self.id)?;
-        let client = self.server.connect()?;
+        let client = self.removal.server.connect()?;
         let run = client.get(&path).await?.json()?;
         let month = cells::text(&run["billing_period"]);
-        if input::confirmed(&format!("{question} bill run {} of {month}?", self.id), self.yes)? {
+        if input::confirmed(&format!("{question} bill run {} of {month}?", self.id), self.removal.yes)? {
             client.send(&Request::new(Method::DELETE, format!("{path}{below}"))).await?;
             println!("bill run {} of {month} {done}", self.id);
         }

@@ -1,6 +1,6 @@
 //! `tenantry billing-automation …`
 
-use super::args::{OutputArgs, ServerArgs};
+use super::args::{ChangeArgs, OutputArgs, ServerArgs};
 use super::cells;
 use super::exit::examples;
 use super::show::{self, View};
@@ -55,13 +55,8 @@ pub(crate) struct Set {
     /// Whether customers see the bills before they are final.
     #[arg(long, value_name = "true|false")]
     publish: Option<bool>,
-    /// Show what would be sent, and change nothing.
-    #[arg(long)]
-    dry_run: bool,
     #[command(flatten)]
-    output: OutputArgs,
-    #[command(flatten)]
-    server: ServerArgs,
+    change: ChangeArgs,
 }
 
 static VIEW: View = View {
@@ -94,7 +89,7 @@ pub(crate) async fn run(command: BillingAutomationCommand) -> anyhow::Result<()>
 }
 
 async fn set(args: &Set) -> anyhow::Result<()> {
-    let client = args.server.connect()?;
+    let client = args.change.server.connect()?;
     let current = client.get(PATH).await?.json()?;
     // The API replaces the settings whole, so what is not named is as it was.
     let mut body = json!({});
@@ -108,11 +103,11 @@ async fn set(args: &Set) -> anyhow::Result<()> {
     for (field, value) in given.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null()) {
         body[field] = value.clone();
     }
-    if args.dry_run {
+    if args.change.dry_run {
         println!("would set the billing automation to this:\n{body:#}");
         return Ok(());
     }
-    print(&client.send(&Request::json(Method::PUT, PATH, &body)).await?.json()?, &args.output)
+    print(&client.send(&Request::json(Method::PUT, PATH, &body)).await?.json()?, &args.change.output)
 }
 
 /// For people: the settings, then what was done last and what is waited for.

@@ -1,6 +1,6 @@
 //! `tenantry branding …`
 
-use super::args::{OutputArgs, ServerArgs};
+use super::args::{ChangeArgs, OutputArgs, RemovalArgs, ServerArgs};
 use super::exit::{examples, not_found, wrong_input};
 use super::input;
 use super::show::{self, View};
@@ -55,13 +55,8 @@ pub(crate) struct Set {
     /// Reset this; repeat it for others.
     #[arg(long, value_name = "FIELD", value_parser = PossibleValuesParser::new(FIELDS))]
     clear: Vec<String>,
-    /// Show what would be sent, and change nothing.
-    #[arg(long)]
-    dry_run: bool,
     #[command(flatten)]
-    output: OutputArgs,
-    #[command(flatten)]
-    server: ServerArgs,
+    change: ChangeArgs,
 }
 
 /// Set the logo: a PNG or WebP picture of at most 200 KB and 2048 × 2048 pixels. The server writes it again, of 480 × 96 pixels at
@@ -72,27 +67,16 @@ pub(crate) struct SetLogo {
     /// The file, or - for standard input.
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Show what would be sent, and change nothing.
-    #[arg(long)]
-    dry_run: bool,
     #[command(flatten)]
-    output: OutputArgs,
-    #[command(flatten)]
-    server: ServerArgs,
+    change: ChangeArgs,
 }
 
 /// Remove the logo; pages show the name instead.
 #[derive(Args)]
 #[command(after_help = examples!("tenantry branding remove-logo"))]
 pub(crate) struct RemovedLogo {
-    /// Do not ask.
-    #[arg(long, short)]
-    yes: bool,
-    /// Show what this is about, and change nothing.
-    #[arg(long)]
-    dry_run: bool,
     #[command(flatten)]
-    server: ServerArgs,
+    removal: RemovalArgs,
 }
 
 static VIEW: View = View {
@@ -109,21 +93,25 @@ pub(crate) async fn run(command: BrandingCommand) -> anyhow::Result<()> {
         BrandingCommand::Set(args) => set(&args).await,
         BrandingCommand::SetLogo(args) => {
             let picture = input::bytes(&args.file)?;
-            if args.dry_run {
+            if args.change.dry_run {
                 println!("would send {} as the logo: {} bytes", input::name(&args.file), picture.len());
                 return Ok(());
             }
             let request = Request::bytes(Method::PUT, LOGO, picture);
-            show::one(&args.server.connect()?.send(&request).await?.json()?, &args.output, &VIEW)
+            show::one(
+                &args.change.server.connect()?.send(&request).await?.json()?,
+                &args.change.output,
+                &VIEW,
+            )
         }
-        BrandingCommand::RemoveLogo(args) => {
-            let client = args.server.connect()?;
+        BrandingCommand::RemoveLogo(RemovedLogo { removal }) => {
+            let client = removal.server.connect()?;
             if client.get(PATH).await?.json()?["logo"].is_null() {
                 return Err(not_found("there is no logo"));
             }
-            if args.dry_run {
+            if removal.dry_run {
                 println!("would remove the logo");
-            } else if input::confirmed("Remove the logo?", args.yes)? {
+            } else if input::confirmed("Remove the logo?", removal.yes)? {
                 client.send(&Request::new(Method::DELETE, LOGO)).await?;
                 println!("the logo is removed");
             }
@@ -133,7 +121,7 @@ pub(crate) async fn run(command: BrandingCommand) -> anyhow::Result<()> {
 }
 
 async fn set(args: &Set) -> anyhow::Result<()> {
-    let client = args.server.connect()?;
+    let client = args.change.server.connect()?;
     let current = client.get(PATH).await?.json()?;
     let given = json!({"name": args.name, "colour": args.colour, "portal_host": args.portal_host});
     // The API replaces all three, so what is not named is as it was; what is left out is reset.
@@ -147,10 +135,10 @@ async fn set(args: &Set) -> anyhow::Result<()> {
     if FIELDS.iter().all(|field| given[field].is_null()) && args.clear.is_empty() {
         return Err(wrong_input("nothing is named that is to change: see `tenantry branding set --help`"));
     }
-    if args.dry_run {
+    if args.change.dry_run {
         println!("would set the branding to this:\n{body:#}");
         return Ok(());
     }
     let set: Value = client.send(&Request::json(Method::PUT, PATH, &body)).await?.json()?;
-    show::one(&set, &args.output, &VIEW)
+    show::one(&set, &args.change.output, &VIEW)
 }

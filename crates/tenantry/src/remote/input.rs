@@ -3,7 +3,7 @@
 use super::exit::wrong_input;
 use anyhow::Context;
 use domain::Json;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::io::Read;
 use std::path::Path;
 
@@ -77,6 +77,23 @@ pub(crate) fn id(text: &str) -> anyhow::Result<i64> {
         Ok(id) if id > 0 => Ok(id),
         _ => Err(wrong_input(format!("{text:?} is not an id, which is a number such as 3947"))),
     }
+}
+
+/// What `--rate EUR/USD=1.0821` is in a request.
+pub(crate) fn currency_rate(text: &str) -> anyhow::Result<Value> {
+    let parts = text.split_once('=').and_then(|(pair, rate)| Some((pair.split_once('/')?, rate)));
+    let wrong =
+        || wrong_input(format!("--rate must be FROM/TO=RATE, such as EUR/USD=1.0821, and not {text:?}"));
+    let ((from, to), rate) = parts.ok_or_else(wrong)?;
+    Ok(json!({"from": from, "to": to, "rate": rate}))
+}
+
+/// What `--expect USD=12345.67` is in a request.
+pub(crate) fn expected_total(text: &str) -> anyhow::Result<Value> {
+    let wrong =
+        || wrong_input(format!("--expect must be CURRENCY=AMOUNT, such as USD=12345.67, and not {text:?}"));
+    let (currency, amount) = text.split_once('=').ok_or_else(wrong)?;
+    Ok(json!({"currency": currency, "amount": amount}))
 }
 
 /// Asks whether to go on, where a person can answer; a script has said what it wants.

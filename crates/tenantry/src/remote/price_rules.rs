@@ -5,6 +5,7 @@ use super::exit::{examples, wrong_input};
 use super::query::{PER_PAGE, Query};
 use super::show::{self, Printer, View};
 use super::{cells, input};
+use crate::money::padded_in;
 use crate::price_rule::Details;
 use clap::{Args, Subcommand};
 use client::Request;
@@ -307,6 +308,8 @@ fn print_trial(trial: &Value, output: &OutputArgs) -> anyhow::Result<()> {
     for total in list("totals") {
         let [before, after, difference, currency] =
             ["charge", "charge_with_rule", "difference", "currency"].map(|field| text(&total[field]));
+        let [before, after, difference] =
+            [before, after, difference].map(|amount| padded_in(&amount, &currency));
         println!("all bills: {before} → {after} {currency} ({difference})");
     }
     if trial["unused"] == true {

@@ -5,6 +5,7 @@ use super::exit::examples;
 use super::query::Query;
 use super::show::{Printer, View};
 use super::{cells, download};
+use crate::money::padded_in;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 
@@ -75,9 +76,10 @@ pub(crate) async fn run(args: ProfitArgs) -> anyhow::Result<()> {
     printer.end();
     if args.output.format.is_none() {
         for total in list("totals") {
-            let [currency, cost, charge, profit, margin] =
-                ["currency", "cost", "charge", "profit", "margin_percentage"]
-                    .map(|field| cells::for_terminal(&cells::text(&total[field])).into_owned());
+            let text = |field: &str| cells::for_terminal(&cells::text(&total[field])).into_owned();
+            let [currency, margin] = ["currency", "margin_percentage"].map(text);
+            let [cost, charge, profit] =
+                ["cost", "charge", "profit"].map(|field| padded_in(&text(field), &currency));
             println!("{currency}: cost {cost}, charged {charge}, profit {profit} ({margin} %)");
         }
     }

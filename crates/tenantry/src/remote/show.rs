@@ -3,6 +3,7 @@
 use super::args::{ListArgs, OutputArgs};
 use super::cells::{at, for_spreadsheet, for_terminal, text};
 use super::exit::wrong_input;
+use crate::money::padded_in;
 use crate::output;
 use client::Pages;
 use serde_json::Value;
@@ -153,8 +154,29 @@ fn flatten(prefix: &str, value: &Value, lines: &mut Vec<(String, String)>) {
     }
 }
 
+/// Paths of amounts in the object's currency.
+const AMOUNTS: [&str; 8] = [
+    "total_amount",
+    "charge",
+    "charge_with_rule",
+    "difference",
+    "cost",
+    "earned_credit",
+    "profit",
+    "previous.profit",
+];
+
 fn cells(view: &View, object: &Value) -> Vec<String> {
-    view.table.iter().map(|(_, path)| for_terminal(brief(&text(at(object, path)))).into_owned()).collect()
+    let currency = object["currency"].as_str().or_else(|| object["currency"]["name"].as_str());
+    let cell = |path: &str| {
+        let text = text(at(object, path));
+        let text = match currency.filter(|_| AMOUNTS.contains(&path)) {
+            Some(code) => padded_in(&text, code),
+            None => text,
+        };
+        for_terminal(brief(&text)).into_owned()
+    };
+    view.table.iter().map(|(_, path)| cell(path)).collect()
 }
 
 /// A cell as a table has room for it: midnights as days, classifications without what all of them have.
@@ -296,6 +318,20 @@ mod tests {
         for (template, why) in [("{nmae}", "did you mean {name}?"), ("{colour}", "there are id, name")] {
             let refused = parse(template, &VIEW).unwrap_err().to_string();
             assert!(refused.contains(why), "{refused}");
+        }
+    }
+
+    #[test]
+    fn amounts_in_tables_have_the_places_of_their_currency() {
+        static AMOUNTS: View =
+            View { noun: "things", table: &[("AMOUNT", "total_amount"), ("LINES", "lines")], fields: &[] };
+        for (object, expected) in [
+            (json!({"total_amount": 12.5, "currency": {"name": "USD"}, "lines": 1}), ["12.50", "1"]),
+            (json!({"total_amount": "-3", "currency": "EUR", "lines": 2}), ["-3.00", "2"]),
+            (json!({"total_amount": 7, "currency": "JPY", "lines": 3}), ["7", "3"]),
+            (json!({"total_amount": 7.5, "lines": 3}), ["7.5", "3"]),
+        ] {
+            assert_eq!(cells(&AMOUNTS, &object), expected, "{object}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! `tenantry sign-in-providers …`
 
-use super::args::{OutputArgs, ServerArgs};
+use super::args::{ChangeArgs, OutputArgs, RemovalArgs, ServerArgs};
 use super::exit::examples;
 use super::input;
 use super::show::{self, View};
@@ -67,13 +67,8 @@ pub(crate) struct Set {
     /// A domain of e-mail addresses that may sign in; repeat it for others. Without it all may.
     #[arg(long, value_name = "DOMAIN")]
     allowed_domain: Vec<String>,
-    /// Show what would be sent, without the secret, and change nothing.
-    #[arg(long)]
-    dry_run: bool,
     #[command(flatten)]
-    output: OutputArgs,
-    #[command(flatten)]
-    server: ServerArgs,
+    change: ChangeArgs,
 }
 
 /// Remove a provider; the sessions that it has opened end.
@@ -82,14 +77,8 @@ pub(crate) struct Set {
 pub(crate) struct Removed {
     #[command(flatten)]
     audience: Audience,
-    /// Do not ask.
-    #[arg(long, short)]
-    yes: bool,
-    /// Show what this is about, and change nothing.
-    #[arg(long)]
-    dry_run: bool,
     #[command(flatten)]
-    server: ServerArgs,
+    removal: RemovalArgs,
 }
 
 static VIEW: View =
@@ -104,11 +93,14 @@ pub(crate) async fn run(command: SignInProvidersCommand) -> anyhow::Result<()> {
         SignInProvidersCommand::Set(args) => set(&args).await,
         SignInProvidersCommand::Remove(args) => {
             let (path, audience) = (args.audience.path(), &args.audience.audience);
-            let client = args.server.connect()?;
+            let client = args.removal.server.connect()?;
             client.get(&path).await?;
-            if args.dry_run {
+            if args.removal.dry_run {
                 println!("would remove the sign-in provider of {audience}");
-            } else if input::confirmed(&format!("Remove the sign-in provider of {audience}?"), args.yes)? {
+            } else if input::confirmed(
+                &format!("Remove the sign-in provider of {audience}?"),
+                args.removal.yes,
+            )? {
                 client.send(&Request::new(Method::DELETE, path)).await?;
                 println!("the sign-in provider of {audience} is removed");
             }
@@ -121,7 +113,7 @@ async fn set(args: &Set) -> anyhow::Result<()> {
     let mut body = json!({
         "issuer": args.issuer, "client_id": args.client_id, "allowed_domains": args.allowed_domain,
     });
-    if args.dry_run {
+    if args.change.dry_run {
         println!("would set the sign-in provider of {} to this:\n{body:#}", args.audience.audience);
         return Ok(());
     }
@@ -129,5 +121,5 @@ async fn set(args: &Set) -> anyhow::Result<()> {
         body["client_secret"] = input::secret(file)?.into();
     }
     let request = Request::json(Method::PUT, args.audience.path(), &body);
-    show::one(&args.server.connect()?.send(&request).await?.json()?, &args.output, &VIEW)
+    show::one(&args.change.server.connect()?.send(&request).await?.json()?, &args.change.output, &VIEW)
 }

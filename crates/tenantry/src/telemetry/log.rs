@@ -44,6 +44,16 @@ pub(crate) struct LogArgs {
     log_format: LogFormat,
 }
 
+impl LogArgs {
+    /// Warnings and errors alone, unless another level was asked for: for commands that report on the terminal themselves.
+    pub(crate) fn of_command(mut self) -> Self {
+        if self.log_level.0 == DEFAULT_FILTER {
+            "warn".clone_into(&mut self.log_level.0);
+        }
+        self
+    }
+}
+
 /// A level, or directives, that were parsed once.
 #[derive(Clone)]
 struct LogLevel(String);

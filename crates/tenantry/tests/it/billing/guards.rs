@@ -334,14 +334,14 @@ fn commands_ask_before_something_is_final(engine: Engine) {
     // A clerk's month.
     let (fine, out, err) = command(&run);
     assert!(fine && out.contains("bill run 1 of 2026-10: succeeded, draft"), "{out}{err}");
-    assert!(out.contains("CHARGE") && out.contains("CUSTOMER  FILES"), "{out}");
+    assert!(out.contains("\n    ID  CUSTOMER") && out.contains("CHARGE\n"), "{out}");
     assert!(err.contains("next: to show the drafts to customers: tenantry bill publish 1"), "{err}");
     let (fine, out, err) = command(&["bill", "publish", "1"]);
     assert!(fine && out.contains("bill run 1 of 2026-10: succeeded, published"), "{out}{err}");
     assert!(err.contains("next: when the month is complete: tenantry bill finalize 1"), "{err}");
     let (fine, _, err) = command(&["bill", "finalize", "1"]);
     assert!(
-        !fine && err.contains("Make the statements final of bill run 1 of 2026-10: 10 USD charged?"),
+        !fine && err.contains("Make the statements of bill run 1 of 2026-10 final: 10.00 USD charged?"),
         "{err}"
     );
     assert_eq!(scene.statements("")[0]["status"], "Estimated");
@@ -355,14 +355,15 @@ fn commands_ask_before_something_is_final(engine: Engine) {
     assert!(
         fine && out.starts_with("   RUN  MONTH")
             && row.contains("succeeded, final")
-            && row.contains("10 USD charged"),
+            && row.ends_with("  10.00 USD"),
         "{out}"
     );
     for (args, count) in
-        [(vec!["--state", "failed"], 1), (vec!["--period", "2026-10"], 2), (vec!["--period", "2026-11"], 1)]
+        [(vec!["--state", "failed"], 0), (vec!["--period", "2026-10"], 2), (vec!["--period", "2026-11"], 0)]
     {
-        let (fine, out, _) = command(&[&["bill", "list"], &args[..]].concat());
+        let (fine, out, err) = command(&[&["bill", "list"], &args[..]].concat());
         assert!(fine && out.lines().count() == count, "{args:?}: {out}");
+        assert_eq!(err.contains("There are no bill runs."), count == 0, "{args:?}: {err}");
     }
     let (fine, _, err) = command(&["bill", "list", "--state", "done"]);
     assert!(!fine && err.contains("state"), "{err}");

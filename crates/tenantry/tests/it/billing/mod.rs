@@ -24,6 +24,7 @@ mod rules;
 mod runs;
 mod simulation;
 mod store;
+mod terminal;
 mod voiding;
 mod warnings;
 mod year;

@@ -169,8 +169,8 @@ fn the_command_shows_profit(engine: Engine) {
     let shown = run(&[]);
     let squeezed: Vec<String> =
         shown.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
-    assert_eq!(squeezed[1], format!("USD Acme ({acme}) 1 8 0 10 2 20"), "{shown}");
-    assert_eq!(squeezed[2], "USD total 1 8 0 10 2 20", "{shown}");
+    assert_eq!(squeezed[1], format!("USD Acme ({acme}) 1 8.00 0.00 10.00 2.00 20"), "{shown}");
+    assert_eq!(squeezed[2], "USD total 1 8.00 0.00 10.00 2.00 20", "{shown}");
     let json: Value = serde_json::from_str(&run(&["--json"])).unwrap();
     assert_eq!(json, scene.api.get("/v1/profit?billing_period=2026-10").json());
     assert_eq!(run(&["--csv"]), scene.api.get("/v1/profit?billing_period=2026-10&format=csv").text());

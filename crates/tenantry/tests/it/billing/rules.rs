@@ -218,6 +218,7 @@ fn rules_on_the_command_line(engine: Engine) {
 
     let listed = scene.server.run(&["price-rule", "list"]);
     let text = String::from_utf8_lossy(&listed.stdout).into_owned();
+    assert!(text.starts_with("POSITION    RULE  PRICE                     NAME\n"), "{text}");
     assert!(text.contains("margin 15 %") && text.contains("publisher=Microsoft"), "{text}");
     let id = rule["id"].to_string();
     assert!(scene.server.run(&["price-rule", "remove", &id]).status.success());

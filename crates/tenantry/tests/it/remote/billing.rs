@@ -96,7 +96,10 @@ fn lines_and_profit_of_a_month(engine: Engine) {
     desk.run(&["bill-runs", "lines", &run, "999"]).fails(5, "there is no such object");
 
     let table = desk.ok(&["profit", "--period", "2026-10"]);
-    assert!(table.contains("Acme") && table.contains("USD: cost 12, charged 15, profit 3 (20 %)"), "{table}");
+    assert!(
+        table.contains("Acme") && table.contains("USD: cost 12.00, charged 15.00, profit 3.00 (20 %)"),
+        "{table}"
+    );
     let csv = desk.ok(&["profit", "--period", "2026-10", "--by", "product", "--csv"]);
     let path = "/v1/profit?billing_period=2026-10&by=product&format=csv";
     assert_eq!(csv, scene.api.get(path).text());

@@ -288,7 +288,7 @@ fn rules_are_tried(engine: Engine) {
         "CUSTOMER  NAME  CHARGE  WITH THE RULE  DIFFERENCE  CURRENCY\n",
         "tried on 2026-10 by the files of bill run",
         "1 would change, 0 would stay as they are\n",
-        "all bills: 125 → 150 USD (25)\n",
+        "all bills: 125.00 → 150.00 USD (25.00)\n",
     ] {
         assert!(said.contains(words), "{words}: {said}");
     }
@@ -300,7 +300,7 @@ fn rules_are_tried(engine: Engine) {
     // A change of a rule that is stored.
     let id = id_of(&desk.json(&[&["price-rules", "create"], &tried[2..]].concat()));
     let changed = ["price-rules", "try", &id, "--percentage", "0"];
-    assert!(desk.ok(&changed).contains("all bills: 150 → 100 USD (-50)\n"));
+    assert!(desk.ok(&changed).contains("all bills: 150.00 → 100.00 USD (-50.00)\n"));
     desk.run(&["price-rules", "try", &id]).fails(3, "nothing is named that is to change");
     desk.run(&["price-rules", "try", &id, "--clear", "nmae"]).fails(3, "did you mean name?");
     desk.run(&["price-rules", "try", "999999", "--percentage", "1"]).fails(5, "there is no such object");
@@ -371,7 +371,7 @@ fn bill_runs_and_statements(engine: Engine) {
     assert_eq!(desk.json(&["bill-runs", "list"]), json!([]));
     let printed = desk.ok(&[&create[..], &["--watch"]].concat());
     assert!(printed.contains("of 2026-10: succeeded, draft\n") && printed.contains("Acme"), "{printed}");
-    assert!(printed.contains("USD: 2 lines, charged 10"), "{printed}");
+    assert!(printed.contains("USD: 2 lines, charged 10.00; not billed: a cost of 2.00"), "{printed}");
     let runs = desk.json(&["bill-runs", "list", "--period", "2026-10"]);
     let run = id_of(&runs[0]);
     assert_eq!(desk.json(&["bill-runs", "get", &run])["state"], "succeeded");
@@ -379,7 +379,8 @@ fn bill_runs_and_statements(engine: Engine) {
     let failed = desk.run(&["bill-runs", "create", "--period", "2026-11", &broken, "--watch"]);
     assert_eq!(failed.code, Some(1), "{failed:?}");
     assert!(
-        failed.stderr.contains("error: ") && failed.stderr.contains("the run is failed; no bill was changed"),
+        failed.stderr.contains("error: ")
+            && failed.stderr.contains("the run has failed; no bill was changed"),
         "{failed:?}"
     );
 
