@@ -1,5 +1,6 @@
 //! Why a directory gave no answer.
 
+use crate::report::Credential;
 use crate::tenant::Cursor;
 use std::time::Duration;
 
@@ -23,6 +24,14 @@ pub enum Error {
     /// It denies access: which credential, consent or role is missing.
     #[error("the directory refuses: {0}")]
     Refused(String),
+    /// It refuses a credential: it is wrong, or it has expired.
+    #[error("the directory refuses: {message}")]
+    CredentialRefused {
+        /// The credential to replace.
+        credential: Credential,
+        /// What is wrong with it.
+        message: String,
+    },
     /// It wants a token from a multi-factor sign-in (`900421`). Permissions are not what is missing.
     #[error("the directory requires multi-factor authentication: {0}")]
     MfaRequired(String),
@@ -46,9 +55,17 @@ impl Error {
         match self {
             Error::Unreachable { retry_after, .. } => *retry_after,
             Error::Throttled { retry_after } => Some(*retry_after),
-            Error::Refused(_) | Error::MfaRequired(_) | Error::Invalid(_) | Error::StartOver { .. } => None,
+            Error::Refused(_)
+            | Error::CredentialRefused { .. }
+            | Error::MfaRequired(_)
+            | Error::Invalid(_)
+            | Error::StartOver { .. } => None,
         }
     }
+
+    /// All that [`Error::code`] returns.
+    pub const CODES: [&str; 6] =
+        ["unreachable", "throttled", "refused", "mfa_required", "invalid", "start_over"];
 
     /// The kind of failure, as a word for programs: `unreachable`, `throttled`, `refused`, `mfa_required`, `invalid` or
     /// `start_over`.
@@ -56,10 +73,31 @@ impl Error {
         match self {
             Error::Unreachable { .. } => "unreachable",
             Error::Throttled { .. } => "throttled",
-            Error::Refused(_) => "refused",
+            Error::Refused(_) | Error::CredentialRefused { .. } => "refused",
             Error::MfaRequired(_) => "mfa_required",
             Error::Invalid(_) => "invalid",
             Error::StartOver { .. } => "start_over",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_listed() {
+        let text = String::new;
+        for (error, code) in [
+            (Error::Unreachable { reason: text(), retry_after: None }, 0),
+            (Error::Throttled { retry_after: Duration::ZERO }, 1),
+            (Error::Refused(text()), 2),
+            (Error::CredentialRefused { credential: Credential::ClientSecret, message: text() }, 2),
+            (Error::MfaRequired(text()), 3),
+            (Error::Invalid(text()), 4),
+            (Error::StartOver { reason: text(), from: None }, 5),
+        ] {
+            assert_eq!(error.code(), Error::CODES[code], "{error:?}");
         }
     }
 }

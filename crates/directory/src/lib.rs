@@ -21,7 +21,7 @@ pub use egress::Egress;
 pub use error::Error;
 pub use file::FileDirectory;
 pub use partner_center::PartnerCenter;
-pub use report::{Outcome, Report, Step};
+pub use report::{Check, Credential, Outcome, Report, Seen, Step};
 pub use tenant::{Cursor, Page, Tenant, TenantAddress};
 pub use transport::{Body, SendError, Transport, network};
 

@@ -431,6 +431,7 @@ async fn who_is_refused_learns_what_is_missing() {
         let error = client.find(&id(0)).await.unwrap_err();
         let why = match &error {
             Error::Refused(why) | Error::MfaRequired(why) => why,
+            Error::CredentialRefused { message, .. } => message,
             other => panic!("{other:?}"),
         };
         assert!(why.contains(hint), "{error}");

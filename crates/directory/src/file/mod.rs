@@ -3,7 +3,7 @@
 mod read;
 
 use crate::error::Error;
-use crate::report::{Outcome, Report, Step};
+use crate::report::{Check, Outcome, Report, Step};
 use crate::tenant::{Cursor, Page, Tenant, TenantAddress};
 use crate::{PAGE_SIZE, text};
 use domain::AzureCustomerId;
@@ -142,8 +142,8 @@ impl FileDirectory {
         };
         Report {
             steps: vec![
-                Step { what: "read the file", outcome: read },
-                Step { what: "see addresses", outcome: addresses },
+                Step::new(Check::ReadFile, read).having_seen(count, None),
+                Step::new(Check::SeeAddresses, addresses),
             ],
         }
     }

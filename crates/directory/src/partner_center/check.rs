@@ -2,7 +2,7 @@
 
 use super::{Client, Got, MFA_ADVICE, PartnerCenter};
 use crate::error::Error;
-use crate::report::{Outcome, Report, Step};
+use crate::report::{Check, Credential, Outcome, Report, Step};
 use crate::tenant::{Page, TenantAddress};
 use domain::AzureCustomerId;
 use http::{HeaderName, HeaderValue};
@@ -18,11 +18,13 @@ impl PartnerCenter {
     pub async fn check(&self) -> Report {
         let mut steps = Vec::new();
         let signed_in = self.0.api.tokens.renew(self.0.deadline()).await;
+        let refused = signed_in.as_ref().err().and_then(refused_credential);
         let works = signed_in.is_ok();
-        steps.push(step("sign in", signed_in.map(|()| "the identity platform gives tokens".to_owned())));
+        let signed_in = signed_in.map(|()| "the identity platform gives tokens".to_owned());
+        steps.push(Step { refused, ..step(Check::SignIn, signed_in) });
         if !works {
-            steps.push(skipped("list customers", "there is no token"));
-            steps.push(skipped("see addresses", "there is no token"));
+            steps.push(skipped(Check::ListCustomers, "there is no token"));
+            steps.push(skipped(Check::SeeAddresses, "there is no token"));
             return Report { steps };
         }
         if self.0.has_user {
@@ -35,40 +37,59 @@ impl PartnerCenter {
 
     async fn check_customers(&self, steps: &mut Vec<Step>) {
         let page = self.page(None).await;
-        steps.push(step("list customers", page.as_ref().map(listed).map_err(Clone::clone)));
+        let listing = step(Check::ListCustomers, page.as_ref().map(listed).map_err(Clone::clone));
+        steps.push(match &page {
+            Ok(page) => listing.having_seen(page.tenants.len(), None),
+            Err(_) => listing,
+        });
         let Ok(page) = page else {
-            steps.push(skipped("see addresses", "there is no list"));
+            steps.push(skipped(Check::SeeAddresses, "there is no list"));
             return;
         };
         let sample: Vec<&AzureCustomerId> =
             page.tenants.iter().map(|tenant| &tenant.azure_customer_id).take(SAMPLE).collect();
         if sample.is_empty() {
-            steps.push(skipped("see addresses", "there is no customer"));
+            steps.push(skipped(Check::SeeAddresses, "there is no customer"));
         } else {
             steps.extend(self.0.check_addresses(&sample).await);
         }
     }
 }
 
-fn skipped(what: &'static str, why: &str) -> Step {
-    Step { what, outcome: Outcome::Skipped(why.to_owned()) }
+fn skipped(what: Check, why: &str) -> Step {
+    Step::new(what, Outcome::Skipped(why.to_owned()))
+}
+
+/// The credential that this error is about.
+fn refused_credential(error: &Error) -> Option<Credential> {
+    match error {
+        Error::CredentialRefused { credential, .. } => Some(*credential),
+        Error::MfaRequired(_) => Some(Credential::RefreshToken),
+        _ => None,
+    }
 }
 
 impl Client {
     /// Partner Center answers `isMfaCompliant` to a request with `ValidateMfa` (Microsoft Learn, "Mandating multifactor
     /// authentication for your partner tenant", section "Header validation").
     async fn check_mfa(&self) -> Step {
-        let what = "multi-factor sign-in";
         let validate = [(VALIDATE_MFA, HeaderValue::from_static("true"))];
+        let mut refused = None;
         let outcome = match self.ask_with("/v1/customers?size=1", &validate, self.deadline()).await {
             Ok(answer) => match answer.mfa_compliant {
                 Some(true) => Outcome::Works("the user who consented has signed in with it".to_owned()),
-                Some(false) => Outcome::Fails(MFA_ADVICE.to_owned()),
+                Some(false) => {
+                    refused = Some(Credential::RefreshToken);
+                    Outcome::Fails(MFA_ADVICE.to_owned())
+                }
                 None => Outcome::Skipped("Partner Center does not say".to_owned()),
             },
-            Err(error) => Outcome::Fails(error.to_string()),
+            Err(error) => {
+                refused = refused_credential(&error);
+                Outcome::Fails(error.to_string())
+            }
         };
-        Step { what, outcome }
+        Step { refused, ..Step::new(Check::MultiFactor, outcome) }
     }
 
     async fn check_addresses(&self, sample: &[&AzureCustomerId]) -> [Step; 3] {
@@ -89,8 +110,9 @@ impl Client {
         let of = sample.len();
         // Either source will do, and some customers may hide; only to see nobody's address is a failure.
         let source = |what, seen: Result<usize, String>| match seen {
-            Ok(seen) => Step { what, outcome: Outcome::Works(format!("seen of {seen} of {of} customers")) },
-            Err(why) => Step { what, outcome: Outcome::Skipped(why) },
+            Ok(seen) => Step::new(what, Outcome::Works(format!("seen of {seen} of {of} customers")))
+                .having_seen(seen, Some(of)),
+            Err(why) => Step::new(what, Outcome::Lacks(why)),
         };
         let addresses = match hidden.pop() {
             Some(why) if hidden.len() + 1 == of => Err(why),
@@ -101,9 +123,9 @@ impl Client {
             None => Ok(format!("{usable} of {of} customers have one that can be used")),
         };
         [
-            source("billing profiles", billing),
-            source("organizations", organization),
-            step("see addresses", addresses),
+            source(Check::BillingProfiles, billing),
+            source(Check::Organizations, organization),
+            step(Check::SeeAddresses, addresses).having_seen(usable, Some(of)),
         ]
     }
 }
@@ -126,6 +148,6 @@ fn listed(page: &Page) -> String {
     format!("{} customers on the first page{more}{skipped}", page.tenants.len())
 }
 
-fn step(what: &'static str, outcome: Result<String, Error>) -> Step {
-    Step { what, outcome: outcome.map_or_else(|error| Outcome::Fails(error.to_string()), Outcome::Works) }
+fn step(what: Check, outcome: Result<String, Error>) -> Step {
+    Step::new(what, outcome.map_or_else(|error| Outcome::Fails(error.to_string()), Outcome::Works))
 }

@@ -3,6 +3,7 @@
 use super::caller::{Answer, Caller};
 use super::{Credentials, OnRefreshToken, Settings, base_url, secrets, wire};
 use crate::error::Error;
+use crate::report::Credential;
 use crate::text;
 use bytes::Bytes;
 use form_urlencoded::Serializer;
@@ -24,6 +25,10 @@ const USE_ON: Duration = Duration::from_secs(30);
 const FORGET_EVERY: Duration = Duration::from_secs(60);
 /// How long a token is good for if its answer does not say.
 const UNSAID: Duration = Duration::from_secs(600);
+
+/// What to do about a refresh token that has expired or was revoked.
+const TOKEN_ENDED: &str =
+    "; the refresh token is no longer good: consent once more and connect with the new one";
 
 /// The tokens of one application.
 pub(super) struct Tokens {
@@ -221,9 +226,7 @@ impl Tokens {
             Some(500_011 | 650_057 | 650_052) => {
                 "; the application lacks the API permission Microsoft Partner Center"
             }
-            Some(70_008 | 70_043 | 700_082 | 700_084 | 50_173 | 70_000 | 54_005) => {
-                "; the refresh token is no longer good: consent once more and connect with the new one"
-            }
+            Some(70_008 | 70_043 | 700_082 | 700_084 | 50_173 | 70_000 | 54_005) => TOKEN_ENDED,
             Some(50_076 | 50_079 | 50_072 | 50_074 | 50_078 | 50_158 | 900_421) => {
                 "; a multi-factor sign-in is required, or the last one has expired: the user who consented has to sign \
                  in again with multi-factor authentication; connect with the new refresh token"
@@ -237,16 +240,17 @@ impl Tokens {
             _ if said.contains("interaction_required") || said.contains("consent_required") => {
                 "; a person has to sign in: the user who consented has to do so again; connect with the new refresh token"
             }
-            _ if said.contains("invalid_grant") => {
-                "; the refresh token is no longer good: consent once more and connect with the new one"
-            }
+            _ if said.contains("invalid_grant") => TOKEN_ENDED,
             _ => "",
         };
+        let refused = |credential, message| Error::CredentialRefused { credential, message };
         let message = self.shown(&format!("no token: {said}{hint}"));
         match number {
             Some(50_076 | 50_079 | 50_072 | 50_074 | 50_078 | 50_158 | 900_421) => {
                 Error::MfaRequired(message)
             }
+            Some(7_000_215 | 7_000_218 | 7_000_222 | 50_012) => refused(Credential::ClientSecret, message),
+            _ if hint == TOKEN_ENDED => refused(Credential::RefreshToken, message),
             _ => Error::Refused(message),
         }
     }

@@ -10,7 +10,7 @@ use super::caller::Answer;
 use super::endpoint::Endpoint;
 use super::{Client, PartnerCenter, bare};
 use crate::error::Error;
-use crate::report::{Outcome, Step};
+use crate::report::{Check, Outcome, Step};
 use bytes::Bytes;
 use http::header::{CONTENT_RANGE, ETAG, IF_MATCH, LOCATION, RANGE};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
@@ -335,19 +335,21 @@ impl PartnerCenter {
     /// What works of billing's interfaces. Starts no export: asks for an operation that there is not, which needs the
     /// permission as well.
     pub(super) async fn check_billing(&self) -> Vec<Step> {
-        let exports_step = "export billing data";
         if self.0.graph.is_none() {
-            return vec![Step { what: exports_step, outcome: Outcome::Skipped(NO_GRAPH.to_owned()) }];
+            return vec![Step::new(Check::ExportBillingData, Outcome::Skipped(NO_GRAPH.to_owned()))];
         }
         let invoices = match self.invoices().await {
-            Ok(invoices) => Outcome::Works(format!("{} are there", invoices.len())),
-            Err(error) => Outcome::Lacks(error.to_string()),
+            Ok(invoices) => {
+                let outcome = Outcome::Works(format!("{} are there", invoices.len()));
+                Step::new(Check::ListInvoices, outcome).having_seen(invoices.len(), None)
+            }
+            Err(error) => Step::new(Check::ListInvoices, Outcome::Lacks(error.to_string())),
         };
         let exports = match self.0.check_exports().await {
             Ok(()) => Outcome::Works("Microsoft Graph allows it".to_owned()),
             Err(error) => Outcome::Lacks(error.to_string()),
         };
-        vec![Step { what: "list invoices", outcome: invoices }, Step { what: exports_step, outcome: exports }]
+        vec![invoices, Step::new(Check::ExportBillingData, exports)]
     }
 }
 

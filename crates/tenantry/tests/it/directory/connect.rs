@@ -44,7 +44,7 @@ fn cases() -> Vec<Case> {
         case("no permission", sign_in(650_057), false, &["the application lacks the API permission Microsoft Partner Center"]),
         case("a reason that nobody has heard of", sign_in(123_456), false, &["AADSTS123456"]),
         case("no role", json!({"no_role": true}), false, &["works  sign in", "FAILS  list customers", "needs the role Admin agent or Sales agent", "-      see addresses: there is no list"]),
-        case("no rights on billing profiles", json!({"no_billing_every": 1}), true, &["-      billing profiles", "no admin rights (DAP or GDAP)", "works  organizations: seen of 3 of 3", "works  see addresses: 3 of 3"]),
+        case("no rights on billing profiles", json!({"no_billing_every": 1}), true, &["lacks  billing profiles", "no admin rights (DAP or GDAP)", "works  organizations: seen of 3 of 3", "works  see addresses: 3 of 3"]),
         case("no rights on either", json!({"no_billing_every": 1, "no_organization_every": 1}), false, &["works  list customers", "FAILS  see addresses", "GDAP"]),
         case("nonsense in the place of a token", json!({"next_sign_in": [{"fault": "page", "status": 200}]}), false, &["FAILS  sign in", "the identity platform"]),
         case("secrets repeated in an error", json!({"next_sign_in": [{"fault": "echo"}]}), false, &["FAILS  sign in", "You said"]),
