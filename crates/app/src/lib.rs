@@ -39,6 +39,12 @@ pub mod assignments;
 pub mod billing;
 pub mod customers;
 pub mod dated;
+/// The connection to a partner's directory, and the test of it.
+pub mod connection {
+    pub use crate::directory::{NewCredentials, SignInKind, Walk, Walked, failure_codes};
+    pub use ::directory::{Check, Credential, Outcome, Report, Seen, Step};
+    pub use store::directories::Failure;
+}
 pub mod events;
 pub mod sandbox;
 pub mod single_sign_on;

@@ -13,7 +13,7 @@ pub enum Permission {
     SeeCosts,
     /// Change price rules, and run bills.
     ManageBilling,
-    /// Manage the partner's users and their keys.
+    /// Manage the partner's users and their keys, its sign-in, branding and connection to the directory.
     ManagePartner,
     /// Read the audit trail.
     ReadAudit,
@@ -39,7 +39,11 @@ const TABLE: [(Permission, &str, &[Role]); 6] = [
         "change price rules, price sheets, billing settings and the billing automation; fetch invoices; run, publish, release, finalize, void, cancel and withdraw bills",
         &[Admin, Billing],
     ),
-    (Permission::ManagePartner, "manage the partner's users and their keys", &[Admin]),
+    (
+        Permission::ManagePartner,
+        "manage the partner's users and their keys, sign-in, branding and the directory's connection",
+        &[Admin],
+    ),
     (Permission::ReadAudit, "read the audit trail", &[Admin, Auditor]),
 ];
 

@@ -27,3 +27,4 @@ refusal-trials-of-others = Gerade werden Regeln anderer ausprobiert; versuchen S
 refusal-month-too-large = Der Monat ist zu groß zum Ausprobieren: Es hat länger als { $seconds } Sekunden gedauert. Ein Probelauf zeigt, was die gespeicherten Regeln berechnen (tenantry bill run --dry-run)
 refusal-trial-stopped = Das Ausprobieren wurde abgebrochen: Dieser Server wird beendet
 refusal-keys-too-many = Ein Benutzer hat höchstens { $max } API-Schlüssel: Sperren Sie einen, der nicht mehr gebraucht wird
+refusal-directory-is-a-file = Das Verzeichnis ist eine Datei, für die es keine Zugangsdaten gibt

@@ -156,7 +156,8 @@ impl Failure {
 
 /// The form that was sent, with its own token, by which it is done once. Secrets are not put into a page, and a file cannot be.
 fn retry(asked: &Asked) -> Option<(String, Vec<(String, String)>)> {
-    let is_secret = |name: &str| name == "key" || name == "token" || name.ends_with("secret");
+    let is_secret =
+        |name: &str| ["key", "token", "refresh_token"].contains(&name) || name.ends_with("secret");
     if asked.form.is_empty() || !asked.file.is_empty() || asked.form.iter().any(|(name, _)| is_secret(name)) {
         return None;
     }

@@ -1,8 +1,8 @@
 //! Numbers, money and times as the reader's language writes them.
 
 use crate::i18n::Lang;
-use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
 
 /// A time for `<time>`: `datetime` for machines, and the text in UTC. The script shows it in the reader's zone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +85,20 @@ pub(crate) fn money(lang: Lang, amount: &str, places: usize, currency: &str) -> 
     format!("{}\u{a0}{currency}", decimal(lang, &padded))
 }
 
+/// How long something took, in its two largest units: `1 h 5 min`.
+pub(crate) fn duration(lang: Lang, duration: SignedDuration) -> String {
+    let seconds = duration.as_secs();
+    let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
+    match (hours, minutes, seconds % 60) {
+        (..1, ..1, ..1) => lang.text("duration-short", None),
+        (0, 0, seconds) => format!("{seconds}\u{a0}s"),
+        (0, minutes, 0) => format!("{minutes}\u{a0}min"),
+        (0, minutes, seconds) => format!("{minutes}\u{a0}min {seconds}\u{a0}s"),
+        (hours, 0, _) => format!("{}\u{a0}h", number(lang, hours)),
+        (hours, minutes, _) => format!("{}\u{a0}h {minutes}\u{a0}min", number(lang, hours)),
+    }
+}
+
 /// A month such as `2026-10` in words; a text that is none stays as it is.
 pub(crate) fn month(lang: Lang, period: &str) -> String {
     let number = period.split_once('-').and_then(|(year, month)| Some((year, month.parse::<usize>().ok()?)));
@@ -142,6 +156,22 @@ mod tests {
         assert_eq!(time(Lang::De, at).iso, "2016-09-05T08:17:04Z");
         assert_eq!(date(Lang::De, "2016-09-05".parse().unwrap()), "05.09.2016");
         assert_eq!(day(Lang::En, at), Time { iso: "2016-09-05".into(), text: "5 Sep 2016".into() });
+    }
+
+    #[test]
+    fn durations_have_two_units() {
+        for (seconds, shown) in [
+            (-1, "less than a second"),
+            (0, "less than a second"),
+            (59, "59\u{a0}s"),
+            (60, "1\u{a0}min"),
+            (61, "1\u{a0}min 1\u{a0}s"),
+            (3_600, "1\u{a0}h"),
+            (5_025, "1\u{a0}h 23\u{a0}min"),
+            (3_600_000, "1,000\u{a0}h"),
+        ] {
+            assert_eq!(duration(Lang::En, SignedDuration::from_secs(seconds)), shown);
+        }
     }
 
     #[test]

@@ -26,6 +26,32 @@ pub struct DirectoryRow {
     pub failure: Option<Failure>,
     /// Reason why the last sync could not read the whole list, if so.
     pub list_cut_off: Option<String>,
+    /// Walk through the list that is under way.
+    pub walk: Option<Walk>,
+    /// Last walk that came to the end of the list.
+    pub walked: Option<Walked>,
+    /// Time of the last test of the connection, and its report as JSON.
+    pub tested: Option<(Timestamp, String)>,
+}
+
+/// Walk through the list of a directory that is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Walk {
+    /// Time of its start.
+    pub began_at: Timestamp,
+    /// Number of entries of the list so far.
+    pub tenants: i64,
+}
+
+/// Walk that came to the end of the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Walked {
+    /// Time of its start.
+    pub from: Timestamp,
+    /// Time of its end.
+    pub until: Timestamp,
+    /// Number of entries of the list.
+    pub tenants: i64,
 }
 
 /// Error of the last step of a sync.
@@ -50,6 +76,10 @@ pub struct StepResult {
     pub failure: Option<Failure>,
     /// Reason why the sync could not read the whole list.
     pub list_cut_off: Option<String>,
+    /// Walk that goes on with the next step.
+    pub walk: Option<Walk>,
+    /// Walk that this step has ended.
+    pub walked: Option<Walked>,
 }
 
 /// A directory that is being connected.
@@ -69,9 +99,9 @@ pub struct NewDirectory {
 
 const COLUMNS: &str =
     "partner_id, kind, settings, sealed, version, cursor, synced_at, failed, failed_code, failed_since,
-    list_cut_off";
+    list_cut_off, walk_began_at, walk_tenants, walked_from, walked_until, walked_tenants, tested_at, tested";
 
-/// Sets the directory of a partner.
+/// Sets the directory of a partner, and forgets what was known of the one before.
 pub async fn set(tx: &mut Tx, new: &NewDirectory) -> Result<(), Error> {
     let NewDirectory { partner, kind, settings, sealed, version } = new;
     let sql = "INSERT INTO directories (partner_id, kind, settings, sealed, version, leased_until)
@@ -79,8 +109,38 @@ pub async fn set(tx: &mut Tx, new: &NewDirectory) -> Result<(), Error> {
                ON CONFLICT (partner_id) DO UPDATE
                SET kind = excluded.kind, settings = excluded.settings, sealed = excluded.sealed,
                    version = excluded.version, cursor = NULL, synced_at = NULL, failed = NULL, failed_code = NULL,
-                   failed_since = NULL, list_cut_off = NULL, leased_until = 0";
+                   failed_since = NULL, list_cut_off = NULL, leased_until = 0, walk_began_at = NULL,
+                   walk_tenants = NULL, walked_from = NULL, walked_until = NULL, walked_tenants = NULL,
+                   tested_at = NULL, tested = NULL";
     tx.execute(sql, args![partner.0, *kind, settings, sealed.as_deref(), *version]).await.map(drop)
+}
+
+/// Replaces the credentials of this version by other ones, under another version, so that every server reads them again. The
+/// error of the last step goes with them. `false` if the directory was replaced or removed meanwhile.
+pub async fn replace_credentials(
+    tx: &mut Tx,
+    partner: PartnerId,
+    version: i64,
+    next_version: i64,
+    sealed: &str,
+) -> Result<bool, Error> {
+    let sql =
+        "UPDATE directories SET sealed = $4, version = $3, cursor = NULL, failed = NULL, failed_code = NULL,
+                   failed_since = NULL, walk_began_at = NULL, walk_tenants = NULL, leased_until = 0
+               WHERE partner_id = $1 AND version = $2";
+    Ok(tx.execute(sql, args![partner.0, version, next_version, sealed]).await? > 0)
+}
+
+/// Records a test of this version's connection.
+pub async fn set_tested(
+    tx: &mut Tx,
+    partner: PartnerId,
+    version: i64,
+    at: Timestamp,
+    report: &str,
+) -> Result<(), Error> {
+    let sql = "UPDATE directories SET tested_at = $3, tested = $4 WHERE partner_id = $1 AND version = $2";
+    tx.execute(sql, args![partner.0, version, at.as_second(), report]).await.map(drop)
 }
 
 /// Replaces the credentials of this version.
@@ -89,9 +149,9 @@ pub async fn reseal(tx: &mut Tx, partner: PartnerId, version: i64, sealed: &str)
     tx.execute(sql, args![partner.0, version, sealed]).await.map(drop)
 }
 
-/// Deletes the directory of a partner.
-pub async fn remove(tx: &mut Tx, partner: PartnerId) -> Result<(), Error> {
-    tx.execute("DELETE FROM directories WHERE partner_id = $1", args![partner.0]).await.map(drop)
+/// Deletes the directory of a partner. `false` if it has none.
+pub async fn remove(tx: &mut Tx, partner: PartnerId) -> Result<bool, Error> {
+    Ok(tx.execute("DELETE FROM directories WHERE partner_id = $1", args![partner.0]).await? > 0)
 }
 
 /// A partner's directory.
@@ -129,7 +189,9 @@ pub async fn progress(
 ) -> Result<(), Error> {
     let sql = "UPDATE directories SET cursor = $4, synced_at = COALESCE($5, synced_at), failed = $6, failed_code = $7,
                    failed_since = CASE WHEN CAST($6 AS TEXT) IS NULL THEN NULL ELSE COALESCE(failed_since, $8) END,
-                   list_cut_off = $9, leased_until = 0
+                   list_cut_off = $9, walk_began_at = $10, walk_tenants = $11, walked_from = COALESCE($12, walked_from),
+                   walked_until = COALESCE($13, walked_until), walked_tenants = COALESCE($14, walked_tenants),
+                   leased_until = 0
                WHERE partner_id = $1 AND version = $2 AND leased_until = $3";
     let failure = result.failure.as_ref();
     let row = args![
@@ -141,15 +203,22 @@ pub async fn progress(
         failure.map(|failure| failure.message.as_str()),
         failure.map(|failure| failure.code.as_str()),
         failure.map(|failure| failure.since.as_second()),
-        result.list_cut_off.as_deref()
+        result.list_cut_off.as_deref(),
+        result.walk.map(|walk| walk.began_at.as_second()),
+        result.walk.map(|walk| walk.tenants),
+        result.walked.map(|walked| walked.from.as_second()),
+        result.walked.map(|walked| walked.until.as_second()),
+        result.walked.map(|walked| walked.tenants)
     ];
     tx.execute(sql, row).await.map(drop)
 }
 
-/// Restarts the sync from its beginning at the next step.
-pub async fn request_walk(tx: &mut Tx, partner: PartnerId) -> Result<(), Error> {
-    let sql = "UPDATE directories SET cursor = NULL, synced_at = NULL WHERE partner_id = $1";
-    tx.execute(sql, args![partner.0]).await.map(drop)
+/// Restarts the sync from its beginning at the next step. `false` if the partner has no directory.
+pub async fn request_walk(tx: &mut Tx, partner: PartnerId) -> Result<bool, Error> {
+    let sql =
+        "UPDATE directories SET cursor = NULL, synced_at = NULL, walk_began_at = NULL, walk_tenants = NULL
+               WHERE partner_id = $1";
+    Ok(tx.execute(sql, args![partner.0]).await? > 0)
 }
 
 fn read(row: &mut Row<'_>) -> Result<DirectoryRow, Error> {
@@ -169,5 +238,21 @@ fn read(row: &mut Row<'_>) -> Result<DirectoryRow, Error> {
             message.map(|message| Failure { code, message, since })
         },
         list_cut_off: row.next()?,
+        walk: {
+            let began_at = row.next::<Option<i64>>()?.map(time).transpose()?;
+            let tenants = row.next::<Option<i64>>()?;
+            began_at.zip(tenants).map(|(began_at, tenants)| Walk { began_at, tenants })
+        },
+        walked: {
+            let from = row.next::<Option<i64>>()?.map(time).transpose()?;
+            let until = row.next::<Option<i64>>()?.map(time).transpose()?;
+            let tenants = row.next::<Option<i64>>()?;
+            from.zip(until).zip(tenants).map(|((from, until), tenants)| Walked { from, until, tenants })
+        },
+        tested: {
+            let at = row.next::<Option<i64>>()?.map(time).transpose()?;
+            let report = row.next::<Option<String>>()?;
+            at.zip(report)
+        },
     })
 }

@@ -1,8 +1,11 @@
 //! Directories of Azure tenants: their settings, their credentials, and look-ups.
 
+mod connection;
 mod sync;
 
-pub use sync::DirectoryHealth;
+pub use connection::{NewCredentials, SignInKind};
+pub use store::directories::{Walk, Walked};
+pub use sync::{DirectoryHealth, failure_codes};
 
 use crate::access::Call;
 use crate::audit::Entry;
@@ -106,6 +109,12 @@ pub struct DirectoryStatus {
     pub failure: Option<Failure>,
     /// Why the list was last cut off before its end.
     pub list_cut_off: Option<String>,
+    /// The walk through its list that is under way. `None` also while a walk goes on that an earlier version has begun.
+    pub walk: Option<Walk>,
+    /// The last walk to the end of the list.
+    pub walked: Option<Walked>,
+    /// When the connection was last tested, and what worked.
+    pub tested: Option<(Timestamp, Report)>,
 }
 
 /// The encrypted content of a [`DirectorySecret`].
@@ -201,10 +210,13 @@ impl App {
         let call = Call::of_operator(partner, "directory connect");
         // Random rather than counted, so that a reconnected directory has another version than the removed one.
         let version = i64::from_le_bytes(self.random.bytes()?) & i64::MAX;
+        let tested = (self.clock.now(), connection::text_of(&report)?);
+        let new = NewDirectory { partner, kind, settings, sealed, version };
         self.unchecked(&call)
-            .change(NewDirectory { partner, kind, settings, sealed, version }, |new, tx| {
+            .change((new, tested), |(new, (at, tested)), tx| {
                 Box::pin(async move {
                     directories::set(tx, new).await?;
+                    directories::set_tested(tx, new.partner, new.version, *at, tested).await?;
                     let entry = Entry {
                         after: Some(new.settings.clone()),
                         ..Entry::new("directory.connect", "directory".into())
@@ -216,26 +228,20 @@ impl App {
         Ok(Connected { report, kept: true })
     }
 
-    /// Checks a partner's connected directory; `None` if the partner has none.
-    pub async fn test_directory(&self, partner: PartnerId) -> Result<Option<Report>, Error> {
-        match self.directory(partner).await? {
-            Some((directory, _)) => Ok(Some(directory.check().await)),
-            None => Ok(None),
-        }
-    }
-
     /// The status of a partner's directory; `None` if the partner has none.
     pub async fn directory_status(&self, partner: PartnerId) -> Result<Option<DirectoryStatus>, Error> {
         let row = self.directory_row(partner).await?;
         row.map(|row| {
-            let setup: DirectorySetup = serde_json::from_str(&row.settings)
-                .map_err(|e| Error::Internal(format!("a directory's settings: {e}")))?;
             Ok(DirectoryStatus {
-                setup,
+                setup: setup_of(&row)?,
                 walking: row.cursor.is_some(),
                 synced_at: row.synced_at,
                 failure: row.failure,
                 list_cut_off: row.list_cut_off,
+                walk: row.walk,
+                walked: row.walked,
+                // A report of a newer version beside this one may have what this one cannot read.
+                tested: row.tested.and_then(|(at, text)| Some((at, serde_json::from_str(&text).ok()?))),
             })
         })
         .transpose()
@@ -248,30 +254,6 @@ impl App {
     pub async fn own_directory_status(&self, call: &Call) -> Result<Option<DirectoryStatus>, Error> {
         self.require(call, Permission::ReadCustomers).await?;
         self.directory_status(call.partner()).await
-    }
-
-    /// Makes the next sync step read a partner's directory from its beginning.
-    pub async fn request_directory_walk(&self, partner: PartnerId) -> Result<(), Error> {
-        self.db
-            .unchecked()
-            .write(partner, partner, |partner, tx| {
-                Box::pin(async move { Ok(directories::request_walk(tx, *partner).await?) })
-            })
-            .await
-    }
-
-    /// Disconnects a partner's directory; from now on tenants are accepted without a look-up.
-    pub async fn disconnect_directory(&self, partner: PartnerId) -> Result<(), Error> {
-        let call = Call::of_operator(partner, "directory connect");
-        self.unchecked(&call)
-            .change(partner, |partner, tx| {
-                Box::pin(async move {
-                    directories::remove(tx, *partner).await?;
-                    let entry = Entry::new("directory.disconnect", "directory".into());
-                    Ok(Done { value: (), entry: Some(entry) })
-                })
-            })
-            .await
     }
 
     /// Looks up a tenant in a partner's directory.
@@ -316,8 +298,7 @@ impl App {
     }
 
     fn directory_of(&self, row: &DirectoryRow) -> Result<(Arc<Directory>, WhenUnreachable), Error> {
-        let setup: DirectorySetup = serde_json::from_str(&row.settings)
-            .map_err(|e| Error::Internal(format!("a directory's settings: {e}")))?;
+        let setup = setup_of(row)?;
         // Locked until the client is kept: two clients at once would both sign in, with a refresh token that may be good once.
         let mut all = self.directories.made.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((version, made)) = all.get(&row.partner)
@@ -419,6 +400,10 @@ impl App {
             refresh_token: sealed.refresh_token.map(SecretString::from),
         })
     }
+}
+
+fn setup_of(row: &DirectoryRow) -> Result<DirectorySetup, Error> {
+    serde_json::from_str(&row.settings).map_err(|e| Error::Internal(format!("a directory's settings: {e}")))
 }
 
 /// The violation of a tenant that its directory does not have.

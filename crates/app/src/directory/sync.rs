@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use store::azure_tenants::Sighting;
-use store::directories::{self, DirectoryRow, Failure, StepResult};
+use store::directories::{self, DirectoryRow, Failure, StepResult, Walk, Walked};
 use store::{azure_tenants, customers};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -155,6 +155,7 @@ impl App {
                 cursor: row.cursor.clone(),
                 failure: Some(Failed::from(error).failure(now)),
                 list_cut_off: row.list_cut_off.clone(),
+                walk: row.walk,
                 ..StepResult::default()
             },
         };
@@ -175,20 +176,34 @@ impl App {
         let mut result = StepResult {
             cursor: row.cursor.clone(),
             list_cut_off: row.list_cut_off.clone(),
+            walk: row.walk,
             ..StepResult::default()
         };
         if is_due(row, now) {
+            // A walk that an earlier version has begun is not counted.
+            let walk = match &row.cursor {
+                None => Some(Walk { began_at: now, tenants: 0 }),
+                Some(_) => row.walk,
+            };
             match self.walk(row, directory, now).await {
-                Ok(page) => {
+                Ok((page, tenants)) => {
+                    let walk = walk.map(|walk| Walk { tenants: walk.tenants + tenants, ..walk });
                     result.cursor = page.next.map(|next| next.as_str().to_owned());
                     if result.cursor.is_none() {
                         result.synced_at = Some(now);
                         result.list_cut_off = page.cut_off;
+                        result.walk = None;
+                        let until = self.clock.now();
+                        result.walked =
+                            walk.map(|Walk { began_at, tenants }| Walked { from: began_at, until, tenants });
+                    } else {
+                        result.walk = walk;
                     }
                 }
                 Err(failed) => {
                     if let Some(from) = &failed.start_over {
                         result.cursor = from.as_ref().map(|from| from.as_str().to_owned());
+                        result.walk = from.as_ref().map(|_| Walk { began_at: now, tenants: 0 });
                     }
                     result.failure = Some(failed.failure(now));
                 }
@@ -201,8 +216,14 @@ impl App {
         result
     }
 
-    /// Reads one page of the list and records its tenants; the result contains the cursor of the next page.
-    async fn walk(&self, row: &DirectoryRow, directory: &Directory, now: Timestamp) -> Result<Page, Failed> {
+    /// Reads one page of the list and records its tenants. The result has the cursor of the next page, and the number of
+    /// tenants.
+    async fn walk(
+        &self,
+        row: &DirectoryRow,
+        directory: &Directory,
+        now: Timestamp,
+    ) -> Result<(Page, i64), Failed> {
         let partner = row.partner.0;
         let cursor = row.cursor.clone().map(Cursor::from_stored);
         let mut page = directory.page(cursor.as_ref()).await?;
@@ -212,8 +233,9 @@ impl App {
         if let Some(why) = &page.cut_off {
             tracing::warn!(partner, why, "the list of a directory was cut off before its end");
         }
+        let tenants = page.tenants.len() as i64;
         self.note(row.partner, std::mem::take(&mut page.tenants), now).await?;
-        Ok(page)
+        Ok((page, tenants))
     }
 
     /// Looks up the oldest addresses again, because Partner Center's list does not contain addresses.
@@ -341,6 +363,14 @@ impl App {
 fn is_due(row: &DirectoryRow, now: Timestamp) -> bool {
     let walked_lately = |at: Timestamp| at.saturating_add(WALK_EVERY).is_ok_and(|next| next > now);
     row.cursor.is_some() || !row.synced_at.is_some_and(walked_lately)
+}
+
+/// The codes that a step's error has besides those of the directory: of a defect, and of one that an earlier version recorded.
+const OTHER_CODES: [&str; 2] = ["internal", "unknown"];
+
+/// All codes of a step's error.
+pub fn failure_codes() -> impl Iterator<Item = &'static str> {
+    ::directory::Error::CODES.into_iter().chain(OTHER_CODES)
 }
 
 /// The error of a step.

@@ -6,6 +6,7 @@ use crate::format::{self, Time};
 use crate::html;
 use crate::layout::{Layout, Section};
 use crate::list::{Choice, Pager, choices};
+use crate::pages::directory_connection::{Cause, Need, may_manage, needs};
 use crate::routes::{Routes, only_partners};
 use app::assignments::TenantSearch;
 use app::{DirectoryStatus, Error, Permission, Query, Source};
@@ -28,13 +29,24 @@ pub(crate) struct Connection {
     pub(crate) kind: String,
     /// The Microsoft tenant of the partner, or the path of the file.
     pub(crate) place: String,
+    /// The application that signs in; empty for a file.
+    pub(crate) application: String,
     pub(crate) is_walking: bool,
+    /// Since when its list is being read, and how many tenants that were so far.
+    pub(crate) walk: Option<(Time, String)>,
     /// When its list was last read to the end.
     pub(crate) read: Option<Time>,
-    /// What stands in its way and what to do about it, and since when.
-    pub(crate) failure: Option<(String, Time)>,
+    /// How many tenants the list had then, and how long reading it took; empty if that is not known.
+    pub(crate) walked: String,
+    /// What stands in its way.
+    pub(crate) cause: Option<Cause>,
     /// Why its list was cut off.
     pub(crate) cut_off: Option<String>,
+    /// When it was last tested.
+    pub(crate) tested: Option<Time>,
+    /// What worked then.
+    pub(crate) needs: Vec<Need>,
+    pub(crate) may_manage: bool,
 }
 
 /// A tenant in the list.
@@ -126,17 +138,35 @@ fn search(cx: &Cx) -> Result<TenantSearch, Error> {
 }
 
 fn connection(cx: &Cx, status: DirectoryStatus) -> Connection {
-    let (kind, place) = match status.setup.source {
-        Source::File { path } => ("directory-file", path.display().to_string()),
-        Source::PartnerCenter { tenant_id, .. } => ("directory-partner-center", tenant_id),
+    let (kind, place, application) = match status.setup.source {
+        Source::File { path } => ("directory-file", path.display().to_string(), String::new()),
+        Source::PartnerCenter { tenant_id, client_id, .. } => {
+            ("directory-partner-center", tenant_id, client_id)
+        }
+    };
+    let time = |at| format::time(cx.lang, at);
+    let tenants = |count| cx.lang.count("directory-count", count);
+    let (tested, needs) = match &status.tested {
+        Some((at, report)) => (Some(time(*at)), needs(cx.lang, report)),
+        None => (None, Vec::new()),
     };
     Connection {
         kind: cx.lang.text(kind, None),
         place,
+        application,
         is_walking: status.walking,
-        read: status.synced_at.map(|at| format::time(cx.lang, at)),
-        failure: status.failure.map(|failure| (failure.message, format::time(cx.lang, failure.since))),
+        walk: status.walk.map(|walk| (time(walk.began_at), tenants(walk.tenants))),
+        read: status.walked.map(|walked| walked.until).or(status.synced_at).map(time),
+        walked: status.walked.map_or_else(String::new, |walked| {
+            let took = format::duration(cx.lang, walked.until.duration_since(walked.from));
+            let count = tenants(walked.tenants);
+            cx.lang.text_with("directory-walked", &[("tenants", &count), ("took", &took)])
+        }),
+        cause: status.failure.map(|failure| Cause::of(cx.lang, failure)),
         cut_off: status.list_cut_off,
+        tested,
+        needs,
+        may_manage: may_manage(cx),
     }
 }
 
@@ -144,6 +174,7 @@ fn connection(cx: &Cx, status: DirectoryStatus) -> Connection {
 pub(super) fn samples() -> Vec<DirectoryPage> {
     use crate::i18n::Lang;
     use crate::layout::samples::{partner, time};
+    use crate::pages::directory_connection;
     let page = || DirectoryPage {
         l: partner("directory-title", Section::Directory),
         connection: None,
@@ -159,10 +190,21 @@ pub(super) fn samples() -> Vec<DirectoryPage> {
     let connection = |is_failing: bool| Connection {
         kind: "Partner Center".into(),
         place: "<b>tenant</b>".into(),
+        application: "<i>application</i>".into(),
         is_walking: !is_failing,
+        walk: (!is_failing).then(|| (time(), "500 tenants".into())),
         read: (!is_failing).then(time),
-        failure: is_failing.then(|| ("the secret has expired <b>".into(), time())),
+        walked: if is_failing { String::new() } else { "500 tenants in 2 s".into() },
+        cause: is_failing.then(|| Cause {
+            title: "refused".into(),
+            advice: "new credentials".into(),
+            detail: "the secret has expired <b>".into(),
+            since: time(),
+        }),
         cut_off: is_failing.then(|| "too many <i>".into()),
+        tested: is_failing.then(time),
+        needs: if is_failing { directory_connection::sample_needs() } else { vec![] },
+        may_manage: is_failing,
     };
     let row = |customer: Option<&str>| Row {
         id: "tenant-1\"><script>".into(),

@@ -7,6 +7,7 @@ use crate::format::{self, Time};
 use crate::html;
 use crate::layout::{Layout, Section};
 use crate::pages::comparison::money;
+use crate::pages::directory_connection::Cause;
 use crate::pages::{bill_run, billing};
 use crate::routes::Routes;
 use app::billing::{Amount, CustomerBill, RunState, RunView, Stage};
@@ -209,12 +210,15 @@ fn recent(cx: &Cx, customer: &CustomerView) -> Recent {
 
 async fn directory_alert(cx: &Cx) -> Result<Option<Alert>, Failure> {
     let status = cx.app.own_directory_status(cx.call()).await?;
-    Ok(status.and_then(|status| status.failure).map(|failure| Alert {
-        is_urgent: true,
-        title: cx.lang.text("home-directory-failing", None),
-        detail: failure.message,
-        at: Some(format::time(cx.lang, failure.since)),
-        link: Some(("/console/directory".to_owned(), cx.lang.text("home-show-directory", None))),
+    Ok(status.and_then(|status| status.failure).map(|failure| {
+        let Cause { title, advice, since, .. } = Cause::of(cx.lang, failure);
+        Alert {
+            is_urgent: true,
+            title: cx.lang.text("home-directory-failing", None),
+            detail: format!("{title}. {advice}"),
+            at: Some(since),
+            link: Some(("/console/directory".to_owned(), cx.lang.text("home-show-directory", None))),
+        }
     }))
 }
 

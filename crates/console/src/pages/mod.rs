@@ -15,6 +15,7 @@ mod customer_form;
 mod customers;
 mod customers_change;
 mod directory;
+mod directory_connection;
 mod finalize;
 mod home;
 mod invitation;
@@ -63,6 +64,7 @@ pub(crate) fn routes() -> Routes {
         .with(price_rule_form::routes)
         .with(statement::routes)
         .with(directory::routes)
+        .with(directory_connection::routes)
         .with(assign::routes)
         .with(audit::routes)
         .with(sign_in_settings::routes)

@@ -42,6 +42,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0032_name_grams", include_str!("../../../../migrations/0032_name_grams.sql")),
     ("0033_branding_logos", include_str!("../../../../migrations/0033_branding_logos.sql")),
     ("0034_drafts_apart", include_str!("../../../../migrations/0034_drafts_apart.sql")),
+    ("0035_directory_walks", include_str!("../../../../migrations/0035_directory_walks.sql")),
 ];
 
 /// The oldest schema whose servers work beside a server of this one, on the same PostgreSQL, while one after the other is

@@ -99,6 +99,7 @@ fn axe_finds_nothing_on_any_page() {
     let mut cases = check(&mut failures, &empty, &axe, &paths(Objects::default()), "without customers");
     drop(empty);
     let objects = full(&admin, &database);
+    with_directory(&server, &database);
     cases += check(
         &mut failures,
         &open,
@@ -134,6 +135,17 @@ fn axe_finds_nothing_on_any_page() {
         cases += check(&mut failures, &page, &axe, &paths(objects), who);
         cases += check(&mut failures, &page, &axe, &["/console/customers?trial=nonsense".into()], who);
         if who == "an admin" {
+            for (path, button) in [
+                ("/console/directory/credentials", "Test and save"),
+                ("/console/directory/disconnect", "Disconnect"),
+            ] {
+                page.go(path);
+                page.press(button);
+                page.find(".summary");
+                let wrong = violations(&page, &axe);
+                failures.case(path, if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) });
+                cases += 1;
+            }
             page.go(&path("/console/customers/change", objects));
             page.press("Change these customers");
             page.find(".summary");
@@ -156,6 +168,23 @@ fn axe_finds_nothing_on_any_page() {
         page.end();
     }
     failures.done(cases);
+}
+
+/// Connects the partner to a Partner Center that does not answer.
+pub(crate) fn with_directory(server: &Server, database: &Database) {
+    let file = |name: &str| {
+        let path = database.folder().join(name);
+        std::fs::write(&path, "not-a-secret").unwrap();
+        path.into_os_string().into_string().unwrap()
+    };
+    let (secret, token, url) = (file("secret.txt"), file("token.txt"), "http://127.0.0.1:9");
+    let kind =
+        ["directory", "connect", "--force", "--kind", "partner-center", "--tenant-id", "contoso.example"];
+    let application = ["--client-id", "3f1c0a52-7d1e-4b0e-9a55-0c2f6f1e8d10", "--secret-file", &secret];
+    let more = ["--refresh-token-file", &token, "--api-url", url, "--login-url", url];
+    let connected = server.run(&[&kind[..], &application, &more].concat());
+    let said = String::from_utf8_lossy(&connected.stderr).into_owned();
+    assert!(said.contains("the directory is connected, but not all of it works yet"), "{said}");
 }
 
 /// Customers of every kind, tenants, a user, and a run with bills and lines that are on none.

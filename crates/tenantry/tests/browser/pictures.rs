@@ -1,6 +1,6 @@
 //! Pictures made by `scripts/screenshots`: those of the documents, and of every page for those who judge them.
 
-use crate::accessibility::{Objects, paths};
+use crate::accessibility::{Objects, paths, with_directory};
 use crate::support::{ABSENT, Api, Database, Engine, Server, Usage, customer, end_of, usage};
 use crate::{Look, Page};
 use base64::Engine as _;
@@ -130,7 +130,7 @@ const MAX_HEIGHT: u64 = 2600;
 
 /// A form that is sent with something wrong: the page, what is typed into fields, and the form.
 type Wrong = (&'static str, &'static [(&'static str, &'static str)], &'static str);
-const WRONG: [Wrong; 11] = [
+const WRONG: [Wrong; 13] = [
     ("/console/customers/new", &[("name", "Acme"), ("azure_customer_id", "no such tenant")], "#form"),
     ("/console/customers/{id}/delete", &[("name", "Something else")], "main form"),
     ("/console/customers/change?customer={id}", &[], "main form[method=post]"),
@@ -141,6 +141,8 @@ const WRONG: [Wrong; 11] = [
     ("/console/settings/branding", &[("colour", "blue"), ("portal_host", "https://x")], "#form"),
     ("/console/settings/sign-in", &[("partner-issuer", "nonsense")], "form[action$=partner]"),
     ("/console/directory/assign?tenant=contoso-lab", &[], "main form[method=post]"),
+    ("/console/directory/credentials", &[], "#form"),
+    ("/console/directory/disconnect", &[], "#form"),
     ("/console/sign-in", &[("key", "tnt_wrong")], "main form"),
 ];
 
@@ -154,9 +156,23 @@ const REFUSED: [&str; 6] = [
     "/console/sign-in?ended=idle",
 ];
 
+/// What a test of a directory has found, and its last walk.
+const TESTED: &str = r#"{"steps": [
+    {"what": "sign-in", "outcome": {"works": ""}},
+    {"what": "multi-factor", "outcome": {"skipped": ""}},
+    {"what": "list-customers", "outcome": {"works": ""}, "seen": {"count": 500}},
+    {"what": "billing-profiles", "outcome": {"lacks": "GET /v1/customers/…/profiles/billing: 403 (3000); the partner has no admin rights (DAP or GDAP) for this customer, or the role Admin agent is missing"}},
+    {"what": "organizations", "outcome": {"works": ""}, "seen": {"count": 2, "of": 3}},
+    {"what": "see-addresses", "outcome": {"works": ""}, "seen": {"count": 2, "of": 3}},
+    {"what": "list-invoices", "outcome": {"works": ""}, "seen": {"count": 24}},
+    {"what": "export-billing-data", "outcome": {"lacks": "403; the application needs the permission PartnerBilling.Read.All of Microsoft Graph"}}]}"#;
+const WALKED: &str = "walked_from = 1793600000, walked_until = 1793600083, walked_tenants = 1204";
+
 /// What a partner has who has used everything.
 fn everything(server: &Server, database: &Database) -> (Api, Objects) {
     let (admin, shown, run) = furnished(server, database);
+    with_directory(server, database);
+    database.execute(&format!("UPDATE directories SET tested = '{TESTED}', {WALKED}"));
     for number in 0..48 {
         let name = format!("Customer {number} with a name of a usual length");
         let change =
@@ -261,6 +277,8 @@ fn pictures_of_every_page() {
             "/console/customers/new",
             &fill("/console/billing/runs/{run}"),
             "/console/price-rules",
+            "/console/directory",
+            "/console/directory/credentials",
         ] {
             page.go(path);
             take_both(&page, &folder, &format!("{path}_german"), look);

@@ -7,6 +7,7 @@ mod browser;
 mod customer_list;
 mod customers;
 mod directory;
+mod directory_connection;
 mod ends;
 mod forms;
 mod invitations;
