@@ -27,6 +27,9 @@ fn with_user(engine: Engine, sync_interval: &str) -> Place {
     place
 }
 
+/// A form that is refused: how Partner Center behaves, the fields, and what the page says.
+type Case<'a> = (&'a str, Value, &'a [(&'a str, &'a str)], &'a [&'a str]);
+
 fn german(browser: &Browser, path: &str) -> String {
     browser.get_with(path, &[("Accept-Language", "de")]).text()
 }
@@ -130,7 +133,7 @@ fn credentials_are_tested_before_they_replace_others(engine: Engine) {
     let secret = |value: &'static str| ("client_secret", value);
     let token = |value: &'static str| ("refresh_token", value);
     let mut failures = Failures::default();
-    let cases: [(&str, Value, &[(&str, &str)], &[&str]); 6] = [
+    let cases: [Case<'_>; 6] = [
         ("nothing", json!({}), &[], &["href=\"#refresh_token\"", "is required"]),
         (
             "spaces",
