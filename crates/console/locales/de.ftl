@@ -887,7 +887,11 @@ warning-title-facts_changed = Seit die Rechnungen gemacht wurden, hat sich etwas
 duration-short = weniger als einer Sekunde
 directory-application = Anwendung
 directory-reading-since = Seit
-directory-walked = { $tenants } in { $took }
+directory-entries = { $count ->
+    [one] ein Eintrag
+   *[other] { $shown } Einträge
+}
+directory-walked = { $entries } in { $took }
 directory-tested = Zuletzt geprüft:
 directory-not-tested = Noch nicht geprüft. Was die Anwendung darf, zeigt sich, wenn die Verbindung geprüft wird.
 directory-needs = Berechtigungen
@@ -916,7 +920,7 @@ field-refresh-token-hint = Des Benutzers, der der Anwendung zugestimmt hat, aus 
 field-directory-secret-hint = Der Wert eines Schlüssels aus der Registrierung der Anwendung in Microsoft Entra, nicht seine ID. Wird verschlüsselt gespeichert und nie wieder gezeigt.
 field-directory-secret-kept = Nur, wenn er sich auch ändert: der Wert, nicht die ID. Leer lassen, um den gespeicherten zu behalten.
 done-directory-tested = Geprüft: Alles Nötige gelingt.
-done-directory-test-failed = Geprüft: Etwas gelingt nicht. Siehe unten bei den Berechtigungen.
+directory-needs-missing = Etwas, das nötig ist, gelingt nicht.
 done-directory-walk = Die Liste wird in wenigen Sekunden von Anfang an gelesen.
 done-directory-reconnected = Die neuen Zugangsdaten gelten und sind gespeichert.
 done-directory-disconnected = Das Verzeichnis ist getrennt.

@@ -887,7 +887,11 @@ warning-title-facts_changed = Something has changed since the bills were made
 duration-short = less than a second
 directory-application = Application
 directory-reading-since = Since
-directory-walked = { $tenants } in { $took }
+directory-entries = { $count ->
+    [one] one entry
+   *[other] { $shown } entries
+}
+directory-walked = { $entries } in { $took }
 directory-tested = Last tested:
 directory-not-tested = Not tested yet. What the application may do shows when the connection is tested.
 directory-needs = Permissions
@@ -916,7 +920,7 @@ field-refresh-token-hint = Of the user who consented to the application, from a 
 field-directory-secret-hint = The value of a secret of the application’s registration in Microsoft Entra, not its ID. It is stored encrypted, and never shown again.
 field-directory-secret-kept = Only if it changes too: the value, not its ID. Leave it empty to keep the one that is stored.
 done-directory-tested = Tested: everything that is needed works.
-done-directory-test-failed = Tested: something does not work. See the permissions below.
+directory-needs-missing = Something that is needed does not work.
 done-directory-walk = The list will be read from its beginning within a few seconds.
 done-directory-reconnected = The new credentials work and are saved.
 done-directory-disconnected = The directory is disconnected.

@@ -32,11 +32,11 @@ pub(crate) struct Connection {
     /// The application that signs in; empty for a file.
     pub(crate) application: String,
     pub(crate) is_walking: bool,
-    /// Since when its list is being read, and how many tenants that were so far.
+    /// Since when its list is being read, and how many entries that were so far.
     pub(crate) walk: Option<(Time, String)>,
     /// When its list was last read to the end.
     pub(crate) read: Option<Time>,
-    /// How many tenants the list had then, and how long reading it took; empty if that is not known.
+    /// How many entries the list had then, and how long reading it took; empty if that is not known.
     pub(crate) walked: String,
     /// What stands in its way.
     pub(crate) cause: Option<Cause>,
@@ -46,6 +46,8 @@ pub(crate) struct Connection {
     pub(crate) tested: Option<Time>,
     /// What worked then.
     pub(crate) needs: Vec<Need>,
+    /// Whether something did not work that is needed.
+    pub(crate) is_lacking: bool,
     pub(crate) may_manage: bool,
 }
 
@@ -145,7 +147,8 @@ fn connection(cx: &Cx, status: DirectoryStatus) -> Connection {
         }
     };
     let time = |at| format::time(cx.lang, at);
-    let tenants = |count| cx.lang.count("directory-count", count);
+    // A list that changes while it is read may name a tenant twice.
+    let entries = |count| cx.lang.count("directory-entries", count);
     let (tested, needs) = match &status.tested {
         Some((at, report)) => (Some(time(*at)), needs(cx.lang, report)),
         None => (None, Vec::new()),
@@ -155,16 +158,17 @@ fn connection(cx: &Cx, status: DirectoryStatus) -> Connection {
         place,
         application,
         is_walking: status.walking,
-        walk: status.walk.map(|walk| (time(walk.began_at), tenants(walk.tenants))),
+        walk: status.walk.map(|walk| (time(walk.began_at), entries(walk.tenants))),
         read: status.walked.map(|walked| walked.until).or(status.synced_at).map(time),
         walked: status.walked.map_or_else(String::new, |walked| {
             let took = format::duration(cx.lang, walked.until.duration_since(walked.from));
-            let count = tenants(walked.tenants);
-            cx.lang.text_with("directory-walked", &[("tenants", &count), ("took", &took)])
+            let entries = entries(walked.tenants);
+            cx.lang.text_with("directory-walked", &[("entries", &entries), ("took", &took)])
         }),
         cause: status.failure.map(|failure| Cause::of(cx.lang, failure)),
         cut_off: status.list_cut_off,
         tested,
+        is_lacking: needs.iter().any(|need| need.state == "bad"),
         needs,
         may_manage: may_manage(cx),
     }
@@ -192,9 +196,9 @@ pub(super) fn samples() -> Vec<DirectoryPage> {
         place: "<b>tenant</b>".into(),
         application: "<i>application</i>".into(),
         is_walking: !is_failing,
-        walk: (!is_failing).then(|| (time(), "500 tenants".into())),
+        walk: (!is_failing).then(|| (time(), "500 entries".into())),
         read: (!is_failing).then(time),
-        walked: if is_failing { String::new() } else { "500 tenants in 2 s".into() },
+        walked: if is_failing { String::new() } else { "500 entries in 2 s".into() },
         cause: is_failing.then(|| Cause {
             title: "refused".into(),
             advice: "new credentials".into(),
@@ -204,6 +208,7 @@ pub(super) fn samples() -> Vec<DirectoryPage> {
         cut_off: is_failing.then(|| "too many <i>".into()),
         tested: is_failing.then(time),
         needs: if is_failing { directory_connection::sample_needs() } else { vec![] },
+        is_lacking: is_failing,
         may_manage: is_failing,
     };
     let row = |customer: Option<&str>| Row {

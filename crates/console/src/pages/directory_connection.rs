@@ -124,8 +124,9 @@ pub(crate) struct DirectoryDisconnectPage {
 async fn test(cx: Arc<Cx>) -> Result<Response, Failure> {
     only_partners(&cx)?;
     let report = cx.app.test_own_directory(cx.call()).await?;
-    let done = if report.works() { "directory-tested" } else { "directory-test-failed" };
-    Ok(html::see_other(&format!("/console/directory?done={done}")))
+    // What does not work is said there.
+    let to = if report.works() { "?done=directory-tested" } else { "#needs" };
+    Ok(html::see_other(&format!("/console/directory{to}")))
 }
 
 async fn walk(cx: Arc<Cx>) -> Result<Response, Failure> {

@@ -47,7 +47,7 @@ fn a_connection_shows_what_worked_and_what_is_missing(engine: Engine) {
     let browser = Browser::signed_in(&place.api);
     until("the walk is at its end", || health(&place.api) == [1, 1, 0]);
     let page = browser.get(PAGE).text();
-    for part in [CLIENT_ID, "partner.example", "20 tenants in ", "Works", "3 of the 3 customers looked at"] {
+    for part in [CLIENT_ID, "partner.example", "20 entries in ", "Works", "3 of the 3 customers looked at"] {
         assert!(page.contains(part), "without {part}: {page}");
     }
     assert!(!page.contains("Missing"), "{page}");
@@ -73,7 +73,7 @@ fn a_connection_shows_what_worked_and_what_is_missing(engine: Engine) {
     let page = browser.get(PAGE).text();
     assert!(page.matches("Missing").count() == 1 && page.contains("no admin rights (DAP or GDAP)"), "{page}");
     place.center.behave(json!({"no_role": true}));
-    assert_eq!(test(), "/console/directory?done=directory-test-failed");
+    assert_eq!(test(), "/console/directory#needs");
     let page = german(&browser, PAGE);
     for part in ["Liste der Kunden lesen", "Fehlt", "Nicht bekannt", "lang=\"en\"", "Admin agent"] {
         assert!(page.contains(part), "without {part}: {page}");
@@ -87,7 +87,7 @@ fn a_connection_shows_what_worked_and_what_is_missing(engine: Engine) {
         page.contains("The directory refuses access") && page.contains("needs the role Admin agent"),
         "{page}"
     );
-    assert!(page.contains("20 tenants in "), "the last walk is still shown: {page}");
+    assert!(page.contains("20 entries in "), "the last walk is still shown: {page}");
     for path in [PAGE, "/console"] {
         let page = german(&browser, path);
         assert!(page.contains("Das Verzeichnis verweigert den Zugang"), "{page}");
@@ -246,6 +246,6 @@ fn a_file_has_no_credentials(engine: Engine) {
     let refused = browser.post(CREDENTIALS, &[("form_token", &token), ("client_secret", "x")]);
     assert_eq!((browser.get(CREDENTIALS).status, refused.status), (404, 404));
     std::fs::write(&file, "nonsense").unwrap();
-    assert!(browser.submit(PAGE, "/console/directory/test", &[]).header("location").ends_with("test-failed"));
+    assert!(browser.submit(PAGE, "/console/directory/test", &[]).header("location").ends_with("#needs"));
     assert!(browser.get(PAGE).text().contains("Missing"));
 }
