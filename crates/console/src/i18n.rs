@@ -56,6 +56,14 @@ impl Lang {
         }
     }
 
+    /// The texts of what reports say, which in English are their own messages.
+    fn reports(self) -> &'static str {
+        match self {
+            Lang::En => "",
+            Lang::De => include_str!("../locales/de.reports.ftl"),
+        }
+    }
+
     /// The language with this tag, whatever its region.
     pub(crate) fn of_tag(tag: &str) -> Option<Self> {
         let primary = tag.trim().split(['-', '_']).next().unwrap_or_default();
@@ -139,12 +147,25 @@ fn thousandths(text: &str) -> Option<u32> {
 
 static BUNDLES: LazyLock<[FluentBundle<FluentResource>; 2]> = LazyLock::new(|| Lang::ALL.map(bundle));
 
+/// A whole number as the language writes it.
+fn shown_number(lang: Lang, value: &FluentValue<'_>) -> Option<String> {
+    match value {
+        // Counts are far from where a float loses whole numbers.
+        FluentValue::Number(number) => Some(crate::format::decimal(lang, &number.value.to_string())),
+        _ => None,
+    }
+}
+
 fn bundle(lang: Lang) -> FluentBundle<FluentResource> {
     let tag: LanguageIdentifier = lang.tag().parse().unwrap_or_default();
     let mut bundle = FluentBundle::new_concurrent(vec![tag]);
     // Marks of direction around each value would be copied along with it.
     bundle.set_use_isolating(false);
-    for source in [lang.source(), lang.violations(), lang.refusals()] {
+    bundle.set_formatter(Some(match lang {
+        Lang::En => |value, _| shown_number(Lang::En, value),
+        Lang::De => |value, _| shown_number(Lang::De, value),
+    }));
+    for source in [lang.source(), lang.violations(), lang.refusals(), lang.reports()] {
         let resource = FluentResource::try_new(source.to_owned());
         // What can be read of a file with mistakes is used; a test refuses mistakes.
         bundle.add_resource_overriding(resource.unwrap_or_else(|(readable, _)| readable));
@@ -155,6 +176,7 @@ fn bundle(lang: Lang) -> FluentBundle<FluentResource> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use app::billing::WarningCode;
     use domain::code;
     use std::collections::{BTreeMap, BTreeSet};
     use std::path::{Path, PathBuf};
@@ -307,6 +329,50 @@ mod tests {
             }
             let known: BTreeSet<String> = reasons.keys().map(|id| format!("refusal-{id}")).collect();
             assert_eq!(texts.into_keys().collect::<BTreeSet<_>>(), known, "{lang:?}");
+        }
+    }
+
+    #[test]
+    fn every_code_of_a_warning_has_its_texts() {
+        let german = messages_of(Lang::De.reports());
+        for code in WarningCode::ALL {
+            for lang in Lang::ALL {
+                assert!(lang.has(&format!("warning-title-{}", code.name())), "{lang:?}: {}", code.name());
+            }
+            // Warnings of version 0.1 have neither code nor wording.
+            let id = format!("report-{}", code.name().replace('_', "-"));
+            assert!(german.contains_key(&id) || code == WarningCode::Uncoded, "{id}");
+        }
+        for code in app::billing::FETCH_ERRORS {
+            let id = format!("fetch-error-{}", code.replace('_', "-"));
+            assert!(german.contains_key(&id), "{id}");
+        }
+    }
+
+    #[test]
+    fn every_wording_has_a_text_in_every_language() {
+        let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let (mut ids, mut names) = (BTreeSet::new(), BTreeSet::new());
+        for source in sources(vec![crates.join("rating/src"), crates.join("app/src")]) {
+            let of_source = source.split("\"report-").skip(1).map(|rest| rest.split('"').next().unwrap());
+            ids.extend(of_source.map(|id| format!("report-{id}")));
+            let values = source.split("(\"").skip(1).filter_map(|rest| rest.split_once("\", "));
+            names.extend(values.map(|(name, _)| name.to_owned()).filter(|name| !name.contains(' ')));
+        }
+        // Where there are several other months.
+        for id in ["report-lines-of-other-months", "report-only-other-months"] {
+            ids.insert(format!("{id}-several"));
+        }
+        // The ids of tests.
+        ids.retain(|id| !["report-x"].contains(&id.as_str()));
+        assert!(ids.len() > 50, "{ids:?}");
+        for lang in Lang::ALL.into_iter().filter(|lang| *lang != Lang::En) {
+            let texts = messages_of(lang.reports());
+            let found: BTreeSet<String> =
+                texts.keys().filter(|id| id.starts_with("report-")).cloned().collect();
+            assert_eq!(found, ids, "{lang:?}");
+            let used: BTreeSet<String> = texts.into_values().flatten().collect();
+            assert!(used.is_subset(&names), "{lang:?}: {:?}", used.difference(&names));
         }
     }
 

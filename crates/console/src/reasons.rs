@@ -4,8 +4,10 @@ use crate::format;
 use crate::i18n::Lang;
 use crate::layout::role_name;
 use crate::places;
+use app::billing::{Message, Money, Wording, WordingValue};
 use app::{Error, Refusal};
 use domain::{Country, Role, Violation, Violations};
+use fluent_bundle::FluentValue;
 use jiff::Timestamp;
 
 impl Lang {
@@ -23,6 +25,44 @@ impl Lang {
             _ => message.to_owned(),
         });
         said.collect::<Vec<_>>().join("; ")
+    }
+
+    /// What a report says. What has no text in this language is said in English.
+    pub(crate) fn message(self, text: &str, wording: Option<&Wording>) -> String {
+        let Some(Wording { id, values }) =
+            wording.filter(|wording| self != Lang::En && self.has(&wording.id))
+        else {
+            return text.to_owned();
+        };
+        let args = values.iter().map(|(name, value)| {
+            let value = match value {
+                WordingValue::Number(count) => FluentValue::from(i64::try_from(*count).unwrap_or(i64::MAX)),
+                WordingValue::Money(sums) => FluentValue::from(self.sums(sums)),
+                WordingValue::Text(text) => FluentValue::from(self.value(name, text)),
+            };
+            (name.as_str(), value)
+        });
+        self.text(id, Some(&args.collect()))
+    }
+
+    /// Why something is so, each in this language.
+    pub(crate) fn messages(self, messages: &[Message]) -> Vec<String> {
+        messages.iter().map(|message| self.message(&message.text, message.wording.as_ref())).collect()
+    }
+
+    /// Sums of money in several currencies.
+    fn sums(self, sums: &[Money]) -> String {
+        let shown = sums.iter().map(|Money { currency, amount }| {
+            format::money(self, &amount.to_string(), currency.minor_unit().into(), currency.code())
+        });
+        let shown: Vec<String> = shown.collect();
+        match shown.split_last() {
+            None => self.text("sums-none", None),
+            Some((last, [])) => last.clone(),
+            Some((last, others)) => {
+                self.text_with("sums-and", &[("sums", &others.join(", ")), ("last", last)])
+            }
+        }
     }
 
     /// What an error's page says of its reason; empty where its title and advice say all that is to be said.
@@ -68,6 +108,8 @@ impl Lang {
             "end" => {
                 value.parse::<Timestamp>().map_or_else(|_| value.to_owned(), |at| format::time(self, at).text)
             }
+            "from" | "until" => format::month(self, value),
+            "warning" => self.text(&format!("warning-title-{value}"), None),
             "state" if self.has(&format!("run-{value}")) => self.text(&format!("run-{value}"), None),
             "roles" => {
                 let has = |role: &&Role| value.split([',', ' ']).any(|name| name == role.as_str());
@@ -82,6 +124,52 @@ impl Lang {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn reports_are_said_in_the_readers_language() {
+        let money = |amount: &str, currency: &str| Money {
+            currency: currency.parse().unwrap(),
+            amount: amount.parse().unwrap(),
+        };
+        let unnumbered = |lines: u64, sums: Vec<Money>| {
+            let values = [("lines", lines.into()), ("cost", WordingValue::Money(sums))];
+            Wording::new("report-lines-without-invoice", values)
+        };
+        let facts = |others: u64| {
+            let values =
+                [("customer", "Acme (7)".into()), ("others", others.into()), ("month", "2026-10".into())];
+            Wording::new("report-facts-changed", values)
+        };
+        let one = vec![money("1234.5", "EUR")];
+        let several = vec![money("1234567", "EUR"), money("3", "JPY"), money("-0.25", "USD")];
+        for (wording, start) in [
+            (unnumbered(1, one), "Ein Posten, der 1.234,50\u{a0}EUR kostet, hat keine Rechnungsnummer"),
+            (
+                unnumbered(12_345, several),
+                "12.345 Posten, die 1.234.567,00\u{a0}EUR, 3\u{a0}JPY und \u{2212}0,25\u{a0}USD kosten, haben keine",
+            ),
+            (unnumbered(2, vec![]), "2 Posten, die nichts kosten"),
+            (
+                facts(0),
+                "Tenants, Marge, Abrechnungsschalter oder Ordner von Acme (7) haben sich für Tage im Oktober 2026",
+            ),
+            (
+                facts(1),
+                "Tenants, Marge, Abrechnungsschalter oder Ordner von Acme (7) und einem anderen Kunden haben sich",
+            ),
+            (
+                facts(2_000),
+                "Tenants, Marge, Abrechnungsschalter oder Ordner von Acme (7) und 2.000 anderen Kunden haben sich",
+            ),
+        ] {
+            let said = Lang::De.message("in English", Some(&wording));
+            assert!(said.starts_with(start), "{said}");
+            assert_eq!(Lang::En.message("in English", Some(&wording)), "in English");
+        }
+        let unknown = Wording::new("report-of-a-newer-version", []);
+        assert_eq!(Lang::De.message("in English", Some(&unknown)), "in English");
+        assert_eq!(Lang::De.message("in English", None), "in English");
+    }
 
     #[test]
     fn refusals_are_said_in_the_readers_language() {

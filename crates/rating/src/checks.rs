@@ -7,7 +7,8 @@ use crate::job::Job;
 use crate::plural::{count_of, form_for};
 use crate::reading::Left;
 use crate::report::{CustomerBill, ExpectedTotal, Reason, Total};
-use crate::warning::{Tally, Warning, WarningCode};
+use crate::warning::{Money, Tally, Warning, WarningCode};
+use crate::wording::{Message, Value, Wording};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The totals that the job expects beside those of the files, exactly; and a warning if they are not the same. If any is
@@ -38,7 +39,15 @@ pub(crate) fn expected_totals(job: &Job, totals: &[Total]) -> (Vec<ExpectedTotal
         "the files come to {}, tax not included: is a file missing, or given twice?",
         different.join(" and ")
     );
-    let warning = (!different.is_empty()).then(|| Warning::new(WarningCode::ExpectedTotalMismatch, message));
+    let warning = (!different.is_empty()).then(|| {
+        let differing = || compared.values().filter(|total| !total.matches);
+        let cost = differing().map(|total| Money { currency: total.currency, amount: total.cost });
+        let expected =
+            differing().filter_map(|total| Some(Money { currency: total.currency, amount: total.expected? }));
+        let values = [("cost", Value::Money(cost.collect())), ("expected", Value::Money(expected.collect()))];
+        let wording = Wording::new("report-expected-total-mismatch", values);
+        Warning::new(WarningCode::ExpectedTotalMismatch, Message::worded(message, wording))
+    });
     (compared.into_values().collect(), warning)
 }
 
@@ -69,6 +78,17 @@ pub(crate) fn unassigned_warning(job: &Job, left: &Left) -> Option<Warning> {
         form_for(counted.lines, "is", "are"),
         reasons.collect::<Vec<_>>().join(", ")
     );
+    let count_for = |reason| Value::from(tenants.get(&reason).map_or(0, BTreeSet::len));
+    let wording = Wording::new(
+        "report-unassigned",
+        [
+            ("lines", counted.lines.into()),
+            ("cost", (&counted).into()),
+            ("without", count_for(Reason::NoCustomer)),
+            ("off", count_for(Reason::BillingOff)),
+        ],
+    );
+    let message = Message::worded(message, wording);
     Some(Warning { counted, ..Warning::new(WarningCode::Unassigned, message) })
 }
 
@@ -89,7 +109,15 @@ pub(crate) fn bill_gone_warnings(job: &Job, bills: &[CustomerBill]) -> Vec<Warni
                 "{} ({}) was charged {charge} {currency} the month before, and has no bill",
                 customer.name, customer.id
             );
-            let warning = Warning::new(WarningCode::BillGone, message);
+            let wording = Wording::new(
+                "report-bill-gone",
+                [
+                    ("customer", (&customer.name).into()),
+                    ("id", customer.id.to_string().into()),
+                    ("charge", (*charge, *currency).into()),
+                ],
+            );
+            let warning = Warning::new(WarningCode::BillGone, Message::worded(message, wording));
             warnings.push(Warning { customer_id: Some(customer.id), ..warning });
         }
     }
@@ -110,5 +138,7 @@ pub(crate) fn held_back_warning(bills: &[CustomerBill]) -> Option<Warning> {
         1 => format!("the bill of {} is held back", names[0]),
         _ => format!("the bills of {} are held back", names.join(", ")),
     };
+    let values = [("count", names.len().into()), ("customers", names.join(", ").into())];
+    let message = Message::worded(message, Wording::new("report-held-back", values));
     Some(Warning { counted: all.counted(), ..Warning::new(WarningCode::HeldBack, message) })
 }

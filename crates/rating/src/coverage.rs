@@ -6,9 +6,11 @@ use crate::columns::{Kind, Role};
 use crate::failure::Failure;
 use crate::job::Job;
 use crate::line::{Line, Values, day};
+use crate::period::BillingPeriod;
 use crate::plural::{count_of, form_for};
 use crate::source::{Member, fault};
 use crate::warning::{Counted, Tally, Warning, WarningCode};
+use crate::wording::{Message, Wording};
 use std::collections::BTreeMap;
 
 /// The lines of one file that count.
@@ -61,13 +63,35 @@ impl Coverage {
 
     /// `2026-11`, or `2026-11 to 2027-01`.
     fn other_months(&self) -> String {
-        let shown = |month: u32| format!("{:04}-{:02}", month / 100, month % 100);
         match self.months {
             Some((first, last)) if first < last => format!("{} to {}", shown(first), shown(last)),
             Some((month, _)) => shown(month),
             None => String::new(),
         }
     }
+
+    /// What makes a message about other months in other languages: the text with this id, or, where there are several months, the
+    /// one with `-several` behind it.
+    fn months_wording(&self, id: &str, period: BillingPeriod) -> Wording {
+        let lines = self.outside.lines;
+        let (first, last) = self.months.unwrap_or_default();
+        let id = if first < last { format!("{id}-several") } else { id.to_owned() };
+        Wording::new(
+            &id,
+            [
+                ("lines", lines.into()),
+                ("all", (self.inside + lines).into()),
+                ("month", period.into()),
+                ("from", shown(first).into()),
+                ("until", shown(last).into()),
+            ],
+        )
+    }
+}
+
+/// A month such as `2026-10`, from a number such as 202610.
+fn shown(month: u32) -> String {
+    format!("{:04}-{:02}", month / 100, month % 100)
 }
 
 /// Whether the period that a line charges has a day in a month.
@@ -124,35 +148,44 @@ pub(crate) fn judge(
                 1 => "its only line is of no".to_owned(),
                 _ => format!("none of its {outside} lines is of a"),
             };
-            faults.push(fault(name, format!(
+            let message = format!(
                 "{which} day or billing period in {period}: {} of {months}. Run it as the month that it is of, or accept {}",
                 form_for(outside, "it is", "they are"),
                 WarningCode::LinesOfOtherMonths.name()
-            )));
+            );
+            let wording = file.months_wording("report-only-other-months", period);
+            faults.push(fault(name, Message::worded(message, wording)));
         } else if outside > inside {
             let message = format!(
                 "{outside} of its {} {} of another month than {period}: of {months}",
                 count_of(inside + outside, "line"),
                 form_for(outside, "is", "are")
             );
+            let wording = file.months_wording("report-lines-of-other-months", period);
+            let message = Message::worded(message, wording);
             let warning = Warning::of_file(WarningCode::LinesOfOtherMonths, name, message);
             judged.warnings.push(Warning { counted: file.outside.counted(), ..warning });
         }
         if file.unnumbered.lines > 0 && all.numbered > 0 {
-            faults.push(fault(name, format!(
+            let message = format!(
                 "has {} without an invoice number, and {} of this run {} on an invoice: what Microsoft has not billed yet comes \
                  again with its invoice, so bill either kind in a run of its own",
                 count_of(file.unnumbered.lines, "line"),
                 count_of(all.numbered, "line"),
                 form_for(all.numbered, "is", "are")
-            )));
+            );
+            let values = [("lines", file.unnumbered.lines.into()), ("numbered", all.numbered.into())];
+            faults.push(fault(name, Message::worded(message, Wording::new("report-both-kinds", values))));
         } else if file.unnumbered.lines > 0 && job.finalize {
-            faults.push(fault(name, format!(
+            let message = format!(
                 "has {} without an invoice number, which cannot be made final: Microsoft's invoice has {} again. Run it without \
                  finalizing, or take the files of the invoice",
                 count_of(file.unnumbered.lines, "line"),
                 form_for(file.unnumbered.lines, "it", "them")
-            )));
+            );
+            let values = [("lines", file.unnumbered.lines.into())];
+            let wording = Wording::new("report-unnumbered-final", values);
+            faults.push(fault(name, Message::worded(message, wording)));
         }
         if file.credit_unknown.lines > 0 {
             let counted = file.credit_unknown.counted();
@@ -164,15 +197,19 @@ pub(crate) fn judge(
                 counted.money(),
                 form_for(counted.lines, "does not say its", "do not say their")
             );
+            let values = [("lines", counted.lines.into()), ("cost", (&counted).into())];
             if job.accepts(WarningCode::EarnedCreditUnknown) {
+                let message = Message::worded(message, Wording::new("report-earned-credit-unknown", values));
                 let warning = Warning::of_file(WarningCode::EarnedCreditUnknown, name, message);
                 judged.warnings.push(Warning { counted, ..warning });
             } else {
-                faults.push(fault(name, format!(
+                let message = format!(
                     "{message}. Take files with all attributes (attributeSet full), pass the credit on, or accept {} to charge \
                      from the cost",
                     WarningCode::EarnedCreditUnknown.name()
-                )));
+                );
+                let wording = Wording::new("report-earned-credit-refused", values);
+                faults.push(fault(name, Message::worded(message, wording)));
             }
         }
         if file.credit_disputed.lines > 0 {
@@ -185,6 +222,8 @@ pub(crate) fn judge(
                 counted.money(),
                 form_for(counted.lines, "names", "name")
             );
+            let values = [("lines", counted.lines.into()), ("cost", (&counted).into())];
+            let message = Message::worded(message, Wording::new("report-earned-credit-mismatch", values));
             let warning = Warning::of_file(WarningCode::EarnedCreditMismatch, name, message);
             judged.warnings.push(Warning { counted, ..warning });
         }
@@ -203,6 +242,8 @@ pub(crate) fn judge(
             form_for(all.unnumbered.lines, "it", "them"),
             form_for(all.unnumbered.lines, "it", "they")
         );
+        let values = [("lines", all.unnumbered.lines.into()), ("cost", (&judged.without_invoice).into())];
+        let message = Message::worded(message, Wording::new("report-lines-without-invoice", values));
         let warning = Warning::new(WarningCode::LinesWithoutInvoice, message);
         judged.warnings.push(Warning { counted: judged.without_invoice.clone(), ..warning });
     }

@@ -18,6 +18,7 @@ use crate::render::text;
 use crate::report::{Difference, Reason, Reconciled, SideOfGroup};
 use crate::source::Member;
 use crate::warning::{Counted, Money, Warning, WarningCode};
+use crate::wording::{Message, Wording};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Maximum number of differences that a report lists.
@@ -403,7 +404,19 @@ impl Verdicts {
             first.currency,
             first.usage.cost
         );
-        let mut warning = Warning::new(WarningCode::UsageDiffers, message);
+        let wording = Wording::new(
+            "report-usage-differs",
+            [
+                ("groups", self.differing.into()),
+                ("product", (&first.product_id).into()),
+                ("sku", (&first.sku_id).into()),
+                ("tenant", (&first.azure_customer_id).into()),
+                ("invoice", (&first.invoice_id).into()),
+                ("reconciliation", (first.reconciliation.cost, first.currency).into()),
+                ("usage", (first.usage.cost, first.currency).into()),
+            ],
+        );
+        let mut warning = Warning::new(WarningCode::UsageDiffers, Message::worded(message, wording));
         warning.counted.lines = self.differences.iter().map(|difference| difference.usage.lines).sum();
         Some(warning)
     }

@@ -1,5 +1,6 @@
 //! Why a run failed, in words for the partner.
 
+use crate::wording::Wording;
 use serde::Serialize;
 use std::fmt;
 use std::io;
@@ -51,6 +52,9 @@ pub struct Fault {
     pub column: Option<String>,
     /// What is wrong, and what would be right.
     pub message: String,
+    /// What makes that sentence in other languages.
+    #[serde(skip)]
+    pub wording: Option<Wording>,
 }
 
 /// `october.csv, line 12, column Quantity: "1,5" is not a number such as -1234.56 or 1.5E-05`

@@ -5,6 +5,7 @@ use crate::currency::Currency;
 use crate::period::BillingPeriod;
 use crate::rule::{EarnedCredit, PriceRule};
 use crate::warning::{Money, WarningCode};
+use crate::wording::{Message, Wording};
 use domain::Margin;
 use jiff::civil::Date;
 use std::path::PathBuf;
@@ -185,6 +186,12 @@ impl BilledInvoice {
     pub fn refusal(&self) -> String {
         let Self { number, period } = self;
         format!("the invoice {number} is billed and final in {period}: run its files as that month")
+    }
+
+    /// The same with what makes it in other languages.
+    pub(crate) fn message(&self) -> Message {
+        let values = [("invoice", (&self.number).into()), ("month", self.period.into())];
+        Message::worded(self.refusal(), Wording::new("report-invoice-is-final", values))
     }
 }
 

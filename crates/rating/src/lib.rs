@@ -31,6 +31,7 @@ pub mod period;
 pub mod report;
 pub mod rule;
 pub mod warning;
+pub mod wording;
 
 mod bill_line;
 mod cells;
@@ -95,3 +96,4 @@ pub use rule_json::PAYLOAD as RULE_PAYLOAD;
 pub use run::{run, split};
 pub use statement::{Heading, Issue, Restatement, StatementFiles, restated};
 pub use warning::{Blocks, Money, Warning, WarningCode};
+pub use wording::{Message, Wording};

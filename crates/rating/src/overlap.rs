@@ -7,6 +7,7 @@ use crate::plural::{count_of, form_for};
 use crate::row::KEY;
 use crate::source::{Member, fault};
 use crate::warning::{Warning, WarningCode};
+use crate::wording::{Message, Wording};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many lines each two have in common, by their numbers.
@@ -128,7 +129,9 @@ impl<'a> Overlap<'a> {
                 "{which} in {other} too, and would count twice: leave one of the two out; if Microsoft charges both, put the \
                  lines into one file"
             );
-            refused.push(fault(within, message));
+            let values = [("lines", lines.into()), ("other", other.into())];
+            let wording = Wording::new("report-counted-twice", values);
+            refused.push(fault(within, Message::worded(message, wording)));
         };
         for (pair, common) in &all.of_sources {
             if let Some((within, other)) = within(&of_sources, *pair, *common) {
@@ -154,6 +157,14 @@ impl<'a> Overlap<'a> {
                         form_for(*common, "is", "are"),
                         first.name
                     );
+                    let values = [("lines", (*common).into()), ("other", (&first.name).into())];
+                    let wording = match code {
+                        WarningCode::EqualLinesInExport => {
+                            Wording::new("report-equal-lines-in-export", values)
+                        }
+                        _ => Wording::new("report-overlapping-files", values),
+                    };
+                    let message = Message::worded(message, wording);
                     let mut warning = Warning::of_file(code, &second.name, message);
                     warning.counted.lines = *common;
                     warnings.push(warning);

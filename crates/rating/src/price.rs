@@ -4,12 +4,13 @@ use crate::amount::{Amount, Decimal, power};
 use crate::columns::{Kind, Role};
 use crate::credit::Credit;
 use crate::currency::Currency;
-use crate::failure::{Failure, Fault};
+use crate::failure::Failure;
 use crate::job::{Job, Rate, wrong_rates};
 use crate::line::{Line, ONE, Values, Wrong};
 use crate::price_sheet::PriceSheet;
 use crate::rule::{EarnedCredit, NewPriceRule, Percent, PriceRule, RuleKind, WHOLE};
 use crate::scale::{CHARGE_PLACES, scaled, scaled_exactly};
+use crate::source::fault;
 use crate::warning::Tally;
 use jiff::civil::Date;
 use num_bigint::BigInt;
@@ -127,7 +128,7 @@ impl<'a> Prices<'a> {
         rules.sort_by_key(|rule| (rule.details.position, rule.id));
         let mut faults = Vec::new();
         let mut refuse = |message: String| {
-            faults.push(Fault { file: String::new(), line: None, column: None, message });
+            faults.push(fault("", message));
         };
         if rules.len() >= usize::from(NO_RULE) {
             refuse(format!("there are {} price rules, at most {} are possible", rules.len(), NO_RULE - 1));

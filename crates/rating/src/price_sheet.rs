@@ -13,6 +13,7 @@ use crate::render::text;
 use crate::report::FileRead;
 use crate::scan::Scan;
 use crate::source::{Member, fault, members};
+use crate::wording::{Message, Wording};
 use std::collections::HashMap;
 use std::io::Read;
 use std::sync::Arc;
@@ -67,7 +68,10 @@ const COLUMNS: [&str; 11] = [
 pub fn price_sheet_rows(input: &Input) -> Result<u64, Failure> {
     let sheet = PriceSheet::read(std::slice::from_ref(input))?;
     match sheet.rows.values().map(|rows| rows.len() as u64).sum() {
-        0 => Err(Failure::Faults(vec![fault(&input.name, "has no list prices (ERP Price)".to_owned())])),
+        0 => Err(Failure::Faults(vec![fault(
+            &input.name,
+            Message::worded("has no list prices (ERP Price)", Wording::new("report-no-list-prices", [])),
+        )])),
         rows => Ok(rows),
     }
 }
@@ -149,10 +153,9 @@ impl PriceSheet {
                 }
                 Ok(None) => {}
                 Err((column, message)) if faults.len() < Failure::LIMIT => faults.push(Fault {
-                    file: member.name.clone(),
                     line: Some(record as u64 + 2),
                     column: Some(COLUMNS[column].to_owned()),
-                    message,
+                    ..fault(&member.name, message)
                 }),
                 Err(_) => {}
             }

@@ -20,6 +20,7 @@ use crate::report::FileRead;
 use crate::scan::Scan;
 use crate::source::{Blocks, Digested, First, Member, fault};
 use crate::warning::{Warning, WarningCode};
+use crate::wording::{Message, Wording};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -75,7 +76,9 @@ struct Reader<'a> {
 
 /// The member that adjustment lines are of.
 const NO_MEMBER: usize = usize::MAX;
-const NO_LINES: &str = "has a header and no lines";
+fn no_lines() -> Message {
+    Message::worded("has a header and no lines", Wording::new("report-empty-file", []))
+}
 const SINGLE_PART: &str = "is a part of a Graph export without its manifest, which says how many parts belong together: give the \
                            folder of the export, or accept no_manifest";
 
@@ -113,7 +116,7 @@ impl<'a> Reading<'a> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if self.lines.load(Ordering::Relaxed) == 0 {
             return Err(Failure::Faults(
-                members.iter().map(|member| fault(&member.name, NO_LINES)).collect(),
+                members.iter().map(|member| fault(&member.name, no_lines())).collect(),
             ));
         }
         let (mut first, mut faults) = (HashMap::new(), Vec::new());
@@ -144,10 +147,12 @@ impl<'a> Reading<'a> {
     pub(crate) fn warnings(&self, members: &[Member]) -> Vec<Warning> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let empty = seen.iter().filter(|(_, seen)| seen.lines == 0);
-        let empty = empty.map(|(i, _)| Warning::of_file(WarningCode::EmptyFile, &members[*i].name, NO_LINES));
+        let empty =
+            empty.map(|(i, _)| Warning::of_file(WarningCode::EmptyFile, &members[*i].name, no_lines()));
         let loose = seen.iter().filter(|(_, seen)| seen.is_loose).map(|(i, seen)| {
             let message =
                 "is JSON Lines without the manifest of an export: whether it is whole cannot be told";
+            let message = Message::worded(message, Wording::new("report-no-manifest", []));
             let mut warning = Warning::of_file(WarningCode::NoManifest, &members[*i].name, message);
             warning.counted.lines = seen.lines;
             warning
@@ -365,7 +370,8 @@ fn located(misread: Vec<Misread>, members: &[Member]) -> Vec<Fault> {
         });
         drop(counted);
         for (n, Misread { column, message, .. }) in of_member.into_iter().enumerate() {
-            faults.push(Fault { file: member.name.clone(), line: lines.get(n).copied(), column, message });
+            let line = lines.get(n).copied();
+            faults.push(Fault { line, column, ..fault(&member.name, message) });
         }
     }
     faults.truncate(Failure::LIMIT);

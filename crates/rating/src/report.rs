@@ -4,6 +4,7 @@ use crate::amount::Amount;
 use crate::currency::Currency;
 use crate::period::BillingPeriod;
 use crate::warning::{Counted, Warning};
+use crate::wording::Message;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -134,7 +135,7 @@ pub struct CustomerBill {
     /// The partner earned credit of its lines.
     pub earned_credit: EarnedCreditSums,
     /// Why it is held back by the bounds; empty if it is not. A customer of which one bill is held back has none staged.
-    pub held_back: Vec<String>,
+    pub held_back: Vec<Message>,
     /// Whether it, or another bill of the customer, is held back.
     #[serde(skip)]
     pub is_held_back: bool,

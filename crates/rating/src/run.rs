@@ -20,6 +20,7 @@ use crate::report::{
 };
 use crate::source::{fault, members};
 use crate::warning::{Counted, Money, Tally, Warning, WarningCode, arranged};
+use crate::wording::{Message, Value, Wording};
 use crate::writing::{Billed, Writing};
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -83,6 +84,8 @@ fn staged(job: &Job, progress: &dyn Progress, whole: bool) -> Result<RunReport, 
             "the lines are of {} invoices ({shown}{more}): they are billed together, and no statement has an invoice_id",
             invoice_ids.len()
         );
+        let values = [("count", invoice_ids.len().into()), ("invoices", format!("{shown}{more}").into())];
+        let message = Message::worded(message, Wording::new("report-several-invoices", values));
         warnings.push(Warning::new(WarningCode::SeveralInvoices, message));
     }
     let mut coverages: BTreeMap<usize, Coverage> = BTreeMap::new();
@@ -222,6 +225,19 @@ fn proportion_warning(
     );
     let amounts = beside.amounts.iter().map(|sum| Money { currency: sum.currency, amount: sum.cost });
     let counted = Counted { lines: beside.lines, amounts: amounts.collect() };
+    let charges = beside.amounts.iter().map(|sum| Money { currency: sum.currency, amount: sum.charge });
+    let values = [
+        ("lines", beside.lines.into()),
+        ("charge", Value::Money(charges.collect())),
+        ("cost", (&counted).into()),
+        ("customers", customers.len().into()),
+        ("ids", listed(&customers).into()),
+    ];
+    let wording = match code {
+        WarningCode::BelowCost => Wording::new("report-below-cost", values),
+        _ => Wording::new("report-far-above-cost", values),
+    };
+    let message = Message::worded(message, wording);
     (beside.lines > 0).then(|| Warning { counted, ..Warning::new(code, message) })
 }
 
@@ -241,6 +257,17 @@ fn reissued_warnings(job: &Job, workers: &[Worker<'_>], billed: &Billed) -> Vec<
             form_for(counted.lines, "equals a final line", "equal final lines"),
             reissued.invoices(job, workers)
         );
+        let wording = Wording::new(
+            "report-reissued-invoice",
+            [
+                ("lines", counted.lines.into()),
+                ("id", id.to_string().into()),
+                ("cost", (&counted).into()),
+                ("month", (*month).into()),
+                ("invoices", reissued.numbers(job, workers).into()),
+            ],
+        );
+        let message = Message::worded(message, wording);
         Warning { customer_id: Some(id), counted, ..Warning::new(WarningCode::ReissuedInvoice, message) }
     };
     billed.reissued.iter().map(warning).collect()
@@ -253,20 +280,24 @@ fn rule_warnings(job: &Job, prices: &Prices<'_>, workers: &[Worker<'_>]) -> Vec<
         let mut used = RuleUse::default();
         workers.iter().for_each(|worker| used.merge(&worker.rule_uses[i]));
         let details = &rule.details;
-        let mut warn = |code, counted: Counted, message: String| {
+        let mut warn = |code, counted: Counted, message: Message| {
             warnings.push(Warning { price_rule_id: Some(rule.id), counted, ..Warning::new(code, message) });
         };
         let is_in_effect = details.effective_from.is_none_or(|from| from < job.period.end())
             && details.effective_until.is_none_or(|until| until > job.period.first_day());
         if used.matched == 0 && is_in_effect {
-            let message = format!("the price rule {:?} matched no line", details.name);
+            let message = Message::worded(
+                format!("the price rule {:?} matched no line", details.name),
+                Wording::new("report-price-rule-unused", [("rule", (&details.name).into())]),
+            );
             warn(WarningCode::PriceRuleUnused, Counted::default(), message);
         }
-        for (lack, code, why) in [
+        for (lack, code, why, wording) in [
             (
                 Lack::Rate,
                 WarningCode::PriceRuleWithoutRate,
                 "its price is in a currency that the run was given no rate from",
+                "report-price-rule-without-rate",
             ),
             (
                 Lack::ListPrice,
@@ -277,8 +308,17 @@ fn rule_warnings(job: &Job, prices: &Prices<'_>, workers: &[Worker<'_>]) -> Vec<
                     }
                     false => "the price sheet has no list price, or a promotion is in the price",
                 },
+                match job.price_sheets.is_empty() {
+                    true => "report-price-rule-without-price-sheet",
+                    false => "report-price-rule-without-list-price",
+                },
             ),
-            (Lack::Quantity, WarningCode::PriceRuleWithoutQuantity, "there is no quantity"),
+            (
+                Lack::Quantity,
+                WarningCode::PriceRuleWithoutQuantity,
+                "there is no quantity",
+                "report-price-rule-without-quantity",
+            ),
         ] {
             let counted = used.skipped[lack as usize].counted();
             if counted.lines > 0 {
@@ -291,7 +331,12 @@ fn rule_warnings(job: &Job, prices: &Prices<'_>, workers: &[Worker<'_>]) -> Vec<
                     counted.money(),
                     form_for(counted.lines, "it not", "none of them")
                 );
-                warn(code, counted, message);
+                let values = [
+                    ("rule", (&details.name).into()),
+                    ("lines", counted.lines.into()),
+                    ("cost", (&counted).into()),
+                ];
+                warn(code, counted, Message::worded(message, Wording::new(wording, values)));
             }
         }
     }
@@ -312,7 +357,7 @@ fn of_this_month(job: &Job, invoice_ids: &[String]) -> Result<(), Failure> {
     let is_ours =
         |billed: &&BilledInvoice| invoice_ids.iter().any(|id| id.eq_ignore_ascii_case(&billed.number));
     let billed = job.billed_invoices.iter().filter(is_ours).take(Failure::LIMIT);
-    let faults: Vec<Fault> = billed.map(|billed| fault("", billed.refusal())).collect();
+    let faults: Vec<Fault> = billed.map(|billed| fault("", billed.message())).collect();
     if faults.is_empty() { Ok(()) } else { Err(Failure::Faults(faults)) }
 }
 
@@ -329,7 +374,9 @@ fn invoices(job: &Job, workers: &[Worker<'_>]) -> Result<(Vec<String>, Vec<Other
     let known: Vec<&str> = found.keys().map(String::as_str).take(5).collect();
     if !found.keys().any(|invoice| invoice.eq_ignore_ascii_case(wanted)) {
         let message = format!("no line is of the invoice {wanted}; the files have {:?}", known.join(", "));
-        return Err(fault("", message).into());
+        let values = [("invoice", wanted.into()), ("known", known.join(", ").into())];
+        let wording = Wording::new("report-invoice-missing", values);
+        return Err(fault("", Message::worded(message, wording)).into());
     }
     found.retain(|invoice, _| !invoice.eq_ignore_ascii_case(wanted));
     let others = found.into_iter().map(|(invoice_id, lines)| OtherInvoice { invoice_id, lines });

@@ -3,6 +3,7 @@
 use crate::failure::{Failure, Fault};
 use crate::foreign::{WANTED, by_entries, by_first_bytes};
 use crate::job::Input;
+use crate::wording::{Message, Wording};
 use flate2::bufread::MultiGzDecoder;
 use serde::Deserialize;
 use std::collections::HashSet;
@@ -73,8 +74,15 @@ enum Packing {
 }
 
 /// What is wrong with a member as a whole.
-pub(crate) fn fault(name: &str, message: impl Into<String>) -> Fault {
-    Fault { file: name.to_owned(), line: None, column: None, message: message.into() }
+pub(crate) fn fault(name: &str, message: impl Into<Message>) -> Fault {
+    let Message { text, wording } = message.into();
+    Fault { file: name.to_owned(), line: None, column: None, message: text, wording }
+}
+
+/// A file that the disk or the archive does not give out.
+fn unreadable(name: &str, why: &io::Error) -> Fault {
+    let wording = Wording::new("report-file-unreadable", [("why", why.to_string().into())]);
+    fault(name, Message::worded(format!("cannot be read: {why}"), wording))
 }
 
 /// All members of the inputs, in their order. An input may unpack to so many bytes.
@@ -98,18 +106,22 @@ pub(crate) fn members(inputs: &[Input], max_source_bytes: u64) -> Result<Vec<Mem
     for member in &members {
         let path = member.path.canonicalize().unwrap_or_else(|_| member.path.clone());
         if !seen.insert((path, member.packing)) {
-            faults.push(fault(&member.name, "is given twice"));
+            faults.push(fault(
+                &member.name,
+                Message::worded("is given twice", Wording::new("report-file-twice", [])),
+            ));
         }
     }
     if members.is_empty() && faults.is_empty() {
-        faults.push(fault("", "there is no file to read"));
+        let wording = Wording::new("report-no-file", []);
+        faults.push(fault("", Message::worded("there is no file to read", wording)));
     }
     if faults.is_empty() { Ok(members) } else { Err(Failure::Faults(faults)) }
 }
 
 /// What a file is, by its first bytes: names lie.
 fn file(name: &str, path: &Path) -> Result<Vec<Member>, Fault> {
-    let unreadable = |e: io::Error| fault(name, format!("cannot be read: {e}"));
+    let unreadable = |e: io::Error| unreadable(name, &e);
     let mut file = File::open(path).map_err(unreadable)?;
     let size = file.metadata().map_err(unreadable)?.len();
     let mut magic = [0; 16];
@@ -130,14 +142,17 @@ fn file(name: &str, path: &Path) -> Result<Vec<Member>, Fault> {
     match &magic[..read] {
         [0x1f, 0x8b, ..] => Ok(vec![member(Packing::Gzip)]),
         [b'P', b'K', ..] => {
-            let archive = Archive::new(SharedFile::new(file, size))
-                .map_err(|e| fault(name, format!("is no complete zip archive: {e}")))?;
+            let archive = Archive::new(SharedFile::new(file, size)).map_err(|e| {
+                let wording = Wording::new("report-archive-incomplete", [("why", e.to_string().into())]);
+                fault(name, Message::worded(format!("is no complete zip archive: {e}"), wording))
+            })?;
             let entries: Vec<(usize, String)> = (0..archive.len())
                 .filter_map(|i| Some((i, archive.name_for_index(i)?.ok()?.into_owned())))
                 .filter(|(_, entry)| !entry.ends_with('/') && !entry.starts_with("__MACOSX/"))
                 .collect();
             if entries.is_empty() {
-                return Err(fault(name, "is an archive without files"));
+                let wording = Wording::new("report-archive-empty", []);
+                return Err(fault(name, Message::worded("is an archive without files", wording)));
             }
             if let Some(what) = by_entries(entries.iter().map(|(_, entry)| entry.as_str())) {
                 return Err(fault(name, format!("{what}. {WANTED}")));
@@ -186,7 +201,7 @@ struct Blob {
 /// The parts that an export's manifest lists: all of them, or the bill would be too low.
 fn export(input: &Input) -> Result<Vec<Member>, Fault> {
     let name = &input.name;
-    let unreadable = |e: io::Error| fault(name, format!("cannot be read: {e}"));
+    let unreadable = |e: io::Error| unreadable(name, &e);
     let mut manifests = Vec::new();
     for entry in std::fs::read_dir(&input.path).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
@@ -197,11 +212,14 @@ fn export(input: &Input) -> Result<Vec<Member>, Fault> {
         }
     }
     let [manifest] = manifests.as_slice() else {
+        let count = manifests.len();
         return Err(fault(
             name,
-            format!(
-                "must have one manifest of a Graph export, a JSON file with \"blobs\"; it has {}",
-                manifests.len()
+            Message::worded(
+                format!(
+                    "must have one manifest of a Graph export, a JSON file with \"blobs\"; it has {count}"
+                ),
+                Wording::new("report-manifests", [("count", count.into())]),
             ),
         ));
     };
@@ -213,10 +231,14 @@ fn export(input: &Input) -> Result<Vec<Member>, Fault> {
     }
     let listed = manifest.blobs.len() as u64;
     if let Some(count) = manifest.blob_count.filter(|count| *count != listed) {
-        return Err(fault(name, format!("lists {listed} blobs in its manifest, which says {count}")));
+        let wording =
+            Wording::new("report-manifest-count", [("listed", listed.into()), ("count", count.into())]);
+        let message = format!("lists {listed} blobs in its manifest, which says {count}");
+        return Err(fault(name, Message::worded(message, wording)));
     }
     if listed == 0 {
-        return Err(fault(name, "lists no blobs in its manifest"));
+        let wording = Wording::new("report-manifest-empty", []);
+        return Err(fault(name, Message::worded("lists no blobs in its manifest", wording)));
     }
     let mut members = Vec::new();
     for blob in &manifest.blobs {
@@ -228,7 +250,11 @@ fn export(input: &Input) -> Result<Vec<Member>, Fault> {
         let shown = format!("{name}/{}", blob.name);
         match path.filter(|path| path.is_file()) {
             Some(path) => members.extend(file(&shown, &path)?),
-            None => return Err(fault(&shown, "is listed in the manifest, but is not there")),
+            None => {
+                let wording = Wording::new("report-part-missing", []);
+                let message = "is listed in the manifest, but is not there";
+                return Err(fault(&shown, Message::worded(message, wording)));
+            }
         }
     }
     Ok(members)
@@ -246,7 +272,7 @@ impl Member {
         bytes_read: &Arc<AtomicU64>,
         with: impl FnOnce(&mut (dyn Read + Send)) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        let unreadable = |e: io::Error| fault(&self.name, format!("cannot be read: {e}"));
+        let unreadable = |e: io::Error| unreadable(&self.name, &e);
         if let (Packing::Zip(entry), Some(archive)) = (self.packing, &self.archive) {
             let no_archive = |e: zip::result::ZipError| fault(&self.name, format!("cannot be unpacked: {e}"));
             let mut archive = Archive::clone(archive);

@@ -3,6 +3,7 @@
 use crate::amount::Amount;
 use crate::currency::Currency;
 use crate::text_serde;
+use crate::wording::{Message, Wording};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -219,7 +220,7 @@ impl Serialize for WarningCode {
 }
 
 /// A sum in one currency.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Money {
     /// The currency.
@@ -302,10 +303,14 @@ pub struct Warning {
     pub counted: Counted,
     /// What is to be looked at, in a sentence.
     pub message: String,
+    /// What makes that sentence in other languages.
+    #[serde(skip)]
+    pub wording: Option<Wording>,
 }
 
 impl Warning {
-    pub(crate) fn new(code: WarningCode, message: impl Into<String>) -> Warning {
+    pub(crate) fn new(code: WarningCode, message: impl Into<Message>) -> Warning {
+        let Message { text, wording } = message.into();
         Warning {
             code,
             blocks: code.blocks(),
@@ -314,12 +319,13 @@ impl Warning {
             customer_id: None,
             price_rule_id: None,
             counted: Counted::default(),
-            message: message.into(),
+            message: text,
+            wording,
         }
     }
 
     /// About a file.
-    pub(crate) fn of_file(code: WarningCode, file: &str, message: impl Into<String>) -> Warning {
+    pub(crate) fn of_file(code: WarningCode, file: &str, message: impl Into<Message>) -> Warning {
         Warning { file: file.to_owned(), ..Warning::new(code, message) }
     }
 }
@@ -342,7 +348,11 @@ pub(crate) fn arranged(mut warnings: Vec<Warning>, accepted: &[WarningCode]) -> 
         let more = of_code.len().saturating_sub(MAX_PER_CODE);
         arranged.extend_from_slice(&of_code[..of_code.len() - more]);
         if more > 0 {
-            arranged.push(Warning::new(of_code[0].code, format!("and {more} more of this kind")));
+            let message = Message::worded(
+                format!("and {more} more of this kind"),
+                Wording::new("report-more", [("count", more.into())]),
+            );
+            arranged.push(Warning::new(of_code[0].code, message));
         }
     }
     for warning in &mut arranged {

@@ -27,6 +27,7 @@ use crate::subtotals::Subtotals;
 use crate::sums::{Sums, currency_of};
 use crate::table::Table;
 use crate::warning::{Warning, WarningCode};
+use crate::wording::{Message, Wording};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Write;
@@ -195,6 +196,8 @@ impl<'a> Writing<'a> {
         if repeated > 0 && !customer.released && !self.job.accepts(WarningCode::OverlappingFiles) {
             let are = form_for(repeated, "is", "are");
             let why = format!("{repeated} of its lines {are} in two files, and would be billed twice");
+            let why =
+                Message::worded(why, Wording::new("report-held-repeated", [("lines", repeated.into())]));
             bills.iter_mut().for_each(|billed| billed.bill.held_back.push(why.clone()));
         }
         // A bill that is held back holds back the customer's others: they are published together.
@@ -225,7 +228,7 @@ impl<'a> Writing<'a> {
         currencies: &[Currency],
         bills: &[Billed],
         context: &mut WriterContext<'_>,
-    ) -> Result<Option<(String, Vec<u64>)>, Failure> {
+    ) -> Result<Option<(Message, Vec<u64>)>, Failure> {
         if !self.finals.are_any() {
             return Ok(None);
         }
@@ -265,7 +268,11 @@ impl<'a> Writing<'a> {
             form_for(unsearched.len() as u64, "is", "are"),
             form_for(lines, "is", "are")
         );
-        Ok((!unsearched.is_empty()).then_some((why, unsearched)))
+        let wording = Wording::new(
+            "report-held-missing",
+            [("missing", unsearched.len().into()), ("all", all.into()), ("new", lines.into())],
+        );
+        Ok((!unsearched.is_empty()).then_some((Message::worded(why, wording), unsearched)))
     }
 
     /// Writes the bill of a customer in a currency. `several`: what tells its files from those of its other bills.
@@ -471,7 +478,7 @@ impl<'a> Writing<'a> {
         if !customer.released && !job.accepts(WarningCode::ReissuedInvoice) {
             let why = |(month, reissued): (&BillingPeriod, &Reissued)| {
                 let counted = reissued.lines.counted();
-                format!(
+                let text = format!(
                     "{} of its lines, which {} {}, {} final in {month} under another invoice number{}: was the invoice issued \
                      again, and is its credit note missing?",
                     counted.lines,
@@ -479,7 +486,17 @@ impl<'a> Writing<'a> {
                     counted.money(),
                     form_for(counted.lines, "is", "are"),
                     reissued.invoices(job, self.workers)
-                )
+                );
+                let wording = Wording::new(
+                    "report-held-reissued",
+                    [
+                        ("lines", counted.lines.into()),
+                        ("cost", (&counted).into()),
+                        ("month", (*month).into()),
+                        ("invoices", reissued.numbers(job, self.workers).into()),
+                    ],
+                );
+                Message::worded(text, wording)
             };
             bill.held_back.extend(sums.reissued.iter().map(why));
         }
@@ -540,35 +557,47 @@ impl<'a> Writing<'a> {
 }
 
 /// Why a bill is beyond the bounds, in words.
-fn held_back(job: &Job, customer: &BilledCustomer, bill: &CustomerBill) -> Vec<String> {
+fn held_back(job: &Job, customer: &BilledCustomer, bill: &CustomerBill) -> Vec<Message> {
     let mut why = Vec::new();
     if customer.released {
         return why;
     }
     let currency = bill.currency;
     if let Some(most) = job.bounds.max_lines.filter(|most| bill.lines > *most) {
-        why.push(format!("{}, where at most {most} pass", count_of(bill.lines, "line")));
+        let text = format!("{}, where at most {most} pass", count_of(bill.lines, "line"));
+        let values = [("lines", bill.lines.into()), ("max", most.into())];
+        why.push(Message::worded(text, Wording::new("report-held-lines", values)));
     }
     if let Some(most) = job.bounds.max_amount.filter(|most| bill.charge.abs() > *most) {
-        why.push(format!("a total of {} {currency}, where at most {most} pass", bill.charge));
+        let text = format!("a total of {} {currency}, where at most {most} pass", bill.charge);
+        let values = [("charge", (bill.charge, currency).into()), ("max", (most, currency).into())];
+        why.push(Message::worded(text, Wording::new("report-held-amount", values)));
     }
     let previous = customer.previous_charge.iter().find(|(of, _)| *of == currency);
     if let (Some(percent), Some((_, previous))) = (job.bounds.max_change_percent, previous) {
         // In hundredths of the smallest coin, so that nothing is divided.
         let change = (bill.charge - *previous).abs().count(4) * 100;
         if change > previous.abs().count(4) * i128::from(percent) {
-            why.push(format!(
+            let text = format!(
                 "a total of {} {currency} after {previous} the month before, where a change of at most {percent} % passes",
                 bill.charge
-            ));
+            );
+            let values = [
+                ("charge", (bill.charge, currency).into()),
+                ("previous", (*previous, currency).into()),
+                ("percent", u64::from(percent).into()),
+            ];
+            why.push(Message::worded(text, Wording::new("report-held-change", values)));
         }
     }
     let is_new = customer.previous_charge.is_empty();
     if let Some(most) = job.bounds.max_new.filter(|most| is_new && bill.charge.abs() > *most) {
         let charge = bill.charge;
-        why.push(format!(
+        let text = format!(
             "a total of {charge} {currency} after no bill the month before, where at most {most} pass"
-        ));
+        );
+        let values = [("charge", (charge, currency).into()), ("max", (most, currency).into())];
+        why.push(Message::worded(text, Wording::new("report-held-new", values)));
     }
     why
 }

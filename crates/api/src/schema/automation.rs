@@ -142,7 +142,7 @@ impl From<AutomationView> for BillingAutomation {
                 since,
                 invoices_listed_on,
                 error: error.map(FetchError::from),
-                waits,
+                waits: waits.into_iter().map(|wait| wait.text).collect(),
                 actions: actions.into_iter().map(action).collect(),
                 next_night: next_night.map(time),
             },

@@ -242,7 +242,7 @@ impl From<billing::PendingCorrection> for PendingCorrection {
 
 impl From<billing::RunError> for RunError {
     fn from(error: billing::RunError) -> Self {
-        let billing::RunError { place, customer_id, message } = error;
+        let billing::RunError { place, customer_id, message, .. } = error;
         let billing::Place { file, line, column } = place;
         RunError { file, line, column, customer_id, message }
     }

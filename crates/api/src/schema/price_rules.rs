@@ -298,7 +298,7 @@ impl From<billing::RuleTrial> for PriceRuleTrial {
             unchanged,
             totals: totals.into_iter().map(total).collect(),
             unused: is_unused,
-            warnings,
+            warnings: warnings.into_iter().map(|warning| warning.text).collect(),
         }
     }
 }

@@ -213,6 +213,7 @@ impl From<billing::RunWarning> for RunWarning {
             lines,
             amounts,
             message,
+            wording: _,
         } = warning;
         let billing::Place { file, line, column } = place;
         RunWarning {

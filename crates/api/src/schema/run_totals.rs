@@ -165,7 +165,7 @@ impl From<billing::CustomerBill> for RunCustomer {
             corrections: corrections.to_string(),
             billed_before: billed_before.into(),
             earned_credit: earned_credit.into(),
-            held_back,
+            held_back: held_back.into_iter().map(|why| why.text).collect(),
             prefix: prefix.map(text),
             ledger,
             final_prefix: final_prefix.map(text),

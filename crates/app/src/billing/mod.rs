@@ -44,16 +44,21 @@ mod work;
 pub use actions::RunAction;
 pub use automation::{
     AutomationAction, AutomationHealth, AutomationSettings, AutomationView, Estimates, Finalize, Invoices,
+    Waiting,
 };
 pub use bill::{BillView, PreviousBill};
 pub use bill_scan::{BillLines, BillSearch, LineSum, PriceReason, ShownLine};
 pub use breakdown::{Breakdown, Subtotal};
 pub use fetch::{
-    FetchFailure, FetchProgress, FetchRequest, FetchView, FetchWatch, InvoiceExport, InvoiceView,
+    FETCH_ERRORS, FetchFailure, FetchProgress, FetchRequest, FetchView, FetchWatch, InvoiceExport,
+    InvoiceView,
 };
 pub use lines::{BillLine, LineSearch};
 pub use price_sheets::{PriceSheetFile, PriceSheetRequest, PriceSheetView};
-pub use rating::{Amount, Currency, NewPriceRule, RULE_PAYLOAD, RuleKind};
+pub use rating::wording::Value as WordingValue;
+pub use rating::{
+    Amount, Currency, Message, Money, NewPriceRule, RULE_PAYLOAD, RuleKind, WarningCode, Wording,
+};
 pub use report::{
     BillRef, CustomerBill, PendingCorrection, Place, Progress, RunError, RunReport, RunWarning,
 };

@@ -10,7 +10,7 @@ use rating::report::{
     BilledBefore, Checks, Done, EarnedCreditSums, FileRead, OtherInvoice, Reconciled, Total, Unassigned,
 };
 use rating::warning::Money;
-use rating::{Amount, BillingPeriod, Blocks, Currency, Fault, Warning, WarningCode};
+use rating::{Amount, BillingPeriod, Blocks, Currency, Fault, Message, Warning, WarningCode, Wording};
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -90,7 +90,7 @@ pub struct CustomerBill {
     #[serde(default)]
     pub earned_credit: EarnedCreditSums,
     /// Why it is held back; empty if it is not.
-    pub held_back: Vec<String>,
+    pub held_back: Vec<Message>,
     /// Where its files are; `None` if there are none.
     pub prefix: Option<BillRef>,
     /// The key of its ledger below the root of the object store; `None` if there is none, or in reports of version 0.1.
@@ -143,6 +143,9 @@ pub struct RunWarning {
     pub amounts: Vec<Money>,
     /// What is to be looked at, in a sentence.
     pub message: String,
+    /// What makes that sentence in other languages; `None` in reports of version 0.2 and earlier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wording: Option<Wording>,
 }
 
 fn uncoded() -> WarningCode {
@@ -205,12 +208,16 @@ pub struct RunError {
     pub customer_id: Option<i64>,
     /// What is wrong, in a sentence.
     pub message: String,
+    /// What makes that sentence in other languages; `None` in reports of version 0.2 and earlier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wording: Option<Wording>,
 }
 
 impl RunError {
     /// An error of the whole run.
-    pub(super) fn new(message: impl Into<String>) -> Self {
-        RunError { message: message.into(), ..RunError::default() }
+    pub(super) fn new(message: impl Into<Message>) -> Self {
+        let Message { text, wording } = message.into();
+        RunError { message: text, wording, ..RunError::default() }
     }
 
     /// An error of a customer's bill.
@@ -220,10 +227,33 @@ impl RunError {
 }
 
 impl From<Fault> for RunError {
-    fn from(Fault { file, line, column, message }: Fault) -> Self {
+    fn from(Fault { file, line, column, message, wording }: Fault) -> Self {
         let place = Place { line, column, ..Place::of_file(file) };
-        RunError { place, ..RunError::new(message) }
+        RunError { place, customer_id: None, message, wording }
     }
+}
+
+impl From<&Refusal> for RunError {
+    fn from(refusal: &Refusal) -> Self {
+        RunError::new(message_of(refusal))
+    }
+}
+
+/// A refusal as it is stored.
+pub(super) fn message_of(refusal: &Refusal) -> Message {
+    let mut reasons = refusal.reasons();
+    let wording = match (reasons.next(), reasons.next()) {
+        (Some((_, Some(reason))), None) => Some(Wording {
+            id: format!("refusal-{}", reason.id),
+            values: reason
+                .values
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), value.as_str().into()))
+                .collect(),
+        }),
+        _ => None,
+    };
+    Message { text: refusal.to_string(), wording }
 }
 
 /// `october.csv, line 12, column Quantity: "1,5" is not a number`
@@ -280,7 +310,8 @@ impl fmt::Display for BillRef {
 
 impl From<Warning> for RunWarning {
     fn from(warning: Warning) -> Self {
-        let Warning { code, blocks, accepted, file, customer_id, price_rule_id, counted, message } = warning;
+        let Warning { code, blocks, accepted, file, customer_id, price_rule_id, counted, message, wording } =
+            warning;
         RunWarning {
             code,
             blocks,
@@ -291,6 +322,7 @@ impl From<Warning> for RunWarning {
             lines: counted.lines,
             amounts: counted.amounts,
             message,
+            wording,
         }
     }
 }
@@ -355,6 +387,7 @@ impl RunReport {
             lines: 0,
             amounts: Vec::new(),
             message: why.clone(),
+            wording: Some(Wording::new("report-folder-unwritable", [("why", why.into())])),
         });
         RunReport {
             billing_period: Some(report.billing_period),
@@ -434,9 +467,9 @@ impl RunWarning {
         let (message, code) = (&self.message, self.code.name());
         match self.code.is_acceptable() {
             true => Refusal::new(format!("{message} (accept {code}, if that is meant)"))
-                .named("warning-to-accept", &[("message", message), ("code", &code)]),
+                .named("warning-to-accept", &[("warning", &code), ("code", &code)]),
             false => Refusal::new(format!("{message} ({code})"))
-                .named("warning-blocks", &[("message", message), ("code", &code)]),
+                .named("warning-blocks", &[("warning", &code), ("code", &code)]),
         }
     }
 }

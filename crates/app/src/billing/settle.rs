@@ -196,7 +196,7 @@ impl App {
         held_back: BTreeSet<i64>,
     ) -> Result<(), Ended> {
         let input = (run.clone(), request.clone(), report, is_final, Shown::New(held_back));
-        let reasons: Vec<String> = self
+        let reasons: Vec<Refusal> = self
             .db
             .unchecked()
             .read(run.partner, input, |(run, request, report, is_final, shown), tx| {
@@ -205,7 +205,7 @@ impl App {
             .await?;
         match reasons.is_empty() {
             true => Ok(()),
-            false => Err(Ended::Failed(reasons.into_iter().map(RunError::new).collect())),
+            false => Err(Ended::Failed(reasons.iter().map(RunError::from).collect())),
         }
     }
 }
@@ -229,21 +229,23 @@ async fn refused(
     }
     if request.voiding.is_some() && is_restated {
         let customers = outcome.restated.iter().map(|one| one.statement.bill.customer).collect();
-        said.extend(voiding::refusals(tx, partner, period, &customers).await?);
+        let refusals = voiding::refusals(tx, partner, period, &customers).await?;
+        said.extend(refusals.into_iter().map(RunError::new));
     } else if is_shown {
         let shown = match &outcome.settlement {
             Some(settlement) => Shown::New(settlement.faults.iter().map(|(id, _)| *id).collect()),
             None => Shown::Stored,
         };
-        said.extend(reasons(tx, request, run, &outcome.report, is_final, &shown).await?);
+        let refusals = reasons(tx, request, run, &outcome.report, is_final, &shown).await?;
+        said.extend(refusals.iter().map(RunError::from));
     } else if is_final {
         let refusals = invoices::refusals(tx, partner, period, &outcome.report).await?;
-        said.extend(refusals.iter().map(Refusal::to_string));
+        said.extend(refusals.iter().map(RunError::from));
     }
     if said.is_empty() {
         return Ok(None);
     }
-    without_bills(run, State::Failed, said.into_iter().map(RunError::new).collect()).map(Some)
+    without_bills(run, State::Failed, said).map(Some)
 }
 
 /// Why the bills of a run cannot be shown; with `is_final`, why they cannot be final either.
@@ -254,7 +256,7 @@ async fn reasons(
     report: &RunReport,
     is_final: bool,
     shown: &Shown,
-) -> Result<Vec<String>, Error> {
+) -> Result<Vec<Refusal>, Error> {
     let (partner, period) = (run.partner, &run.billing_period);
     let mut refusals = match is_final {
         true => invoices::refusals(tx, partner, period, report).await?,
@@ -264,7 +266,7 @@ async fn reasons(
     if refusals.is_empty() {
         refusals.extend(refusal_of_changes(tx, run, report, &[&request.accept], shown).await?);
     }
-    Ok(refusals.iter().map(Refusal::to_string).collect())
+    Ok(refusals)
 }
 
 fn action(state: State, has_changed_anything: bool) -> &'static str {

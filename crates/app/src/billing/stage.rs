@@ -15,7 +15,10 @@ use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use metrics::{counter, gauge};
 use rating::report::FileRead;
-use rating::{BilledInvoice, BillingPeriod, Blocks, FinalBill, FinalMonth, Input, Job, count_of, form_for};
+use rating::{
+    BilledInvoice, BillingPeriod, Blocks, FinalBill, FinalMonth, Input, Job, Message, Wording, count_of,
+    form_for,
+};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -176,8 +179,14 @@ impl App {
                 .map(|warning| {
                     let code = warning.code.name();
                     let message = &warning.message;
-                    RunError::new(format!(
-                        "nothing was made final: {message} (accept {code}, if that is meant)"
+                    let text = format!("nothing was made final: {message} (accept {code}, if that is meant)");
+                    // The warning itself is in the report as well.
+                    RunError::new(Message::worded(
+                        text,
+                        Wording::new(
+                            "report-not-final",
+                            [("code", code.into()), ("message", message.into())],
+                        ),
                     ))
                 })
                 .collect();
@@ -297,10 +306,12 @@ impl App {
         let new = report.invoice_ids.iter().chain(&report.invoice_id).filter(is_new);
         let period = &run.billing_period;
         let errors = new.map(|id| {
-            RunError::new(format!(
+            let text = format!(
                 "{period} is final, and was not billed from the invoice {id}: is it another month's? If its lines are \
                  corrections of {period}, accept them (accept_corrections, or --accept-corrections)"
-            ))
+            );
+            let values = [("month", period.into()), ("invoice", id.into())];
+            RunError::new(Message::worded(text, Wording::new("report-other-invoice", values)))
         });
         let errors: Vec<RunError> = errors.collect();
         if errors.is_empty() { Ok(()) } else { Err(Ended::Failed(errors)) }
@@ -396,13 +407,16 @@ fn no_corrections(period: &str, report: &rating::RunReport) -> Result<(), Ended>
         .iter()
         .map(|bill| format!("{} ({}): {} {}", bill.name, bill.customer_id, bill.charge, bill.currency));
     let customers: Vec<String> = customers.collect();
-    Err(Ended::Failed(vec![RunError::new(format!(
+    let text = format!(
         "{period} is final, and {} {} new in it: {}. If that corrects it, accept corrections (accept_corrections, or \
          --accept-corrections)",
         count_of(lines, "line"),
         form_for(lines, "is", "are"),
         customers.join(", ")
-    ))]))
+    );
+    let values =
+        [("month", period.into()), ("lines", lines.into()), ("customers", customers.join(", ").into())];
+    Err(Ended::Failed(vec![RunError::new(Message::worded(text, Wording::new("report-new-lines", values)))]))
 }
 
 /// Whether a run that is done once more has read what it read before: who releases a bill has seen that one.
@@ -416,7 +430,10 @@ pub(super) fn unchanged(run: &BillRun, now: &rating::RunReport) -> Result<(), En
     let (mut changed, gone) = (other(&now.files, &before.files), other(&before.files, &now.files));
     changed.extend(gone.into_iter().filter(|file| !changed.contains(file)).collect::<Vec<_>>());
     let said = "is not what it was when this run was made: to bill what it is now, ask for a new run";
-    let error = |file| RunError { place: Place::of_file(file), ..RunError::new(said) };
+    let error = |file| {
+        let message = Message::worded(said, Wording::new("report-file-changed", []));
+        RunError { place: Place::of_file(file), ..RunError::new(message) }
+    };
     let errors: Vec<RunError> = changed.into_iter().map(error).collect();
     if errors.is_empty() { Ok(()) } else { Err(Ended::Failed(errors)) }
 }

@@ -14,7 +14,7 @@ use crate::{App, Error, Refusal};
 use domain::PartnerId;
 use domain::json::Json;
 use domain::version::Nonce;
-use rating::{Amount, Currency, NewPriceRule, PriceRule, WarningCode};
+use rating::{Amount, Currency, Message, NewPriceRule, PriceRule, WarningCode};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -50,7 +50,7 @@ pub struct RuleTrial {
     /// Whether no line of the month gets its price from the rule.
     pub is_unused: bool,
     /// What the engine warns of the rule otherwise, such as lines without a list price.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Message>,
 }
 
 /// A bill that a rule would change.
@@ -301,7 +301,10 @@ fn compared(run: &BillRun, before: &rating::RunReport, after: &rating::RunReport
         unchanged,
         totals: totals.into_values().collect(),
         is_unused: !unused.is_empty(),
-        warnings: warnings.into_iter().map(|warning| warning.message.clone()).collect(),
+        warnings: warnings
+            .into_iter()
+            .map(|warning| Message { text: warning.message.clone(), wording: warning.wording.clone() })
+            .collect(),
     }
 }
 

@@ -18,6 +18,7 @@ use crate::access::Call;
 use crate::{App, Error};
 use domain::PartnerId;
 use jiff::Timestamp;
+use rating::{Message, Wording};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use store::bill_runs::{self, BillRun, State};
@@ -232,7 +233,10 @@ impl App {
         let work = async {
             match () {
                 () if run.cancelling => Err(Ended::Cancelled),
-                () if run.by_command && !by_command => Err(Ended::Failed(vec![RunError::new(LEFT_BEHIND)])),
+                () if run.by_command && !by_command => {
+                    let wording = Wording::new("report-left-behind", []);
+                    Err(Ended::Failed(vec![RunError::new(Message::worded(LEFT_BEHIND, wording))]))
+                }
                 () if request.finalizing.is_some() || request.voiding.is_some() => {
                     self.act_on_statements(&run, &request, watch).await
                 }
@@ -289,7 +293,9 @@ impl App {
 /// A run that has met a defect.
 fn broken(run: &BillRun, why: &str) -> Result<Outcome, Error> {
     tracing::error!(partner = run.partner.0, run = run.id, why, "bill run failed with an internal error");
-    without_bills(run, State::Failed, vec![RunError::new("internal error; the server's log says more")])
+    let message = "internal error; the server's log says more";
+    let error = RunError::new(Message::worded(message, Wording::new("report-internal", [])));
+    without_bills(run, State::Failed, vec![error])
 }
 
 /// A run that changes nothing. One that has succeeded before still has its bills, whatever came of its repetition.

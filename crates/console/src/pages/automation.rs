@@ -4,11 +4,12 @@ use crate::cx::Cx;
 use crate::failure::Failure;
 use crate::format::{self, Time};
 use crate::html;
+use crate::i18n::Lang;
 use crate::inputs::Inputs;
 use crate::layout::{Layout, Section};
 use crate::routes::{Routes, only_partners};
 use app::Permission;
-use app::billing::{AutomationAction, AutomationView};
+use app::billing::{AutomationAction, AutomationView, FetchFailure, Waiting};
 use askama::Template;
 use axum::response::Response;
 use domain::Json;
@@ -89,11 +90,28 @@ fn page(cx: &Cx, automation: &AutomationView, f: Inputs) -> AutomationPage {
         f,
         fields: FIELDS,
         may_change: cx.may(Permission::ManageBilling),
-        failure: automation.error.as_ref().map(|error| error.message.clone()),
-        waits: automation.waits.clone(),
+        failure: automation.error.as_ref().map(|error| fetch_failure(cx.lang, error)),
+        waits: automation.waits.iter().map(|wait| waiting(cx.lang, wait)).collect(),
         next: automation.next_night.map(|at| format::time(cx.lang, at)),
         actions: automation.actions.iter().rev().take(MAX_ACTIONS).map(action).collect(),
     }
+}
+
+/// What the automation waits for, with what speaks against going on.
+fn waiting(lang: Lang, wait: &Waiting) -> String {
+    let sentence = lang.message(&wait.text, wait.wording.as_ref());
+    // In English the sentence has its reasons.
+    if lang == Lang::En || wait.reasons.is_empty() || sentence == wait.text {
+        return sentence;
+    }
+    format!("{sentence}: {}", lang.messages(&wait.reasons).join("; "))
+}
+
+/// Why a fetch has failed: what was said, or, in other languages than English, what that is about.
+pub(crate) fn fetch_failure(lang: Lang, failure: &FetchFailure) -> String {
+    let FetchFailure { code, message } = failure;
+    let id = format!("fetch-error-{}", code.replace('_', "-"));
+    if lang != Lang::En && lang.has(&id) { lang.text(&id, None) } else { message.clone() }
 }
 
 /// The payload of what was typed.

@@ -178,7 +178,7 @@ fn bill_page(cx: &Cx, view: &BillView, page: i64, errors: Vec<String>) -> BillPa
             .filter(|_| bill.charge > Amount::ZERO)
             .map(|percent| format!("{}\u{a0}%", format::decimal(lang, &percent.rounded(2).to_string()))),
         previous,
-        held_back: bill.held_back.clone(),
+        held_back: cx.lang.messages(&bill.held_back),
         currencies: currencies.collect(),
         tabs: tabs.collect(),
         by: lang.text(

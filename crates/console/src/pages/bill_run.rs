@@ -11,7 +11,7 @@ use crate::list::Pager;
 use crate::pages::billing::{Badge, badge};
 use crate::pages::comparison::{is_large, money, previous, signed};
 use crate::routes::{Routes, only_partners};
-use app::billing::{Amount, CustomerBill, RunState, RunView, Stage};
+use app::billing::{Amount, CustomerBill, Place, RunError, RunState, RunView, RunWarning, Stage};
 use app::{Error, Permission};
 use askama::Template;
 use axum::response::Response;
@@ -132,6 +132,8 @@ pub(crate) struct BillRunPage {
     /// Whether the same files can be billed again, such as after tenants were given to customers.
     pub(crate) may_repeat: bool,
     pub(crate) may_publish: bool,
+    /// Whether customers see its bills, so that one that is released is shown at once.
+    pub(crate) is_published: bool,
     pub(crate) may_finalize: bool,
 }
 
@@ -193,11 +195,7 @@ fn page(cx: &Cx, run: &RunView, before: Option<&RunView>) -> BillRunPage {
         }),
         progress: is_under_way.then(|| how_far(cx, run)),
         is_failed: matches!(run.state, RunState::Failed),
-        errors: run
-            .errors
-            .iter()
-            .map(|error| place(error.place.file.as_deref(), error.place.line, &error.message))
-            .collect(),
+        errors: run.errors.iter().map(|error| said(cx.lang, error)).collect(),
         warnings: run.warnings.iter().map(|one| warning(cx.lang, one)).collect(),
         invoice: run.invoice_id.clone().unwrap_or_else(|| run.invoice_ids.join(", ")),
         sources: run.sources.clone(),
@@ -239,6 +237,7 @@ fn page(cx: &Cx, run: &RunView, before: Option<&RunView>) -> BillRunPage {
         // A run that was told one invoice of several tells of the others.
         only_invoice: run.invoice_id.clone().filter(|_| !run.other_invoices.is_empty()).unwrap_or_default(),
         may_publish: may_manage && matches!(run.stage, Some(Stage::Draft)),
+        is_published: matches!(run.stage, Some(Stage::Published)),
         may_finalize: may_manage && matches!(run.stage, Some(Stage::Draft | Stage::Published)),
         path,
     }
@@ -269,21 +268,38 @@ pub(crate) fn how_far(cx: &Cx, run: &RunView) -> Progress {
     Progress { percent, text: cx.lang.text_with(id, &values) }
 }
 
-/// An error with the file and the line that it is about.
-pub(crate) fn place(file: Option<&str>, line: Option<u64>, message: &str) -> String {
-    match (file, line) {
-        (Some(file), Some(line)) => format!("{file}, {line}: {message}"),
-        (Some(file), None) => format!("{file}: {message}"),
-        _ => message.to_owned(),
-    }
+/// An error with the file, line and column that it is about.
+pub(crate) fn said(lang: Lang, error: &RunError) -> String {
+    let RunError { place: at, customer_id, message, wording } = error;
+    let message = lang.message(message, wording.as_ref());
+    let customer = customer_id.map(|id| lang.text_with("place-customer", &[("id", &id.to_string())]));
+    place(lang, at, customer, &message)
 }
 
-pub(crate) fn warning(lang: Lang, warning: &app::billing::RunWarning) -> Warning {
+fn place(lang: Lang, at: &Place, customer: Option<String>, message: &str) -> String {
+    let parts = [
+        at.file.clone().filter(|file| !file.is_empty()),
+        at.line.map(|line| {
+            let line = format::number(lang, line.try_into().unwrap_or(i64::MAX));
+            lang.text_with("place-line", &[("line", &line)])
+        }),
+        at.column.as_deref().map(|column| lang.text_with("place-column", &[("column", column)])),
+        customer,
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    let colon = if parts.is_empty() { "" } else { ": " };
+    format!("{}{colon}{message}", parts.join(", "))
+}
+
+pub(crate) fn warning(lang: Lang, warning: &RunWarning) -> Warning {
     let title = format!("warning-title-{}", warning.code.name());
     Warning {
         code: warning.code.name(),
         title: if lang.has(&title) { lang.text(&title, None) } else { String::new() },
-        message: place(warning.place.file.as_deref(), warning.place.line, &warning.message),
+        message: {
+            let message = lang.message(&warning.message, warning.wording.as_ref());
+            place(lang, &warning.place, None, &message)
+        },
         blocks: match warning.blocks.name() {
             Some("publish") => "warning-blocks-publishing",
             Some(_) => "warning-blocks-finalizing",
@@ -339,7 +355,7 @@ fn row(cx: &Cx, path: &str, bill: &CustomerBill, charges: &Charges, has_before: 
         is_loss: profit.rounded(currency.minor_unit()).is_negative(),
         change: was.map(|was| signed(cx.lang, bill.charge - was, currency)),
         mark,
-        held_back: bill.held_back.clone(),
+        held_back: cx.lang.messages(&bill.held_back),
     }
 }
 
@@ -378,6 +394,7 @@ pub(super) fn samples() -> Vec<BillRunPage> {
         may_manage: false,
         may_repeat: false,
         may_publish: false,
+        is_published: false,
         may_finalize: false,
     };
     let row = |held: bool| Row {
@@ -436,6 +453,7 @@ pub(super) fn samples() -> Vec<BillRunPage> {
             may_manage: true,
             may_repeat: true,
             may_publish: true,
+            is_published: true,
             may_finalize: true,
             ..page()
         },

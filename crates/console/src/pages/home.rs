@@ -158,10 +158,7 @@ fn run_alerts(cx: &Cx, run: &RunView) -> Vec<Alert> {
     };
     let mut alerts = Vec::new();
     if matches!(run.state, RunState::Failed) {
-        let why = run.errors.first();
-        let why = why.map_or(String::new(), |error| {
-            bill_run::place(error.place.file.as_deref(), error.place.line, &error.message)
-        });
+        let why = run.errors.first().map_or(String::new(), |error| bill_run::said(cx.lang, error));
         alerts.push(alert(true, "home-run-failed", why, ""));
     }
     let held = sum(|run| {

@@ -6,6 +6,7 @@ use crate::format;
 use crate::html;
 use crate::layout::{Layout, Section};
 use crate::list::Pager;
+use crate::pages::automation::fetch_failure;
 use crate::routes::{Routes, only_partners};
 use app::billing::InvoiceView;
 use askama::Template;
@@ -69,7 +70,7 @@ fn row(cx: &Cx, invoice: &InvoiceView) -> Row {
         date: date.map_or(String::new(), |day| format::date(cx.lang, day)),
         total: money(&invoice.total_charges),
         is_fetched: !invoice.fetched.is_empty(),
-        failure: error.map(|error| error.message.clone()),
+        failure: error.map(|error| fetch_failure(cx.lang, error)),
         run: invoice.bill_run_id.map(|run| (format!("/console/billing/runs/{run}"), billed)),
         ties: invoice.ties,
         is_final: invoice.is_final,

@@ -60,7 +60,7 @@ pub(crate) fn shown(lang: Lang, tried: &RuleTrial) -> Trial {
         more: tried.changes.len().saturating_sub(MAX_CHANGES) as i64,
         totals: totals.collect(),
         is_unused: tried.is_unused,
-        warnings: tried.warnings.clone(),
+        warnings: lang.messages(&tried.warnings),
     }
 }
 

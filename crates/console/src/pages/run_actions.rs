@@ -58,17 +58,21 @@ async fn release(cx: Arc<Cx>) -> Result<Response, Failure> {
     let id = run_id(&cx)?;
     let ids = cx.form.all("customer").filter_map(|id| id.parse::<i64>().ok());
     let ids = Json::Array(ids.map(|id| Json::Number(id.into())).collect());
-    let body = Json::Object(vec![("customer_ids".to_owned(), ids)]);
+    let body = Json::Object(vec![("customer_ids".to_owned(), ids), ("accept".to_owned(), accepted(&cx))]);
     cx.app.act_on_bill_run(cx.call(), id, RunAction::Release(body), no_body).await?;
     Ok(done(id, "run-released"))
 }
 
 async fn publish(cx: Arc<Cx>) -> Result<Response, Failure> {
     let id = run_id(&cx)?;
-    let accept = cx.form.all("accept").map(|code| Json::String(code.to_owned())).collect();
-    let body = Json::Object(vec![("accept".to_owned(), Json::Array(accept))]);
+    let body = Json::Object(vec![("accept".to_owned(), accepted(&cx))]);
     cx.app.publish_bill_run(cx.call(), id, &body, no_body).await?;
     Ok(done(id, "run-published"))
+}
+
+/// The codes of warnings whose boxes are ticked.
+fn accepted(cx: &Cx) -> Json {
+    Json::Array(cx.form.all("accept").map(|code| Json::String(code.to_owned())).collect())
 }
 
 async fn cancel(cx: Arc<Cx>) -> Result<Response, Failure> {

@@ -34,6 +34,11 @@ pub(crate) fn line(cells: &[(&'static str, &str)]) -> Line {
     cells.iter().map(|(column, cell)| (*column, (*cell).to_owned())).collect()
 }
 
+/// Messages as reports have them in English.
+pub(crate) fn texts(messages: &[tenantry_rating::Message]) -> Vec<String> {
+    messages.iter().map(|message| message.text.clone()).collect()
+}
+
 /// A line of usage of the tenant `a` that costs so much.
 pub(crate) fn usage(cost: &str) -> Line {
     line(&[

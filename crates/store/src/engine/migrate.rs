@@ -49,7 +49,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
 /// updated. A migration that changes what they read or write (a column or table that goes, is renamed or takes other values; a new
 /// column that has no default) raises this to its own number. Then all servers have to stop for the update, and the changelog
 /// says so.
-const OLDEST: usize = 34;
+const OLDEST: usize = 35;
 
 /// Migration that recomputes the keys of names.
 const NAME_KEYS: &str = "0012_name_keys";

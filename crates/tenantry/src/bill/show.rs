@@ -71,7 +71,10 @@ fn bill_row(bill: &CustomerBill, is_draft: bool) {
     }
     match bill.held_back.as_slice() {
         [] => notes.extend(newest.filter(|_| !is_draft).map(ToString::to_string)),
-        why => notes.push(format!("held back: {}", why.join("; "))),
+        why => {
+            let why: Vec<&str> = why.iter().map(|why| why.text.as_str()).collect();
+            notes.push(format!("held back: {}", why.join("; ")));
+        }
     }
     let (id, lines, currency) = (customer_id.to_string(), lines.to_string(), currency.to_string());
     row(&id, name, &lines, [&cost, &charge], &currency, &notes);

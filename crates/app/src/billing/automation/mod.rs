@@ -17,7 +17,7 @@ use domain::text::{invalid, string, wrong_type};
 use domain::{Handling, Violation};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
-use rating::Amount;
+use rating::{Amount, Message, Wording};
 use serde::{Deserialize, Serialize};
 use store::billing_automations::{self, AutomationRow};
 
@@ -113,11 +113,53 @@ pub struct AutomationView {
     /// Why they cannot be listed.
     pub error: Option<FetchFailure>,
     /// What it waits for, in sentences.
-    pub waits: Vec<String>,
+    pub waits: Vec<Waiting>,
     /// The last actions, the newest last.
     pub actions: Vec<AutomationAction>,
     /// When the next night begins; `None` if nothing is done by itself.
     pub next_night: Option<Timestamp>,
+}
+
+/// What the automation waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "StoredWaiting")]
+pub struct Waiting {
+    /// The sentence in English, with its reasons.
+    pub text: String,
+    /// What makes the sentence in other languages, without its reasons; `None` of what version 0.2 has stored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wording: Option<Wording>,
+    /// What speaks against going on.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<Message>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum StoredWaiting {
+    Text(String),
+    Worded {
+        text: String,
+        #[serde(default)]
+        wording: Option<Wording>,
+        #[serde(default)]
+        reasons: Vec<Message>,
+    },
+}
+
+impl From<StoredWaiting> for Waiting {
+    fn from(stored: StoredWaiting) -> Self {
+        match stored {
+            StoredWaiting::Text(text) => Message::from(text).into(),
+            StoredWaiting::Worded { text, wording, reasons } => Waiting { text, wording, reasons },
+        }
+    }
+}
+
+impl From<Message> for Waiting {
+    fn from(Message { text, wording }: Message) -> Self {
+        Waiting { text, wording, reasons: Vec::new() }
+    }
 }
 
 /// Something that the automation asked for.
@@ -142,7 +184,7 @@ pub(super) struct State {
     /// Why the last step could not do all: a word for programs, and a sentence.
     pub(super) error: Option<(String, String)>,
     /// Why a month's statements are not made final.
-    pub(super) waits: Vec<String>,
+    pub(super) waits: Vec<Waiting>,
     /// The last actions, the newest last: when, what, and of which object.
     pub(super) actions: Vec<(i64, String, String)>,
 }
@@ -321,4 +363,20 @@ fn view(row: Option<&AutomationRow>, now: Timestamp) -> Result<AutomationView, E
         actions: state.actions.into_iter().map(action).collect::<Result<_, _>>()?,
         next_night: midnight.map(|midnight| midnight.timestamp()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_version_0_2_has_stored_is_read() {
+        let state: State = serde_json::from_str(r#"{"waits":["2026-10: why"],"actions":[]}"#).unwrap();
+        assert_eq!(state.waits, [Waiting::from(Message::from("2026-10: why"))]);
+        let wording = Wording::new("report-wait-not-final", [("month", "2026-10".into())]);
+        let reasons = vec![Message::from("plain")];
+        let waits = vec![Waiting { text: "2026-10".into(), wording: Some(wording), reasons }];
+        let text = serde_json::to_string(&State { waits: waits.clone(), ..State::default() }).unwrap();
+        assert_eq!(serde_json::from_str::<State>(&text).unwrap().waits, waits);
+    }
 }

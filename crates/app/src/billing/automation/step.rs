@@ -1,13 +1,13 @@
 //! One step of an automation: looks at what there is, decides what is missing, and asks for it. Nothing is remembered of a step
 //! but what it did, so that any server can make the next, and nights that were missed are made up for once.
 
-use super::{AutomationSettings as Settings, Estimates, Finalize, Invoices, State};
+use super::{AutomationSettings as Settings, Estimates, Finalize, Invoices, State, Waiting};
 use crate::access::Call;
 use crate::audit::Entry;
 use crate::billing::actions::RunAction;
 use crate::billing::fetch::{self, FetchRequest, FetchView, Stopped};
 use crate::billing::record::{FetchRecord, RunRecord};
-use crate::billing::report::RunReport;
+use crate::billing::report::{RunReport, message_of};
 use crate::billing::request::RunRequest;
 use crate::billing::runs::{self, internal};
 use crate::billing::view::RunView;
@@ -19,7 +19,8 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use metrics::counter;
-use rating::{Amount, WarningCode, count_of, form_for};
+use rating::wording::Value;
+use rating::{Amount, Currency, Message, WarningCode, Wording, count_of, form_for};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -65,7 +66,7 @@ enum Action {
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Decision {
     actions: Vec<Action>,
-    waits: Vec<String>,
+    waits: Vec<Waiting>,
 }
 
 impl App {
@@ -184,7 +185,7 @@ impl App {
                     state.actions.push((now.as_second(), what.to_owned(), object));
                 }
                 // Somebody else was quicker, or something speaks against it.
-                Err(Error::Conflict(why)) => state.waits.push(why.to_string()),
+                Err(Error::Conflict(why)) => state.waits.push(message_of(&why).into()),
                 Err(error) => return Err(error),
             }
         }
@@ -381,9 +382,15 @@ fn is_of(fetch: &Fetch, day: Date) -> bool {
     today(fetch.created_at) == day
 }
 
-fn failed(fetch: &Fetch) -> Option<String> {
-    let (_, message) = fetch.error.as_ref().filter(|_| fetch.state == FetchState::Failed)?;
-    Some(format!("{}: {message}", fetch.billing_period))
+fn failed(fetch: &Fetch) -> Option<Waiting> {
+    let (code, message) = fetch.error.as_ref().filter(|_| fetch.state == FetchState::Failed)?;
+    let month = &fetch.billing_period;
+    let id = fetch::wording_of(code);
+    Some(Waiting {
+        text: format!("{month}: {message}"),
+        wording: Some(Wording::new("report-wait-fetch", [("month", month.into())])),
+        reasons: vec![Message { text: message.clone(), wording: id.map(|id| Wording::new(&id, [])) }],
+    })
 }
 
 /// The sources of a fetch that has brought all that it was asked for.
@@ -448,11 +455,18 @@ fn invoice(
     }
     let mut currencies = BTreeSet::new();
     if let Some(second) = invoices.iter().find(|invoice| !currencies.insert(invoice.currency.as_str())) {
-        decision.waits.push(format!(
+        let text = format!(
             "{month}: Microsoft has several invoices in {}, {} among them; whether one takes the place of another has to be \
              decided by hand: run the bills of the month with those that count",
             second.currency, second.id
-        ));
+        );
+        let values = [
+            ("month", month.into()),
+            ("currency", (&second.currency).into()),
+            ("invoice", (&second.id).into()),
+        ];
+        let wording = Wording::new("report-wait-several-invoices", values);
+        decision.waits.push(Message::worded(text, wording).into());
         return Ok(());
     }
     let Some(run) = facts.run_of(month, &sources) else {
@@ -465,9 +479,10 @@ fn invoice(
         return Ok(());
     }
     let Some((_, report)) = facts.reports.get(month).filter(|(id, _)| *id == run.id) else {
-        decision
-            .waits
-            .push(format!("{month}: its last bills are not those of run {}: bill it by hand", run.id));
+        let text = format!("{month}: its last bills are not those of run {}: bill it by hand", run.id);
+        let values = [("month", month.into()), ("run", run.id.to_string().into())];
+        let wording = Wording::new("report-wait-other-run", values);
+        decision.waits.push(Message::worded(text, wording).into());
         return Ok(());
     };
     if settings.finalize == Finalize::AfterDays {
@@ -475,7 +490,12 @@ fn invoice(
         let due = run.created_at.saturating_add(days).unwrap_or(Timestamp::MAX);
         let against = against_finalizing(report, &invoices, settings)?;
         if !against.is_empty() {
-            decision.waits.push(format!("{month} is not made final: {}", against.join("; ")));
+            let texts: Vec<&str> = against.iter().map(|reason| reason.text.as_str()).collect();
+            decision.waits.push(Waiting {
+                text: format!("{month} is not made final: {}", texts.join("; ")),
+                wording: Some(Wording::new("report-wait-not-final", [("month", month.into())])),
+                reasons: against,
+            });
         } else if now >= due {
             decision.actions.push(Action::Finalize { run: run.id });
         }
@@ -488,37 +508,57 @@ fn against_finalizing(
     report: &RunReport,
     invoices: &[&MicrosoftInvoice],
     settings: &Settings,
-) -> Result<Vec<String>, Error> {
+) -> Result<Vec<Message>, Error> {
     let unreadable = |what: &str| Error::Internal(format!("{what} is not an amount"));
     let bound: Amount = settings.max_unassigned.parse().map_err(|_| unreadable("max_unassigned"))?;
     let mut against = Vec::new();
     if !report.checks.as_ref().is_some_and(|checks| checks.ties) {
-        against.push("its sums do not tie".to_owned());
+        against.push(Message::worded("its sums do not tie", Wording::new("report-against-ties", [])));
     }
     for invoice in invoices {
         let charged: Option<Amount> = invoice.total_charges.parse().ok();
         let total = report.totals.iter().find(|total| total.currency.code() == invoice.currency);
         let billed = total.map_or(Amount::ZERO, |total| total.cost + total.tax);
         if charged != Some(billed) {
-            against.push(format!(
+            let text = format!(
                 "the lines of the invoice {} come to {billed} {}, and Microsoft charges {}",
                 invoice.id, invoice.currency, invoice.total_charges
-            ));
+            );
+            let money =
+                |amount: Option<Amount>, text: &str| match (amount, invoice.currency.parse::<Currency>()) {
+                    (Some(amount), Ok(currency)) => Value::from((amount, currency)),
+                    _ => text.into(),
+                };
+            let values = [
+                ("invoice", (&invoice.id).into()),
+                ("billed", money(Some(billed), &billed.to_string())),
+                ("charged", money(charged, &invoice.total_charges)),
+            ];
+            against.push(Message::worded(text, Wording::new("report-against-invoice", values)));
         }
     }
     for total in report.totals.iter().filter(|total| total.unassigned_cost.abs() > bound) {
-        against.push(format!("{} {} belong to no customer", total.unassigned_cost, total.currency));
+        let text = format!("{} {} belong to no customer", total.unassigned_cost, total.currency);
+        let values = [("cost", (total.unassigned_cost, total.currency).into())];
+        against.push(Message::worded(text, Wording::new("report-against-unassigned", values)));
     }
     let held = report.customers.iter().filter(|bill| !bill.held_back.is_empty()).count();
     if held > 0 {
         let are = form_for(held as u64, "is", "are");
-        against.push(format!("{} {are} held back", count_of(held as u64, "bill")));
+        let text = format!("{} {are} held back", count_of(held as u64, "bill"));
+        let wording = Wording::new("report-against-held", [("count", held.into())]);
+        against.push(Message::worded(text, wording));
     }
     if !report.errors.is_empty() {
-        against.push(format!("{} could not be written", count_of(report.errors.len() as u64, "bill")));
+        let text = format!("{} could not be written", count_of(report.errors.len() as u64, "bill"));
+        let wording = Wording::new("report-against-errors", [("count", report.errors.len().into())]);
+        against.push(Message::worded(text, wording));
     }
     // These two were said above, by the automation's own bound.
     let said = [WarningCode::Unassigned, WarningCode::HeldBack];
-    against.extend(report.blocking(&said).map(ToString::to_string));
+    let blocking = report.blocking(&said);
+    against.extend(
+        blocking.map(|warning| Message { text: warning.to_string(), wording: warning.wording.clone() }),
+    );
     Ok(against)
 }

@@ -48,6 +48,7 @@ pub(in crate::billing) struct FetchError {
 
 impl FetchError {
     pub(in crate::billing) fn new(code: &'static str, message: impl Into<String>) -> Self {
+        debug_assert!(super::FETCH_ERRORS.contains(&code), "{code} is not listed");
         FetchError { code, message: message.into() }
     }
 }

@@ -116,6 +116,30 @@ pub struct FetchFailure {
     pub message: String,
 }
 
+/// All codes of failed fetches.
+pub const FETCH_ERRORS: [&str; 15] = [
+    "unreachable",
+    "throttled",
+    "refused",
+    "mfa_required",
+    "invalid",
+    "start_over",
+    "not_connected",
+    "no_invoice",
+    "no_data",
+    "export_timed_out",
+    "sources_shared",
+    "store",
+    "disk",
+    "cancelled",
+    "internal",
+];
+
+/// The id of the text in other languages for a failed fetch with this code; `None` of a code that is not known.
+pub(in crate::billing) fn wording_of(code: &str) -> Option<String> {
+    FETCH_ERRORS.contains(&code).then(|| format!("fetch-error-{}", code.replace('_', "-")))
+}
+
 impl FetchView {
     /// # Errors
     /// [`Error::Internal`] if what is stored cannot be read.

@@ -6,7 +6,7 @@ use crate::billing::report::{CustomerBill, Place, RunReport, RunWarning, stored}
 use crate::{Error, Refusal};
 use domain::{CustomerId, PartnerId};
 use jiff::civil::Date;
-use rating::{BillingPeriod, WarningCode, count_of};
+use rating::{BillingPeriod, WarningCode, Wording, count_of};
 use std::collections::{BTreeMap, BTreeSet};
 use store::bill_runs::{self, BillRun};
 use store::billing::{self, Billable};
@@ -210,6 +210,14 @@ pub(in crate::billing) async fn changed_facts(
          more: run the month again",
         run.billing_period
     );
+    let wording = Wording::new(
+        "report-facts-changed",
+        [
+            ("customer", named.into()),
+            ("others", (changed.len() - 1).into()),
+            ("month", (&run.billing_period).into()),
+        ],
+    );
     let code = WarningCode::FactsChanged;
     Ok(Some(RunWarning {
         code,
@@ -221,6 +229,7 @@ pub(in crate::billing) async fn changed_facts(
         lines: 0,
         amounts: Vec::new(),
         message,
+        wording: Some(wording),
     }))
 }
 

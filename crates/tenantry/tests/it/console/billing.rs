@@ -3,8 +3,8 @@
 use super::Browser;
 use super::browser::TOKEN;
 use crate::billing::{Scene, line};
-use crate::support::{Engine, customer, on_both_engines};
-use serde_json::json;
+use crate::support::{Answer, Engine, customer, on_both_engines};
+use serde_json::{Value, json};
 
 on_both_engines!(
     a_month_is_billed_and_made_final,
@@ -13,6 +13,8 @@ on_both_engines!(
     what_is_in_the_way_of_bills_is_named,
     a_month_is_billed_again_with_what_was_assigned,
     refusals_are_said_in_german,
+    what_has_changed_is_accepted_by_ticking_a_box,
+    reports_are_said_in_german,
     the_automation_is_set_and_shown,
 );
 
@@ -309,6 +311,125 @@ fn refusals_are_said_in_german(engine: Engine) {
         "{}",
         ended.text()
     );
+}
+
+/// Posts a form of the page at `path` as a browser in this language does.
+fn post_in(browser: &Browser, language: &str, path: &str, action: &str, fields: &[(&str, &str)]) -> Answer {
+    let (token, origin) = (browser.token(path), browser.origin());
+    let fields: Vec<(&str, &str)> = fields.iter().copied().chain([(TOKEN, token.as_str())]).collect();
+    browser.post_with(action, &[("Origin", &origin), ("Accept-Language", language)], &fields)
+}
+
+fn what_has_changed_is_accepted_by_ticking_a_box(engine: Engine) {
+    let scene = Scene::with(engine, &["--bill-max-amount", "100"]);
+    let [acme, beta] = [scene.billed("Acme", "acme", 0.0), scene.billed("Beta", "beta", 0.0)];
+    let source = scene.invoice("october.csv", &[line("acme", "a", "10"), line("beta", "b", "500")]);
+    let draft = scene.draft("2026-10", &[&source]);
+    let browser = Browser::signed_in(&scene.api);
+    let path = format!("/console/billing/runs/{}", draft["id"]);
+    let boxes = |path: &str| {
+        let page = browser.get(path).text();
+        let found =
+            ["publish-", "release-"].map(|form| page.contains(&format!("id=\"{form}facts_changed\"")));
+        (found, page)
+    };
+    assert_eq!(boxes(&path).0, [false, false], "the control");
+    let change = json!({"margin_percentage": 50, "effective_from": "2026-10-05"});
+    assert_eq!(scene.api.put(&format!("/v2/customers/{acme}"), &change).status, 200);
+    // A draft's bills are shown to nobody when they are released.
+    let (found, page) = boxes(&path);
+    assert_eq!(found, [true, false], "{page}");
+
+    let accept = ("accept", "facts_changed");
+    let statuses = |language: &str, action: &str, fields: &[(&str, &str)]| {
+        let without = post_in(&browser, language, &path, &format!("{path}/{action}"), fields);
+        let german = without.text();
+        assert!(
+            german.contains("Seit die Rechnungen gemacht wurden, hat sich etwas geändert (facts_changed"),
+            "{action}: {german}"
+        );
+        let fields: Vec<(&str, &str)> = fields.iter().copied().chain([accept]).collect();
+        let with = post_in(&browser, language, &path, &format!("{path}/{action}"), &fields);
+        assert!(without.status == 409 && with.status == 303, "{action}: {} {}", without.status, with.text());
+    };
+    statuses("de", "publish", &[]);
+    assert_eq!(boxes(&path).0, [false, true]);
+    statuses("de", "release", &[("customer", &beta.to_string())]);
+    let ended = scene.end_of(&format!("/v1/bill_runs/{}", draft["id"]));
+    assert_eq!((&ended["stage"], &ended["errors"]), (&json!("published"), &json!([])), "{ended}");
+
+    // Making the month final asks in the same way.
+    let scene = Scene::new(engine);
+    let acme = scene.billed("Acme", "acme", 0.0);
+    let draft = scene.draft("2026-10", &[&scene.invoice("october.csv", &[line("acme", "a", "10")])]);
+    let browser = Browser::signed_in(&scene.api);
+    let path = format!("/console/billing/runs/{}", draft["id"]);
+    let finalize = format!("{path}/finalize");
+    let is_asked = || browser.get(&finalize).text().contains("name=\"accept\" value=\"facts_changed\"");
+    assert!(!is_asked(), "the control");
+    assert_eq!(scene.api.put(&format!("/v2/customers/{acme}"), &change).status, 200);
+    assert!(is_asked());
+    let refused = post_in(&browser, "de", &finalize, &finalize, &[]);
+    let said = "Seit die Rechnungen gemacht wurden, hat sich etwas geändert (facts_changed";
+    assert!(refused.status == 409 && refused.text().contains(said), "{}", refused.text());
+    assert_eq!(post_in(&browser, "de", &finalize, &finalize, &[accept]).status, 303);
+    let ended = scene.end_of(&format!("/v1/bill_runs/{}", draft["id"]));
+    assert_eq!((&ended["stage"], &ended["errors"]), (&json!("final"), &json!([])), "{ended}");
+}
+
+fn reports_are_said_in_german(engine: Engine) {
+    let scene = Scene::with(engine, &["--bill-max-lines", "1", "--bill-max-unassigned", "5"]);
+    scene.billed("Acme", "acme", 0.0);
+    let lines = [line("acme", "a", "1200.5"), line("acme", "b", "34"), line("stray", "s", "7")];
+    let source = scene.invoice("october.csv", &lines);
+    let run = scene.run("2026-10", &[&source], &json!({}));
+    scene.api.post("/v1/price_rules", &json!({"name": "Unused", "kind": "margin", "percentage": "1"}));
+    let browser = Browser::signed_in(&scene.api);
+    let path = format!("/console/billing/runs/{}", run["id"]);
+    let german = browser.get_with(&path, &[("Accept-Language", "de")]).text();
+    let expected = [
+        "2 Posten, wo höchstens 1 durchgehen",
+        "Ein Posten, der 7,00\u{a0}USD kostet, steht auf keiner Rechnung (Tenants ohne Kunden: 1; Tenants von Kunden",
+        "Die Rechnung von Acme",
+    ];
+    for part in expected {
+        assert!(german.contains(part), "without {part}: {german}");
+    }
+    for english in ["where at most", "on no bill (", "is held back"] {
+        assert!(!german.contains(english), "{english}: {german}");
+    }
+    let english = browser.get(&path).text();
+    assert!(english.contains("2 lines, where at most 1 pass"), "the control: {english}");
+
+    // What stands in the way of a run, with its place.
+    scene.write("broken.csv", b"PartnerId,CustomerId\n1\n");
+    let header = scene.run("2026-10", &["file:broken.csv"], &json!({}));
+    let copy = scene.invoice("copy.csv", &lines[..2]);
+    let twice = scene.run("2026-10", &[&source, &copy], &json!({}));
+    assert_eq!((&header["state"], &twice["state"]), (&json!("failed"), &json!("failed")), "{twice}");
+    let said = |run: &Value, language: &str| {
+        let path = format!("/console/billing/runs/{}", run["id"]);
+        browser.get_with(&path, &[("Accept-Language", language)]).text()
+    };
+    let german = said(&twice, "de");
+    assert!(german.contains("Alle 2 Posten, die zählen, stehen auch in "), "{german}");
+    assert!(said(&twice, "en").contains("all its 2 lines that count are in "), "the control");
+
+    // What version 0.2 has stored has no wording, and is said in English.
+    let stored = scene.database.query(&format!("SELECT report FROM bill_runs WHERE id = {}", run["id"]));
+    let mut report: Value = serde_json::from_str(&stored[0][0]).unwrap();
+    for warning in report["warnings"].as_array_mut().unwrap() {
+        assert!(warning.as_object_mut().unwrap().remove("wording").is_some(), "{warning}");
+    }
+    for bill in report["customers"].as_array_mut().unwrap() {
+        for why in bill["held_back"].as_array_mut().unwrap() {
+            *why = why["text"].take();
+        }
+    }
+    let report = report.to_string().replace('\'', "''");
+    scene.database.execute(&format!("UPDATE bill_runs SET report = '{report}' WHERE id = {}", run["id"]));
+    let old = said(&run, "de");
+    assert!(old.contains("2 lines, where at most 1 pass") && old.contains("is held back"), "{old}");
 }
 
 fn the_automation_is_set_and_shown(engine: Engine) {
