@@ -142,28 +142,19 @@ mod tests {
         };
         let one = vec![money("1234.5", "EUR")];
         let several = vec![money("1234567", "EUR"), money("3", "JPY"), money("-0.25", "USD")];
-        for (wording, start) in [
+        for (wording, part) in [
             (unnumbered(1, one), "Ein Posten, der 1.234,50\u{a0}EUR kostet, hat keine Rechnungsnummer"),
             (
                 unnumbered(12_345, several),
                 "12.345 Posten, die 1.234.567,00\u{a0}EUR, 3\u{a0}JPY und \u{2212}0,25\u{a0}USD kosten, haben keine",
             ),
             (unnumbered(2, vec![]), "2 Posten, die nichts kosten"),
-            (
-                facts(0),
-                "Tenants, Marge, Abrechnungsschalter oder Ordner von Acme (7) haben sich für Tage im Oktober 2026",
-            ),
-            (
-                facts(1),
-                "Tenants, Marge, Abrechnungsschalter oder Ordner von Acme (7) und einem anderen Kunden haben sich",
-            ),
-            (
-                facts(2_000),
-                "Tenants, Marge, Abrechnungsschalter oder Ordner von Acme (7) und 2.000 anderen Kunden haben sich",
-            ),
+            (facts(0), "von Acme (7) haben sich für "),
+            (facts(1), "von Acme (7) und einem anderen Kunden haben sich"),
+            (facts(2_000), "von Acme (7) und 2.000 anderen Kunden haben sich"),
         ] {
             let said = Lang::De.message("in English", Some(&wording));
-            assert!(said.starts_with(start), "{said}");
+            assert!(said.contains(part), "{said}");
             assert_eq!(Lang::En.message("in English", Some(&wording)), "in English");
         }
         let unknown = Wording::new("report-of-a-newer-version", []);

@@ -54,7 +54,7 @@ pub struct Fault {
     pub message: String,
     /// What makes that sentence in other languages.
     #[serde(skip)]
-    pub wording: Option<Wording>,
+    pub wording: Option<Box<Wording>>,
 }
 
 /// `october.csv, line 12, column Quantity: "1,5" is not a number such as -1234.56 or 1.5E-05`

@@ -76,6 +76,7 @@ enum Packing {
 /// What is wrong with a member as a whole.
 pub(crate) fn fault(name: &str, message: impl Into<Message>) -> Fault {
     let Message { text, wording } = message.into();
+    let wording = wording.map(Box::new);
     Fault { file: name.to_owned(), line: None, column: None, message: text, wording }
 }
 

@@ -229,7 +229,7 @@ impl RunError {
 impl From<Fault> for RunError {
     fn from(Fault { file, line, column, message, wording }: Fault) -> Self {
         let place = Place { line, column, ..Place::of_file(file) };
-        RunError { place, customer_id: None, message, wording }
+        RunError { place, customer_id: None, message, wording: wording.map(|wording| *wording) }
     }
 }
 

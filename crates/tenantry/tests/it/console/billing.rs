@@ -336,7 +336,7 @@ fn what_has_changed_is_accepted_by_ticking_a_box(engine: Engine) {
     assert_eq!(boxes(&path).0, [false, false], "the control");
     let change = json!({"margin_percentage": 50, "effective_from": "2026-10-05"});
     assert_eq!(scene.api.put(&format!("/v2/customers/{acme}"), &change).status, 200);
-    // A draft's bills are shown to nobody when they are released.
+    // A bill of a draft is not shown when it is released.
     let (found, page) = boxes(&path);
     assert_eq!(found, [true, false], "{page}");
 
@@ -412,7 +412,7 @@ fn reports_are_said_in_german(engine: Engine) {
         browser.get_with(&path, &[("Accept-Language", language)]).text()
     };
     let german = said(&twice, "de");
-    assert!(german.contains("Alle 2 Posten, die zählen, stehen auch in "), "{german}");
+    assert!(german.contains("2 Posten, die zählen, stehen auch in "), "{german}");
     assert!(said(&twice, "en").contains("all its 2 lines that count are in "), "the control");
 
     // What version 0.2 has stored has no wording, and is said in English.
