@@ -203,7 +203,7 @@ async fn make_and_prove(database: &str, path: &Path) -> anyhow::Result<u64> {
         let made = transfer::backup(database, &unproven, &mut |_| {}).await?;
         let url = format!("sqlite:{}", scratch.display());
         let options = store::Options::default();
-        let restored = transfer::restore(&unproven, &url, options, Timestamp::now(), &mut |_| {}).await?;
+        let restored = transfer::restore(&unproven, &url, options, Clock::System.now(), &mut |_| {}).await?;
         if made.tables != restored.tables {
             bail!("what was restored is not what was written");
         }

@@ -5,7 +5,6 @@ use crate::progress::Bar;
 use anyhow::Context;
 use app::Clock;
 use clap::Args;
-use jiff::Timestamp;
 use std::path::PathBuf;
 
 /// Put everything that a backup holds into a new, empty database of either engine. Run again, it goes on where it was
@@ -24,9 +23,10 @@ pub(crate) async fn run(args: RestoreArgs) -> anyhow::Result<()> {
     let mut bar = Bar::new();
     let database = &args.platform.database;
     let (url, options) = (database.url(), database.options());
-    let tally = store::transfer::restore(&args.file, url, options, Timestamp::now(), &mut |at| bar.show(at))
-        .await
-        .context("the backup was not restored")?;
+    let tally =
+        store::transfer::restore(&args.file, url, options, Clock::System.now(), &mut |at| bar.show(at))
+            .await
+            .context("the backup was not restored")?;
     bar.end();
     println!(
         "{} rows of {} tables, verified\n\

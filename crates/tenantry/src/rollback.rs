@@ -5,7 +5,6 @@ use crate::progress::Bar;
 use anyhow::{Context, bail};
 use app::Clock;
 use clap::Args;
-use jiff::Timestamp;
 use std::path::{Path, PathBuf};
 
 /// Go back to the backup that was made before a new version upgraded the database's schema, so that the version before it
@@ -55,7 +54,7 @@ pub(crate) async fn run(args: RollbackArgs) -> anyhow::Result<()> {
     let mut bar = Bar::new();
     let options = platform.database.options();
     let restored =
-        store::transfer::restore(&file, &target, options, Timestamp::now(), &mut |at| bar.show(at)).await;
+        store::transfer::restore(&file, &target, options, Clock::System.now(), &mut |at| bar.show(at)).await;
     bar.end();
     let restored = restored.with_context(|| match &kept {
         Some(kept) => format!("not rolled back; the database is at {}", kept.display()),
