@@ -16,7 +16,7 @@ async fn backed_up(from: &str, file: &Path) -> Result<Tally, Error> {
 }
 
 async fn restored(file: &Path, to: &str) -> Result<Tally, Error> {
-    restore(file, to, Options::default(), Timestamp::now(), &mut |_| {}).await
+    restore(file, to, Options::default(), Timestamp::UNIX_EPOCH, &mut |_| {}).await
 }
 
 async fn sources(folder: &Folder, rows: u32) -> Vec<String> {
