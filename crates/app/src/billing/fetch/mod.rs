@@ -117,7 +117,7 @@ pub struct FetchFailure {
 }
 
 /// All codes of failed fetches.
-pub const FETCH_ERRORS: [&str; 15] = [
+pub const FETCH_ERRORS: [&str; 17] = [
     "unreachable",
     "throttled",
     "refused",
@@ -127,7 +127,9 @@ pub const FETCH_ERRORS: [&str; 15] = [
     "not_connected",
     "no_invoice",
     "no_data",
+    "export_failed",
     "export_timed_out",
+    "damaged",
     "sources_shared",
     "store",
     "disk",
