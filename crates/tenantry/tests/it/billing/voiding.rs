@@ -128,7 +128,7 @@ fn a_void_says_what_is_wrong_with_it(engine: Engine) {
         (json!({"reason": "r", "customer_ids": acme}), "/customer_ids wrong_type"),
         (
             json!({"reason": "r", "customer_ids": [acme, beta, "x"]}),
-            "/customer_ids/1 invalid, /customer_ids/2 invalid",
+            "/customer_ids/1 invalid, /customer_ids/2 wrong_type",
         ),
         (json!({"reason": "r", "all": true}), "/all unknown"),
     ] {
