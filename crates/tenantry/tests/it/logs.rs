@@ -193,9 +193,13 @@ fn settings_of_the_log_that_are_wrong_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     for (name, value, part) in [
         ("TENANTRY_LOG", "verbose", "must be a level (off, error, warn, info, debug or trace)"),
-        ("TENANTRY_LOG", "tenantry=loud", "--log-level <LEVEL>': must be"),
-        ("TENANTRY_LOG", "info,[broken=debug", "--log-level <LEVEL>': must be"),
-        ("TENANTRY_LOG_FORMAT", "xml", "--log-format <FORMAT>': must be text or json"),
+        (
+            "TENANTRY_LOG",
+            "tenantry=loud",
+            "TENANTRY_LOG: the value \"tenantry=loud\" of the environment is not one for --log-level: must be",
+        ),
+        ("TENANTRY_LOG", "info,[broken=debug", "--log-level: must be"),
+        ("TENANTRY_LOG_FORMAT", "xml", "--log-format: must be text or json"),
     ] {
         let output = command(folder.path(), &["doctor"]).env(name, value).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -391,7 +391,7 @@ fn what_ends_a_session(engine: Engine) {
     assert_eq!(browser.get("/console").status, 200);
     let removed = settings.submit(SETTINGS, &format!("{SETTINGS}/partner/remove"), &[]);
     assert_eq!(removed.header("location"), format!("{SETTINGS}?done=sign-in-removed"));
-    assert_eq!(end(&browser), "/console/sign-in");
+    assert_eq!(end(&browser), "/console/sign-in?ended=elsewhere");
     assert_eq!(settings.get(SETTINGS).status, 200, "the session of a key goes on");
 }
 
