@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn ranges_are_read_and_stored() {
         for (given, expected) in [
-            (json!([]), Ok("")),
+            (json!([]), Err(" required")),
             (json!(["203.0.113.9"]), Ok("203.0.113.9/32")),
             (json!([" 203.0.113.9/24 ", "2001:db8::1/32"]), Ok("203.0.113.0/24,2001:db8::/32")),
             (json!(["10.0.0.0/8", "10.0.0.0/8"]), Ok("10.0.0.0/8")),

@@ -62,7 +62,7 @@ fn each_fault_has_its_check_and_its_exit_status() {
             |d| std::fs::write(path(d), "hello".repeat(999)).unwrap(),
             "access",
             "problem",
-            "not a database",
+            "is not an SQLite database: name another file with --database",
         ),
         ("damaged", Engine::Sqlite, damage, "integrity", "problem", "index"),
         (
