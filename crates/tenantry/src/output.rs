@@ -18,7 +18,7 @@ macro_rules! eprintln {
     ($($argument:tt)*) => { $crate::output::print_error_line(format_args!($($argument)*)) };
 }
 
-/// Where nobody listens any more, there is nothing to be said.
+/// What cannot be written is lost, and the command goes on.
 pub(crate) fn print_error_line(line: Arguments<'_>) {
     drop(writeln!(stderr().lock(), "{line}"));
 }
