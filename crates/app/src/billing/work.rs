@@ -256,12 +256,13 @@ impl App {
         };
         let folders = self.folders_of_month(partner, &run.billing_period).await?;
         let settled = self.settle(lease, request.clone(), run.clone(), watch.progress(), outcome).await;
-        if let Err(Error::Internal(why)) = settled {
+        match settled {
             // It would go wrong each time.
-            let outcome = broken(&run, &why)?;
-            self.settle(lease, request, run, watch.progress(), outcome).await?;
-        } else {
-            settled?;
+            Err(Error::Internal(why)) => {
+                let outcome = broken(&run, &why)?;
+                self.settle(lease, request, run, watch.progress(), outcome).await?;
+            }
+            settled => settled?,
         }
         self.update_indexes(partner, folders).await;
         Ok(())

@@ -31,11 +31,11 @@ fn a_month_is_read_in_eighty_columns(engine: Engine) {
         line("acme", "a", "10.5"),
         line("beta", "a", "20350"),
         line("gamma", "credit", "-300"),
-        line("nobody", "a", "2"),
+        line("unowned", "a", "2"),
     ];
     scene.invoice("october.csv", &october);
     let (done, out, err) = bill(&scene, &["run", "--period", "2026-10", "data/invoices/october.csv"]);
-    let left = row("-", "Tenant nobody", 1, "2.00", "-") + "        not billed, no customer: nobody\n";
+    let left = row("-", "Tenant unowned", 1, "2.00", "-") + "        not billed, no customer: unowned\n";
     for expected in [
         "    ID  CUSTOMER                          LINES          COST        CHARGE\n",
         &row(&acme, "Acme", 1, "10.50", "21.00"),

@@ -40,7 +40,7 @@ fn a_person_is_erased(engine: Engine) {
     );
     restart(&mut server, &database);
     content(&server, "after a restart");
-    // What stands there now is covered too, and nobody else erases.
+    // What stands there now is covered too, and no other process erases.
     database.execute("CREATE TABLE kept AS SELECT * FROM audit_events");
     let undo = "DELETE FROM audit_events; INSERT INTO audit_events SELECT * FROM kept";
     for (what, sql) in [
