@@ -2,8 +2,8 @@
 //! columns there are. The texts are taken from the source, so that a new one cannot be forgotten.
 
 use crate::Db;
-use crate::engine::tests::support::{Folder, postgres, postgres_is_here};
 use std::path::{Path, PathBuf};
+use test_support::raw::{Folder, postgres, postgres_is_here};
 
 /// Placeholders in braces, with their SQL on SQLite and on PostgreSQL. A name in capitals is a constant of the same file.
 const IN_BRACES: [(&str, &str, &str); 11] = [

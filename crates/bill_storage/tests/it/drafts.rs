@@ -4,7 +4,6 @@ use crate::common::{LARGE, Made, OTHER, SMALL, Staged, files, head, kind, octobe
 use crate::folders::open;
 use crate::s3::{BUCKET, Fate, Server, object};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use tenantry_bill_storage::Bills;
 
 const OF_CUSTOMER: &str = "p1/acme/2026-10/3947";
@@ -160,16 +159,7 @@ async fn showing_that_dies_at_any_request_is_completed() {
             for last in 1.. {
                 server.rule(|_| Fate::Done);
                 let _ = std::fs::remove_dir_all(server.october());
-                let (arrived, mut count) = (Arc::new(tokio::sync::Notify::new()), 0);
-                let arrival = arrived.clone();
-                server.rule(move |_| {
-                    count += 1;
-                    if count == last {
-                        arrival.notify_one();
-                        return fate;
-                    }
-                    Fate::Done
-                });
+                let arrived = server.meet(last, fate);
                 let showing = tokio::spawn({
                     let (bills, scratch) = (bills.clone(), scratch.path().to_owned());
                     async move { bills.show(&october(), 1, &scratch).await }

@@ -203,16 +203,7 @@ async fn a_publisher_that_dies_at_any_request_is_taken_up() {
             let mut deaths = 0;
             for last in 1.. {
                 let server = Server::start().await;
-                let (arrived, mut count) = (Arc::new(tokio::sync::Notify::new()), 0);
-                let arrival = arrived.clone();
-                server.rule(move |_| {
-                    count += 1;
-                    if count == last {
-                        arrival.notify_one();
-                        return fate;
-                    }
-                    Fate::Done
-                });
+                let arrived = server.meet(last, fate);
                 let staged = Staged::new(made);
                 let bills = Bills::open(&format!("s3://{BUCKET}/bills"), &server.settings("60s")).unwrap();
                 let publication = {

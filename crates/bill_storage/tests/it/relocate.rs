@@ -7,7 +7,6 @@ use crate::s3::{BUCKET, Fate, Server};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
 use tenantry_bill_storage::{BillPrefix, Bills, Layout, Owners, Relocated};
 
 type Files = BTreeMap<String, Vec<u8>>;
@@ -253,16 +252,7 @@ async fn killed_at_any_request_a_repeated_move_ends_with_the_same_files() {
         for last in 1.. {
             server.rule(|_| Fate::Done);
             old(&root, &expected);
-            let (arrived, mut count) = (Arc::new(tokio::sync::Notify::new()), 0);
-            let arrival = arrived.clone();
-            server.rule(move |_| {
-                count += 1;
-                if count == last {
-                    arrival.notify_one();
-                    return fate;
-                }
-                Fate::Done
-            });
+            let arrived = server.meet(last, fate);
             let moving = tokio::spawn({
                 let bills = bills.clone();
                 async move { bills.relocate(&owners(), &|_, _| {}).await }

@@ -108,6 +108,22 @@ impl Server {
         Server { folder, address, rule, signatures, holds, release }
     }
 
+    /// The `last` request from now on, counted from 1, meets this fate, and what is returned is told when it arrives. The others
+    /// are done.
+    pub(crate) fn meet(&self, last: usize, fate: Fate) -> Arc<Notify> {
+        let (arrived, mut count) = (Arc::new(Notify::new()), 0);
+        let arrival = arrived.clone();
+        self.rule(move |_| {
+            count += 1;
+            if count == last {
+                arrival.notify_one();
+                return fate;
+            }
+            Fate::Done
+        });
+        arrived
+    }
+
     pub(crate) fn rule(&self, rule: impl FnMut(&Seen) -> Fate + Send + 'static) {
         *self.rule.lock().unwrap() = Box::new(rule);
     }

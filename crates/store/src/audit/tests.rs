@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::Db;
-use crate::engine::tests::support::{Folder, postgres, postgres_is_here, sql};
+use test_support::raw::{Folder, postgres, postgres_is_here, sql};
 
 /// Of partner 1, most of them of one user and one action.
 const EVENTS: i64 = 20_000;

@@ -2,9 +2,9 @@
 
 use super::list::{counting, listing};
 use super::*;
-use crate::engine::tests::support::{Folder, postgres, postgres_is_here, sql};
 use crate::engine::{Options, Purpose};
 use crate::{Db, Scope};
+use test_support::raw::{Folder, postgres, postgres_is_here, sql};
 
 /// Partner 1 has most of the customers, each of the others one in fifty of the rest.
 const PARTNERS: i64 = 50;

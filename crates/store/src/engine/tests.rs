@@ -9,13 +9,8 @@ use crate::Error;
 use crate::transfer::{Contents, GAP_AFTER_RESTORE, backup, copy, restore};
 use domain::{PartnerId, UserId};
 use futures_util::future::{join_all, join3};
-
-#[path = "../../tests/it/support.rs"]
-#[allow(dead_code, reason = "the integration tests use more of it")]
-pub(crate) mod support;
-
 use jiff::Timestamp;
-use support::{Folder, postgres, postgres_is_here, seed, signed_in_as, sql};
+use test_support::raw::{Folder, postgres, postgres_is_here, seed, signed_in_as, sql};
 
 const ONE: PartnerId = PartnerId(1);
 

@@ -1,11 +1,11 @@
 //! `backup` and `restore`: whole, private, verified, and never over anything.
 
-use crate::support::{Folder, postgres, postgres_is_here, seed, sql, value};
 use jiff::Timestamp;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use tenantry_store::transfer::{Tally, backup, copy, restore};
 use tenantry_store::{Db, Error, Options};
+use test_support::raw::{Folder, postgres, postgres_is_here, seed, sql, value};
 
 async fn make(url: &str) {
     Db::open(url).await.unwrap().close().await;

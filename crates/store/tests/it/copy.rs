@@ -1,8 +1,8 @@
 //! `copy`: everything arrives, whatever interrupts it, and nothing of anybody else's is touched.
 
-use crate::support::{Folder, postgres, postgres_is_here, seed, sql, value};
 use tenantry_store::transfer::{Advance, Tally, copy};
 use tenantry_store::{Db, Error, Options};
+use test_support::raw::{Folder, postgres, postgres_is_here, seed, sql, value};
 
 const ROWS: u32 = 1_700; // more than a page of each kind, and not a multiple of one
 

@@ -1,12 +1,12 @@
 //! What PostgreSQL does when it fails, and what the store makes of it.
 
-use crate::cluster::Cluster;
-use crate::support::{Folder, postgres, postgres_is_here, signed_in_as, sql, value};
 use domain::DisplayName;
 use jiff::Timestamp;
 use std::time::{Duration, Instant};
 use tenantry_store::transfer::copy;
 use tenantry_store::{Db, Error, Options, SCHEMA_VERSION, Scope, partners, schema_version_of};
+use test_support::cluster::Cluster;
+use test_support::raw::{Folder, postgres, postgres_is_here, signed_in_as, sql, value};
 
 /// A change, as any.
 async fn add(db: &Db, name: &str) -> Result<bool, Error> {

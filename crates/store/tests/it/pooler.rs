@@ -1,11 +1,11 @@
 //! PgBouncer in front of PostgreSQL: one that keeps sessions apart works, any other is refused with the cure.
 
-use crate::cluster::{Cluster, as_postgres};
-use crate::support::{skipped, value};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tenantry_store::{Db, Scope, partners};
+use test_support::cluster::{Cluster, as_postgres};
+use test_support::raw::{skipped, value};
 
 struct PgBouncer {
     process: Child,

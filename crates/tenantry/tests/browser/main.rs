@@ -14,8 +14,6 @@ mod page;
 mod pictures;
 mod portal;
 mod single_sign_on;
-#[path = "../it/support/mod.rs"]
-#[allow(dead_code, unused_imports, unused_macros, reason = "the tests over HTTP use more of it")]
-mod support;
 
 use page::{Look, Page};
+use test_support as support;

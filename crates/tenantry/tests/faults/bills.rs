@@ -1,7 +1,7 @@
 //! Commands that change what customers see, killed at every write: repeated, each does the rest, once.
 
-use crate::disk::{Disk, skipped};
 use crate::rounds;
+use crate::support::disk::{Disk, skipped};
 use crate::support::{self, Api, Database, Engine, Failures, Server, customer};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
 //! A system's clock that jumps under a running server. A library that is loaded before the C library adds to what the
 //! clocks show.
 
-use crate::disk::skipped;
+use crate::support::disk::skipped;
 use crate::support::{Api, Database, Engine, Server, on_both_engines};
 use serde_json::json;
 use std::fs::File;

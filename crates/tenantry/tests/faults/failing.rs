@@ -2,7 +2,7 @@
 
 use crate::load::{Load, all_of, create, torn};
 use crate::rounds;
-use crate::strace::Strace;
+use crate::support::strace::Strace;
 use crate::support::{Answer, Api, Database, Engine, Failures, Server};
 
 const UNKNOWN: &str =

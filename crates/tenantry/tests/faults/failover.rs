@@ -1,8 +1,8 @@
 //! The primary killed in the midst of 64 writers on two servers, which know both hosts and are not restarted.
 
 use crate::load::Load;
-use crate::raw::cluster::Cluster;
-use crate::raw::support::value;
+use crate::support::cluster::Cluster;
+use crate::support::raw::value;
 use crate::support::{Database, Engine, Server};
 use crate::{block_on, rounds, wait_until};
 use std::process::Command;

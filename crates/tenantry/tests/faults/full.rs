@@ -1,10 +1,10 @@
 //! A disk that is full under load: reading goes on, and so does writing as soon as there is space.
 
 use crate::block_on;
-use crate::disk::Disk;
 use crate::load::Load;
-use crate::raw::cluster::Cluster;
-use crate::raw::support::sql;
+use crate::support::cluster::Cluster;
+use crate::support::disk::Disk;
+use crate::support::raw::sql;
 use crate::support::{Database, Engine, Server};
 use std::path::Path;
 use std::process::Command;

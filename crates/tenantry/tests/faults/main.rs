@@ -5,11 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod bills;
-#[path = "../it/console/browser.rs"]
-#[allow(dead_code, reason = "the console's tests use more of it")]
-mod browser;
 mod clock;
-mod disk;
 mod failing;
 mod failover;
 mod full;
@@ -18,14 +14,9 @@ mod load;
 mod outage;
 mod pages;
 mod power;
-#[path = "../tools/raw.rs"]
-#[allow(dead_code, reason = "the store's tests use more of it")]
-mod raw;
 mod replica;
-mod strace;
-#[path = "../it/support/mod.rs"]
-#[allow(dead_code, unused_imports, reason = "the tests over HTTP use more of it")]
-mod support;
+
+use test_support as support;
 
 fn rounds(usual: usize) -> usize {
     std::env::var("TENANTRY_TEST_ROUNDS").map_or(usual, |rounds| rounds.parse().unwrap())

@@ -2,8 +2,8 @@
 //! `503` meanwhile, nothing acknowledged is lost, and what is repeated is made once. And pages of SQLite's file that a
 //! failing disk has overwritten.
 
-use crate::raw::cluster::Cluster;
-use crate::raw::support::value;
+use crate::support::cluster::Cluster;
+use crate::support::raw::value;
 use crate::support::{Api, Database, Engine, Server, customer};
 use crate::{block_on, wait_until};
 use serde_json::json;

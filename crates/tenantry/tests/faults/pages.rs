@@ -1,9 +1,9 @@
 //! Pages of the console while the database is away or its disk is full: they say what is wrong, and nothing that was typed is lost.
 
-use crate::browser::{Browser, TOKEN};
-use crate::disk::Disk;
 use crate::full::with_small_disk;
-use crate::raw::cluster::Cluster;
+use crate::support::browser::{Browser, TOKEN};
+use crate::support::cluster::Cluster;
+use crate::support::disk::Disk;
 use crate::support::{Answer, Api, Database, Engine, Server};
 use crate::wait_until;
 use std::io::Write;

@@ -1,9 +1,9 @@
 //! The power cut in the midst of 64 writers: SQLite's files on an ext4 of their own, which from one moment on keeps nothing.
 
-use crate::disk::Disk;
 use crate::load::Load;
 use crate::rounds;
-use crate::strace::Strace;
+use crate::support::disk::Disk;
+use crate::support::strace::Strace;
 use crate::support::{Database, Engine, Server};
 use std::time::Instant;
 

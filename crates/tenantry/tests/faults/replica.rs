@@ -1,8 +1,8 @@
 //! Lists read from a standby: while it keeps up, when it falls behind, and when it dies.
 
 use crate::block_on;
-use crate::raw::cluster::Cluster;
-use crate::raw::support::{sql, value};
+use crate::support::cluster::Cluster;
+use crate::support::raw::{sql, value};
 use crate::support::{Api, Database, Engine, Server, customer};
 use crate::wait_until;
 use serde_json::json;

@@ -19,9 +19,6 @@ mod console;
 mod content;
 mod create;
 mod directory;
-#[path = "../faults/disk.rs"]
-#[allow(dead_code, reason = "the tests under load use more of it")]
-mod disk;
 mod frame;
 mod hostile;
 mod http2;
@@ -49,7 +46,8 @@ mod seed;
 mod slow;
 mod stop;
 mod storage;
-mod support;
 mod tolerance;
 mod trail;
 mod walk;
+
+use test_support as support;

@@ -1,6 +1,6 @@
 //! `tenantry doctor`: what is wrong, what to do, and an exit status for scripts.
 
-use crate::raw::cluster::Cluster;
+use crate::support::cluster::Cluster;
 use crate::support::{Database, Engine, Failures, Server};
 use crate::{done, printed, run, run_with, sql};
 use serde_json::Value;

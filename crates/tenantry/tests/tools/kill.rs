@@ -1,8 +1,8 @@
 //! The tools, killed in the middle, and on a disk that is full.
 
-use crate::disk::Disk;
-use crate::support::{Database, Engine, command};
-use crate::{block_on, done, printed, raw, refused, run, value};
+use crate::support::disk::Disk;
+use crate::support::{Database, Engine, command, raw};
+use crate::{block_on, done, printed, refused, run, value};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -14,7 +14,7 @@ fn filled(engine: Engine) -> Database {
     let database = Database::new(engine);
     // The schema and nothing else.
     block_on(async { store::Db::open(&database.url).await.unwrap().close().await });
-    block_on(raw::support::seed(&database.url, CUSTOMERS));
+    block_on(raw::seed(&database.url, CUSTOMERS));
     database
 }
 

@@ -4,29 +4,22 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 #![allow(clippy::needless_pass_by_value, reason = "a case's values are written on the spot")]
 
-#[path = "../faults/disk.rs"]
-#[allow(dead_code, reason = "the tests of faults use more of it")]
-mod disk;
 mod doctor;
 mod kill;
 mod moving;
 mod outcome;
-#[allow(dead_code, reason = "the store's tests use more of it")]
-mod raw;
-#[path = "../it/support/mod.rs"]
-#[allow(dead_code, unused_imports, reason = "the tests over HTTP use more of it")]
-mod support;
 
 use std::process::Output;
+use test_support as support;
 
 /// Run raw SQL, behind the store's back.
 fn sql(url: &str, statements: &str) {
-    block_on(raw::support::sql(url, statements));
+    block_on(support::raw::sql(url, statements));
 }
 
 /// The first value of a query, as text.
 fn value(url: &str, query: &str) -> String {
-    block_on(raw::support::value(url, query))
+    block_on(support::raw::value(url, query))
 }
 
 fn block_on<T>(work: impl Future<Output = T>) -> T {

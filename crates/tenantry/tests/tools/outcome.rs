@@ -1,6 +1,6 @@
 //! A change whose outcome nobody knows, as a client sees it: a 503 that says what to do, and what comes of doing it.
 
-use crate::raw::cluster::Cluster;
+use crate::support::cluster::Cluster;
 use crate::support::{Database, Engine, Server, customer};
 use crate::{block_on, value};
 use serde_json::json;

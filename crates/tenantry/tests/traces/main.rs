@@ -3,16 +3,13 @@
 #![allow(clippy::needless_pass_by_value, reason = "a case's values are written on the spot")]
 
 mod collector;
-#[path = "../it/support/mod.rs"]
-#[allow(dead_code, unused_imports, unused_macros, reason = "the tests over HTTP use more of it")]
-mod support;
 
 use collector::{Collector, Received};
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use serde_json::json;
 use std::net::TcpListener;
-use support::{Api, Database, Engine, Failures, Server, customer};
+use test_support::{Api, Database, Engine, Failures, Server, customer};
 
 const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";

@@ -1,12 +1,12 @@
 //! The share of lists: by itself, and with lists on both engines that never end.
 
 use super::*;
-use crate::engine::tests::support::{Folder, postgres, postgres_is_here};
 use crate::engine::value::args;
 use crate::{Db, Tx};
 use domain::PartnerId;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
+use test_support::raw::{Folder, postgres, postgres_is_here};
 
 /// A query that takes longer than any test, and one that takes longer than the lists' time-out in these.
 const ENDLESS: [&str; 2] = [

@@ -4,7 +4,7 @@ use super::automation::{advance, automate, runs};
 use super::fetch::{Scene, fetching, october};
 use super::{statements, tree};
 use crate::directory::{ALLOWED, NO_SYNC, told, until};
-use crate::disk::Disk;
+use crate::support::disk::Disk;
 use crate::support::{Engine, S3, Server, on_both_engines};
 use serde_json::{Value, json};
 

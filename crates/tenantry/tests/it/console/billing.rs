@@ -1,8 +1,8 @@
 //! The clerk's month: a run, what it found, releasing, making it final, and the customer's bill.
 
 use super::Browser;
-use super::browser::TOKEN;
 use crate::billing::{Scene, line};
+use crate::support::browser::TOKEN;
 use crate::support::{Answer, Engine, customer, on_both_engines};
 use serde_json::{Value, json};
 

@@ -254,7 +254,7 @@ fn a_portal_has_a_host_of_its_own(engine: Engine) {
         let cookie = page.header("set-cookie").split(';').next().unwrap().to_owned();
         let text = page.text();
         let token = text.split("name=\"form_token\" value=\"").nth(1).unwrap().split('"').next().unwrap();
-        let body = super::browser::encode(&[("form_token", token), ("key", &api.key)]);
+        let body = crate::support::browser::encode(&[("form_token", token), ("key", &api.key)]);
         let call = api.call("POST", "/console/sign-in").authorization(None).header("Host", host);
         let call = call.header("Cookie", &cookie).header("Origin", origin);
         call.header("Content-Type", "application/x-www-form-urlencoded").body(body).send().status

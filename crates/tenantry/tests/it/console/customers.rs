@@ -1,7 +1,7 @@
 //! Creating, changing and deleting customers with forms.
 
 use super::Browser;
-use super::browser::TOKEN;
+use crate::support::browser::TOKEN;
 use crate::support::{Api, Engine, Server, customer, on_both_engines};
 use serde_json::{Value, json};
 

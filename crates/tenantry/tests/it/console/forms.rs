@@ -1,7 +1,7 @@
 //! Signing in, and forms that other sites send.
 
 use super::Browser;
-use super::browser::{TOKEN, encode};
+use crate::support::browser::{TOKEN, encode};
 use crate::support::{Engine, Failures, Server, on_both_engines};
 use serde_json::json;
 

@@ -3,7 +3,6 @@
 mod bill;
 mod billing;
 pub(crate) mod branding;
-mod browser;
 mod customer_list;
 mod customers;
 mod directory;
@@ -20,4 +19,4 @@ mod single_sign_on;
 mod trail;
 mod users;
 
-pub(crate) use browser::Browser;
+pub(crate) use crate::support::browser::Browser;

@@ -1,19 +1,19 @@
 //! System calls of a running server that fail, or do nothing.
 
+use crate::Server;
 use crate::disk::skipped;
-use crate::support::Server;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStderr, Command, Stdio};
 
 /// At work for as long as this value lives.
-pub(crate) struct Strace {
+pub struct Strace {
     child: Child,
     _said: BufReader<ChildStderr>,
 }
 
 impl Strace {
     /// `inject` as strace's `-e inject=` has it. `None`, said aloud, where strace is not here or may not.
-    pub(crate) fn inject(server: &Server, inject: &str) -> Option<Self> {
+    pub fn inject(server: &Server, inject: &str) -> Option<Self> {
         let calls = inject.split(':').next().unwrap();
         let mut command = Command::new("strace");
         command.args([

@@ -1,22 +1,27 @@
 //! The real binary, started.
 
-use super::{Api, Database, Engine, NOW, wait_for};
+use crate::{Api, Database, Engine, NOW, wait_for};
 use serde_json::Value;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{LazyLock, OnceLock};
 use std::time::Duration;
 
-const BINARY: &str = env!("CARGO_BIN_EXE_tenantry");
+/// The binary that cargo has built beside the tests: this crate is not of its package, so that cargo does not tell where.
+static BINARY: LazyLock<PathBuf> = LazyLock::new(|| {
+    let test = std::env::current_exe().unwrap();
+    let folder = test.parent().and_then(Path::parent).unwrap();
+    folder.join(format!("tenantry{}", std::env::consts::EXE_SUFFIX))
+});
 const BOOTSTRAP_KEY: &str = "the-key-that-the-tests-have-chosen-0123456789";
 
 /// A server under test. It ends with this value, and with this process, however that ends.
-pub(crate) struct Server {
-    pub(crate) address: SocketAddr,
+pub struct Server {
+    pub address: SocketAddr,
     database: String,
     log: PathBuf,
     child: Child,
@@ -26,7 +31,7 @@ pub(crate) struct Server {
 
 impl Server {
     /// The server that tests share, each as a partner of its own. Its clock stands still at [`NOW`], and nobody moves it.
-    pub(crate) fn shared(engine: Engine) -> &'static Server {
+    pub fn shared(engine: Engine) -> &'static Server {
         static SQLITE: OnceLock<(Server, Database)> = OnceLock::new();
         static POSTGRES: OnceLock<(Server, Database)> = OnceLock::new();
         let cell = if engine == Engine::Sqlite { &SQLITE } else { &POSTGRES };
@@ -38,21 +43,21 @@ impl Server {
     }
 
     /// A server of one's own on this database, with these further arguments of `serve`.
-    pub(crate) fn start(database: &Database, args: &[&str]) -> Server {
+    pub fn start(database: &Database, args: &[&str]) -> Server {
         Server::start_as(database, args, |command| {
             command.env("TENANTRY_BOOTSTRAP_KEY", BOOTSTRAP_KEY);
         })
     }
 
     /// The same, with these variables in its environment.
-    pub(crate) fn start_in(database: &Database, args: &[&str], environment: &[(&str, &str)]) -> Server {
+    pub fn start_in(database: &Database, args: &[&str], environment: &[(&str, &str)]) -> Server {
         Server::start_as(database, args, |command| {
             command.env("TENANTRY_BOOTSTRAP_KEY", BOOTSTRAP_KEY).envs(environment.iter().copied());
         })
     }
 
     /// The same, its command changed before it runs.
-    pub(crate) fn start_as(database: &Database, args: &[&str], change: impl FnOnce(&mut Command)) -> Server {
+    pub fn start_as(database: &Database, args: &[&str], change: impl FnOnce(&mut Command)) -> Server {
         Self::start_without_database(database, |command| {
             command.args(["--database", &database.url]).args(args);
             change(command);
@@ -60,7 +65,7 @@ impl Server {
     }
 
     /// A server that is not told where its database is, only what `change` says.
-    pub(crate) fn start_without_database(database: &Database, change: impl FnOnce(&mut Command)) -> Server {
+    pub fn start_without_database(database: &Database, change: impl FnOnce(&mut Command)) -> Server {
         let log = database.folder().join("server.log");
         let file = File::options().create(true).append(true).open(&log).unwrap();
         let mut command = command(database.folder(), &["serve", "--listen", "127.0.0.1:0"]);
@@ -86,17 +91,17 @@ impl Server {
     }
 
     /// As the admin that the first start made.
-    pub(crate) fn admin(&self) -> Api {
+    pub fn admin(&self) -> Api {
         Api::new(self.address, BOOTSTRAP_KEY)
     }
 
     /// As the admin of a partner that nobody else knows.
-    pub(crate) fn partner(&self) -> Api {
+    pub fn partner(&self) -> Api {
         self.named_partner().1
     }
 
     /// The same, with the partner's name.
-    pub(crate) fn named_partner(&self) -> (String, Api) {
+    pub fn named_partner(&self) -> (String, Api) {
         static MADE: AtomicU32 = AtomicU32::new(0);
         let name = format!("Partner {} {}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
         let made = self.run(&["partner", "create", &name, "--admin", "a@example.com", "--json"]);
@@ -106,17 +111,17 @@ impl Server {
     }
 
     /// Run a subcommand on this server's database.
-    pub(crate) fn run(&self, args: &[&str]) -> Output {
+    pub fn run(&self, args: &[&str]) -> Output {
         self.run_with(args, |_| {})
     }
 
     /// Run a subcommand that knows no database, where the server runs.
-    pub(crate) fn run_without_database(&self, args: &[&str]) -> Output {
+    pub fn run_without_database(&self, args: &[&str]) -> Output {
         command(self.log.parent().unwrap(), args).output().unwrap()
     }
 
     /// The same, its command changed before it runs.
-    pub(crate) fn run_with(&self, args: &[&str], change: impl FnOnce(&mut Command)) -> Output {
+    pub fn run_with(&self, args: &[&str], change: impl FnOnce(&mut Command)) -> Output {
         let mut command = command(self.log.parent().unwrap(), args);
         command.args(["--database", &self.database]);
         change(&mut command);
@@ -124,7 +129,7 @@ impl Server {
     }
 
     /// What it has logged so far.
-    pub(crate) fn log(&self) -> String {
+    pub fn log(&self) -> String {
         // Lines are written behind the answers. Once this request's is there, all before it are; if nobody answers any
         // more, they are too.
         static ASKED: AtomicU32 = AtomicU32::new(0);
@@ -144,25 +149,25 @@ impl Server {
     }
 
     /// SIGKILL, in the middle of whatever it does.
-    pub(crate) fn kill(&mut self) {
+    pub fn kill(&mut self) {
         drop(self.child.kill());
         self.child.wait().unwrap();
         self.guard.release();
     }
 
     /// Its process.
-    pub(crate) fn id(&self) -> u32 {
+    pub fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// A signal by its name, such as `TERM`.
-    pub(crate) fn signal(&self, name: &str) {
+    pub fn signal(&self, name: &str) {
         let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.id())]).status();
         assert!(sent.unwrap().success());
     }
 
     /// Wait for its end; with what it printed after the line with its address.
-    pub(crate) fn wait(&mut self) -> (ExitStatus, String) {
+    pub fn wait(&mut self) -> (ExitStatus, String) {
         let mut printed = String::new();
         self.stdout.read_to_string(&mut printed).unwrap();
         let status = self.child.wait().unwrap();
@@ -178,8 +183,8 @@ impl Drop for Server {
 }
 
 /// The binary with these arguments, in a folder where it may leave files, and nothing of this process's configuration.
-pub(crate) fn command(folder: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new(BINARY);
+pub fn command(folder: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(&*BINARY);
     command.current_dir(folder);
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TENANTRY_")) {
         command.env_remove(name);
@@ -191,17 +196,17 @@ pub(crate) fn command(folder: &Path, args: &[&str]) -> Command {
 
 /// Runs a line of shell should this process end before [`Guard::release`]: also at the end of the tests, where statics
 /// are not dropped, and when it is killed.
-pub(crate) struct Guard(Option<Child>);
+pub struct Guard(Option<Child>);
 
 impl Guard {
-    pub(crate) fn new(line: &str) -> Self {
+    pub fn new(line: &str) -> Self {
         let script = format!("trap '' INT; read released || {{ {line}; }}");
         let child =
             Command::new("sh").args(["-c", &script]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn();
         Guard(Some(child.unwrap()))
     }
 
-    pub(crate) fn release(&mut self) {
+    pub fn release(&mut self) {
         if let Some(mut child) = self.0.take() {
             child.stdin.take().unwrap().write_all(b"released\n").unwrap();
             child.wait().unwrap();

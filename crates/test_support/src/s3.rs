@@ -15,7 +15,7 @@ use tempfile::TempDir;
 const KEY: (&str, &str) = ("tenantry", "a-secret-that-must-not-show");
 
 /// It ends with this value.
-pub(crate) struct S3 {
+pub struct S3 {
     address: String,
     folder: TempDir,
     refuses: Arc<AtomicBool>,
@@ -24,9 +24,9 @@ pub(crate) struct S3 {
 
 impl S3 {
     /// Its one bucket.
-    pub(crate) const BUCKET: &str = "invoices";
+    pub const BUCKET: &str = "invoices";
 
-    pub(crate) fn start() -> Self {
+    pub fn start() -> Self {
         let folder = tempfile::Builder::new().prefix("tenantry-s3-").tempdir().unwrap();
         std::fs::create_dir(folder.path().join(S3::BUCKET)).unwrap();
         let mut service = S3ServiceBuilder::new(s3s_fs::FileSystem::new(folder.path()).unwrap());
@@ -77,12 +77,12 @@ impl S3 {
     }
 
     /// Whether it refuses everything from now on.
-    pub(crate) fn refuse(&self, refuses: bool) {
+    pub fn refuse(&self, refuses: bool) {
         self.refuses.store(refuses, Ordering::Relaxed);
     }
 
     /// What lets a server in.
-    pub(crate) fn environment(&self) -> [(&'static str, String); 5] {
+    pub fn environment(&self) -> [(&'static str, String); 5] {
         [
             ("AWS_ENDPOINT_URL", format!("http://{}", self.address)),
             ("AWS_ALLOW_HTTP", "true".to_owned()),
@@ -93,7 +93,7 @@ impl S3 {
     }
 
     /// Where its objects are on the disk.
-    pub(crate) fn bucket(&self) -> PathBuf {
+    pub fn bucket(&self) -> PathBuf {
         self.folder.path().join(S3::BUCKET)
     }
 }

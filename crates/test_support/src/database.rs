@@ -1,17 +1,14 @@
 //! Databases that go away.
 
-use std::io::Write;
+use crate::raw::{POSTGRES, postgres_is_here};
 use std::path::Path;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tempfile::TempDir;
 
-/// The URL of a PostgreSQL superuser, on a cluster that is thrown away with all that the tests leave in it.
-const POSTGRES: &str = "TENANTRY_TEST_POSTGRES";
-
 /// What keeps the data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Engine {
+pub enum Engine {
     Sqlite,
     Postgres,
 }
@@ -19,34 +16,26 @@ pub(crate) enum Engine {
 impl Engine {
     /// Whether tests on it can run. Where they cannot, this says so past the test runner's capturing, and in CI it is
     /// a failure.
-    pub(crate) fn is_here(self) -> bool {
-        let here = self == Engine::Sqlite || std::env::var_os(POSTGRES).is_some();
-        if !here {
-            assert!(std::env::var_os("CI").is_none(), "{POSTGRES} is not set, but CI must test PostgreSQL");
-            let test = std::thread::current();
-            let said =
-                format!("SKIPPED {}: {POSTGRES} is not set; use scripts/test\n", test.name().unwrap_or("?"));
-            std::io::stderr().write_all(said.as_bytes()).unwrap();
-        }
-        here
+    pub fn is_here(self) -> bool {
+        self == Engine::Sqlite || postgres_is_here()
     }
 }
 
 /// A fresh database, and a folder for whatever belongs to it.
-pub(crate) struct Database {
-    pub(crate) url: String,
+pub struct Database {
+    pub url: String,
     folder: TempDir,
 }
 
 impl Database {
     /// One that a server starts with as with an empty one. On PostgreSQL it has the tables already, because copying them takes
     /// a third of the time that making them takes.
-    pub(crate) fn new(engine: Engine) -> Self {
+    pub fn new(engine: Engine) -> Self {
         Self::from(engine, migrated_postgres)
     }
 
     /// One without tables, for what `serve` must not have touched before.
-    pub(crate) fn empty(engine: Engine) -> Self {
+    pub fn empty(engine: Engine) -> Self {
         Self::from(engine, || create_postgres("template0"))
     }
 
@@ -60,18 +49,17 @@ impl Database {
     }
 
     /// One that is there.
-    #[allow(dead_code, reason = "the tests of tools use it")]
-    pub(crate) fn at(url: &str) -> Self {
+    pub fn at(url: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("tenantry-test-").tempdir().unwrap();
         Database { url: url.to_owned(), folder }
     }
 
-    pub(crate) fn folder(&self) -> &Path {
+    pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
     /// Run statements behind the servers' backs.
-    pub(crate) fn execute(&self, sql: &str) {
+    pub fn execute(&self, sql: &str) {
         match self.file() {
             Some(file) => rusqlite::Connection::open(file).unwrap().execute_batch(sql).unwrap(),
             None => drop(ask_postgres(&self.url, sql)),
@@ -79,7 +67,7 @@ impl Database {
     }
 
     /// The rows of a query, every value as text.
-    pub(crate) fn query(&self, sql: &str) -> Vec<Vec<String>> {
+    pub fn query(&self, sql: &str) -> Vec<Vec<String>> {
         let Some(file) = self.file() else { return ask_postgres(&self.url, sql) };
         let conn = rusqlite::Connection::open(file).unwrap();
         let mut statement = conn.prepare(sql).unwrap();
@@ -94,21 +82,21 @@ impl Database {
     }
 
     /// The only value that a query answers.
-    pub(crate) fn value(&self, sql: &str) -> String {
+    pub fn value(&self, sql: &str) -> String {
         let rows = self.query(sql);
         assert!(rows.len() == 1 && rows[0].len() == 1, "{sql}: {rows:?}");
         rows.into_iter().flatten().next().unwrap()
     }
 
     /// On PostgreSQL: servers log in as somebody new, with this password.
-    pub(crate) fn log_in_as(&mut self, user: &str, password: &str) {
+    pub fn log_in_as(&mut self, user: &str, password: &str) {
         self.execute(&format!("CREATE ROLE {user} LOGIN SUPERUSER PASSWORD '{password}'"));
         let (_, rest) = self.url.split_once('@').unwrap();
         self.url = format!("postgres://{user}:{password}@{rest}");
     }
 
     /// Every byte that is kept: SQLite's files as they are, PostgreSQL's rows of all tables as text.
-    pub(crate) fn contents(&self) -> Vec<u8> {
+    pub fn contents(&self) -> Vec<u8> {
         if let Some(file) = self.file() {
             let wal = std::fs::read(file.with_extension("db-wal")).unwrap_or_default();
             return [std::fs::read(file).unwrap(), wal].concat();

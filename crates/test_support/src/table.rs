@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 /// In a change: without this field.
-pub(crate) const ABSENT: &str = "\u{0}absent";
+pub const ABSENT: &str = "\u{0}absent";
 
 /// A good payload, changed.
-pub(crate) fn customer(change: &Value) -> Value {
+pub fn customer(change: &Value) -> Value {
     let mut body = json!({
         "name": "Acme Corp",
         "address": {"street1": "1 Main St", "city": "Springfield", "state": "MA", "zipcode": "01234", "country": "US"},
@@ -16,7 +16,7 @@ pub(crate) fn customer(change: &Value) -> Value {
 }
 
 /// Change the fields that are named, objects field by field, and take those away that are [`ABSENT`].
-pub(crate) fn patched(body: &mut Value, change: &Value) {
+pub fn patched(body: &mut Value, change: &Value) {
     let (Value::Object(fields), Value::Object(changes)) = (&mut *body, change) else {
         *body = change.clone();
         return;
@@ -34,13 +34,13 @@ pub(crate) fn patched(body: &mut Value, change: &Value) {
 
 /// Collects what is wrong with the cases of a table, so that one run shows all of it.
 #[derive(Default)]
-pub(crate) struct Failures {
+pub struct Failures {
     cases: usize,
     wrong: Vec<String>,
 }
 
 impl Failures {
-    pub(crate) fn case(&mut self, name: &str, outcome: Result<(), String>) {
+    pub fn case(&mut self, name: &str, outcome: Result<(), String>) {
         self.cases += 1;
         if let Err(why) = outcome {
             self.wrong.push(format!("{name}: {why}"));
@@ -48,7 +48,7 @@ impl Failures {
     }
 
     /// The end of a table that has at least so many cases.
-    pub(crate) fn done(self, at_least: usize) {
+    pub fn done(self, at_least: usize) {
         let Failures { cases, wrong } = self;
         assert!(wrong.is_empty(), "{} of {cases} cases failed:\n  {}", wrong.len(), wrong.join("\n  "));
         assert!(cases >= at_least, "only {cases} cases ran, not {at_least}");

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use tempfile::TempDir;
 
 /// The URL of a PostgreSQL superuser, on a cluster that is thrown away with all that the tests leave in it.
-const POSTGRES: &str = "TENANTRY_TEST_POSTGRES";
+pub(crate) const POSTGRES: &str = "TENANTRY_TEST_POSTGRES";
 
 /// Whether tests on PostgreSQL can run. Where they cannot, this says so past the test runner's capturing, and in CI it
 /// is a failure.
-pub(crate) fn postgres_is_here() -> bool {
+pub fn postgres_is_here() -> bool {
     let here = std::env::var_os(POSTGRES).is_some();
     if !here {
         skipped(&format!("{POSTGRES} is not set; use scripts/test"));
@@ -18,7 +18,7 @@ pub(crate) fn postgres_is_here() -> bool {
 }
 
 /// Say aloud that the running test is skipped; in CI nothing may be.
-pub(crate) fn skipped(why: &str) {
+pub fn skipped(why: &str) {
     assert!(std::env::var_os("CI").is_none(), "CI must not skip tests: {why}");
     let test = std::thread::current();
     let said = format!("SKIPPED {}: {why}\n", test.name().unwrap_or("?"));
@@ -26,7 +26,7 @@ pub(crate) fn skipped(why: &str) {
 }
 
 /// A fresh PostgreSQL database.
-pub(crate) async fn postgres() -> String {
+pub async fn postgres() -> String {
     static MADE: AtomicU32 = AtomicU32::new(0);
     let server = std::env::var(POSTGRES).unwrap();
     let name = format!("tenantry_store_{}_{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
@@ -36,30 +36,36 @@ pub(crate) async fn postgres() -> String {
 }
 
 /// A place for files, and names of databases in it.
-pub(crate) struct Folder(pub(crate) TempDir);
+pub struct Folder(pub TempDir);
 
-impl Folder {
-    pub(crate) fn new() -> Self {
+impl Default for Folder {
+    fn default() -> Self {
         Folder(tempfile::Builder::new().prefix("tenantry-test-").tempdir().unwrap())
     }
+}
 
-    pub(crate) fn file(&self, name: &str) -> std::path::PathBuf {
+impl Folder {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    pub fn file(&self, name: &str) -> std::path::PathBuf {
         self.0.path().join(name)
     }
 
-    pub(crate) fn sqlite(&self, name: &str) -> String {
+    pub fn sqlite(&self, name: &str) -> String {
         format!("sqlite:{}", self.file(name).display())
     }
 }
 
 /// The same URL as another user.
-pub(crate) fn signed_in_as(url: &str, user: &str, password: &str) -> String {
+pub fn signed_in_as(url: &str, user: &str, password: &str) -> String {
     let (_, rest) = url.rsplit_once('@').unwrap();
     format!("postgres://{user}:{password}@{rest}")
 }
 
 /// Run statements.
-pub(crate) async fn sql(url: &str, statements: &str) {
+pub async fn sql(url: &str, statements: &str) {
     if let Some(path) = url.strip_prefix("sqlite:") {
         rusqlite::Connection::open(path).unwrap().execute_batch(statements).unwrap();
         return;
@@ -69,7 +75,7 @@ pub(crate) async fn sql(url: &str, statements: &str) {
 }
 
 /// The first column of a query's first row, as text.
-pub(crate) async fn value(url: &str, query: &str) -> String {
+pub async fn value(url: &str, query: &str) -> String {
     if let Some(path) = url.strip_prefix("sqlite:") {
         let query = format!("SELECT CAST(({query}) AS TEXT)");
         let conn = rusqlite::Connection::open(path).unwrap();
@@ -87,7 +93,7 @@ async fn connect(url: &str) -> tokio_postgres::Client {
 
 /// Fill a database that `Db` has made with partners 1 and 2, and as many customers and tags of each, with all
 /// that is hard to carry: nothing, empty text, every script, the largest numbers.
-pub(crate) async fn seed(url: &str, customers: u32) {
+pub async fn seed(url: &str, customers: u32) {
     let numbers = format!(
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {}) ",
         customers * 2

@@ -1,27 +1,27 @@
 //! A browser that keeps cookies and sends forms, as far as a test needs one.
 
-use crate::support::{Answer, Api};
+use crate::{Answer, Api};
 use http::header;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 
 /// What every form has beside its fields.
-pub(crate) const TOKEN: &str = "form_token";
+pub const TOKEN: &str = "form_token";
 
 /// A browser with its cookies. It follows no redirects.
-pub(crate) struct Browser {
+pub struct Browser {
     api: Api,
     cookies: Mutex<BTreeMap<String, String>>,
 }
 
 impl Browser {
-    pub(crate) fn new(address: SocketAddr) -> Self {
+    pub fn new(address: SocketAddr) -> Self {
         Browser { api: Api::new(address, ""), cookies: Mutex::default() }
     }
 
     /// A browser in which the owner of this key has signed in.
-    pub(crate) fn signed_in(api: &Api) -> Self {
+    pub fn signed_in(api: &Api) -> Self {
         let browser = Browser::new(api.address);
         let answer = browser.sign_in(&api.key);
         assert_eq!(answer.status, 303, "{}", answer.text());
@@ -29,40 +29,35 @@ impl Browser {
     }
 
     /// The answer to the sign-in page's form.
-    pub(crate) fn sign_in(&self, key: &str) -> Answer {
+    pub fn sign_in(&self, key: &str) -> Answer {
         self.submit("/console/sign-in", "/console/sign-in", &[("key", key)])
     }
 
-    pub(crate) fn origin(&self) -> String {
+    pub fn origin(&self) -> String {
         format!("http://{}", self.api.address)
     }
 
-    pub(crate) fn get(&self, path: &str) -> Answer {
+    pub fn get(&self, path: &str) -> Answer {
         self.get_with(path, &[])
     }
 
-    pub(crate) fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+    pub fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
         self.send("GET", path, headers, None)
     }
 
     /// Opens a page, and sends the form of this action from it.
-    pub(crate) fn submit(&self, page: &str, action: &str, fields: &[(&str, &str)]) -> Answer {
+    pub fn submit(&self, page: &str, action: &str, fields: &[(&str, &str)]) -> Answer {
         let token = self.token(page);
         let fields: Vec<(&str, &str)> = fields.iter().copied().chain([(TOKEN, token.as_str())]).collect();
         self.post(action, &fields)
     }
 
     /// Sends a form with just these fields.
-    pub(crate) fn post(&self, action: &str, fields: &[(&str, &str)]) -> Answer {
+    pub fn post(&self, action: &str, fields: &[(&str, &str)]) -> Answer {
         self.post_with(action, &[("Origin", &self.origin())], fields)
     }
 
-    pub(crate) fn post_with(
-        &self,
-        action: &str,
-        headers: &[(&str, &str)],
-        fields: &[(&str, &str)],
-    ) -> Answer {
+    pub fn post_with(&self, action: &str, headers: &[(&str, &str)], fields: &[(&str, &str)]) -> Answer {
         let body = encode(fields).into_bytes();
         let form = ("Content-Type", "application/x-www-form-urlencoded");
         let has_type = headers.iter().any(|(name, _)| *name == "Content-Type");
@@ -71,7 +66,7 @@ impl Browser {
     }
 
     /// Opens a page, and sends the form of this action from it with a file.
-    pub(crate) fn upload(&self, page: &str, action: &str, name: &str, file: &[u8]) -> Answer {
+    pub fn upload(&self, page: &str, action: &str, name: &str, file: &[u8]) -> Answer {
         let mut body = format!(
             "--boundary\r\nContent-Disposition: form-data; name=\"{TOKEN}\"\r\n\r\n{}\r\n\
              --boundary\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"file\"\r\n\
@@ -86,18 +81,18 @@ impl Browser {
     }
 
     /// The token of the forms on this page.
-    pub(crate) fn token(&self, page: &str) -> String {
+    pub fn token(&self, page: &str) -> String {
         let answer = self.get(page);
         let text = answer.text();
         let token = text.split("name=\"form_token\" value=\"").nth(1).and_then(|rest| rest.split('"').next());
         token.unwrap_or_else(|| panic!("{page} has no form: {} {text}", answer.status)).to_owned()
     }
 
-    pub(crate) fn cookie(&self, name: &str) -> Option<String> {
+    pub fn cookie(&self, name: &str) -> Option<String> {
         self.lock().get(name).cloned()
     }
 
-    pub(crate) fn set_cookie(&self, name: &str, value: &str) {
+    pub fn set_cookie(&self, name: &str, value: &str) {
         self.lock().insert(name.to_owned(), value.to_owned());
     }
 
@@ -133,7 +128,7 @@ impl Browser {
 }
 
 /// `application/x-www-form-urlencoded`.
-pub(crate) fn encode(fields: &[(&str, &str)]) -> String {
+pub fn encode(fields: &[(&str, &str)]) -> String {
     let escape = |text: &str| {
         let escaped = text.bytes().map(|byte| match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' => char::from(byte).to_string(),

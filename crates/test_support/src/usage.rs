@@ -1,21 +1,21 @@
 //! Files of line items, and the runs that bill them.
 
-use super::{Api, wait_for};
+use crate::{Api, wait_for};
 use serde_json::Value;
 use std::time::Duration;
 
 /// A line of daily rated usage.
 #[derive(Clone, Copy)]
-pub(crate) struct Usage<'a> {
-    pub(crate) tenant: &'a str,
-    pub(crate) day: &'a str,
-    pub(crate) meter: &'a str,
-    pub(crate) total: &'a str,
-    pub(crate) currency: &'a str,
+pub struct Usage<'a> {
+    pub tenant: &'a str,
+    pub day: &'a str,
+    pub meter: &'a str,
+    pub total: &'a str,
+    pub currency: &'a str,
 }
 
 /// A line of October.
-pub(crate) fn line<'a>(tenant: &'a str, meter: &'a str, total: &'a str) -> Usage<'a> {
+pub fn line<'a>(tenant: &'a str, meter: &'a str, total: &'a str) -> Usage<'a> {
     Usage { tenant, day: "2026-10-07", meter, total, currency: "USD" }
 }
 
@@ -28,7 +28,7 @@ const COLUMNS: &str = "PartnerId,PartnerName,CustomerId,CustomerName,CustomerDom
     PartnerEarnedCreditPercentage,CreditPercentage,CreditType,BenefitOrderId,BenefitId,BenefitType";
 
 /// A file of daily rated usage.
-pub(crate) fn usage(lines: &[Usage<'_>]) -> String {
+pub fn usage(lines: &[Usage<'_>]) -> String {
     let mut text = format!("{COLUMNS}\n");
     for Usage { tenant, day, meter, total, currency } in lines {
         let value = |column: &str| match column {
@@ -58,7 +58,7 @@ pub(crate) fn usage(lines: &[Usage<'_>]) -> String {
 }
 
 /// The run at this place, once it has ended.
-pub(crate) fn end_of(api: &Api, path: &str) -> Value {
+pub fn end_of(api: &Api, path: &str) -> Value {
     wait_for(Duration::from_secs(60), || {
         let run = api.get(path).json();
         if ["queued", "running"].contains(&run["state"].as_str().unwrap()) { Err(run) } else { Ok(run) }

@@ -10,18 +10,18 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 
-pub(crate) const CLIENT: &str = "tenantry";
-pub(crate) const SECRET: &str = "the client's secret: 100 % & more";
+pub const CLIENT: &str = "tenantry";
+pub const SECRET: &str = "the client's secret: 100 % & more";
 
 /// What the provider hands out for a code.
 #[derive(Clone)]
-pub(crate) struct Grant {
+pub struct Grant {
     /// The token's claims. Nonce, audience and issuer are what is right if they are absent.
-    pub(crate) claims: Value,
+    pub claims: Value,
     /// The algorithm that the token's header names.
-    pub(crate) algorithm: &'static str,
+    pub algorithm: &'static str,
     /// Whether another key signs it than the one that is published.
-    pub(crate) is_forged: bool,
+    pub is_forged: bool,
 }
 
 struct State {
@@ -35,25 +35,25 @@ struct State {
 }
 
 /// A running provider.
-pub(crate) struct Provider {
+pub struct Provider {
     /// Its address, which for a provider of many tenants stands in front of the tenant.
-    pub(crate) url: String,
+    pub url: String,
     state: Arc<State>,
 }
 
 impl Provider {
     /// One issuer.
-    pub(crate) fn start() -> Self {
+    pub fn start() -> Self {
         Self::start_as(|url| url.to_owned())
     }
 
     /// A provider of many tenants, as Microsoft Entra is.
-    pub(crate) fn of_tenants() -> Self {
+    pub fn of_tenants() -> Self {
         Self::start_as(|url| format!("{url}/{{tenantid}}/v2.0"))
     }
 
     /// A provider whose metadata names this issuer.
-    pub(crate) fn start_as(issuer: impl FnOnce(&str) -> String) -> Self {
+    pub fn start_as(issuer: impl FnOnce(&str) -> String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let key = || KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
@@ -76,7 +76,7 @@ impl Provider {
     }
 
     /// The code that a browser brings back from `authorize`, the URL that it was sent to; with the state.
-    pub(crate) fn grant(&self, authorize: &str, grant: Grant) -> (String, String) {
+    pub fn grant(&self, authorize: &str, grant: Grant) -> (String, String) {
         let (path, query) = authorize.split_once('?').unwrap();
         assert_eq!(path, format!("{}/authorize", self.url));
         let query = fields(query);
@@ -99,7 +99,7 @@ impl Provider {
     }
 
     /// What the user information endpoint says.
-    pub(crate) fn set_user_info(&self, claims: Value) {
+    pub fn set_user_info(&self, claims: Value) {
         *self.state.user_info.lock().unwrap_or_else(PoisonError::into_inner) = claims;
     }
 }

@@ -1,13 +1,13 @@
 //! File systems of a test's own: small ones, and ones that lose power. Mounting takes root.
 
-use crate::support::Guard;
+use crate::Guard;
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Mounted for as long as this value lives.
-pub(crate) struct Disk {
+pub struct Disk {
     folder: PathBuf,
     /// The file that ext4 is in.
     image: Option<PathBuf>,
@@ -16,12 +16,12 @@ pub(crate) struct Disk {
 
 impl Disk {
     /// In memory. `None`, said aloud, where it cannot be mounted.
-    pub(crate) fn small(folder: PathBuf, size: &str) -> Option<Self> {
+    pub fn small(folder: PathBuf, size: &str) -> Option<Self> {
         Self::mounted(folder, None, &["-t", "tmpfs", "-o", &format!("size={size}"), "tenantry-test"])
     }
 
     /// ext4, in a file. `None`, said aloud, where it cannot be mounted.
-    pub(crate) fn ext4(folder: PathBuf) -> Option<Self> {
+    pub fn ext4(folder: PathBuf) -> Option<Self> {
         let image = folder.with_extension("ext4");
         File::create(&image).unwrap().set_len(256 << 20).unwrap();
         let file = image.display().to_string();
@@ -37,12 +37,12 @@ impl Disk {
         Some(Disk { folder, image, guard })
     }
 
-    pub(crate) fn folder(&self) -> &Path {
+    pub fn folder(&self) -> &Path {
         &self.folder
     }
 
     /// Take all the space that is left, until [`Disk::free`].
-    pub(crate) fn fill(&self) {
+    pub fn fill(&self) {
         let mut file = File::create(self.folder.join("full")).unwrap();
         let error = [1 << 16, 1]
             .map(|size| std::iter::repeat_with(|| file.write_all(&vec![0; size])).find_map(Result::err));
@@ -52,19 +52,19 @@ impl Disk {
         );
     }
 
-    pub(crate) fn free(&self) {
+    pub fn free(&self) {
         std::fs::remove_file(self.folder.join("full")).unwrap();
     }
 
     /// Gives a disk in memory more space.
-    pub(crate) fn enlarge(&self, size: &str) {
+    pub fn enlarge(&self, size: &str) {
         self.done("mount", &["-o", &format!("remount,size={size}"), &self.folder.display().to_string()]);
     }
 
     /// Nothing reaches the disk any more, neither data nor the file system's own journal. `now` is called just before, for
     /// a sync that is under way meanwhile may be reported as done and keep nothing: ext4 does so (10 times in 120, with
     /// nothing but a loop of pwrite and fdatasync). Who has no power answers nobody, so that is no promise.
-    pub(crate) fn cut_power(&self, now: impl FnOnce()) {
+    pub fn cut_power(&self, now: impl FnOnce()) {
         // EXT4_IOC_SHUTDOWN with NOLOGFLUSH
         let script = "$| = 1; open(F, '<', $ARGV[0]) or die $!; print qq(ready\n); <STDIN>; \
                       ioctl(F, 0x8004587d, $how = pack('L', 2)) or die $!";
@@ -80,7 +80,7 @@ impl Disk {
     }
 
     /// The disk as the cut has left it. Nobody may hold a file of it open.
-    pub(crate) fn restore_power(&self) {
+    pub fn restore_power(&self) {
         let (image, folder) = (self.image.as_ref().unwrap().display(), self.folder.display());
         self.done("umount", &[&folder.to_string()]);
         self.done("mount", &["-o", "loop", &image.to_string(), &folder.to_string()]);
@@ -113,7 +113,7 @@ fn attempted(program: &str, args: &[&str]) -> Option<()> {
     None
 }
 
-pub(crate) fn skipped(why: &str) {
+pub fn skipped(why: &str) {
     let test = std::thread::current();
     let said = format!("SKIPPED {}: {why}\n", test.name().unwrap_or("?"));
     std::io::stderr().write_all(said.as_bytes()).unwrap();

@@ -1,22 +1,22 @@
 //! PostgreSQL clusters of a test's own, for what cannot be done to one that others use.
 
-use super::support::{postgres_is_here, skipped, sql, value};
+use crate::raw::{postgres_is_here, skipped, sql, value};
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-pub(crate) struct Cluster {
+pub struct Cluster {
     folder: PathBuf,
     programs: PathBuf,
-    pub(crate) port: u16,
+    pub port: u16,
     /// Stops the server and removes the folder when its standard input ends, however this process ends.
     cleaner: Option<Child>,
 }
 
 impl Cluster {
     /// A new cluster with these settings; `None`, said aloud, where PostgreSQL's programs are not installed.
-    pub(crate) fn start(settings: &[&str]) -> Option<Self> {
+    pub fn start(settings: &[&str]) -> Option<Self> {
         if !postgres_is_here() {
             return None;
         }
@@ -29,7 +29,7 @@ impl Cluster {
     }
 
     /// A standby that follows this one.
-    pub(crate) fn standby(&self) -> Self {
+    pub fn standby(&self) -> Self {
         let mut standby = Self::prepare().unwrap();
         let data = standby.data();
         standby.run("pg_basebackup", &["-D", &data, "-R", "-X", "stream", "-c", "fast", "-d", &self.url()]);
@@ -64,7 +64,7 @@ impl Cluster {
         Some(Cluster { folder, programs, port, cleaner: Some(cleaner) })
     }
 
-    pub(crate) fn data(&self) -> String {
+    pub fn data(&self) -> String {
         self.folder.join("data").display().to_string()
     }
 
@@ -80,7 +80,7 @@ impl Cluster {
         self.run("pg_ctl", &["-D", &data, "-w", "-s", "-l", &log, "-o", &options, "start"]);
     }
 
-    pub(crate) fn run(&self, program: &str, args: &[&str]) {
+    pub fn run(&self, program: &str, args: &[&str]) {
         let program = self.programs.join(program).display().to_string();
         let words: Vec<&str> = as_postgres().iter().copied().chain([program.as_str()]).collect();
         let mut command = Command::new(words[0]);
@@ -88,25 +88,25 @@ impl Cluster {
         assert!(command.status().unwrap().success(), "{program} {args:?}");
     }
 
-    pub(crate) fn url(&self) -> String {
+    pub fn url(&self) -> String {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
     }
 
     /// A setting that counts at once, written where `ALTER SYSTEM` would write it.
-    pub(crate) fn set_now(&self, setting: &str) {
+    pub fn set_now(&self, setting: &str) {
         let file = format!("{}/postgresql.auto.conf", self.data());
         let mut file = std::fs::OpenOptions::new().append(true).open(file).unwrap();
         writeln!(file, "{setting}").unwrap();
         self.run("pg_ctl", &["-D", &self.data(), "-s", "reload"]);
     }
 
-    pub(crate) async fn set(&self, setting: &str) {
+    pub async fn set(&self, setting: &str) {
         sql(&self.url(), &format!("ALTER SYSTEM SET {setting}")).await;
         sql(&self.url(), "SELECT pg_reload_conf()").await;
     }
 
     /// From now on commits wait for a standby that is not there.
-    pub(crate) async fn demand_a_standby(&self) {
+    pub async fn demand_a_standby(&self) {
         self.set("synchronous_standby_names = 'nobody'").await;
         // The checkpointer tells the others; it has when a commit waits.
         let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
@@ -127,7 +127,7 @@ impl Cluster {
     }
 
     /// A signal, by its name, for every process of the server: `STOP` freezes it, `CONT` thaws it.
-    pub(crate) fn signal(&self, name: &str) {
+    pub fn signal(&self, name: &str) {
         let pid = std::fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap();
         let pid = pid.lines().next().unwrap();
         // Those that ended since they were listed are not missed.
@@ -135,17 +135,17 @@ impl Cluster {
         Command::new("sh").args(["-c", &script]).status().unwrap();
     }
 
-    pub(crate) fn stop(&self) {
+    pub fn stop(&self) {
         self.run("pg_ctl", &["-D", &self.data(), "-m", "immediate", "-s", "stop"]);
     }
 
-    pub(crate) fn promote(&self) {
+    pub fn promote(&self) {
         self.run("pg_ctl", &["-D", &self.data(), "-w", "-s", "promote"]);
     }
 }
 
 /// PostgreSQL does not run as root.
-pub(crate) fn as_postgres() -> &'static [&'static str] {
+pub fn as_postgres() -> &'static [&'static str] {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let root = status.lines().any(|line| line.starts_with("Uid:\t0\t"));
     if root { &["runuser", "-u", "postgres", "--"] } else { &[] }

@@ -1,6 +1,6 @@
 //! The client. What it receives for a documented operation has to be what the OpenAPI document says.
 
-use super::conformance;
+use crate::conformance;
 use http::{HeaderMap, Method, Request};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
@@ -13,14 +13,14 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A way to a server: its address, and the key that is shown.
 #[derive(Clone)]
-pub(crate) struct Api {
-    pub(crate) address: SocketAddr,
-    pub(crate) key: String,
+pub struct Api {
+    pub address: SocketAddr,
+    pub key: String,
     agent: ureq::Agent,
 }
 
 /// A request that is being put together.
-pub(crate) struct Call {
+pub struct Call {
     api: Api,
     method: Method,
     path: String,
@@ -31,14 +31,14 @@ pub(crate) struct Call {
 
 /// An answer.
 #[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Vec<u8>,
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
 }
 
 impl Api {
-    pub(crate) fn new(address: SocketAddr, key: &str) -> Self {
+    pub fn new(address: SocketAddr, key: &str) -> Self {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -51,16 +51,16 @@ impl Api {
     }
 
     /// On the same server, with another key.
-    pub(crate) fn with_key(&self, key: &str) -> Self {
+    pub fn with_key(&self, key: &str) -> Self {
         Api { key: key.to_owned(), ..self.clone() }
     }
 
     /// With the same key, on another server.
-    pub(crate) fn on(&self, address: SocketAddr) -> Self {
+    pub fn on(&self, address: SocketAddr) -> Self {
         Api { address, ..self.clone() }
     }
 
-    pub(crate) fn call(&self, method: &str, path: &str) -> Call {
+    pub fn call(&self, method: &str, path: &str) -> Call {
         Call {
             api: self.clone(),
             method: method.parse().unwrap(),
@@ -71,31 +71,31 @@ impl Api {
         }
     }
 
-    pub(crate) fn get(&self, path: &str) -> Answer {
+    pub fn get(&self, path: &str) -> Answer {
         self.call("GET", path).send()
     }
 
-    pub(crate) fn delete(&self, path: &str) -> Answer {
+    pub fn delete(&self, path: &str) -> Answer {
         self.call("DELETE", path).send()
     }
 
-    pub(crate) fn post(&self, path: &str, body: &Value) -> Answer {
+    pub fn post(&self, path: &str, body: &Value) -> Answer {
         self.call("POST", path).json(body).send()
     }
 
-    pub(crate) fn put(&self, path: &str, body: &Value) -> Answer {
+    pub fn put(&self, path: &str, body: &Value) -> Answer {
         self.call("PUT", path).json(body).send()
     }
 
     /// A customer, created.
-    pub(crate) fn create(&self, body: &Value) -> Value {
+    pub fn create(&self, body: &Value) -> Value {
         let answer = self.post("/v2/customers", body);
         assert_eq!(answer.status, 201, "{}", answer.text());
         answer.json()
     }
 
     /// A user, made where `path` says: its id, and a way in with its key.
-    pub(crate) fn user(&self, path: &str, body: &Value) -> (i64, Self) {
+    pub fn user(&self, path: &str, body: &Value) -> (i64, Self) {
         let answer = self.post(path, body);
         assert_eq!(answer.status, 201, "{}", answer.text());
         let user = answer.json();
@@ -103,23 +103,23 @@ impl Api {
     }
 
     /// A partner's own user with this role, and an e-mail address that nobody else has.
-    pub(crate) fn colleague(&self, role: &str) -> (i64, Self) {
+    pub fn colleague(&self, role: &str) -> (i64, Self) {
         self.user("/v2/users", &json!({"email": some_email(), "role": role}))
     }
 
     /// A user of this customer.
-    pub(crate) fn user_of(&self, customer: i64) -> (i64, Self) {
+    pub fn user_of(&self, customer: i64) -> (i64, Self) {
         self.user(&format!("/v2/customers/{customer}/users"), &json!({"email": some_email()}))
     }
 
     /// A user of this customer with this role.
-    pub(crate) fn user_as(&self, customer: i64, role: &str) -> (i64, Self) {
+    pub fn user_as(&self, customer: i64, role: &str) -> (i64, Self) {
         let body = json!({"email": some_email(), "role": role});
         self.user(&format!("/v2/customers/{customer}/users"), &body)
     }
 
     /// The partner's audit trail, page by page, without what only tells of new lanes.
-    pub(crate) fn trail(&self, query: &str) -> Vec<Value> {
+    pub fn trail(&self, query: &str) -> Vec<Value> {
         let mut events = Vec::new();
         let mut path = format!("/v2/audit_events?{query}");
         loop {
@@ -139,13 +139,13 @@ impl Api {
     }
 
     /// Move the sandbox's clock.
-    pub(crate) fn set_clock(&self, now: &str) {
+    pub fn set_clock(&self, now: &str) {
         let answer = self.put("/sandbox/clock", &json!({"now": now}));
         assert_eq!((answer.status, &answer.json()["now"]), (200, &json!(now)));
     }
 
     /// These bytes on a connection of their own, and all that comes back until the server closes it.
-    pub(crate) fn raw(&self, bytes: &[u8]) -> String {
+    pub fn raw(&self, bytes: &[u8]) -> String {
         let mut stream = self.connect();
         drop(stream.write_all(bytes)); // the server may have answered and closed before the end
         let mut answer = Vec::new();
@@ -153,7 +153,7 @@ impl Api {
         String::from_utf8_lossy(&answer).into_owned()
     }
 
-    pub(crate) fn connect(&self) -> TcpStream {
+    pub fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
@@ -162,32 +162,32 @@ impl Api {
 }
 
 impl Call {
-    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
+    pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
     /// Another `Authorization`, or none.
-    pub(crate) fn authorization(mut self, value: Option<&str>) -> Self {
+    pub fn authorization(mut self, value: Option<&str>) -> Self {
         self.authorization = value.map(str::to_owned);
         self
     }
 
-    pub(crate) fn json(self, body: &Value) -> Self {
+    pub fn json(self, body: &Value) -> Self {
         self.header("Content-Type", "application/json").body(body.to_string())
     }
 
-    pub(crate) fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = Some(body.into());
         self
     }
 
-    pub(crate) fn send(self) -> Answer {
+    pub fn send(self) -> Answer {
         self.try_send().unwrap()
     }
 
     /// The answer, or none where the connection broke.
-    pub(crate) fn try_send(self) -> Result<Answer, ureq::Error> {
+    pub fn try_send(self) -> Result<Answer, ureq::Error> {
         let mut request =
             Request::builder().method(&self.method).uri(format!("http://{}{}", self.api.address, self.path));
         for (name, value) in self.headers {
@@ -213,21 +213,21 @@ fn some_email() -> String {
 }
 
 impl Answer {
-    pub(crate) fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{e}: {}", self.text()))
     }
 
-    pub(crate) fn text(&self) -> String {
+    pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
     /// A header's value; `""` where there is none.
-    pub(crate) fn header(&self, name: &str) -> &str {
+    pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
     /// What is wrong, where and in which order: `"/name required, /tags too_many"`; parameters as `?page`.
-    pub(crate) fn details(&self) -> String {
+    pub fn details(&self) -> String {
         let body = self.json();
         let details = body["details"].as_array().map_or(&[][..], Vec::as_slice);
         let shown = details.iter().map(|detail| {

@@ -1,7 +1,7 @@
 //! Whether an answer is what the OpenAPI document says of the operation: a documented status, the documented headers, and
 //! a body of the documented schema with no field beside.
 
-use super::Answer;
+use crate::Answer;
 use http::Method;
 use jsonschema::Validator;
 use serde_json::{Value, json};

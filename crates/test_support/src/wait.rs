@@ -8,7 +8,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(10);
 /// Looks until it finds something; after `limit` it fails with the last reason why there was nothing. It pauses between two
 /// looks, because the server that it waits for, and other tests, need the processor.
 #[expect(clippy::disallowed_methods, reason = "nothing tells when work in the background has got somewhere")]
-pub(crate) fn wait_for<T, E: Display>(limit: Duration, mut look: impl FnMut() -> Result<T, E>) -> T {
+pub fn wait_for<T, E: Display>(limit: Duration, mut look: impl FnMut() -> Result<T, E>) -> T {
     let began = Instant::now();
     let mut pause = Duration::from_millis(1);
     loop {
@@ -22,6 +22,6 @@ pub(crate) fn wait_for<T, E: Display>(limit: Duration, mut look: impl FnMut() ->
 }
 
 /// Waits until this is so, which `what` names; it fails after `limit`.
-pub(crate) fn wait_until(limit: Duration, what: &str, mut is_so: impl FnMut() -> bool) {
+pub fn wait_until(limit: Duration, what: &str, mut is_so: impl FnMut() -> bool) {
     wait_for(limit, || if is_so() { Ok(()) } else { Err(what) });
 }
