@@ -343,8 +343,7 @@ mod tests {
             let id = format!("report-{}", code.name().replace('_', "-"));
             assert!(german.contains_key(&id) || code == WarningCode::Uncoded, "{id}");
         }
-        for code in app::billing::FETCH_ERRORS {
-            let id = format!("fetch-error-{}", code.replace('_', "-"));
+        for id in app::billing::FetchErrorCode::ALL.map(|code| code.wording()) {
             assert!(german.contains_key(&id), "{id}");
         }
     }

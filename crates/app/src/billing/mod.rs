@@ -50,7 +50,7 @@ pub use bill::{BillView, PreviousBill};
 pub use bill_scan::{BillLines, BillSearch, LineSum, PriceReason, ShownLine};
 pub use breakdown::{Breakdown, Subtotal};
 pub use fetch::{
-    FETCH_ERRORS, FetchFailure, FetchProgress, FetchRequest, FetchView, FetchWatch, InvoiceExport,
+    FetchErrorCode, FetchFailure, FetchProgress, FetchRequest, FetchView, FetchWatch, InvoiceExport,
     InvoiceView,
 };
 pub use lines::{BillLine, LineSearch};

@@ -5,7 +5,7 @@ use super::{AutomationSettings as Settings, Estimates, Finalize, Invoices, State
 use crate::access::Call;
 use crate::audit::Entry;
 use crate::billing::actions::RunAction;
-use crate::billing::fetch::{self, FetchRequest, FetchView, Stopped};
+use crate::billing::fetch::{self, FetchErrorCode, FetchRequest, FetchView, Stopped};
 use crate::billing::record::{FetchRecord, RunRecord};
 use crate::billing::report::{RunReport, message_of};
 use crate::billing::request::RunRequest;
@@ -165,11 +165,11 @@ impl App {
                 Err(Stopped::Failed(error)) => {
                     tracing::warn!(
                         partner = partner.0,
-                        code = error.code,
+                        code = error.code.name(),
                         message = error.message,
                         "billing automation failed to list the invoices"
                     );
-                    state.error = Some((error.code.to_owned(), error.message));
+                    state.error = Some((error.code.name().to_owned(), error.message));
                 }
                 Err(Stopped::Cancelled) => {}
                 Err(Stopped::Error(error)) => return Err(error),
@@ -385,7 +385,7 @@ fn is_of(fetch: &Fetch, day: Date) -> bool {
 fn failed(fetch: &Fetch) -> Option<Waiting> {
     let (code, message) = fetch.error.as_ref().filter(|_| fetch.state == FetchState::Failed)?;
     let month = &fetch.billing_period;
-    let id = fetch::wording_of(code);
+    let id = FetchErrorCode::of_name(code).map(FetchErrorCode::wording);
     Some(Waiting {
         text: format!("{month}: {message}"),
         wording: Some(Wording::new("report-wait-fetch", [("month", month.into())])),

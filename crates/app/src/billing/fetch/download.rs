@@ -4,16 +4,17 @@
 //! end. The folder is renamed to its place when all files are there and are still those that the manifest named, so a folder
 //! among the sources is always whole.
 
+use super::failure::{FetchError, FetchErrorCode};
+use super::files::{disk, gzip_ends, last_byte, lengths, publish, remove, write_whole};
 use super::watch::FetchWatch;
 use ::directory::PartnerCenter;
 use ::directory::partner_center::billing::{Export, Manifest, Operation, PART_BYTES, Part};
 use bill_storage::Exports;
-use flate2::bufread::MultiGzDecoder;
 use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use metrics::counter;
 use sha2::{Digest, Sha256};
-use std::io::{self, BufReader, Read, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -35,29 +36,7 @@ const MAX_WAIT: Duration = Duration::from_secs(300);
 const FRUITLESS_TOKENS: u32 = 3;
 /// Folder of unfinished exports, below the sources.
 const UNFINISHED: &str = ".fetching";
-const MANIFEST: &str = "manifest.json";
-
-/// Why a fetch ends without all it was asked for.
-#[derive(Clone, Debug)]
-pub(in crate::billing) struct FetchError {
-    /// A word for programs.
-    pub(in crate::billing) code: &'static str,
-    /// What happened, and what to do. Contains no secret.
-    pub(in crate::billing) message: String,
-}
-
-impl FetchError {
-    pub(in crate::billing) fn new(code: &'static str, message: impl Into<String>) -> Self {
-        debug_assert!(super::FETCH_ERRORS.contains(&code), "{code} is not listed");
-        FetchError { code, message: message.into() }
-    }
-}
-
-impl From<::directory::Error> for FetchError {
-    fn from(error: ::directory::Error) -> Self {
-        FetchError::new(error.code(), error.to_string())
-    }
-}
+pub(super) const MANIFEST: &str = "manifest.json";
 
 /// Why the work on an export stops.
 enum Stop {
@@ -174,7 +153,7 @@ impl Downloads<'_> {
                 }
                 Err(Stop::Restart(why)) => {
                     return Err(Some(FetchError::new(
-                        "damaged",
+                        FetchErrorCode::Damaged,
                         format!(
                             "the {} of {} cannot be fetched as a whole: {why}. Fetch it again later; if it stays like this, \
                              open a support request at Microsoft",
@@ -263,7 +242,7 @@ impl Downloads<'_> {
                 remove(note)?;
                 Ok(None)
             }
-            Err(Stop::Failed(error)) if error.code == "invalid" => {
+            Err(Stop::Failed(error)) if error.code == FetchErrorCode::Invalid => {
                 remove(note)?;
                 Ok(None)
             }
@@ -290,7 +269,7 @@ impl Downloads<'_> {
                 Operation::NoData => return Ok(None),
                 Operation::Failed(why) => {
                     return Err(FetchError::new(
-                        "export_failed",
+                        FetchErrorCode::ExportFailed,
                         format!("Microsoft's export failed: {why}"),
                     )
                     .into());
@@ -302,7 +281,7 @@ impl Downloads<'_> {
                         let message = format!(
                             "Microsoft's export has not ended within {minutes} minutes; the next fetch goes on with it"
                         );
-                        return Err(FetchError::new("export_timed_out", message).into());
+                        return Err(FetchError::new(FetchErrorCode::ExportTimedOut, message).into());
                     }
                     if !self.watch.wait(wait.min(MAX_WAIT).min(left)).await {
                         return Err(Stop::Cancelled);
@@ -424,7 +403,7 @@ impl Opened<'_> {
         drop(file);
         let checked = part.clone();
         let ends = tokio::task::spawn_blocking(move || gzip_ends(&checked)).await;
-        let ends = ends.map_err(|e| FetchError::new("internal", e.to_string()))?;
+        let ends = ends.map_err(|e| FetchError::new(FetchErrorCode::Internal, e.to_string()))?;
         if let Err(error) = ends {
             return Err(Stop::Restart(format!("the file {name} is cut short or damaged: {error}")));
         }
@@ -481,7 +460,7 @@ impl Opened<'_> {
         if token.fruitless >= FRUITLESS_TOKENS {
             let message = "the store of the exported files refuses every new token (SAS): does a firewall or proxy change \
                            requests?";
-            return Err(FetchError::new("refused", message).into());
+            return Err(FetchError::new(FetchErrorCode::Refused, message).into());
         }
         match self.downloads.until_ended(&self.operation).await? {
             Some(manifest) if manifest.etag == token.manifest.etag => {
@@ -497,51 +476,6 @@ impl Opened<'_> {
     }
 }
 
-fn disk(path: &Path, error: &io::Error) -> FetchError {
-    let hint = if error.kind() == io::ErrorKind::StorageFull { "; make room and fetch again" } else { "" };
-    FetchError::new("disk", format!("{}: {error}{hint}", path.display()))
-}
-
-/// Removes a file or a folder, if it is there.
-fn remove(path: &Path) -> Result<(), FetchError> {
-    let removed = if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
-    match removed {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(disk(path, &error)),
-        _ => Ok(()),
-    }
-}
-
-/// Writes a small file whole or not at all.
-fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let new = path.with_extension("new");
-    let mut file = std::fs::File::create(&new)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    std::fs::rename(&new, path)
-}
-
-fn last_byte(path: &Path) -> io::Result<u8> {
-    use std::io::Seek;
-    let mut file = std::fs::File::open(path)?;
-    file.seek(io::SeekFrom::End(-1))?;
-    let mut last = [0];
-    file.read_exact(&mut last)?;
-    Ok(last[0])
-}
-
-/// Reads a gzip stream to its end.
-fn gzip_ends(path: &Path) -> io::Result<()> {
-    let mut unpacked = MultiGzDecoder::new(BufReader::with_capacity(256 << 10, std::fs::File::open(path)?));
-    match io::copy(&mut unpacked, &mut io::sink())? {
-        0 => Err(io::Error::other("it has no line")),
-        _ => Ok(()),
-    }
-}
-
-fn lengths(folder: &Path, names: &[String]) -> io::Result<u64> {
-    names.iter().map(|name| Ok(folder.join(name).metadata()?.len())).sum()
-}
-
 /// Moves a whole export to the object store, if there is one for it; what a bill run calls it.
 async fn keep(target: &Target<'_>, folder: &Path, place: String) -> Result<String, Stop> {
     let Some(exports) = target.exports else { return Ok(format!("file:{place}")) };
@@ -552,18 +486,7 @@ async fn keep(target: &Target<'_>, folder: &Path, place: String) -> Result<Strin
 
 /// What an object store says, which knows no secret.
 fn store(error: &bill_storage::Error) -> Stop {
-    Stop::Failed(FetchError::new("store", format!("{error}; fetch again")))
-}
-
-/// Gives a folder its name among the sources, where there is none yet.
-fn publish(folder: &Path, place: &Path) -> io::Result<()> {
-    let parent = place.parent().unwrap_or(place);
-    std::fs::create_dir_all(parent)?;
-    match std::fs::rename(folder, place) {
-        Err(_) if place.join(MANIFEST).is_file() => std::fs::remove_dir_all(folder)?,
-        renamed => renamed?,
-    }
-    std::fs::File::open(parent)?.sync_all()
+    Stop::Failed(FetchError::new(FetchErrorCode::Store, format!("{error}; fetch again")))
 }
 
 #[cfg(test)]
@@ -579,25 +502,5 @@ mod tests {
             assert!(!name.contains('/') && !name.starts_with('.') && name.len() < 80, "{odd}: {name}");
         }
         assert_ne!(folder_name("a/b"), folder_name("a:b"));
-    }
-
-    #[test]
-    fn gzip_streams_that_do_not_end() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.gz");
-        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        packed.write_all(b"{\"a\": 1}\n").unwrap();
-        let packed = packed.finish().unwrap();
-        for (bytes, whole) in [
-            (packed.clone(), true),
-            ([packed.clone(), packed.clone()].concat(), true),
-            (packed[..packed.len() - 1].to_vec(), false),
-            (packed[..packed.len() / 2].to_vec(), false),
-            ([packed.clone(), b"x".to_vec()].concat(), false),
-            (Vec::new(), false),
-        ] {
-            std::fs::write(&path, &bytes).unwrap();
-            assert_eq!(gzip_ends(&path).is_ok(), whole, "{} bytes", bytes.len());
-        }
     }
 }

@@ -4,10 +4,13 @@
 //! end before it appears among the sources (`download`). A fetch that dies anywhere is resumed: what is there stays.
 
 mod download;
+mod failure;
+mod files;
 mod invoices;
 mod watch;
 mod work;
 
+pub use failure::FetchErrorCode;
 pub use invoices::{InvoiceExport, InvoiceView};
 pub use watch::{FetchProgress, FetchWatch};
 pub(super) use work::Stopped;
@@ -114,32 +117,6 @@ pub struct FetchFailure {
     pub code: String,
     /// What happened, and what to do.
     pub message: String,
-}
-
-/// All codes of failed fetches.
-pub const FETCH_ERRORS: [&str; 17] = [
-    "unreachable",
-    "throttled",
-    "refused",
-    "mfa_required",
-    "invalid",
-    "start_over",
-    "not_connected",
-    "no_invoice",
-    "no_data",
-    "export_failed",
-    "export_timed_out",
-    "damaged",
-    "sources_shared",
-    "store",
-    "disk",
-    "cancelled",
-    "internal",
-];
-
-/// The id of the text in other languages for a failed fetch with this code; `None` of a code that is not known.
-pub(in crate::billing) fn wording_of(code: &str) -> Option<String> {
-    FETCH_ERRORS.contains(&code).then(|| format!("fetch-error-{}", code.replace('_', "-")))
 }
 
 impl FetchView {

@@ -1,6 +1,7 @@
 //! The work of a fetch: lease under a lease, so that one server or command does it.
 
-use super::download::{Downloads, FetchError, Fetched, Target};
+use super::download::{Downloads, Fetched, Target};
+use super::failure::{FetchError, FetchErrorCode};
 use super::watch::FetchWatch;
 use super::{FetchRequest, FetchView, begin, object};
 use crate::access::Call;
@@ -125,16 +126,17 @@ impl App {
             // Another worker goes on.
             Err(Stopped::Cancelled) if watch.stop().is_lost() => return Ok(()),
             Err(Stopped::Cancelled) if fetch.by_command => Some(FetchError::new(
-                "cancelled",
+                FetchErrorCode::Cancelled,
                 "the command was interrupted; the next fetch goes on from here",
             )),
             Err(Stopped::Cancelled) => return self.give_back::<FetchWatch>(lease).await,
             Err(Stopped::Error(error)) => return Err(error),
         };
-        let outcome = error.as_ref().map_or("succeeded", |error| error.code);
+        let outcome = error.as_ref().map_or("succeeded", |error| error.code.name());
         counter!("tenantry_invoice_fetches_total", "outcome" => outcome).increment(1);
         match &error {
             Some(FetchError { code, message }) => {
+                let code = code.name();
                 tracing::warn!(partner = partner.0, fetch = id, code, message, "invoice fetch failed");
             }
             None => tracing::info!(partner = partner.0, fetch = id, "invoice fetch succeeded"),
@@ -154,7 +156,7 @@ impl App {
             state: if error.is_some() { State::Failed } else { State::Succeeded },
             progress: text(&watch.progress())?,
             sources: text(&sources)?,
-            error: error.map(|error| (error.code.to_owned(), error.message)),
+            error: error.map(|error| (error.code.name().to_owned(), error.message)),
         };
         let input = (Arc::clone(&self.trail), lease, end, self.clock.now());
         self.db
@@ -215,7 +217,7 @@ impl App {
                     let message = format!(
                         "Microsoft has no lines of the invoice {invoice} (yet): fetch it again later"
                     );
-                    return Err(Stopped::Failed(FetchError::new("no_data", message)));
+                    return Err(Stopped::Failed(FetchError::new(FetchErrorCode::NoData, message)));
                 }
                 None => {}
             }
@@ -224,7 +226,7 @@ impl App {
         if fetched.is_empty() {
             let month = &request.billing_period;
             let message = format!("Microsoft has no data of {month} yet: it appears within about a day");
-            return Err(Stopped::Failed(FetchError::new("no_data", message)));
+            return Err(Stopped::Failed(FetchError::new(FetchErrorCode::NoData, message)));
         }
         Ok(())
     }
@@ -265,9 +267,11 @@ impl App {
         match self.directory(partner).await?.map(|(directory, _)| directory) {
             Some(directory) => match &*directory {
                 Directory::PartnerCenter(client) => Ok(client.clone()),
-                Directory::File(_) => Err(Stopped::Failed(FetchError::new("not_connected", NONE))),
+                Directory::File(_) => {
+                    Err(Stopped::Failed(FetchError::new(FetchErrorCode::NotConnected, NONE)))
+                }
             },
-            None => Err(Stopped::Failed(FetchError::new("not_connected", NONE))),
+            None => Err(Stopped::Failed(FetchError::new(FetchErrorCode::NotConnected, NONE))),
         }
     }
 
@@ -280,15 +284,15 @@ impl App {
         if self.partners().await?.len() > 1 && !are_apart {
             let message = "this server has several partners, and one folder for the sources of all: its operator has to say \
                            whose are where (--bill-sources, and --bill-fetch-to if it is used, with {partner})";
-            return Err(Stopped::Failed(FetchError::new("sources_shared", message)));
+            return Err(Stopped::Failed(FetchError::new(FetchErrorCode::SourcesShared, message)));
         }
         let own = |place: &String| place.replace(crate::billing::PARTNER, &partner.to_string());
         let exports = fetch_to.map(|root| Exports::open(&own(root), &billing.setup.settings)).transpose();
-        let exports =
-            exports.map_err(|error| Stopped::Failed(FetchError::new("store", error.to_string())))?;
+        let exports = exports
+            .map_err(|error| Stopped::Failed(FetchError::new(FetchErrorCode::Store, error.to_string())))?;
         let root = PathBuf::from(own(&billing.setup.sources));
         let unusable = |error: std::io::Error| {
-            Stopped::Failed(FetchError::new("disk", format!("{}: {error}", root.display())))
+            Stopped::Failed(FetchError::new(FetchErrorCode::Disk, format!("{}: {error}", root.display())))
         };
         std::fs::create_dir_all(&root).map_err(unusable)?;
         Ok((std::path::absolute(&root).map_err(unusable)?, exports))
@@ -325,7 +329,7 @@ pub(in crate::billing) enum Stopped {
 impl From<Error> for Stopped {
     fn from(error: Error) -> Self {
         match error {
-            Error::Directory(why) => Stopped::Failed(FetchError::new("invalid", why)),
+            Error::Directory(why) => Stopped::Failed(FetchError::new(FetchErrorCode::Invalid, why)),
             other => Stopped::Error(other),
         }
     }
@@ -373,7 +377,7 @@ fn billed_exports(invoices: &[MicrosoftInvoice], request: &FetchRequest) -> Resu
                 "Microsoft lists no invoice of {month} yet: it comes between the 6th and the 8th of the next month"
             ),
         };
-        return Err(Stopped::Failed(FetchError::new("no_invoice", message)));
+        return Err(Stopped::Failed(FetchError::new(FetchErrorCode::NoInvoice, message)));
     }
     let both = found.into_iter().flat_map(|invoice| {
         let invoice_id = invoice.id.clone();
@@ -401,7 +405,7 @@ fn unbilled_exports(
         _ => {
             let message =
                 format!("Microsoft tells what is not billed yet of {this} and of the month before alone");
-            return Err(Stopped::Failed(FetchError::new("no_data", message)));
+            return Err(Stopped::Failed(FetchError::new(FetchErrorCode::NoData, message)));
         }
     };
     let mut currencies: Vec<&str> = invoices.iter().map(|invoice| invoice.currency.as_str()).collect();
@@ -411,7 +415,7 @@ fn unbilled_exports(
     if currencies.is_empty() {
         let message =
             "Microsoft lists no invoice, so the currency that the partner is billed in is not known yet";
-        return Err(Stopped::Failed(FetchError::new("no_invoice", message)));
+        return Err(Stopped::Failed(FetchError::new(FetchErrorCode::NoInvoice, message)));
     }
     let both = currencies.into_iter().flat_map(|currency| {
         let name = unbilled_name(currency);
