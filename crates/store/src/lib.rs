@@ -32,6 +32,7 @@ pub mod customers;
 pub mod dated;
 pub mod directories;
 pub mod doctor;
+pub mod former_corrections;
 pub mod idempotency;
 pub mod imported_statements;
 pub mod invitations;

@@ -6,7 +6,7 @@
 use crate::engine::IdSequence;
 use crate::engine::value::{Row, args};
 use crate::query::Query;
-use crate::{Error, Tx};
+use crate::{Error, Tx, former_corrections};
 use domain::{CustomerId, PartnerId};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -253,6 +253,7 @@ pub async fn withdraw(
     reason: &str,
     now: Timestamp,
 ) -> Result<(), Error> {
+    former_corrections::keep(tx, partner, id).await?;
     let sql = "UPDATE statements SET status = 'Withdrawn', notice = $3, stated_at = $4,
                    (total, run_id, folder, version, files, ledger) =
                    (SELECT p.total, p.run_id, p.folder, p.version, p.files, p.ledger
@@ -296,8 +297,8 @@ pub async fn publish(
 }
 
 /// Reverses a final statement: it becomes void, and a statement with the negated total is inserted, whose bill this is. The
-/// corrections and acknowledgements of its month and customer go with it. Returns the id of the reversal; `None` if the
-/// statement is not final.
+/// corrections and acknowledgements of its month and customer go with it; the corrections that are on it are kept as its former
+/// ones. Returns the id of the reversal; `None` if the statement is not final.
 pub async fn reverse(
     tx: &mut Tx,
     partner: PartnerId,
@@ -313,6 +314,7 @@ pub async fn reverse(
     if tx.execute(sql, args![partner.0, statement.id, &notice]).await? == 0 {
         return Ok(None);
     }
+    former_corrections::keep(tx, partner, statement.id).await?;
     let sql = format!(
         "INSERT INTO statements (partner_id, {BILL}, {OTHERS})
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'Reversal', $12, $12, $13, $14, $15, $16, $12, $17)"

@@ -85,7 +85,8 @@ pub(crate) struct Statement {
     imported: Option<ImportedFrom>,
     /// The names of its bill's files, for `/v1/customer_statements/{id}/files/{name}`.
     files: Vec<String>,
-    /// What came in for months that were final, and is part of the total.
+    /// What came in for months that were final, and is part of the total. A statement that is withdrawn or void goes on naming what
+    /// was on it, which can be on another one by now; a reversal names it with the other sign.
     #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     corrections: Option<Vec<Correction>>,

@@ -2,6 +2,7 @@
 
 use super::plan::parsed;
 use super::report::stored;
+use super::restate::negated;
 use super::{of_store, runs};
 use crate::access::Call;
 use crate::paging::{self, Paging, Query};
@@ -14,7 +15,7 @@ use rating::Currency;
 use std::collections::{BTreeMap, BTreeSet};
 use store::corrections::{self, Correction};
 use store::statements::{self, Bill, Edition, Filter, Imported, Issue, Statement, Status};
-use store::{Tx, imported_statements};
+use store::{Tx, former_corrections, imported_statements};
 
 /// A list of statements that was asked for.
 #[derive(Clone, Debug, Default)]
@@ -272,35 +273,61 @@ impl StatementView {
         &self.files
     }
 
-    /// Corrections of earlier months that are on it.
+    /// Corrections of earlier months that are on it, or were when it counted.
     pub fn corrections(&self) -> &[CorrectionView] {
         &self.corrections
     }
 }
 
-/// Each of these statements with the corrections that it has.
+/// The statement under whose id the corrections of a statement are kept that counts no more: itself, or the one that it reverses.
+fn keeper_of_former(statement: &Statement) -> Option<i64> {
+    match statement.status {
+        Status::Estimated | Status::Final => None,
+        Status::Withdrawn | Status::Void => Some(statement.id),
+        Status::Reversal => statement.reverses,
+    }
+}
+
+/// Each of these statements with the corrections that it has, or had when it counted. A reversal has them with the other sign.
 async fn with_corrections(
     tx: &mut Tx,
     partner: PartnerId,
     edition: Edition,
     found: Vec<Statement>,
 ) -> Result<Vec<(Statement, Vec<Correction>)>, Error> {
-    let customers: BTreeSet<CustomerId> = found.iter().map(|statement| statement.bill.customer).collect();
+    let own = || found.iter().filter(|statement| statement.imported.is_none());
+    let counting = own().filter(|statement| keeper_of_former(statement).is_none());
+    let customers: BTreeSet<CustomerId> = counting.map(|statement| statement.bill.customer).collect();
     let customers: Vec<CustomerId> = customers.into_iter().collect();
     let carried = corrections::carried(tx, partner, edition, Some(&customers)).await?;
+    let keepers: Vec<i64> = own().filter_map(keeper_of_former).collect();
+    let former = former_corrections::of_statements(tx, partner, &keepers).await?;
     let with = |statement: Statement| {
-        let (bill, status) = (&statement.bill, statement.status);
-        let has = |correction: &&Correction| {
-            let of = &correction.bill;
-            statement.imported.is_none()
-                && matches!(status, Status::Estimated | Status::Final)
-                && correction.carried_by.as_ref() == Some(&bill.billing_period)
-                && (of.customer, &of.currency) == (bill.customer, &bill.currency)
+        let bill = &statement.bill;
+        let its = match (&statement.imported, keeper_of_former(&statement)) {
+            (Some(_), _) => Vec::new(),
+            (None, None) => {
+                let has = |correction: &&Correction| {
+                    let of = &correction.bill;
+                    correction.carried_by.as_ref() == Some(&bill.billing_period)
+                        && (of.customer, &of.currency) == (bill.customer, &bill.currency)
+                };
+                carried.iter().filter(has).cloned().collect()
+            }
+            (None, Some(keeper)) => {
+                let its = former.iter().filter(|(id, _)| *id == keeper).map(|(_, of)| of.clone());
+                let signed = its.map(|mut bill| {
+                    if statement.status == Status::Reversal {
+                        bill.total = negated(&bill.total)?;
+                    }
+                    Ok(Correction { bill, carried_by: None })
+                });
+                signed.collect::<Result<_, Error>>()?
+            }
         };
-        let its = carried.iter().filter(has).cloned().collect();
-        (statement, its)
+        Ok((statement, its))
     };
-    Ok(found.into_iter().map(with).collect())
+    found.into_iter().map(with).collect()
 }
 
 impl App {
@@ -451,6 +478,7 @@ async fn known_bills(tx: &mut Tx, partner: PartnerId) -> Result<(Vec<Bill>, Vec<
     let published = corrections::carried(tx, partner, Edition::Published, None).await?;
     shown.extend(published.into_iter().map(|correction| correction.bill));
     others.extend(corrections::list(tx, partner, None).await?.into_iter().map(|correction| correction.bill));
+    others.extend(former_corrections::list(tx, partner).await?);
     Ok((shown, others))
 }
 

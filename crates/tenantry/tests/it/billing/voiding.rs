@@ -1,6 +1,7 @@
 //! Final statements that were a mistake: reversed by statements that say so, and billed again.
 
 use super::{Scene, Usage, end_of, line, of_any_month, statements, total, tree};
+use crate::console::Browser;
 use crate::support::{Api, Engine, Server, on_both_engines};
 use serde_json::{Value, json};
 
@@ -8,6 +9,8 @@ on_both_engines!(
     a_final_month_is_reversed_and_billed_again,
     a_void_says_what_is_wrong_with_it,
     a_correction_on_a_later_statement_goes_first,
+    a_void_statement_goes_on_naming_its_corrections,
+    a_withdrawn_statement_goes_on_naming_its_corrections,
     a_void_that_was_killed_is_taken_up,
 );
 
@@ -163,6 +166,123 @@ fn a_correction_on_a_later_statement_goes_first(engine: Engine) {
     assert_eq!(seen(&scene.api, "billing_period=2026-10&status=Final"), ["Final 120.00 v4"]);
     let run = scene.run("2026-11", &[&scene.invoice("november.csv", &november)], &json!({}));
     assert_eq!(run["customers"][0]["charge"], "7", "{run}");
+}
+
+/// Month, status and corrections of each statement, with the number of lines of each correction.
+fn with_corrections(api: &Api, query: &str) -> Vec<String> {
+    let shown = |statement: &Value| {
+        let corrections = statement["corrections"].as_array().cloned().unwrap_or_default();
+        let named: Vec<String> = corrections
+            .iter()
+            .map(|of| {
+                let place = format!("{}/{}", of["billing_period"].as_str().unwrap(), of["version"]);
+                let path =
+                    format!("/v1/customer_statements/{}/corrections/{place}/files/bill.csv", statement["id"]);
+                assert!(of["files"].as_array().unwrap().contains(&json!("bill.csv")), "{statement}");
+                let lines = api.get(&path);
+                assert_eq!(lines.status, 200, "{}", lines.text());
+                format!(
+                    "{place}: {:.2}, {} lines",
+                    of["amount"].as_f64().unwrap(),
+                    lines.text().lines().count() - 1
+                )
+            })
+            .collect();
+        let [period, status] = ["billing_period", "status"].map(|field| statement[field].as_str().unwrap());
+        format!("{period} {status} [{}]", named.join("; "))
+    };
+    let mut found: Vec<String> = statements(api, query).iter().map(shown).collect();
+    found.sort();
+    found
+}
+
+/// October final, what came late for it, and November, which is as the request says and has that.
+fn november_with_a_correction(engine: Engine, request: &Value) -> (Scene, Api, [Value; 2], String) {
+    let scene = Scene::new(engine);
+    let acme = scene.billed("Acme", "acme", 0.0);
+    let (_, user) = scene.api.user_of(acme);
+    let october = [line("acme", "a", "100")];
+    scene.run("2026-10", &[&scene.invoice("october.csv", &october)], &json!({"finalize": true}));
+    let late = [&october[..], &[line("acme", "late", "20"), line("acme", "later", "3")]].concat();
+    let correcting = scene.run("2026-10", &[&scene.invoice("late.csv", &late)], &json!({}));
+    let november = [Usage { day: "2026-11-03", ..line("acme", "a", "7") }];
+    let source = scene.invoice("november.csv", &november);
+    let run = scene.run("2026-11", &[&source], request);
+    assert_eq!(run["state"], "succeeded", "{run}");
+    (scene, user, [correcting, run], source)
+}
+
+fn a_void_statement_goes_on_naming_its_corrections(engine: Engine) {
+    let (scene, user, [correcting, november], source) =
+        november_with_a_correction(engine, &json!({"finalize": true}));
+    let shown = |query: &str| {
+        let [seen, own] = [&user, &scene.api].map(|api| with_corrections(api, query));
+        assert_eq!(seen, own, "the customer sees what the partner sees");
+        own
+    };
+    let of_november = "billing_period=2026-11";
+    assert_eq!(shown(of_november), ["2026-11 Final [2026-10/2: 23.00, 2 lines]"]);
+    void(&scene, &november, &json!({"reason": "r"}));
+    let void_and_reversal =
+        ["2026-11 Reversal [2026-10/2: -23.00, 2 lines]", "2026-11 Void [2026-10/2: 23.00, 2 lines]"];
+    assert_eq!(shown(of_november), void_and_reversal);
+    // On another statement, and no longer on that one either.
+    let again = scene.run("2026-11", &[&source], &json!({"finalize": true}));
+    assert_eq!(
+        shown(of_november),
+        [&["2026-11 Final [2026-10/2: 23.00, 2 lines]"], &void_and_reversal[..]].concat()
+    );
+    void(&scene, &again, &json!({"reason": "r"}));
+    // The correction goes with its month.
+    void(&scene, &correcting, &json!({"reason": "r"}));
+    assert_eq!(scene.database.value("SELECT COUNT(*) FROM corrections"), "0");
+    let [reversal, void] = void_and_reversal;
+    assert_eq!(shown(of_november), [reversal, reversal, void, void]);
+    assert_eq!(shown("billing_period=2026-10"), ["2026-10 Reversal []", "2026-10 Void []"]);
+    let page = |of: &Api, status: &str| {
+        let found = statements(&scene.api, &format!("{of_november}&status={status}"));
+        Browser::signed_in(of).get(&format!("/console/bills/{}", found[0]["id"])).text()
+    };
+    for api in [&user, &scene.api] {
+        assert!(page(api, "Void").contains("23.00\u{a0}USD"), "{}", page(api, "Void"));
+        assert!(page(api, "Reversal").contains("\u{2212}23.00\u{a0}USD"), "{}", page(api, "Reversal"));
+    }
+    let verified = scene.server.run(&["bill", "verify", "--complete"]);
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
+    // The control: its files are among those that there must be.
+    std::fs::remove_dir_all(scene.drafts().join("p1/bills/acme/2026-10")).unwrap();
+    std::fs::remove_dir_all(scene.bills().join("p1/bills/acme/2026-10/1/v2")).unwrap();
+    let verified = scene.server.run(&["bill", "verify", "--complete"]);
+    let said = String::from_utf8_lossy(&verified.stdout);
+    assert!(
+        !verified.status.success() && said.contains("/2026-10/1/v2/manifest.json  is not there"),
+        "{said}"
+    );
+}
+
+fn a_withdrawn_statement_goes_on_naming_its_corrections(engine: Engine) {
+    let (scene, user, [_, november], source) = november_with_a_correction(engine, &json!({}));
+    let withdraw = |run: &Value| {
+        let answer = scene.api.call("DELETE", &format!("/v1/bill_runs/{}/statements", run["id"])).send();
+        assert_eq!(answer.status, 204, "{}", answer.text());
+    };
+    let both = || [&scene.api, &user].map(|api| with_corrections(api, "billing_period=2026-11"));
+    let (estimated, withdrawn) =
+        ("2026-11 Estimated [2026-10/2: 23.00, 2 lines]", "2026-11 Withdrawn [2026-10/2: 23.00, 2 lines]");
+    assert_eq!(both(), [[estimated], [estimated]]);
+    withdraw(&november);
+    assert_eq!(both(), [[withdrawn], [withdrawn]]);
+    let december = [Usage { day: "2026-12-03", ..line("acme", "a", "1") }];
+    scene.run("2026-12", &[&scene.invoice("december.csv", &december)], &json!({"finalize": true}));
+    assert_eq!(
+        with_corrections(&user, "billing_period=2026-12"),
+        ["2026-12 Final [2026-10/2: 23.00, 2 lines]"]
+    );
+    // A new draft has none; taken back, it is again what the customer has seen.
+    let draft = scene.draft("2026-11", &[&source]);
+    assert_eq!(both(), [["2026-11 Estimated []"], [withdrawn]]);
+    withdraw(&draft);
+    assert_eq!(both(), [[withdrawn], [withdrawn]]);
 }
 
 /// SIGKILL while statements are reversed: another server goes on, and each is reversed once.
