@@ -1,4 +1,4 @@
-//! SIGKILL at moments of a run: whoever goes on makes the same bytes, once.
+//! SIGKILL at moments of a run: the server that goes on makes the same bytes, once. And ends of runs that the database refuses.
 
 use super::{Files, NOW, Scene, end_of, line, tree};
 use crate::support::{Engine, Server, on_both_engines};
@@ -9,6 +9,8 @@ on_both_engines!(
     a_run_that_was_killed_is_resumed_to_the_same_bytes,
     drafts_are_copied_by_the_server_after_the_one_that_was_killed_in_publishing,
     a_server_that_stops_gives_its_run_back,
+    a_run_whose_end_cannot_be_stored_fails,
+    a_finalization_whose_end_cannot_be_stored_changes_nothing,
 );
 
 const CUSTOMERS: usize = 12;
@@ -189,4 +191,77 @@ fn a_server_that_stops_gives_its_run_back(engine: Engine) {
     let again = Server::start(&scene.database, &["--sandbox", "--at", NOW]);
     let run = end_of(&scene.api.on(again.address), &place);
     assert_eq!(run["state"], "succeeded", "{run}");
+}
+
+/// What the database says to what it refuses.
+const REFUSED: &str = "refused by a trigger";
+
+/// Has the database refuse to store bill runs of which this is true.
+fn refuse(scene: &Scene, engine: Engine, condition: &str) {
+    scene.database.execute(&match engine {
+        Engine::Sqlite => format!(
+            "CREATE TRIGGER refusing BEFORE UPDATE ON bill_runs WHEN {condition}
+             BEGIN SELECT RAISE(ABORT, '{REFUSED}'); END"
+        ),
+        Engine::Postgres => format!(
+            "CREATE FUNCTION refuse() RETURNS trigger AS $$ BEGIN RAISE EXCEPTION '{REFUSED}'; END $$ LANGUAGE plpgsql;
+             CREATE TRIGGER refusing BEFORE UPDATE ON bill_runs FOR EACH ROW WHEN ({condition}) EXECUTE FUNCTION refuse()"
+        ),
+    });
+}
+
+fn allow(scene: &Scene, engine: Engine) {
+    scene.database.execute(match engine {
+        Engine::Sqlite => "DROP TRIGGER refusing",
+        Engine::Postgres => "DROP TRIGGER refusing ON bill_runs",
+    });
+}
+
+/// The run says that there was an error; what the database said is in the log alone.
+fn assert_internal(scene: &Scene, run: &Value) {
+    let errors: Vec<&str> =
+        run["errors"].as_array().unwrap().iter().map(|error| error["message"].as_str().unwrap()).collect();
+    assert_eq!(errors, ["internal error; the server's log says more"], "{run}");
+    assert!(!run.to_string().contains(REFUSED), "{run}");
+    let log = scene.server.log();
+    assert!(log.contains("bill run failed with an internal error") && log.contains(REFUSED), "{log}");
+}
+
+fn a_run_whose_end_cannot_be_stored_fails(engine: Engine) {
+    let (scene, source) = scene(engine);
+    refuse(&scene, engine, "NEW.billing_period = '2026-10' AND NEW.state = 'succeeded'");
+    for _ in 0..2 {
+        let run = scene.end_of(&asked_for(&scene, &source));
+        assert_eq!(run["state"], "failed", "{run}");
+        assert_internal(&scene, &run);
+        assert_eq!(scene.statements(""), Vec::<Value>::new(), "nothing of it is stored");
+    }
+    // The worker goes on, and the month is not blocked.
+    let lines = [super::Usage { day: "2026-11-01", ..line("tenant-1", "a", "1") }];
+    let november = scene.run("2026-11", &[&scene.invoice("november.csv", &lines)], &json!({}));
+    assert_eq!(november["state"], "succeeded", "{november}");
+    // The control: without the trigger the same run succeeds.
+    allow(&scene, engine);
+    let run = scene.end_of(&asked_for(&scene, &source));
+    assert_eq!((&run["state"], &run["errors"]), (&json!("succeeded"), &json!([])), "{run}");
+    assert_eq!(scene.statements("billing_period=2026-10&per_page=100").len(), CUSTOMERS);
+}
+
+fn a_finalization_whose_end_cannot_be_stored_changes_nothing(engine: Engine) {
+    let (scene, source) = scene(engine);
+    let run = scene.end_of(&asked_for(&scene, &source));
+    assert_eq!(run["state"], "succeeded", "{run}");
+    let before = scene.statements("per_page=100");
+    refuse(&scene, engine, "NEW.report LIKE '%\"final_prefix\":\"%'");
+    let refused = scene.finalize(&run);
+    // It has its bills still.
+    assert_eq!((&refused["state"], &refused["stage"]), (&json!("succeeded"), &json!("draft")), "{refused}");
+    assert_internal(&scene, &refused);
+    assert_eq!(scene.statements("per_page=100"), before);
+    assert_eq!(scene.database.value("SELECT COUNT(*) FROM publications"), "0");
+    // The control.
+    allow(&scene, engine);
+    let done = scene.finalize(&run);
+    assert_eq!((&done["stage"], &done["errors"]), (&json!("final"), &json!([])), "{done}");
+    assert_eq!(scene.statements("status=Final&per_page=100").len(), CUSTOMERS);
 }
