@@ -4,7 +4,7 @@ use crate::money::padded_in;
 use crate::partner::partner_named;
 use crate::platform::Platform;
 use crate::remote::cells::for_terminal;
-use app::billing::{Profit, ProfitBy, ProfitReport, ProfitSearch};
+use app::billing::{Profit, ProfitBy, ProfitReport, ProfitRow, ProfitSearch};
 use app::{Call, Clock};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
@@ -49,54 +49,25 @@ pub(crate) async fn run(args: ProfitArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The widest that a name is; CSV and JSON have all of it.
-const NAME_WIDTH: usize = 36;
+/// The widest that an id and a name are together: all columns fit into 80 characters then, as long as amounts have up to 11.
+/// CSV and JSON have all of a name.
+const NAME_WIDTH: usize = 27;
+/// The width of a customer's id, which stands before its name.
+const ID_WIDTH: usize = 6;
 
 fn print(report: &ProfitReport) {
     if report.rows.is_empty() && report.bills_without_sums == 0 {
         eprintln!("There are no lines.");
         return;
     }
-    let by = report.by.to_uppercase();
-    let heads = ["CURRENCY", &by, "LINES", "COST", "CREDIT", "CHARGE", "PROFIT", "MARGIN %", "BEFORE"];
-    let mut table = vec![heads.map(str::to_owned)];
-    for (rows, is_total) in [(&report.rows, false), (&report.totals, true)] {
-        for row in rows {
-            let shown = console::truncate_str(&for_terminal(&row.name), NAME_WIDTH, "…").into_owned();
-            let name = match (is_total, &row.subscription_id, row.customer_id) {
-                (true, ..) => "total".to_owned(),
-                (_, Some(id), _) => format!("{shown} {id}"),
-                (_, None, Some(id)) => format!("{shown} ({id})"),
-                _ => shown,
-            };
-            let Profit { cost, earned_credit, charge, profit, margin_percentage } = row.profit.clone();
-            let before = row.previous.as_ref().map_or_else(String::new, |previous| previous.profit.clone());
-            let [cost, earned_credit, charge, profit, before] =
-                [cost, earned_credit, charge, profit, before].map(|amount| padded_in(&amount, &row.currency));
-            let margin = margin_percentage.unwrap_or_default();
-            let lines = row.lines.to_string();
-            table.push([
-                row.currency.clone(),
-                name,
-                lines,
-                cost,
-                earned_credit,
-                charge,
-                profit,
-                margin,
-                before,
-            ]);
-        }
+    let has_ids = report.by == "customer";
+    line(has_ids, "ID", &report.by.to_uppercase(), ["COST", "CHARGE", "PROFIT", "MARGIN %"], "");
+    for row in &report.rows {
+        let id = row.customer_id.map(|id| id.to_string()).unwrap_or_default();
+        print_row(row, has_ids, &id, &row.name);
     }
-    let width =
-        |column: usize| table.iter().map(|row| console::measure_text_width(&row[column])).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..heads.len()).map(width).collect();
-    for row in &table {
-        let cells = row.iter().zip(&widths).enumerate().map(|(i, (cell, width))| match i {
-            0 | 1 => console::pad_str(cell, *width, console::Alignment::Left, None).into_owned(),
-            _ => console::pad_str(cell, *width, console::Alignment::Right, None).into_owned(),
-        });
-        println!("{}", cells.collect::<Vec<_>>().join("  ").trim_end());
+    for row in &report.totals {
+        print_row(row, has_ids, "", "total");
     }
     if report.bills_without_sums > 0 {
         println!(
@@ -104,4 +75,35 @@ fn print(report: &ProfitReport) {
             count_of(report.bills_without_sums, "bill")
         );
     }
+}
+
+/// A line of the table, without white space at its end.
+fn line(has_ids: bool, id: &str, name: &str, figures: [&str; 4], currency: &str) {
+    let begin = if has_ids { format!("{id:>ID_WIDTH$}  ") } else { String::new() };
+    let width = NAME_WIDTH.saturating_sub(begin.len());
+    let name = console::pad_str(name, width, console::Alignment::Left, Some("…"));
+    let [cost, charge, profit, margin] = figures;
+    let line = format!("{begin}{name}  {cost:>11}  {charge:>11}  {profit:>11}  {margin:>8} {currency}");
+    println!("{}", line.trim_end());
+}
+
+/// A row, and below it what else there is of it.
+fn print_row(row: &ProfitRow, has_ids: bool, id: &str, name: &str) {
+    let Profit { cost, earned_credit, charge, profit, margin_percentage } = &row.profit;
+    let money = |amount: &str| padded_in(amount, &row.currency);
+    let [cost, charge, profit] = [cost, charge, profit].map(|amount| money(amount));
+    let margin = margin_percentage.as_deref().unwrap_or("-");
+    line(has_ids, id, &for_terminal(name), [&cost, &charge, &profit, margin], &row.currency);
+    let mut notes = vec![count_of(row.lines, "line")];
+    if earned_credit != "0" {
+        notes.push(format!("earned credit {}", money(earned_credit)));
+    }
+    if let Some(before) = &row.previous {
+        notes.push(format!("profit {} the month before", money(&before.profit)));
+    }
+    if let Some(id) = &row.subscription_id {
+        let customer = row.customer_id.map(|id| format!(" of customer {id}")).unwrap_or_default();
+        println!("        subscription {}{customer}", for_terminal(id));
+    }
+    println!("        {}", notes.join("; "));
 }

@@ -160,7 +160,10 @@ fn profit_is_for_those_who_see_costs(engine: Engine) {
 fn the_command_shows_profit(engine: Engine) {
     let scene = Scene::new(engine);
     let acme = scene.billed("Acme", "acme", 20.0);
-    scene.run("2026-10", &[&scene.invoice("october.csv", &[line("acme", "a", "8")])], &json!({}));
+    // 15 % of earned credit: 15 less than its price of 100, which the partner keeps.
+    let text =
+        usage(&[line("acme", "a", "85")]).replacen(",85,1,2026-10-07,,,0,", ",85,1,2026-10-07,,,15,", 1);
+    scene.run("2026-10", &[&scene.write("october.csv", text.as_bytes())], &json!({}));
     let run = |more: &[&str]| {
         let ran = scene.server.run(&[&["bill", "profit", "--period", "2026-10"], more].concat());
         assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
@@ -169,8 +172,11 @@ fn the_command_shows_profit(engine: Engine) {
     let shown = run(&[]);
     let squeezed: Vec<String> =
         shown.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
-    assert_eq!(squeezed[1], format!("USD Acme ({acme}) 1 8.00 0.00 10.00 2.00 20"), "{shown}");
-    assert_eq!(squeezed[2], "USD total 1 8.00 0.00 10.00 2.00 20", "{shown}");
+    assert_eq!(
+        squeezed[1..3],
+        [format!("{acme} Acme 85.00 125.00 40.00 32 USD"), "1 line; earned credit 15.00".into()]
+    );
+    assert_eq!(squeezed[3..], ["total 85.00 125.00 40.00 32 USD", "1 line; earned credit 15.00"], "{shown}");
     let json: Value = serde_json::from_str(&run(&["--json"])).unwrap();
     assert_eq!(json, scene.api.get("/v1/profit?billing_period=2026-10").json());
     assert_eq!(run(&["--csv"]), scene.api.get("/v1/profit?billing_period=2026-10&format=csv").text());
