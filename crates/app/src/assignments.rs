@@ -220,7 +220,7 @@ impl App {
             let AssignmentChange { partner, id, change, named, from, random, now } = input;
             Box::pin(async move {
                 if let Some(from) = from {
-                    dated::check_open(tx, *partner, *from).await?;
+                    dated::check_open(tx, *partner, *from, *now).await?;
                 }
                 let before = customers::get(tx, *partner, *id).await?.ok_or(Error::NotFound)?;
                 let refusals = match change {

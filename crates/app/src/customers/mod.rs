@@ -142,7 +142,7 @@ impl App {
                 let Creation { partner, details, seen, unverified, external_id, terms, now, write } = input;
                 Box::pin(async move {
                     if let Some((Some(from), _)) = terms {
-                        dated::check_open(tx, *partner, *from).await?;
+                        dated::check_open(tx, *partner, *from, *now).await?;
                     }
                     if let Some(seen) = seen {
                         azure_tenants::note(tx, *partner, seen, *now).await?;

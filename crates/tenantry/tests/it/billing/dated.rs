@@ -8,6 +8,7 @@ on_both_engines!(
     a_line_is_its_days_owners_at_its_days_margin,
     a_repeated_run_goes_on_with_the_days_of_its_beginning,
     a_day_of_a_final_month_is_refused,
+    today_in_a_final_month_is_as_no_day,
     what_is_entered_without_a_day_holds_from_today,
     what_is_to_come_holds_from_its_day,
     history_and_days_of_customers_and_assignments,
@@ -151,6 +152,53 @@ fn a_day_of_a_final_month_is_refused(engine: Engine) {
                 assert!(text.contains("must be a day after the month 2026-10, which is final"), "{text}");
             }
         }
+    }
+}
+
+/// November is final while it lasts, and so is a later month. What holds from today on, or later, changes nothing that is final;
+/// what comes in late is billed by it.
+fn today_in_a_final_month_is_as_no_day(engine: Engine) {
+    for day in [None, Some("2026-11-02"), Some("2026-11-03")] {
+        let scene = Scene::new(engine);
+        let (acme, beta) = (scene.billed("Acme", "acme", 0.0), scene.billed("Beta", "beta", 0.0));
+        let first = [on("2026-11-01", "acme", "a", "1"), on("2026-11-03", "acme", "a", "2")];
+        let source = scene.invoice("november.csv", &first);
+        scene.run("2026-11", &[&source], &json!({"finalize": true}));
+        let far = scene.invoice("far.csv", &[on("2028-01-01", "beta", "a", "3")]);
+        scene.run("2028-01", &[&far], &json!({"finalize": true}));
+        let shown = || -> Vec<Value> {
+            let fields = ["customer_id", "billing_period", "status", "total_amount"];
+            let one = |statement: &Value| json!(fields.map(|field| statement[field].clone()));
+            scene.statements("per_page=100").iter().map(one).collect()
+        };
+        let frozen = shown();
+        let mut terms = json!({"margin_percentage": 50});
+        if let Some(day) = day {
+            terms["effective_from"] = json!(day);
+        }
+        put(&scene.api, acme, &terms);
+        put(&scene.api, beta, &terms);
+        moved(&scene.api, "acme", acme, beta, day);
+        assert_eq!(shown(), frozen);
+        let again = scene.run("2026-11", &[&source], &json!({}));
+        assert_eq!(outcome(&again), "Acme 0, Beta 0", "{day:?}: {again}");
+        assert_eq!(shown(), frozen);
+        // Of the day before, and of that day.
+        let late =
+            [&first[..], &[on("2026-11-01", "acme", "b", "4"), on("2026-11-03", "acme", "b", "8")]].concat();
+        let late = scene.run("2026-11", &[&scene.invoice("late.csv", &late)], &json!({}));
+        assert_eq!(outcome(&late), "Acme 4, Beta 16", "{day:?}");
+        let now = shown();
+        assert_eq!(now[..frozen.len()], frozen[..], "{day:?}");
+        assert_eq!(now[frozen.len()..], [json!([beta, "2026-11", "Estimated", 16.00])], "{day:?}");
+        // The control: a past day of it is refused.
+        let past = json!({"margin_percentage": 20, "effective_from": "2026-11-01"});
+        let refused = scene.api.put(&format!("/v2/customers/{acme}"), &past);
+        assert!(
+            refused.status == 422 && refused.text().contains("or not be in the past"),
+            "{}",
+            refused.text()
+        );
     }
 }
 
