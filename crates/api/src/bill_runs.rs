@@ -246,7 +246,8 @@ async fn release_bills(
 
 /// List the lines of a customer's bill
 ///
-/// With `explain=true` each says which rule priced it, and from what. For the partner alone.
+/// With `explain=true` each says which rule priced it, and from what. The list is empty for a customer that the run has no lines of.
+/// For the partner alone.
 #[utoipa::path(
     get, path = "/bill_runs/{id}/customers/{customer_id}/lines", tag = "billing",
     params(schema::BillRunId, schema::RunCustomerId, schema::LineParameters, schema::Paging,
@@ -256,7 +257,7 @@ async fn release_bills(
          headers(("Link" = String, description = "`first`, `prev`, `next`, `last` (RFC 8288)"),
                  ("X-Total" = i64, description = "How many of Microsoft's lines the bill has"),
                  ("X-Per-Page" = i64, description = "How many a page has"))),
-        (status = 404, description = "There is no such run, or it has no bill for this customer", body = schema::Error),
+        (status = 404, description = "There is no such run or customer, or the bill is held back, or the run has not succeeded", body = schema::Error),
         (status = 422, description = "Parameters that will not do", body = schema::Error),
         schema::Refusals,
     )

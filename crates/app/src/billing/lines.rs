@@ -8,10 +8,11 @@ use crate::paging::{self, Paging, Query};
 use crate::permissions::Permission;
 use crate::{App, Error};
 use bill_storage::{BillPrefix, OpenFile};
-use domain::CustomerId;
+use domain::{CustomerId, PartnerId};
 use futures_util::TryStreamExt;
 use std::io::Read;
-use store::bill_runs::{self, BillRun};
+use store::bill_runs::{self, BillRun, State};
+use store::{Tx, customers, dated};
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
 /// Columns of the ledger, and what they are called in an explanation.
@@ -107,8 +108,29 @@ impl BillLocation {
     }
 }
 
+/// Whether there is such a customer, or was before it was deleted.
+async fn was_ever_a_customer(tx: &mut Tx, partner: PartnerId, id: CustomerId) -> Result<bool, Error> {
+    if customers::get(tx, partner, id).await?.is_some() {
+        return Ok(true);
+    }
+    Ok(dated::deleted(tx, partner).await?.iter().any(|customer| customer.id == id))
+}
+
+/// Whether a run that succeeded has no line of a customer. A bill that is held back has lines, which are nowhere yet.
+fn has_no_lines(run: &BillRun, customer: CustomerId, currency: Option<&str>) -> Result<bool, Error> {
+    if run.state != State::Succeeded {
+        return Ok(false);
+    }
+    let bills = RunReport::of_run(run)?.unwrap_or_default().customers;
+    let mut its = bills.iter().filter(|bill| {
+        bill.customer_id == customer.0 && currency.is_none_or(|currency| bill.currency.code() == currency)
+    });
+    Ok(its.all(|bill| bill.lines == 0 && bill.prefix.is_none()))
+}
+
 impl App {
-    /// A page of the lines of a customer's bill, and how many of Microsoft's lines it has.
+    /// A page of the lines of a customer's bill, and how many of Microsoft's lines it has. None of a customer that the run has no
+    /// lines of.
     ///
     /// # Errors
     /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::BillsUnavailable`]; [`Error`] of the store.
@@ -120,12 +142,18 @@ impl App {
         search: LineSearch,
     ) -> Result<(Vec<BillLine>, i64), Error> {
         let grant = self.require(call, Permission::SeeCosts).await?;
-        let run: Option<BillRun> = grant
-            .list((call.partner(), id), |(partner, id), tx| {
-                Box::pin(async move { Ok::<_, Error>(bill_runs::get(tx, *partner, *id).await?) })
+        let (run, is_known): (Option<BillRun>, bool) = grant
+            .list((call.partner(), id, customer), |(partner, id, customer), tx| {
+                Box::pin(async move {
+                    let run = bill_runs::get(tx, *partner, *id).await?;
+                    Ok::<_, Error>((run, was_ever_a_customer(tx, *partner, *customer).await?))
+                })
             })
             .await?;
         let run = run.ok_or(Error::NotFound)?;
+        if is_known && has_no_lines(&run, customer, search.currency.as_deref())? {
+            return Ok((Vec::new(), 0));
+        }
         let place = BillLocation::find(&run, customer, search.currency.as_deref())?;
         let bill = self.open_bill(&place).await?;
         let ledger = if search.explain { Some(self.open_ledger(&place).await?) } else { None };

@@ -14,6 +14,7 @@ on_both_engines!(
     a_run_that_nobody_works_on_is_cancelled,
     a_run_at_work_is_cancelled,
     lines_are_explained,
+    a_customer_without_lines_has_an_empty_list_of_them,
     a_month_on_the_command_line,
 );
 
@@ -406,6 +407,45 @@ fn lines_are_explained(engine: Engine) {
         (format!("{place}?explain=perhaps"), 422),
     ] {
         assert_eq!(scene.api.get(&path).status, status, "{path}");
+    }
+}
+
+fn a_customer_without_lines_has_an_empty_list_of_them(engine: Engine) {
+    let scene = Scene::with(engine, &["--bill-max-amount", "15"]);
+    let [acme, none, gone, held] =
+        ["acme", "none", "gone", "held"].map(|name| scene.billed(name, name, 0.0).to_string());
+    assert_eq!(scene.api.delete(&format!("/v2/customers/{gone}")).status, 204);
+    let source = scene.invoice("october.csv", &[line("acme", "a", "10"), line("held", "a", "100")]);
+    let run = scene.run("2026-10", &[&source], &json!({}));
+    let broken = scene.run("2026-10", &[&scene.write("broken.csv", b"Name,Age\n")], &json!({}));
+    assert_eq!((&run["state"], &broken["state"]), (&json!("succeeded"), &json!("failed")));
+    for (run, customer, query, expected) in [
+        (&run, acme.as_str(), "", Some("1")),
+        (&run, &acme, "currency=EUR", Some("0")),
+        (&run, &acme, "currency=EUR&explain=true", Some("0")),
+        (&run, &none, "", Some("0")),
+        (&run, &gone, "", Some("0")),
+        // Its lines are on no bill yet.
+        (&run, &held, "", None),
+        (&run, "999", "", None),
+        // What a failed run would have had is not known.
+        (&broken, &acme, "", None),
+        (&broken, &none, "", None),
+    ] {
+        let path = format!("/v1/bill_runs/{}/customers/{customer}/lines?{query}", run["id"]);
+        let answer = scene.api.get(&path);
+        match expected {
+            Some(lines) => {
+                assert_eq!(
+                    (answer.status, answer.header("x-total")),
+                    (200, lines),
+                    "{path}: {}",
+                    answer.text()
+                );
+                assert_eq!(answer.json()["lines"].as_array().unwrap().len().to_string(), lines, "{path}");
+            }
+            None => assert_eq!(answer.status, 404, "{path}: {}", answer.text()),
+        }
     }
 }
 
