@@ -43,6 +43,7 @@ mod focus;
 mod focus_schema;
 mod focus_units;
 mod foreign;
+mod gzip;
 mod identity;
 mod invoice_detail;
 mod items;
@@ -80,6 +81,7 @@ pub use bill_line::{BillColumns, BillLine};
 pub use currency::Currency;
 pub use failure::{Failure, Fault};
 pub use focus_schema::{FocusDataset, focus_metadata};
+pub use gzip::GzipMembers;
 pub use invoice_detail::{restated_billing_period, restated_invoice_detail};
 pub use job::{
     BilledCustomer, BilledInvoice, Bounds, Correction, FinalBill, FinalMonth, Input, Job, Progress, Rate,

@@ -7,7 +7,7 @@ use serde_json::json;
 use std::io::{Cursor, Write};
 use tenantry_rating::{BilledInvoice, WarningCode};
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
@@ -75,6 +75,7 @@ fn the_same_lines_in_any_dress() {
         ("CRLF", windows),
         ("gzip", gzip(&plain)),
         ("two gzip members", [gzip(&plain[..700]), gzip(&plain[700..])].concat()),
+        ("gzip with padding", [gzip(&plain), vec![0; 512]].concat()),
         ("zip", archive(&[("usage.csv", &plain)])),
         ("zip of two", {
             let one = csv_of(USAGE, &lines[..1]);
@@ -190,6 +191,13 @@ fn refusals_say_where() {
         let whole = gzip(&csv_of(USAGE, &vec![usage("1"); 3000]));
         whole[..whole.len() - 20].to_vec()
     };
+    let packed = gzip(&csv_of(USAGE, &[usage("1")]));
+    let in_front_of_more = format!(
+        "f, line 1: has something else behind its gzip member 1, which ends after {} bytes: was something appended to the file, or is \
+         its next member damaged?",
+        packed.len()
+    );
+    let appended = [&packed[..], b"CustomerId,UsageDate\n"].concat();
     for (bytes, expected) in [
         (b"".to_vec(), vec!["f: is empty"]),
         (b"\xef\xbb\xbf\n \n".to_vec(), vec!["f: is empty"]),
@@ -271,6 +279,7 @@ fn refusals_say_where() {
             vec!["f, line 1: is UTF-16: save it as UTF-8"],
         ),
         (truncated, vec!["f, line 3001: ends in the middle: the file was cut off"]),
+        (appended, vec![&*in_front_of_more]),
     ] {
         let mut bench = Bench::new();
         bench.file("f", &bytes);

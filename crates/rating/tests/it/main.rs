@@ -11,6 +11,7 @@ mod focus;
 mod focus_datasets;
 mod foreign;
 mod guards;
+mod gzip;
 mod money;
 mod office;
 mod price_sheets;

@@ -1,8 +1,7 @@
 //! Files of an export on the disk.
 
 use super::failure::{FetchError, FetchErrorCode};
-use flate2::bufread::MultiGzDecoder;
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 pub(super) fn disk(path: &Path, error: &io::Error) -> FetchError {
@@ -39,7 +38,7 @@ pub(super) fn last_byte(path: &Path) -> io::Result<u8> {
 
 /// Reads a gzip stream to its end.
 pub(super) fn gzip_ends(path: &Path) -> io::Result<()> {
-    let mut unpacked = MultiGzDecoder::new(BufReader::with_capacity(256 << 10, std::fs::File::open(path)?));
+    let mut unpacked = rating::GzipMembers::new(std::fs::File::open(path)?);
     match io::copy(&mut unpacked, &mut io::sink())? {
         0 => Err(io::Error::other("it has no line")),
         _ => Ok(()),
