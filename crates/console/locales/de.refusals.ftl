@@ -28,3 +28,4 @@ refusal-month-too-large = Der Monat ist zu groß zum Ausprobieren: Es hat länge
 refusal-trial-stopped = Das Ausprobieren wurde abgebrochen: Dieser Server wird beendet
 refusal-keys-too-many = Ein Benutzer hat höchstens { $max } API-Schlüssel: Sperren Sie einen, der nicht mehr gebraucht wird
 refusal-directory-is-a-file = Das Verzeichnis ist eine Datei, für die es keine Zugangsdaten gibt
+refusal-correction-elsewhere = Die Korrektur von { $month } (Version { $version }) für Kunde { $id } steht auf der Rechnung von { $from }: Ziehen Sie erst jene zurück, oder stornieren Sie sie

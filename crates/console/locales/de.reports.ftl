@@ -1,6 +1,9 @@
 # What reports of runs say, and what the automation waits for. English texts are those of the reports themselves; a text is chosen by the
 # message's wording (`rating::Wording`). What has none is said in English. Counts choose the plural; sums come with their currency.
 
+# What a run can read
+-wanted = Gebraucht wird Microsofts Abstimmung (Reconciliation) oder der tägliche bewertete Verbrauch (daily rated usage) als CSV, unverpackt, als .gz oder .zip, oder der Ordner eines Exports von Microsoft Graph mit seinem Manifest
+
 # Warnings: one for each code
 report-empty-file = hat eine Kopfzeile und keine Posten
 report-several-invoices = Die Posten gehören zu { $count } Rechnungen ({ $invoices }). Sie werden zusammen abgerechnet, und keine Abrechnung nennt eine Rechnung von Microsoft
@@ -136,6 +139,113 @@ report-new-lines = { $month } ist endgültig, und neu darin { $lines ->
    *[other] sind { $lines } Posten
 }: { $customers }. Wenn das den Monat berichtigt, akzeptieren Sie Korrekturen (--accept-corrections)
 report-file-changed = hat sich geändert, seit dieser Lauf gemacht wurde: Starten Sie einen neuen Lauf, um abzurechnen, was jetzt darin steht
+
+
+# What is wrong with a file's cells and lines
+report-no-number = „{ $given }“ ist keine Zahl wie -1234.56 oder 1.5E-05 (mit Punkt, ohne Tausenderzeichen)
+report-too-fine = „{ $given }“ hat mehr als 36 Nachkommastellen
+report-too-large = „{ $given }“ ist größer als jeder Betrag
+report-larger-than-any-item = „{ $given }“ ist größer als jeder Posten
+report-no-cost = ist leer, und hier müssen die Kosten des Postens stehen
+report-no-currency = „{ $given }“ ist kein Währungscode nach ISO 4217 wie EUR
+report-no-date = „{ $given }“ ist kein Datum wie 2026-10-01, 2026-10-01T00:00:00Z oder 10/1/2026 (Monat zuerst)
+report-no-rate-of-credit = „{ $given }“ liegt nicht zwischen 0 und 1: Ein Anteil von 15 % ist 0.15
+report-no-percentage = „{ $given }“ liegt nicht zwischen 0 und 100 %
+report-no-rate = { $currency }: Dem Lauf wurde kein Kurs von { $currency } nach { $other } gegeben
+report-charge-too-large = ergibt einen Preis von mehr als 10^20
+report-cells = hat { $cells ->
+    [one] eine Zelle
+   *[other] { $cells } Zellen
+}, wo die Kopfzeile { $wanted } hat
+report-header-again = wiederholt die Kopfzeile mitten unter den Posten: Wurden Dateien aneinandergehängt? Nehmen Sie die Kopfzeilen heraus, oder geben Sie jede Datei für sich an
+report-stray-quote = Mitten in einer Zelle steht ein Anführungszeichen: Zellen mit Anführungszeichen stehen ganz in solchen, mit "" für jedes
+report-record-without-end = Ein Posten, der hier beginnt, hat kein Ende: Fehlt ein schließendes Anführungszeichen?
+report-record-too-long = Ein Posten, der hier beginnt, ist länger als 4 MiB, so lang wie kein Posten: Fehlt ein schließendes Anführungszeichen?
+report-not-utf-8 = ist nicht UTF-8: Speichern Sie die Datei als UTF-8
+report-null = enthält das Zeichen U+0000, das in keinem Text steht: Die Datei ist beschädigt oder kein Text
+report-no-json = ist kein JSON-Objekt in einer eigenen Zeile: { $why }
+report-no-json-string = ist kein Text in JSON: { $why }
+report-attribute-twice = nennt das Attribut { $attribute } zweimal
+report-adjustments = Die Anpassungen aus { $count } Dateien sind nicht lesbar: { $why }
+
+# What is wrong with a file
+report-empty = ist leer
+report-utf-16 = ist UTF-16: Speichern Sie die Datei als UTF-8
+report-no-text = ist UTF-16 oder kein Text: Speichern Sie die Datei als UTF-8
+report-carriage-returns = beendet Zeilen nur mit einem Wagenrücklauf: Speichern Sie sie mit LF oder CRLF
+report-column-twice = hat die Spalte { $column } zweimal
+report-reconciliation-without-column = sieht wie eine Abstimmung aus, hat aber keine Spalte { $column }
+report-usage-without-column = sieht wie ein täglicher bewerteter Verbrauch aus, hat aber keine Spalte { $column }
+report-unknown-columns = ist weder eine Abstimmung noch ein täglicher bewerteter Verbrauch: Ihr fehlen deren Spalten für Beträge, Subtotal und BillingPreTaxTotal. Ihre ersten Spalten sind: { $columns }
+report-same-lines = hat dieselben Posten wie { $other }: Lassen Sie eine der beiden weg
+report-single-part = ist ein Teil eines Exports von Microsoft Graph ohne das Manifest, das sagt, wie viele Teile zusammengehören: Geben Sie den Ordner des Exports an, oder akzeptieren Sie no_manifest
+report-cut-off = endet mittendrin: Die Datei wurde abgeschnitten
+report-unreadable-on = lässt sich nicht weiterlesen: { $why }
+report-not-unpacked = lässt sich nicht entpacken: { $why }
+report-too-large-unpacked = ist entpackt größer als erlaubt (--bill-max-source)
+report-archive-within = ist ein Archiv in einem Archiv: Entpacken Sie das äußere
+report-manifest-format = hat das Datenformat { $format }; bekannt sind compressedJSON und compressedJSONLines
+report-json-array = ist ein JSON-Array, wo jeder Posten ein Objekt in einer eigenen Zeile ist (JSON Lines). { -wanted }
+report-json-over-lines = ist JSON über mehrere Zeilen, wo jeder Posten ein Objekt in einer eigenen Zeile ist. { -wanted }
+report-separated-otherwise = trennt Zellen durch { $separator ->
+    [semicolons] Semikolons
+    [tabs] Tabulatoren
+   *[bars] senkrechte Striche
+}, wo CSV Kommas hat{ $columns ->
+    [german] , und hat Spalten auf Deutsch, die Microsoft in jeder Sprache englisch nennt
+   *[other] {""}
+}. { -wanted }
+report-columns-in-german = hat Spalten auf Deutsch, die Microsoft in jeder Sprache englisch nennt. { -wanted }
+report-is-7-zip = ist ein 7-Zip-Archiv. { -wanted }
+report-is-rar = ist ein RAR-Archiv. { -wanted }
+report-is-xz = ist mit xz gepackt. { -wanted }
+report-is-bzip2 = ist mit bzip2 gepackt. { -wanted }
+report-is-zstandard = ist mit Zstandard gepackt. { -wanted }
+report-is-office = ist eine Arbeitsmappe oder ein Dokument von Microsoft Office. { -wanted }
+report-is-parquet = ist eine Parquet-Datei. { -wanted }
+report-is-pdf = ist ein PDF-Dokument, etwa die Rechnung selbst. { -wanted }
+report-is-sqlite = ist eine SQLite-Datenbank. { -wanted }
+report-is-html = ist eine HTML-Seite, etwa eine Anmeldeseite, die statt der Datei gespeichert wurde. { -wanted }
+report-is-xml = ist eine XML-Datei. { -wanted }
+report-is-excel = ist eine Arbeitsmappe von Excel. { -wanted }
+report-is-word = ist ein Word-Dokument. { -wanted }
+report-is-open-document = ist eine OpenDocument-Datei, etwa von LibreOffice. { -wanted }
+report-is-aggregated = ist Microsofts nach Verbrauch zusammengefasste Abstimmung, die Posten der Abstimmung wiederholt, um ihre Preise zu erklären. { -wanted }
+report-is-focus = ist eine FOCUS-Datei, wie dieser Server sie von Rechnungen macht. { -wanted }
+report-is-ledger = ist ein Kontobuch, das dieser Server gemacht hat. { -wanted }
+report-is-bill = ist eine Rechnung, die dieser Server gemacht hat. { -wanted }
+report-is-price-sheet = ist eine Preisliste. { -wanted }
+report-is-cost-management = ist ein Export von Azure Cost Management. { -wanted }
+report-is-api-answer = ist eine Antwort der API von Partner Center mit ihren Posten in einem Array. { -wanted }
+report-is-manifest = ist das Manifest eines Exports von Microsoft Graph, dessen Ordner anzugeben ist. { -wanted }
+report-no-price-sheet = ist keine Preisliste für New Commerce: Es fehlt { $columns }
+report-sheet-too-large = ist größer als jede Preisliste: mehr als 1 GiB
+report-no-ledger = ist kein Kontobuch einer endgültigen Rechnung
+
+# What else stops a run
+report-tenant-of-two = Der Tenant { $tenant } gehört zu zwei Kunden
+report-too-many-rules = Es gibt { $count } Preisregeln, möglich sind höchstens { $max }
+report-wrong-rate = Der Kurs von { $currency } nach { $other } ist nicht gültig ({ $why })
+report-sums-differ = Die Summen der Dateien und der Rechnungen sind verschieden: ein Fehler dieses Servers. Melden Sie ihn dem Betreiber
+report-disk = Die Festplatte des Servers tut nicht, was sie soll: { $why }
+report-store-not-found = Nicht gefunden: { $why }
+report-store-denied = Der Zugriff wurde verweigert: { $why }
+report-store-contended = Ein anderer Vorgang schreibt dieselbe Rechnung: { $why }
+report-store-corrupt = Der Inhalt ist nicht der, der geschrieben wurde: { $why }
+report-store-too-large = Die Datei ist zu groß: { $why }
+report-store-unavailable = Die Ablage antwortet nicht; versuchen Sie es noch einmal: { $why }
+report-store-unusable = Das lässt sich so nicht verwenden: { $why }
+
+# Why a customer's bills cannot be written
+report-bill-unwritable = Die Rechnung lässt sich nicht schreiben: { $why }
+report-final-unwritable = Die endgültige Rechnung lässt sich nicht schreiben: { $why }
+report-reversal-unwritable = Die Stornierung lässt sich nicht schreiben: { $why }
+report-bill-held-back = Die Rechnung für { $month } wurde zurückgehalten (Lauf { $run })
+report-bill-unwritten = Die Rechnung für { $month } konnte nicht geschrieben werden (Lauf { $run })
+report-final-unwritten = Die endgültige Rechnung für { $month } konnte nicht geschrieben werden
+report-folder-of-customer = Der Ordner lässt sich nicht beschreiben
+report-no-tenant = Diesem Kunden ist kein Azure-Tenant zugewiesen
+report-last-run-failed = Der letzte Lauf für { $month } ist fehlgeschlagen (Lauf { $run })
 
 # What the automation waits for
 report-wait-fetch = { $month } lässt sich nicht abrufen

@@ -5,6 +5,7 @@ use crate::i18n::Lang;
 use crate::layout::role_name;
 use crate::places;
 use app::billing::{Message, Money, Wording, WordingValue};
+use app::customers::CustomerView;
 use app::{Error, Refusal};
 use domain::{Country, Role, Violation, Violations};
 use fluent_bundle::FluentValue;
@@ -48,6 +49,12 @@ impl Lang {
     /// Why something is so, each in this language.
     pub(crate) fn messages(self, messages: &[Message]) -> Vec<String> {
         messages.iter().map(|message| self.message(&message.text, message.wording.as_ref())).collect()
+    }
+
+    /// Why bills of a customer cannot be written; empty where they can.
+    pub(crate) fn billing_problem(self, customer: &CustomerView) -> String {
+        let problem = customer.billing_problem();
+        problem.map_or(String::new(), |why| self.message(&why.text, why.wording.as_ref()))
     }
 
     /// Sums of money in several currencies.

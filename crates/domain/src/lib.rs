@@ -49,7 +49,7 @@ pub use ids::{CustomerId, ExternalId, PartnerId, UserId};
 pub use json::Json;
 pub use margin::Margin;
 pub use name::DisplayName;
-pub use partner_billing::{BillingConfiguration, PartnerBilling, check_folder};
+pub use partner_billing::{BillingConfiguration, BillingFault, PartnerBilling, check_folder};
 pub use role::{Role, Roles};
 pub use tags::Tag;
 pub use timeline::Timeline;

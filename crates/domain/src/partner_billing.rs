@@ -5,6 +5,7 @@ use crate::json::Json;
 use crate::text::{invalid, required, string, too_long, wrong_type};
 use crate::violation::{Violation, Violations, shortened};
 use serde::Serialize;
+use std::fmt;
 
 /// A customer's configuration for the partner billing engine. By default disabled, with an empty folder.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -53,19 +54,53 @@ impl PartnerBilling {
 /// How a customer's billing stands, as its partner sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BillingConfiguration {
-    /// Why the status is not healthy; empty if it is.
-    reason: String,
+    /// Why the status is not healthy; `None` if it is.
+    reason: Option<BillingFault>,
+}
+
+/// Why bills of a customer cannot be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BillingFault {
+    /// The error that the last run reported for this customer's bill.
+    Bill {
+        /// In a sentence.
+        message: String,
+        /// What makes that sentence in other languages, as it was stored.
+        wording: Option<String>,
+    },
+    /// No Azure tenant is assigned to the customer.
+    NoTenant,
+    /// The last run of a month failed as a whole.
+    RunFailed {
+        /// The month: `2026-10`.
+        billing_period: String,
+        /// The run's id.
+        run: i64,
+    },
+}
+
+/// A sentence in English.
+impl fmt::Display for BillingFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BillingFault::Bill { message, .. } => f.write_str(message),
+            BillingFault::NoTenant => f.write_str("no Azure tenant is assigned to this customer"),
+            BillingFault::RunFailed { billing_period, run } => {
+                write!(f, "the last run of {billing_period} failed (run {run})")
+            }
+        }
+    }
 }
 
 impl BillingConfiguration {
     /// Whether bills of this customer can be written.
     pub fn is_healthy(&self) -> bool {
-        self.reason.is_empty()
+        self.reason.is_none()
     }
 
-    /// Why the status is not healthy; empty if it is.
-    pub fn reason(&self) -> &str {
-        &self.reason
+    /// Why the status is not healthy; `None` if it is.
+    pub fn reason(&self) -> Option<&BillingFault> {
+        self.reason.as_ref()
     }
 
     /// The status that follows from the configuration, the assigned Azure tenant, the error that the last run reported for
@@ -74,16 +109,16 @@ impl BillingConfiguration {
     pub fn judge(
         configured: &PartnerBilling,
         has_tenant: bool,
-        fault: Option<String>,
-        failed: Option<String>,
+        fault: Option<BillingFault>,
+        failed: Option<BillingFault>,
     ) -> Self {
         let reason = match fault {
             _ if !configured.enabled => None,
             Some(fault) => Some(fault),
-            None if !has_tenant => Some("no Azure tenant is assigned to this customer".to_owned()),
+            None if !has_tenant => Some(BillingFault::NoTenant),
             None => failed,
         };
-        BillingConfiguration { reason: reason.unwrap_or_default() }
+        BillingConfiguration { reason }
     }
 }
 
@@ -181,20 +216,19 @@ mod tests {
             (true, true, None, None, ""),
             (true, false, None, None, no_tenant),
             (true, true, Some("the folder"), None, "the folder"),
-            (true, false, Some("the folder"), Some("the run"), "the folder"),
-            (true, false, None, Some("the run"), no_tenant),
-            (true, true, None, Some("the run"), "the run"),
-            (false, false, Some("the folder"), Some("the run"), ""),
+            (true, false, Some("the folder"), Some(7), "the folder"),
+            (true, false, None, Some(7), no_tenant),
+            (true, true, None, Some(7), "the last run of 2026-10 failed (run 7)"),
+            (false, false, Some("the folder"), Some(7), ""),
         ] {
             let configured = PartnerBilling { enabled, folder: String::new() };
-            let judged = BillingConfiguration::judge(
-                &configured,
-                has_tenant,
-                fault.map(Into::into),
-                failed.map(Into::into),
-            );
+            let of_bill = |why: &str| BillingFault::Bill { message: why.to_owned(), wording: None };
+            let of_run = |run| BillingFault::RunFailed { billing_period: "2026-10".to_owned(), run };
+            let judged =
+                BillingConfiguration::judge(&configured, has_tenant, fault.map(of_bill), failed.map(of_run));
+            let reason = judged.reason().map_or(String::new(), ToString::to_string);
             let case = format!("{enabled} {has_tenant} {fault:?} {failed:?}");
-            assert_eq!((judged.is_healthy(), judged.reason()), (expected.is_empty(), expected), "{case}");
+            assert_eq!((judged.is_healthy(), reason.as_str()), (expected.is_empty(), expected), "{case}");
         }
     }
 

@@ -247,6 +247,17 @@ pub enum NotDecimal {
     TooLarge,
 }
 
+impl NotDecimal {
+    /// The id of its text in other languages.
+    pub(crate) fn wording(self) -> &'static str {
+        match self {
+            NotDecimal::NotANumber => "report-no-number",
+            NotDecimal::TooFine => "report-too-fine",
+            NotDecimal::TooLarge => "report-too-large",
+        }
+    }
+}
+
 impl Decimal {
     /// Reads a number with a sign, a point and an exponent as JSON's numbers have them (RFC 8259, section 6);
     /// surrounding spaces, a plus sign and leading zeros are allowed.

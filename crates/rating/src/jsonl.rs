@@ -2,6 +2,7 @@
 
 use crate::columns::Kind;
 use crate::layout::column_named;
+use crate::wording::{Message, Wording};
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -35,14 +36,17 @@ impl<'de> serde::Deserialize<'de> for Fields<'de> {
 }
 
 /// A line that cannot be read: the character, and what is wrong with it.
-pub(crate) type Wrong = (Option<usize>, String);
+pub(crate) type Wrong = (Option<usize>, Message);
 
 fn read(line: &[u8]) -> Result<Fields<'_>, Wrong> {
-    let text = std::str::from_utf8(line).map_err(|_| (None, "is not UTF-8".to_owned()))?;
+    let text = std::str::from_utf8(line)
+        .map_err(|_| (None, Message::fixed("is not UTF-8: save the file as UTF-8", "report-not-utf-8")))?;
     serde_json::from_str(text).map_err(|e| {
         let what = e.to_string();
         let what = what.split(" at line ").next().unwrap_or_default().to_owned();
-        (Some(e.column()), format!("no JSON object on a line of its own: {what}"))
+        let message = format!("no JSON object on a line of its own: {what}");
+        let wording = Wording::new("report-no-json", [("why", what.into())]);
+        (Some(e.column()), Message::worded(message, wording))
     })
 }
 
@@ -80,7 +84,8 @@ pub(crate) fn to_csv(line: &[u8], kind: Kind, names: &mut Names, out: &mut Vec<u
         if let Some(column) = names.column(kind, place, name)
             && cells[column].replace(value).is_some()
         {
-            return Err((None, format!("the attribute {name:?} is given twice")));
+            let wording = Wording::new("report-attribute-twice", [("attribute", name.as_ref().into())]);
+            return Err((None, Message::worded(format!("the attribute {name:?} is given twice"), wording)));
         }
     }
     for (i, cell) in cells.into_iter().enumerate() {
@@ -90,8 +95,10 @@ pub(crate) fn to_csv(line: &[u8], kind: Kind, names: &mut Names, out: &mut Vec<u
         match cell.map(RawValue::get) {
             None | Some("null") => {}
             Some(text) if text.starts_with('"') => {
-                let text: Cow<'_, str> =
-                    serde_json::from_str(text).map_err(|e| (None, format!("no JSON string: {e}")))?;
+                let text: Cow<'_, str> = serde_json::from_str(text).map_err(|e| {
+                    let wording = Wording::new("report-no-json-string", [("why", e.to_string().into())]);
+                    (None, Message::worded(format!("no JSON string: {e}"), wording))
+                })?;
                 push_cell(&text, out);
             }
             Some(text) => push_cell(text, out),

@@ -1,7 +1,8 @@
 //! Which column of a file is what: read from its header, never from its position.
 
 use crate::columns::{CREDIT_RATE, EARNED_CREDIT_RATE, Kind, ROLES, Role};
-use crate::foreign::{WANTED, by_columns, folded};
+use crate::foreign::{by_columns, folded};
+use crate::wording::{Message, Wording};
 
 /// No such column in the file.
 const NONE: u16 = u16::MAX;
@@ -46,15 +47,14 @@ impl Layout {
     /// # Errors
     /// A header of no known kind, one without a column that a bill cannot do without, or one with a column twice: what
     /// is wrong, in words.
-    pub(crate) fn of(names: Vec<String>, is_json: bool) -> Result<Layout, Vec<String>> {
+    pub(crate) fn of(names: Vec<String>, is_json: bool) -> Result<Layout, Vec<Message>> {
         if names.iter().any(|name| name.contains('\r')) {
-            return Err(vec![
-                "ends its lines with a carriage return alone; save it with LF or CRLF".to_owned(),
-            ]);
+            let message = "ends its lines with a carriage return alone; save it with LF or CRLF";
+            return Err(vec![Message::fixed(message, "report-carriage-returns")]);
         }
         let has = |name: &str| names.iter().any(|given| folded(given) == folded(name));
         if let Some(what) = by_columns(&names) {
-            return Err(vec![format!("{what}. {WANTED}")]);
+            return Err(vec![what.refused()]);
         }
         let kind = if has("BillingPreTaxTotal") || has("UsageDate") {
             Kind::Usage
@@ -62,20 +62,24 @@ impl Layout {
             Kind::Reconciliation
         } else {
             let shown: Vec<&str> = names.iter().take(5).map(String::as_str).collect();
-            return Err(vec![format!(
+            let shown: String = shown.join(", ").chars().take(200).collect();
+            let message = format!(
                 "is neither {} nor {}: it has none of their money columns, Subtotal and BillingPreTaxTotal; its first \
-                 columns are {:?}",
+                 columns are {shown:?}",
                 Kind::Reconciliation.describe(),
                 Kind::Usage.describe(),
-                shown.join(", ").chars().take(200).collect::<String>()
-            )]);
+            );
+            let wording = Wording::new("report-unknown-columns", [("columns", shown.into())]);
+            return Err(vec![Message::worded(message, wording)]);
         };
         let mut places = vec![NONE; kind.columns().len()];
         let mut wrong = Vec::new();
         for (place, name) in names.iter().enumerate() {
             let Some(column) = column_named(kind, name) else { continue };
             if std::mem::replace(&mut places[column], place as u16) != NONE {
-                wrong.push(format!("has the column {} twice", kind.columns()[column].name));
+                let name = kind.columns()[column].name;
+                let wording = Wording::new("report-column-twice", [("column", name.into())]);
+                wrong.push(Message::worded(format!("has the column {name} twice"), wording));
             }
         }
         let mut roles = [NONE; ROLES];
@@ -92,7 +96,12 @@ impl Layout {
         for role in [Role::CustomerId, Role::Currency, Role::Cost] {
             if !layout.has(role) {
                 let name = kind.column(role).map_or("", |column| kind.columns()[column].name);
-                wrong.push(format!("looks like {}, but has no column {name}", kind.describe()));
+                let message = format!("looks like {}, but has no column {name}", kind.describe());
+                let id = match kind {
+                    Kind::Reconciliation => "report-reconciliation-without-column",
+                    Kind::Usage => "report-usage-without-column",
+                };
+                wrong.push(Message::worded(message, Wording::new(id, [("column", name.into())])));
             }
         }
         if wrong.is_empty() { Ok(layout) } else { Err(wrong) }

@@ -13,6 +13,7 @@ use crate::render::push_text;
 use crate::row::{KEY, Row};
 use crate::rule::Percent;
 use crate::source::fault;
+use crate::wording::Message;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write as _};
@@ -423,6 +424,7 @@ impl<'a> Ledger<'a> {
     }
 
     fn is_none(&self) -> Failure {
-        fault(&self.path.display().to_string(), "is no ledger of a final bill").into()
+        let message = Message::fixed("is no ledger of a final bill", "report-no-ledger");
+        fault(&self.path.display().to_string(), message).into()
     }
 }

@@ -7,6 +7,7 @@ use crate::currency::Currency;
 use crate::layout::{CreditUnit, Layout};
 use crate::scale::{CHARGE_PLACES, scaled};
 use crate::scan::Scan;
+use crate::wording::{Message, Wording};
 use jiff::civil::Date;
 
 /// A record of a scanned block.
@@ -21,7 +22,7 @@ pub(crate) struct Line<'a> {
 }
 
 /// What is wrong with a line: the column by its place in the file, and why.
-pub(crate) type Wrong = (Option<usize>, String);
+pub(crate) type Wrong = (Option<usize>, Message);
 
 impl<'a> Line<'a> {
     /// Where a cell begins and ends in the block, quotes included.
@@ -77,14 +78,14 @@ impl<'a> Line<'a> {
             Ok(number) if number.places > 26 || number.mantissa.abs() < power(12 + number.places) => {
                 Some(number)
             }
-            Ok(_) => self.refuse(role, "is larger than any line item", wrong),
-            Err(e) => self.refuse(role, &e.to_string(), wrong),
+            Ok(_) => self.refuse(role, "is larger than any line item", "report-larger-than-any-item", wrong),
+            Err(e) => self.refuse(role, &e.to_string(), e.wording(), wrong),
         }
     }
 
-    fn refuse<T>(&self, role: Role, why: &str, wrong: &mut Vec<Wrong>) -> Option<T> {
-        let shown: String = String::from_utf8_lossy(self.get(role)).chars().take(60).collect();
-        wrong.push((self.layout.role(role), format!("{shown:?} {why}")));
+    /// Notes why a cell cannot be read: in English, and by the id of its text in other languages.
+    fn refuse<T>(&self, role: Role, why: &str, id: &str, wrong: &mut Vec<Wrong>) -> Option<T> {
+        wrong.push((self.layout.role(role), of_cell(&String::from_utf8_lossy(self.get(role)), why, id)));
         None
     }
 
@@ -101,8 +102,8 @@ impl<'a> Line<'a> {
             }
         }
         if cost.is_none() && wrong.len() == before {
-            wrong
-                .push((self.layout.role(Role::Cost), "is empty, where the line's cost has to be".to_owned()));
+            let message = Message::fixed("is empty, where the line's cost has to be", "report-no-cost");
+            wrong.push((self.layout.role(Role::Cost), message));
         }
         let currency = self.get(Role::Currency);
         let currency = match last {
@@ -115,7 +116,8 @@ impl<'a> Line<'a> {
             }
         };
         if currency.is_none() {
-            self.refuse::<()>(Role::Currency, "is no currency code of ISO 4217 such as USD", wrong);
+            let why = "is no currency code of ISO 4217 such as USD";
+            self.refuse::<()>(Role::Currency, why, "report-no-currency", wrong);
         }
         let quantity = self.number(Role::Quantity, wrong);
         let billable = self.number(Role::BillableQuantity, wrong);
@@ -172,11 +174,13 @@ impl<'a> Line<'a> {
         };
         let share = if is_percentage { Decimal { places: given.places + 2, ..given } } else { given };
         if share.mantissa < 0 || share.mantissa > power(share.places) {
-            let why = match unit {
-                CreditUnit::Rate => "is not between 0 and 1: a rate of 15 % is 0.15",
-                _ => "is not between 0 and 100 %",
+            let (why, id) = match unit {
+                CreditUnit::Rate => {
+                    ("is not between 0 and 1: a rate of 15 % is 0.15", "report-no-rate-of-credit")
+                }
+                _ => ("is not between 0 and 100 %", "report-no-percentage"),
             };
-            return self.refuse(role, why, wrong);
+            return self.refuse(role, why, id, wrong);
         }
         Some(share)
     }
@@ -188,7 +192,7 @@ impl<'a> Line<'a> {
             Some(day) => day,
             None => {
                 let why = "is no date such as 2026-10-01, 2026-10-01T00:00:00Z or 10/1/2026 (month first)";
-                self.refuse(role, why, wrong).unwrap_or(0)
+                self.refuse(role, why, "report-no-date", wrong).unwrap_or(0)
             }
         }
     }
@@ -236,6 +240,14 @@ impl Values {
         let covered = scaled(&[list[0], list[1], list[2], share], (1, 1));
         covered.map_or(Amount::ZERO, |covered| Amount::of(covered, CHARGE_PLACES))
     }
+}
+
+/// What is wrong with a cell, which is shown as far as 60 characters.
+pub(crate) fn of_cell(cell: &str, why: &str, id: &str) -> Message {
+    let shown: String = cell.chars().take(60).collect();
+    let quoted = format!("{shown:?}");
+    let given = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or_default();
+    Message::worded(format!("{quoted} {why}"), Wording::new(id, [("given", given.into())]))
 }
 
 /// Whether the product is within 0.01 of what it should be.

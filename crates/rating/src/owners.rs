@@ -6,6 +6,7 @@ use crate::job::{BilledCustomer, Job, Terms};
 use crate::price::number;
 use crate::rule::Percent;
 use crate::source::fault;
+use crate::wording::{Message, Wording};
 use std::collections::{BTreeMap, HashMap};
 
 /// Who has a tenant in a span of days.
@@ -68,7 +69,9 @@ impl Owners {
         for (tenant, mut of_tenant) in tenancies {
             of_tenant.sort_unstable();
             let Some(spans) = spans(&job.customers, &of_tenant) else {
-                return Err(fault("", format!("the tenant {tenant} belongs to two customers")).into());
+                let message = format!("the tenant {tenant} belongs to two customers");
+                let wording = Wording::new("report-tenant-of-two", [("tenant", tenant.into())]);
+                return Err(fault("", Message::worded(message, wording)).into());
             };
             owners.changes.extend(spans.iter().map(|span| span.until));
             let at = owners.spans.len();

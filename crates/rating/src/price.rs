@@ -12,6 +12,7 @@ use crate::rule::{EarnedCredit, NewPriceRule, Percent, PriceRule, RuleKind, WHOL
 use crate::scale::{CHARGE_PLACES, scaled, scaled_exactly};
 use crate::source::fault;
 use crate::warning::Tally;
+use crate::wording::{Message, Wording};
 use jiff::civil::Date;
 use num_bigint::BigInt;
 use std::collections::HashMap;
@@ -127,17 +128,26 @@ impl<'a> Prices<'a> {
         let mut rules: Vec<&PriceRule> = job.rules.iter().collect();
         rules.sort_by_key(|rule| (rule.details.position, rule.id));
         let mut faults = Vec::new();
-        let mut refuse = |message: String| {
-            faults.push(fault("", message));
+        let mut refuse = |message: String, wording: Wording| {
+            faults.push(fault("", Message::worded(message, wording)));
         };
         if rules.len() >= usize::from(NO_RULE) {
-            refuse(format!("there are {} price rules, at most {} are possible", rules.len(), NO_RULE - 1));
+            let (count, most) = (rules.len(), usize::from(NO_RULE) - 1);
+            let wording =
+                Wording::new("report-too-many-rules", [("count", count.into()), ("max", most.into())]);
+            refuse(format!("there are {count} price rules, at most {most} are possible"), wording);
         }
         let single = job.currency_rates.first().map(|rate| rate.to);
         let mut rates = HashMap::new();
         for (i, field, why) in wrong_rates(&job.currency_rates) {
             let Rate { from, to, .. } = job.currency_rates[i];
-            refuse(format!("the rate from {from} to {to}: {field} {why}"));
+            let values = [
+                ("currency", from.code().into()),
+                ("other", to.code().into()),
+                ("why", format!("{field} {why}").into()),
+            ];
+            let wording = Wording::new("report-wrong-rate", values);
+            refuse(format!("the rate from {from} to {to}: {field} {why}"), wording);
         }
         for rate in &job.currency_rates {
             let exact = Decimal::parse(rate.rate.to_string().as_bytes()).unwrap_or_default();
@@ -283,7 +293,7 @@ impl<'a> Prices<'a> {
 }
 
 fn beyond_bounds(line: &Line<'_>) -> Wrong {
-    (line.layout.role(Role::Cost), "makes a charge beyond 10^20".to_owned())
+    (line.layout.role(Role::Cost), Message::fixed("makes a charge beyond 10^20", "report-charge-too-large"))
 }
 
 /// The unit price that a line was charged at and its unit's full price, where they differ only because the line is of a part

@@ -4,15 +4,15 @@
 
 use crate::amount::{Amount, Decimal};
 use crate::columns::Role;
-use crate::currency::Currency;
+use crate::currency::{Currency, NotACurrency};
 use crate::failure::{Failure, Fault};
 use crate::foreign::folded;
 use crate::job::Input;
-use crate::line::{Line, Values, day};
+use crate::line::{Line, Values, day, of_cell};
 use crate::render::text;
 use crate::report::FileRead;
 use crate::scan::Scan;
-use crate::source::{Member, fault, members};
+use crate::source::{Member, fault, members, unreadable};
 use crate::wording::{Message, Wording};
 use std::collections::HashMap;
 use std::io::Read;
@@ -70,7 +70,7 @@ pub fn price_sheet_rows(input: &Input) -> Result<u64, Failure> {
     match sheet.rows.values().map(|rows| rows.len() as u64).sum() {
         0 => Err(Failure::Faults(vec![fault(
             &input.name,
-            Message::worded("has no list prices (ERP Price)", Wording::new("report-no-list-prices", [])),
+            Message::fixed("has no list prices (ERP Price)", "report-no-list-prices"),
         )])),
         rows => Ok(rows),
     }
@@ -91,12 +91,13 @@ impl PriceSheet {
             let bytes = member.read(&Arc::default(), |stream| {
                 let mut bytes = Vec::new();
                 let read = stream.take(MAX_BYTES + 1).read_to_end(&mut bytes);
-                read.map_err(|error| fault(&member.name, format!("cannot be read: {error}")))?;
+                read.map_err(|error| unreadable(&member.name, &error))?;
                 Ok(bytes)
             });
             match bytes {
                 Ok(bytes) if bytes.len() as u64 > MAX_BYTES => {
-                    faults.push(fault(&member.name, "is larger than any price sheet: more than 1 GiB"));
+                    let message = "is larger than any price sheet: more than 1 GiB";
+                    faults.push(fault(&member.name, Message::fixed(message, "report-sheet-too-large")));
                 }
                 Ok(bytes) => sheet.add(&member, bytes, &mut faults),
                 Err(error) => faults.push(error),
@@ -127,10 +128,10 @@ impl PriceSheet {
         let places = COLUMNS.map(|column| names.iter().position(|name| name == column));
         let missing: Vec<&str> = (0..4).filter(|i| places[*i].is_none()).map(|i| COLUMNS[i]).collect();
         if !missing.is_empty() {
-            faults.push(fault(
-                &member.name,
-                format!("is no price sheet of new commerce: it has no column {}", missing.join(", ")),
-            ));
+            let missing = missing.join(", ");
+            let message = format!("is no price sheet of new commerce: it has no column {missing}");
+            let wording = Wording::new("report-no-price-sheet", [("columns", missing.into())]);
+            faults.push(fault(&member.name, Message::worded(message, wording)));
             return;
         }
         let digest = format!("{:032x}", twox_hash::XxHash3_128::oneshot(&bytes));
@@ -197,17 +198,20 @@ impl PriceSheet {
 }
 
 /// A row that has a list price; what cannot be read, with its column.
-fn listed(cell: &impl Fn(usize) -> String) -> Result<Option<Listed>, (usize, String)> {
+fn listed(cell: &impl Fn(usize) -> String) -> Result<Option<Listed>, (usize, Message)> {
     let number = |i: usize| {
         let given = cell(i);
         let given = given.trim();
         let read = (!given.is_empty()).then(|| Decimal::parse(given.as_bytes()));
-        read.transpose().map_err(|error| (i, format!("{given:?} {error}")))
+        read.transpose().map_err(|error| (i, of_cell(given, &error.to_string(), error.wording())))
     };
-    let date =
-        |i: usize| day(cell(i).trim().as_bytes()).ok_or_else(|| (i, format!("{:?} is no date", cell(i))));
+    let date = |i: usize| {
+        let why = "is no date such as 2026-10-01, 2026-10-01T00:00:00Z or 10/1/2026 (month first)";
+        day(cell(i).trim().as_bytes()).ok_or_else(|| (i, of_cell(&cell(i), why, "report-no-date")))
+    };
     let Some(list_price) = number(3)? else { return Ok(None) };
-    let currency = cell(2).trim().parse().map_err(|error| (2, format!("{:?} {error}", cell(2))))?;
+    let wrong = |error: NotACurrency| (2, of_cell(&cell(2), &error.to_string(), "report-no-currency"));
+    let currency = cell(2).trim().parse().map_err(wrong)?;
     let until = date(8)?;
     Ok(Some(Listed {
         term: cell(5).trim().to_ascii_lowercase(),

@@ -18,7 +18,7 @@ use crate::price::Prices;
 use crate::render::{MARKS, Plan, text};
 use crate::report::FileRead;
 use crate::scan::Scan;
-use crate::source::{Blocks, Digested, First, Member, fault};
+use crate::source::{Blocks, Digested, First, Member, Unreadable, fault};
 use crate::warning::{Warning, WarningCode};
 use crate::wording::{Message, Wording};
 use std::collections::{BTreeMap, HashMap};
@@ -61,7 +61,7 @@ struct Misread {
     /// Where its record begins.
     offset: u64,
     column: Option<String>,
-    message: String,
+    message: Message,
 }
 
 /// A file as it is being read.
@@ -77,7 +77,7 @@ struct Reader<'a> {
 /// The member that adjustment lines are of.
 const NO_MEMBER: usize = usize::MAX;
 fn no_lines() -> Message {
-    Message::worded("has a header and no lines", Wording::new("report-empty-file", []))
+    Message::fixed("has a header and no lines", "report-empty-file")
 }
 const SINGLE_PART: &str = "is a part of a Graph export without its manifest, which says how many parts belong together: give the \
                            folder of the export, or accept no_manifest";
@@ -123,9 +123,10 @@ impl<'a> Reading<'a> {
         for (i, Seen { digest, .. }) in seen.iter().filter(|(_, seen)| seen.lines > 0) {
             let same = *first.entry(*digest).or_insert(*i);
             if same != *i {
-                let message =
-                    format!("has the same lines as {}: leave one of the two out", members[same].name);
-                faults.push(fault(&members[*i].name, message));
+                let other = &members[same].name;
+                let message = format!("has the same lines as {other}: leave one of the two out");
+                let wording = Wording::new("report-same-lines", [("other", other.into())]);
+                faults.push(fault(&members[*i].name, Message::worded(message, wording)));
             }
         }
         faults.truncate(Failure::LIMIT);
@@ -152,7 +153,7 @@ impl<'a> Reading<'a> {
         let loose = seen.iter().filter(|(_, seen)| seen.is_loose).map(|(i, seen)| {
             let message =
                 "is JSON Lines without the manifest of an export: whether it is whole cannot be told";
-            let message = Message::worded(message, Wording::new("report-no-manifest", []));
+            let message = Message::fixed(message, "report-no-manifest");
             let mut warning = Warning::of_file(WarningCode::NoManifest, &members[*i].name, message);
             warning.counted.lines = seen.lines;
             warning
@@ -212,13 +213,17 @@ impl<'a> Reading<'a> {
         if verdicts.adjustments.is_empty() {
             return Ok(());
         }
-        let unreadable =
-            |wrong: String| fault("", format!("the adjustments of {} files: {wrong}", members.len()));
+        let unreadable = |wrong: &str| {
+            let (count, why) = (members.len(), wrong.to_owned());
+            let message = format!("the adjustments of {count} files: {wrong}");
+            let values = [("count", count.into()), ("why", why.into())];
+            fault("", Message::worded(message, Wording::new("report-adjustments", values)))
+        };
         let mut stream = verdicts.adjustments.as_slice();
         let mut blocks = Blocks::new(&mut stream);
         let (layout, json) = self.layout(&mut blocks).map_err(|wrong| {
-            let wrong: Vec<String> = wrong.into_iter().map(|(_, message)| message).collect();
-            unreadable(wrong.join("; "))
+            let wrong: Vec<String> = wrong.into_iter().map(|(_, message)| message.text).collect();
+            unreadable(&wrong.join("; "))
         })?;
         let reader = Reader {
             member: NO_MEMBER,
@@ -234,7 +239,7 @@ impl<'a> Reading<'a> {
         worker.coverages.remove(&NO_MEMBER);
         self.lines.fetch_sub(reader.lines.into_inner(), Ordering::Relaxed);
         match worker.faults.pop() {
-            Some(misread) => Err(unreadable(misread.message).into()),
+            Some(misread) => Err(unreadable(&misread.message.text).into()),
             None => Ok(()),
         }
     }
@@ -253,7 +258,8 @@ impl<'a> Reading<'a> {
                 Ok((_, json))
                     if member.is_single_part(json) && !self.job.accepts(WarningCode::NoManifest) =>
                 {
-                    workers[0].faults.push(misread((u64::MAX, SINGLE_PART.to_owned())));
+                    let message = Message::fixed(SINGLE_PART, "report-single-part");
+                    workers[0].faults.push(misread((u64::MAX, message)));
                 }
                 Ok((layout, json)) => {
                     let reader = Reader {
@@ -273,20 +279,21 @@ impl<'a> Reading<'a> {
             }
             Ok(())
         });
-        if let Err(Fault { message, .. }) = opened {
+        if let Err(Fault { message, wording, .. }) = opened {
+            let message = Message { text: message, wording: wording.map(|wording| *wording) };
             workers[0].faults.push(misread((u64::MAX, message)));
         }
         result
     }
 
-    fn layout(&self, blocks: &mut Blocks<'_>) -> Result<(Layout, bool), Vec<(u64, String)>> {
+    fn layout(&self, blocks: &mut Blocks<'_>) -> Result<(Layout, bool), Vec<Unreadable>> {
         match blocks.first().map_err(|wrong| vec![wrong])? {
-            First::Nothing => Err(vec![(u64::MAX, "is empty".to_owned())]),
+            First::Nothing => Err(vec![(u64::MAX, Message::fixed("is empty", "report-empty"))]),
             First::Header(header) => {
                 let mut scan = Scan::default();
                 scan.read(&header);
                 if let Some(at) = scan.stray {
-                    return Err(vec![(at as u64, STRAY.to_owned())]);
+                    return Err(vec![(at as u64, stray_quote())]);
                 }
                 let mut begin = 0;
                 let names = scan.ends().iter().map(|end| {
@@ -301,7 +308,10 @@ impl<'a> Reading<'a> {
                 if line.trim_ascii() == b"{" {
                     let why =
                         "is JSON over several lines, where each line item is an object on a line of its own";
-                    return Err(vec![(0, format!("{why}. {WANTED}"))]);
+                    return Err(vec![(
+                        0,
+                        Message::fixed(format!("{why}. {WANTED}"), "report-json-over-lines"),
+                    )]);
                 }
                 let names = jsonl::names(&line).map_err(|(_, message)| vec![(0, message)])?;
                 let found = Layout::of(names, true).map_err(at_the_beginning)?;
@@ -311,12 +321,15 @@ impl<'a> Reading<'a> {
     }
 }
 
-fn at_the_beginning(messages: Vec<String>) -> Vec<(u64, String)> {
+fn at_the_beginning(messages: Vec<Message>) -> Vec<Unreadable> {
     messages.into_iter().map(|message| (0, message)).collect()
 }
 
-const STRAY: &str =
-    "a quote stands in the middle of a cell: cells with quotes are quoted whole, with \"\" for each";
+fn stray_quote() -> Message {
+    let message =
+        "a quote stands in the middle of a cell: cells with quotes are quoted whole, with \"\" for each";
+    Message::fixed(message, "report-stray-quote")
+}
 
 /// Where the file has what the statement's sums are by: the service; the subscription and its name; what stands for that
 /// where it is empty, of usage the plan; the publisher; and the quantities.

@@ -461,7 +461,7 @@ fn totals(
             let currency = total.currency;
             let message =
                 format!("the files add up to {cost} {currency}, but {billed} is billed and {left} is left");
-            return Err(fault("", message).into());
+            return Err(fault("", Message::fixed(message, "report-sums-differ")).into());
         }
     }
     Ok(totals.into_values().collect())

@@ -3,7 +3,7 @@
 mod blocks;
 mod shared_file;
 
-pub(crate) use blocks::{Block, Blocks, Digested, First, lines_at};
+pub(crate) use blocks::{Block, Blocks, Digested, First, Unreadable, lines_at};
 
 use crate::failure::{Failure, Fault};
 use crate::foreign::{WANTED, by_entries, by_first_bytes};
@@ -76,14 +76,13 @@ enum Packing {
 }
 
 /// What is wrong with a member as a whole.
-pub(crate) fn fault(name: &str, message: impl Into<Message>) -> Fault {
-    let Message { text, wording } = message.into();
+pub(crate) fn fault(name: &str, Message { text, wording }: Message) -> Fault {
     let wording = wording.map(Box::new);
     Fault { file: name.to_owned(), line: None, column: None, message: text, wording }
 }
 
 /// A file that the disk or the archive does not give out.
-fn unreadable(name: &str, why: &io::Error) -> Fault {
+pub(crate) fn unreadable(name: &str, why: &io::Error) -> Fault {
     let wording = Wording::new("report-file-unreadable", [("why", why.to_string().into())]);
     fault(name, Message::worded(format!("cannot be read: {why}"), wording))
 }
@@ -109,15 +108,11 @@ pub(crate) fn members(inputs: &[Input], max_source_bytes: u64) -> Result<Vec<Mem
     for member in &members {
         let path = member.path.canonicalize().unwrap_or_else(|_| member.path.clone());
         if !seen.insert((path, member.packing)) {
-            faults.push(fault(
-                &member.name,
-                Message::worded("is given twice", Wording::new("report-file-twice", [])),
-            ));
+            faults.push(fault(&member.name, Message::fixed("is given twice", "report-file-twice")));
         }
     }
     if members.is_empty() && faults.is_empty() {
-        let wording = Wording::new("report-no-file", []);
-        faults.push(fault("", Message::worded("there is no file to read", wording)));
+        faults.push(fault("", Message::fixed("there is no file to read", "report-no-file")));
     }
     if faults.is_empty() { Ok(members) } else { Err(Failure::Faults(faults)) }
 }
@@ -140,7 +135,7 @@ fn file(name: &str, path: &Path) -> Result<Vec<Member>, Fault> {
         unpacked: Unpacked::up_to(u64::MAX),
     };
     if let Some(what) = by_first_bytes(&magic[..read]) {
-        return Err(fault(name, format!("{what}. {WANTED}")));
+        return Err(fault(name, what.refused()));
     }
     match &magic[..read] {
         [0x1f, 0x8b, ..] => Ok(vec![member(Packing::Gzip)]),
@@ -154,11 +149,11 @@ fn file(name: &str, path: &Path) -> Result<Vec<Member>, Fault> {
                 .filter(|(_, entry)| !entry.ends_with('/') && !entry.starts_with("__MACOSX/"))
                 .collect();
             if entries.is_empty() {
-                let wording = Wording::new("report-archive-empty", []);
-                return Err(fault(name, Message::worded("is an archive without files", wording)));
+                let message = Message::fixed("is an archive without files", "report-archive-empty");
+                return Err(fault(name, message));
             }
             if let Some(what) = by_entries(entries.iter().map(|(_, entry)| entry.as_str())) {
-                return Err(fault(name, format!("{what}. {WANTED}")));
+                return Err(fault(name, what.refused()));
             }
             let share = size / entries.len() as u64;
             let archive = Arc::new(archive);
@@ -230,7 +225,9 @@ fn export(input: &Input) -> Result<Vec<Member>, Fault> {
         && !["compressedJSON", "compressedJSONLines"].iter().any(|known| format.eq_ignore_ascii_case(known))
     {
         let known = "compressedJSON and compressedJSONLines are known";
-        return Err(fault(name, format!("has the data format {format:?}, where {known}")));
+        let message = format!("has the data format {format:?}, where {known}");
+        let wording = Wording::new("report-manifest-format", [("format", format.into())]);
+        return Err(fault(name, Message::worded(message, wording)));
     }
     let listed = manifest.blobs.len() as u64;
     if let Some(count) = manifest.blob_count.filter(|count| *count != listed) {
@@ -240,8 +237,8 @@ fn export(input: &Input) -> Result<Vec<Member>, Fault> {
         return Err(fault(name, Message::worded(message, wording)));
     }
     if listed == 0 {
-        let wording = Wording::new("report-manifest-empty", []);
-        return Err(fault(name, Message::worded("lists no blobs in its manifest", wording)));
+        let message = Message::fixed("lists no blobs in its manifest", "report-manifest-empty");
+        return Err(fault(name, message));
     }
     let mut members = Vec::new();
     for blob in &manifest.blobs {
@@ -254,9 +251,8 @@ fn export(input: &Input) -> Result<Vec<Member>, Fault> {
         match path.filter(|path| path.is_file()) {
             Some(path) => members.extend(file(&shown, &path)?),
             None => {
-                let wording = Wording::new("report-part-missing", []);
                 let message = "is listed in the manifest, but is not there";
-                return Err(fault(&shown, Message::worded(message, wording)));
+                return Err(fault(&shown, Message::fixed(message, "report-part-missing")));
             }
         }
     }
@@ -277,7 +273,10 @@ impl Member {
     ) -> Result<T, Fault> {
         let unreadable = |e: io::Error| unreadable(&self.name, &e);
         if let (Packing::Zip(entry), Some(archive)) = (self.packing, &self.archive) {
-            let no_archive = |e: zip::result::ZipError| fault(&self.name, format!("cannot be unpacked: {e}"));
+            let no_archive = |e: zip::result::ZipError| {
+                let wording = Wording::new("report-not-unpacked", [("why", e.to_string().into())]);
+                fault(&self.name, Message::worded(format!("cannot be unpacked: {e}"), wording))
+            };
             let mut archive = Archive::clone(archive);
             let mut entry = archive.by_index(entry).map_err(no_archive)?;
             let packed = entry.compressed_size();

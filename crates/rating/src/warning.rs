@@ -309,8 +309,8 @@ pub struct Warning {
 }
 
 impl Warning {
-    pub(crate) fn new(code: WarningCode, message: impl Into<Message>) -> Warning {
-        let Message { text, wording } = message.into();
+    pub(crate) fn new(code: WarningCode, message: Message) -> Warning {
+        let Message { text, wording } = message;
         Warning {
             code,
             blocks: code.blocks(),
@@ -325,7 +325,7 @@ impl Warning {
     }
 
     /// About a file.
-    pub(crate) fn of_file(code: WarningCode, file: &str, message: impl Into<Message>) -> Warning {
+    pub(crate) fn of_file(code: WarningCode, file: &str, message: Message) -> Warning {
         Warning { file: file.to_owned(), ..Warning::new(code, message) }
     }
 }
@@ -376,7 +376,7 @@ mod tests {
 
     #[test]
     fn warnings_are_limited_and_accepted_by_code() {
-        let file = |code, i: usize| Warning::of_file(code, &format!("f{i}"), "x");
+        let file = |code, i: usize| Warning::of_file(code, &format!("f{i}"), Message::untranslated("x"));
         let (empty, below) = (WarningCode::EmptyFile, WarningCode::BelowCost);
         let unnumbered = WarningCode::LinesWithoutInvoice;
         let mut given = vec![file(below, 0), file(unnumbered, 0)];

@@ -102,17 +102,15 @@ impl Message {
     pub fn worded(text: impl Into<String>, wording: Wording) -> Self {
         Message { text: text.into(), wording: Some(wording) }
     }
-}
 
-impl From<String> for Message {
-    fn from(text: String) -> Self {
-        Message { text, wording: None }
+    /// A message whose text in other languages has this id and no values.
+    pub fn fixed(text: impl Into<String>, id: &str) -> Self {
+        Message::worded(text, Wording::new(id, []))
     }
-}
 
-impl From<&str> for Message {
-    fn from(text: &str) -> Self {
-        text.to_owned().into()
+    /// A message that has a text in English alone: one that was stored without a wording.
+    pub fn untranslated(text: impl Into<String>) -> Self {
+        Message { text: text.into(), wording: None }
     }
 }
 
@@ -148,7 +146,7 @@ impl Serialize for Message {
 impl<'de> Deserialize<'de> for Message {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(match Stored::deserialize(deserializer)? {
-            Stored::Text(text) => text.into(),
+            Stored::Text(text) => Message::untranslated(text),
             Stored::Worded(Worded { text, wording }) => Message::worded(text, wording),
         })
     }
@@ -167,7 +165,7 @@ mod tests {
             [("lines", 2_u64.into()), ("cost", (amount, usd).into()), ("name", "Acme".into())],
         );
         for (message, json) in [
-            (Message::from("plain"), r#""plain""#.to_owned()),
+            (Message::untranslated("plain"), r#""plain""#.to_owned()),
             (
                 Message::worded("2 lines", wording),
                 r#"{"text":"2 lines","wording":{"id":"report-x","values":{"cost":{"money":[{"currency":"USD","amount":"12.5"}]},"lines":{"number":2},"name":{"text":"Acme"}}}}"#

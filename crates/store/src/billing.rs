@@ -16,8 +16,19 @@ use std::collections::{BTreeMap, HashMap};
 pub struct Health {
     /// Whether an Azure tenant is assigned to the customer.
     pub has_tenant: bool,
-    /// Reason why the last run did not publish the customer's bill.
-    pub fault: Option<String>,
+    /// Reason why the last run did not publish the customer's bill, and what makes it in other languages, as it was stored.
+    pub fault: Option<(String, Option<String>)>,
+}
+
+/// Why a customer's bill was not published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The customer.
+    pub customer: CustomerId,
+    /// In a sentence.
+    pub reason: String,
+    /// What makes that sentence in other languages: JSON. `None` in rows of version 0.2 and earlier.
+    pub wording: Option<String>,
 }
 
 /// Billing health of a partner and some of its customers.
@@ -60,11 +71,13 @@ pub async fn of(
     for id in tx.all(&query.sql, &query.args(), |row| row.next().map(CustomerId)).await? {
         found.entry(id).or_default().has_tenant = true;
     }
-    let query = among("SELECT customer_id, reason FROM billing_faults WHERE partner_id = $1");
-    for (id, reason) in
-        tx.all(&query.sql, &query.args(), |row| Ok((CustomerId(row.next()?), row.next()?))).await?
-    {
-        found.entry(id).or_default().fault = Some(reason);
+    let query = among("SELECT customer_id, reason, wording FROM billing_faults WHERE partner_id = $1");
+    let args = query.args();
+    let faults = tx.all(&query.sql, &args, |row| {
+        Ok((CustomerId(row.next()?), (row.next::<String>()?, row.next::<Option<String>>()?)))
+    });
+    for (id, fault) in faults.await? {
+        found.entry(id).or_default().fault = Some(fault);
     }
     Ok(Some(Standing { customers: found, failed }))
 }
@@ -95,16 +108,13 @@ async fn has_had_runs(tx: &mut Tx, partner: PartnerId) -> Result<bool, Error> {
 }
 
 /// Replaces the partner's billing errors with those of a run.
-pub async fn replace_faults(
-    tx: &mut Tx,
-    partner: PartnerId,
-    faults: &[(CustomerId, String)],
-) -> Result<(), Error> {
+pub async fn replace_faults(tx: &mut Tx, partner: PartnerId, faults: &[Fault]) -> Result<(), Error> {
     tx.execute("DELETE FROM billing_faults WHERE partner_id = $1", args![partner.0]).await?;
-    for (customer, reason) in faults {
-        let sql = "INSERT INTO billing_faults (partner_id, customer_id, reason) VALUES ($1, $2, $3)
+    for Fault { customer, reason, wording } in faults {
+        let sql =
+            "INSERT INTO billing_faults (partner_id, customer_id, reason, wording) VALUES ($1, $2, $3, $4)
                    ON CONFLICT DO NOTHING";
-        tx.execute(sql, args![partner.0, customer.0, reason]).await?;
+        tx.execute(sql, args![partner.0, customer.0, reason, wording.as_deref()]).await?;
     }
     Ok(())
 }
@@ -114,15 +124,14 @@ pub async fn replace_unfinalized(
     tx: &mut Tx,
     partner: PartnerId,
     run: i64,
-    faults: &[(CustomerId, String)],
+    faults: &[Fault],
 ) -> Result<(), Error> {
     let sql = "DELETE FROM billing_faults WHERE partner_id = $1 AND run_id = $2";
     tx.execute(sql, args![partner.0, run]).await?;
-    for (customer, reason) in faults {
-        let sql =
-            "INSERT INTO billing_faults (partner_id, customer_id, reason, run_id) VALUES ($1, $2, $3, $4)
-                   ON CONFLICT DO NOTHING";
-        tx.execute(sql, args![partner.0, customer.0, reason, run]).await?;
+    for Fault { customer, reason, wording } in faults {
+        let sql = "INSERT INTO billing_faults (partner_id, customer_id, reason, wording, run_id)
+                   VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
+        tx.execute(sql, args![partner.0, customer.0, reason, wording.as_deref(), run]).await?;
     }
     Ok(())
 }

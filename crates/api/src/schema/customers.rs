@@ -352,7 +352,7 @@ impl From<domain::PartnerBilling> for PartnerBilling {
 impl From<&domain::BillingConfiguration> for BillingConfiguration {
     fn from(billing: &domain::BillingConfiguration) -> Self {
         let status = if billing.is_healthy() { BillingStatus::Healthy } else { BillingStatus::NotHealthy };
-        BillingConfiguration { status, reason: billing.reason().to_owned() }
+        BillingConfiguration { status, reason: billing.reason().map_or(String::new(), ToString::to_string) }
     }
 }
 

@@ -12,7 +12,7 @@ use domain::CustomerId;
 use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use rating::report::CustomerBill;
-use rating::{FocusDataset, RunReport};
+use rating::{FocusDataset, Message, RunReport, Wording};
 use std::collections::{BTreeMap, BTreeSet};
 use store::bill_runs::BillRun;
 use store::statements;
@@ -39,7 +39,7 @@ impl App {
         report: &RunReport,
         plan: &Plan,
         watch: &Watch,
-    ) -> Result<(Vec<Published>, Vec<(i64, String)>), Ended> {
+    ) -> Result<(Vec<Published>, Vec<(i64, Message)>), Ended> {
         if rating::Progress::cancelled(watch) {
             return Err(Ended::Cancelled);
         }
@@ -78,12 +78,17 @@ impl App {
                 match self.publish_one(run, &head, is_draft, folder, customer, &bills).await {
                     Ok(published) => Ok(Ok(published)),
                     // One customer's folder is no reason to keep the others waiting.
-                    Err(error) => Ok(Err((customer, format!("its bill cannot be written: {error}")))),
+                    Err(error) => {
+                        let wording =
+                            Wording::new("report-bill-unwritable", [("why", error.to_string().into())]);
+                        let text = format!("its bill cannot be written: {error}");
+                        Ok(Err((customer, Message::worded(text, wording))))
+                    }
                 }
             };
             publications.push(publication.boxed());
         }
-        let published: Vec<Result<Vec<Published>, (i64, String)>> =
+        let published: Vec<Result<Vec<Published>, (i64, Message)>> =
             stream::iter(publications).buffer_unordered(CONCURRENT_PUBLICATIONS).try_collect().await?;
         let (mut done, mut faults) = (Vec::new(), Vec::new());
         for outcome in published {
@@ -93,7 +98,7 @@ impl App {
             }
         }
         if done.is_empty() && !faults.is_empty() {
-            let error = |(customer, why): &(i64, String)| RunError::of_customer(*customer, why);
+            let error = |(customer, why): &(i64, Message)| RunError::of_customer(*customer, why);
             return Err(Ended::Failed(faults.iter().map(error).collect()));
         }
         done.sort_by(|a, b| (a.customer.0, &a.currency).cmp(&(b.customer.0, &b.currency)));
@@ -164,7 +169,7 @@ impl App {
         run: &BillRun,
         plan: &Plan,
         had_one: &BTreeSet<i64>,
-    ) -> Result<Vec<(i64, String)>, Error> {
+    ) -> Result<Vec<(i64, Message)>, Error> {
         let mut folders: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
         for customer in
             plan.customers.iter().filter(|planned| planned.billed && !had_one.contains(&planned.id))
@@ -179,7 +184,10 @@ impl App {
         let tried: Vec<(Vec<i64>, Result<(), bill_storage::Error>)> =
             stream::iter(trials).buffer_unordered(CONCURRENT_PUBLICATIONS).collect().await;
         let faults = tried.into_iter().filter_map(|(customers, tried)| Some((customers, tried.err()?)));
-        let said = |why: &bill_storage::Error| format!("its folder cannot be written: {why}");
+        let said = |why: &bill_storage::Error| {
+            let wording = Wording::new("report-folder-unwritable", [("why", why.to_string().into())]);
+            Message::worded(format!("its folder cannot be written: {why}"), wording)
+        };
         Ok(faults.flat_map(|(ids, why)| ids.into_iter().map(move |id| (id, said(&why)))).collect())
     }
 }

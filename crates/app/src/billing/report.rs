@@ -215,14 +215,13 @@ pub struct RunError {
 
 impl RunError {
     /// An error of the whole run.
-    pub(super) fn new(message: impl Into<Message>) -> Self {
-        let Message { text, wording } = message.into();
+    pub(super) fn new(Message { text, wording }: Message) -> Self {
         RunError { message: text, wording, ..RunError::default() }
     }
 
     /// An error of a customer's bill.
-    pub(super) fn of_customer(customer: i64, message: &str) -> Self {
-        RunError { customer_id: Some(customer), ..RunError::new(message) }
+    pub(super) fn of_customer(customer: i64, message: &Message) -> Self {
+        RunError { customer_id: Some(customer), ..RunError::new(message.clone()) }
     }
 }
 
@@ -346,8 +345,8 @@ impl From<&Pending> for PendingCorrection {
 #[derive(Clone, Copy, Default)]
 pub(super) struct Written<'a> {
     pub(super) published: &'a [Published],
-    pub(super) unwritten: &'a [(i64, String)],
-    pub(super) unwritable: &'a [(i64, String)],
+    pub(super) unwritten: &'a [(i64, Message)],
+    pub(super) unwritable: &'a [(i64, Message)],
 }
 
 impl RunReport {
@@ -386,8 +385,8 @@ impl RunReport {
             price_rule_id: None,
             lines: 0,
             amounts: Vec::new(),
-            message: why.clone(),
-            wording: Some(Wording::new("report-folder-unwritable", [("why", why.into())])),
+            message: why.text.clone(),
+            wording: why.wording.clone(),
         });
         RunReport {
             billing_period: Some(report.billing_period),

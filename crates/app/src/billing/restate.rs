@@ -19,6 +19,7 @@ use domain::CustomerId;
 use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use jiff::tz::TimeZone;
+use rating::{Message, Wording};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -57,7 +58,7 @@ pub(super) struct Restatements {
 }
 
 /// A customer's statements, stated again; or why they are not.
-type Done = Result<Vec<Restated>, (i64, String)>;
+type Done = Result<Vec<Restated>, (i64, Message)>;
 
 impl App {
     /// States again the statements of a filter, or those of these ids among them. What fails for a customer is in the report,
@@ -264,10 +265,17 @@ impl Restatement<'_> {
         }
     }
 
-    fn failure(self, error: &bill_storage::Error) -> String {
+    fn failure(self, error: &bill_storage::Error) -> Message {
+        let why = [("why", error.to_string().into())];
         match self {
-            Restatement::Final(_) => format!("its final bill cannot be written: {error}"),
-            Restatement::Reversal(_) => format!("its reversal cannot be written: {error}"),
+            Restatement::Final(_) => Message::worded(
+                format!("its final bill cannot be written: {error}"),
+                Wording::new("report-final-unwritable", why),
+            ),
+            Restatement::Reversal(_) => Message::worded(
+                format!("its reversal cannot be written: {error}"),
+                Wording::new("report-reversal-unwritable", why),
+            ),
         }
     }
 }

@@ -8,13 +8,14 @@ use super::restate::{Restated, negated};
 use super::runs::object;
 use super::watch::Ended;
 use super::work::without_bills;
-use super::{invoices, profit, voiding};
+use super::{health, invoices, profit, voiding};
 use crate::access::Call;
 use crate::audit::{self, Entry, Trail};
 use crate::{App, Error, Refusal};
 use domain::{CustomerId, PartnerId};
 use jiff::Timestamp;
 use rating::report::LineSums;
+use rating::{Message, Wording};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use store::bill_runs::{self, BillRun, State};
@@ -44,7 +45,7 @@ pub(super) struct Outcome {
 pub(super) struct Settlement {
     pub(super) published: Vec<Published>,
     /// What there is against customers' bills.
-    pub(super) faults: Vec<(i64, String)>,
+    pub(super) faults: Vec<(i64, Message)>,
     /// Customers among those whose earlier estimates have a tenant that is not theirs any more.
     pub(super) moved: BTreeSet<i64>,
     /// The corrections that this month has taken.
@@ -126,9 +127,12 @@ impl App {
                         statements::publish(tx, lease.partner, &run.billing_period, drafts, *now).await?;
                     }
                     if request.finalizing.is_some() && refused.is_none() {
-                        let why = format!("its final bill of {} could not be written", run.billing_period);
-                        let faults: Vec<_> =
-                            outcome.unfinalized.iter().map(|id| (CustomerId(*id), why.clone())).collect();
+                        let month = &run.billing_period;
+                        let text = format!("its final bill of {month} could not be written");
+                        let wording = Wording::new("report-final-unwritten", [("month", month.into())]);
+                        let why = Message::worded(text, wording);
+                        let faults = outcome.unfinalized.iter().map(|id| health::stored(*id, &why));
+                        let faults = faults.collect::<Result<Vec<_>, Error>>()?;
                         billing::replace_unfinalized(tx, lease.partner, lease.id, &faults).await?;
                     }
                     statement_numbers::give_back(tx, lease.partner, lease.id).await?;
@@ -230,7 +234,7 @@ async fn refused(
     if request.voiding.is_some() && is_restated {
         let customers = outcome.restated.iter().map(|one| one.statement.bill.customer).collect();
         let refusals = voiding::refusals(tx, partner, period, &customers).await?;
-        said.extend(refusals.into_iter().map(RunError::new));
+        said.extend(refusals.iter().map(RunError::from));
     } else if is_shown {
         let shown = match &outcome.settlement {
             Some(settlement) => Shown::New(settlement.faults.iter().map(|(id, _)| *id).collect()),
@@ -330,8 +334,8 @@ async fn succeed(
     if request.finalize || request.publish {
         statements::publish(tx, partner, period, true, now).await?;
     }
-    let faults: Vec<(CustomerId, String)> =
-        faults.iter().map(|(id, why)| (CustomerId(*id), why.clone())).collect();
+    let faults =
+        faults.iter().map(|(id, why)| health::stored(*id, why)).collect::<Result<Vec<_>, Error>>()?;
     Ok(billing::replace_faults(tx, partner, &faults).await?)
 }
 

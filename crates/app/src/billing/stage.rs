@@ -73,13 +73,19 @@ impl App {
         let unwritable = self.unwritable(run, &plan, &had_one.collect()).await?;
         // On the customers there is no more than the run's number: what the store said is in its report.
         let held_back = report.customers.iter().filter(|bill| !bill.held_back.is_empty());
-        let held_back = held_back.map(|bill| (bill.customer_id, "was held back"));
-        let unwritten_too = unwritten.iter().map(|(id, _)| (*id, "could not be written"));
-        let of_bill =
-            |(id, what)| (id, format!("its bill of {} {what} (run {})", run.billing_period, run.id));
-        let of_folder = |(id, _): &(i64, String)| (*id, "its folder cannot be written".to_owned());
+        let held_back = held_back.map(|bill| (bill.customer_id, "was held back", "report-bill-held-back"));
+        let unwritten_too =
+            unwritten.iter().map(|(id, _)| (*id, "could not be written", "report-bill-unwritten"));
+        let of_bill = |(customer, what, id)| {
+            let (month, run) = (&run.billing_period, run.id);
+            let wording = Wording::new(id, [("month", month.into()), ("run", run.to_string().into())]);
+            (customer, Message::worded(format!("its bill of {month} {what} (run {run})"), wording))
+        };
+        let of_folder = |(id, _): &(i64, Message)| {
+            (*id, Message::fixed("its folder cannot be written", "report-folder-of-customer"))
+        };
         let faults = unwritten_too.chain(held_back).map(of_bill);
-        let faults: Vec<(i64, String)> = faults.chain(unwritable.iter().map(of_folder)).collect();
+        let faults: Vec<(i64, Message)> = faults.chain(unwritable.iter().map(of_folder)).collect();
         let held: BTreeSet<i64> = faults.iter().map(|(customer, _)| *customer).collect();
         let moved = self.moved(run, &plan, &held).await?;
         let written = Written { published: &published, unwritten: &unwritten, unwritable: &unwritable };
@@ -431,7 +437,7 @@ pub(super) fn unchanged(run: &BillRun, now: &rating::RunReport) -> Result<(), En
     changed.extend(gone.into_iter().filter(|file| !changed.contains(file)).collect::<Vec<_>>());
     let said = "is not what it was when this run was made: to bill what it is now, ask for a new run";
     let error = |file| {
-        let message = Message::worded(said, Wording::new("report-file-changed", []));
+        let message = Message::fixed(said, "report-file-changed");
         RunError { place: Place::of_file(file), ..RunError::new(message) }
     };
     let errors: Vec<RunError> = changed.into_iter().map(error).collect();

@@ -2,7 +2,7 @@
 
 use super::actions::of_month;
 use super::request::Voiding;
-use crate::Error;
+use crate::{Error, Refusal};
 use domain::fields::Fields;
 use domain::json::Json;
 use domain::payload::{Member, Payload};
@@ -54,7 +54,7 @@ pub(super) async fn of_payload(
     let customers = finals.iter().map(|statement| statement.bill.customer).collect();
     let refusals = refusals(tx, run.partner, &run.billing_period, &customers).await?;
     if !refusals.is_empty() {
-        return Err(Error::Conflict(refusals.join("; ").into()));
+        return Err(Error::Conflict(refusals.into_iter().collect()));
     }
     let statements = finals.iter().map(|statement| statement.id).collect();
     Ok(Voiding { since: now.as_second(), statements, reason })
@@ -91,14 +91,18 @@ pub(super) async fn refusals(
     partner: PartnerId,
     period: &str,
     customers: &BTreeSet<CustomerId>,
-) -> Result<Vec<String>, Error> {
+) -> Result<Vec<Refusal>, Error> {
     let corrections = corrections::list(tx, partner, Some(period)).await?;
     let refusal = |correction: corrections::Correction| {
         let carrier = correction.carried_by.filter(|_| customers.contains(&correction.bill.customer))?;
         let (customer, version) = (correction.bill.customer, correction.bill.version);
-        Some(format!(
+        let text = format!(
             "the correction of {period} (version {version}) of customer {customer} is on the statement of {carrier}: withdraw \
              or void that one first"
+        );
+        Some(Refusal::new(text).named(
+            "correction-elsewhere",
+            &[("month", &period), ("version", &version), ("id", &customer), ("from", &carrier)],
         ))
     };
     Ok(corrections.into_iter().filter_map(refusal).collect())

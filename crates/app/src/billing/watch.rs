@@ -3,7 +3,7 @@
 use super::lease::{Leased, Stop};
 use super::report::{Progress, RunError, text};
 use crate::Error;
-use rating::Failure;
+use rating::{Failure, Message, Wording};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use store::bill_runs;
@@ -98,9 +98,26 @@ impl From<bill_storage::Error> for Ended {
     fn from(error: bill_storage::Error) -> Self {
         match error {
             bill_storage::Error::Cancelled => Ended::Cancelled,
-            other => Ended::Failed(vec![RunError::new(other.to_string())]),
+            other => Ended::Failed(vec![RunError::new(of_store(&other))]),
         }
     }
+}
+
+/// What a store says, which is in English.
+fn of_store(error: &bill_storage::Error) -> Message {
+    use bill_storage::Error as E;
+    let id = match error {
+        E::NotFound(_) => "report-store-not-found",
+        E::Denied(_) => "report-store-denied",
+        E::Contended(_) => "report-store-contended",
+        E::Corrupt(_) => "report-store-corrupt",
+        E::TooLarge(_) => "report-store-too-large",
+        E::Unavailable(_) => "report-store-unavailable",
+        E::Invalid(_) | E::Cancelled => "report-store-unusable",
+    };
+    let text = error.to_string();
+    let wording = Wording::new(id, [("why", text.as_str().into())]);
+    Message::worded(text, wording)
 }
 
 impl From<Failure> for Ended {
@@ -108,7 +125,11 @@ impl From<Failure> for Ended {
         match failure {
             Failure::Faults(faults) => Ended::Failed(faults.into_iter().map(RunError::from).collect()),
             Failure::Cancelled => Ended::Cancelled,
-            Failure::Io(..) => Ended::Failed(vec![RunError::new(failure.to_string())]),
+            Failure::Io(..) => {
+                let text = failure.to_string();
+                let wording = Wording::new("report-disk", [("why", text.as_str().into())]);
+                Ended::Failed(vec![RunError::new(Message::worded(text, wording))])
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A customer as a caller sees it. The margin is for roles that see costs; the billing health not for the customer's users.
 
+use crate::billing::{Message, health};
 use crate::{Created, Error, IfMatch};
 use domain::{
     Address, AzureCustomerId, BillingConfiguration, Classification, Customer, Email, Margin, PartnerBilling,
@@ -101,6 +102,11 @@ impl CustomerView {
     /// How its billing stands; `None` without bill runs, and for the customer's own users.
     pub fn billing_status(&self) -> Option<&BillingConfiguration> {
         self.customer.billing_configuration.as_ref().filter(|_| self.visibility != Visibility::OwnUser)
+    }
+
+    /// Why bills of it cannot be written; `None` where they can, and where [`CustomerView::billing_status`] says nothing.
+    pub fn billing_problem(&self) -> Option<Message> {
+        self.billing_status()?.reason().map(health::message)
     }
 
     /// The random id for use outside the partner.

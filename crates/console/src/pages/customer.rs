@@ -121,7 +121,7 @@ fn page(cx: &Cx, customer: &CustomerView, tenants: Vec<Tenant>, tenants_total: i
         margin: customer.margin().map(|margin| percent(cx, margin.ten_thousandths())),
         is_billed: customer.partner_billing().enabled,
         folder: customer.partner_billing().folder.clone(),
-        billing_problem: customer.billing_status().map_or(String::new(), |status| status.reason().to_owned()),
+        billing_problem: cx.lang.billing_problem(customer),
         tags: customer.tags().iter().map(tag_label).collect(),
         created,
         changed,

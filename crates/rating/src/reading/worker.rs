@@ -1,6 +1,6 @@
 //! One thread's part of the reading: lines priced and spooled, or summed up where no customer is billed for them.
 
-use super::{Misread, Reader, Reading, STRAY};
+use super::{Misread, Reader, Reading, stray_quote};
 use crate::amount::Amount;
 use crate::cells::Cells;
 use crate::columns::Role;
@@ -11,7 +11,7 @@ use crate::detail::Details;
 use crate::failure::Failure;
 use crate::identity::{self, TENANT_FINGERPRINT, tenant_id};
 use crate::jsonl;
-use crate::line::{LastCurrency, Line};
+use crate::line::{LastCurrency, Line, Wrong};
 use crate::owners::{Owner, Span, owner_on};
 use crate::price::{CreditUse, RuleUse};
 use crate::render::text;
@@ -21,6 +21,7 @@ use crate::scan::Scan;
 use crate::source::Block;
 use crate::spool::Spool;
 use crate::warning::Tally;
+use crate::wording::{Message, Wording};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
@@ -219,9 +220,9 @@ impl<'a> Worker<'a> {
             if block.is_ascii() { None } else { std::str::from_utf8(block).err().map(|e| e.valid_up_to()) };
         // No text of PostgreSQL's can have one.
         let null = memchr::memchr(0, block);
-        let no_text = [(not_utf8, NOT_UTF8), (null, NULL)]
+        let no_text = [(not_utf8, NOT_UTF8, "report-not-utf-8"), (null, NULL, "report-null")]
             .into_iter()
-            .filter_map(|(at, message)| Some((at?, message)))
+            .filter_map(|(at, message, id)| Some((at?, message, id)))
             .min();
         let (mut begin, mut first, mut lines) = (0, 0, 0);
         let mut wrong = Vec::new();
@@ -235,27 +236,30 @@ impl<'a> Worker<'a> {
             };
             let end = scan.ends()[last as usize] as usize;
             if scan.stray.is_some_and(|stray| stray <= end) {
-                self.refuse(reader, offset(record, begin), None, STRAY.to_owned());
+                self.refuse(reader, offset(record, begin), None, stray_quote());
                 self.shared.stop.store(true, Ordering::Relaxed);
                 break;
             }
             let wanted = reader.layout.names.len();
-            if let Some((bad, message)) = no_text.filter(|(bad, _)| (begin..end).contains(bad)) {
+            if let Some((bad, message, id)) = no_text.filter(|(bad, ..)| (begin..end).contains(bad)) {
                 let place = line.ends.iter().take_while(|end| (**end as usize) < bad).count();
                 let column = reader.layout.names.get(place).cloned();
-                self.refuse(reader, offset(record, begin), column, message.to_owned());
+                self.refuse(reader, offset(record, begin), column, Message::fixed(message, id));
             } else if line.ends.len() == wanted {
                 lines += 1;
                 self.line(reader, &line, careful, &mut wrong)?;
                 if !wrong.is_empty() && line.repeats_the_header() {
-                    wrong = vec![(None, HEADER_AGAIN.to_owned())];
+                    wrong = vec![(None, Message::fixed(HEADER_AGAIN, "report-header-again"))];
                 }
                 for (place, message) in wrong.drain(..) {
                     let column = place.map(|place| reader.layout.names[place].clone());
                     self.refuse(reader, offset(record, begin), column, message);
                 }
             } else if !block[begin..end].trim_ascii().is_empty() {
-                let message = format!("has {} cells, where the header has {wanted}", line.ends.len());
+                let cells = line.ends.len();
+                let message = format!("has {cells} cells, where the header has {wanted}");
+                let values = [("cells", cells.into()), ("wanted", wanted.into())];
+                let message = Message::worded(message, Wording::new("report-cells", values));
                 self.refuse(reader, offset(record, begin), None, message);
             }
             if self.faults.len() >= Failure::LIMIT {
@@ -270,7 +274,7 @@ impl<'a> Worker<'a> {
         Ok(())
     }
 
-    fn refuse(&mut self, reader: &Reader<'_>, offset: u64, column: Option<String>, message: String) {
+    fn refuse(&mut self, reader: &Reader<'_>, offset: u64, column: Option<String>, message: Message) {
         self.faults.push(Misread { member: reader.member, offset, column, message });
     }
 
@@ -280,7 +284,7 @@ impl<'a> Worker<'a> {
         reader: &Reader<'_>,
         line: &Line<'_>,
         careful: bool,
-        wrong: &mut Vec<(Option<usize>, String)>,
+        wrong: &mut Vec<Wrong>,
     ) -> Result<(), Failure> {
         let invoice = line.get(Role::Invoice);
         self.count_invoice(invoice);
@@ -333,9 +337,10 @@ impl<'a> Worker<'a> {
         };
         let (key, content) = identity::key(line, &values, (&known.id, known.fingerprint), &mut self.scratch);
         let Some(bill_currency) = self.shared.prices.bill_currency(values.currency) else {
-            let to = self.shared.prices.single.map_or("", Currency::code);
-            let message = format!("{0}: the run was given no rate from {0} to {to}", values.currency);
-            wrong.push((line.layout.role(Role::Currency), message));
+            let (from, to) = (values.currency.code(), self.shared.prices.single.map_or("", Currency::code));
+            let message = format!("{from}: the run was given no rate from {from} to {to}");
+            let wording = Wording::new("report-no-rate", [("currency", from.into()), ("other", to.into())]);
+            wrong.push((line.layout.role(Role::Currency), Message::worded(message, wording)));
             return Ok(());
         };
         let prices = self.shared.prices;

@@ -3,6 +3,7 @@
 use super::{BLOCK, read_up_to};
 use crate::foreign::{WANTED, by_first_bytes};
 use crate::gzip::GzipError;
+use crate::wording::{Message, Wording};
 use std::io::{self, Read};
 
 /// The longest record: beyond it a quote is not closed, or the file is none of ours.
@@ -39,6 +40,9 @@ pub(crate) struct Block {
     pub(crate) offset: u64,
 }
 
+/// Where a stream cannot be read, in bytes of the unpacked file, and what is wrong there.
+pub(crate) type Unreadable = (u64, Message);
+
 /// Cuts a stream into blocks of whole records.
 pub(crate) struct Blocks<'a> {
     reader: &'a mut (dyn Read + Send),
@@ -62,32 +66,33 @@ impl<'a> Blocks<'a> {
     ///
     /// # Errors
     /// As [`Blocks::next`].
-    pub(crate) fn first(&mut self) -> Result<First, (u64, String)> {
+    pub(crate) fn first(&mut self) -> Result<First, Unreadable> {
         let mut block = Block::default();
         self.fill(&mut block.bytes, 4096)?;
         let mark = marks(&block.bytes);
         if block.bytes.starts_with(b"\xff\xfe") || block.bytes.starts_with(b"\xfe\xff") {
-            return Err((0, "is UTF-16: save it as UTF-8".to_owned()));
+            return Err((0, Message::fixed("is UTF-16: save it as UTF-8", "report-utf-16")));
         }
         let Some(begin) = block.bytes[mark..].iter().position(|b| !b.is_ascii_whitespace()) else {
             return Ok(First::Nothing);
         };
         self.offset = (mark + begin) as u64;
         if let Some(what) = by_first_bytes(&block.bytes[mark + begin..]) {
-            return Err((0, format!("{what}. {WANTED}")));
+            return Err((0, what.refused()));
         }
         // The first letters of a text in UTF-16, which has no need of a mark.
         if block.bytes[mark + begin..].iter().take(16).any(|byte| *byte == 0) {
-            return Err((0, "is UTF-16, or no text: save it as UTF-8".to_owned()));
+            return Err((0, Message::fixed("is UTF-16, or no text: save it as UTF-8", "report-no-text")));
         }
         match &block.bytes[mark + begin..] {
             [b'[', ..] => {
                 let why =
                     "is a JSON array, where each line item is an object on a line of its own (JSON Lines)";
-                return Err((0, format!("{why}. {WANTED}")));
+                return Err((0, Message::fixed(format!("{why}. {WANTED}"), "report-json-array")));
             }
             [0x1f, 0x8b, ..] | [b'P', b'K', 3, 4, ..] => {
-                return Err((0, "is an archive within an archive: unpack the outer one".to_owned()));
+                let message = "is an archive within an archive: unpack the outer one";
+                return Err((0, Message::fixed(message, "report-archive-within")));
             }
             _ => {}
         }
@@ -109,7 +114,7 @@ impl<'a> Blocks<'a> {
     }
 
     /// The line that is to be read next, as far as it is in memory: what a JSON file begins with.
-    pub(crate) fn peek_line(&mut self) -> Result<Vec<u8>, (u64, String)> {
+    pub(crate) fn peek_line(&mut self) -> Result<Vec<u8>, Unreadable> {
         let mut rest = std::mem::take(&mut self.rest);
         let mut wanted = BLOCK;
         while !self.at_end && !rest.contains(&b'\n') && rest.len() < LONGEST_RECORD {
@@ -121,7 +126,7 @@ impl<'a> Blocks<'a> {
     }
 
     /// Reads on, until there are so many bytes or no more.
-    fn fill(&mut self, bytes: &mut Vec<u8>, wanted: usize) -> Result<(), (u64, String)> {
+    fn fill(&mut self, bytes: &mut Vec<u8>, wanted: usize) -> Result<(), Unreadable> {
         let had = bytes.len();
         bytes.resize(wanted.max(had), 0);
         let read = read_up_to(&mut self.reader, &mut bytes[had..]);
@@ -134,10 +139,16 @@ impl<'a> Blocks<'a> {
             }
             Err(e) => {
                 let why = match e.kind() {
-                    io::ErrorKind::UnexpectedEof => "ends in the middle: the file was cut off".to_owned(),
-                    io::ErrorKind::FileTooLarge => e.to_string(),
-                    _ if e.get_ref().is_some_and(|e| e.is::<GzipError>()) => e.to_string(),
-                    _ => format!("cannot be read on: {e}"),
+                    io::ErrorKind::UnexpectedEof => {
+                        Message::fixed("ends in the middle: the file was cut off", "report-cut-off")
+                    }
+                    io::ErrorKind::FileTooLarge => Message::fixed(e.to_string(), "report-too-large-unpacked"),
+                    _ => {
+                        let wording = Wording::new("report-unreadable-on", [("why", e.to_string().into())]);
+                        let is_whole = e.get_ref().is_some_and(|e| e.is::<GzipError>());
+                        let text = if is_whole { e.to_string() } else { format!("cannot be read on: {e}") };
+                        Message::worded(text, wording)
+                    }
                 };
                 Err((self.offset + bytes.len() as u64, why))
             }
@@ -148,7 +159,7 @@ impl<'a> Blocks<'a> {
     ///
     /// # Errors
     /// What cannot be unpacked, or has a record without an end, and from which place in the file on.
-    pub(crate) fn next(&mut self, block: &mut Block) -> Result<bool, (u64, String)> {
+    pub(crate) fn next(&mut self, block: &mut Block) -> Result<bool, Unreadable> {
         if self.broken {
             return Ok(false);
         }
@@ -157,7 +168,7 @@ impl<'a> Blocks<'a> {
         result
     }
 
-    fn cut(&mut self, block: &mut Block) -> Result<bool, (u64, String)> {
+    fn cut(&mut self, block: &mut Block) -> Result<bool, Unreadable> {
         block.bytes.clear();
         block.bytes.append(&mut self.rest);
         block.offset = self.offset;
@@ -181,12 +192,16 @@ impl<'a> Blocks<'a> {
             }
             if self.at_end || block.bytes.len() - whole >= LONGEST_RECORD {
                 let message = match self.at_end {
-                    true => "a record that begins here has no end: is a quote not closed?",
-                    false => {
-                        "a record that begins here is longer than 4 MiB, which no line item is: is a quote not closed?"
-                    }
+                    true => Message::fixed(
+                        "a record that begins here has no end: is a quote not closed?",
+                        "report-record-without-end",
+                    ),
+                    false => Message::fixed(
+                        "a record that begins here is longer than 4 MiB, which no line item is: is a quote not closed?",
+                        "report-record-too-long",
+                    ),
                 };
-                return Err((self.offset + whole as u64, message.to_owned()));
+                return Err((self.offset + whole as u64, message));
             }
             wanted = block.bytes.len() * 2;
         }

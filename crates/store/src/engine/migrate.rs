@@ -44,6 +44,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0034_drafts_apart", include_str!("../../../../migrations/0034_drafts_apart.sql")),
     ("0035_directory_walks", include_str!("../../../../migrations/0035_directory_walks.sql")),
     ("0036_former_corrections", include_str!("../../../../migrations/0036_former_corrections.sql")),
+    ("0037_billing_fault_wordings", include_str!("../../../../migrations/0037_billing_fault_wordings.sql")),
 ];
 
 /// The oldest schema whose servers work beside a server of this one, on the same PostgreSQL, while one after the other is

@@ -150,7 +150,7 @@ enum StoredWaiting {
 impl From<StoredWaiting> for Waiting {
     fn from(stored: StoredWaiting) -> Self {
         match stored {
-            StoredWaiting::Text(text) => Message::from(text).into(),
+            StoredWaiting::Text(text) => Message::untranslated(text).into(),
             StoredWaiting::Worded { text, wording, reasons } => Waiting { text, wording, reasons },
         }
     }
@@ -372,9 +372,9 @@ mod tests {
     #[test]
     fn what_version_0_2_has_stored_is_read() {
         let state: State = serde_json::from_str(r#"{"waits":["2026-10: why"],"actions":[]}"#).unwrap();
-        assert_eq!(state.waits, [Waiting::from(Message::from("2026-10: why"))]);
+        assert_eq!(state.waits, [Waiting::from(Message::untranslated("2026-10: why"))]);
         let wording = Wording::new("report-wait-not-final", [("month", "2026-10".into())]);
-        let reasons = vec![Message::from("plain")];
+        let reasons = vec![Message::untranslated("plain")];
         let waits = vec![Waiting { text: "2026-10".into(), wording: Some(wording), reasons }];
         let text = serde_json::to_string(&State { waits: waits.clone(), ..State::default() }).unwrap();
         assert_eq!(serde_json::from_str::<State>(&text).unwrap().waits, waits);

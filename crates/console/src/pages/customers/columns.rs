@@ -114,8 +114,7 @@ pub(crate) fn cell(cx: &Cx, customer: &CustomerView, column: Column, now: Timest
             Cell::Trial(trial)
         }
         Column::Billing => {
-            let problem = customer.billing_status().map_or("", |status| status.reason());
-            Cell::Billing(problem.to_owned(), customer.partner_billing().enabled)
+            Cell::Billing(cx.lang.billing_problem(customer), customer.partner_billing().enabled)
         }
         Column::Margin => {
             let margin = customer.margin().map(|margin| format::decimal(cx.lang, &margin.to_string()));

@@ -8,6 +8,7 @@ mod customers;
 mod directory;
 mod directory_connection;
 mod ends;
+mod faults;
 mod forms;
 mod invitations;
 mod matrix;
