@@ -138,7 +138,7 @@ pub enum Outcome {
     Fails(String),
     /// It does not, and tenants can be looked up without it; why.
     Lacks(String),
-    /// It was not tried; why.
+    /// It was not tested, so that nothing is known of it; why.
     Skipped(String),
 }
 
@@ -157,9 +157,9 @@ impl fmt::Display for Report {
                 Outcome::Works(text) => ("works", text),
                 Outcome::Fails(text) => ("FAILS", text),
                 Outcome::Lacks(text) => ("lacks", text),
-                Outcome::Skipped(text) => ("-", text),
+                Outcome::Skipped(text) => ("not tested", text),
             };
-            writeln!(f, "{word:<6} {}: {text}", step.what)?;
+            writeln!(f, "{word:<10} {}: {text}", step.what)?;
         }
         Ok(())
     }

@@ -163,7 +163,7 @@ async fn missing_rights_say_where_to_click() {
             .steps
             .into_iter()
             .filter_map(|step| match step.outcome {
-                Outcome::Lacks(why) => Some(why),
+                Outcome::Lacks(why) | Outcome::Fails(why) => Some(why),
                 _ => None,
             })
             .collect();

@@ -494,6 +494,27 @@ async fn what_works_and_what_is_missing() {
         (plain(), "+++++++", true, "500 customers on the first page, and there are more"),
         (Behaviour { refuse_sign_in: Some(65_001), ..plain() }, "!--", false, "has to consent"),
         (Behaviour { no_role: true, ..plain() }, "+!-??", false, "Admin agent"),
+        // Microsoft's demand for several factors says nothing of the permissions: of all calls, and of one.
+        (
+            Behaviour { mfa_required: true, ..plain() },
+            "+!----",
+            false,
+            "multi-factor sign-in: the user whose consent",
+        ),
+        (
+            faults([
+                Fault::None,
+                Fault::Error {
+                    status: 401,
+                    code: "900421".to_owned(),
+                    description: String::new(),
+                    retry_after: None,
+                },
+            ]),
+            "+?+-++++",
+            true,
+            "not tested billing profiles: Microsoft refuses it",
+        ),
         (Behaviour { no_billing_every: Some(1), ..plain() }, "++?++++", true, "DAP or GDAP"),
         (
             Behaviour { no_billing_every: Some(1), no_organization_every: Some(1), ..plain() },

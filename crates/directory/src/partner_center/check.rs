@@ -9,6 +9,10 @@ use http::{HeaderName, HeaderValue};
 
 const VALIDATE_MFA: HeaderName = HeaderName::from_static("validatemfa");
 
+/// Why a step was not tested that Microsoft refuses without a multi-factor sign-in.
+const STOPPED_BY_MFA: &str =
+    "Microsoft refuses it without multi-factor authentication, whatever the permissions are";
+
 /// Number of customers that are looked at: rights differ between them.
 const SAMPLE: usize = 3;
 
@@ -32,6 +36,7 @@ impl PartnerCenter {
         }
         self.check_customers(&mut steps).await;
         steps.extend(self.check_billing().await);
+        demand_mfa(&mut steps);
         Report { steps }
     }
 
@@ -53,6 +58,33 @@ impl PartnerCenter {
         } else {
             steps.extend(self.0.check_addresses(&sample).await);
         }
+    }
+}
+
+/// Where Microsoft has demanded a multi-factor sign-in at a call, that is what fails, whatever was answered to the question
+/// whether there was one. It is no failure where tenants can be looked up nevertheless.
+fn demand_mfa(steps: &mut Vec<Step>) {
+    let is_stopped = |step: &Step| matches!(&step.outcome, Outcome::Skipped(why) if why == STOPPED_BY_MFA);
+    let stopped: Vec<Check> = steps.iter().filter(|step| is_stopped(step)).map(|step| step.what).collect();
+    if stopped.is_empty() {
+        return;
+    }
+    let is_needed = stopped.iter().any(|what| [Check::ListCustomers, Check::SeeAddresses].contains(what));
+    let why = MFA_ADVICE.to_owned();
+    let outcome = if is_needed { Outcome::Fails(why) } else { Outcome::Lacks(why) };
+    let demanded = Step { refused: Some(Credential::RefreshToken), ..Step::new(Check::MultiFactor, outcome) };
+    match steps.iter_mut().find(|step| step.what == Check::MultiFactor) {
+        Some(step) if matches!(step.outcome, Outcome::Fails(_)) => {}
+        Some(step) => *step = demanded,
+        None => steps.insert(1, demanded),
+    }
+}
+
+/// How a step went that has failed. A demand for a multi-factor sign-in says nothing of the step's own permission.
+pub(super) fn failed(error: &Error, outcome: fn(String) -> Outcome) -> Outcome {
+    match error {
+        Error::MfaRequired(_) => Outcome::Skipped(STOPPED_BY_MFA.to_owned()),
+        error => outcome(error.to_string()),
     }
 }
 
@@ -109,10 +141,10 @@ impl Client {
         }
         let of = sample.len();
         // Either source will do, and some customers may hide; only to see nobody's address is a failure.
-        let source = |what, seen: Result<usize, String>| match seen {
+        let source = |what, seen: Result<usize, Outcome>| match seen {
             Ok(seen) => Step::new(what, Outcome::Works(format!("seen of {seen} of {of} customers")))
                 .having_seen(seen, Some(of)),
-            Err(why) => Step::new(what, Outcome::Lacks(why)),
+            Err(outcome) => Step::new(what, outcome),
         };
         let addresses = match hidden.pop() {
             Some(why) if hidden.len() + 1 == of => Err(why),
@@ -130,11 +162,11 @@ impl Client {
     }
 }
 
-fn count<T>(seen: &mut Result<usize, String>, got: Result<Got<T>, Error>) {
+fn count<T>(seen: &mut Result<usize, Outcome>, got: Result<Got<T>, Error>) {
     match (got, &mut *seen) {
         (Ok(Got::Found(_)), Ok(count)) => *count += 1,
-        (Ok(Got::Hidden(why) | Got::Forbidden(why)), _) => *seen = Err(why),
-        (Err(error), _) => *seen = Err(error.to_string()),
+        (Ok(Got::Hidden(why) | Got::Forbidden(why)), _) => *seen = Err(Outcome::Lacks(why)),
+        (Err(error), _) => *seen = Err(failed(&error, Outcome::Lacks)),
         _ => {}
     }
 }
@@ -149,5 +181,5 @@ fn listed(page: &Page) -> String {
 }
 
 fn step(what: Check, outcome: Result<String, Error>) -> Step {
-    Step::new(what, outcome.map_or_else(|error| Outcome::Fails(error.to_string()), Outcome::Works))
+    Step::new(what, outcome.map_or_else(|error| failed(&error, Outcome::Fails), Outcome::Works))
 }

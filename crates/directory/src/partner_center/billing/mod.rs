@@ -7,6 +7,7 @@
 mod wire;
 
 use super::caller::Answer;
+use super::check::failed;
 use super::endpoint::Endpoint;
 use super::{Client, PartnerCenter, bare};
 use crate::error::Error;
@@ -343,11 +344,11 @@ impl PartnerCenter {
                 let outcome = Outcome::Works(format!("{} are there", invoices.len()));
                 Step::new(Check::ListInvoices, outcome).having_seen(invoices.len(), None)
             }
-            Err(error) => Step::new(Check::ListInvoices, Outcome::Lacks(error.to_string())),
+            Err(error) => Step::new(Check::ListInvoices, failed(&error, Outcome::Lacks)),
         };
         let exports = match self.0.check_exports().await {
             Ok(()) => Outcome::Works("Microsoft Graph allows it".to_owned()),
-            Err(error) => Outcome::Lacks(error.to_string()),
+            Err(error) => failed(&error, Outcome::Lacks),
         };
         vec![invoices, Step::new(Check::ExportBillingData, exports)]
     }

@@ -75,9 +75,22 @@ fn a_connection_shows_what_worked_and_what_is_missing(engine: Engine) {
     place.center.behave(json!({"no_role": true}));
     assert_eq!(test(), "/console/directory#needs");
     let page = german(&browser, PAGE);
-    for part in ["Liste der Kunden lesen", "Fehlt", "Nicht bekannt", "lang=\"en\"", "Admin agent"] {
+    for part in ["Liste der Kunden lesen", "Fehlt", "Nicht geprüft", "lang=\"en\"", "Admin agent"] {
         assert!(page.contains(part), "without {part}: {page}");
     }
+
+    // A demand for several factors at one call says nothing of the permission for it. There is no Microsoft Graph here.
+    let demand = json!({"fault": "error", "status": 401, "code": "900421"});
+    place.center.behave(json!({"next": [{"fault": "none"}, demand]}));
+    test();
+    let page = browser.get(PAGE).text();
+    assert!(page.matches("Missing").count() == 1 && page.matches("Not tested").count() == 2, "{page}");
+    assert!(page.contains("Permissions are not what is missing"), "{page}");
+    place.center.behave(json!({"mfa_required": true}));
+    assert_eq!(test(), "/console/directory#needs");
+    let page = german(&browser, PAGE);
+    assert!(page.matches("Fehlt").count() == 1 && page.matches("Nicht geprüft").count() == 3, "{page}");
+    place.center.behave(json!({"no_role": true}));
 
     // An outage: its cause, what to do, and since when, on the page and on the home page.
     assert_eq!(browser.submit(PAGE, "/console/directory/walk", &[]).status, 303);
@@ -117,7 +130,15 @@ fn a_connection_shows_what_worked_and_what_is_missing(engine: Engine) {
     let found: Vec<String> = actions(&place).into_iter().map(|(action, _)| action).collect();
     assert_eq!(
         found,
-        ["directory.connect", "directory.test", "directory.test", "directory.sync", "directory.disconnect"]
+        [
+            "directory.connect",
+            "directory.test",
+            "directory.test",
+            "directory.test",
+            "directory.test",
+            "directory.sync",
+            "directory.disconnect"
+        ]
     );
 }
 
@@ -145,13 +166,13 @@ fn credentials_are_tested_before_they_replace_others(engine: Engine) {
             "a wrong secret",
             json!({}),
             &[secret("typed-wrong")],
-            &["href=\"#client_secret\"", "AADSTS7000215", "Not known"],
+            &["href=\"#client_secret\"", "AADSTS7000215", "Not tested"],
         ),
         (
             "a wrong token",
             json!({}),
             &[token("typed-wrong")],
-            &["href=\"#refresh_token\"", "no longer good", "Not known"],
+            &["href=\"#refresh_token\"", "no longer good", "Not tested"],
         ),
         (
             "no MFA",

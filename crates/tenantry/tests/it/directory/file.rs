@@ -41,7 +41,11 @@ fn it_is_read_again_when_it_changes(engine: Engine) {
 
     // Nothing can be looked up in a file that is not there, or broken from the start.
     let output = connect_file(&database, &path, &[]);
-    assert!(!output.status.success() && told(&output).contains("FAILS  read the file"), "{}", told(&output));
+    assert!(
+        !output.status.success() && told(&output).contains("FAILS      read the file"),
+        "{}",
+        told(&output)
+    );
     assert_eq!(create(&api, "34fdg"), "201 -", "it is not connected");
     let output = connect_file(&database, &path, &["--force"]);
     assert!(!output.status.success() && told(&output).contains("is connected, but"), "{}", told(&output));
