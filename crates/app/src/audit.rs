@@ -5,6 +5,7 @@
 //! shows what no chain does: that its end was cut off, or that all of it is older than it was.
 
 pub(crate) mod anchor;
+mod check;
 mod erasure;
 mod export;
 pub(crate) mod live_users;
@@ -16,11 +17,12 @@ pub(crate) mod system;
 mod tests;
 mod verify;
 
-pub use anchor::{AnchorPlaces, AnchorVerdict};
+pub use anchor::{AnchorPlaces, AnchorVerdict, PartnerAnchor};
+pub use check::{TrailCheck, TrailPart};
 pub use erasure::Erasure;
 pub use retention::Exported;
 pub use system::SystemVerdict;
-pub use verify::Verdict;
+pub use verify::{TrailFault, Verdict};
 
 use crate::access::Call;
 use crate::{App, Error, Random, SecretKey};

@@ -51,7 +51,10 @@ pub mod single_sign_on;
 
 pub use access::{Actor, Call, Me, Named, Origin};
 pub use api_keys::IssuedKey;
-pub use audit::{AnchorPlaces, AnchorVerdict, Erasure, Exported, SystemVerdict, Verdict};
+pub use audit::{
+    AnchorPlaces, AnchorVerdict, Erasure, Exported, PartnerAnchor, SystemVerdict, TrailCheck, TrailFault,
+    TrailPart, Verdict,
+};
 pub use branding::{Branding, Logo, Portal};
 pub use change::{Created, Idempotency, IfMatch, WriteBody};
 pub use clock::{Clock, parse_time};

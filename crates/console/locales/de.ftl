@@ -270,6 +270,58 @@ audit-after = Nachher
 audit-newest = Letzte Woche
 audit-none = In dieser Zeit ist nichts geschehen.
 audit-none-advice = Suchen Sie in einer früheren Zeit oder mit weniger Filtern. Ohne Filter werden die letzten sieben Tage gezeigt.
+audit-verify = Protokoll prüfen
+audit-verify-title = Prüfung des Protokolls
+audit-verify-good = Nichts wurde geändert, hinzugefügt oder entfernt
+audit-verify-good-so-far = Bis hierher wurde nichts geändert, hinzugefügt oder entfernt
+audit-verify-bad = { $count ->
+    [one] Etwas stimmt nicht
+   *[other] An { $shown } Stellen stimmt etwas nicht
+}
+audit-verify-advice = Sagen Sie es dem Betreiber dieses Servers. Lassen Sie die Datenbank, wie sie ist, und vergleichen Sie sie mit einer Sicherung.
+audit-verify-all = Alle { $total } Einträge wurden geprüft, bis { $last }.
+audit-verify-part = Die Einträge { $from } bis { $to } von { $total } wurden geprüft, bis { $last }.
+audit-verify-none-left = Es folgt kein Eintrag. Insgesamt sind es { $total }.
+audit-verify-erased = { $count ->
+    [one] Einer davon sagt auf Anweisung weniger über eine Person als früher.
+   *[other] { $shown } davon sagen auf Anweisung weniger über eine Person als früher.
+}
+audit-verify-next = Die folgenden Einträge prüfen
+audit-verify-faults = Was nicht stimmt
+audit-verify-place = Wo
+audit-verify-what = Was
+audit-verify-more = { $count ->
+    [one] Und eine weitere Stelle.
+   *[other] Und { $shown } weitere Stellen.
+}
+audit-verify-compared = Was verglichen wurde
+audit-verify-time = Geprüft
+audit-verify-users = Benutzer und Schlüssel
+audit-verify-users-compared = Mit den Einträgen verglichen, die von ihnen sprechen
+audit-verify-users-not-compared = Nicht verglichen: Dazu braucht es alle Einträge auf einmal. Der Betreiber dieses Servers kann es mit dem Befehl tenantry admin audit verify
+audit-anchor = Anker
+audit-anchor-about = Der Anker ist eine Notiz außerhalb der Datenbank, wo das Protokoll endete. Nur er zeigt, dass Einträge am Ende abgeschnitten wurden oder dass ein älterer Stand der Datenbank zurückgespielt wurde.
+audit-anchor-agrees = Stimmt überein
+audit-anchor-differs = Weicht ab
+audit-anchor-unreadable = Jetzt nicht lesbar
+audit-anchor-of = Stand
+audit-anchor-none = Dieser Server hat keinen
+audit-fault-event = Eintrag { $id }
+audit-fault-chain = Kette { $shard }
+audit-fault-partner = Partner
+audit-fault-gap = Einträge vor diesem fehlen
+audit-fault-altered = Ist nicht, was dort geschrieben wurde
+audit-fault-broken = Hier hat der Server selbst festgestellt, dass das Protokoll verändert wurde
+audit-fault-replaced = Was er sagt, wurde ersetzt, und kein Eintrag spricht davon
+audit-fault-mark = Die Marke, wo sie beginnt, ist nicht, was dort geschrieben wurde
+audit-fault-head = Ihr Ende ist nicht von diesem Server unterschrieben
+audit-fault-end = Endet nicht mit Eintrag { $id }, wie sie sollte
+audit-fault-headless = Nichts sagt, wo sie endet
+audit-fault-missing = Fehlt ganz
+audit-fault-restarted = Hat mehr als einmal begonnen: Was sie vorher enthielt, fehlt
+audit-fault-unannounced = Kein Eintrag spricht von ihrem Beginn
+audit-fault-creations = { $found } Einträge sprechen von seiner Anlage, wo es { $expected } sein sollten
+audit-fault-user = Ist nicht, was das Protokoll sagt
 
 sessions-title = Sitzungen
 sessions-intro = Browser, in denen Sie angemeldet sind. Eine Sitzung endet, wenn sie 12 Stunden lang nicht benutzt wurde, und 7 Tage nach der Anmeldung.

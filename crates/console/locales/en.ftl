@@ -270,6 +270,58 @@ audit-after = After
 audit-newest = Newest week
 audit-none = Nothing happened in this time.
 audit-none-advice = Search an earlier time, or with fewer filters. Without filters, the last seven days are shown.
+audit-verify = Verify the trail
+audit-verify-title = Verification of the audit trail
+audit-verify-good = Nothing was changed, added or removed
+audit-verify-good-so-far = So far nothing was changed, added or removed
+audit-verify-bad = { $count ->
+    [one] One thing is wrong
+   *[other] { $shown } things are wrong
+}
+audit-verify-advice = Tell the operator of this server. Leave the database as it is, and compare it with a backup.
+audit-verify-all = All { $total } events were checked, up to { $last }.
+audit-verify-part = Events { $from } to { $to } of { $total } were checked, up to { $last }.
+audit-verify-none-left = No event follows. There are { $total }.
+audit-verify-erased = { $count ->
+    [one] One of them tells less of a person than it did, as it was told to.
+   *[other] { $shown } of them tell less of a person than they did, as they were told to.
+}
+audit-verify-next = Check the events that follow
+audit-verify-faults = What is wrong
+audit-verify-place = Where
+audit-verify-what = What
+audit-verify-more = { $count ->
+    [one] And one more.
+   *[other] And { $shown } more.
+}
+audit-verify-compared = What was compared
+audit-verify-time = Checked
+audit-verify-users = Users and keys
+audit-verify-users-compared = Held against the events that made them
+audit-verify-users-not-compared = Not compared: that takes all events at once. The operator of this server can do it with the command tenantry admin audit verify
+audit-anchor = Anchor
+audit-anchor-about = The anchor is a note outside of the database of where the trail ended. Only the anchor shows that events at the end were cut off, or that an older state of the database was put back.
+audit-anchor-agrees = Agrees
+audit-anchor-differs = Differs
+audit-anchor-unreadable = Cannot be read now
+audit-anchor-of = As of
+audit-anchor-none = This server keeps none
+audit-fault-event = Event { $id }
+audit-fault-chain = Chain { $shard }
+audit-fault-partner = Partner
+audit-fault-gap = Events before this one are missing
+audit-fault-altered = Is not what was written there
+audit-fault-broken = Here the server itself found that the trail had been changed
+audit-fault-replaced = What it says was replaced, and no event tells of that
+audit-fault-mark = The mark where it begins is not what was written there
+audit-fault-head = Its end is not signed by this server
+audit-fault-end = Does not end at event { $id }, as it should
+audit-fault-headless = Nothing says where it ends
+audit-fault-missing = Is missing altogether
+audit-fault-restarted = Has begun more than once: what it held before is missing
+audit-fault-unannounced = No event tells of its beginning
+audit-fault-creations = { $found } events tell of its creation, where there should be { $expected }
+audit-fault-user = Is not what the trail tells of
 
 sessions-title = Sessions
 sessions-intro = Browsers in which you are signed in. A session ends after 12 hours without use, and 7 days after you have signed in.

@@ -10,6 +10,7 @@ use crate::secrets::{Purpose, hex};
 use crate::{App, Error, SecretKey};
 use bill_storage::{Document, ObjectVersion};
 use domain::PartnerId;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -85,6 +86,22 @@ pub struct AnchorVerdict {
     pub at: String,
     /// What the database has lost, or has otherwise than it was; empty if nothing.
     pub problems: Vec<String>,
+}
+
+/// What an anchor says of one partner's chains. Where it is kept is the operator's business.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PartnerAnchor {
+    /// The database has all that there was when the anchor was written, at this time.
+    Agrees(Timestamp),
+    /// The database has lost something, or has it otherwise than it was.
+    Differs {
+        /// When the anchor was written; `None` if it cannot be trusted.
+        at: Option<Timestamp>,
+        /// What differs, each in a sentence in English.
+        problems: Vec<String>,
+    },
+    /// It is not there, or cannot be read now.
+    Unreadable,
 }
 
 impl Anchor {
@@ -407,6 +424,66 @@ impl App {
                 let problems = compare(&anchor, &self.state(Some(&anchor)).await?);
                 AnchorVerdict { file, at: anchor.at, problems }
             }
+        })
+    }
+
+    /// Compare a partner's chains with the anchors that this server keeps.
+    pub(super) async fn anchors_of(&self, partner: PartnerId) -> Result<Vec<PartnerAnchor>, Error> {
+        let AnchorPlaces { files, objects, .. } = &self.anchor.places;
+        let mut texts = Vec::new();
+        for path in files {
+            texts.push((path.display().to_string(), read(path).map_err(|error| error.to_string())));
+        }
+        for object in objects {
+            let read = object.read().await.map(|read| text_of(&read));
+            texts.push((object.url().to_owned(), read.map_err(|error| error.to_string())));
+        }
+        let mut found = Vec::with_capacity(texts.len());
+        for (anchor, text) in texts {
+            found.push(match text {
+                Ok(Some(text)) => self.anchor_of_partner(partner, &text).await?,
+                Ok(None) => PartnerAnchor::Unreadable,
+                Err(error) => {
+                    tracing::warn!(anchor, %error, "failed to read the audit anchor");
+                    PartnerAnchor::Unreadable
+                }
+            });
+        }
+        Ok(found)
+    }
+
+    async fn anchor_of_partner(&self, partner: PartnerId, text: &str) -> Result<PartnerAnchor, Error> {
+        let mut anchor = match Anchor::read(text, &self.secrets) {
+            Ok(anchor) => anchor,
+            Err(wrong) => return Ok(PartnerAnchor::Differs { at: None, problems: vec![wrong] }),
+        };
+        anchor.chains.retain(|chain| chain.partner == partner.0);
+        let anchored: Vec<(i64, i64)> = anchor.chains.iter().map(|chain| (chain.shard, chain.seq)).collect();
+        let input = (Arc::clone(&self.trail), partner, anchored);
+        let state = self.db.unchecked().list(partner, input, |(trail, partner, anchored), tx| {
+            Box::pin(async move {
+                let database = store::secrets::database_id(tx).await?;
+                let heads = audit::heads(tx, *partner).await?;
+                let heads: BTreeMap<_, _> =
+                    heads.into_iter().map(|head| ((partner.0, head.shard), head)).collect();
+                let mut macs = BTreeMap::new();
+                for (shard, seq) in anchored {
+                    if heads.get(&(partner.0, *shard)).is_some_and(|head| head.seq > *seq) {
+                        let mac = audit::mac_at(tx, *partner, *shard, *seq).await?;
+                        macs.insert((partner.0, *shard), mac);
+                    }
+                }
+                let cuts = audit::cuts(tx, *partner).await?.into_iter();
+                let genuine = cuts.filter(|cut| cut.mac == mac::of_cut(&trail.secrets, *partner, cut));
+                let pruned = genuine.map(|cut| ((partner.0, cut.shard), cut.seq)).collect();
+                Ok::<_, Error>(State { database, heads, pruned, macs })
+            })
+        });
+        let problems = compare(&anchor, &state.await?);
+        let at = anchor.at.parse().ok();
+        Ok(match (problems.is_empty(), at) {
+            (true, Some(at)) => PartnerAnchor::Agrees(at),
+            _ => PartnerAnchor::Differs { at, problems },
         })
     }
 

@@ -1,6 +1,7 @@
 //! What the trail tells of users and their keys, beside what the database has of them. A row that was put back as it once was
 //! is genuine by its own MAC, and the user may again what it might then; only the trail shows that it is an older one.
 
+use super::verify::TrailFault;
 use domain::user_key::MAX_OVERLAP_SECONDS;
 use domain::{AddressRanges, CustomerId, Roles, UserId, UtcSecond};
 use serde_json::{Value, json};
@@ -137,14 +138,14 @@ impl LiveUsers {
         }
     }
 
-    /// What is otherwise in the database, each in a sentence. `is_pruned`: events were removed, so that not every user and key
+    /// What is otherwise in the database. `is_pruned`: events were removed, so that not every user and key
     /// is told of.
     pub(super) fn compare(
         mut self,
         users: &[UserAccess],
         credentials: &[Credential],
         is_pruned: bool,
-    ) -> Vec<String> {
+    ) -> Vec<TrailFault> {
         let is_whole = !is_pruned && !self.has_unordered;
         let mut keys: BTreeMap<UserId, Vec<&Credential>> = BTreeMap::new();
         for credential in credentials {
@@ -163,7 +164,7 @@ impl LiveUsers {
                 None if is_whole => vec!["is there, and no event tells of it".to_owned()],
                 None => Vec::new(),
             };
-            problems.extend(found.into_iter().map(|what| format!("user {user}: {what}")));
+            problems.extend(found.into_iter().map(|what| TrailFault::User { user: user.0, what }));
         }
         problems
     }
@@ -332,6 +333,10 @@ mod tests {
         Credential { partner, user, customer: None, role, key_role, addresses, expires_at, key }
     }
 
+    fn texts(faults: &[TrailFault]) -> Vec<String> {
+        faults.iter().map(TrailFault::to_string).collect()
+    }
+
     fn row(user: i64, role: &str) -> UserAccess {
         let (email_key, mac) = Default::default();
         UserAccess { user: UserId(user), customer: None, email_key, role: role.into(), mac }
@@ -396,7 +401,7 @@ mod tests {
         ] {
             let mut told = LiveUsers::default();
             events.iter().for_each(|event| told.take(event));
-            let found = told.compare(&[row(1, "admin")], &credentials, false);
+            let found = texts(&told.compare(&[row(1, "admin")], &credentials, false));
             match expected {
                 None => assert_eq!(found, [""; 0], "{what}"),
                 Some(part) => assert!(found.len() == 1 && found[0].contains(part), "{what}: {found:?}"),
@@ -437,7 +442,7 @@ mod tests {
         let compare = |rows: &[UserAccess], credentials: &[Credential], is_pruned| {
             let mut told = LiveUsers::default();
             events.iter().for_each(|event| told.take(event));
-            told.compare(rows, credentials, is_pruned)
+            texts(&told.compare(rows, credentials, is_pruned))
         };
         let with_row = |changed: UserAccess| {
             let mut rows = rows.to_vec();

@@ -2,7 +2,7 @@
 //! there is not, number 0.
 
 use super::verify::{Verifier, verify_chains};
-use super::{Entry, Trail, append_to};
+use super::{Entry, Trail, Verdict, append_to};
 use crate::access::Call;
 use crate::{App, Error};
 use domain::PartnerId;
@@ -139,7 +139,8 @@ impl App {
                 Box::pin(async move {
                     let mut told = Told::default();
                     let verifier = Verifier::of_system(trail, SYSTEM);
-                    let mut verdict = verify_chains(tx, verifier, |event| told.take(event)).await?;
+                    let found = verify_chains(tx, verifier, |event| told.take(event)).await?;
+                    let mut verdict = Verdict::from(found);
                     let there: BTreeSet<i64> =
                         partners::list(tx).await?.iter().map(|partner| partner.id.0).collect();
                     let gone = told.partners.difference(&there).map(|id| format!("partner {id} is missing"));

@@ -1,9 +1,10 @@
 //! Ten thousand tamperings, each found, also behind ordinary changes and a restart: of events and heads, of users and
 //! partners, and of all of it, put back to an older state.
 
-use super::{AnchorPlaces, Entry, append_to};
+use super::{AnchorPlaces, Entry, PartnerAnchor, TrailCheck, TrailFault, TrailPart, append_to};
 use crate::access::Call;
 use crate::change::WriteBody;
+use crate::paging::Query;
 use crate::users::UserWithKey;
 use crate::{App, Clock, Error, SecretKey};
 use bill_storage::{Document, Settings};
@@ -481,5 +482,118 @@ fn every_tampering_is_found() {
             assert_eq!(trail.problems_of(&restarted).await, [""; 0], "the changes alone are none");
         }
         assert!(found.len() == 16 && found.values().all(|count| *count > 100), "{found:?}");
+    });
+}
+
+/// All parts of a partner's trail, of at most so many events each.
+async fn parts(trail: &Trail, partner: PartnerId, max_events: i64) -> Vec<TrailCheck> {
+    let call = Call::of_operator(partner, "test");
+    let (mut parts, mut after) = (Vec::new(), Some(String::new()));
+    while let Some(place) = after {
+        let query = Query::new(vec![("after".to_owned(), place)], Handling::Lenient);
+        let mut part = TrailPart::parse(&query).unwrap();
+        part.max_events = max_events;
+        let check = trail.app.check_trail(&call, part).await.unwrap();
+        after = check.next.clone();
+        parts.push(check);
+    }
+    parts
+}
+
+#[test]
+fn a_trail_is_checked_in_parts() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let trail = Trail::new(&mut Dice(SEED)).await;
+        let [one, other] = [trail.partners[0], trail.partners[1]];
+        let whole = parts(&trail, one, i64::MAX).await;
+        assert!(whole.len() == 1 && whole[0].has_compared_users && whole[0].total > 25, "{whole:?}");
+        let anchors_agree = |check: &TrailCheck| {
+            let agrees = |anchor: &PartnerAnchor| matches!(anchor, PartnerAnchor::Agrees(_));
+            check.anchors.len() == 2 && check.anchors.iter().all(agrees)
+        };
+        let total = whole[0].total;
+        let sizes = [1, 3, 7, total as i64 - 1, total as i64, i64::MAX];
+        for max in sizes {
+            let parts = parts(&trail, one, max).await;
+            let mut before = 0;
+            for part in &parts {
+                assert_eq!((part.before, part.total, &part.faults[..]), (before, total, &[][..]), "{part:?}");
+                assert!(part.events <= max.unsigned_abs() && part.events > 0, "{part:?}");
+                assert!(anchors_agree(part), "{part:?}");
+                before += part.events;
+            }
+            assert_eq!(before, total, "at most {max} at a time");
+        }
+
+        let ends = "SELECT MAX(seq) FROM audit_events WHERE partner_id = ? AND lane = ?";
+        let end = |lane: i64| -> i64 { trail.sql.query_row(ends, [one.0, lane], |row| row.get(0)).unwrap() };
+        let (tail, last) = (end(0), end(7));
+        let event = |shard, seq| format!("WHERE partner_id = {} AND lane = {shard} AND seq = {seq}", one.0);
+        for (what, sql, expected) in [
+            (
+                "an event altered",
+                format!("UPDATE audit_events SET object = object || 'x' {}", event(1, 2)),
+                vec![TrailFault::Altered { shard: 1, seq: 2 }],
+            ),
+            (
+                "an event taken out",
+                format!("DELETE FROM audit_events {}", event(1, 2)),
+                vec![TrailFault::Gap { shard: 1, seq: 3 }],
+            ),
+            (
+                "an end cut off",
+                format!("DELETE FROM audit_events {}", event(7, last)),
+                vec![TrailFault::End { shard: 7, seq: last }],
+            ),
+            (
+                "an end cut off that another chain follows",
+                format!("DELETE FROM audit_events {}", event(0, tail)),
+                vec![TrailFault::End { shard: 0, seq: tail }],
+            ),
+            (
+                "a head altered",
+                format!("UPDATE audit_heads SET broken = 1 WHERE partner_id = {} AND lane = 2", one.0),
+                vec![TrailFault::Head { shard: 2 }],
+            ),
+        ] {
+            trail.run(&sql);
+            for max in sizes {
+                let mut found: Vec<TrailFault> = Vec::new();
+                for fault in parts(&trail, one, max).await.into_iter().flat_map(|part| part.faults) {
+                    if !found.contains(&fault) {
+                        found.push(fault);
+                    }
+                }
+                assert_eq!(found, expected, "{what}, at most {max} at a time");
+            }
+            assert!(parts(&trail, other, 7).await.iter().all(|part| part.faults.is_empty()), "{what}");
+            trail.undo();
+        }
+
+        // What no chain shows, the anchors do, and only to whom it was done.
+        for table in ["audit_events", "audit_heads"] {
+            let before = format!("SELECT * FROM kept.{table}_before WHERE partner_id = {}", one.0);
+            let put_back =
+                format!("DELETE FROM {table} WHERE partner_id = {}; INSERT INTO {table} {before};", one.0);
+            trail.run(&put_back);
+        }
+        let rolled_back = parts(&trail, one, i64::MAX).await;
+        let differs = |anchor: &PartnerAnchor| match anchor {
+            PartnerAnchor::Differs { at: Some(_), problems } => {
+                problems.iter().any(|problem| problem.contains("missing"))
+            }
+            _ => false,
+        };
+        assert!(rolled_back[0].anchors.iter().all(differs), "{rolled_back:?}");
+        assert!(parts(&trail, other, 7).await.iter().all(anchors_agree));
+        for (path, _) in &trail.anchored {
+            std::fs::write(path, "{}\n00\n").unwrap();
+        }
+        let forged = &parts(&trail, other, i64::MAX).await[0].anchors;
+        assert!(forged.iter().all(|anchor| matches!(anchor, PartnerAnchor::Differs { at: None, .. })));
+        std::fs::remove_file(&trail.anchored[0].0).unwrap();
+        let gone = &parts(&trail, other, i64::MAX).await[0].anchors;
+        assert_eq!(gone[0], PartnerAnchor::Unreadable);
     });
 }

@@ -7,6 +7,7 @@ use crate::{App, Error, SecretKey, keys, user_access};
 use domain::{PartnerId, UserId};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 use store::Tx;
 use store::api_keys::{self, Credential};
@@ -14,7 +15,7 @@ use store::audit::{self, Cut, Event, Head};
 use store::sign_ins::{self, UserAccess};
 
 /// How many events are read at a time.
-const PAGE: i64 = 1000;
+pub(super) const PAGE: i64 = 1000;
 /// The first event of every trail, in whichever shard.
 const PARTNER_CREATE: &str = "partner.create";
 
@@ -27,6 +28,154 @@ pub struct Verdict {
     pub erased: u64,
     /// What is wrong, each in a sentence; empty if nothing is.
     pub problems: Vec<String>,
+}
+
+/// Something that is wrong with a partner's trail, or with what it tells of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TrailFault {
+    /// What was written before this event is missing.
+    Gap {
+        /// The shard of the event.
+        shard: i64,
+        /// Its place there.
+        seq: i64,
+    },
+    /// An event is not as it was written.
+    Altered {
+        /// The shard of the event.
+        shard: i64,
+        /// Its place there.
+        seq: i64,
+    },
+    /// At this event the server found the chain broken, and said so in it.
+    Broken {
+        /// The shard of the event.
+        shard: i64,
+        /// Its place there.
+        seq: i64,
+        /// What the server found, in English.
+        why: String,
+    },
+    /// What an event says was replaced, and no event tells of that.
+    Replaced {
+        /// The shard of the event.
+        shard: i64,
+        /// Its place there.
+        seq: i64,
+    },
+    /// The mark where a pruned chain begins is not as it was written.
+    Mark {
+        /// The shard.
+        shard: i64,
+    },
+    /// The head of a chain is not as it was written.
+    Head {
+        /// The shard.
+        shard: i64,
+    },
+    /// A chain does not end where its head says.
+    End {
+        /// The shard.
+        shard: i64,
+        /// The place of its last event, as the head says it.
+        seq: i64,
+    },
+    /// A chain has no head.
+    Headless {
+        /// The shard.
+        shard: i64,
+    },
+    /// A chain is missing altogether.
+    Missing {
+        /// The shard.
+        shard: i64,
+    },
+    /// A chain has begun more than once, so that what it held before is missing.
+    Restarted {
+        /// The shard.
+        shard: i64,
+    },
+    /// No event tells of the beginning of a chain.
+    Unannounced {
+        /// The shard.
+        shard: i64,
+    },
+    /// The partner's creation is told of by another number of events than there are to be.
+    Creations {
+        /// How many tell of it.
+        found: u64,
+        /// How many there are to be.
+        expected: u64,
+    },
+    /// A user, its roles or its keys are not what the trail tells of, or not as a server has written them.
+    User {
+        /// The user's id.
+        user: i64,
+        /// What is wrong, in English, to stand after the user's name.
+        what: String,
+    },
+}
+
+/// A sentence in English.
+impl fmt::Display for TrailFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (place, what) = match self {
+            TrailFault::Gap { shard, seq } => {
+                (format!("shard {shard}, event {seq}"), "what was written before it is missing".to_owned())
+            }
+            TrailFault::Altered { shard, seq } => {
+                (format!("shard {shard}, event {seq}"), "is not what was written there".to_owned())
+            }
+            TrailFault::Broken { shard, seq, why } => (
+                format!("shard {shard}, event {seq}"),
+                format!("the server found the chain broken here: {why}"),
+            ),
+            TrailFault::Replaced { shard, seq } => (
+                format!("shard {shard}, event {seq}"),
+                "what it says was replaced, and no event tells of that".to_owned(),
+            ),
+            TrailFault::Mark { shard } => (
+                format!("shard {shard}"),
+                "the mark where it begins is not what was written there".to_owned(),
+            ),
+            TrailFault::Head { shard } => {
+                (format!("shard {shard}"), "its head is not what was written there".to_owned())
+            }
+            TrailFault::End { shard, seq } => {
+                (format!("shard {shard}"), format!("does not end at event {seq}, as its head says"))
+            }
+            TrailFault::Headless { shard } => (format!("shard {shard}"), "its head is missing".to_owned()),
+            TrailFault::Missing { shard } => (format!("shard {shard}"), "is missing altogether".to_owned()),
+            TrailFault::Restarted { shard } => (
+                format!("shard {shard}"),
+                "has begun more than once: what it held before is missing".to_owned(),
+            ),
+            TrailFault::Unannounced { shard } => {
+                (format!("shard {shard}"), "no event tells of its beginning".to_owned())
+            }
+            TrailFault::Creations { found, expected } => {
+                return write!(f, "{found} events tell of the partner's creation, not {expected}");
+            }
+            TrailFault::User { user, what } => (format!("user {user}"), what.clone()),
+        };
+        write!(f, "{place}: {what}")
+    }
+}
+
+/// What holding a trail against itself found.
+#[derive(Default)]
+pub(super) struct Found {
+    /// How many events were looked at.
+    pub(super) events: u64,
+    /// How many of them were erased in part.
+    pub(super) erased: u64,
+    pub(super) faults: Vec<TrailFault>,
+}
+
+impl From<Found> for Verdict {
+    fn from(Found { events, erased, faults }: Found) -> Self {
+        Verdict { events, erased, problems: faults.iter().map(TrailFault::to_string).collect() }
+    }
 }
 
 /// Holds a trail against itself, event by event in the order of shards and places.
@@ -47,11 +196,11 @@ pub(super) struct Verifier<'s> {
     begun: BTreeMap<i64, u64>,
     /// How many events tell of the partner's creation, and how many there are to be, if that is known.
     creations: (u64, Option<u64>),
-    verdict: Verdict,
+    found: Found,
 }
 
 impl<'s> Verifier<'s> {
-    fn new(trail: &'s Trail, partner: PartnerId) -> Self {
+    pub(super) fn new(trail: &'s Trail, partner: PartnerId) -> Self {
         Verifier {
             trail,
             partner,
@@ -62,7 +211,7 @@ impl<'s> Verifier<'s> {
             vouchers: BTreeMap::new(),
             begun: BTreeMap::new(),
             creations: (0, Some(1)),
-            verdict: Verdict::default(),
+            found: Found::default(),
         }
     }
 
@@ -74,16 +223,14 @@ impl<'s> Verifier<'s> {
     }
 
     /// Let chains begin where they were pruned to.
-    fn begin_behind(&mut self, cuts: &[Cut]) {
+    pub(super) fn begin_behind(&mut self, cuts: &[Cut]) {
         for cut in cuts {
             if cut.mac == mac::of_cut(&self.trail.secrets, self.partner, cut) {
                 self.ends.insert(cut.shard, (cut.seq, cut.last_mac.clone()));
                 self.cut.insert(cut.shard);
                 self.creations.1 = None;
             } else {
-                let what =
-                    format!("shard {}: the mark where it begins is not what was written there", cut.shard);
-                self.verdict.problems.push(what);
+                self.found.faults.push(TrailFault::Mark { shard: cut.shard });
             }
         }
     }
@@ -95,14 +242,14 @@ impl<'s> Verifier<'s> {
 
     pub(super) fn take(&mut self, event: &Event) {
         let (seq, mac) = self.ends.get(&event.shard).map_or((0, ""), |(seq, mac)| (*seq, mac.as_str()));
-        let name = format!("shard {}, event {}", event.shard, event.seq);
-        if event.seq != seq + 1 {
-            self.verdict.problems.push(format!("{name}: what was written before it is missing"));
+        let (shard, place) = (event.shard, event.seq);
+        if place != seq + 1 {
+            self.found.faults.push(TrailFault::Gap { shard, seq: place });
         } else if event.mac != mac::of_event(&self.trail.secrets, self.partner, event, mac) {
-            self.verdict.problems.push(format!("{name}: is not what was written there"));
+            self.found.faults.push(TrailFault::Altered { shard, seq: place });
         } else if event.action == BROKEN {
-            let why = event.reason.as_deref().unwrap_or_default();
-            self.verdict.problems.push(format!("{name}: the server found the chain broken here: {why}"));
+            let why = event.reason.clone().unwrap_or_default();
+            self.found.faults.push(TrailFault::Broken { shard, seq: place, why });
         }
         if event.shard == 0 && event.action == SHARD_BEGINS {
             let shard = event.object.strip_prefix("lanes/").and_then(|shard| shard.parse().ok());
@@ -111,7 +258,7 @@ impl<'s> Verifier<'s> {
         self.take_marks(event);
         self.creations.0 += u64::from(event.action == PARTNER_CREATE);
         self.ends.insert(event.shard, (event.seq, event.mac.clone()));
-        self.verdict.events += 1;
+        self.found.events += 1;
     }
 
     /// What events tell of pruning and erasing.
@@ -142,53 +289,72 @@ impl<'s> Verifier<'s> {
         for erased in &self.erased {
             let place = (erased.shard, erased.seq);
             if self.vouchers.get(&place).is_none_or(|(_, voucher)| voucher != erased) {
-                let what = "what it says was replaced, and no event tells of that";
-                self.verdict.problems.push(format!("shard {}, event {}: {what}", erased.shard, erased.seq));
+                self.found.faults.push(TrailFault::Replaced { shard: erased.shard, seq: erased.seq });
             }
         }
-        self.verdict.erased = self.erased.len() as u64;
+        self.found.erased = self.erased.len() as u64;
     }
 
     /// For an export, which has no heads: its seal says where it ends. What was erased in it may be told of behind its end.
     pub(super) fn finish_export(mut self) -> Verdict {
-        self.verdict.erased = self.erased.len() as u64;
-        self.verdict
+        self.found.erased = self.erased.len() as u64;
+        self.found.into()
     }
 
-    fn finish(mut self, heads: &[Head]) -> Verdict {
-        self.check_erased();
-        let mut problem =
-            |shard: &i64, what: &str| self.verdict.problems.push(format!("shard {shard}: {what}"));
-        for head in heads {
-            if head.mac != mac::of_head(&self.trail.secrets, self.partner, head) {
-                problem(&head.shard, "its head is not what was written there");
-            }
-            if self.ends.get(&head.shard) != Some(&(head.seq, head.last_mac.clone())) {
-                problem(&head.shard, &format!("does not end at event {}, as its head says", head.seq));
-            }
+    /// Goes on behind this event, whose MAC is that of the database, as if all before it had been looked at.
+    pub(super) fn go_on_behind(&mut self, (shard, seq): (i64, i64), mac: Option<String>) {
+        match mac {
+            Some(mac) => drop(self.ends.insert(shard, (seq, mac))),
+            None => drop(self.ends.remove(&shard)),
         }
+    }
+
+    /// For a part of a trail: what can be said of the events alone, of all heads by themselves, and of where the chains of
+    /// these shards end, which were looked at to their ends.
+    pub(super) fn finish_part(mut self, heads: &[Head], is_at_end: impl Fn(i64) -> bool) -> Found {
+        self.found.erased = self.erased.len() as u64;
+        for head in heads {
+            self.check_head(head, is_at_end(head.shard));
+        }
+        self.found
+    }
+
+    fn check_head(&mut self, head: &Head, is_at_end: bool) {
+        let Head { shard, seq, .. } = *head;
+        if head.mac != mac::of_head(&self.trail.secrets, self.partner, head) {
+            self.found.faults.push(TrailFault::Head { shard });
+        }
+        if is_at_end && self.ends.get(&shard) != Some(&(seq, head.last_mac.clone())) {
+            self.found.faults.push(TrailFault::End { shard, seq });
+        }
+    }
+
+    pub(super) fn finish(mut self, heads: &[Head]) -> Found {
+        self.check_erased();
+        heads.iter().for_each(|head| self.check_head(head, true));
+        let faults = &mut self.found.faults;
         let headless = self.ends.keys().filter(|shard| !heads.iter().any(|head| head.shard == **shard));
-        headless.for_each(|shard| problem(shard, "its head is missing"));
+        faults.extend(headless.map(|shard| TrailFault::Headless { shard: *shard }));
         for (shard, times) in &self.begun {
             if !self.ends.contains_key(shard) {
-                problem(shard, "is missing altogether");
+                faults.push(TrailFault::Missing { shard: *shard });
             }
             if *times > 1 {
-                problem(shard, "has begun more than once: what it held before is missing");
+                faults.push(TrailFault::Restarted { shard: *shard });
             }
         }
         let gone = self.shards.iter().filter(|shard| !self.ends.contains_key(shard));
-        gone.for_each(|shard| problem(shard, "is missing altogether"));
+        faults.extend(gone.map(|shard| TrailFault::Missing { shard: *shard }));
         let zero_cut = self.cut.contains(&0);
         let known = |shard: &&i64| **shard != 0 && !self.begun.contains_key(shard) && !zero_cut;
-        self.ends.keys().filter(known).for_each(|shard| problem(shard, "no event tells of its beginning"));
+        let unannounced = self.ends.keys().filter(known);
+        faults.extend(unannounced.map(|shard| TrailFault::Unannounced { shard: *shard }));
         if let (found, Some(expected)) = self.creations
             && found != expected
         {
-            let what = format!("{found} events tell of the partner's creation, not {expected}");
-            self.verdict.problems.push(what);
+            faults.push(TrailFault::Creations { found, expected });
         }
-        self.verdict
+        self.found
     }
 }
 
@@ -197,7 +363,7 @@ pub(super) async fn verify_chains(
     tx: &mut Tx,
     mut verifier: Verifier<'_>,
     mut each: impl FnMut(&Event) + Send,
-) -> Result<Verdict, Error> {
+) -> Result<Found, Error> {
     let (partner, mut after) = (verifier.partner, (i64::MIN, i64::MIN));
     verifier.begin_behind(&audit::cuts(tx, partner).await?);
     loop {
@@ -241,12 +407,11 @@ fn forged_users<'u>(
     secrets: &'u SecretKey,
     partner: PartnerId,
     users: &'u [UserAccess],
-) -> impl Iterator<Item = String> + 'u {
+) -> impl Iterator<Item = TrailFault> + 'u {
     let forged = users.iter().filter(move |user| !user_access::is_sealed(secrets, partner, user));
     forged.map(|UserAccess { user, .. }| {
-        format!(
-            "user {user}: its e-mail address, its roles or its customer are not as they were written there"
-        )
+        let what = "its e-mail address, its roles or its customer are not as they were written there";
+        TrailFault::User { user: user.0, what: what.to_owned() }
     })
 }
 
@@ -254,11 +419,25 @@ fn forged_users<'u>(
 fn forged_credentials<'c>(
     secrets: &'c SecretKey,
     credentials: &'c [Credential],
-) -> impl Iterator<Item = String> + 'c {
+) -> impl Iterator<Item = TrailFault> + 'c {
     let forged = credentials.iter().filter(|credential| !keys::is_genuine(secrets, credential));
     forged.map(|Credential { user, .. }| {
-        format!("user {user}: its key, its role or its expiry is not as it was written there")
+        let what = "its key, its role or its expiry is not as it was written there";
+        TrailFault::User { user: user.0, what: what.to_owned() }
     })
+}
+
+/// Verify all of a partner's trail: its chains, and that its users, with their roles and keys, are those that it tells of.
+pub(super) async fn verify_whole(tx: &mut Tx, trail: &Trail, partner: PartnerId) -> Result<Found, Error> {
+    let (verifier, mut told) = (Verifier::new(trail, partner), LiveUsers::default());
+    let mut found = verify_chains(tx, verifier, |event| told.take(event)).await?;
+    let credentials = all_credentials(tx, partner).await?;
+    let is_pruned = !audit::cuts(tx, partner).await?.is_empty();
+    let users = all_users(tx, partner).await?;
+    found.faults.extend(forged_credentials(&trail.secrets, &credentials));
+    found.faults.extend(forged_users(&trail.secrets, partner, &users));
+    found.faults.extend(told.compare(&users, &credentials, is_pruned));
+    Ok(found)
 }
 
 impl App {
@@ -272,17 +451,7 @@ impl App {
         self.db
             .unchecked()
             .read(partner, input, |(trail, partner), tx| {
-                Box::pin(async move {
-                    let (verifier, mut told) = (Verifier::new(trail, *partner), LiveUsers::default());
-                    let mut verdict = verify_chains(tx, verifier, |event| told.take(event)).await?;
-                    let credentials = all_credentials(tx, *partner).await?;
-                    let is_pruned = !audit::cuts(tx, *partner).await?.is_empty();
-                    let users = all_users(tx, *partner).await?;
-                    verdict.problems.extend(forged_credentials(&trail.secrets, &credentials));
-                    verdict.problems.extend(forged_users(&trail.secrets, *partner, &users));
-                    verdict.problems.extend(told.compare(&users, &credentials, is_pruned));
-                    Ok(verdict)
-                })
+                Box::pin(async move { Ok(verify_whole(tx, trail, *partner).await?.into()) })
             })
             .await
     }

@@ -2,6 +2,7 @@
 
 mod assign;
 mod audit;
+mod audit_verify;
 mod automation;
 mod bill;
 mod bill_lines;
@@ -67,6 +68,7 @@ pub(crate) fn routes() -> Routes {
         .with(directory_connection::routes)
         .with(assign::routes)
         .with(audit::routes)
+        .with(audit_verify::routes)
         .with(sign_in_settings::routes)
         .with(branding::routes)
         .with(sessions::routes)

@@ -143,6 +143,7 @@ const ROWS: &[Row] = &[
     Row("POST /console/directory/assign",  &[("tenant", "t")],
                                                     [303, 422, 422, 403, 403, 403, 404, 403, 403, 403, 422]),
     Row("GET /console/audit",              &[],     [303, 200, 403, 403, 403, 200, 404, 403, 403, 403, 200]),
+    Row("GET /console/audit/verify",       &[],     [303, 200, 403, 403, 403, 200, 404, 403, 403, 403, 200]),
     Row("GET /console/colours/{name}",     &[],     [404, 404, 404, 404, 404, 404, 404, 404, 404, 404, 404]),
     Row("GET /console/settings/branding",  &[],     [303, 200, 403, 403, 403, 403, 404, 403, 403, 403, 200]),
     Row("POST /console/settings/branding", &[("colour", "none")],

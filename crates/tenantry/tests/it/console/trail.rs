@@ -1,10 +1,10 @@
 //! The audit trail as a page.
 
 use super::Browser;
-use crate::support::{Engine, Server, customer, on_both_engines};
+use crate::support::{Database, Engine, NOW, Server, customer, on_both_engines};
 use serde_json::json;
 
-on_both_engines!(changes_show_what_was_before_and_after);
+on_both_engines!(changes_show_what_was_before_and_after, a_trail_is_verified);
 
 fn changes_show_what_was_before_and_after(engine: Engine) {
     let server = Server::shared(engine);
@@ -47,4 +47,62 @@ fn changes_show_what_was_before_and_after(engine: Engine) {
     // Of another partner's nothing is seen.
     let other = Browser::signed_in(&server.partner());
     assert_eq!(rows(&other.get(&format!("/console/audit?object=customers%2F{id}")).text()), 0);
+}
+
+fn a_trail_is_verified(engine: Engine) {
+    let database = Database::new(engine);
+    let server = Server::start(&database, &["--sandbox", "--at", NOW]);
+    let (admin, other) = (server.partner(), server.partner());
+    let id = admin.create(&customer(&json!({"name": "Acme"})))["id"].to_string();
+    let [browser, control] = [&admin, &other].map(Browser::signed_in);
+    let verify = "/console/audit/verify";
+    let german = |query: &str| {
+        let page = browser.get_with(&format!("{verify}{query}"), &[("Accept-Language", "de")]);
+        assert_eq!(page.status, 200, "{}", page.text());
+        page.text()
+    };
+    assert!(browser.get("/console/audit").text().contains(&format!("action=\"{verify}\"")));
+
+    let sound = browser.get(verify).text();
+    for part in ["Nothing was changed, added or removed", "All ", " events were checked, up to 0-", "Agrees"]
+    {
+        assert!(sound.contains(part), "without {part}: {sound}");
+    }
+    assert!(!sound.contains("role=\"alert\""), "{sound}");
+    let page = german("");
+    for part in ["Nichts wurde geändert", "Einträge wurden geprüft, bis 0-", "Stimmt überein"] {
+        assert!(page.contains(part), "without {part}: {page}");
+    }
+    // A part, as of a trail that is longer than what is looked at in one go.
+    assert!(german("?after=0-1").contains("Die Einträge 2 bis "), "{page}");
+    let wrong = browser.get(&format!("{verify}?after=elsewhere"));
+    assert!(
+        wrong.status == 422 && wrong.text().contains("after must be the id of an event"),
+        "{}",
+        wrong.text()
+    );
+
+    let event = &admin.get(&format!("/v2/audit_events?object=customers/{id}")).json()["audit_events"][0];
+    let place = event["id"].as_str().unwrap();
+    let (shard, seq) = place.split_once('-').unwrap();
+    let partner =
+        database.value(&format!("SELECT partner_id FROM customers WHERE id = {id} AND name = 'Acme'"));
+    database.execute(&format!(
+        "UPDATE audit_events SET origin = 'elsewhere' WHERE partner_id = {partner} AND lane = {shard} AND seq = {seq}"
+    ));
+    let broken = browser.get(verify).text();
+    for part in
+        ["One thing is wrong", "role=\"alert\"", &format!("Event {place}"), "Is not what was written there"]
+    {
+        assert!(broken.contains(part), "without {part}: {broken}");
+    }
+    assert!(!broken.contains("Nothing was changed"), "{broken}");
+    let page = german("");
+    for part in ["Etwas stimmt nicht", &format!("Eintrag {place}"), "Ist nicht, was dort geschrieben wurde"] {
+        assert!(page.contains(part), "without {part}: {page}");
+    }
+    assert!(
+        control.get(verify).text().contains("Nothing was changed"),
+        "the control: another partner's is as it was"
+    );
 }
