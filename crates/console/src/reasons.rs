@@ -11,6 +11,14 @@ use domain::{Country, Role, Violation, Violations};
 use fluent_bundle::FluentValue;
 use jiff::Timestamp;
 
+/// What is wrong with a filter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FilterError {
+    /// The id of its field; empty where it is about none.
+    pub(crate) field: &'static str,
+    pub(crate) message: String,
+}
+
 impl Lang {
     /// Why something cannot be done now. What has no text in this language is said in English.
     pub(crate) fn refusal(self, refusal: &Refusal) -> String {
@@ -91,6 +99,26 @@ impl Lang {
     /// What is wrong, each with the name that the value has in the payload or the query.
     pub(crate) fn sentences(self, violations: &Violations) -> Vec<String> {
         violations.iter().map(|violation| self.sentence(violation)).collect()
+    }
+
+    /// What is wrong with filters, each with its field's label. `fields` are the fields' names, which are their ids too, and the
+    /// ids of their labels.
+    pub(crate) fn filter_errors(
+        self,
+        violations: &Violations,
+        fields: &[(&'static str, &str)],
+    ) -> Vec<FilterError> {
+        let error = |violation: &Violation| {
+            let name = violation.pointer.trim_start_matches('/');
+            match fields.iter().find(|(field, _)| *field == name) {
+                Some((field, label)) => {
+                    let message = format!("{}: {}", self.text(label, None), self.violation(violation));
+                    FilterError { field, message }
+                }
+                None => FilterError { field: "", message: self.sentence(violation) },
+            }
+        };
+        violations.iter().map(error).collect()
     }
 
     /// What is wrong, with the name that the value has in the payload or the query.

@@ -6,6 +6,7 @@ use crate::form::query_string;
 use crate::format::{self, Time};
 use crate::html;
 use crate::layout::{Layout, Section};
+use crate::reasons::FilterError;
 use crate::routes::{Routes, only_partners};
 use app::events::{EventSearch, EventView};
 use app::{Error, Query};
@@ -25,6 +26,14 @@ const RECENT: SignedDuration = SignedDuration::from_hours(7 * 24);
 const MAX_VALUE: usize = 200;
 /// The most members of an event that are shown.
 const MAX_MEMBERS: usize = 30;
+/// The filters with the ids of their labels.
+const FIELDS: [(&str, &str); 5] = [
+    ("action", "column-action"),
+    ("object", "audit-object"),
+    ("user_id", "audit-user-id"),
+    ("since", "audit-since"),
+    ("until", "audit-until"),
+];
 const NAMES: [&str; 5] = ["action", "object", "user_id", "since", "until"];
 
 pub(crate) fn routes(routes: Routes) -> Routes {
@@ -72,7 +81,7 @@ pub(crate) struct AuditPage {
     pub(crate) next: Option<String>,
     /// Whether this is a page behind the first.
     pub(crate) is_later: bool,
-    pub(crate) errors: Vec<String>,
+    pub(crate) errors: Vec<FilterError>,
 }
 
 async fn list(cx: Arc<Cx>) -> Result<Response, Failure> {
@@ -92,8 +101,8 @@ async fn list(cx: Arc<Cx>) -> Result<Response, Failure> {
             (cx.app.events(cx.call(), search).await?, Vec::new())
         }
         Err(Error::Parameters(violations)) => {
-            let errors = cx.lang.sentences(&violations);
-            // Whoever may not read the trail learns nothing of its filters either.
+            let errors = cx.lang.filter_errors(&violations, &FIELDS);
+            // Users who may not read the trail learn nothing of its filters either.
             cx.app.require(cx.call(), app::Permission::ReadAudit).await?;
             ((Vec::new(), None), errors)
         }
@@ -195,7 +204,7 @@ pub(super) fn samples() -> Vec<AuditPage> {
     };
     vec![
         page(),
-        AuditPage { errors: vec!["since must be <b>".into()], ..page() },
+        AuditPage { errors: vec![FilterError { field: "since", message: "must be <b>".into() }], ..page() },
         AuditPage {
             filters: Filters { action: "\"><script>".into(), ..Filters::default() },
             rows: vec![

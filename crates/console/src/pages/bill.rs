@@ -10,6 +10,7 @@ use crate::layout::{Layout, Section};
 use crate::pages::bill_lines::{self, LinesView, written};
 use crate::pages::comparison::{is_large, money, signed};
 use crate::pages::statement::{self, File};
+use crate::reasons::FilterError;
 use crate::routes::{Routes, only_partners};
 use app::Error;
 use app::billing::{Amount, BillView, Breakdown, Currency, LineSum, Subtotal};
@@ -130,7 +131,7 @@ async fn show(cx: Arc<Cx>) -> Result<Response, Failure> {
     Ok(html::page(status, &bill_page(&cx, &bill, page, errors)))
 }
 
-fn bill_page(cx: &Cx, view: &BillView, page: i64, errors: Vec<String>) -> BillPage {
+fn bill_page(cx: &Cx, view: &BillView, page: i64, errors: Vec<FilterError>) -> BillPage {
     let (lang, bill) = (cx.lang, &view.bill);
     let currency = bill.currency;
     let month = format::month(lang, &view.billing_period);

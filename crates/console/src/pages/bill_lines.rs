@@ -6,11 +6,19 @@ use crate::failure::Failure;
 use crate::format;
 use crate::i18n::Lang;
 use crate::list::Pager;
+use crate::reasons::FilterError;
 use app::billing::{Amount, BillLines, BillSearch, Currency, LineSum, PriceReason, ShownLine};
 use app::{Error, Permission, Query};
 use domain::Handling;
 
 const PER_PAGE: i64 = 25;
+/// The filters with the ids of their labels.
+const FIELDS: [(&str, &str); 4] = [
+    ("q", "bill-filter-text"),
+    ("service", "column-service"),
+    ("subscription", "column-subscription"),
+    ("day", "column-day"),
+];
 /// The most services or subscriptions that a filter offers.
 const MAX_CHOICES: usize = 100;
 /// The parameters of the query string that the search reads.
@@ -63,7 +71,7 @@ pub(crate) struct LinesView {
     /// The page without filters.
     pub(crate) unfiltered: String,
     /// What is wrong with the filters.
-    pub(crate) errors: Vec<String>,
+    pub(crate) errors: Vec<FilterError>,
     pub(crate) total: i64,
     pub(crate) lines: Vec<Line>,
     pub(crate) pager: Pager,
@@ -72,12 +80,14 @@ pub(crate) struct LinesView {
 }
 
 /// The search of the query string, and what is wrong with it; then it is one for all lines.
-pub(crate) fn search(cx: &Cx) -> Result<(BillSearch, Vec<String>), Failure> {
+pub(crate) fn search(cx: &Cx) -> Result<(BillSearch, Vec<FilterError>), Failure> {
     let own = cx.query.iter().filter(|(name, _)| PARAMETERS.contains(name));
     let parameters = own.map(|(name, value)| (name.to_owned(), value.trim().to_owned())).collect();
     let (mut search, errors) = match BillSearch::parse(&Query::new(parameters, Handling::Lenient)) {
         Ok(search) => (search, Vec::new()),
-        Err(Error::Parameters(violations)) => (BillSearch::default(), cx.lang.sentences(&violations)),
+        Err(Error::Parameters(violations)) => {
+            (BillSearch::default(), cx.lang.filter_errors(&violations, &FIELDS))
+        }
         Err(error) => return Err(error.into()),
     };
     search.paging.per_page = PER_PAGE;
@@ -118,7 +128,7 @@ pub(crate) fn view(
     made: &BillLines,
     currency: &str,
     page: i64,
-    errors: Vec<String>,
+    errors: Vec<FilterError>,
 ) -> LinesView {
     let lang = cx.lang;
     let chosen = |name: &str| cx.query.get(name).to_owned();
@@ -280,7 +290,7 @@ pub(super) fn sample(has_reasons: bool) -> LinesView {
         subscriptions: vec![choice(false)],
         is_filtered: true,
         unfiltered: "/console/bills/1#lines".into(),
-        errors: vec!["day must be <b>".into()],
+        errors: vec![FilterError { field: "day", message: "must be <b>".into() }],
         total: 2,
         lines: vec![
             line((Some("/console/price-rules/1/edit".into()), "Rule <b>".into()), Some("20 %".into())),

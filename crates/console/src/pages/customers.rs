@@ -9,6 +9,7 @@ use crate::form::query_string;
 use crate::html;
 use crate::layout::{Layout, Section};
 use crate::list::{Choice, Pager, choices};
+use crate::reasons::FilterError;
 use crate::routes::{Routes, only_partners};
 use app::customers::{BillingProblem, CustomerView, Order, Search};
 use app::{Error, Permission, Query};
@@ -21,6 +22,15 @@ use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 
+/// The filters with the ids of their labels.
+const FIELDS: [(&str, &str); 6] = [
+    ("q", "filter-name"),
+    ("classification", "filter-access"),
+    ("trial", "filter-trial"),
+    ("partner_billing", "filter-billing"),
+    ("tag", "filter-tag"),
+    ("sort", "filter-order"),
+];
 const PATH: &str = "/console/customers";
 const CSV_PATH: &str = "/console/customers.csv";
 const PER_PAGE: i64 = 50;
@@ -87,7 +97,7 @@ pub(crate) struct CustomersPage {
     /// The list without its filters.
     pub(crate) clear: String,
     /// What is wrong with the filters.
-    pub(crate) errors: Vec<String>,
+    pub(crate) errors: Vec<FilterError>,
     pub(crate) may_change: bool,
 }
 
@@ -101,7 +111,7 @@ async fn list(cx: Arc<Cx>) -> Result<Response, Failure> {
             let page = cx.app.customers(cx.call(), search).await?;
             (Some((page, number, per_page)), Vec::new())
         }
-        Err(Error::Parameters(violations)) => (None, cx.lang.sentences(&violations)),
+        Err(Error::Parameters(violations)) => (None, cx.lang.filter_errors(&violations, &FIELDS)),
         Err(error) => return Err(error.into()),
     };
     let chosen = columns::chosen(&cx);
@@ -306,7 +316,10 @@ pub(super) fn samples() -> Vec<CustomersPage> {
     vec![
         page(),
         CustomersPage { filters: filters(), ..page() },
-        CustomersPage { errors: vec!["trial must be one of active, <expired>".into()], ..page() },
+        CustomersPage {
+            errors: vec![FilterError { field: "trial", message: "must be one of active, <expired>".into() }],
+            ..page()
+        },
         full(true),
         full(false),
     ]

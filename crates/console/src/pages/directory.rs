@@ -7,6 +7,7 @@ use crate::html;
 use crate::layout::{Layout, Section};
 use crate::list::{Choice, Pager, choices};
 use crate::pages::directory_connection::{Cause, Need, may_manage, needs};
+use crate::reasons::FilterError;
 use crate::routes::{Routes, only_partners};
 use app::assignments::TenantSearch;
 use app::{DirectoryStatus, Error, Permission, Query, Source};
@@ -16,6 +17,8 @@ use domain::Handling;
 use http::StatusCode;
 use std::sync::Arc;
 
+/// The filters with the ids of their labels.
+const FIELDS: [(&str, &str); 2] = [("q", "filter-name"), ("assigned", "directory-assignment")];
 const PATH: &str = "/console/directory";
 const PER_PAGE: i64 = 50;
 
@@ -73,7 +76,7 @@ pub(crate) struct DirectoryPage {
     pub(crate) total: i64,
     pub(crate) pager: Pager,
     /// What is wrong with the filters.
-    pub(crate) errors: Vec<String>,
+    pub(crate) errors: Vec<FilterError>,
     pub(crate) may_assign: bool,
 }
 
@@ -107,7 +110,7 @@ async fn list(cx: Arc<Cx>) -> Result<Response, Failure> {
             (rows.collect(), total, pager, Vec::new())
         }
         Err(Error::Parameters(violations)) => {
-            let errors = cx.lang.sentences(&violations);
+            let errors = cx.lang.filter_errors(&violations, &FIELDS);
             (Vec::new(), 0, Pager::default(), errors)
         }
         Err(error) => return Err(error.into()),
@@ -220,7 +223,11 @@ pub(super) fn samples() -> Vec<DirectoryPage> {
     };
     vec![
         page(),
-        DirectoryPage { errors: vec!["q must not be <b>".into()], is_narrowed: true, ..page() },
+        DirectoryPage {
+            errors: vec![FilterError { field: "q", message: "must not be <b>".into() }],
+            is_narrowed: true,
+            ..page()
+        },
         DirectoryPage { connection: Some(connection(true)), rows: vec![row(None)], total: 1, ..page() },
         DirectoryPage {
             connection: Some(connection(false)),

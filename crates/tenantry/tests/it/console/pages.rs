@@ -189,6 +189,10 @@ fn the_list_is_searched_filtered_ordered_and_paged(engine: Engine) {
     assert_eq!(wrong.status, 422);
     let text = wrong.text();
     assert!(text.contains("role=\"alert\"") && text.contains("page must be"), "{text}");
+    assert!(
+        text.contains("<a href=\"#trial\">Trial: must be one of"),
+        "its error leads to the field: {text}"
+    );
     let home = browser.get("/console").text();
     assert!(home.contains("One trial ends within 14 days") && home.contains("Bravo"), "{home}");
 }

@@ -32,6 +32,8 @@ fn changes_show_what_was_before_and_after(engine: Engine) {
     }
     let wrong = browser.get("/console/audit?since=yesterday");
     assert!(wrong.status == 422 && wrong.text().contains("role=\"alert\""), "{}", wrong.text());
+    let wrong = browser.get("/console/audit?user_id=me").text();
+    assert!(wrong.contains("<a href=\"#user_id\">User number: must be a whole number"), "{wrong}");
     // More than a page.
     for number in 0..51 {
         let change = json!({"name": format!("Name {number}")});
