@@ -287,8 +287,12 @@ fn place(lang: Lang, at: &Place, customer: Option<String>, message: &str) -> Str
         customer,
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
-    let colon = if parts.is_empty() { "" } else { ": " };
-    format!("{}{colon}{message}", parts.join(", "))
+    // A sentence by itself begins with a capital; a file's name stays as it is.
+    let mut letters = message.chars();
+    match (parts.is_empty(), letters.next()) {
+        (true, Some(first)) => format!("{}{}", first.to_uppercase(), letters.as_str()),
+        _ => format!("{}: {message}", parts.join(", ")),
+    }
 }
 
 pub(crate) fn warning(lang: Lang, warning: &RunWarning) -> Warning {

@@ -164,10 +164,32 @@ fn axe_finds_nothing_on_any_page() {
             failures
                 .case("the choice of columns", if open.is_empty() { Ok(()) } else { Err(open.join("\n")) });
             cases += 3;
+            let failed = failed_run(&admin, &database);
+            database.execute("UPDATE audit_events SET origin = 'elsewhere' WHERE lane = 0 AND seq = 3");
+            let wrong = [
+                "/console/audit/verify".to_owned(),
+                "/console/audit?user_id=me".to_owned(),
+                format!("/console/billing/runs/{failed}"),
+            ];
+            cases += check(&mut failures, &page, &axe, &wrong, "something is wrong");
+            page.go(&wrong[0]);
+            page.find("//h2[.='One thing is wrong']");
         }
         page.end();
     }
     failures.done(cases);
+}
+
+/// The id of a run that has failed, because cells of its file cannot be read.
+pub(crate) fn failed_run(admin: &Api, database: &Database) -> i64 {
+    let content = "CustomerId,BillingPreTaxTotal,BillingCurrency,UsageDate\nacme,\"1,5\",EUR,2026-09-01\nacme,2,Euro,1.9.2026\n";
+    std::fs::write(database.folder().join("data/invoices/broken.csv"), content).unwrap();
+    let asked =
+        admin.post("/v1/bill_runs", &json!({"billing_period": "2026-09", "sources": ["file:broken.csv"]}));
+    assert_eq!(asked.status, 202, "{}", asked.text());
+    let run = end_of(admin, asked.header("location"));
+    assert_eq!(run["state"], "failed", "{run}");
+    run["id"].as_i64().unwrap()
 }
 
 /// Connects the partner to a Partner Center that does not answer.

@@ -77,7 +77,13 @@ impl Page {
             {"name": "prefers-color-scheme", "value": value},
             {"name": "prefers-reduced-motion", "value": "reduce"},
         ]);
-        self.chrome("Emulation.setEmulatedMedia", &json!({"features": features}));
+        self.chrome("Emulation.setEmulatedMedia", &json!({"media": "", "features": features}));
+    }
+
+    /// Shows the page as it is printed for a reader of dark pages.
+    pub(crate) fn set_print(&self) {
+        let features = json!([{"name": "prefers-color-scheme", "value": "dark"}]);
+        self.chrome("Emulation.setEmulatedMedia", &json!({"media": "print", "features": features}));
     }
 
     /// A command of the Chrome DevTools Protocol.

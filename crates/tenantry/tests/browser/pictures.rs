@@ -1,6 +1,6 @@
 //! Pictures made by `scripts/screenshots`: those of the documents, and of every page for those who judge them.
 
-use crate::accessibility::{Objects, paths, with_directory};
+use crate::accessibility::{Objects, failed_run, paths, with_directory};
 use crate::support::{ABSENT, Api, Database, Engine, Server, Usage, customer, end_of, usage};
 use crate::{Look, Page};
 use base64::Engine as _;
@@ -230,6 +230,8 @@ fn pictures_of_every_page() {
     let (admin, objects) = everything(&server, &database);
     let (_, owner) = admin.user_as(objects.customer, "owner");
     let (_, viewer) = admin.colleague("viewer");
+    // Where there are several partners, none has a folder of sources.
+    let failed = format!("/console/billing/runs/{}", failed_run(&admin, &database));
     let nothing = server.partner();
     let fill = |path: &str| {
         let path = path.replace("{id}", &objects.customer.to_string());
@@ -255,6 +257,21 @@ fn pictures_of_every_page() {
             page.go(path);
             take_both(&page, &folder, path, look);
         }
+        page.go(&failed);
+        take_both(&page, &folder, "/console/billing/run_failed", look);
+        // As if it had been changed beside the server.
+        let origin = |origin: &str| {
+            database
+                .execute(&format!("UPDATE audit_events SET origin = {origin} WHERE lane = 0 AND seq = 3"));
+        };
+        origin("'elsewhere' || origin");
+        page.go("/console/audit/verify");
+        take_both(&page, &folder, "/console/audit/verify_wrong", look);
+        origin("SUBSTR(origin, 10)");
+        page.go(&format!("/console/bills/{}", objects.statement));
+        page.set_print();
+        let bytes = BASE64_STANDARD.decode(page.whole_picture(MAX_HEIGHT)).unwrap();
+        std::fs::write(folder.join(format!("{look}-print_bill.png")), bytes).unwrap();
         for (path, typed, form) in WRONG {
             if path == "/console/sign-in" {
                 page.go("/console");
@@ -276,6 +293,7 @@ fn pictures_of_every_page() {
             "/console",
             "/console/customers/new",
             &fill("/console/billing/runs/{run}"),
+            &failed,
             "/console/price-rules",
             "/console/directory",
             "/console/directory/credentials",
