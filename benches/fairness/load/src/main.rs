@@ -5,7 +5,8 @@
 //! fill ADDR COUNT                that many customers of the key in LOAD_KEY, through the API
 //! steady ADDR SECONDS RATE       RATE creates and RATE reads a second of the key in LOAD_KEY, whatever the answers do:
 //!                                create p50 p99 and errors, read p50 p99 and errors; in microseconds, errors counted
-//! attack ADDR SECONDS KIND CONNECTIONS    LOAD_ADMIN_KEY and LOAD_VIEWER_KEY do their worst: answers by status
+//! attack ADDR SECONDS KIND CONNECTIONS    LOAD_ADMIN_KEY and LOAD_VIEWER_KEY do their worst: answers by status. Several kinds are
+//!                                joined by +
 //! busy ADDR SECONDS CONNECTIONS  so many clients of the key in LOAD_KEY create, each as soon as it may: behind an answer at
 //!                                once, behind a refusal after its Retry-After. Creates a second, refusals a second, p99
 //!                                and maximum of the time to a refusal in microseconds, other answers and failures
@@ -289,7 +290,7 @@ async fn attack(address: &str, seconds: u64, kind: &str, connections: usize) -> 
     let answers: Arc<Mutex<BTreeMap<String, usize>>> = Arc::default();
     let kinds: Vec<&str> = match kind {
         "all" => vec!["filters", "document", "lists", "refusals", "creates", "bodies"],
-        one => vec![one],
+        some => some.split('+').collect(),
     };
     let mut workers = Vec::new();
     for kind in &kinds {

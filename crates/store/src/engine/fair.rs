@@ -32,20 +32,27 @@ impl<S: Copy + PartialEq, T> FairQueue<S, T> {
         self.length == 0
     }
 
-    /// The next job, of who has waited longest since the last one.
-    pub fn pop(&mut self) -> Option<T> {
-        self.pop_together(1, |_, _| false)?.1.pop()
+    /// In whose turns jobs wait.
+    pub(super) fn turns(&self) -> impl Iterator<Item = &S> {
+        self.turns.iter().map(|(turn, _)| turn)
     }
 
-    /// The next job and those that belong to it, one of each turn after the other, at most `limit` of them; with the turn of
-    /// the first.
+    /// The next job, of who has waited longest since the last one.
+    pub fn pop(&mut self) -> Option<T> {
+        self.pop_together(1, |_| true, |_, _| false)?.1.pop()
+    }
+
+    /// The next job of those that may be popped and those that belong to it, one of each turn after the other, at most `limit`
+    /// of them; with the turn of the first.
     pub(super) fn pop_together(
         &mut self,
         limit: usize,
+        may: impl Fn(&S) -> bool,
         belong: impl Fn(&S, &S) -> bool,
     ) -> Option<(S, Vec<T>)> {
-        let first = self.turns.front()?.0;
-        let (mut popped, mut at) = (Vec::new(), 0);
+        let mut at = self.turns.iter().position(|(turn, _)| may(turn))?;
+        let first = self.turns[at].0;
+        let mut popped = Vec::new();
         while popped.len() < limit
             && let Some((turn, _)) = self.turns.get(at)
         {
@@ -87,7 +94,7 @@ mod tests {
     #[test]
     fn jobs_of_one_turn_are_popped_together_up_to_a_limit() {
         let mut queue = queue();
-        let popped: Vec<_> = std::iter::from_fn(|| queue.pop_together(3, |_, _| false)).collect();
+        let popped: Vec<_> = std::iter::from_fn(|| queue.pop_together(3, |_| true, |_, _| false)).collect();
         assert_eq!(popped, [('a', vec![1, 2, 3]), ('b', vec![4, 7]), ('c', vec![6]), ('a', vec![5])]);
         assert!(queue.is_empty());
     }
@@ -96,7 +103,17 @@ mod tests {
     fn turns_that_belong_together_are_popped_in_turns() {
         let mut queue = queue();
         let belong = |first: &char, other: &char| "ac".contains(*first) && "ac".contains(*other);
-        let popped: Vec<_> = std::iter::from_fn(|| queue.pop_together(3, belong)).collect();
+        let popped: Vec<_> = std::iter::from_fn(|| queue.pop_together(3, |_| true, belong)).collect();
         assert_eq!(popped, [('a', vec![1, 6, 2]), ('b', vec![4, 7]), ('a', vec![3, 5])]);
+    }
+
+    #[test]
+    fn turns_that_may_not_be_popped_wait() {
+        let mut queue = queue();
+        let popped: Vec<_> =
+            std::iter::from_fn(|| queue.pop_together(3, |turn| *turn != 'a', |_, _| false)).collect();
+        assert_eq!(popped, [('b', vec![4, 7]), ('c', vec![6])]);
+        assert_eq!(queue.len(), 4);
+        assert_eq!(queue.pop(), Some(1));
     }
 }

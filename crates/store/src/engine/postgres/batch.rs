@@ -18,9 +18,16 @@ const MAX_BATCHED_JOBS: usize = 32;
 /// Maximum number of batches that run at a time, for each kind: enough to use several processors of the database server,
 /// few enough that jobs queue and can be batched.
 const MAX_WORKERS: usize = 3;
+/// Maximum number of batches of one partner at a time. A third one would make its changes hardly faster, and those of others
+/// wait: for a worker, and for a processor of the database server.
+const MAX_BATCHES_OF_PARTNER: usize = 2;
+/// The same while another partner has jobs.
+const MAX_BATCHES_BESIDE_OTHERS: usize = 1;
 /// Duration after which a batch no longer counts towards [`MAX_WORKERS`]: it waits for a lock, a disk or a standby, and
 /// must not block the queue.
 const SLOW_BATCH: Duration = Duration::from_millis(100);
+/// Duration after which it no longer counts towards its partner's batches either.
+const STUCK_BATCH: Duration = Duration::from_secs(1);
 /// Number of jobs that run unbatched after a batch was rolled back, because more jobs that fail often follow the first.
 const UNBATCHED_JOBS: usize = 16;
 
@@ -36,6 +43,8 @@ pub(in crate::engine) enum JobKind {
 pub(super) struct JobQueue {
     jobs: FairQueue<Turn, Box<dyn Job>>,
     workers: usize,
+    /// Scope of each batch that is under way and counts.
+    under_way: Vec<Scope>,
     unbatched_jobs: usize,
 }
 
@@ -43,10 +52,32 @@ impl JobQueue {
     /// Takes the jobs of the next batch. All have the same scope, which becomes the transaction's.
     fn take(&mut self) -> Option<(Scope, Vec<Box<dyn Job>>)> {
         let limit = if self.unbatched_jobs > 0 { 1 } else { MAX_BATCHED_JOBS };
-        let (turn, taken) = self.jobs.pop_together(limit, |first, other| first.scope == other.scope)?;
+        let (under_way, waiting) =
+            (&self.under_way, self.jobs.turns().map(|turn| turn.scope).collect::<Vec<_>>());
+        let may = |turn: &Turn| may_begin(turn.scope, under_way, &waiting);
+        let (turn, taken) = self.jobs.pop_together(limit, may, |first, other| first.scope == other.scope)?;
+        self.under_way.push(turn.scope);
         self.unbatched_jobs = self.unbatched_jobs.saturating_sub(1);
         Some((turn.scope, taken))
     }
+
+    /// A batch of this scope has ended, or no longer counts.
+    fn ended(&mut self, scope: Scope) {
+        if let Some(at) = self.under_way.iter().position(|other| *other == scope) {
+            self.under_way.swap_remove(at);
+        }
+    }
+}
+
+/// Whether another batch of this scope may begin, beside the batches that are under way and the jobs that wait. Those of the
+/// system are look-ups of keys, before it is known whose they are.
+fn may_begin(scope: Scope, under_way: &[Scope], waiting: &[Scope]) -> bool {
+    let is_other = |other: &Scope| *other != scope && *other != Scope::System;
+    let limit = match under_way.iter().chain(waiting).any(is_other) {
+        true => MAX_BATCHES_BESIDE_OTHERS,
+        false => MAX_BATCHES_OF_PARTNER,
+    };
+    scope == Scope::System || under_way.iter().filter(|other| **other == scope).count() < limit
 }
 
 /// Queued job; its caller is answered after the transaction has ended.
@@ -167,10 +198,20 @@ impl Postgres {
             };
             let Some((scope, jobs)) = next else { return };
             let mut working = std::pin::pin!(self.run_batch(kind, scope, jobs));
-            if tokio::time::timeout(SLOW_BATCH, &mut working).await.is_err() {
+            let is_slow = tokio::time::timeout(SLOW_BATCH, &mut working).await.is_err();
+            if is_slow {
                 lock(self.queue(kind)).workers -= 1;
                 self.start_worker(kind);
-                return working.await;
+                let left = STUCK_BATCH.saturating_sub(SLOW_BATCH);
+                if tokio::time::timeout(left, &mut working).await.is_err() {
+                    lock(self.queue(kind)).ended(scope);
+                    self.start_worker(kind);
+                    return working.await;
+                }
+            }
+            lock(self.queue(kind)).ended(scope);
+            if is_slow {
+                return self.start_worker(kind);
             }
         }
     }
@@ -266,4 +307,43 @@ fn merge(rows: Vec<QueuedStatement>) -> QueuedStatement {
         args.extend(row.args);
     }
     QueuedStatement { sql, args }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::PartnerId;
+
+    struct Nothing;
+
+    impl Job for Nothing {
+        fn run(&mut self, _: Tx) -> BoxFuture<'_, Result<Vec<QueuedStatement>, Error>> {
+            unreachable!("it is only queued")
+        }
+
+        fn answer(self: Box<Self>, _: Result<(), Error>) {}
+
+        fn run_alone(self: Box<Self>, _: Postgres, _: Scope) -> BoxFuture<'static, ()> {
+            unreachable!("it is only queued")
+        }
+    }
+
+    #[test]
+    fn a_partner_leaves_workers_to_others() {
+        // Each batch is one job.
+        let mut queue = JobQueue { unbatched_jobs: usize::MAX, ..JobQueue::default() };
+        let [one, other] = [1, 2].map(|id| Scope::Partner(PartnerId(id)));
+        let push = |queue: &mut JobQueue, scope: Scope| queue.jobs.push(scope.into(), Box::new(Nothing));
+        let take = |queue: &mut JobQueue| queue.take().map(|(scope, _)| scope);
+        (0..9).for_each(|_| push(&mut queue, one));
+        assert_eq!([(); 3].map(|()| take(&mut queue)), [Some(one), Some(one), None], "alone");
+        push(&mut queue, Scope::System);
+        assert_eq!(take(&mut queue), Some(Scope::System), "keys are looked up meanwhile");
+        push(&mut queue, other);
+        assert_eq!([(); 2].map(|()| take(&mut queue)), [Some(other), None]);
+        queue.ended(one);
+        assert_eq!(take(&mut queue), None, "one batch is enough beside another partner's");
+        queue.ended(other);
+        assert_eq!([(); 2].map(|()| take(&mut queue)), [Some(one), None], "alone again");
+    }
 }
