@@ -104,7 +104,7 @@ async fn former_corrections_are_found_by_plans() {
             )
         };
         let plan = format!(
-            r#"'{{"issuer":"P","customers":[{{"id":3,"name":"\u0000 \"''","corrections":[{},{},{}]}},{{"id":4,"corrections":[]}}]}}'"#,
+            r#"'{{"issuer":"P","customers":[{{"id":3,"name":"\"''","corrections":[{},{},{}]}},{{"id":4,"corrections":[]}}]}}'"#,
             planned(2, "USD"),
             planned(2, "EUR"),
             planned(9, "USD")
@@ -127,12 +127,14 @@ async fn former_corrections_are_found_by_plans() {
             run(7, &plan),
             run(8, &plan),
             run(9, "NULL"),
+            run(10, r#"'{"customers":[{"id":3,"name":"\u0000","corrections":[]}]}'"#),
             statement(1, 7, "USD", "Void"),
             statement(2, 7, "USD", "Reversal"),
             statement(3, 8, "EUR", "Withdrawn"),
             // One that counts names its own.
             statement(4, 8, "USD", "Final"),
             statement(5, 9, "USD", "Void"),
+            statement(6, 10, "USD", "Void"),
             correction(2, "USD"),
             correction(2, "EUR"),
             // The statements' runs had no part in it.
