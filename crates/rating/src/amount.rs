@@ -164,7 +164,12 @@ impl Amount {
     /// Writes it as `Display` does, in a tenth of the time.
     pub(crate) fn push(self, out: &mut Vec<u8>) {
         let size = self.abs();
-        let (Ok(whole), 0) = (u64::try_from(size.attos / ATTO), size.rest) else {
+        // Most are less than 18, and are divided in one instruction.
+        let (whole, fraction) = match u64::try_from(size.attos) {
+            Ok(attos) => (Ok(attos / ATTO as u64), i128::from(attos % ATTO as u64)),
+            Err(_) => (u64::try_from(size.attos / ATTO), size.attos % ATTO),
+        };
+        let (Ok(whole), 0) = (whole, size.rest) else {
             out.extend_from_slice(self.to_string().as_bytes());
             return;
         };
@@ -172,7 +177,6 @@ impl Amount {
             out.push(b'-');
         }
         out.extend_from_slice(itoa::Buffer::new().format(whole).as_bytes());
-        let fraction = size.attos % ATTO;
         if fraction > 0 {
             // A one before the digits keeps their zeros; all of it is less than 2 × 10^18.
             let mut buffer = itoa::Buffer::new();

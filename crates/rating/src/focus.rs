@@ -9,7 +9,7 @@ use crate::cells::Cells;
 use crate::columns::Kind;
 use crate::focus_units::unit_format;
 use crate::invoice_detail::Details;
-use crate::render::{push_text, text};
+use crate::render::{push_short, push_text, text};
 use crate::row::{Row, Unit};
 use crate::scan::Scan;
 use crate::services::category;
@@ -17,6 +17,8 @@ use crate::tags::push_tags;
 use jiff::ToSpan;
 use jiff::civil::{Date, date};
 use memchr::memmem::Finder;
+use std::ops::Range;
+use std::rc::Rc;
 
 /// The columns, in the order of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,6 +147,8 @@ pub(crate) struct Bill<'a> {
 pub(crate) struct Writer {
     /// The columns that are the same in every row, as cells.
     constant: [Vec<u8>; COLUMNS.len()],
+    /// The cells of [`RUNS`], each with a comma behind it.
+    runs: [Vec<u8>; RUNS.len()],
     correction: &'static str,
     first_day: Date,
     end: Date,
@@ -152,7 +156,7 @@ pub(crate) struct Writer {
     places: [Places; 2],
     categories: Cells<(&'static str, &'static str)>,
     /// Microsoft's units, as cells, and how they are written here.
-    units: Cells<Vec<u8>>,
+    units: Cells<Rc<[u8]>>,
     /// What the Invoice Detail dataset says of the lines, where it is wanted.
     details: Option<Details>,
     /// First and last day of the line before, and how they are written: lines come in the order of their days.
@@ -221,6 +225,12 @@ pub(crate) fn instant(day: Date) -> Vec<u8> {
     format!("{day}T00:00:00Z").into_bytes()
 }
 
+/// Columns that have the same cells in all rows of a bill.
+const RUNS: [Range<usize>; 2] = [
+    Column::BillingAccountId as usize..Column::ChargeCategory as usize,
+    Column::InvoiceId as usize..Column::ListCost as usize,
+];
+
 /// A cell of a row: one of the bill, or a piece of what was written beside it.
 #[derive(Clone, Copy)]
 enum Cell<'a> {
@@ -244,8 +254,12 @@ impl Writer {
         set(Column::ProviderName, "Microsoft");
         constant[Column::BillingPeriodStart as usize] = instant(bill.first_day);
         constant[Column::BillingPeriodEnd as usize] = instant(bill.end);
+        let joined =
+            |run: Range<usize>| constant[run].iter().flat_map(|cell| [cell, &b","[..]].concat()).collect();
+        let runs = RUNS.map(joined);
         Writer {
             constant,
+            runs,
             correction: if bill.is_correction { "Correction" } else { "" },
             first_day: bill.first_day,
             end: bill.end,
@@ -347,7 +361,7 @@ impl Writer {
             let (from, to) = period(row.day(), end, kind, (self.first_day, self.end));
             (*days, *shown) = ((row.day(), end), [instant(from), instant(to)]);
         }
-        let [start, until] = shown;
+        let [start, until] = &self.days.1;
         set(Column::ChargePeriodStart, Cell::Is(start));
         set(Column::ChargePeriodEnd, Cell::Is(until));
 
@@ -356,22 +370,24 @@ impl Writer {
         }
 
         let unit = cell(at.unit);
-        if !self.units.contains_key(unit) {
-            let mut written = Vec::new();
-            push_text(&unit_format(&text(unit)), &mut written);
-            self.units.insert(unit.into(), written);
-        }
-        let unit = self.units[unit].as_slice();
+        let unit = match self.units.get(unit) {
+            Some(known) => Rc::clone(known),
+            None => {
+                let mut written = Vec::new();
+                push_text(&unit_format(&text(unit)), &mut written);
+                Rc::clone(self.units.entry(unit.into()).or_insert(written.into()))
+            }
+        };
         if let (Some(number), Some(price), "Usage" | "Purchase") = (number, unit_price, category) {
             let quantity = written(&mut |out| Amount::from(number).push(out));
             let price = written(&mut |out| price.push(out));
             if category == "Usage" {
                 set(Column::ConsumedQuantity, quantity);
-                set(Column::ConsumedUnit, Cell::Is(unit));
+                set(Column::ConsumedUnit, Cell::Is(&unit));
             }
             set(Column::PricingCategory, Cell::Is(b"Standard"));
             set(Column::PricingQuantity, quantity);
-            set(Column::PricingUnit, Cell::Is(unit));
+            set(Column::PricingUnit, Cell::Is(&unit));
             set(Column::ListUnitPrice, price);
             set(Column::ContractedUnitPrice, price);
             let reservation = cell(at.reservation);
@@ -385,7 +401,7 @@ impl Writer {
                 // Only usage is covered by a commitment or not.
                 set(Column::CommitmentDiscountStatus, Cell::Is(b""));
                 set(Column::CommitmentDiscountQuantity, quantity);
-                set(Column::CommitmentDiscountUnit, Cell::Is(unit));
+                set(Column::CommitmentDiscountUnit, Cell::Is(&unit));
             }
         }
         let sku = match (cell(at.product_id), cell(at.sku_id)) {
@@ -424,17 +440,29 @@ impl Writer {
             set(Column::Tags, written(&mut |out| push_tags(tags, &mut self.object, out)));
         }
 
-        for (i, cell) in cells.iter().enumerate() {
-            if i > 0 {
-                out.push(b',');
-            }
-            out.extend_from_slice(match cell {
+        let mut begin = 0;
+        for (run, joined) in RUNS.iter().zip(&self.runs) {
+            self.push_cells(&cells, begin..run.start, out);
+            out.extend_from_slice(joined);
+            begin = run.end;
+        }
+        self.push_cells(&cells, begin..cells.len(), out);
+        if let Some(last) = out.last_mut() {
+            *last = b'\n';
+        }
+    }
+
+    /// Appends cells of a row, each with a comma behind it.
+    fn push_cells(&self, cells: &[Cell<'_>; COLUMNS.len()], range: Range<usize>, out: &mut Vec<u8>) {
+        for i in range {
+            let cell = match cells[i] {
                 Cell::Constant => &self.constant[i],
                 Cell::Is(bytes) => bytes,
-                Cell::Written(from, to) => &self.scratch[*from..*to],
-            });
+                Cell::Written(from, to) => &self.scratch[from..to],
+            };
+            push_short(cell, out);
+            out.push(b',');
         }
-        out.push(b'\n');
     }
 
     /// What the Invoice Detail dataset says of the lines so far.

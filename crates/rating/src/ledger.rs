@@ -96,13 +96,7 @@ impl<'a> Reasons<'a> {
 
 /// A line of Microsoft's, its charge given as it is written.
 pub(crate) fn push(row: Row<'_>, charge: &[u8], currency: &str, reasons: &Reasons<'_>, out: &mut Vec<u8>) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut line = [0; 2 * KEY];
-    for (two, byte) in line.chunks_exact_mut(2).zip(row.key()) {
-        two[0] = DIGITS[usize::from(byte >> 4)];
-        two[1] = DIGITS[usize::from(byte & 15)];
-    }
-    out.extend_from_slice(&line);
+    push_hex(&row.key(), out);
     let code = row.currency();
     out.push(b',');
     row.cost().push(out);
@@ -129,8 +123,16 @@ pub(crate) fn push(row: Row<'_>, charge: &[u8], currency: &str, reasons: &Reason
     out.extend_from_slice(row.basis().name().as_bytes());
     out.push(b',');
     reasons.push_tenancy(row, out);
-    // Writing to a vector does not fail.
-    let _ = writeln!(out, ",{:016x}", row.content());
+    out.push(b',');
+    push_hex(&row.content().to_be_bytes(), out);
+    out.push(b'\n');
+}
+
+/// Bytes as hexadecimal digits.
+fn push_hex<const N: usize>(bytes: &[u8; N], out: &mut Vec<u8>) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digits = bytes.map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+    out.extend_from_slice(digits.as_flattened());
 }
 
 /// A line that is not Microsoft's.

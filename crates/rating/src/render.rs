@@ -187,3 +187,38 @@ pub fn push_text(text: &str, out: &mut Vec<u8>) {
         out.push(b'"');
     }
 }
+
+/// Appends bytes that are few, mostly: these without a call, of which a row would have dozens.
+pub(crate) fn push_short(bytes: &[u8], out: &mut Vec<u8>) {
+    /// Both halves, which overlap.
+    fn push_halves<const N: usize>(bytes: &[u8], out: &mut Vec<u8>) {
+        if let (Some(first), Some(last)) = (bytes.first_chunk::<N>(), bytes.last_chunk::<N>()) {
+            out.extend_from_slice(first);
+            out.truncate(out.len() + bytes.len() - 2 * N);
+            out.extend_from_slice(last);
+        }
+    }
+    match bytes.len() {
+        0 => {}
+        1..4 => bytes.iter().for_each(|byte| out.push(*byte)),
+        4..=8 => push_halves::<4>(bytes, out),
+        9..=16 => push_halves::<8>(bytes, out),
+        17..=32 => push_halves::<16>(bytes, out),
+        _ => out.extend_from_slice(bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_of_any_length_are_appended() {
+        let bytes: Vec<u8> = (0..70).collect();
+        for length in 0..bytes.len() {
+            let mut out = b"before,".to_vec();
+            push_short(&bytes[..length], &mut out);
+            assert_eq!(out, [b"before,", &bytes[..length]].concat(), "{length}");
+        }
+    }
+}

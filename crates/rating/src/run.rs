@@ -12,7 +12,7 @@ use crate::owners::Owners;
 use crate::period::BillingPeriod;
 use crate::plural::{count_of, form_for};
 use crate::price::{Lack, Prices, RuleUse};
-use crate::reading::{Left, Read, Reading, Worker};
+use crate::reading::{Left, Read, Reading, Worker, each};
 use crate::reissued::Reissued;
 use crate::report::{
     Beside, BilledBefore, Checks, CostAndCharge, CustomerBill, Done, OtherInvoice, Reason, RunReport, Total,
@@ -69,7 +69,7 @@ fn staged(job: &Job, progress: &dyn Progress, whole: bool) -> Result<RunReport, 
         other_months.push((month.period, FinalLedger::of_other_month(&month.bills, &owners)?));
     }
     let reading = Reading::of(job, &prices, &finals, &owners, &members, progress);
-    let (workers, verdicts) = reading.run(&members)?;
+    let (mut workers, verdicts) = reading.run(&members)?;
     let (invoice_ids, other_invoices) = invoices(job, &workers)?;
     of_this_month(job, &invoice_ids)?;
     let mut warnings = reading.warnings(&members);
@@ -111,6 +111,10 @@ fn staged(job: &Job, progress: &dyn Progress, whole: bool) -> Result<RunReport, 
         whole,
     }
     .run(&mut warnings)?;
+    each(&mut workers, |worker| {
+        worker.spool.discard();
+        Ok(())
+    })?;
 
     let mut left = Left::new();
     workers.iter().for_each(|worker| worker.add_unassigned(&mut left));

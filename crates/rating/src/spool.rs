@@ -153,6 +153,12 @@ impl Spool {
         Ok(())
     }
 
+    /// Gives the file's space back, when all is read. That takes time for hundreds of megabytes, so each thread does it for its own.
+    pub(crate) fn discard(&mut self) {
+        // Where this fails, the space comes back when the file is closed.
+        let _ = self.file.set_len(0);
+    }
+
     fn read(&self, bytes: &mut [u8], offset: u64) -> Result<(), Failure> {
         self.file
             .read_exact_at(bytes, offset)

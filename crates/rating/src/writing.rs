@@ -1,5 +1,8 @@
 //! The second half of a run: every customer's lines in their order, written as its bill.
 
+mod bounds;
+mod files;
+
 use crate::amount::{Amount, Decimal};
 use crate::currency::Currency;
 use crate::detail::Verdicts;
@@ -7,7 +10,7 @@ use crate::failure::Failure;
 use crate::focus;
 use crate::identity::{InvoiceFingerprint, invoice_fingerprint_of};
 use crate::invoice_detail::{billing_period, invoice_detail};
-use crate::job::{BilledCustomer, Correction, Job, Progress};
+use crate::job::{Correction, Job, Progress};
 use crate::ledger::{self, Counts, FinalLedger, NO_INVOICE};
 use crate::overlap::Overlap;
 use crate::parquet;
@@ -28,10 +31,10 @@ use crate::sums::{Sums, currency_of};
 use crate::table::Table;
 use crate::warning::{Warning, WarningCode};
 use crate::wording::{Message, Wording};
+use bounds::held_back;
+use files::{Files, Output, write_whole};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What all threads share while they write.
@@ -323,9 +326,9 @@ impl<'a> Writing<'a> {
         let mut out = match job.dry_run {
             true => None,
             false => Some(Files {
-                bill: Output::create(name("bill", "csv"), true, context)?,
-                focus: Output::create(name("bill.focus", "csv"), has_focus, context)?,
-                ledger: Output::create(ledger.clone(), self.whole, context)?,
+                bill: Output::create(name("bill", "csv"), true, &mut context.outputs)?,
+                focus: Output::create(name("bill.focus", "csv"), has_focus, &mut context.outputs)?,
+                ledger: Output::create(ledger.clone(), self.whole, &mut context.outputs)?,
                 parquet: match job.parquet && has_focus {
                     true => Some(parquet::Writer::create(name("bill.focus", "parquet"))?),
                     false => None,
@@ -505,7 +508,7 @@ impl<'a> Writing<'a> {
             let details = files.focus_rows.details().map(|details| {
                 invoice_detail(&focus_bill, job.generated_at, details, &corrections, rounding)
             });
-            files.finish(context)?;
+            files.finish(&mut context.outputs)?;
             if is_empty {
                 let focus = has_focus.then(|| name("bill.focus", "csv"));
                 let parquet = (has_focus && job.parquet).then(|| name("bill.focus", "parquet"));
@@ -554,115 +557,4 @@ impl<'a> Writing<'a> {
         let reissued = sums.reissued;
         Ok(Billed { bill, costs, new, found, below_cost, far_above_cost, reissued, acknowledged: Vec::new() })
     }
-}
-
-/// Why a bill is beyond the bounds, in words.
-fn held_back(job: &Job, customer: &BilledCustomer, bill: &CustomerBill) -> Vec<Message> {
-    let mut why = Vec::new();
-    if customer.released {
-        return why;
-    }
-    let currency = bill.currency;
-    if let Some(most) = job.bounds.max_lines.filter(|most| bill.lines > *most) {
-        let text = format!("{}, where at most {most} pass", count_of(bill.lines, "line"));
-        let values = [("lines", bill.lines.into()), ("max", most.into())];
-        why.push(Message::worded(text, Wording::new("report-held-lines", values)));
-    }
-    if let Some(most) = job.bounds.max_amount.filter(|most| bill.charge.abs() > *most) {
-        let text = format!("a total of {} {currency}, where at most {most} pass", bill.charge);
-        let values = [("charge", (bill.charge, currency).into()), ("max", (most, currency).into())];
-        why.push(Message::worded(text, Wording::new("report-held-amount", values)));
-    }
-    let previous = customer.previous_charge.iter().find(|(of, _)| *of == currency);
-    if let (Some(percent), Some((_, previous))) = (job.bounds.max_change_percent, previous) {
-        // In hundredths of the smallest coin, so that nothing is divided.
-        let change = (bill.charge - *previous).abs().count(4) * 100;
-        if change > previous.abs().count(4) * i128::from(percent) {
-            let text = format!(
-                "a total of {} {currency} after {previous} the month before, where a change of at most {percent} % passes",
-                bill.charge
-            );
-            let values = [
-                ("charge", (bill.charge, currency).into()),
-                ("previous", (*previous, currency).into()),
-                ("percent", u64::from(percent).into()),
-            ];
-            why.push(Message::worded(text, Wording::new("report-held-change", values)));
-        }
-    }
-    let is_new = customer.previous_charge.is_empty();
-    if let Some(most) = job.bounds.max_new.filter(|most| is_new && bill.charge.abs() > *most) {
-        let charge = bill.charge;
-        let text = format!(
-            "a total of {charge} {currency} after no bill the month before, where at most {most} pass"
-        );
-        let values = [("charge", (charge, currency).into()), ("max", (most, currency).into())];
-        why.push(Message::worded(text, Wording::new("report-held-new", values)));
-    }
-    why
-}
-
-struct Files {
-    bill: Output,
-    focus: Output,
-    ledger: Output,
-    focus_rows: focus::Writer,
-    parquet: Option<parquet::Writer>,
-    whole: bool,
-}
-
-impl Files {
-    /// The FOCUS rows from there on as Parquet too, where that is wanted.
-    fn parquet(&mut self, begin: usize) -> Result<(), Failure> {
-        match &mut self.parquet {
-            Some(parquet) => parquet.push(&self.focus.buffer[begin..]),
-            None => Ok(()),
-        }
-    }
-
-    fn flush(&mut self) -> Result<(), Failure> {
-        for output in [&mut self.bill, &mut self.focus, &mut self.ledger] {
-            if output.buffer.len() >= 256 << 10 {
-                output.flush()?;
-            }
-        }
-        Ok(())
-    }
-
-    fn finish(self, context: &mut WriterContext<'_>) -> Result<(), Failure> {
-        for mut output in [self.bill, self.focus, self.ledger] {
-            output.flush()?;
-            context.outputs.push(output.buffer);
-        }
-        self.parquet.map_or(Ok(()), parquet::Writer::finish)
-    }
-}
-
-struct Output {
-    path: PathBuf,
-    /// `None` where it is not wanted.
-    file: Option<File>,
-    buffer: Vec<u8>,
-}
-
-impl Output {
-    fn create(path: PathBuf, wanted: bool, context: &mut WriterContext<'_>) -> Result<Output, Failure> {
-        let file = match wanted {
-            true => Some(File::create_new(&path).map_err(Failure::io("cannot create", &path))?),
-            false => None,
-        };
-        Ok(Output { path, file, buffer: context.outputs.pop().unwrap_or_default() })
-    }
-
-    fn flush(&mut self) -> Result<(), Failure> {
-        if let Some(file) = &mut self.file {
-            file.write_all(&self.buffer).map_err(Failure::io("cannot write", &self.path))?;
-        }
-        self.buffer.clear();
-        Ok(())
-    }
-}
-
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    std::fs::write(path, bytes).map_err(Failure::io("cannot write", path))
 }
