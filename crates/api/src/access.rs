@@ -1,9 +1,10 @@
-//! `/v2/me`, and `/v2/audit_events`.
+//! `/v2/me`, `/v2/audit_events` and `/v2/audit_verification`.
 
 use crate::base_url::ListUrl;
 use crate::extract::{Caller, Parameters};
 use crate::problem::Problem;
 use crate::{Shared, schema};
+use app::TrailPart;
 use app::events::EventSearch;
 use axum::Json;
 use axum::extract::State;
@@ -13,7 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(crate) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(me)).routes(routes!(audit_events))
+    OpenApiRouter::new().routes(routes!(me)).routes(routes!(audit_events)).routes(routes!(audit_verification))
 }
 
 /// Who am I?
@@ -60,4 +61,26 @@ async fn audit_events(
         }
     }
     Ok(response)
+}
+
+/// Verify the audit trail
+///
+/// Whether it is as it was written: no event altered, taken out or put in, and none cut off that an anchor knows. Of a trail of
+/// more than 50,000 events each answer is of a part, and `next` names the part that follows.
+#[utoipa::path(
+    get, path = "/audit_verification", tag = "access",
+    params(schema::VerificationParameters, schema::StrictHandling),
+    responses(
+        (status = 200, description = "What was found", body = schema::AuditVerification),
+        (status = 422, description = "Parameters that will not do", body = schema::Error),
+        schema::Refusals,
+    )
+)]
+async fn audit_verification(
+    State(shared): State<Shared>,
+    Caller(call): Caller,
+    Parameters(parameters): Parameters,
+) -> Result<Json<schema::AuditVerification>, Problem> {
+    let part = TrailPart::parse(&parameters)?;
+    Ok(Json(shared.app.check_trail(&call, part).await?.into()))
 }

@@ -5,6 +5,7 @@
 //! violations at once; a test compares the names of their fields with those of the schemas.
 #![expect(dead_code, reason = "fields of request bodies and parameters are only described here")]
 
+mod audit;
 mod automation;
 mod azure;
 mod bill_runs;
@@ -20,6 +21,7 @@ mod settings;
 mod sign_in;
 mod statements;
 
+pub(crate) use audit::*;
 pub(crate) use automation::*;
 pub(crate) use azure::*;
 pub use bill_runs::*;

@@ -56,12 +56,21 @@ impl TrailPart {
     pub fn parse(query: &Query) -> Result<Self, Error> {
         let mut part = TrailPart { after: None, max_events: MAX_EVENTS };
         paging::read(query, &["after"], |name, value| {
-            if name == "after" {
-                part.after = Some(parse_id(value).ok_or("must be the id of an event, such as 0-17")?);
+            if name != "after" {
+                return Err("must be left out: each answer names the part that follows".to_owned());
             }
+            part.after = Some(parse_id(value).ok_or("must be the id of an event, such as 0-17")?);
             Ok(())
         })?;
         Ok(part)
+    }
+}
+
+impl TrailCheck {
+    /// Whether nothing is wrong, as far as was looked. An anchor that cannot be read says nothing.
+    pub fn is_sound(&self) -> bool {
+        let differs = |anchor: &PartnerAnchor| matches!(anchor, PartnerAnchor::Differs { .. });
+        self.faults.is_empty() && !self.anchors.iter().any(differs)
     }
 }
 
@@ -75,7 +84,8 @@ fn parse_id(id: &str) -> Option<(i64, i64)> {
     Some((shard.parse().ok()?, seq.parse().ok()?))
 }
 
-fn id((shard, seq): (i64, i64)) -> String {
+/// The id of an event: `0-17`.
+pub(super) fn id((shard, seq): (i64, i64)) -> String {
     format!("{shard}-{seq}")
 }
 

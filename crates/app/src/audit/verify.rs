@@ -1,5 +1,6 @@
 //! Verifying a trail: that no event was altered, taken out, put in, swapped or cut off.
 
+use super::check::id;
 use super::erasure::{Voucher, Vouchers};
 use super::live_users::LiveUsers;
 use super::{BROKEN, ERASE, PRUNE, SHARD_BEGINS, Trail, mac};
@@ -114,6 +115,19 @@ pub enum TrailFault {
         /// What is wrong, in English, to stand after the user's name.
         what: String,
     },
+}
+
+impl TrailFault {
+    /// The id of the event at which it shows, such as `0-17`; `None` where it is about none.
+    pub fn event_id(&self) -> Option<String> {
+        match self {
+            TrailFault::Gap { shard, seq }
+            | TrailFault::Altered { shard, seq }
+            | TrailFault::Broken { shard, seq, .. }
+            | TrailFault::Replaced { shard, seq } => Some(id((*shard, *seq))),
+            _ => None,
+        }
+    }
 }
 
 /// A sentence in English.

@@ -75,6 +75,17 @@ fn a_trail_is_verified(engine: Engine) {
     for part in ["Nichts wurde geändert", "Einträge wurden geprüft, bis 0-", "Stimmt überein"] {
         assert!(page.contains(part), "without {part}: {page}");
     }
+    let api = |query: &str| admin.get(&format!("/v2/audit_verification{query}")).json();
+    let found = api("");
+    assert_eq!((&found["verified"], &found["users_compared"]), (&json!(true), &json!(true)), "{found}");
+    assert_eq!(
+        (&found["events"], &found["anchors"][0]["state"]),
+        (&found["total"], &json!("agrees")),
+        "{found}"
+    );
+    let part = api("?after=0-1");
+    assert_eq!((&part["before"], &part["users_compared"]), (&json!(1), &json!(false)), "{part}");
+    assert_eq!(admin.get("/v2/audit_verification?after=1").status, 422);
     // A part, as of a trail that is longer than what is looked at in one go.
     assert!(german("?after=0-1").contains("Die Einträge 2 bis "), "{page}");
     let wrong = browser.get(&format!("{verify}?after=elsewhere"));
@@ -99,6 +110,9 @@ fn a_trail_is_verified(engine: Engine) {
         assert!(broken.contains(part), "without {part}: {broken}");
     }
     assert!(!broken.contains("Nothing was changed"), "{broken}");
+    let found = api("");
+    assert_eq!(found["verified"], false, "{found}");
+    assert_eq!(found["problems"][0]["event_id"], place, "{found}");
     let page = german("");
     for part in ["Etwas stimmt nicht", &format!("Eintrag {place}"), "Ist nicht, was dort geschrieben wurde"] {
         assert!(page.contains(part), "without {part}: {page}");
