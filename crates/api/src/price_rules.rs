@@ -6,8 +6,8 @@ use crate::extract::{Caller, Ids, JsonBody, Parameters, Posted, Precondition};
 use crate::ignored::naming_ignored;
 use crate::problem::Problem;
 use crate::{Shared, ignored, paging, schema};
-use app::billing::{RULE_PAYLOAD, RuleView};
-use app::{Call, Error, Paging};
+use app::billing::{RULE_PAYLOAD, RuleView, TriedRule};
+use app::{Call, Error, Paging, Refusal};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -195,9 +195,17 @@ async fn tried(
     id: Option<i64>,
     body: &domain::Json,
 ) -> Result<Response, Problem> {
-    let trial = shared.app.try_price_rule(call, id, body).await?;
-    let no_month = || Error::Conflict("there is no month to try the rule on: none was billed yet".into());
-    let trial = schema::PriceRuleTrial::from(trial.ok_or_else(no_month)?);
+    let trial = match shared.app.try_price_rule(call, id, body).await? {
+        TriedRule::Tried(trial) => schema::PriceRuleTrial::from(trial),
+        TriedRule::NoMonth => {
+            let why = "there is no month to try the rule on: none was billed yet";
+            return Err(Error::Conflict(why.into()).into());
+        }
+        TriedRule::Failed(errors) => {
+            let errors = errors.iter().map(|error| Refusal::new(error.to_string()));
+            return Err(Error::Conflict(errors.collect()).into());
+        }
+    };
     Ok(naming_ignored(&RULE_PAYLOAD, body, Json(trial)))
 }
 

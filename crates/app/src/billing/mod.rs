@@ -71,7 +71,7 @@ pub use statements::{BillFile, CorrectionView, StatementSearch, StatementView};
 pub use store::bill_runs::State as RunState;
 pub use store::invoice_fetches::State as FetchState;
 pub use store::statements::Status as StatementStatus;
-pub use trial::{BillChange, RuleTrial, TrialTotal};
+pub use trial::{BillChange, RuleTrial, TrialTotal, TriedRule};
 pub use view::{RunView, Stage};
 pub use watch::Watch;
 

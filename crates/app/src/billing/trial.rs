@@ -53,6 +53,17 @@ pub struct RuleTrial {
     pub warnings: Vec<Message>,
 }
 
+/// What came of trying a rule.
+#[derive(Clone, Debug)]
+pub enum TriedRule {
+    /// What it would change.
+    Tried(RuleTrial),
+    /// No month was billed yet.
+    NoMonth,
+    /// The files of the month cannot be rated any more.
+    Failed(Vec<RunError>),
+}
+
 /// A bill that a rule would change.
 #[derive(Clone, Debug)]
 pub struct BillChange {
@@ -150,17 +161,17 @@ type Found = (Vec<PriceRule>, Vec<PriceRule>, i64, Option<(BillRun, String)>);
 
 impl App {
     /// Tries a price rule on the last month that was billed and is over, else on the last one: a new rule, or the change of the
-    /// stored rule `id`. `None` if no month was billed yet.
+    /// stored rule `id`.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Invalid`] with every violation; [`Error::Conflict`] while another rule of the partner is
-    /// tried, where the files of the month cannot be read any more, and where it takes too long.
+    /// tried, and where it takes too long.
     pub async fn try_price_rule(
         self: &Arc<Self>,
         call: &Call,
         id: Option<i64>,
         body: &Json,
-    ) -> Result<Option<RuleTrial>, Error> {
+    ) -> Result<TriedRule, Error> {
         let grant = self.require(call, Permission::ManageBilling).await?;
         let this_month = self.clock.now().strftime("%Y-%m").to_string();
         let input = (call.partner(), this_month, id, body.clone());
@@ -185,7 +196,7 @@ impl App {
                 })
             })
             .await?;
-        let Some((run, plan)) = run else { return Ok(None) };
+        let Some((run, plan)) = run else { return Ok(TriedRule::NoMonth) };
         let billing = self.billing()?;
         let guard = billing.trials.enter(call.partner()).await?;
         let plan = stored("the plan of a bill run", &plan)?;
@@ -216,12 +227,9 @@ impl App {
                 let why = Refusal::new("the trial was stopped: this server is closing");
                 return Err(Error::Conflict(why.named("trial-stopped", &[])));
             }
-            Err(Ended::Failed(errors)) => {
-                let errors: Vec<String> = errors.iter().map(RunError::to_string).collect();
-                return Err(Error::Conflict(errors.into_iter().map(Refusal::from).collect()));
-            }
+            Err(Ended::Failed(errors)) => return Ok(TriedRule::Failed(errors)),
         };
-        Ok(Some(compared(&run, &before, &after, tried)))
+        Ok(TriedRule::Tried(compared(&run, &before, &after, tried)))
     }
 
     /// Rates the files of a run without the rule and with it.

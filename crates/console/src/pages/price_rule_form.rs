@@ -5,11 +5,12 @@ use crate::failure::Failure;
 use crate::html;
 use crate::inputs::Inputs;
 use crate::layout::{Layout, Section};
+use crate::pages::bill_run;
 use crate::pages::customer_form::{if_match, no_body, repeatable};
 use crate::pages::price_rule_trial::{self, Trial};
 use crate::pages::price_rules::{PATH, rule_id};
 use crate::routes::{Routes, only_partners};
-use app::billing::{NewPriceRule, RuleKind, RuleView};
+use app::billing::{NewPriceRule, RuleKind, RuleView, TriedRule};
 use app::customers::{Order, Search};
 use app::{Error, Permission, Query};
 use askama::Template;
@@ -327,12 +328,17 @@ async fn try_rule(cx: &Cx, rule: Option<&Stored>) -> Result<Response, Failure> {
         Err(f) => return refused(cx, id, f).await,
     };
     match cx.app.try_price_rule(cx.call(), id, &body).await {
-        Ok(Some(tried)) => {
+        Ok(TriedRule::Tried(tried)) => {
             let trial = price_rule_trial::shown(cx.lang, &tried);
             Ok(html::ok(&page(cx, id, f, Some(trial)).await?))
         }
-        Ok(None) => {
-            f.refuse("", cx.lang.text("rule-try-no-month", None));
+        Ok(refused) => {
+            match refused {
+                TriedRule::Failed(errors) => {
+                    errors.iter().for_each(|error| f.refuse("", bill_run::said(cx.lang, error)));
+                }
+                _ => f.refuse("", cx.lang.text("rule-try-no-month", None)),
+            }
             Ok(html::page(StatusCode::CONFLICT, &page(cx, id, f, None).await?))
         }
         Err(error) => again(cx, id, f, error).await,

@@ -314,7 +314,13 @@ fn refusals_are_said_in_german(engine: Engine) {
 }
 
 /// Posts a form of the page at `path` as a browser in this language does.
-fn post_in(browser: &Browser, language: &str, path: &str, action: &str, fields: &[(&str, &str)]) -> Answer {
+pub(super) fn post_in(
+    browser: &Browser,
+    language: &str,
+    path: &str,
+    action: &str,
+    fields: &[(&str, &str)],
+) -> Answer {
     let (token, origin) = (browser.token(path), browser.origin());
     let fields: Vec<(&str, &str)> = fields.iter().copied().chain([(TOKEN, token.as_str())]).collect();
     browser.post_with(action, &[("Origin", &origin), ("Accept-Language", language)], &fields)

@@ -1,7 +1,7 @@
 //! Price rules: added, tried on the last month, changed, moved and deleted.
 
 use super::Browser;
-use super::billing::table;
+use super::billing::{post_in, table};
 use crate::billing::{Scene, Usage, line};
 use crate::support::{Engine, on_both_engines};
 use serde_json::{Value, json};
@@ -286,6 +286,8 @@ fn a_trial_says_why_it_cannot_be_made(engine: Engine) {
     let changed = browser.submit(NEW, TRY, &fields);
     assert_eq!(changed.status, 409);
     assert!(changed.text().contains("is not what it was when this run was made"), "{}", changed.text());
+    let german = post_in(&browser, "de", NEW, TRY, &fields);
+    assert!(german.text().contains("hat sich geändert, seit dieser Lauf gemacht wurde"), "{}", german.text());
     std::fs::remove_file(scene.invoices().join("october.csv")).unwrap();
     let gone = browser.submit(NEW, TRY, &fields);
     assert_eq!(gone.status, 409);
