@@ -6,7 +6,7 @@ mod shared_file;
 pub(crate) use blocks::{Block, Blocks, Digested, First, Unreadable, lines_at};
 
 use crate::failure::{Failure, Fault};
-use crate::foreign::{WANTED, by_entries, by_first_bytes};
+use crate::foreign::{by_entries, by_first_bytes};
 use crate::gzip::GzipMembers;
 use crate::job::Input;
 use crate::wording::{Message, Wording};
