@@ -68,22 +68,22 @@ pub fn at(query: &Query) -> Result<Option<Date>, Error> {
     Ok(at)
 }
 
-/// Refuses a past day in a month that is final, or before one: that would change what final statements were made of. From today on
-/// a fact can always be entered, as one without a day is: what is final keeps its lines, and those that come in later are billed by
-/// what holds on their day.
+/// Refuses a day in a month that is final, or before one: that would change what final statements were made of. Today is taken as
+/// a change without a day is, which no client expects to be refused: what is final keeps its lines, and those that come in later are
+/// billed by what holds on their day.
 pub(crate) async fn check_open(
     tx: &mut Tx,
     partner: PartnerId,
     from: Date,
     now: Timestamp,
 ) -> Result<(), Error> {
-    if from >= day_of(now) {
+    if from == day_of(now) {
         return Ok(());
     }
     let month = format!("{:04}-{:02}", from.year(), from.month());
     let finals = statements::final_periods(tx, partner).await?;
     let Some(last) = finals.into_iter().rfind(|period| *period >= month) else { return Ok(()) };
-    let message = format!("must be a day after the month {last}, which is final, or not be in the past");
+    let message = format!("must be a day after the month {last}, which is final, or today");
     Err(Error::Invalid(Violation::new(format!("/{EFFECTIVE_FROM}"), "invalid", message).into()))
 }
 

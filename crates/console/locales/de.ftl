@@ -1022,5 +1022,6 @@ warning-title-uncoded = Anzusehen
 sums-none = nichts
 sums-and = { $sums } und { $last }
 place-line = Zeile { $line }
+place-character = Zeichen { $number }
 place-column = Spalte { $column }
 place-customer = Kunde { $id }

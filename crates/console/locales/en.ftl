@@ -1022,5 +1022,6 @@ warning-title-uncoded = To be looked at
 sums-none = nothing
 sums-and = { $sums } and { $last }
 place-line = line { $line }
+place-character = character { $number }
 place-column = column { $column }
 place-customer = customer { $id }

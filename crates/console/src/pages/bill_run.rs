@@ -283,7 +283,10 @@ fn place(lang: Lang, at: &Place, customer: Option<String>, message: &str) -> Str
             let line = format::number(lang, line.try_into().unwrap_or(i64::MAX));
             lang.text_with("place-line", &[("line", &line)])
         }),
-        at.column.as_deref().map(|column| lang.text_with("place-column", &[("column", column)])),
+        at.column.as_deref().map(|column| match column.strip_prefix("character ") {
+            Some(number) => lang.text_with("place-character", &[("number", number)]),
+            None => lang.text_with("place-column", &[("column", column)]),
+        }),
         customer,
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();

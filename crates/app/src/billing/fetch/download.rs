@@ -23,7 +23,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 /// Files that are read at the same time.
-const FILES_AT_ONCE: usize = 4;
+pub(super) const FILES_AT_ONCE: usize = 4;
 /// How often an export whose files turn out wrong is begun from the start.
 const RESTARTS: u32 = 2;
 /// How often a request that fails for a reason that passes is sent again, beside the client's own repetitions.

@@ -1,5 +1,6 @@
 //! Files of an export on the disk.
 
+use super::download::{FILES_AT_ONCE, MANIFEST};
 use super::failure::{FetchError, FetchErrorCode};
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -9,12 +10,18 @@ pub(super) fn disk(path: &Path, error: &io::Error) -> FetchError {
     FetchError::new(FetchErrorCode::Disk, format!("{}: {error}{hint}", path.display()))
 }
 
-/// Removes a file or a folder, if it is there.
+/// Removes a file or a folder, if it is there. Work on files of the folder that was given up may still create one each.
 pub(super) fn remove(path: &Path) -> Result<(), FetchError> {
-    let removed = if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
-    match removed {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(disk(path, &error)),
-        _ => Ok(()),
+    let mut late_files = FILES_AT_ONCE;
+    loop {
+        let removed = if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
+        match removed {
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty && late_files > 0 => {
+                late_files -= 1;
+            }
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(disk(path, &error)),
+            _ => return Ok(()),
+        }
     }
 }
 
@@ -54,7 +61,7 @@ pub(super) fn publish(folder: &Path, place: &Path) -> io::Result<()> {
     let parent = place.parent().unwrap_or(place);
     std::fs::create_dir_all(parent)?;
     match std::fs::rename(folder, place) {
-        Err(_) if place.join(super::download::MANIFEST).is_file() => std::fs::remove_dir_all(folder)?,
+        Err(_) if place.join(MANIFEST).is_file() => std::fs::remove_dir_all(folder)?,
         renamed => renamed?,
     }
     std::fs::File::open(parent)?.sync_all()

@@ -8,7 +8,7 @@
 mod oracle;
 
 use self::oracle::{Dated, Facts, Line, charged, decimal, rounded, units};
-use super::{Scene, Usage, line, statements};
+use super::{NOW, Scene, Usage, line, statements};
 use crate::support::{Answer, Api, Engine};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -228,9 +228,11 @@ impl History {
         false
     }
 
+    /// Any day but today, which is taken in a final month too, whose lines keep what held before.
     fn some_day(&mut self) -> String {
         let month = MONTHS[self.draw(MONTHS.len())];
-        format!("{month}-{:02}", 1 + self.draw(28))
+        let day = format!("{month}-{:02}", 1 + self.draw(28));
+        if NOW.starts_with(&day) { format!("{month}-29") } else { day }
     }
 
     /// Whether a day is in a final month, or before one.

@@ -55,7 +55,7 @@ fn what_is_wrong_with_files_is_said_in_german(engine: Engine) {
         (
             "lines.jsonl",
             b"{\"CustomerId\": \"a\", \"BillingPreTaxTotal\": 1, \"BillingCurrency\": \"EUR\"}\n{\"CustomerId\": }\n",
-            &["Zeile 2, Spalte character 16: ist kein JSON-Objekt in einer eigenen Zeile"],
+            &["Zeile 2, Zeichen 16: ist kein JSON-Objekt in einer eigenen Zeile"],
             "no JSON object on a line of its own",
         ),
         ("columns.csv", b"CustomerId,BillingPreTaxTotal,UsageDate\na,1,2026-10-01\n", &["hat aber keine Spalte BillingCurrency"], "but has no column BillingCurrency"),
