@@ -6,7 +6,7 @@ use crate::gzip::GzipError;
 use crate::wording::{Message, Wording};
 use std::io::{self, Read};
 
-/// The longest record: beyond it a quote is not closed, or the file is none of ours.
+/// The longest record: beyond it a quote is not closed, or the file has no line items.
 const LONGEST_RECORD: usize = 4 << 20;
 
 /// A stream, and the digest of what was read of it.

@@ -56,7 +56,7 @@ pub(super) fn lengths(folder: &Path, names: &[String]) -> io::Result<u64> {
     names.iter().map(|name| Ok(folder.join(name).metadata()?.len())).sum()
 }
 
-/// Gives a folder its name among the sources, where there is none yet.
+/// Moves a folder to its place among the sources, unless a whole export is there already.
 pub(super) fn publish(folder: &Path, place: &Path) -> io::Result<()> {
     let parent = place.parent().unwrap_or(place);
     std::fs::create_dir_all(parent)?;
