@@ -1,14 +1,15 @@
 //! What every request walks through before the router and every answer after it: its id, its log line, the client's
 //! address, the limits on URI and body, the key out of the query string, compression, and errors put into words.
 
+use crate::budget::Budget;
 use crate::client_address::ClientAddress;
 use crate::credentials::Credentials;
 use crate::extract::list;
 use crate::ignored::name_parameters;
 use crate::metrics;
 use crate::problem::Problem;
-use crate::refusal;
-use crate::request_body::{BodyBudget, BodyError, RequestBody, Reservation, Unread};
+use crate::refusal::{self, NoRequest};
+use crate::request_body::{BodyError, RequestBody, Reservation, Unread};
 use crate::request_log::Unlogged;
 use crate::sign_ins::FailedSignIns;
 use crate::{BODY_LIMIT, Config, URI_LIMIT};
@@ -50,15 +51,15 @@ pub struct Frame<S> {
     inner: S,
     app: Arc<App>,
     config: Arc<Config>,
-    bodies: Arc<BodyBudget>,
+    memory: Arc<Budget>,
     failed_sign_ins: Arc<FailedSignIns>,
     peer: Option<SocketAddr>,
 }
 
 impl<S> Frame<S> {
     pub(crate) fn new(inner: S, app: Arc<App>, config: Arc<Config>) -> Self {
-        let bodies = Arc::new(BodyBudget::new(config.max_body_memory, config.max_body_memory_per_address));
-        Frame { inner, app, config, bodies, failed_sign_ins: Arc::default(), peer: None }
+        let memory = Budget::new(config.max_request_memory, config.max_request_memory_per_address);
+        Frame { inner, app, config, memory, failed_sign_ins: Arc::default(), peer: None }
     }
 }
 
@@ -71,15 +72,19 @@ impl<S: Clone> Frame<S> {
 }
 
 impl<S> Frame<S> {
-    /// The whole answer to what is no request, after which the connection ends: `400`, `414` or `431` for a head that cannot
-    /// be taken, `408` for one that did not arrive, `503` for a connection too many.
-    pub fn refusal(&self, status: StatusCode) -> Vec<u8> {
+    /// Memory for what clients send, in bytes.
+    pub fn request_memory(&self) -> &Arc<Budget> {
+        &self.memory
+    }
+
+    /// The whole answer to what never became a request, after which the connection ends.
+    pub fn refusal(&self, cause: NoRequest) -> Vec<u8> {
         let id = self.app.request_id();
         let client = self.peer.map(|peer| self.config.trusted_proxies.client(peer, &HeaderMap::new()).ip);
         let client = client.map(tracing::field::display);
+        let (status, problem) = refusal::problem(cause);
         tracing::info!(id, client, status = status.as_u16(), "request refused");
         metrics::refused(status);
-        let problem = refusal::problem(status);
         let body = problem.body(&id);
         let mut response = problem.into_response();
         finish(&mut response, &id, self.app.is_sandbox());
@@ -129,7 +134,7 @@ where
         let is_http1 = request.version() < Version::HTTP_2;
         let config = Arc::clone(&self.config);
         let (inner, sandbox) = (self.inner.clone(), self.app.is_sandbox());
-        let reservation = Arc::new(Reservation::new(Arc::clone(&self.bodies), client));
+        let reservation = Arc::new(Reservation::new(&self.memory, client));
         let failed_sign_ins = Arc::clone(&self.failed_sign_ins);
         let answer = async move {
             let unlogged = Unlogged::new(started);

@@ -9,6 +9,7 @@ mod bill_runs;
 mod billing_automation;
 mod billing_settings;
 mod branding;
+mod budget;
 mod client_address;
 mod content_encoding;
 mod created;
@@ -46,10 +47,12 @@ mod users;
 mod visitor;
 
 pub use base_url::PublicUrl;
+pub use budget::{Budget, Exhausted, Share};
 pub use client_address::{ClientAddress, TrustedProxies, network_of};
 pub use frame::{Frame, REQUEST_ID};
 pub use occasional::Occasional;
 pub use openapi::document;
+pub use refusal::NoRequest;
 pub use router::{operations_service, service};
 pub use schema::{
     ApiKey, BillRun, BillRunList, BillingSettings, InvoiceFetch, PriceRule, PriceRuleList, PriceSheet,
@@ -74,10 +77,10 @@ pub struct Config {
     pub body_timeout: Duration,
     /// Proxies whose word on the client's address counts.
     pub trusted_proxies: TrustedProxies,
-    /// Memory for request bodies that are under way, in bytes: in all, and of one address.
-    pub max_body_memory: usize,
+    /// Memory for what clients send, heads and bodies of requests that are under way, in bytes.
+    pub max_request_memory: usize,
     /// Of one address, or one IPv6 network (/64).
-    pub max_body_memory_per_address: usize,
+    pub max_request_memory_per_address: usize,
     /// Where links lead to; by default where the request says that it came to.
     pub public_url: Option<PublicUrl>,
     /// Set when the server is about to stop; `/readyz` says so.

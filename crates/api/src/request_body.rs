@@ -1,6 +1,7 @@
 //! Bodies of requests: bounded in size, each and all together, and read to their end also where no handler wanted them.
 
 use crate::BODY_LIMIT;
+use crate::budget::{Budget, Exhausted, Share};
 use crate::client_address::ClientAddress;
 use crate::problem::Problem;
 use axum::BoxError;
@@ -8,8 +9,6 @@ use bytes::Bytes;
 use http::StatusCode;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
-use std::collections::HashMap;
-use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
@@ -23,84 +22,29 @@ const MAX_DRAINED: u64 = 64 * 1024;
 /// How long that may take.
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
 /// When a client is to try again that was refused for want of memory, in seconds.
-const RETRY_AFTER: u64 = 1;
+pub(crate) const RETRY_AFTER: u64 = 1;
 
-/// Memory for bodies of requests that are under way, in bytes: in all, and for one client's address.
-pub(crate) struct BodyBudget {
-    max: usize,
-    max_per_address: usize,
-    used: Mutex<Used>,
-}
+/// What one request has of the memory for requests, until it has been answered.
+pub(crate) struct Reservation(Mutex<Held>);
 
-#[derive(Default)]
-struct Used {
-    all: usize,
-    by_address: HashMap<IpAddr, usize>,
-}
-
-impl BodyBudget {
-    pub(crate) fn new(max: usize, max_per_address: usize) -> Self {
-        BodyBudget { max, max_per_address, used: Mutex::default() }
-    }
-
-    fn reserve(&self, address: IpAddr, bytes: usize) -> Result<(), BodyError> {
-        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        if used.all + bytes > self.max {
-            return Err(BodyError::NoMemory);
-        }
-        let of_address = used.by_address.entry(address).or_default();
-        if *of_address + bytes > self.max_per_address {
-            return Err(BodyError::NoMemoryForAddress);
-        }
-        *of_address += bytes;
-        used.all += bytes;
-        Ok(())
-    }
-
-    fn release(&self, address: IpAddr, bytes: usize) {
-        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        used.all -= bytes;
-        if let Some(of_address) = used.by_address.get_mut(&address) {
-            *of_address -= bytes;
-            if *of_address == 0 {
-                used.by_address.remove(&address);
-            }
-        }
-    }
-}
-
-/// What one request has of the budget, until it has been answered.
-pub(crate) struct Reservation {
-    budget: Arc<BodyBudget>,
-    address: IpAddr,
-    bytes: Mutex<usize>,
+struct Held {
+    bytes: usize,
+    share: Share,
 }
 
 impl Reservation {
-    pub(crate) fn new(budget: Arc<BodyBudget>, client: Option<ClientAddress>) -> Self {
-        let address = client.map_or(IpAddr::from([0, 0, 0, 0]), |client| client.network());
-        Reservation { budget, address, bytes: Mutex::new(0) }
+    pub(crate) fn new(memory: &Arc<Budget>, client: Option<ClientAddress>) -> Self {
+        let share = memory.share(client.map(|client| client.network()));
+        Reservation(Mutex::new(Held { bytes: 0, share }))
     }
 
     /// Hold so many bytes more.
     pub(crate) fn add(&self, bytes: usize) -> Result<(), BodyError> {
-        let mut held = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
-        let counted = |held: usize| held.saturating_sub(UNCOUNTED);
-        let more = counted(*held + bytes) - counted(*held);
-        if more > 0 {
-            self.budget.reserve(self.address, more)?;
-        }
-        *held += bytes;
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes = held.bytes + bytes;
+        held.share.grow_to(bytes.saturating_sub(UNCOUNTED))?;
+        held.bytes = bytes;
         Ok(())
-    }
-}
-
-impl Drop for Reservation {
-    fn drop(&mut self) {
-        let held = *self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
-        if held > UNCOUNTED {
-            self.budget.release(self.address, held - UNCOUNTED);
-        }
     }
 }
 
@@ -113,6 +57,15 @@ pub(crate) enum BodyError {
     NoMemory,
     #[error("your address is sending too many large request bodies at the same time; repeat the request")]
     NoMemoryForAddress,
+}
+
+impl From<Exhausted> for BodyError {
+    fn from(exhausted: Exhausted) -> Self {
+        match exhausted {
+            Exhausted::All => BodyError::NoMemory,
+            Exhausted::Address => BodyError::NoMemoryForAddress,
+        }
+    }
 }
 
 impl From<BodyError> for Problem {

@@ -248,9 +248,10 @@ impl Shared {
         let mut stream = ClientStream::new(transport, place, Arc::clone(&exchange), ending);
         match timeout(patience, stream.begins_with_http2()).await {
             Ok(Ok(true)) => {
-                exchange.begin_http2();
-                // In a box, so that connections of HTTP/1 are smaller.
-                Box::pin(self.converse_in_http2(stream, frame, &exchange)).await;
+                if stream.begin_http2() {
+                    // In a box, so that connections of HTTP/1 are smaller.
+                    Box::pin(self.converse_in_http2(stream, frame, &exchange)).await;
+                }
             }
             Ok(Ok(false)) => self.converse_in_http1(stream, frame, &exchange).await,
             Ok(Err(error)) => tracing::debug!(%error, "a connection ended early"),

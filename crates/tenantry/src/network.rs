@@ -55,14 +55,15 @@ pub(crate) struct NetworkArgs {
     #[arg(long, env = "TENANTRY_MAX_CONNECTIONS_PER_ADDRESS", value_name = "COUNT",
           value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_connections_per_address: Option<u32>,
-    /// How many MiB of memory request bodies may take that are under way. The first 16 KiB of each are not counted.
-    #[arg(long, env = "TENANTRY_MAX_BODY_MEMORY", value_name = "MIB", default_value = "64",
+    /// How many MiB of memory the bodies of requests that are under way may take, and large heads. The first 16 KiB of a body and the
+    /// first 8 KiB of a head are not counted.
+    #[arg(long, env = "TENANTRY_MAX_REQUEST_MEMORY", value_name = "MIB", default_value = "64",
           value_parser = clap::value_parser!(u32).range(2..=65536))]
-    pub(crate) max_body_memory: u32,
+    pub(crate) max_request_memory: u32,
     /// How many MiB of it the clients of one address, or one IPv6 network (/64), may take.
-    #[arg(long, env = "TENANTRY_MAX_BODY_MEMORY_PER_ADDRESS", value_name = "MIB", default_value = "16",
+    #[arg(long, env = "TENANTRY_MAX_REQUEST_MEMORY_PER_ADDRESS", value_name = "MIB", default_value = "16",
           value_parser = clap::value_parser!(u32).range(2..=65536))]
-    pub(crate) max_body_memory_per_address: u32,
+    pub(crate) max_request_memory_per_address: u32,
     /// How many seconds the server goes on after SIGTERM while `/readyz` answers 503, so that load balancers send no more
     /// requests before it closes its port.
     #[arg(long, env = "TENANTRY_SHUTDOWN_DELAY", value_name = "SECONDS", default_value = "0",

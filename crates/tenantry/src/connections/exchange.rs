@@ -1,7 +1,7 @@
 //! Where a connection stands between its requests: what the stream has to know of what hyper and the service do.
 
 use super::pace::{PAUSE, Paces};
-use api::{Frame, network_of};
+use api::{Exhausted, Frame, NoRequest, Share, network_of};
 use app::Group;
 use axum::Router;
 use axum::body::Body;
@@ -13,12 +13,20 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::Instant;
 use tower::Service;
+
+/// Bytes of a head that are not counted: hyper's buffer has them from the beginning. The number of connections bounds them.
+const UNCOUNTED: usize = 8 * 1024;
+
+/// No settings, and a GOAWAY frame that ends the connection before its first stream with the error ENHANCE_YOUR_CALM (RFC 9113,
+/// sections 6.5, 6.8 and 7).
+const ENHANCE_YOUR_CALM: [u8; 26] =
+    [0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 11];
 
 /// Shared by a connection's stream and its service.
 pub(super) struct Exchange {
@@ -34,6 +42,13 @@ pub(super) struct Exchange {
     /// And a line has ended among them.
     line_ended: AtomicBool,
     head_timed_out: AtomicBool,
+    /// Bytes that have come of it.
+    head_bytes: AtomicUsize,
+    /// The memory of the connection's largest head. hyper's buffer does not shrink.
+    memory: Mutex<Share>,
+    no_memory: OnceLock<Exhausted>,
+    /// There are too many connections of HTTP/2 for this one.
+    too_many_http2: AtomicBool,
     /// Whether the client is one of many behind a trusted proxy, which must not wait for each other.
     is_proxied: bool,
     /// Whom the last refusal for too much is counted against, and when it was.
@@ -53,15 +68,21 @@ impl Exchange {
         paces: Arc<Paces>,
     ) -> Self {
         let no = || AtomicBool::new(false);
+        let network = network_of(peer);
+        let memory = service.request_memory().share((!is_proxied).then_some(network));
         Exchange {
             write_timeout,
             paces,
-            network: Group::Network(network_of(peer)),
+            network: Group::Network(network),
             service,
             answering: no(),
             head_begun: no(),
             line_ended: no(),
             head_timed_out: no(),
+            head_bytes: AtomicUsize::new(0),
+            memory: Mutex::new(memory),
+            no_memory: OnceLock::new(),
+            too_many_http2: no(),
             is_proxied,
             has_refused: no(),
             refused: Mutex::default(),
@@ -69,8 +90,12 @@ impl Exchange {
         }
     }
 
-    pub(super) fn begin_http2(&self) {
+    pub(super) fn begin_http2(&self, may_begin: bool) {
         self.http2.store(true, Ordering::Relaxed);
+        if !may_begin {
+            self.too_many_http2.store(true, Ordering::Relaxed);
+            self.note_refusal(self.network);
+        }
     }
 
     pub(super) fn is_http2(&self) -> bool {
@@ -86,32 +111,55 @@ impl Exchange {
         !self.is_http2() && !self.is_answering() && !self.head_begun.load(Ordering::Relaxed)
     }
 
-    pub(super) fn bytes_came(&self, bytes: &[u8]) {
+    /// Takes note of what came; whether there is memory for it. What comes while a request is answered is its body, and counted there.
+    pub(super) fn bytes_came(&self, bytes: &[u8]) -> bool {
+        if self.is_http2() {
+            return true;
+        }
         self.head_begun.store(true, Ordering::Relaxed);
         if !self.line_ended.load(Ordering::Relaxed) && bytes.contains(&b'\n') {
             self.line_ended.store(true, Ordering::Relaxed);
         }
+        if self.is_answering() {
+            return true;
+        }
+        let head = self.head_bytes.fetch_add(bytes.len(), Ordering::Relaxed) + bytes.len();
+        if head <= UNCOUNTED {
+            return true;
+        }
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let Err(exhausted) = memory.grow_to(head - UNCOUNTED) else { return true };
+        drop(self.no_memory.set(exhausted));
+        self.note_refusal(self.network);
+        false
     }
 
     pub(super) fn head_timed_out(&self) {
         self.head_timed_out.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the connection ends because a head that had begun was not there in time.
-    pub(super) fn is_half_a_head(&self) -> bool {
-        !self.is_http2()
-            && self.head_timed_out.load(Ordering::Relaxed)
-            && self.head_begun.load(Ordering::Relaxed)
+    /// What is said last where the connection ends before its first request, or in the midst of a head.
+    pub(super) fn last_refusal(&self) -> Option<Vec<u8>> {
+        if self.too_many_http2.load(Ordering::Relaxed) {
+            return Some(ENHANCE_YOUR_CALM.to_vec());
+        }
+        let timed_out = || self.head_timed_out.load(Ordering::Relaxed);
+        let half = !self.is_http2() && self.head_begun.load(Ordering::Relaxed) && timed_out();
+        let no_memory = self.no_memory.get().map(|exhausted| NoRequest::NoMemory(*exhausted));
+        let cause = no_memory.or_else(|| half.then_some(NoRequest::HeadTimedOut))?;
+        Some(self.service.refusal(cause))
     }
 
-    /// The whole answer to something that is no request.
+    /// The whole answer in place of hyper's own, which has this status.
     pub(super) fn refusal(&self, status: StatusCode) -> Vec<u8> {
-        // Of a head that is too large and still in its first line it is the URI.
-        let in_first_line = !self.line_ended.load(Ordering::Relaxed);
-        if status == StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE && in_first_line {
-            return self.service.refusal(StatusCode::URI_TOO_LONG);
-        }
-        self.service.refusal(status)
+        self.service.refusal(match status {
+            // Of a head that is too large and still in its first line it is the URI.
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE if self.line_ended.load(Ordering::Relaxed) => {
+                NoRequest::HeadTooLarge
+            }
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE | StatusCode::URI_TOO_LONG => NoRequest::UriTooLong,
+            _ => NoRequest::Malformed,
+        })
     }
 
     /// The refusal for too much that the next request meets.
@@ -154,15 +202,20 @@ impl Exchange {
     pub(super) fn note(&self, response: &Response) {
         if response.status() == StatusCode::TOO_MANY_REQUESTS && !self.is_proxied {
             let group = response.extensions().get::<Group>().copied().unwrap_or(self.network);
-            let refused = Some((group, Instant::now()));
-            *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = refused;
-            self.has_refused.store(true, Ordering::Relaxed);
+            self.note_refusal(group);
         }
+    }
+
+    fn note_refusal(&self, group: Group) {
+        let refused = Some((group, Instant::now()));
+        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = refused;
+        self.has_refused.store(true, Ordering::Relaxed);
     }
 
     fn answered(&self) {
         self.head_begun.store(false, Ordering::Relaxed);
         self.line_ended.store(false, Ordering::Relaxed);
+        self.head_bytes.store(0, Ordering::Relaxed);
         self.answering.store(false, Ordering::Relaxed);
     }
 }

@@ -4,18 +4,19 @@ use super::pace::Paces;
 use super::stream::{Farewell, linger};
 use super::transport::Transport;
 use crate::listen::Connection;
-use api::{Frame, Occasional, TrustedProxies, network_of};
+use api::{Budget, Frame, NoRequest, Occasional, Share, TrustedProxies, network_of};
 use app::Group;
 use axum::Router;
-use http::StatusCode;
 use metrics::{counter, gauge};
-use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Connections beyond their address's limit that are told so at the same time; more are closed without an answer.
 const MAX_REFUSALS: usize = 64;
+/// Connections of HTTP/2, in all and of one address. Each may have 256 KiB of bodies that nobody has asked for yet.
+const MAX_HTTP2: usize = 1024;
+const MAX_HTTP2_PER_ADDRESS: usize = 256;
 
 /// All places for connections.
 pub(super) struct Places {
@@ -23,7 +24,8 @@ pub(super) struct Places {
     max: usize,
     max_per_address: usize,
     trusted_proxies: TrustedProxies,
-    open: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    open: Arc<Budget>,
+    http2: Arc<Budget>,
     refusals: Arc<Semaphore>,
     full: Occasional,
     refused: Occasional,
@@ -32,8 +34,11 @@ pub(super) struct Places {
 /// A connection's place; free again when dropped.
 pub(super) struct Place {
     _any: Option<OwnedSemaphorePermit>,
+    /// No address if it is a trusted proxy's.
     network: Option<IpAddr>,
-    open: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    _open: Share,
+    all_http2: Arc<Budget>,
+    http2: Option<Share>,
 }
 
 /// A connection beyond its address's limit.
@@ -49,7 +54,8 @@ impl Places {
             max,
             max_per_address,
             trusted_proxies,
-            open: Arc::default(),
+            open: Budget::new(usize::MAX, max_per_address),
+            http2: Budget::new(MAX_HTTP2, MAX_HTTP2_PER_ADDRESS),
             refusals: Arc::new(Semaphore::new(MAX_REFUSALS)),
             full: Occasional::default(),
             refused: Occasional::default(),
@@ -79,27 +85,35 @@ impl Places {
         peer: IpAddr,
     ) -> Result<Place, Refused> {
         let network = (!self.trusted_proxies.contains(peer)).then(|| network_of(peer));
-        if let Some(network) = network {
-            let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-            let count = open.entry(network).or_default();
-            if *count >= self.max_per_address {
-                drop(open);
-                counter!("tenantry_connections_refused_total").increment(1);
-                if let Some(times) = self.refused.due() {
-                    tracing::warn!(
-                        client = %network,
-                        connections = self.max_per_address,
-                        times,
-                        "connections refused: their address has too many; see --max-connections-per-address"
-                    );
-                }
-                let turn = Arc::clone(&self.refusals).try_acquire_owned().ok();
-                return Err(Refused { turn, network });
+        let mut open = self.open.share(network);
+        if let (Err(_), Some(network)) = (open.grow_to(1), network) {
+            counter!("tenantry_connections_refused_total").increment(1);
+            if let Some(times) = self.refused.due() {
+                tracing::warn!(
+                    client = %network,
+                    connections = self.max_per_address,
+                    times,
+                    "connections refused: their address has too many; see --max-connections-per-address"
+                );
             }
-            *count += 1;
+            let turn = Arc::clone(&self.refusals).try_acquire_owned().ok();
+            return Err(Refused { turn, network });
         }
         gauge!("tenantry_connections").increment(1);
-        Ok(Place { _any: any, network, open: Arc::clone(&self.open) })
+        Ok(Place { _any: any, network, _open: open, all_http2: Arc::clone(&self.http2), http2: None })
+    }
+}
+
+impl Place {
+    /// Makes it one of HTTP/2, if there may be one more of its address.
+    pub(super) fn begin_http2(&mut self) -> bool {
+        let mut share = self.all_http2.share(self.network);
+        let may_begin = share.grow_to(1).is_ok();
+        if !may_begin {
+            counter!("tenantry_connections_refused_total").increment(1);
+        }
+        self.http2 = Some(share);
+        may_begin
     }
 }
 
@@ -108,7 +122,7 @@ impl Refused {
     pub(super) fn answer(self, connection: Connection, service: &Frame<Router>, paces: Arc<Paces>) {
         let Refused { turn: Some(turn), network } = self else { return };
         let mut stream = Transport::from(connection);
-        let last = service.refusal(StatusCode::SERVICE_UNAVAILABLE);
+        let last = service.refusal(NoRequest::TooManyConnections);
         let farewell = Farewell { last, group: Group::Network(network), refused_at: None };
         tokio::spawn(async move {
             drop(linger(&mut stream, farewell, &paces).await);
@@ -120,13 +134,5 @@ impl Refused {
 impl Drop for Place {
     fn drop(&mut self) {
         gauge!("tenantry_connections").decrement(1);
-        let Some(network) = self.network else { return };
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = open.get_mut(&network) {
-            *count -= 1;
-            if *count == 0 {
-                open.remove(&network);
-            }
-        }
     }
 }

@@ -23,8 +23,13 @@ use tokio::time::{Instant, Sleep, sleep, timeout};
 /// How long a client may go on sending what is not read, and how long it may pause.
 const MAX_LINGER: Duration = Duration::from_secs(5);
 const MAX_LINGER_PAUSE: Duration = Duration::from_secs(1);
-/// Bytes of what a client goes on sending that one turn covers.
+/// Bytes of what a client goes on sending that are read at once: what had come already of a small request, so that its end is seen.
+const DRAINED_AT_ONCE: usize = 64 * 1024;
+/// Those that one turn covers.
 const DRAINED_IN_TURN: usize = 1024 * 1024;
+/// Bytes that one read takes at most: hyper enlarges a connection's buffer when a read fills it, and keeps it so while the connection
+/// is idle. It begins with one byte more.
+const MAX_READ: usize = 8 * 1024 - 1;
 /// A header that all answers of the service have, and hyper's own have not.
 const OURS: &[u8] = b"\r\nx-request-id:";
 
@@ -75,6 +80,13 @@ impl ClientStream {
         }
         self.replay = Bytes::copy_from_slice(&first[..length]);
         Ok(first[..length] == *PREFACE)
+    }
+
+    /// Whether this becomes a connection of HTTP/2. It does not if there are too many; what is said last tells the client so.
+    pub(super) fn begin_http2(&mut self) -> bool {
+        let may_begin = self.open.as_mut().is_some_and(|(_, place)| place.begin_http2());
+        self.exchange.begin_http2(may_begin);
+        may_begin
     }
 
     fn stream(&mut self) -> io::Result<Pin<&mut Transport>> {
@@ -179,25 +191,35 @@ where
 {
     let Farewell { last, group, refused_at } = farewell;
     let farewell = async {
-        stream.write_all(&last).await?;
-        stream.shutdown().await?;
+        if last.is_empty() {
+            stream.shutdown().await?;
+        }
         if let Some(at) = refused_at {
             paces.resume(group, at).await;
+        }
+        // One that refuses for too much comes behind the pause: clients that come again at once would cost as much again.
+        if !last.is_empty() {
+            stream.write_all(&last).await?;
+            stream.shutdown().await?;
         }
         // Most send nothing more.
         if timeout(MAX_LINGER_PAUSE, stream.read(&mut [0; 1])).await?? == 0 {
             return Ok(());
         }
-        let mut unread = vec![0; 16 * 1024];
+        let mut allowed = DRAINED_AT_ONCE;
         loop {
-            paces.drain(group).await;
+            // Those that wait for their turn have none: they may be many.
+            let mut unread = vec![0; allowed / 32];
             let mut drained = 0;
-            while drained < DRAINED_IN_TURN {
+            while drained < allowed {
                 match timeout(MAX_LINGER_PAUSE, stream.read(&mut unread)).await?? {
                     0 => return Ok(()),
                     read => drained += read,
                 }
             }
+            drop(unread);
+            paces.drain(group).await;
+            allowed = DRAINED_IN_TURN;
         }
     };
     timeout(MAX_LINGER, farewell).await?
@@ -210,8 +232,7 @@ impl Drop for ClientStream {
         if self.ended || tokio::runtime::Handle::try_current().is_err() {
             return;
         }
-        let timed_out = self.exchange.is_half_a_head() && self.refusal.is_none();
-        let last = timed_out.then(|| self.exchange.refusal(StatusCode::REQUEST_TIMEOUT));
+        let last = if self.refusal.is_none() { self.exchange.last_refusal() } else { None };
         let refusal = self.exchange.refusal_before();
         let farewell = Farewell {
             last: last.unwrap_or_default(),
@@ -238,19 +259,20 @@ impl AsyncRead for ClientStream {
             buffer.put_slice(&self.replay.split_to(length));
             return Poll::Ready(Ok(()));
         }
-        let (before, space) = (buffer.filled().len(), buffer.remaining());
-        let read = self.stream()?.poll_read(cx, buffer);
-        if read.is_pending() {
-            return self.poll_end(cx).map(Ok); // as if the client had ended
+        let space = buffer.remaining().min(MAX_READ);
+        let mut part = ReadBuf::new(buffer.initialize_unfilled_to(space));
+        match self.stream()?.poll_read(cx, &mut part) {
+            Poll::Pending => return self.poll_end(cx).map(Ok), // as if the client had ended
+            Poll::Ready(read) => read?,
         }
-        if matches!(&read, Poll::Ready(Ok(()))) && space > 0 {
-            if buffer.filled().len() == before {
-                self.ended = true;
-            } else {
-                self.exchange.bytes_came(&buffer.filled()[before..]);
-            }
+        let came = part.filled();
+        self.ended |= came.is_empty() && space > 0;
+        // Where there is no memory for it, hyper sees the end, and what is said last says why.
+        if self.exchange.bytes_came(came) {
+            let length = came.len();
+            buffer.advance(length);
         }
-        read
+        Poll::Ready(Ok(()))
     }
 }
 
