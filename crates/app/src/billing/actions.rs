@@ -139,7 +139,7 @@ impl RunAction {
                 accept_changes(&mut request, accept);
                 let request =
                     RunRequest { publish: true, finalizing: Some(now.as_second()), voiding: None, ..request };
-                let run = once_more(tx, &run, &request, &run.released, by_command, now).await?;
+                let run = once_more(tx, &run, request, &run.released, by_command, now).await?;
                 let entry = entry(&run)?;
                 Ok((run, entry))
             }
@@ -160,7 +160,7 @@ impl RunAction {
                 }
                 accept_changes(&mut request, &accept);
                 let request = RunRequest { finalizing: None, voiding: None, ..request };
-                let run = once_more(tx, &run, &request, &ids, by_command, now).await?;
+                let run = once_more(tx, &run, request, &ids, by_command, now).await?;
                 let entry =
                     Entry::new("bill_run.release", object(id)).after(&json!({ "released": released }));
                 Ok((run, entry))
@@ -170,7 +170,7 @@ impl RunAction {
                 let entry = Entry::new("bill_run.void", object(id)).after(&voiding);
                 let request =
                     RunRequest { finalizing: None, voiding: Some(voiding), ..RunRequest::of_run(&run)? };
-                let run = once_more(tx, &run, &request, &run.released, by_command, now).await?;
+                let run = once_more(tx, &run, request, &run.released, by_command, now).await?;
                 Ok((run, entry))
             }
         }
@@ -196,13 +196,26 @@ pub(super) fn estimates(run: &BillRun) -> statements::Filter {
 async fn once_more(
     tx: &mut Tx,
     run: &BillRun,
-    request: &RunRequest,
+    request: RunRequest,
     released: &str,
     by_command: bool,
     now: Timestamp,
 ) -> Result<BillRun, Error> {
-    bill_runs::repeat(tx, run.partner, run.id, &report::text(request)?, released, by_command, now).await?;
+    let before = RunRequest { before: None, ..RunRequest::of_run(run)? };
+    let request = report::text(&RunRequest { before: Some(Box::new(before)), ..request })?;
+    bill_runs::repeat(tx, run.partner, run.id, &request, released, by_command, now).await?;
     bill_runs::get(tx, run.partner, run.id).await?.ok_or(Error::NotFound)
+}
+
+/// Has a run be what it was before it was to be worked on once more: nothing has come of it.
+pub(super) async fn undo_repetition(
+    tx: &mut Tx,
+    run: &BillRun,
+    request: &RunRequest,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let Some(before) = &request.before else { return Ok(()) };
+    Ok(bill_runs::set_request(tx, run.partner, run.id, &report::text(before)?, now).await?)
 }
 
 /// Has the work on a run go on though facts have changed since it began, if that is accepted.

@@ -78,6 +78,9 @@ pub struct RunRequest {
     /// Of a run that has succeeded: which final statements of its month are to be reversed. Not part of a payload either.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub voiding: Option<Voiding>,
+    /// Of a run that has succeeded and is worked on once more: what it was until then, which it is again if nothing comes of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Box<RunRequest>>,
 }
 
 /// Final statements that are to be reversed.
@@ -150,6 +153,7 @@ impl RunRequest {
                 expected_totals,
                 finalizing: None,
                 voiding: None,
+                before: None,
             }),
             _ => Err(Error::Invalid(fields.violations)),
         }

@@ -1,6 +1,6 @@
 //! Runs: requested, listed, cancelled, withdrawn.
 
-use super::actions::of_month;
+use super::actions::{of_month, undo_repetition};
 use super::plan;
 use super::record::RunRecord;
 use super::report::{self, RunReport, RunWarning};
@@ -164,7 +164,13 @@ impl App {
                 Box::pin(async move {
                     let run = bill_runs::get(tx, *partner, *id).await?.ok_or(Error::NotFound)?;
                     match run.state {
-                        State::Queued | State::Running => bill_runs::cancel(tx, *partner, *id, *now).await?,
+                        State::Queued | State::Running => {
+                            bill_runs::cancel(tx, *partner, *id, *now).await?;
+                            // A worker that has it stops, and sees to this.
+                            if run.leased_until <= *now {
+                                undo_repetition(tx, &run, &RunRequest::of_run(&run)?, *now).await?;
+                            }
+                        }
                         State::Failed => bill_runs::void(tx, &run, State::Failed, *now).await?,
                         State::Succeeded | State::Cancelled => {
                             let state = run.state.as_str();
@@ -251,6 +257,7 @@ pub(super) async fn begin(
             return Err(Error::Conflict(Refusal::new(said).named("month-under-way", &[("month", period)])));
         }
         bill_runs::cancel(tx, partner, other.id, now).await?;
+        undo_repetition(tx, &other, &RunRequest::of_run(&other)?, now).await?;
     }
     let text = report::text(request)?;
     let id = bill_runs::insert(tx, partner, period, &text, by_command, now).await?;

@@ -1,5 +1,6 @@
 //! The end of a run: what the store learns of it, in one transaction.
 
+use super::actions::undo_repetition;
 use super::numbering::Numbers;
 use super::plan::{PlannedCorrection, Shown, refusal_of_changes};
 use super::report::{BillRef, Progress, RunError, RunReport, text};
@@ -137,6 +138,9 @@ impl App {
                     }
                     statement_numbers::give_back(tx, lease.partner, lease.id).await?;
                     let has_changed = outcome.settlement.is_some() || !outcome.restated.is_empty();
+                    if !has_changed && outcome.unfinalized.is_empty() {
+                        undo_repetition(tx, run, request, *now).await?;
+                    }
                     let entry = Entry {
                         after: Some(short),
                         ..Entry::new(action(state, has_changed), object(lease.id))

@@ -254,8 +254,8 @@ fn a_finalization_whose_end_cannot_be_stored_changes_nothing(engine: Engine) {
     let before = scene.statements("per_page=100");
     refuse(&scene, engine, "NEW.report LIKE '%\"final_prefix\":\"%'");
     let refused = scene.finalize(&run);
-    // It has its bills still.
-    assert_eq!(refused["state"], "succeeded", "{refused}");
+    // It has its bills still, and they are what they were.
+    assert_eq!((&refused["state"], &refused["stage"]), (&json!("succeeded"), &run["stage"]), "{refused}");
     assert_internal(&scene, &refused);
     assert_eq!(scene.statements("per_page=100"), before);
     assert_eq!(scene.database.value("SELECT COUNT(*) FROM publications"), "0");
