@@ -30,20 +30,20 @@ fn money(amount: Amount, currency: Currency) -> String {
     padded(&amount.to_string(), currency)
 }
 
-/// The runs, one a line.
+/// The runs, one a line: of 80 characters at most, as long as amounts have up to 14.
 pub(super) fn list(runs: &[RunView]) {
     if runs.is_empty() {
         eprintln!("There are no bill runs.");
         return;
     }
-    println!("{:>6}  {:<7}  {:<20}  {:<16}  {:>9}  CHARGED", "RUN", "MONTH", "STATE", "CREATED", "LINES");
+    println!("{:>6}  {:<7}  {:<20}  {:<10}  {:>9}  CHARGED", "RUN", "MONTH", "STATE", "CREATED", "LINES");
     for run in runs {
         // What was taken back charges nothing.
         let charged = charged(run).filter(|_| run.state == RunState::Succeeded);
         let (lines, charged) = (run.progress.lines, charged.unwrap_or_else(|| "-".to_owned()));
-        let (standing, created) = (standing(run), run.created_at.strftime("%Y-%m-%d %H:%M"));
+        let (standing, created) = (standing(run), run.created_at.strftime("%Y-%m-%d"));
         println!(
-            "{:>6}  {:<7}  {standing:<20}  {created:<16}  {lines:>9}  {charged}",
+            "{:>6}  {:<7}  {standing:<20}  {created:<10}  {lines:>9}  {charged}",
             run.id, run.billing_period
         );
     }
