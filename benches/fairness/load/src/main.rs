@@ -13,11 +13,12 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
@@ -50,6 +51,8 @@ fn key(name: &str) -> Outcome<String> {
 /// A connection that is opened when it is needed.
 struct Client {
     address: String,
+    /// Where it comes from.
+    own_address: Ipv4Addr,
     stream: Option<TcpStream>,
     buffer: Vec<u8>,
     /// What the last answer asked for.
@@ -58,7 +61,23 @@ struct Client {
 
 impl Client {
     fn new(address: &str) -> Self {
-        Client { address: address.to_owned(), stream: None, buffer: Vec::new(), retry_after: Duration::ZERO }
+        let (address, own_address) = (address.to_owned(), Ipv4Addr::LOCALHOST);
+        Client { address, own_address, stream: None, buffer: Vec::new(), retry_after: Duration::ZERO }
+    }
+
+    /// A client of the other partner, whose address is another one: what is bounded for one address is the attacker's.
+    fn steady(address: &str) -> Self {
+        Client { own_address: Ipv4Addr::new(127, 0, 0, 2), ..Client::new(address) }
+    }
+
+    async fn connect(&self) -> Outcome<TcpStream> {
+        let socket = TcpSocket::new_v4()?;
+        if self.own_address != Ipv4Addr::LOCALHOST {
+            socket.bind((self.own_address, 0).into())?;
+        }
+        let stream = socket.connect(self.address.parse()?).await?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
     }
 
     /// Send a request; the answer's status.
@@ -74,11 +93,7 @@ impl Client {
     async fn exchange(&mut self, request: &[u8]) -> Outcome<u16> {
         let mut stream = match self.stream.take() {
             Some(stream) => stream,
-            None => {
-                let stream = TcpStream::connect(&self.address).await?;
-                stream.set_nodelay(true)?;
-                stream
-            }
+            None => self.connect().await?,
         };
         stream.write_all(request).await?;
         self.buffer.clear();
@@ -136,6 +151,8 @@ fn unique(number: usize) -> String {
 
 async fn refuse(port: u16, seconds: u64) -> Outcome<()> {
     const ANSWER: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n";
+    const TOO_LARGE: &[u8] = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+    const HEAD_LIMIT: usize = 32 * 1024;
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;
     let deadline = Instant::now() + Duration::from_secs(seconds);
     while let Ok(accepted) = timeout_at(deadline, listener.accept()).await {
@@ -156,6 +173,7 @@ async fn refuse(port: u16, seconds: u64) -> Outcome<()> {
                         buffer.drain(..whole);
                         stream.write_all(ANSWER).await?;
                     }
+                    None if buffer.len() >= HEAD_LIMIT => return stream.write_all(TOO_LARGE).await,
                     _ if stream.read_buf(&mut buffer).await? == 0 => return Ok::<_, std::io::Error>(()),
                     _ => {}
                 }
@@ -203,7 +221,7 @@ async fn steady(address: &str, seconds: u64, rate: u32) -> Outcome<()> {
     const WORKERS: u32 = 16;
     let key = key("LOAD_KEY")?;
     // Something to read.
-    if Client::new(address).ask(&create(&key, &unique(0))).await? != 201 {
+    if Client::steady(address).ask(&create(&key, &unique(0))).await? != 201 {
         return Err("the first create failed".into());
     }
     let began = Instant::now() + Duration::from_millis(100);
@@ -212,7 +230,7 @@ async fn steady(address: &str, seconds: u64, rate: u32) -> Outcome<()> {
         let seen = Arc::new(Mutex::new(Seen::default()));
         let mut workers = Vec::new();
         for worker in 0..WORKERS {
-            let (mut client, key, seen) = (Client::new(address), key.clone(), Arc::clone(&seen));
+            let (mut client, key, seen) = (Client::steady(address), key.clone(), Arc::clone(&seen));
             workers.push(tokio::spawn(async move {
                 let read = get("/v2/me", Some(&key));
                 for turn in 0.. {
@@ -304,6 +322,14 @@ async fn attack(address: &str, seconds: u64, kind: &str, connections: usize) -> 
                 workers.push(tokio::spawn(timeout_at(deadline, half_a_head(address))));
                 continue;
             }
+            if *kind == "held-heads" {
+                workers.push(tokio::spawn(timeout_at(deadline, hold_head(address))));
+                continue;
+            }
+            if *kind == "streams" {
+                workers.push(tokio::spawn(timeout_at(deadline, hold_streams(address, key("LOAD_VIEWER_KEY")?))));
+                continue;
+            }
             let make = worst(kind)?;
             workers.push(tokio::spawn(timeout_at(deadline, async move {
                 let mut client = Client::new(&address);
@@ -342,9 +368,7 @@ async fn busy(address: &str, seconds: u64, connections: usize) -> Outcome<()> {
     let mut clients = Vec::new();
     for _ in 0..connections {
         let mut client = Client::new(address);
-        let stream = TcpStream::connect(&client.address).await?;
-        stream.set_nodelay(true)?;
-        client.stream = Some(stream);
+        client.stream = Some(client.connect().await?);
         clients.push(client);
     }
     let began = Instant::now();
@@ -356,9 +380,8 @@ async fn busy(address: &str, seconds: u64, connections: usize) -> Outcome<()> {
             for turn in 0.. {
                 let request = create(&key, &unique(worker * 1_000_000 + turn));
                 if client.stream.is_none()
-                    && let Ok(stream) = TcpStream::connect(&client.address).await
+                    && let Ok(stream) = client.connect().await
                 {
-                    drop(stream.set_nodelay(true));
                     client.stream = Some(stream);
                 }
                 let sent = Instant::now();
@@ -406,6 +429,62 @@ async fn half_a_head(address: String) {
             sleep(Duration::from_secs(1)).await;
             drop(stream.write_all(&head.as_bytes()[31 * 1024..]).await);
             drop(stream.read(&mut [0; 1024]).await);
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// 31 KiB of one header that does not end, held for as long as the server waits.
+async fn hold_head(address: String) {
+    let head = format!("GET / HTTP/1.1\r\nHost: bench\r\nX-Long: {}", "a".repeat(31 * 1024));
+    loop {
+        if let Ok(mut stream) = TcpStream::connect(&address).await
+            && stream.write_all(head.as_bytes()).await.is_ok()
+        {
+            drop(stream.read(&mut [0; 1024]).await);
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// HTTP/2: bodies that nobody has asked for, behind requests that are refused until they are refused for their number.
+async fn hold_streams(address: String, key: String) {
+    let frame = |kind: u8, flags: u8, stream: u32, payload: &[u8]| {
+        let length = (payload.len() as u32).to_be_bytes();
+        [&length[1..], &[kind, flags], &stream.to_be_bytes()[..], payload].concat()
+    };
+    // Literal fields that are not indexed (RFC 7541, section 6.2.2).
+    let fields = [
+        (":method", "PUT".to_owned()),
+        (":scheme", "http".to_owned()),
+        (":path", "/v2/customers/1".to_owned()),
+        (":authority", "bench".to_owned()),
+        ("authorization", format!("Bearer {key}")),
+    ];
+    let mut block = Vec::new();
+    for (name, value) in &fields {
+        block.extend([&[0, name.len() as u8], name.as_bytes(), &[value.len() as u8], value.as_bytes()].concat());
+    }
+    let mut opening = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    opening.extend(frame(4, 0, 0, &[]));
+    opening.extend(frame(1, 5, 1, &block));
+    let mut bodies = Vec::new();
+    for stream in [3, 5, 7, 9] {
+        bodies.extend(frame(1, 4, stream, &block));
+        for _ in 0..3 {
+            bodies.extend(frame(0, 0, stream, &[b' '; 16 * 1024]));
+        }
+        bodies.extend(frame(0, 0, stream, &[b' '; 15 * 1024]));
+    }
+    loop {
+        if let Ok(mut stream) = TcpStream::connect(&address).await
+            && stream.write_all(&opening).await.is_ok()
+        {
+            sleep(Duration::from_millis(200)).await;
+            if stream.write_all(&bodies).await.is_ok() {
+                let mut answers = [0; 4096];
+                while stream.read(&mut answers).await.is_ok_and(|read| read > 0) {}
+            }
         }
         sleep(Duration::from_millis(100)).await;
     }
