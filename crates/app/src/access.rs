@@ -1,6 +1,7 @@
 //! Who is asking, and may they? Decided here, at every request, and nowhere else.
 
 use crate::audit::Entry;
+use crate::boxed;
 use crate::change::{Done, Idempotency};
 use crate::customers::Visibility;
 use crate::keys::{self, Proof};
@@ -181,6 +182,7 @@ impl App {
     /// audited, for a live one of a suspended partner, of a customer that is managed without access or whose trial is over,
     /// or that may not be used from this address.
     /// [`Error::LimitExceeded`] where too much of the key or its partner is under way.
+    #[boxed]
     pub async fn authenticate(&self, presented: &str, origin: Origin) -> Result<Call, Error> {
         let began = tokio::time::Instant::now();
         let mut permits = match origin.permits {
@@ -352,6 +354,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error`] of the store.
+    #[boxed]
     pub async fn me(&self, call: &Call) -> Result<Me, Error> {
         let Some(actor) = call.actor.clone() else { return Err(Error::NotFound) };
         self.db

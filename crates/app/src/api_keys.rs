@@ -3,6 +3,7 @@
 use crate::access::Call;
 use crate::audit::Entry;
 use crate::audit::record::KeyRecord;
+use crate::boxed;
 use crate::change::{Created, Done, WriteBody};
 use crate::keys::{Holder, is_genuine, rotate};
 use crate::users::{Tenant, find, find_held, object};
@@ -66,6 +67,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`] if the tenant has no such user.
+    #[boxed]
     pub async fn api_keys(&self, call: &Call, tenant: Tenant, user: UserId) -> Result<Vec<UserKey>, Error> {
         let grant = self.require_managing(call, tenant).await?;
         grant
@@ -83,6 +85,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`] if the tenant has no such user, or the user no such key.
+    #[boxed]
     pub async fn api_key(
         &self,
         call: &Call,
@@ -99,6 +102,7 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Invalid`], also for roles that the user does not have; [`Error::Conflict`] if the user
     /// has as many keys as one may have.
+    #[boxed]
     pub async fn create_api_key(
         &self,
         call: &Call,
@@ -156,6 +160,7 @@ impl App {
     /// [`Error::NotFound`]; [`Error::Invalid`]; [`Error::Conflict`] for a key that another one has replaced already, or that
     /// was changed beside the server.
     #[expect(clippy::too_many_arguments, reason = "what the path, the body and a header say")]
+    #[boxed]
     pub async fn rotate_api_key(
         &self,
         call: &Call,
@@ -222,6 +227,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::LastAdmin`].
+    #[boxed]
     pub async fn revoke_api_key(
         &self,
         call: &Call,

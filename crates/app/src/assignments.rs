@@ -2,6 +2,7 @@
 
 use crate::access::Call;
 use crate::audit::Entry;
+use crate::boxed;
 use crate::change::Done;
 use crate::directory::{Lookup, sighting};
 use crate::paging::{self, Paging, Query, truth};
@@ -112,6 +113,7 @@ impl TenantSearch {
 
 impl App {
     /// A page of the partner's tenants, and the total number.
+    #[boxed]
     pub async fn azure_tenants(
         &self,
         call: &Call,
@@ -132,6 +134,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`] if the partner does not have it.
+    #[boxed]
     pub async fn azure_tenant(&self, call: &Call, id: i64) -> Result<AzureTenant, Error> {
         let grant = self.require(call, Permission::ReadCustomers).await?;
         grant
@@ -145,6 +148,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`] if the customer does not exist.
+    #[boxed]
     pub async fn assignments(
         &self,
         call: &Call,
@@ -188,6 +192,7 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`] if the customer does not exist; [`Error::Invalid`] for an invalid payload;
     /// [`Error::DirectoryUnavailable`] if the directory cannot be reached.
+    #[boxed]
     pub async fn change_assignments(
         &self,
         call: &Call,

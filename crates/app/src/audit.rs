@@ -25,6 +25,7 @@ pub use system::SystemVerdict;
 pub use verify::{TrailFault, Verdict};
 
 use crate::access::Call;
+use crate::boxed;
 use crate::{App, Error, Random, SecretKey};
 use domain::PartnerId;
 use jiff::Timestamp;
@@ -214,6 +215,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error`] of the store.
+    #[boxed]
     pub async fn check_audit_ends(&self) -> Result<(), Error> {
         let ends: Vec<End> = self
             .db
@@ -243,6 +245,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error`] of the store.
+    #[boxed]
     pub async fn broken_audit_chains(&self) -> Result<i64, Error> {
         self.db
             .unchecked()

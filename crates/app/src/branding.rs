@@ -3,6 +3,7 @@
 use crate::access::Call;
 use crate::audit::Entry;
 use crate::audit::record::{BrandingRecord, LogoRecord};
+use crate::boxed;
 use crate::change::Done;
 use crate::logo::{self, Picture};
 use crate::permissions::Permission;
@@ -118,6 +119,7 @@ impl From<LogoRow> for Logo {
 
 impl App {
     /// The partner's branding.
+    #[boxed]
     pub async fn branding(&self, call: &Call) -> Result<Branding, Error> {
         let grant = self.require(call, Permission::ManagePartner).await?;
         let (row, logo): (Option<BrandingRow>, Option<LogoRow>) = grant
@@ -138,6 +140,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Invalid`] with the pointer `""`.
+    #[boxed]
     pub async fn set_logo(&self, call: &Call, picture: Bytes) -> Result<(), Error> {
         let grant = self.require(call, Permission::ManagePartner).await?;
         let Picture { png, width, height } = decoded(picture).await?;
@@ -168,6 +171,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`] if it has none.
+    #[boxed]
     pub async fn remove_logo(&self, call: &Call) -> Result<(), Error> {
         let grant = self.require(call, Permission::ManagePartner).await?;
         grant
@@ -185,6 +189,7 @@ impl App {
 
     /// The PNG with this name, such as `0123456789abcdef0123456789abcdef.png`. Who knows a logo's name may see it. One
     /// that was changed beside the server is not the one that its name is made of, and is not found.
+    #[boxed]
     pub async fn logo(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
         let Some(digest) = name.strip_suffix(".png").filter(|digest| digest.len() == DIGEST_LENGTH) else {
             return Ok(None);
@@ -204,6 +209,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Invalid`] with the pointers `/name`, `/colour` and `/portal_host`.
+    #[boxed]
     pub async fn set_branding(&self, call: &Call, branding: &Branding) -> Result<(), Error> {
         let grant = self.require(call, Permission::ManagePartner).await?;
         let (row, violations) = validated(branding);
@@ -232,6 +238,7 @@ impl App {
     }
 
     /// The partner that has this host for its portal.
+    #[boxed]
     pub async fn portal_of_host(&self, host: &str) -> Result<Option<Portal>, Error> {
         let found: Option<branding::Portal> = self
             .db

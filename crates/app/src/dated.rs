@@ -3,6 +3,7 @@
 use crate::access::Call;
 use crate::audit::record::CustomerRecord;
 use crate::audit::{self, Entry, Trail};
+use crate::boxed;
 use crate::customers::Visibility;
 use crate::paging::{self, Query};
 use crate::permissions::Permission;
@@ -196,6 +197,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`] if the customer does not exist.
+    #[boxed]
     pub async fn customer_history(&self, call: &Call, id: CustomerId) -> Result<CustomerHistory, Error> {
         let grant = self.require(call, Permission::ReadCustomers).await?;
         let input = (call.partner(), id, call.visibility());
@@ -243,6 +245,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error`] of the store.
+    #[boxed]
     pub async fn apply_due_changes(&self) -> Result<(), Error> {
         let today = day_of(self.clock.now());
         let due: Vec<(PartnerId, Due)> = self

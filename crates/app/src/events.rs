@@ -1,6 +1,7 @@
 //! Lists of audit events for a partner's admin.
 
 use crate::access::Call;
+use crate::boxed;
 use crate::paging::{self, Paging, Query, whole_number};
 use crate::permissions::Permission;
 use crate::{App, Error};
@@ -111,6 +112,7 @@ impl From<Event> for EventView {
 
 impl App {
     /// A page of the partner's audit events, oldest first, and the cursor of the next page if one follows.
+    #[boxed]
     pub async fn events(
         &self,
         call: &Call,

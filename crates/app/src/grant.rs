@@ -1,5 +1,6 @@
 //! The permission check, and the proof of it that reading and changing a partner's data demand.
 
+use crate::boxed;
 use crate::permissions::Permission;
 use crate::{App, Call, Error, Refusal, Tenant};
 use domain::CustomerId;
@@ -47,6 +48,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Forbidden`], which is audited.
+    #[boxed]
     pub async fn require<'a>(&'a self, call: &'a Call, permission: Permission) -> Result<Grant<'a>, Error> {
         match &call.actor {
             Some(actor) if !permission.is_given_to(actor.roles) => {

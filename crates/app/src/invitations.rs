@@ -3,6 +3,7 @@
 use crate::access::{Call, Origin};
 use crate::audit::Entry;
 use crate::audit::record::{SessionRecord, UserRecord};
+use crate::boxed;
 use crate::change::Done;
 use crate::secrets::{Purpose, hex};
 use crate::sessions::{self, INVITATION};
@@ -82,6 +83,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`] if the tenant does not have the user.
+    #[boxed]
     pub async fn invite(&self, call: &Call, tenant: Tenant, id: UserId) -> Result<Invitation, Error> {
         let grant = self.require_managing(call, tenant).await?;
         let (token, mut row) = self.unsigned(call)?;
@@ -106,6 +108,7 @@ impl App {
     ///
     /// # Errors
     /// As [`App::create_user`].
+    #[boxed]
     pub async fn invite_new_user(
         &self,
         call: &Call,
@@ -159,6 +162,7 @@ impl App {
     }
 
     /// The users of this customer who were invited and have not come yet, with the ends of their invitations.
+    #[boxed]
     pub async fn invited_users(
         &self,
         call: &Call,
@@ -177,11 +181,13 @@ impl App {
     }
 
     /// The invitation with this token, if it opens a session.
+    #[boxed]
     pub async fn invitation(&self, token: &str) -> Result<Invited, InvitationError> {
         self.find_invitation(token).await.map(|(_, _, invited)| invited)
     }
 
     /// Exchanges an invitation for a session of its user; the session's token.
+    #[boxed]
     pub async fn accept_invitation(
         &self,
         token: &str,

@@ -2,6 +2,9 @@
 //!
 //! The API and the command line are adapters of this crate. It contains neither HTTP nor SQL.
 //!
+//! The futures of public functions are `#[boxed]`, so that their code is compiled here: that of an `async fn` is compiled by each crate
+//! that awaits it, and the API, the console and the command line each would compile all use cases, and the store below them.
+//!
 //! A caller's data is reached through a [`Grant`], which the permission check makes.
 //!
 //! Every use case can fail with [`Error::Forbidden`] if the caller lacks the permission, and with the errors of the database
@@ -48,6 +51,8 @@ pub mod connection {
 pub mod events;
 pub mod sandbox;
 pub mod single_sign_on;
+
+use async_recursion::async_recursion as boxed;
 
 pub use access::{Actor, Call, Me, Named, Origin};
 pub use api_keys::IssuedKey;
@@ -118,6 +123,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Unfit`] if the database belongs to another secret key.
+    #[boxed]
     pub async fn open(db: Db, clock: Clock, secrets: SecretKey, egress: Egress) -> Result<Self, Error> {
         let ours = secrets.fingerprint();
         let new_id = Random::default().long_id()?;
@@ -164,6 +170,7 @@ impl App {
     }
 
     /// Whether a database belongs to a secret key, which is then required to open it.
+    #[boxed]
     pub async fn has_secret_key(db: &Db) -> Result<bool, Error> {
         db.read(store::Scope::System, (), |(), tx| {
             Box::pin(async move { Ok(store::secrets::known_fingerprint(tx).await?.is_some()) })
@@ -201,6 +208,7 @@ impl App {
 
     /// Periodic maintenance: writes refusals and uses of API keys, deletes expired responses, checks and anchors the ends of
     /// the audit trail, and applies changes whose day has come. An error is only logged, because the next run repeats the work.
+    #[boxed]
     pub async fn tidy(&self) {
         self.limits.tidy();
         log_error(self.write_refusals(false).await);
@@ -217,6 +225,7 @@ impl App {
 
     /// Indexes the customers' names for searches by their parts, as far as they are not. An error is only logged, because the
     /// next run goes on.
+    #[boxed]
     pub async fn index_names(&self) {
         let began = std::time::Instant::now();
         match store::customers::index_names(self.db.unchecked()).await {
@@ -235,6 +244,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Unavailable`] with the reason.
+    #[boxed]
     pub async fn ready(&self) -> Result<(), Error> {
         Ok(self.db.unchecked().check().await?)
     }
@@ -251,6 +261,7 @@ impl App {
 
     /// Writes pending refusals and uses, stops bill runs and closes the database. Expired responses are not deleted here: a
     /// command runs on the system's clock, which may be ahead of the sandbox that owns the database.
+    #[boxed]
     pub async fn close(&self) {
         log_error(self.write_refusals(true).await);
         log_error(self.note_uses().await);

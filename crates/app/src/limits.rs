@@ -1,5 +1,6 @@
 //! Rate and concurrency limits for API keys, partners and addresses, in bounded memory and without the database.
 
+use crate::boxed;
 use crate::slots::{Group, Slot, Slots};
 use crate::{App, Error, Exceeded};
 use domain::PartnerId;
@@ -403,6 +404,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::LimitExceeded`] where too many wait.
+    #[boxed]
     pub async fn slot(&self, group: Group) -> Result<Slot, Error> {
         let slots = Arc::clone(&self.limits.counts().slots);
         slots.enter(group).await

@@ -4,6 +4,7 @@ use crate::access::Call;
 use crate::audit::record::UserRecord;
 use crate::audit::system::append_system;
 use crate::audit::{self, Entry, Trail};
+use crate::boxed;
 use crate::users::insert_user;
 use crate::{ApiKey, App, Error};
 use domain::{DisplayName, Email, NewUser, Role, UserId, Violation};
@@ -44,6 +45,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Invalid`] if the name (`/name`) or the e-mail address (`/email`) is invalid, or the name is taken.
+    #[boxed]
     pub async fn create_partner(&self, name: &str, admin: &str) -> Result<BootstrappedPartner, Error> {
         let (name, email) = (DisplayName::parse(name), Email::parse(admin));
         let mut violations = domain::Violations::default();
@@ -69,6 +71,7 @@ impl App {
     }
 
     /// Whether the database has a partner.
+    #[boxed]
     pub async fn has_partners(&self) -> Result<bool, Error> {
         self.db
             .unchecked()
@@ -79,6 +82,7 @@ impl App {
     }
 
     /// All partners in the database.
+    #[boxed]
     pub async fn partners(&self) -> Result<Vec<Partner>, Error> {
         self.db
             .unchecked()
@@ -92,6 +96,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`] if the name is unknown or invalid.
+    #[boxed]
     pub async fn partner_named(&self, name: &str) -> Result<Partner, Error> {
         let name = DisplayName::parse(name).map_err(|_| Error::NotFound)?;
         let key = name.key();
@@ -104,6 +109,7 @@ impl App {
     }
 
     /// Suspends a partner, whose API keys are rejected at once, or resumes it.
+    #[boxed]
     pub async fn suspend_partner(&self, partner: &Partner, suspended: bool) -> Result<(), Error> {
         let input = (Arc::clone(&self.trail), partner.clone(), suspended, self.clock.now());
         self.db
@@ -123,6 +129,7 @@ impl App {
 
     /// Creates the partner `default` in an empty database, with an admin whose API key is `chosen` or else a generated one.
     /// `None` if the database has a partner; `chosen` is ignored then.
+    #[boxed]
     pub async fn bootstrap(&self, chosen: Option<ApiKey>) -> Result<Option<BootstrappedPartner>, Error> {
         let key = chosen.map_or_else(|| ApiKey::generate(&self.random), Ok)?;
         let name = DisplayName::parse(FIRST_PARTNER).map_err(|v| Error::Internal(v.message))?;

@@ -1,5 +1,6 @@
 //! Controls of the sandbox: its clock and the next ids, so that documented examples can be replayed exactly.
 
+use crate::boxed;
 use crate::{App, Error};
 use domain::ExternalId;
 use jiff::Timestamp;
@@ -22,6 +23,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`] on a server that is not a sandbox.
+    #[boxed]
     pub async fn set_next(&self, id: Option<i64>, external_id: Option<ExternalId>) -> Result<(), Error> {
         if !self.is_sandbox() {
             return Err(Error::NotFound);

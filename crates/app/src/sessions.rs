@@ -3,6 +3,7 @@
 use crate::access::{Actor, Call, Origin, narrowing};
 use crate::audit::Entry;
 use crate::audit::record::SessionRecord;
+use crate::boxed;
 use crate::branding::Logo;
 use crate::change::Done;
 use crate::keys::is_genuine;
@@ -115,6 +116,7 @@ impl App {
     ///
     /// # Errors
     /// As [`App::authenticate`].
+    #[boxed]
     pub async fn sign_in(&self, key: &str, origin: Origin, agent: &str) -> Result<String, Error> {
         let call = self.authenticate(key, origin).await?;
         let actor = call.actor.clone().ok_or(Error::Unauthorized)?;
@@ -164,6 +166,7 @@ impl App {
     /// # Errors
     /// [`SessionError::Ended`]; [`Error::Forbidden`], which is audited, if the user has no access now;
     /// [`Error::LimitExceeded`].
+    #[boxed]
     pub async fn session(&self, token: &str, origin: Origin) -> Result<SignedIn, SessionError> {
         let ended = SessionError::Ended;
         let mut permits = self.limits.enter_key(token)?;
@@ -245,6 +248,7 @@ impl App {
     }
 
     /// Ends the session with this token, also for a user who has no access now.
+    #[boxed]
     pub async fn sign_out(&self, token: &str, origin: Origin) -> Result<(), Error> {
         let Some((session, owner)) = self.find_session(token).await? else { return Ok(()) };
         let actor = owner.user.map(|user| Actor {
@@ -310,6 +314,7 @@ impl App {
     }
 
     /// The open sessions of the user who asks, newest first.
+    #[boxed]
     pub async fn sessions(&self, call: &Call) -> Result<Vec<Session>, Error> {
         let Some(actor) = &call.actor else { return Ok(Vec::new()) };
         let now = self.clock.now();
@@ -338,6 +343,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`] if the user has no such session.
+    #[boxed]
     pub async fn end_session(&self, call: &Call, id: String) -> Result<(), Error> {
         let Some(actor) = &call.actor else { return Err(Error::NotFound) };
         let input = (actor.partner, actor.user, actor.customer, id);
@@ -356,6 +362,7 @@ impl App {
     }
 
     /// Ends all sessions of the user who asks, this one too.
+    #[boxed]
     pub async fn end_all_sessions(&self, call: &Call) -> Result<(), Error> {
         let Some(actor) = &call.actor else { return Ok(()) };
         let input = (actor.partner, actor.user, actor.customer);

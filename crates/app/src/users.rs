@@ -3,6 +3,7 @@
 use crate::access::Call;
 use crate::audit::Entry;
 use crate::audit::record::UserRecord;
+use crate::boxed;
 use crate::change::{Created, Done, WriteBody};
 use crate::keys::{self, Holder, rotate};
 use crate::paging::Paging;
@@ -76,6 +77,7 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`] if the customer does not exist; [`Error::Invalid`] with every violation, including a taken e-mail
     /// address.
+    #[boxed]
     pub async fn create_user(
         &self,
         call: &Call,
@@ -119,6 +121,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`] if the customer does not exist.
+    #[boxed]
     pub async fn users(
         &self,
         call: &Call,
@@ -142,6 +145,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`] if the tenant does not have it.
+    #[boxed]
     pub async fn user(&self, call: &Call, tenant: Tenant, id: UserId) -> Result<User, Error> {
         let grant = self.require_managing(call, tenant).await?;
         grant
@@ -155,6 +159,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Invalid`]; [`Error::LastAdmin`]; [`Error::LastOwner`].
+    #[boxed]
     pub async fn update_user(
         &self,
         call: &Call,
@@ -215,6 +220,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::LastAdmin`]; [`Error::LastOwner`].
+    #[boxed]
     pub async fn delete_user(&self, call: &Call, tenant: Tenant, id: UserId) -> Result<(), Error> {
         let grant = self.require_managing(call, tenant).await?;
         let (by_owner, now) = (call.owned_customer().is_some(), self.clock.now());
@@ -244,6 +250,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Invalid`].
+    #[boxed]
     pub async fn rotate_key(
         &self,
         call: &Call,
@@ -292,6 +299,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::LastAdmin`].
+    #[boxed]
     pub async fn revoke_key(&self, call: &Call, tenant: Tenant, id: UserId) -> Result<(), Error> {
         let grant = self.require_managing(call, tenant).await?;
         grant

@@ -6,6 +6,7 @@
 
 use super::system::{ACCEPTED, ANCHORED, ROLLED_BACK, append_system};
 use super::{Entry, mac};
+use crate::boxed;
 use crate::secrets::{Purpose, hex};
 use crate::{App, Error, SecretKey};
 use bill_storage::{Document, ObjectVersion};
@@ -229,6 +230,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error`] of the store; [`Error::Internal`] if a file cannot be read or written.
+    #[boxed]
     pub async fn keep_anchor(&self, in_any_case: bool) -> Result<(), Error> {
         let signed = self.trail.signed.load(Ordering::Relaxed);
         if !in_any_case && signed == self.anchor.signed.load(Ordering::Relaxed) {
@@ -398,6 +400,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error`] of the store; [`Error::Internal`] if a file or an object cannot be read.
+    #[boxed]
     pub async fn verify_anchors(&self, places: Option<&AnchorPlaces>) -> Result<Vec<AnchorVerdict>, Error> {
         let AnchorPlaces { files, objects, .. } = places.unwrap_or(&self.anchor.places);
         let mut verdicts = Vec::new();
@@ -491,6 +494,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error`] of the store; [`Error::Internal`] if a file cannot be read or written.
+    #[boxed]
     pub async fn accept_state(&self, reason: &str) -> Result<Vec<String>, Error> {
         let verdicts = self.verify_anchors(None).await?;
         let lost: Vec<String> = verdicts.iter().flat_map(|verdict| verdict.problems.clone()).collect();

@@ -5,6 +5,7 @@ use super::anchor::PartnerAnchor;
 use super::verify::{Found, TrailFault, Verifier, verify_whole};
 use super::{Trail, verify};
 use crate::access::Call;
+use crate::boxed;
 use crate::paging::{self, Query};
 use crate::permissions::Permission;
 use crate::{App, Error};
@@ -95,6 +96,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Forbidden`], and those of a list.
+    #[boxed]
     pub async fn check_trail(&self, call: &Call, part: TrailPart) -> Result<TrailCheck, Error> {
         let grant = self.require(call, Permission::ReadAudit).await?;
         let partner = call.partner();

@@ -2,6 +2,7 @@
 
 use super::{ERASE, Entry, Trail, append_to, mac};
 use crate::access::Call;
+use crate::boxed;
 use crate::{App, Error};
 use domain::PartnerId;
 use jiff::Timestamp;
@@ -115,6 +116,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error`] of the store.
+    #[boxed]
     pub async fn erase_person(
         &self,
         partner: PartnerId,

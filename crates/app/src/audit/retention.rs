@@ -3,6 +3,7 @@
 use super::export::Writer;
 use super::{Entry, PRUNE, append_to, mac};
 use crate::access::Call;
+use crate::boxed;
 use crate::{App, Error};
 use domain::PartnerId;
 use jiff::{SignedDuration, Timestamp};
@@ -38,6 +39,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error`] of the store; [`Error::Internal`] if it cannot be written.
+    #[boxed]
     pub async fn export_audit(
         &self,
         partner: &Partner,
@@ -107,6 +109,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error`] of the store.
+    #[boxed]
     pub async fn prune_audit(&self, partner: PartnerId, exported: &Exported) -> Result<u64, Error> {
         let input = (Arc::clone(&self.trail), partner, exported.clone(), self.clock.now());
         self.db

@@ -4,6 +4,7 @@
 use super::verify::{Verifier, verify_chains};
 use super::{Entry, Trail, Verdict, append_to};
 use crate::access::Call;
+use crate::boxed;
 use crate::{App, Error};
 use domain::PartnerId;
 use jiff::Timestamp;
@@ -88,6 +89,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error`] of the store; [`Error::Internal`] if the anchor cannot be read or written.
+    #[boxed]
     pub async fn start_audit(&self) -> Result<(), Error> {
         self.check_audit_ends().await?;
         // Where there is an anchor, the chain was there already, and is missing.
@@ -132,6 +134,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error`] of the store.
+    #[boxed]
     pub async fn verify_system(&self) -> Result<SystemVerdict, Error> {
         self.db
             .unchecked()
@@ -159,6 +162,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error`] of the store.
+    #[boxed]
     pub async fn rollbacks(&self) -> Result<i64, Error> {
         self.db
             .unchecked()

@@ -4,6 +4,7 @@ use super::check::id;
 use super::erasure::{Voucher, Vouchers};
 use super::live_users::LiveUsers;
 use super::{BROKEN, ERASE, PRUNE, SHARD_BEGINS, Trail, mac};
+use crate::boxed;
 use crate::{App, Error, SecretKey, keys, user_access};
 use domain::{PartnerId, UserId};
 use serde::Serialize;
@@ -460,6 +461,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error`] of the store.
+    #[boxed]
     pub async fn verify_audit(&self, partner: PartnerId) -> Result<Verdict, Error> {
         let input = (Arc::clone(&self.trail), partner);
         self.db

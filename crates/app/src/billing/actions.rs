@@ -11,6 +11,7 @@ use super::view::RunView;
 use super::voiding;
 use crate::access::Call;
 use crate::audit::Entry;
+use crate::boxed;
 use crate::change::{Created, WriteBody};
 use crate::permissions::Permission;
 use crate::{App, Error};
@@ -31,6 +32,7 @@ impl App {
     ///
     /// # Errors
     /// Those of [`App::act_on_bill_run`]; [`Error::Invalid`].
+    #[boxed]
     pub async fn finalize_bill_run(
         &self,
         call: &Call,
@@ -53,6 +55,7 @@ impl App {
     /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::Invalid`] with every customer whose bill was not held back;
     /// [`Error::Conflict`] if the run has not succeeded, or is not the period's last, or would make bills final of an
     /// invoice that is final in another month; [`Error::KeyReused`], [`Error::StillRunning`]; [`Error`] of the store.
+    #[boxed]
     pub async fn act_on_bill_run(
         &self,
         call: &Call,

@@ -8,6 +8,7 @@ use super::report::{CustomerBill, RunReport, stored};
 use super::statements::prefix;
 use super::{StatementView, of_store};
 use crate::access::Call;
+use crate::boxed;
 use crate::permissions::Permission;
 use crate::{App, Error};
 use domain::{CustomerId, PartnerId};
@@ -54,6 +55,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`].
+    #[boxed]
     pub async fn bill(
         &self,
         call: &Call,
@@ -151,6 +153,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`] if the caller may not see it; [`Error::BillsUnavailable`]; [`Error::BillDamaged`].
+    #[boxed]
     pub async fn statement_lines(
         &self,
         call: &Call,

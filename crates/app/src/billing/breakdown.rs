@@ -2,6 +2,7 @@
 
 use super::{StatementView, of_store};
 use crate::access::Call;
+use crate::boxed;
 use crate::{App, Error};
 use bill_storage::OpenFile;
 use futures_util::TryStreamExt;
@@ -63,6 +64,7 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`] if the caller may not see it; [`Error::BillsUnavailable`]; [`Error::BillDamaged`]; [`Error`] of
     /// the store.
+    #[boxed]
     pub async fn statement_breakdown(
         &self,
         call: &Call,

@@ -4,6 +4,7 @@ use super::of_store;
 use super::publish::ledger_key;
 use super::report::{CustomerBill, RunReport};
 use crate::access::Call;
+use crate::boxed;
 use crate::paging::{self, Paging, Query};
 use crate::permissions::Permission;
 use crate::{App, Error};
@@ -134,6 +135,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::BillsUnavailable`]; [`Error`] of the store.
+    #[boxed]
     pub async fn bill_lines(
         &self,
         call: &Call,

@@ -1,5 +1,6 @@
 //! Moves a store of bills to the layout that has the partner in every path.
 
+use crate::boxed;
 use crate::{App, Error};
 use bill_storage::{Bills, Owners, Relocated};
 use store::bill_runs;
@@ -10,6 +11,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Billing`] with what the store answered; [`Error`] of the store.
+    #[boxed]
     pub async fn move_bill_store(
         &self,
         bills: &Bills,
@@ -40,6 +42,7 @@ impl App {
     /// # Errors
     /// [`Error::Billing`] with the command that moves it. A store that cannot be reached is logged, not an error: runs check
     /// again.
+    #[boxed]
     pub async fn check_bill_store(&self) -> Result<(), Error> {
         match self.billing()?.bills.check_layout().await {
             Ok(()) => Ok(()),

@@ -6,6 +6,7 @@ use super::request::{read_period, read_places};
 use super::scratch::Scratch;
 use crate::access::Call;
 use crate::audit::Entry;
+use crate::boxed;
 use crate::change::{Created, Done, WriteBody};
 use crate::grant::Grant;
 use crate::permissions::Permission;
@@ -105,6 +106,7 @@ impl App {
     /// # Errors
     /// [`Error::Invalid`] with what is wrong with the files; [`Error::BillsUnavailable`]; [`Error::KeyReused`],
     /// [`Error::StillRunning`].
+    #[boxed]
     pub async fn import_price_sheet(
         &self,
         call: &Call,
@@ -125,6 +127,7 @@ impl App {
     ///
     /// # Errors
     /// Those of [`App::import_price_sheet`].
+    #[boxed]
     pub async fn import_price_sheet_here(
         &self,
         partner: PartnerId,
@@ -188,6 +191,7 @@ impl App {
     }
 
     /// The partner's price sheets, the newest month first.
+    #[boxed]
     pub async fn price_sheets(&self, call: &Call) -> Result<Vec<PriceSheetView>, Error> {
         let grant = self.require(call, Permission::SeeCosts).await?;
         let found: Vec<PriceSheetRow> = grant

@@ -3,6 +3,7 @@
 use super::plan::parsed;
 use super::report::{stored as read_stored, text};
 use crate::access::Call;
+use crate::boxed;
 use crate::paging::{self, Query};
 use crate::permissions::Permission;
 use crate::{App, Error};
@@ -276,6 +277,7 @@ impl ProfitReport {
 
 impl App {
     /// The profit of a month beside the month before, of all statements, drafts too.
+    #[boxed]
     pub async fn profit(&self, call: &Call, search: ProfitSearch) -> Result<ProfitReport, Error> {
         let grant = self.require(call, Permission::SeeCosts).await?;
         type Sums = (Vec<BillSums>, u64);

@@ -11,6 +11,7 @@ use super::runs::{answered, last_of_its_period, object};
 use super::view::RunView;
 use crate::access::Call;
 use crate::audit::Entry;
+use crate::boxed;
 use crate::change::{Created, WriteBody};
 use crate::permissions::Permission;
 use crate::{App, Error};
@@ -36,6 +37,7 @@ impl App {
     /// not the period's last, or customers see one of its invoices on statements of another month, or what its bills were made by has
     /// changed since; [`Error::KeyReused`],
     /// [`Error::StillRunning`]; [`Error`] of the store.
+    #[boxed]
     pub async fn publish_bill_run(
         &self,
         call: &Call,

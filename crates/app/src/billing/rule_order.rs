@@ -3,6 +3,7 @@
 use super::rules::object;
 use crate::access::Call;
 use crate::audit::Entry;
+use crate::boxed;
 use crate::change::Done;
 use crate::permissions::Permission;
 use crate::{App, Error};
@@ -49,6 +50,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`], also for the rule that it moves to.
+    #[boxed]
     pub async fn move_price_rule(&self, call: &Call, id: i64, to: RuleMove) -> Result<(), Error> {
         let grant = self.require(call, Permission::ManageBilling).await?;
         let (random, now) = (self.random.nonce()?, self.clock.now());

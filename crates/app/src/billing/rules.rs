@@ -4,6 +4,7 @@ use crate::access::Call;
 use crate::audit::Entry;
 use crate::billing::record::RuleRecord;
 use crate::billing::runs::internal;
+use crate::boxed;
 use crate::change::{Created, Done, WriteBody};
 use crate::paging::Paging;
 use crate::permissions::Permission;
@@ -103,6 +104,7 @@ impl App {
     /// # Errors
     /// [`Error::Forbidden`]; [`Error::Invalid`] with every violation; [`Error::KeyReused`], [`Error::StillRunning`];
     /// [`Error`] of the store.
+    #[boxed]
     pub async fn create_price_rule(
         &self,
         call: &Call,
@@ -142,6 +144,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error`] of the store.
+    #[boxed]
     pub async fn price_rule(&self, call: &Call, id: i64) -> Result<RuleView, Error> {
         let grant = self.require(call, Permission::SeeCosts).await?;
         let found: Option<PriceRuleRow> = grant
@@ -156,6 +159,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Forbidden`]; [`Error`] of the store.
+    #[boxed]
     pub async fn price_rules(&self, call: &Call, paging: Paging) -> Result<(Vec<RuleView>, i64), Error> {
         let grant = self.require(call, Permission::SeeCosts).await?;
         let (rows, total): (Vec<PriceRuleRow>, i64) = grant
@@ -173,6 +177,7 @@ impl App {
     /// # Errors
     /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::PreconditionFailed`]; [`Error::Invalid`] with every
     /// violation; [`Error`] of the store.
+    #[boxed]
     pub async fn update_price_rule(
         &self,
         call: &Call,
@@ -212,6 +217,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::PreconditionFailed`]; [`Error`] of the store.
+    #[boxed]
     pub async fn delete_price_rule(&self, call: &Call, id: i64, if_match: IfMatch) -> Result<(), Error> {
         let grant = self.require(call, Permission::ManageBilling).await?;
         grant

@@ -8,6 +8,7 @@ use super::request::RunRequest;
 use super::view::{RunView, Stage};
 use crate::access::Call;
 use crate::audit::Entry;
+use crate::boxed;
 use crate::change::{Created, Done, WriteBody};
 use crate::paging::{self, Paging, Query};
 use crate::permissions::Permission;
@@ -69,6 +70,7 @@ impl App {
     /// # Errors
     /// [`Error::Forbidden`]; [`Error::Invalid`]; [`Error::Conflict`] while another run of the period is under way;
     /// [`Error::KeyReused`], [`Error::StillRunning`]; [`Error`] of the store.
+    #[boxed]
     pub async fn create_bill_run(
         &self,
         call: &Call,
@@ -99,6 +101,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error`] of the store.
+    #[boxed]
     pub async fn bill_run(&self, call: &Call, id: i64) -> Result<RunView, Error> {
         let grant = self.require(call, Permission::SeeCosts).await?;
         let found: Option<BillRun> = grant
@@ -137,6 +140,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Forbidden`]; [`Error`] of the store.
+    #[boxed]
     pub async fn bill_runs(&self, call: &Call, search: RunSearch) -> Result<(Vec<RunView>, i64), Error> {
         let grant = self.require(call, Permission::SeeCosts).await?;
         grant
@@ -157,6 +161,7 @@ impl App {
     /// # Errors
     /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::Conflict`] if it has succeeded, or was cancelled before; [`Error`]
     /// of the store.
+    #[boxed]
     pub async fn cancel_bill_run(&self, call: &Call, id: i64) -> Result<(), Error> {
         let grant = self.require(call, Permission::ManageBilling).await?;
         grant
@@ -192,6 +197,7 @@ impl App {
     /// # Errors
     /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::Conflict`] if the month is final and there is no such correction, or
     /// if this run has not succeeded or is not the last of it; [`Error`] of the store.
+    #[boxed]
     pub async fn withdraw_bill_run(&self, call: &Call, id: i64) -> Result<(), Error> {
         let grant = self.require(call, Permission::ManageBilling).await?;
         let work = grant.change((call.partner(), id, self.clock.now()), |(partner, id, now), tx| {

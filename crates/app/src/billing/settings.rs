@@ -3,6 +3,7 @@
 use super::report::{stored, text};
 use crate::access::Call;
 use crate::audit::Entry;
+use crate::boxed;
 use crate::change::Done;
 use crate::permissions::Permission;
 use crate::{App, Error};
@@ -95,6 +96,7 @@ fn read_prefix(json: &Json) -> Result<String, Violation> {
 
 impl App {
     /// The partner's billing settings.
+    #[boxed]
     pub async fn billing_settings(&self, call: &Call) -> Result<BillingSettings, Error> {
         let grant = self.require(call, Permission::SeeCosts).await?;
         grant
@@ -106,6 +108,7 @@ impl App {
 
     /// Who issues statements: the name and the address that the partner has set for them. Its customers' users read them on
     /// every statement, so they need no permission.
+    #[boxed]
     pub async fn issuer(&self, call: &Call) -> Result<(Option<String>, Option<Address>), Error> {
         let settings: BillingSettings = self
             .unchecked(call)
@@ -120,6 +123,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Invalid`] with every violation.
+    #[boxed]
     pub async fn set_billing_settings(&self, call: &Call, body: &Json) -> Result<BillingSettings, Error> {
         let grant = self.require(call, Permission::ManageBilling).await?;
         let settings = BillingSettings::parse(body)?;

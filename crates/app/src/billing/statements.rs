@@ -5,6 +5,7 @@ use super::report::stored;
 use super::restate::negated;
 use super::{of_store, runs};
 use crate::access::Call;
+use crate::boxed;
 use crate::paging::{self, Paging, Query};
 use crate::permissions::Permission;
 use crate::{App, Error};
@@ -335,6 +336,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Forbidden`]; [`Error`] of the store.
+    #[boxed]
     pub async fn statements(
         &self,
         call: &Call,
@@ -364,6 +366,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error`] of the store.
+    #[boxed]
     pub async fn statement(&self, call: &Call, id: i64) -> Result<StatementView, Error> {
         let grant = self.require_or_customer(call, Permission::ReadCustomers).await?;
         let edition = edition_for(call);
@@ -390,13 +393,14 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::BillsUnavailable`]; [`Error`] of the store.
-    pub async fn statement_file(
+    #[boxed]
+    pub async fn statement_file<'a>(
         &self,
-        call: &Call,
+        call: &'a Call,
         id: i64,
         correction: Option<(String, i64)>,
         name: &str,
-        range: RangeOf<'_>,
+        range: RangeOf<'a>,
     ) -> Result<BillFile, Error> {
         let grant = self.require_or_customer(call, Permission::ReadCustomers).await?;
         let is_correction = correction.is_some();
@@ -437,6 +441,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error`] of the store.
+    #[boxed]
     pub async fn known_bill_files(&self) -> Result<Vec<String>, Error> {
         let mut names = BTreeSet::new();
         for partner in self.partners().await? {

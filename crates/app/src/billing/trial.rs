@@ -9,6 +9,7 @@ use super::scratch::Scratch;
 use super::stage::{rated, unchanged};
 use super::watch::{Ended, Watch};
 use crate::access::Call;
+use crate::boxed;
 use crate::permissions::Permission;
 use crate::{App, Error, Refusal};
 use domain::PartnerId;
@@ -166,9 +167,10 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Invalid`] with every violation; [`Error::Conflict`] while another rule of the partner is
     /// tried, and where it takes too long.
-    pub async fn try_price_rule(
-        self: &Arc<Self>,
-        call: &Call,
+    #[boxed]
+    pub async fn try_price_rule<'a>(
+        self: &'a Arc<Self>,
+        call: &'a Call,
         id: Option<i64>,
         body: &Json,
     ) -> Result<TriedRule, Error> {

@@ -15,8 +15,10 @@ use super::settle::Outcome;
 use super::view::{RunView, progress_of};
 use super::watch::{Ended, Watch};
 use crate::access::Call;
+use crate::boxed;
 use crate::{App, Error};
 use domain::PartnerId;
+use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use rating::{Message, Wording};
 use std::sync::Arc;
@@ -30,34 +32,36 @@ const LEFT_BEHIND: &str = "the command that worked on this run ended before it w
 
 impl App {
     /// Work on the runs that wait, one after the other, until there is none or this server closes.
-    pub async fn work_on_bill_runs(self: &Arc<Self>) {
-        let Ok(billing) = self.billing() else { return };
-        if let Err(error) = self.end_what_was_left_behind().await {
-            tracing::warn!(%error, "failed to end the bill runs of commands that died");
-        }
-        if let Err(error) = self.update_changed_indexes().await {
-            tracing::warn!(%error, "failed to update the indexes of bills");
-        }
-        let read: Result<Vec<(PartnerId, i64)>, Error> = self
-            .db
-            .unchecked()
-            .read(store::Scope::System, self.clock.now(), |now, tx| {
-                Box::pin(async move { Ok(bill_runs::LEASES.waiting(tx, *now).await?) })
-            })
-            .await;
-        let waiting = match read {
-            Ok(waiting) => waiting,
-            Err(error) => return tracing::warn!(%error, "failed to read the waiting bill runs"),
-        };
-        for (partner, id) in waiting {
-            if billing.closing.load(Ordering::Relaxed) {
-                return;
+    pub fn work_on_bill_runs(self: &Arc<Self>) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            let Ok(billing) = self.billing() else { return };
+            if let Err(error) = self.end_what_was_left_behind().await {
+                tracing::warn!(%error, "failed to end the bill runs of commands that died");
             }
-            let watch = Watch::until(&billing.closing);
-            if let Err(error) = self.work_on(partner, id, false, &Arc::new(watch)).await {
-                tracing::error!(partner = partner.0, run = id, %error, "failed to work on a bill run");
+            if let Err(error) = self.update_changed_indexes().await {
+                tracing::warn!(%error, "failed to update the indexes of bills");
             }
-        }
+            let read: Result<Vec<(PartnerId, i64)>, Error> = self
+                .db
+                .unchecked()
+                .read(store::Scope::System, self.clock.now(), |now, tx| {
+                    Box::pin(async move { Ok(bill_runs::LEASES.waiting(tx, *now).await?) })
+                })
+                .await;
+            let waiting = match read {
+                Ok(waiting) => waiting,
+                Err(error) => return tracing::warn!(%error, "failed to read the waiting bill runs"),
+            };
+            for (partner, id) in waiting {
+                if billing.closing.load(Ordering::Relaxed) {
+                    return;
+                }
+                let watch = Watch::until(&billing.closing);
+                if let Err(error) = self.work_on(partner, id, false, &Arc::new(watch)).await {
+                    tracing::error!(partner = partner.0, run = id, %error, "failed to work on a bill run");
+                }
+            }
+        })
     }
 
     /// End the runs of commands that have died, and remove what they left in the work folder. Their files may be on
@@ -86,6 +90,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error`] of the store.
+    #[boxed]
     pub async fn bill_run_counts(&self) -> Result<Vec<(&'static str, i64)>, Error> {
         let counted: Vec<(State, i64)> = self
             .db
@@ -99,6 +104,7 @@ impl App {
     }
 
     /// Until there may be a run to be worked on.
+    #[boxed]
     pub async fn bill_run_asked_for(&self) {
         match self.billing() {
             Ok(billing) => billing.wake.notified().await,
@@ -110,11 +116,12 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Conflict`] while another run of the period is under way; [`Error`] of the store.
-    pub async fn run_bills(
-        self: &Arc<Self>,
+    #[boxed]
+    pub async fn run_bills<'a>(
+        self: &'a Arc<Self>,
         partner: PartnerId,
         request: RunRequest,
-        watch: &Arc<Watch>,
+        watch: &'a Arc<Watch>,
     ) -> Result<RunView, Error> {
         let call = Call::of_operator(partner, "bill run");
         self.end_what_was_left_behind().await?;
@@ -137,12 +144,13 @@ impl App {
     ///
     /// # Errors
     /// Those of [`App::act_on_bill_run`].
-    pub async fn run_bills_again(
-        self: &Arc<Self>,
+    #[boxed]
+    pub async fn run_bills_again<'a>(
+        self: &'a Arc<Self>,
         partner: PartnerId,
         id: i64,
         action: RunAction,
-        watch: &Arc<Watch>,
+        watch: &'a Arc<Watch>,
     ) -> Result<RunView, Error> {
         let call = Call::of_operator(partner, "bill run");
         self.end_what_was_left_behind().await?;
@@ -162,11 +170,12 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Billing`] with all that is wrong; [`Error`] of the store.
-    pub async fn dry_run_bills(
-        self: &Arc<Self>,
+    #[boxed]
+    pub async fn dry_run_bills<'a>(
+        self: &'a Arc<Self>,
         partner: PartnerId,
         request: RunRequest,
-        watch: &Arc<Watch>,
+        watch: &'a Arc<Watch>,
     ) -> Result<RunView, Error> {
         let now = self.clock.now();
         let options = Options::of(&self.billing()?.setup);

@@ -13,6 +13,7 @@ use crate::access::Call;
 use crate::audit::Entry;
 use crate::audit::record::CustomerRecord;
 use crate::billing::health;
+use crate::boxed;
 use crate::change::{Created, Done, WriteBody};
 use crate::directory::{Lookup, no_address, not_found, sighting};
 use crate::grant::Grant;
@@ -76,6 +77,7 @@ impl App {
     /// # Errors
     /// [`Error::Invalid`] with every violation of the payload, including taken values; [`Error::KeyReused`] and
     /// [`Error::StillRunning`] for an `Idempotency-Key`.
+    #[boxed]
     pub async fn create_customer(
         &self,
         call: &Call,
@@ -177,6 +179,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`] if the customer does not exist, or is not the one of the customer's user.
+    #[boxed]
     pub async fn customer(&self, call: &Call, id: CustomerId) -> Result<CustomerView, Error> {
         self.customer_at(call, id, None).await
     }
@@ -185,6 +188,7 @@ impl App {
     ///
     /// # Errors
     /// Those of [`App::customer`].
+    #[boxed]
     pub async fn customer_at(
         &self,
         call: &Call,
@@ -212,6 +216,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::PreconditionFailed`]; [`Error::Invalid`] with every violation of the payload.
+    #[boxed]
     pub async fn update_customer(
         &self,
         call: &Call,
@@ -297,6 +302,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::PreconditionFailed`]; [`Error::Conflict`] for a customer with statements or corrections, unless `force`d.
+    #[boxed]
     pub async fn delete_customer(
         &self,
         call: &Call,

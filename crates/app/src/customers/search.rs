@@ -3,6 +3,7 @@
 use super::CustomerView;
 use crate::access::Call;
 use crate::billing::health;
+use crate::boxed;
 use crate::paging::{self, Paging, Query, one_of, time, truth};
 use crate::permissions::Permission;
 use crate::{App, Error};
@@ -122,6 +123,7 @@ fn parse_cursor(value: &str) -> Result<CustomerId, String> {
 
 impl App {
     /// A page of the partner's customers.
+    #[boxed]
     pub async fn customers(&self, call: &Call, search: Search) -> Result<Page, Error> {
         let grant = self.require(call, Permission::ReadCustomers).await?;
         let input = (call.partner(), search, call.visibility());

@@ -2,6 +2,7 @@
 
 use super::CustomerView;
 use crate::access::Call;
+use crate::boxed;
 use crate::permissions::Permission;
 use crate::{App, Error};
 use domain::json::Json;
@@ -83,6 +84,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Invalid`] for more than [`MAX_CUSTOMERS`].
+    #[boxed]
     pub async fn change_customers(
         &self,
         call: &Call,
@@ -120,6 +122,7 @@ impl App {
     }
 
     /// The names of these customers. Those that do not exist are left out.
+    #[boxed]
     pub async fn customer_names(
         &self,
         call: &Call,

@@ -4,6 +4,7 @@
 use super::{Connected, DirectorySecret, Source, setup_of};
 use crate::access::Call;
 use crate::audit::Entry;
+use crate::boxed;
 use crate::change::Done;
 use crate::grant::Grant;
 use crate::permissions::Permission;
@@ -66,6 +67,7 @@ impl NewCredentials {
 
 impl App {
     /// Tests a partner's connected directory; `None` if the partner has none.
+    #[boxed]
     pub async fn test_directory(&self, partner: PartnerId) -> Result<Option<Report>, Error> {
         let call = Call::of_operator(partner, "directory test");
         self.test(self.unchecked(&call)).await
@@ -75,6 +77,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`] if the partner has none.
+    #[boxed]
     pub async fn test_own_directory(&self, call: &Call) -> Result<Report, Error> {
         let grant = self.require(call, Permission::ManagePartner).await?;
         self.test(grant).await?.ok_or(Error::NotFound)
@@ -99,6 +102,7 @@ impl App {
     }
 
     /// What the partner's directory signs in with; `None` if the partner has none.
+    #[boxed]
     pub async fn directory_sign_in(&self, call: &Call) -> Result<Option<SignInKind>, Error> {
         self.require(call, Permission::ManagePartner).await?;
         let Some(row) = self.directory_row(call.partner()).await? else { return Ok(None) };
@@ -110,6 +114,7 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`] if the partner has no directory, [`Error::Invalid`] with the pointers `/client_secret` and
     /// `/refresh_token`, [`Error::PreconditionFailed`] if the directory was replaced meanwhile.
+    #[boxed]
     pub async fn reconnect_directory(&self, call: &Call, given: NewCredentials) -> Result<Connected, Error> {
         let grant = self.require(call, Permission::ManagePartner).await?;
         let partner = call.partner();
@@ -195,6 +200,7 @@ impl App {
     }
 
     /// Makes the next sync step read a partner's directory from its beginning.
+    #[boxed]
     pub async fn request_directory_walk(&self, partner: PartnerId) -> Result<(), Error> {
         let call = Call::of_operator(partner, "directory sync");
         self.walk_again(self.unchecked(&call)).await
@@ -204,6 +210,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`] if the partner has none.
+    #[boxed]
     pub async fn request_own_directory_walk(&self, call: &Call) -> Result<(), Error> {
         let grant = self.require(call, Permission::ManagePartner).await?;
         self.walk_again(grant).await
@@ -224,6 +231,7 @@ impl App {
     }
 
     /// Disconnects a partner's directory; from now on tenants are accepted without a look-up.
+    #[boxed]
     pub async fn disconnect_directory(&self, partner: PartnerId) -> Result<(), Error> {
         let call = Call::of_operator(partner, "directory disconnect");
         match self.disconnect(self.unchecked(&call)).await {
@@ -236,6 +244,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`] if the partner has none.
+    #[boxed]
     pub async fn disconnect_own_directory(&self, call: &Call) -> Result<(), Error> {
         let grant = self.require(call, Permission::ManagePartner).await?;
         self.disconnect(grant).await

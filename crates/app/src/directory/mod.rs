@@ -9,6 +9,7 @@ pub use sync::{DirectoryHealth, failure_codes};
 
 use crate::access::Call;
 use crate::audit::Entry;
+use crate::boxed;
 use crate::change::Done;
 use crate::permissions::Permission;
 use crate::secrets::Purpose;
@@ -177,6 +178,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Directory`] if the setup cannot be used.
+    #[boxed]
     pub async fn connect_directory(
         &self,
         partner: PartnerId,
@@ -229,6 +231,7 @@ impl App {
     }
 
     /// The status of a partner's directory; `None` if the partner has none.
+    #[boxed]
     pub async fn directory_status(&self, partner: PartnerId) -> Result<Option<DirectoryStatus>, Error> {
         let row = self.directory_row(partner).await?;
         row.map(|row| {
@@ -251,6 +254,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Forbidden`] for a customer's user.
+    #[boxed]
     pub async fn own_directory_status(&self, call: &Call) -> Result<Option<DirectoryStatus>, Error> {
         self.require(call, Permission::ReadCustomers).await?;
         self.directory_status(call.partner()).await

@@ -5,10 +5,12 @@ use super::sighting;
 use crate::access::Call;
 use crate::audit::record::CustomerRecord;
 use crate::audit::{self, Entry, Trail};
+use crate::boxed;
 use crate::{App, Error};
 use ::directory::{Cursor, Directory, Page, Tenant};
 use domain::version::Nonce;
 use domain::{AzureCustomerId, PartnerId};
+use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use metrics::counter;
 use std::collections::{BTreeMap, HashSet};
@@ -94,24 +96,27 @@ struct Sightings {
 impl App {
     /// Starts a step for every directory without a running one. Steps do not wait for each other. An error is recorded, and
     /// the next step retries.
-    pub async fn sync_directories(self: &Arc<Self>) {
-        let rows = match self.directory_rows().await {
-            Ok(rows) => rows,
-            Err(error) => return tracing::warn!(%error, "failed to read the list of directories"),
-        };
-        for row in rows {
-            let Some(step) = Step::begin(self, row.partner) else { continue };
-            tokio::spawn(async move {
-                let app = &step.app;
-                let _permit = app.directories.steps.permits.acquire().await;
-                if let Err(error) = app.sync(&row).await {
-                    tracing::warn!(partner = row.partner.0, %error, "failed to sync a directory");
-                }
-            });
-        }
+    pub fn sync_directories(self: &Arc<Self>) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            let rows = match self.directory_rows().await {
+                Ok(rows) => rows,
+                Err(error) => return tracing::warn!(%error, "failed to read the list of directories"),
+            };
+            for row in rows {
+                let Some(step) = Step::begin(self, row.partner) else { continue };
+                tokio::spawn(async move {
+                    let app = &step.app;
+                    let _permit = app.directories.steps.permits.acquire().await;
+                    if let Err(error) = app.sync(&row).await {
+                        tracing::warn!(partner = row.partner.0, %error, "failed to sync a directory");
+                    }
+                });
+            }
+        })
     }
 
     /// The state of the sync, over all partners.
+    #[boxed]
     pub async fn directory_health(&self) -> Result<DirectoryHealth, Error> {
         let rows = self.directory_rows().await?;
         let mut failures = BTreeMap::new();

@@ -7,6 +7,7 @@ pub use statements::{ForeignStatement, MigratedStatements};
 use crate::access::Call;
 use crate::audit::Entry;
 use crate::audit::record::CustomerRecord;
+use crate::boxed;
 use crate::change::Done;
 use crate::{App, Error, Permission};
 use domain::fields::Fields;
@@ -266,6 +267,7 @@ fn address_of(json: &Json) -> Result<(Address, Option<String>), Vec<String>> {
 impl App {
     /// Brings a customer over, with its tags and tenants, in one transaction. One that is here already is left as it is, and
     /// one that was deleted here after it had come over stays deleted, unless `is_wanted_again`.
+    #[boxed]
     pub async fn migrate_customer(
         &self,
         call: &Call,
@@ -332,6 +334,7 @@ impl App {
     }
 
     /// What [`App::migrate_customer`] would do; after it, whether it has done so.
+    #[boxed]
     pub async fn compare_customer(
         &self,
         call: &Call,

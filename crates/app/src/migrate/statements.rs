@@ -3,6 +3,7 @@
 use super::ForeignCustomer;
 use crate::access::Call;
 use crate::audit::Entry;
+use crate::boxed;
 use crate::change::Done;
 use crate::{App, Error, Permission};
 use domain::{CustomerId, PartnerId, UtcSecond};
@@ -128,6 +129,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error`] of the store.
+    #[boxed]
     pub async fn migrate_statements(
         &self,
         call: &Call,
@@ -168,6 +170,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error`] of the store.
+    #[boxed]
     pub async fn compare_statements(
         &self,
         call: &Call,

@@ -4,6 +4,7 @@
 use crate::access::Call;
 use crate::audit::Entry;
 use crate::audit::record::AccountRecord;
+use crate::boxed;
 use crate::change::Done;
 use crate::sessions::SINGLE_SIGN_ON;
 use crate::users::{find, object};
@@ -32,6 +33,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`] if the tenant has no such user.
+    #[boxed]
     pub async fn linked_accounts(
         &self,
         call: &Call,
@@ -55,6 +57,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`] if the tenant has no such user.
+    #[boxed]
     pub async fn unlink_accounts(&self, call: &Call, tenant: Tenant, user: UserId) -> Result<(), Error> {
         let grant = self.require_managing(call, tenant).await?;
         grant

@@ -12,6 +12,7 @@ pub use settings::{Audience, PAYLOAD, ProviderSettings};
 use crate::access::Origin;
 use crate::audit::Entry;
 use crate::audit::record::SessionRecord;
+use crate::boxed;
 use crate::change::Done;
 use crate::secrets::{Purpose, hex};
 use crate::sessions::{self, SINGLE_SIGN_ON};
@@ -150,6 +151,7 @@ type Found = Result<(Candidate, bool), SignInError>;
 
 impl App {
     /// The ways to sign in without a key at this partner, or where none is named, at the only partner that there is.
+    #[boxed]
     pub async fn sign_in_offers(&self, partner: Option<PartnerId>) -> Result<Vec<Offer>, Error> {
         self.db
             .unchecked()
@@ -177,6 +179,7 @@ impl App {
     ///
     /// # Errors
     /// [`SignInError::NotConfigured`]; [`SignInError::Provider`].
+    #[boxed]
     pub async fn begin_single_sign_on(
         &self,
         partner: PartnerId,
@@ -213,11 +216,12 @@ impl App {
     ///
     /// # Errors
     /// All of [`SignInError`].
-    pub async fn finish_single_sign_on(
+    #[boxed]
+    pub async fn finish_single_sign_on<'a>(
         &self,
-        sealed: &str,
+        sealed: &'a str,
         redirect_uri: &str,
-        returned: Returned<'_>,
+        returned: Returned<'a>,
         origin: Origin,
         agent: &str,
     ) -> Result<Opened, SignInError> {

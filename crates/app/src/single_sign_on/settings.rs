@@ -2,6 +2,7 @@
 
 use crate::access::Call;
 use crate::audit::Entry;
+use crate::boxed;
 use crate::change::Done;
 use crate::permissions::Permission;
 use crate::secrets::Purpose;
@@ -162,6 +163,7 @@ struct NewProvider {
 
 impl App {
     /// The settings of the partner's provider for this audience, if it has one.
+    #[boxed]
     pub async fn sign_in_provider(
         &self,
         call: &Call,
@@ -177,6 +179,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Invalid`], with pointers such as `/issuer`.
+    #[boxed]
     pub async fn set_sign_in_provider(
         &self,
         call: &Call,
@@ -238,6 +241,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`] if there is none.
+    #[boxed]
     pub async fn remove_sign_in_provider(&self, call: &Call, audience: Audience) -> Result<(), Error> {
         let grant = self.require(call, Permission::ManagePartner).await?;
         grant

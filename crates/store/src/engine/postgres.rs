@@ -250,8 +250,12 @@ impl Postgres {
     {
         // Spawned, because a dropped caller must not leave an open transaction behind.
         let db = self.clone();
-        let change = self.changes.spawn(async move { db.write_with_retries(scope, &input, &job).await });
-        change.await.unwrap_or_else(|e| Err(Error::defect(format!("a store job panicked: {e}")).into()))
+        let change: BoxFuture<'static, _> =
+            Box::pin(async move { db.write_with_retries(scope, &input, &job).await });
+        self.changes
+            .spawn(change)
+            .await
+            .unwrap_or_else(|e| Err(Error::defect(format!("a store job panicked: {e}")).into()))
     }
 
     /// Runs a change and retries it for [`RETRY_TIMEOUT`] as long as the error is retryable.
@@ -296,7 +300,7 @@ impl Postgres {
         E: From<Error> + Send + 'static,
     {
         let db = self.clone();
-        let reading = self.changes.spawn(async move {
+        let reading: BoxFuture<'static, _> = Box::pin(async move {
             let mut retries = Retries::new();
             loop {
                 let listed =
@@ -311,7 +315,8 @@ impl Postgres {
                 }
             }
         });
-        reading.await.unwrap_or_else(|e| Err(Error::defect(format!("a store job panicked: {e}")).into()))
+        let read = self.changes.spawn(reading).await;
+        read.unwrap_or_else(|e| Err(Error::defect(format!("a store job panicked: {e}")).into()))
     }
 
     async fn list_once<I, T, E, F>(

@@ -528,6 +528,21 @@ pub(super) fn all<T>(
     args: &[Arg<'_>],
     read: impl Fn(&mut Row<'_>) -> Result<T, Error>,
 ) -> Result<Vec<T>, Error> {
+    let mut found = Vec::new();
+    each(conn, sql, args, &mut |row| {
+        found.push(read(row)?);
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// Not generic, so that it is compiled once.
+fn each(
+    conn: &mut Connection,
+    sql: &str,
+    args: &[Arg<'_>],
+    take: &mut dyn FnMut(&mut Row<'_>) -> Result<(), Error>,
+) -> Result<(), Error> {
     let sql = numbered(sql);
     let (mut kept, mut passing);
     let statement: &mut rusqlite::Statement<'_> = if is_kept(&sql) {
@@ -538,11 +553,10 @@ pub(super) fn all<T>(
         &mut passing
     };
     let mut rows = statement.query(rusqlite::params_from_iter(args))?;
-    let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        found.push(read(&mut Row::sqlite(row))?);
+        take(&mut Row::sqlite(row))?;
     }
-    Ok(found)
+    Ok(())
 }
 
 /// SQLite's variant of a migration text: two storage types, and STRICT tables.

@@ -129,7 +129,7 @@ impl Exchange {
         }
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         let Err(exhausted) = memory.grow_to(head - UNCOUNTED) else { return true };
-        drop(self.no_memory.set(exhausted));
+        let _ = self.no_memory.set(exhausted); // the first one is said
         self.note_refusal(self.network);
         false
     }

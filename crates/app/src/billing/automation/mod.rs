@@ -7,6 +7,7 @@ use super::fetch::FetchFailure;
 use super::runs::internal;
 use crate::access::Call;
 use crate::audit::Entry;
+use crate::boxed;
 use crate::change::Done;
 use crate::permissions::Permission;
 use crate::{App, Error};
@@ -276,6 +277,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error`] of the store.
+    #[boxed]
     pub async fn billing_automation_health(&self) -> Result<AutomationHealth, Error> {
         let rows: Vec<AutomationRow> = self
             .db
@@ -298,6 +300,7 @@ impl App {
     }
 
     /// What the server does for the partner's billing, what it has done, and what comes next.
+    #[boxed]
     pub async fn billing_automation(&self, call: &Call) -> Result<AutomationView, Error> {
         let grant = self.require(call, Permission::SeeCosts).await?;
         let row: Option<AutomationRow> = grant
@@ -312,6 +315,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Invalid`].
+    #[boxed]
     pub async fn set_billing_automation(&self, call: &Call, body: &Json) -> Result<AutomationView, Error> {
         let grant = self.require(call, Permission::ManageBilling).await?;
         let settings = AutomationSettings::parse(body)?;

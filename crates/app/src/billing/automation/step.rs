@@ -11,10 +11,12 @@ use crate::billing::report::{RunReport, message_of};
 use crate::billing::request::RunRequest;
 use crate::billing::runs::{self, internal};
 use crate::billing::view::RunView;
+use crate::boxed;
 use crate::change::Done;
 use crate::{App, Error};
 use domain::PartnerId;
 use domain::json::Json;
+use futures_util::future::BoxFuture;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -71,30 +73,33 @@ struct Decision {
 
 impl App {
     /// Makes a step for every partner that has one to make.
-    pub async fn automate_billing(self: &Arc<Self>) {
-        let Ok(billing) = self.billing() else { return };
-        let partners: Result<Vec<PartnerId>, Error> = self
-            .db
-            .unchecked()
-            .read(store::Scope::System, (), |(), tx| {
-                Box::pin(async move { Ok(billing_automations::partners(tx).await?) })
-            })
-            .await;
-        let partners = match partners {
-            Ok(partners) => partners,
-            Err(error) => return tracing::warn!(%error, "failed to read the billing automations"),
-        };
-        for partner in partners {
-            if billing.closing.load(Ordering::Relaxed) {
-                return;
+    pub fn automate_billing(self: &Arc<Self>) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            let Ok(billing) = self.billing() else { return };
+            let partners: Result<Vec<PartnerId>, Error> = self
+                .db
+                .unchecked()
+                .read(store::Scope::System, (), |(), tx| {
+                    Box::pin(async move { Ok(billing_automations::partners(tx).await?) })
+                })
+                .await;
+            let partners = match partners {
+                Ok(partners) => partners,
+                Err(error) => return tracing::warn!(%error, "failed to read the billing automations"),
+            };
+            for partner in partners {
+                if billing.closing.load(Ordering::Relaxed) {
+                    return;
+                }
+                if let Err(error) = self.automate_partner(partner).await {
+                    tracing::warn!(partner = partner.0, %error, "failed to make a step of a billing automation");
+                }
             }
-            if let Err(error) = self.automate_partner(partner).await {
-                tracing::warn!(partner = partner.0, %error, "failed to make a step of a billing automation");
-            }
-        }
+        })
     }
 
     /// Returns when an automation was changed.
+    #[boxed]
     pub async fn automation_changed(&self) {
         match self.billing() {
             Ok(billing) => billing.wake_automation.notified().await,

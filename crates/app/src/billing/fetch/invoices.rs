@@ -3,6 +3,7 @@
 use super::FetchView;
 use crate::access::Call;
 use crate::billing::report::RunReport;
+use crate::boxed;
 use crate::permissions::Permission;
 use crate::{App, Error};
 use jiff::Timestamp;
@@ -74,6 +75,7 @@ struct Billed {
 
 impl App {
     /// Microsoft's invoices as Partner Center last listed them, newest first.
+    #[boxed]
     pub async fn microsoft_invoices(&self, call: &Call) -> Result<Vec<InvoiceView>, Error> {
         let grant = self.require(call, Permission::SeeCosts).await?;
         grant

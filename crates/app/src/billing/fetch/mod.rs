@@ -20,6 +20,7 @@ use super::report::{stored, text};
 use super::runs::period;
 use crate::access::Call;
 use crate::audit::Entry;
+use crate::boxed;
 use crate::change::{Created, Done, WriteBody};
 use crate::paging::Paging;
 use crate::permissions::Permission;
@@ -150,6 +151,7 @@ impl App {
     /// # Errors
     /// [`Error::Invalid`]; [`Error::Conflict`] while another fetch of the period is under way; [`Error::KeyReused`],
     /// [`Error::StillRunning`].
+    #[boxed]
     pub async fn create_invoice_fetch(
         &self,
         call: &Call,
@@ -178,6 +180,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`].
+    #[boxed]
     pub async fn invoice_fetch(&self, call: &Call, id: i64) -> Result<FetchView, Error> {
         let grant = self.require(call, Permission::SeeCosts).await?;
         let found: Option<Fetch> = grant
@@ -189,6 +192,7 @@ impl App {
     }
 
     /// A page of fetches, and how many there are in all.
+    #[boxed]
     pub async fn invoice_fetches(&self, call: &Call, paging: Paging) -> Result<(Vec<FetchView>, i64), Error> {
         let grant = self.require(call, Permission::SeeCosts).await?;
         grant
@@ -203,6 +207,7 @@ impl App {
     }
 
     /// The numbers of fetches under way, and of months whose last fetch failed, over all partners.
+    #[boxed]
     pub async fn invoice_fetch_health(&self) -> Result<(i64, i64), Error> {
         self.db
             .unchecked()

@@ -9,12 +9,14 @@ use crate::audit::{self, Entry};
 use crate::billing::lease::Leased;
 use crate::billing::record::FetchRecord;
 use crate::billing::report::{stored, text};
+use crate::boxed;
 use crate::change::Done;
 use crate::{App, Error};
 use ::directory::partner_center::billing::{Export, Invoice, Unbilled};
 use ::directory::{Directory, PartnerCenter};
 use bill_storage::Exports;
 use domain::PartnerId;
+use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -37,31 +39,34 @@ pub(in crate::billing) fn unbilled_name(currency: &str) -> String {
 
 impl App {
     /// Works on the fetches that wait, one after the other, until there is none or this server closes.
-    pub async fn work_on_invoice_fetches(self: &Arc<Self>) {
-        let Ok(billing) = self.billing() else { return };
-        let read: Result<Vec<(PartnerId, i64)>, Error> = self
-            .db
-            .unchecked()
-            .read(store::Scope::System, self.clock.now(), |now, tx| {
-                Box::pin(async move { Ok(invoice_fetches::LEASES.waiting(tx, *now).await?) })
-            })
-            .await;
-        let waiting = match read {
-            Ok(waiting) => waiting,
-            Err(error) => return tracing::warn!(%error, "failed to read the waiting invoice fetches"),
-        };
-        for (partner, id) in waiting {
-            if billing.closing.load(Ordering::Relaxed) {
-                return;
+    pub fn work_on_invoice_fetches(self: &Arc<Self>) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            let Ok(billing) = self.billing() else { return };
+            let read: Result<Vec<(PartnerId, i64)>, Error> = self
+                .db
+                .unchecked()
+                .read(store::Scope::System, self.clock.now(), |now, tx| {
+                    Box::pin(async move { Ok(invoice_fetches::LEASES.waiting(tx, *now).await?) })
+                })
+                .await;
+            let waiting = match read {
+                Ok(waiting) => waiting,
+                Err(error) => return tracing::warn!(%error, "failed to read the waiting invoice fetches"),
+            };
+            for (partner, id) in waiting {
+                if billing.closing.load(Ordering::Relaxed) {
+                    return;
+                }
+                let watch = Arc::new(FetchWatch::until(&billing.closing));
+                if let Err(error) = self.work_on_fetch(partner, id, &watch).await {
+                    tracing::error!(partner = partner.0, fetch = id, %error, "failed to work on an invoice fetch");
+                }
             }
-            let watch = Arc::new(FetchWatch::until(&billing.closing));
-            if let Err(error) = self.work_on_fetch(partner, id, &watch).await {
-                tracing::error!(partner = partner.0, fetch = id, %error, "failed to work on an invoice fetch");
-            }
-        }
+        })
     }
 
     /// Returns when there may be a fetch to be worked on.
+    #[boxed]
     pub async fn invoice_fetch_asked_for(&self) {
         match self.billing() {
             Ok(billing) => billing.wake_fetching.notified().await,
@@ -73,11 +78,12 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Conflict`] while another fetch of the period is under way.
-    pub async fn fetch_invoices(
-        self: &Arc<Self>,
+    #[boxed]
+    pub async fn fetch_invoices<'a>(
+        self: &'a Arc<Self>,
         partner: PartnerId,
         request: FetchRequest,
-        watch: &Arc<FetchWatch>,
+        watch: &'a Arc<FetchWatch>,
     ) -> Result<FetchView, Error> {
         let call = Call::of_operator(partner, "bill fetch");
         let fetch = self
