@@ -151,7 +151,8 @@ fn unique(number: usize) -> String {
 
 async fn refuse(port: u16, seconds: u64) -> Outcome<()> {
     const ANSWER: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n";
-    const TOO_LARGE: &[u8] = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+    const TOO_LARGE: &[u8] =
+        b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
     const HEAD_LIMIT: usize = 32 * 1024;
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;
     let deadline = Instant::now() + Duration::from_secs(seconds);
@@ -327,7 +328,8 @@ async fn attack(address: &str, seconds: u64, kind: &str, connections: usize) -> 
                 continue;
             }
             if *kind == "streams" {
-                workers.push(tokio::spawn(timeout_at(deadline, hold_streams(address, key("LOAD_VIEWER_KEY")?))));
+                workers
+                    .push(tokio::spawn(timeout_at(deadline, hold_streams(address, key("LOAD_VIEWER_KEY")?))));
                 continue;
             }
             let make = worst(kind)?;
@@ -463,7 +465,9 @@ async fn hold_streams(address: String, key: String) {
     ];
     let mut block = Vec::new();
     for (name, value) in &fields {
-        block.extend([&[0, name.len() as u8], name.as_bytes(), &[value.len() as u8], value.as_bytes()].concat());
+        block.extend(
+            [&[0, name.len() as u8], name.as_bytes(), &[value.len() as u8], value.as_bytes()].concat(),
+        );
     }
     let mut opening = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
     opening.extend(frame(4, 0, 0, &[]));
