@@ -449,7 +449,7 @@ async fn hold_head(address: String) {
     }
 }
 
-/// HTTP/2: bodies that nobody has asked for, behind requests that are refused until they are refused for their number.
+/// HTTP/2: a refused request, then bodies that the server leaves unread in its flow control windows while it pauses the connection after a `429`.
 async fn hold_streams(address: String, key: String) {
     let frame = |kind: u8, flags: u8, stream: u32, payload: &[u8]| {
         let length = (payload.len() as u32).to_be_bytes();

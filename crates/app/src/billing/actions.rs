@@ -210,7 +210,7 @@ async fn once_more(
     bill_runs::get(tx, run.partner, run.id).await?.ok_or(Error::NotFound)
 }
 
-/// Has a run be what it was before it was to be worked on once more: nothing has come of it.
+/// Restores the request that a run had before it was repeated, because the repetition changed no bill.
 pub(super) async fn undo_repetition(
     tx: &mut Tx,
     run: &BillRun,

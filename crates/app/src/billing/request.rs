@@ -78,7 +78,7 @@ pub struct RunRequest {
     /// Of a run that has succeeded: which final statements of its month are to be reversed. Not part of a payload either.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub voiding: Option<Voiding>,
-    /// Of a run that has succeeded and is worked on once more: what it was until then, which it is again if nothing comes of it.
+    /// The request before the run was repeated (finalized, voided or released). It is restored if the repetition changes no bill.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Box<RunRequest>>,
 }

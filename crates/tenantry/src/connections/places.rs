@@ -14,7 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Connections beyond their address's limit that are told so at the same time; more are closed without an answer.
 const MAX_REFUSALS: usize = 64;
-/// Connections of HTTP/2, in all and of one address. Each may have 256 KiB of bodies that nobody has asked for yet.
+/// Connections of HTTP/2, in all and of one address. Each may hold 256 KiB of request bodies that the server has not read yet.
 const MAX_HTTP2: usize = 1024;
 const MAX_HTTP2_PER_ADDRESS: usize = 256;
 

@@ -1,5 +1,5 @@
-//! A client's connection, as hyper sees it. Four things are done here that hyper does not do: a client that takes nothing
-//! of an answer is given up; what hyper itself refuses is answered in the form that all errors have; when the server ends, a
+//! A client's connection, as hyper sees it. Five things are done here that hyper does not do: a client that takes nothing
+//! of an answer is given up; a large head is read only while there is memory for it; what hyper itself refuses is answered in the form that all errors have; when the server ends, a
 //! connection ends only where no request has come; and closing is slow, for closing while a client still sends makes the system
 //! reset the connection, and the client loses an answer that it has not read yet, such as the `413` to what it is sending.
 
