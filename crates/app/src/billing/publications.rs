@@ -80,7 +80,11 @@ struct PublicationInput {
 
 impl App {
     /// The folders of a run's month.
-    async fn folders_of_run(&self, partner: PartnerId, id: i64) -> Result<BTreeSet<String>, Error> {
+    pub(super) async fn folders_of_run(
+        &self,
+        partner: PartnerId,
+        id: i64,
+    ) -> Result<BTreeSet<String>, Error> {
         let run: Option<BillRun> = self
             .db
             .unchecked()

@@ -154,15 +154,22 @@ impl App {
     ) -> Result<RunView, Error> {
         let call = Call::of_operator(partner, "bill run");
         self.end_what_was_left_behind().await?;
-        self.unchecked(&call)
+        let begun = self
+            .unchecked(&call)
             .change((partner, id, action, self.clock.now()), |(partner, id, action, now), tx| {
                 Box::pin(async move {
                     let (_, entry) = action.begin(tx, *partner, *id, true, *now).await?;
                     Ok(crate::change::Done { value: (), entry: Some(entry) })
                 })
             })
-            .await?;
-        self.work_on(partner, id, true, watch).await?;
+            .await;
+        let has_worked = begun.is_ok() && self.work_on(partner, id, true, watch).await?;
+        if !has_worked {
+            // A command that was killed may have done it all but for the indexes.
+            let folders = self.folders_of_run(partner, id).await?;
+            self.update_indexes(partner, folders).await;
+        }
+        begun?;
         self.bill_run(&call, id).await
     }
 
@@ -213,14 +220,14 @@ impl App {
         RunView::of(&BillRun { state, progress, report: Some(text(&made)?), ..run })
     }
 
-    /// Take a run, if nobody has it, and work on it until it ends.
+    /// Takes a run, if nobody has it, and works on it until it ends. Whether it was taken.
     async fn work_on(
         self: &Arc<Self>,
         partner: PartnerId,
         id: i64,
         by_command: bool,
         watch: &Arc<Watch>,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let now = self.clock.now();
         let until = self.lease_end()?;
         let run: Option<BillRun> = self
@@ -232,7 +239,7 @@ impl App {
                 )
             })
             .await?;
-        let Some(run) = run else { return Ok(()) };
+        let Some(run) = run else { return Ok(false) };
         tracing::info!(partner = partner.0, run = id, attempt = run.attempt, "bill run started");
         let lease = Lease { partner, id, attempt: run.attempt };
         let request = RunRequest::of_run(&run)?;
@@ -258,7 +265,9 @@ impl App {
             Err(Ended::Cancelled) if !watch.is_given_up() => {
                 without_bills(&run, State::Cancelled, Vec::new())?
             }
-            Err(Ended::Cancelled | Ended::GivenUp) => return self.give_back::<Watch>(lease).await,
+            Err(Ended::Cancelled | Ended::GivenUp) => {
+                return self.give_back::<Watch>(lease).await.map(|()| true);
+            }
             Err(Ended::Error(Error::Internal(why) | Error::Billing(why))) => broken(&run, &why)?,
             // The lease ends by itself, and then somebody tries again.
             Err(Ended::Error(error)) => return Err(error),
@@ -274,7 +283,7 @@ impl App {
             settled => settled?,
         }
         self.update_indexes(partner, folders).await;
-        Ok(())
+        Ok(true)
     }
 
     /// Makes the statements of a run final, or reverses final ones of its month.
