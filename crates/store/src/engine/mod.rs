@@ -3,6 +3,7 @@
 mod deferred;
 mod fair;
 pub(crate) mod ids;
+mod job;
 mod lists;
 pub(crate) mod migrate;
 mod names;
@@ -19,6 +20,7 @@ use crate::Error;
 use domain::PartnerId;
 pub use fair::FairQueue;
 use futures_util::future::BoxFuture;
+use job::{Job, Pending};
 pub use lists::ListLimits;
 use lists::Lists;
 use metrics::{counter, histogram};
@@ -184,6 +186,16 @@ pub fn name_of(url: &str) -> Result<String, Error> {
     Target::of(url)?.identity()
 }
 
+/// How a job runs: see the methods of [`Db`] with these names.
+#[derive(Clone, Copy)]
+enum Mode {
+    Write,
+    WriteBatched,
+    Read,
+    List,
+    LookUp,
+}
+
 /// Counts a transaction of changes, and how long it took from its start to the answer to its commit.
 fn count_commit(is_committed: bool, jobs: usize, began: Instant) {
     let outcome = if is_committed { "committed" } else { "failed" };
@@ -261,10 +273,9 @@ impl Db {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        match &self.engine {
-            Engine::Sqlite(db) => db.write(scope.into(), input, job).await,
-            Engine::Postgres(db) => db.write(scope.into(), input, job).await,
-        }
+        let job = Pending::new(input, job);
+        let ended = self.run(Mode::Write, Turn::from(scope), job.clone()).await;
+        job.outcome(ended)
     }
 
     /// Changes data like [`Db::write`], with a short job that may share a transaction with other jobs (batched commit). On
@@ -281,10 +292,9 @@ impl Db {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        match &self.engine {
-            Engine::Sqlite(db) => db.write(scope.into(), input, job).await, // which batches all writes
-            Engine::Postgres(db) => db.batched(JobKind::Change, Turn::from(scope), input, job).await,
-        }
+        let job = Pending::new(input, job);
+        let ended = self.run(Mode::WriteBatched, Turn::from(scope), job.clone()).await;
+        job.outcome(ended)
     }
 
     /// Reads data for background work: runs `job` on one consistent snapshot, without a time limit.
@@ -298,10 +308,9 @@ impl Db {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        match &self.engine {
-            Engine::Sqlite(db) => db.read(scope.into(), input, job).await,
-            Engine::Postgres(db) => db.read(scope.into(), input, job).await,
-        }
+        let job = Pending::new(input, job);
+        let ended = self.run(Mode::Read, Turn::from(scope), job.clone()).await;
+        job.outcome(ended)
     }
 
     /// Reads a list for a request: runs `job` on one consistent snapshot, within the [`ListLimits`]. Lists have their own
@@ -317,13 +326,9 @@ impl Db {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        let scope = scope.into();
-        let ticket = self.lists.enter(scope).await?;
-        let timeout = self.lists.timeout();
-        match &self.engine {
-            Engine::Sqlite(db) => db.list(ticket, timeout, scope, input, job).await,
-            Engine::Postgres(db) => db.list(ticket, timeout, scope, input, job).await,
-        }
+        let job = Pending::new(input, job);
+        let ended = self.run(Mode::List, Turn::from(scope), job.clone()).await;
+        job.outcome(ended)
     }
 
     /// Reads a few rows by their keys, on one consistent snapshot. On SQLite the job runs on the caller's thread, because
@@ -338,10 +343,34 @@ impl Db {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        match &self.engine {
-            Engine::Sqlite(db) => db.look_up(turn.into().scope, input, job).await,
-            Engine::Postgres(db) => db.batched(JobKind::LookUp, turn.into(), input, job).await,
-        }
+        let job = Pending::new(input, job);
+        let ended = self.run(Mode::LookUp, turn.into(), job.clone()).await;
+        job.outcome(ended)
+    }
+
+    /// Runs a job in a transaction, which has ended then: committed, or rolled back because the job has failed.
+    fn run(&self, mode: Mode, turn: Turn, job: Arc<dyn Job>) -> BoxFuture<'_, Result<(), Error>> {
+        let scope = turn.scope;
+        Box::pin(async move {
+            match (&self.engine, mode) {
+                // Its writer batches all writes.
+                (Engine::Sqlite(db), Mode::Write | Mode::WriteBatched) => db.write(scope, job).await,
+                (Engine::Sqlite(db), Mode::Read) => db.read(scope, job).await,
+                (Engine::Sqlite(db), Mode::LookUp) => db.look_up(scope, job).await,
+                (Engine::Postgres(db), Mode::Write) => db.write(scope, job).await,
+                (Engine::Postgres(db), Mode::WriteBatched) => db.batched(JobKind::Change, turn, job).await,
+                (Engine::Postgres(db), Mode::Read) => db.read(scope, job).await,
+                (Engine::Postgres(db), Mode::LookUp) => db.batched(JobKind::LookUp, turn, job).await,
+                (engine, Mode::List) => {
+                    let ticket = self.lists.enter(scope).await?;
+                    let timeout = self.lists.timeout();
+                    match engine {
+                        Engine::Sqlite(db) => db.list(ticket, timeout, scope, job).await,
+                        Engine::Postgres(db) => db.list(ticket, timeout, scope, job).await,
+                    }
+                }
+            }
+        })
     }
 
     /// Sets the metrics that are states: connections in use and waited for.

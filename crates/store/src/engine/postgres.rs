@@ -11,6 +11,7 @@ mod tls;
 pub(super) use batch::JobKind;
 pub(super) use client::{all, execute};
 
+use super::job::Job;
 use super::lists::{MAX_WAIT, Ticket};
 use super::{Conn, Options, Purpose, Scope, Tx, migrate};
 use crate::Error;
@@ -18,7 +19,6 @@ use client::{PooledTransaction, QueuedStatement, client_of, open};
 use connect::{BOUND_ROLE, Cluster};
 use deadpool::Runtime;
 use deadpool::managed::{Pool, PoolError, TimeoutType};
-use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, TryFutureExt};
 use replica::Replica;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -241,168 +241,107 @@ impl Postgres {
         Ok(Tx::new(Conn::Postgres(Box::new(client))))
     }
 
-    pub(super) async fn write<I, T, E, F>(&self, scope: Scope, input: I, job: F) -> Result<T, E>
-    where
-        F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
-        I: Send + Sync + 'static,
-        T: Send + 'static,
-        E: From<Error> + Send + 'static,
-    {
+    pub(super) async fn write(&self, scope: Scope, job: Arc<dyn Job>) -> Result<(), Error> {
         // Spawned, because a dropped caller must not leave an open transaction behind.
         let db = self.clone();
-        let change: BoxFuture<'static, _> =
-            Box::pin(async move { db.write_with_retries(scope, &input, &job).await });
+        let change = async move { db.write_with_retries(scope, &*job).await };
         self.changes
             .spawn(change)
             .await
-            .unwrap_or_else(|e| Err(Error::defect(format!("a store job panicked: {e}")).into()))
+            .unwrap_or_else(|e| Err(Error::defect(format!("a store job panicked: {e}"))))
     }
 
     /// Runs a change and retries it for [`RETRY_TIMEOUT`] as long as the error is retryable.
-    async fn write_with_retries<I, T, E, F>(&self, scope: Scope, input: &I, job: &F) -> Result<T, E>
-    where
-        F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>>,
-        E: From<Error>,
-    {
+    async fn write_with_retries(&self, scope: Scope, job: &dyn Job) -> Result<(), Error> {
         let mut retries = Retries::new();
         loop {
-            match self.write_once(scope, input, job).await {
-                Ok(outcome) => return outcome,
+            match self.write_once(scope, job).await {
+                Ok(()) => return Ok(()),
                 Err(error) => retries.wait(self, error).await?,
             }
         }
     }
 
-    pub(super) async fn read<I, T, E, F>(&self, scope: Scope, input: I, job: F) -> Result<T, E>
-    where
-        F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync,
-        I: Send + Sync,
-        T: Send,
-        E: From<Error> + Send,
-    {
-        self.read_with_retries(READ, scope, &input, &job).await
+    pub(super) async fn read(&self, scope: Scope, job: Arc<dyn Job>) -> Result<(), Error> {
+        self.read_with_retries(READ, scope, &*job).await
     }
 
-    /// Runs a list on the read replica, or else on the connections for lists; `timeout` limits each statement and the whole. The list completes, and keeps
-    /// its ticket, even if its caller is dropped, because PostgreSQL does not stop the query either.
-    pub(super) async fn list<I, T, E, F>(
+    /// Runs a list on the read replica, or else on the connections for lists; `timeout` limits each statement and the whole.
+    /// The list completes, and keeps its ticket, even if its caller is dropped, because PostgreSQL does not stop the query
+    /// either.
+    pub(super) async fn list(
         &self,
         ticket: Ticket,
         timeout: Duration,
         scope: Scope,
-        input: I,
-        job: F,
-    ) -> Result<T, E>
-    where
-        F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
-        I: Send + Sync + 'static,
-        T: Send + 'static,
-        E: From<Error> + Send + 'static,
-    {
+        job: Arc<dyn Job>,
+    ) -> Result<(), Error> {
         let db = self.clone();
-        let reading: BoxFuture<'static, _> = Box::pin(async move {
+        let reading = async move {
             let mut retries = Retries::new();
             loop {
-                let listed =
-                    tokio::time::timeout(timeout + LIST_MARGIN, db.list_once(timeout, scope, &input, &job));
+                let listed = tokio::time::timeout(timeout + LIST_MARGIN, db.list_once(timeout, scope, &*job));
                 let late = |_| Err(Error::TimedOut("the statements of a list exceeded its timeout".into()));
                 match listed.await.unwrap_or_else(late) {
-                    Ok(outcome) => {
+                    Ok(()) => {
                         drop(ticket);
-                        return outcome;
+                        return Ok(());
                     }
                     Err(error) => retries.wait(&db, error).await?,
                 }
             }
-        });
+        };
         let read = self.changes.spawn(reading).await;
-        read.unwrap_or_else(|e| Err(Error::defect(format!("a store job panicked: {e}")).into()))
+        read.unwrap_or_else(|e| Err(Error::defect(format!("a store job panicked: {e}"))))
     }
 
-    async fn list_once<I, T, E, F>(
-        &self,
-        timeout: Duration,
-        scope: Scope,
-        input: &I,
-        job: &F,
-    ) -> Result<Result<T, E>, Error>
-    where
-        F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>>,
-    {
+    async fn list_once(&self, timeout: Duration, scope: Scope, job: &dyn Job) -> Result<(), Error> {
         if let Some(replica) = self.replica.as_deref().filter(|replica| replica.is_current()) {
-            match self.list_on(&replica.connections, timeout, scope, input, job).await {
+            match self.list_on(&replica.connections, timeout, scope, job).await {
                 Err(error @ (Error::Unavailable(_) | Error::Unfit(_) | Error::Busy(_))) => {
                     replica.note_failure(&error);
                 }
-                outcome => return outcome,
+                listed => return listed,
             }
         }
-        self.list_on(&self.lists, timeout, scope, input, job).await
+        self.list_on(&self.lists, timeout, scope, job).await
     }
 
-    async fn list_on<I, T, E, F>(
+    async fn list_on(
         &self,
         connections: &Connections,
         timeout: Duration,
         scope: Scope,
-        input: &I,
-        job: &F,
-    ) -> Result<Result<T, E>, Error>
-    where
-        F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>>,
-    {
+        job: &dyn Job,
+    ) -> Result<(), Error> {
         let client = self.client(connections, None, 1).await?;
         let begin = format!("{READ}; SET LOCAL statement_timeout = {}", timeout.as_millis());
         let mut tx = Self::begin_on(client, &begin, scope)?;
-        let outcome = run(&mut tx, input, job).await?;
-        rollback(tx).map(|()| outcome)
+        run(&mut tx, job).await?;
+        rollback(tx)
     }
 
-    async fn read_with_retries<I, T, E, F>(
-        &self,
-        begin: &str,
-        scope: Scope,
-        input: &I,
-        job: &F,
-    ) -> Result<T, E>
-    where
-        F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync,
-        I: Send + Sync,
-        T: Send,
-        E: From<Error> + Send,
-    {
+    async fn read_with_retries(&self, begin: &str, scope: Scope, job: &dyn Job) -> Result<(), Error> {
         let mut retries = Retries::new();
         loop {
-            match self.read_once(begin, scope, input, job).await {
-                Ok(outcome) => return outcome,
+            match self.read_once(begin, scope, job).await {
+                Ok(()) => return Ok(()),
                 Err(error) => retries.wait(self, error).await?,
             }
         }
     }
 
-    async fn read_once<I, T, E, F>(
-        &self,
-        begin: &str,
-        scope: Scope,
-        input: &I,
-        job: &F,
-    ) -> Result<Result<T, E>, Error>
-    where
-        F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>>,
-    {
+    async fn read_once(&self, begin: &str, scope: Scope, job: &dyn Job) -> Result<(), Error> {
         let mut tx = self.begin(begin, scope, None, 1).await?;
-        let outcome = run(&mut tx, input, job).await?;
-        rollback(tx).map(|()| outcome)
+        run(&mut tx, job).await?;
+        rollback(tx)
     }
 
-    async fn write_once<I, T, E, F>(&self, scope: Scope, input: &I, job: &F) -> Result<Result<T, E>, Error>
-    where
-        F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>>,
-    {
+    async fn write_once(&self, scope: Scope, job: &dyn Job) -> Result<(), Error> {
         let mut tx = self.begin_change(scope, 1).await?;
-        match run(&mut tx, input, job).await? {
-            Ok(value) => commit(tx).await.map(|()| Ok(value)),
-            Err(refusal) => release(tx).await.map(|()| Err(refusal)),
+        match run(&mut tx, job).await? {
+            true => commit(tx).await,
+            false => release(tx).await,
         }
     }
 
@@ -455,15 +394,12 @@ impl Retries {
     }
 }
 
-/// Runs a job: `Err` if the store failed, otherwise the job's own outcome.
-async fn run<I, T, E, F>(tx: &mut Tx, input: &I, job: &F) -> Result<Result<T, E>, Error>
-where
-    F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>>,
-{
-    let outcome = job(input, tx).await;
+/// Runs a job: `Err` if the store failed, otherwise whether the job succeeded.
+async fn run(tx: &mut Tx, job: &dyn Job) -> Result<bool, Error> {
+    let has_succeeded = job.run(tx).await;
     match client_of(tx)?.first_error.take() {
         Some(error) => Err(error),
-        None => Ok(outcome),
+        None => Ok(has_succeeded),
     }
 }
 

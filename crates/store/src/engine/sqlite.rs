@@ -9,6 +9,7 @@ mod readers;
 pub(crate) use durability::Durability;
 
 use super::fair::FairQueue;
+use super::job::{Job, Pending, run_unwinding};
 use super::lists::{MAX_WAIT, Ticket};
 use super::value::{Arg, Row, is_kept};
 use super::{Conn, DeferredWrites, Options, Purpose, Scope, Tx, count_commit, migrate};
@@ -16,13 +17,11 @@ use crate::Error;
 use checkpointer::{Checkpointer, spawn};
 use files::Files;
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
 use low_priority::LowPriority;
 use metrics::gauge;
 use readers::Readers;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -67,54 +66,39 @@ struct AllReaders {
 }
 
 enum Message {
-    Change(Scope, Box<dyn Job>),
+    Change(Scope, QueuedChange),
     Close(oneshot::Sender<()>),
 }
 
 /// Queued change. It runs as if in a savepoint, possibly twice; its caller is answered after the commit.
-trait Job: Send {
+struct QueuedChange {
+    job: Arc<dyn Job>,
+    /// Whether it has succeeded, when it ran.
+    ran: Result<bool, Error>,
+    reply: oneshot::Sender<Result<(), Error>>,
+}
+
+impl QueuedChange {
     /// Runs the job; `false` means that its changes must be rolled back.
-    fn run(&mut self, tx: &mut Tx) -> bool;
-    /// Answers the caller with the job's outcome, or with the commit's error.
-    fn answer(self: Box<Self>, committed: Result<(), &Error>);
-}
-
-struct Pending<I, T, E, F> {
-    input: I,
-    job: F,
-    outcome: Option<Result<T, E>>,
-    reply: oneshot::Sender<Result<T, E>>,
-}
-
-impl<I, T, E, F> Job for Pending<I, T, E, F>
-where
-    F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send,
-    I: Send,
-    T: Send,
-    E: From<Error> + Send,
-{
     fn run(&mut self, tx: &mut Tx) -> bool {
-        let ran = catch_unwind(AssertUnwindSafe(|| finish((self.job)(&self.input, tx))));
-        let outcome = ran.unwrap_or_else(|_| Err(Error::defect("a store job panicked").into()));
-        let keep = outcome.is_ok();
-        self.outcome = Some(outcome);
-        keep
+        self.ran = finish(run_unwinding(&*self.job, tx));
+        matches!(self.ran, Ok(true))
     }
 
-    fn answer(self: Box<Self>, committed: Result<(), &Error>) {
-        let outcome = match (committed, self.outcome) {
-            (Ok(()), Some(outcome)) => outcome,
-            (Ok(()), None) => Err(Error::defect("a job was answered before it ran").into()),
+    /// Tells the caller that the job's outcome holds, or why not.
+    fn answer(self, committed: Result<(), &Error>) {
+        let ended = match committed {
+            Ok(()) => self.ran.map(drop),
             // A refusal may depend on a row that another job of the batch wrote, so it is void without the commit too.
-            (Err(Error::Unknown(why)), _) => Err(Error::Unknown(why.clone()).into()),
-            (Err(error), _) => Err(Error::Unavailable(error.to_string()).into()),
+            Err(Error::Unknown(why)) => Err(Error::Unknown(why.clone())),
+            Err(error) => Err(Error::Unavailable(error.to_string())),
         };
-        drop(self.reply.send(outcome)); // the caller may be gone
+        drop(self.reply.send(ended)); // the caller may be gone
     }
 }
 
 /// Completes a job in one poll: on SQLite no statement waits.
-fn finish<T>(job: BoxFuture<'_, T>) -> T {
+fn finish<T>(job: impl Future<Output = T>) -> T {
     job.now_or_never().expect("a store job awaited something that is not the store")
 }
 
@@ -160,73 +144,48 @@ impl Sqlite {
         Ok(Sqlite { writer: sender, readers, files })
     }
 
-    pub(super) async fn write<I, T, E, F>(&self, scope: Scope, input: I, job: F) -> Result<T, E>
-    where
-        F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
-        I: Send + 'static,
-        T: Send + 'static,
-        E: From<Error> + Send + 'static,
-    {
+    pub(super) async fn write(&self, scope: Scope, job: Arc<dyn Job>) -> Result<(), Error> {
         self.files_were_there()?;
         let (reply, answer) = oneshot::channel();
-        let job = Box::new(Pending { input, job, outcome: None, reply });
-        self.writer.send(Message::Change(scope, job)).await.map_err(|_| closed())?;
+        let change = QueuedChange { job, ran: Ok(false), reply };
+        self.writer.send(Message::Change(scope, change)).await.map_err(|_| closed())?;
         answer.await.map_err(|_| closed())?
     }
 
-    pub(super) async fn read<I, T, E, F>(&self, scope: Scope, input: I, job: F) -> Result<T, E>
-    where
-        F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
-        I: Send + 'static,
-        T: Send + 'static,
-        E: From<Error> + Send + 'static,
-    {
-        let Some(readers) = &self.readers else { return self.write(scope, input, job).await };
+    pub(super) async fn read(&self, scope: Scope, job: Arc<dyn Job>) -> Result<(), Error> {
+        let Some(readers) = &self.readers else { return self.write(scope, job).await };
         self.files_were_there()?;
         let reader = readers.work.lend().await?;
         // The reader is returned even if the caller is gone.
-        let reading = tokio::task::spawn_blocking(move || reader.snapshot(None, &input, &job));
+        let reading = tokio::task::spawn_blocking(move || reader.snapshot(None, &*job));
         reading.await.map_err(|e| Error::defect(format!("a reading job panicked: {e}")))?
     }
 
     /// Runs a list for at most `timeout`. Its ticket is released when the list ends, even if the caller is gone earlier.
-    pub(super) async fn list<I, T, E, F>(
+    pub(super) async fn list(
         &self,
         ticket: Ticket,
         timeout: Duration,
         scope: Scope,
-        input: I,
-        job: F,
-    ) -> Result<T, E>
-    where
-        F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
-        I: Send + 'static,
-        T: Send + 'static,
-        E: From<Error> + Send + 'static,
-    {
-        let Some(readers) = &self.readers else { return self.write(scope, input, job).await };
+        job: Arc<dyn Job>,
+    ) -> Result<(), Error> {
+        let Some(readers) = &self.readers else { return self.write(scope, job).await };
         self.files_were_there()?;
         let reader = tokio::time::timeout(MAX_WAIT, readers.lists.lend()).await;
         let reader = reader.map_err(|_| Error::Busy("all connections for lists are taken".into()))??;
         let reading = readers.list_threads.spawn(move || {
-            let outcome = reader.snapshot(Some(Instant::now() + timeout), &input, &job);
+            let ended = reader.snapshot(Some(Instant::now() + timeout), &*job);
             drop(ticket);
-            outcome
+            ended
         })?;
         reading.await.map_err(|e| Error::defect(format!("a reading job panicked: {e}")))?
     }
 
     /// Runs a short job on the caller's thread, which is faster than a thread switch.
-    pub(super) async fn look_up<I, T, E, F>(&self, scope: Scope, input: I, job: F) -> Result<T, E>
-    where
-        F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
-        I: Send + 'static,
-        T: Send + 'static,
-        E: From<Error> + Send + 'static,
-    {
-        let Some(readers) = &self.readers else { return self.write(scope, input, job).await };
+    pub(super) async fn look_up(&self, scope: Scope, job: Arc<dyn Job>) -> Result<(), Error> {
+        let Some(readers) = &self.readers else { return self.write(scope, job).await };
         self.files_were_there()?;
-        readers.look_ups.lend().await?.snapshot(None, &input, &job)
+        readers.look_ups.lend().await?.snapshot(None, &*job)
     }
 
     fn files_were_there(&self) -> Result<(), Error> {
@@ -237,11 +196,7 @@ impl Sqlite {
     pub(super) async fn check(&self) -> Result<(), Error> {
         let probe = "PRAGMA user_version = 0"; // the smallest change that is sure to write
         let Some(files) = &self.files else {
-            return self
-                .write(Scope::System, (), |(), tx| {
-                    Box::pin(async { tx.execute("SELECT 1", &[]).await.map(drop) })
-                })
-                .await;
+            return self.statement("SELECT 1").await;
         };
         files.look()?;
         files.has_space()?;
@@ -249,10 +204,15 @@ impl Sqlite {
             return Err(closed());
         }
         let Some(_probing) = files.commits_need_probe()? else { return Ok(()) };
-        self.write(Scope::System, (), move |(), tx| {
-            Box::pin(async move { tx.execute(probe, &[]).await.map(drop) })
-        })
-        .await
+        self.statement(probe).await
+    }
+
+    /// Runs a statement on the writer.
+    async fn statement(&self, sql: &'static str) -> Result<(), Error> {
+        let job =
+            Pending::new((), move |(), tx| Box::pin(async move { tx.execute(sql, &[]).await.map(drop) }));
+        let ended = self.write(Scope::System, job.clone()).await;
+        job.outcome(ended)
     }
 
     /// Closes the readers, then the writer: the last connection checkpoints the WAL and removes it.
@@ -425,7 +385,7 @@ fn write_loop(
 /// the next [`SAVEPOINT_COMMITS`] batches.
 fn commit_batch(
     tx: &mut Tx,
-    batch: &mut [Box<dyn Job>],
+    batch: &mut [QueuedChange],
     savepoint_commits: &mut u32,
     files: Option<&Files>,
 ) -> Result<(), Error> {
@@ -457,7 +417,7 @@ fn commit_batch(
 /// the whole commit, which readers do not see but a recovery after a crash restores. A full disk fails earlier, in a write.
 fn commit(tx: &mut Tx, files: Option<&Files>) -> Result<(), Error> {
     use rusqlite::ErrorCode::{DatabaseCorrupt, OutOfMemory, SystemIoFailure};
-    finish(Box::pin(tx.flush_deferred()))?;
+    finish(tx.flush_deferred())?;
     *tx.deferred() = DeferredWrites::default();
     files.map_or(Ok(()), Files::look)?;
     let mut statement = sqlite_of(tx)?.prepare_cached("COMMIT")?;
@@ -476,7 +436,7 @@ fn overwrite_failed_commit(tx: &mut Tx) -> Result<(), Error> {
 }
 
 /// Runs the jobs without savepoints; `false` as soon as one fails after it has changed something.
-fn leave_nothing_to_undo(tx: &mut Tx, batch: &mut [Box<dyn Job>]) -> Result<bool, Error> {
+fn leave_nothing_to_undo(tx: &mut Tx, batch: &mut [QueuedChange]) -> Result<bool, Error> {
     for job in batch {
         let before = sqlite_of(tx)?.total_changes();
         let keep = job.run(tx);

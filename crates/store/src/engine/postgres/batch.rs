@@ -4,12 +4,13 @@
 use super::super::fair::FairQueue;
 use super::{LOOK_UP, Postgres, QueuedStatement, client_of, commit, lock, open, release, rollback};
 use crate::engine::Turn;
+use crate::engine::job::{Job, run_unwinding};
 use crate::{Error, Scope, Tx};
 use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, join_all};
+use futures_util::future::join_all;
 use std::fmt::Write;
 use std::panic::AssertUnwindSafe;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -41,7 +42,7 @@ pub(in crate::engine) enum JobKind {
 /// Queue of waiting jobs of one kind, and its workers.
 #[derive(Default)]
 pub(super) struct JobQueue {
-    jobs: FairQueue<Turn, Box<dyn Job>>,
+    jobs: FairQueue<Turn, QueuedJob>,
     workers: usize,
     /// Scope of each batch that is under way and counts.
     under_way: Vec<Scope>,
@@ -50,7 +51,7 @@ pub(super) struct JobQueue {
 
 impl JobQueue {
     /// Takes the jobs of the next batch. All have the same scope, which becomes the transaction's.
-    fn take(&mut self) -> Option<(Scope, Vec<Box<dyn Job>>)> {
+    fn take(&mut self) -> Option<(Scope, Vec<QueuedJob>)> {
         let limit = if self.unbatched_jobs > 0 { 1 } else { MAX_BATCHED_JOBS };
         let (under_way, waiting) =
             (&self.under_way, self.jobs.turns().map(|turn| turn.scope).collect::<Vec<_>>());
@@ -81,92 +82,57 @@ fn may_begin(scope: Scope, under_way: &[Scope], waiting: &[Scope]) -> bool {
 }
 
 /// Queued job; its caller is answered after the transaction has ended.
-trait Job: Send {
+struct QueuedJob {
+    job: Arc<dyn Job>,
+    reply: oneshot::Sender<Result<(), Error>>,
+}
+
+impl QueuedJob {
     /// Runs the job in a shared transaction and returns its unsent statements. An error rolls back the whole batch.
-    fn run(&mut self, tx: Tx) -> BoxFuture<'_, Result<Vec<QueuedStatement>, Error>>;
-    /// Answers the caller with the job's outcome, or with the transaction's error.
-    fn answer(self: Box<Self>, ended: Result<(), Error>);
+    async fn run(&self, mut tx: Tx) -> Result<Vec<QueuedStatement>, Error> {
+        let ran = run_unwinding(&*self.job, &mut tx).await;
+        let client = client_of(&mut tx)?;
+        let has_succeeded = ran?;
+        if let Some(error) = client.first_error.take() {
+            return Err(error);
+        }
+        if !has_succeeded && client.changed {
+            return Err(Error::Retry("a job failed after it had changed something".into()));
+        }
+        Ok(std::mem::take(&mut client.queued))
+    }
+
+    /// Tells the caller that the job's outcome holds, or why not: a refusal may depend on a row that another job of the batch
+    /// wrote, so it is void without the commit too.
+    fn answer(self, ended: Result<(), Error>) {
+        drop(self.reply.send(ended)); // the caller may be gone
+    }
+
     /// Runs the job in its own transaction and answers the caller.
-    fn run_alone(self: Box<Self>, db: Postgres, scope: Scope) -> BoxFuture<'static, ()>;
-}
-
-struct Pending<I, T, E, F> {
-    kind: JobKind,
-    input: I,
-    job: F,
-    outcome: Option<Result<T, E>>,
-    reply: oneshot::Sender<Result<T, E>>,
-}
-
-impl<I, T, E, F> Job for Pending<I, T, E, F>
-where
-    F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
-    I: Send + Sync + 'static,
-    T: Send + 'static,
-    E: From<Error> + Send + 'static,
-{
-    fn run(&mut self, mut tx: Tx) -> BoxFuture<'_, Result<Vec<QueuedStatement>, Error>> {
-        Box::pin(async move {
-            let ran = AssertUnwindSafe((self.job)(&self.input, &mut tx)).catch_unwind().await;
-            let client = client_of(&mut tx)?;
-            let outcome = ran.map_err(|_| Error::defect("a store job panicked"))?;
-            if let Some(error) = client.first_error.take() {
-                return Err(error);
+    async fn run_alone(self, kind: JobKind, db: &Postgres, scope: Scope) {
+        let ran = async {
+            match kind {
+                JobKind::Change => db.write_with_retries(scope, &*self.job).await,
+                JobKind::LookUp => db.read_with_retries(LOOK_UP, scope, &*self.job).await,
             }
-            if outcome.is_err() && client.changed {
-                return Err(Error::Retry("a job failed after it had changed something".into()));
-            }
-            self.outcome = Some(outcome);
-            Ok(std::mem::take(&mut client.queued))
-        })
-    }
-
-    fn answer(self: Box<Self>, ended: Result<(), Error>) {
-        let Pending { outcome, reply, .. } = *self;
-        // A refusal may depend on a row that another job of the batch wrote, so it is void without the commit too.
-        let outcome = match (ended, outcome) {
-            (Ok(()), Some(outcome)) => outcome,
-            (Ok(()), None) => Err(Error::defect("a job was answered before it ran").into()),
-            (Err(error), _) => Err(error.into()),
         };
-        drop(reply.send(outcome)); // the caller may be gone
-    }
-
-    fn run_alone(self: Box<Self>, db: Postgres, scope: Scope) -> BoxFuture<'static, ()> {
-        Box::pin(async move {
-            let Pending { kind, input, job, reply, .. } = *self;
-            let ran = async {
-                match kind {
-                    JobKind::Change => db.write_with_retries(scope, &input, &job).await,
-                    JobKind::LookUp => db.read_with_retries(LOOK_UP, scope, &input, &job).await,
-                }
-            };
-            let ran = AssertUnwindSafe(ran).catch_unwind().await;
-            let outcome = ran.unwrap_or_else(|_| Err(Error::defect("a store job panicked").into()));
-            drop(reply.send(outcome));
-        })
+        let ran = AssertUnwindSafe(ran).catch_unwind().await;
+        let ended = ran.unwrap_or_else(|_| Err(Error::defect("a store job panicked")));
+        self.answer(ended);
     }
 }
 
 impl Postgres {
-    pub(in crate::engine) async fn batched<I, T, E, F>(
+    pub(in crate::engine) async fn batched(
         &self,
         kind: JobKind,
         turn: Turn,
-        input: I,
-        job: F,
-    ) -> Result<T, E>
-    where
-        F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
-        I: Send + Sync + 'static,
-        T: Send + 'static,
-        E: From<Error> + Send + 'static,
-    {
+        job: Arc<dyn Job>,
+    ) -> Result<(), Error> {
         let (reply, answer) = oneshot::channel();
-        let job = Box::new(Pending { kind, input, job, outcome: None, reply });
-        lock(self.queue(kind)).jobs.push(turn, job);
+        lock(self.queue(kind)).jobs.push(turn, QueuedJob { job, reply });
         self.start_worker(kind);
-        answer.await.unwrap_or_else(|_| Err(Error::defect("a job was lost").into()))
+        answer.await.unwrap_or_else(|_| Err(Error::defect("a job was lost")))
     }
 
     fn queue(&self, kind: JobKind) -> &Mutex<JobQueue> {
@@ -216,9 +182,9 @@ impl Postgres {
         }
     }
 
-    async fn run_batch(&self, kind: JobKind, scope: Scope, mut jobs: Vec<Box<dyn Job>>) {
+    async fn run_batch(&self, kind: JobKind, scope: Scope, jobs: Vec<QueuedJob>) {
         if jobs.len() > 1 {
-            match self.run_in_one_transaction(kind, scope, &mut jobs).await {
+            match self.run_in_one_transaction(kind, scope, &jobs).await {
                 Ok(()) => return jobs.into_iter().for_each(|job| job.answer(Ok(()))),
                 Err(error @ Error::Unknown(_)) => {
                     return jobs.into_iter().for_each(|job| job.answer(Err(error.clone())));
@@ -229,14 +195,14 @@ impl Postgres {
                 }
             }
         }
-        join_all(jobs.into_iter().map(|job| job.run_alone(self.clone(), scope))).await;
+        join_all(jobs.into_iter().map(|job| job.run_alone(kind, self, scope))).await;
     }
 
     async fn run_in_one_transaction(
         &self,
         kind: JobKind,
         scope: Scope,
-        jobs: &mut [Box<dyn Job>],
+        jobs: &[QueuedJob],
     ) -> Result<(), Error> {
         let mut tx = match kind {
             JobKind::Change => self.begin_change(scope, jobs.len()).await?,
@@ -312,20 +278,15 @@ fn merge(rows: Vec<QueuedStatement>) -> QueuedStatement {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::job::Pending;
     use domain::PartnerId;
+    use futures_util::future::BoxFuture;
 
-    struct Nothing;
-
-    impl Job for Nothing {
-        fn run(&mut self, _: Tx) -> BoxFuture<'_, Result<Vec<QueuedStatement>, Error>> {
+    fn nothing() -> QueuedJob {
+        let job = Pending::new((), |(), _: &mut Tx| -> BoxFuture<'_, Result<(), Error>> {
             unreachable!("it is only queued")
-        }
-
-        fn answer(self: Box<Self>, _: Result<(), Error>) {}
-
-        fn run_alone(self: Box<Self>, _: Postgres, _: Scope) -> BoxFuture<'static, ()> {
-            unreachable!("it is only queued")
-        }
+        });
+        QueuedJob { job, reply: oneshot::channel().0 }
     }
 
     #[test]
@@ -333,7 +294,7 @@ mod tests {
         // Each batch is one job.
         let mut queue = JobQueue { unbatched_jobs: usize::MAX, ..JobQueue::default() };
         let [one, other] = [1, 2].map(|id| Scope::Partner(PartnerId(id)));
-        let push = |queue: &mut JobQueue, scope: Scope| queue.jobs.push(scope.into(), Box::new(Nothing));
+        let push = |queue: &mut JobQueue, scope: Scope| queue.jobs.push(scope.into(), nothing());
         let take = |queue: &mut JobQueue| queue.take().map(|(scope, _)| scope);
         (0..9).for_each(|_| push(&mut queue, one));
         assert_eq!([(); 3].map(|()| take(&mut queue)), [Some(one), Some(one), None], "alone");

@@ -2,6 +2,7 @@
 
 use super::Postgres;
 use crate::Error;
+use crate::engine::job::Pending;
 use crate::engine::{Scope, migrate};
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,7 @@ impl Postgres {
             return Ok(());
         }
         *checked = None;
-        self.write(Scope::System, (), |(), tx| {
+        let probe = Pending::new((), |(), tx| {
             Box::pin(async move {
                 tx.execute("SELECT pg_current_xact_id()", &[]).await?;
                 if !migrate::is_compatible(tx).await? {
@@ -27,8 +28,9 @@ impl Postgres {
                 }
                 Ok(())
             })
-        })
-        .await?;
+        });
+        let ended = self.write(Scope::System, probe.clone()).await;
+        probe.outcome(ended)?;
         *checked = Some(Instant::now());
         Ok(())
     }

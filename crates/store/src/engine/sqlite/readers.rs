@@ -2,9 +2,8 @@
 
 use super::{Access, closed, connect, finish, lock, run, sqlite_of};
 use crate::Error;
+use crate::engine::job::{Job, run_unwinding};
 use crate::engine::{Conn, DeferredWrites, Tx};
-use futures_util::future::BoxFuture;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -51,25 +50,15 @@ impl Readers {
 
 impl Reader {
     /// Runs a job on a snapshot. A deadline interrupts it with [`Error::TimedOut`].
-    pub(super) fn snapshot<I, T, E, F>(
-        mut self,
-        deadline: Option<Instant>,
-        input: &I,
-        job: &F,
-    ) -> Result<T, E>
-    where
-        F: for<'t> Fn(&'t I, &'t mut Tx) -> BoxFuture<'t, Result<T, E>>,
-        E: From<Error>,
-    {
+    pub(super) fn snapshot(mut self, deadline: Option<Instant>, job: &dyn Job) -> Result<(), Error> {
         let tx = self.tx.as_mut().ok_or_else(|| Error::defect("a reader was used after its return"))?;
         run(tx, "BEGIN")?;
         stop_at(tx, deadline)?;
-        let outcome = catch_unwind(AssertUnwindSafe(|| finish(job(input, tx))))
-            .unwrap_or_else(|_| Err(Error::defect("a reading job panicked").into()));
+        let ran = finish(run_unwinding(job, tx));
         stop_at(tx, None)?; // ROLLBACK must not be interrupted
         *tx.deferred() = DeferredWrites::default(); // cached for this snapshot only
         run(tx, "ROLLBACK")?;
-        outcome
+        ran.map(drop)
     }
 }
 
