@@ -103,12 +103,12 @@ async fn show_bill_run(
 
 /// Cancel a bill run
 ///
-/// It stops as soon as it can, unless its bills are being published already: its state says what has become of it. One that
-/// has failed is cancelled too, with all of its month that have: no customer is `Not Healthy` for them any more.
+/// It changes no bill any more, and its state says within seconds that it has stopped. One that has failed is cancelled too,
+/// with all of its month that have: no customer is `Not Healthy` for them any more.
 #[utoipa::path(
     delete, path = "/bill_runs/{id}", tag = "billing", params(schema::BillRunId),
     responses(
-        (status = 204, description = "It stops if it still can, or counts no more"),
+        (status = 204, description = "It stops, or counts no more"),
         (status = 404, description = "No such object, or another partner's", body = schema::Error),
         schema::Refusals, schema::RunRefusals,
     )

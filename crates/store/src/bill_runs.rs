@@ -267,8 +267,8 @@ pub async fn end(
     Ok(tx.execute(sql, row).await? == 1)
 }
 
-/// Cancels a run: immediately if it has no worker, otherwise when the worker next renews its lease. A run that had succeeded
-/// before it was repeated becomes `succeeded` again.
+/// Cancels a run: immediately if it has no worker, otherwise when the worker next renews its lease, or ends. A run that had
+/// succeeded before it was repeated becomes `succeeded` again.
 ///
 /// # Errors
 /// [`Error::Retry`] if the run has ended concurrently.
@@ -282,6 +282,16 @@ pub async fn cancel(tx: &mut Tx, partner: PartnerId, id: i64, now: Timestamp) ->
     } else {
         Ok(())
     }
+}
+
+/// Whether a run is to be cancelled. Until the transaction ends, nothing asks for that.
+///
+/// # Errors
+/// [`Error`] of the database.
+pub async fn is_cancelling(tx: &mut Tx, partner: PartnerId, id: i64) -> Result<bool, Error> {
+    let for_update = tx.for_update();
+    let sql = format!("SELECT cancelling FROM bill_runs WHERE partner_id = $1 AND id = $2{for_update}");
+    Ok(tx.first(&sql, args![partner.0, id], |row| row.next::<bool>()).await?.unwrap_or_default())
 }
 
 /// Marks this run, and all runs of its period that ended in the same state or failed, as cancelled.

@@ -155,7 +155,7 @@ impl App {
             .await
     }
 
-    /// Stop a run, if its bills are not being published yet. Those of a month that have failed count no more, if one of them is
+    /// Stops a run that has not ended: it changes no bill any more. Those of a month that have failed count no more, if one of them is
     /// named: nobody waits for that month.
     ///
     /// # Errors

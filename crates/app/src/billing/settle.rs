@@ -138,7 +138,7 @@ impl App {
                     }
                     statement_numbers::give_back(tx, lease.partner, lease.id).await?;
                     let has_changed = outcome.settlement.is_some() || !outcome.restated.is_empty();
-                    if !has_changed && outcome.unfinalized.is_empty() {
+                    if !has_changed {
                         undo_repetition(tx, run, request, *now).await?;
                     }
                     let entry = Entry {
@@ -219,7 +219,8 @@ impl App {
 }
 
 /// What becomes of a run whose bills would be published or final, or reversed, if something has come in between since it began:
-/// an invoice of theirs is final or published in another month, a correction is on a statement, or what they were made by has changed.
+/// it was cancelled, an invoice of theirs is final or published in another month, a correction is on a statement, or what they
+/// were made by has changed.
 async fn refused(
     tx: &mut Tx,
     request: &RunRequest,
@@ -234,6 +235,10 @@ async fn refused(
     let mut said = Vec::new();
     if is_final || is_shown {
         bill_runs::one_after_the_other(tx, partner).await?;
+    }
+    // Who cancelled it in its last moments was told that it stops.
+    if (is_restated || outcome.settlement.is_some()) && bill_runs::is_cancelling(tx, partner, run.id).await? {
+        return without_bills(run, State::Cancelled, Vec::new()).map(Some);
     }
     if request.voiding.is_some() && is_restated {
         let customers = outcome.restated.iter().map(|one| one.statement.bill.customer).collect();

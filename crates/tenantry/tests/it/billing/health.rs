@@ -126,15 +126,24 @@ fn what_was_left_out_is_told_until_it_is_billed(engine: Engine) {
         assert!(run["errors"][0]["message"].is_string(), "{run}");
     }
 
-    // One of two that cannot be made final.
-    let path = scene.bills().join(format!("p1/bills/beta/2026-10/{beta}/v1/bill.csv"));
-    let bytes = std::fs::read(&path).unwrap();
-    std::fs::remove_file(&path).unwrap();
-    scene.finalize(&billed_again);
-    assert_eq!(reasons(), ["", "its final bill of 2026-10 could not be written", ""].map(str::to_owned));
+    // Two that cannot be made final, one of them, and none.
+    let path = |name: &str, id: i64| scene.bills().join(format!("p1/bills/{name}/2026-10/{id}/v1/bill.csv"));
+    let files = [path("acme", acme), path("beta", beta)];
+    let contents = files.each_ref().map(|file| std::fs::read(file).unwrap());
+    files.iter().for_each(|file| std::fs::remove_file(file).unwrap());
+    let unwritten = "its final bill of 2026-10 could not be written";
+    for (left, stage, expected) in
+        [(0, "published", [unwritten, unwritten, ""]), (1, "final", ["", unwritten, ""])]
+    {
+        for (file, bytes) in files.iter().zip(&contents).take(left) {
+            std::fs::write(file, bytes).unwrap();
+        }
+        let run = scene.finalize(&billed_again);
+        assert_eq!((&run["stage"], reasons()), (&json!(stage), expected.map(str::to_owned)), "{run}");
+    }
     let (_, user) = scene.api.user_of(beta);
     assert!(!user.get(&format!("/v2/customers/{beta}")).text().contains("/v1/bill.csv"));
-    std::fs::write(&path, bytes).unwrap();
+    std::fs::write(&files[1], &contents[1]).unwrap();
     scene.finalize(&billed_again);
     assert_eq!(reasons(), all_well);
 }

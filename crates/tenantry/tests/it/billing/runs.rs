@@ -371,9 +371,17 @@ fn a_run_at_work_is_cancelled(engine: Engine) {
     assert_eq!(scene.api.delete(place).status, 204);
     let run = scene.end_of(place);
     assert_eq!((&run["state"], &run["customers"]), (&json!("cancelled"), &json!([])), "{run}");
-    assert!(scene.statements("").is_empty() && tree(&scene.bills()).is_empty());
+    // Where it was cancelled at its end, it has written files that nothing names.
+    let shown = scene.bills().join("p1");
+    assert!(scene.statements("").is_empty() && !shown.exists());
     let told = scene.api.trail("action=bill_run.").iter().map(|e| e["action"].clone()).collect::<Vec<_>>();
     assert_eq!(told, ["bill_run.create", "bill_run.cancel", "bill_run.stop"]);
+
+    // They are in no other run's way.
+    let source = scene.invoice("again.csv", &[line("acme", "a", "2")]);
+    let run = scene.run("2026-10", &[&source], &json!({}));
+    assert_eq!((&run["totals"][0]["cost"], scene.statements("").len()), (&json!("2"), 1), "{run}");
+    assert!(scene.server.run(&["bill", "verify", "--complete"]).status.success());
 }
 
 fn lines_are_explained(engine: Engine) {
