@@ -277,3 +277,35 @@ fn log_error(result: Result<(), Error>) {
         tracing::warn!(%error, "failed to run periodic maintenance");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    fn sources(folder: &Path) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
+    }
+
+    #[test]
+    fn futures_of_public_functions_are_boxed() {
+        let (mut boxed, mut bare) = (0, Vec::new());
+        for path in sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
+            let source = std::fs::read_to_string(&path).unwrap();
+            let lines: Vec<&str> = source.lines().map(str::trim_start).collect();
+            for (i, line) in lines.iter().enumerate().filter(|(_, line)| line.starts_with("pub async fn")) {
+                match lines[..i]
+                    .iter()
+                    .rev()
+                    .take_while(|line| line.starts_with('#'))
+                    .any(|l| *l == "#[boxed]")
+                {
+                    true => boxed += 1,
+                    false => bare.push(format!("{}:{}: {line}", path.display(), i + 1)),
+                }
+            }
+        }
+        assert!(boxed > 100, "{boxed}");
+        assert!(bare.is_empty(), "{bare:#?}");
+    }
+}
