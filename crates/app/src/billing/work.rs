@@ -220,7 +220,7 @@ impl App {
         RunView::of(&BillRun { state, progress, report: Some(text(&made)?), ..run })
     }
 
-    /// Takes a run, if nobody has it, and works on it until it ends. Whether it was taken.
+    /// Claims a run that no worker has, and works on it until it ends. Returns whether it claimed the run.
     async fn work_on(
         self: &Arc<Self>,
         partner: PartnerId,

@@ -81,7 +81,7 @@ struct QueuedChange {
 impl QueuedChange {
     /// Runs the job; `false` means that its changes must be rolled back.
     fn run(&mut self, tx: &mut Tx) -> bool {
-        self.ran = finish(run_unwinding(&*self.job, tx));
+        self.ran = run_at_once(&*self.job, tx);
         matches!(self.ran, Ok(true))
     }
 
@@ -97,9 +97,15 @@ impl QueuedChange {
     }
 }
 
-/// Completes a job in one poll: on SQLite no statement waits.
+/// Runs a job in one poll. A panic, and waiting for anything but the store, is an error of this job alone.
+fn run_at_once(job: &dyn Job, tx: &mut Tx) -> Result<bool, Error> {
+    let ran = run_unwinding(job, tx).now_or_never();
+    ran.unwrap_or_else(|| Err(Error::defect("a store job awaited something that is not the store")))
+}
+
+/// Completes what only runs statements in one poll: on SQLite no statement waits.
 fn finish<T>(job: impl Future<Output = T>) -> T {
-    job.now_or_never().expect("a store job awaited something that is not the store")
+    job.now_or_never().expect("a statement on SQLite does not wait")
 }
 
 impl Sqlite {

@@ -486,3 +486,44 @@ async fn a_failing_job_does_not_affect_other_jobs_of_its_batch() {
     let shared = "SELECT COUNT(*) - COUNT(DISTINCT xmin::text) FROM partners";
     assert!(numbers(&db, Scope::System, shared).await.unwrap()[0] > 0, "no job shared a transaction");
 }
+
+/// A job that is written wrongly.
+fn defective() -> Result<(), Error> {
+    panic!("the defect that the test is about")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_defective_job_fails_alone() {
+    let folder = Folder::new();
+    let sqlite = folder.sqlite("t.db");
+    let mut urls = vec![sqlite.clone()];
+    if postgres_is_here() {
+        urls.push(postgres().await);
+    }
+    for url in urls {
+        let db = Db::open(&url).await.unwrap();
+        for _ in 0..2 {
+            let panicked = [
+                db.write(Scope::System, (), |(), _| Box::pin(async { defective() })).await,
+                db.write_batched(Scope::System, (), |(), _| Box::pin(async { defective() })).await,
+                db.look_up(Scope::System, (), |(), _| Box::pin(async { defective() })).await,
+                db.list(Scope::System, (), |(), _| Box::pin(async { defective() })).await,
+            ];
+            assert!(panicked.iter().all(Result::is_err), "{url}: {panicked:?}");
+            if url == sqlite {
+                let waited: Result<(), Error> = db
+                    .write(Scope::System, (), |(), _| {
+                        Box::pin(async {
+                            tokio::task::yield_now().await;
+                            Ok(())
+                        })
+                    })
+                    .await;
+                assert!(waited.is_err(), "only statements are waited for, and they do not wait");
+            }
+        }
+        let next: Result<u64, Error> =
+            db.write(Scope::System, (), |(), tx| Box::pin(tx.execute("SELECT 1", &[]))).await;
+        assert_eq!(next.ok(), Some(1), "{url}");
+    }
+}

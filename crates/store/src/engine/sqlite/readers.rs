@@ -1,8 +1,8 @@
 //! Reading connections that are lent, and what runs on one: a snapshot, with a deadline.
 
-use super::{Access, closed, connect, finish, lock, run, sqlite_of};
+use super::{Access, closed, connect, lock, run, run_at_once, sqlite_of};
 use crate::Error;
-use crate::engine::job::{Job, run_unwinding};
+use crate::engine::job::Job;
 use crate::engine::{Conn, DeferredWrites, Tx};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -54,7 +54,7 @@ impl Reader {
         let tx = self.tx.as_mut().ok_or_else(|| Error::defect("a reader was used after its return"))?;
         run(tx, "BEGIN")?;
         stop_at(tx, deadline)?;
-        let ran = finish(run_unwinding(job, tx));
+        let ran = run_at_once(job, tx);
         stop_at(tx, None)?; // ROLLBACK must not be interrupted
         *tx.deferred() = DeferredWrites::default(); // cached for this snapshot only
         run(tx, "ROLLBACK")?;
