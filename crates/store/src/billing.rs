@@ -168,6 +168,7 @@ pub struct Billable {
 
 /// Customers that have or had Azure tenants, or have corrections, ordered by id; deleted ones too.
 pub async fn billable(tx: &mut Tx, partner: PartnerId) -> Result<Vec<Billable>, Error> {
+    tx.rule_out_nested_loops().await?;
     let sql = "SELECT c.id, c.name, c.margin_percentage, c.billing_enabled, c.billing_folder, a.azure_customer_id, a.id,
             c.street1, c.street2, c.city, c.state, c.zipcode, c.country
         FROM azure_tenants a JOIN customers c ON c.partner_id = a.partner_id AND c.id = a.customer_id

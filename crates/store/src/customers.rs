@@ -189,6 +189,20 @@ pub async fn get(tx: &mut Tx, partner: PartnerId, id: CustomerId) -> Result<Opti
     Ok(with_tags(tx, partner, found.into_iter().collect()).await?.pop())
 }
 
+/// These customers, in this order. Those that do not exist are left out.
+async fn with_ids(tx: &mut Tx, partner: PartnerId, ids: &[CustomerId]) -> Result<Vec<Customer>, Error> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut query = list::select(COLUMNS, partner, None);
+    query.and_any("c.id", ids.iter().map(|id| id.0));
+    let found = tx.all(&query.sql, &query.args(), read).await?;
+    let mut found: BTreeMap<CustomerId, Customer> =
+        found.into_iter().map(|found| (found.id, found)).collect();
+    let customers = ids.iter().filter_map(|id| found.remove(id)).collect();
+    with_tags(tx, partner, customers).await
+}
+
 /// The names of these customers. Those that do not exist are left out.
 pub async fn names(
     tx: &mut Tx,
@@ -334,18 +348,12 @@ async fn with_tags(
     partner: PartnerId,
     mut customers: Vec<Customer>,
 ) -> Result<Vec<Customer>, Error> {
-    let (Some(first), Some(last)) = (customers.first(), customers.last()) else { return Ok(customers) };
+    if customers.is_empty() {
+        return Ok(customers);
+    }
     let mut query =
         Query::new("SELECT customer_id, key, value FROM customer_tags WHERE partner_id = $1".into(), partner);
-    if first.id == last.id {
-        query.and("customer_id = ", first.id.0);
-    } else {
-        query.sql.push_str(" AND customer_id IN (");
-        for (i, customer) in customers.iter().enumerate() {
-            query.push(if i == 0 { "" } else { ", " }, customer.id.0);
-        }
-        query.sql.push(')');
-    }
+    query.and_any("customer_id", customers.iter().map(|customer| customer.id.0));
     query.sql.push_str(" ORDER BY customer_id, position");
     let tags = tx
         .all(&query.sql, &query.args(), |row| {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use test_support::raw::{Folder, postgres, postgres_is_here};
 
 /// Placeholders in braces, with their SQL on SQLite and on PostgreSQL. A name in capitals is a constant of the same file.
-const IN_BRACES: [(&str, &str, &str); 11] = [
+const IN_BRACES: [(&str, &str, &str); 12] = [
     ("{used}", "IS NOT NULL", "IS NULL"),
     ("{id}", "NULL", "nextval(('customers_id_' || $1::bigint)::regclass)"),
     ("{hold}", "$1 IS NOT NULL", "pg_try_advisory_xact_lock(hashtextextended($1, 0))"),
@@ -17,11 +17,12 @@ const IN_BRACES: [(&str, &str, &str); 11] = [
     ("{cancelling}", "cancelling", "cancelling"),
     ("{carrier}", "carried_by", "carried_by"),
     ("{published}", "version, status, folder", "version, status, folder"),
+    ("{what}", "c.id", "c.id"),
     ("{set}", "published_at = excluded.published_at", "published_at = excluded.published_at"),
 ];
 /// Statements that the program completes, with the rest of their text.
 const UNFINISHED: [(&str, &str); 1] =
-    [(" AND id IN (SELECT c.id FROM customers c WHERE c.partner_id = $1", ")")];
+    [("SELECT customer_id FROM customer_tags WHERE (", "partner_id = $1 AND key = $2)")];
 
 struct Statement {
     at: String,

@@ -43,6 +43,7 @@ pub async fn put(tx: &mut Tx, partner: PartnerId, bill: BillKey<'_>, sums: &str)
 /// The sums of the bills of a month, and of its corrections, whose statements are still there; and how many of these have none,
 /// because an earlier version made them.
 pub async fn of_period(tx: &mut Tx, partner: PartnerId, period: &str) -> Result<(Vec<BillSums>, u64), Error> {
+    tx.rule_out_nested_loops().await?;
     let sql = "SELECT s.customer_id, COALESCE(c.name, d.name, ''), s.currency, b.sums FROM statements s
                LEFT JOIN bill_sums b ON b.partner_id = s.partner_id AND b.billing_period = s.billing_period
                    AND b.customer_id = s.customer_id AND b.currency = s.currency AND b.correction = 0

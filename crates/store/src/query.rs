@@ -66,6 +66,17 @@ impl Query {
         self.sql.push_str(if separator.is_empty() { "NULL)" } else { ")" });
     }
 
+    /// Add the condition that a column is one of these numbers, of which there is at least one.
+    pub(crate) fn and_any(&mut self, column: &str, numbers: impl IntoIterator<Item = i64>) {
+        let _ = write!(self.sql, " AND {column} IN (");
+        let mut separator = "";
+        for number in numbers {
+            self.push(separator, number);
+            separator = ", ";
+        }
+        self.sql.push(')');
+    }
+
     /// Add the condition that a column of folded names contains `part`.
     pub(crate) fn and_contains(&mut self, column: &str, part: &str) {
         let escaped = part.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");

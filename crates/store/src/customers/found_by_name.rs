@@ -1,8 +1,8 @@
 //! Pages of the customers whose names the index of names finds.
 
-use super::list::{listing, narrow};
+use super::list::{ids_of_page, narrow, select};
 use super::name_index::Candidates;
-use super::{Filter, Listed, Order, Window, read, with_tags};
+use super::{Filter, Listed, Order, Window, with_ids};
 use crate::Error;
 use crate::engine::Tx;
 use crate::query::Query;
@@ -36,39 +36,39 @@ pub(super) async fn list(
         let total = matching.len() as i64;
         matching.retain(|id| window.after.is_none_or(|after| *id > after));
         let (skip, limit) = (window.skip as usize, window.limit as usize);
-        let query = if is_by_id {
-            let page: Vec<CustomerId> = matching.into_iter().skip(skip).take(limit).collect();
-            listing(partner, &Filter::default(), Some(&page), of_page)
+        let page = if is_by_id {
+            matching.into_iter().skip(skip).take(limit).collect()
         } else {
-            listing(partner, &Filter::default(), Some(&matching), Window { after: None, ..window })
+            ids_of_page(tx, partner, &Filter::default(), Some(&matching), Window { after: None, ..window })
+                .await?
         };
-        let customers = tx.all(&query.sql, &query.args(), read).await?;
-        let customers = with_tags(tx, partner, customers).await?;
+        let customers = with_ids(tx, partner, &page).await?;
         return Ok(Some(Listed { customers, total, is_estimate: false }));
     }
     if !(is_certain || is_name_alone && window.may_estimate) {
         return Ok(None);
     }
     // In another order than that of the ids, names are read in that order until the page is full: many match.
-    let (query, expected) = if is_by_id {
+    let (page, expected) = if is_by_id {
         let page = candidates.page(window.after, window.skip, window.limit, is_reversed);
-        (listing(partner, filter, Some(&page), of_page), page.len())
+        let expected = page.len();
+        let is_read = !is_certain && expected > 0;
+        (if is_read { ids_of_page(tx, partner, filter, Some(&page), of_page).await? } else { page }, expected)
     } else {
         let expected = window.limit.min(found - window.skip).max(0) as usize;
-        (listing(partner, filter, None, window), expected)
+        let is_read = expected > 0;
+        (if is_read { ids_of_page(tx, partner, filter, None, window).await? } else { Vec::new() }, expected)
     };
-    let customers = if expected == 0 { Vec::new() } else { tx.all(&query.sql, &query.args(), read).await? };
-    if !is_certain && customers.len() < expected.div_ceil(2) {
+    if !is_certain && page.len() < expected.div_ceil(2) {
         return Ok(None); // the grams are common, but the part is not
     }
-    let customers = with_tags(tx, partner, customers).await?;
+    let customers = with_ids(tx, partner, &page).await?;
     Ok(Some(Listed { customers, total: found, is_estimate: !is_certain }))
 }
 
 /// Those of some customers that a filter lets through, by their ids.
 pub(super) fn checking(partner: PartnerId, filter: &Filter, ids: &[CustomerId], is_reversed: bool) -> Query {
-    let mut query = Query::new("SELECT c.id FROM customers c WHERE partner_id = $1".into(), partner);
-    query.and_in("c.id", ids.iter().map(|id| id.0));
+    let mut query = select("c.id", partner, Some(ids));
     narrow(&mut query, filter);
     query.sql.push_str(if is_reversed { " ORDER BY c.id DESC" } else { " ORDER BY c.id" });
     query

@@ -1,6 +1,6 @@
 //! Lists of customers: filters, orders and pages.
 
-use super::{COLUMNS, found_by_name, name_index, read, with_tags};
+use super::{found_by_name, name_index, with_ids};
 use crate::engine::value::args;
 use crate::query::Query;
 use crate::{Error, Tx};
@@ -119,75 +119,134 @@ pub enum Order {
 }
 
 impl Order {
-    /// The terms of `ORDER BY` over the customers `c`, and over the rows of the page. The latter are expressions: for columns,
-    /// SQLite would walk an index in their order, past all customers, rather than look up and sort the page.
-    fn terms(self) -> (&'static str, &'static str) {
+    /// The terms of `ORDER BY` over the customers `c`.
+    fn terms(self) -> &'static str {
         match self {
-            Order::Oldest => ("c.id", "id"),
-            Order::Newest => ("c.id DESC", "id DESC"),
-            Order::Name => ("c.name_key", "name_key || ''"),
-            Order::Changed => ("c.updated_at DESC, c.id DESC", "updated_at + 0 DESC, id DESC"),
+            Order::Oldest => "c.id",
+            Order::Newest => "c.id DESC",
+            Order::Name => "c.name_key",
+            Order::Changed => "c.updated_at DESC, c.id DESC",
         }
     }
 }
 
+/// Number of customers that are looked up by their ids rather than by a join with the table that has found them.
+const FEW: i64 = 1000;
+
 /// A page of the customers, and their number.
 pub async fn list(tx: &mut Tx, partner: PartnerId, filter: &Filter, window: Window) -> Result<Listed, Error> {
+    if let Some(tagged) = few_tagged(tx, partner, filter).await? {
+        let rest = Filter { tags: Vec::new(), ..filter.clone() };
+        return among(tx, partner, &rest, Some(&tagged), window).await;
+    }
+    if joins(filter) {
+        tx.rule_out_nested_loops().await?;
+    }
     if let Some(part) = &filter.name_part
         && let Some(candidates) = name_index::candidates(tx, partner, part).await?
         && let Some(listed) = found_by_name::list(tx, partner, filter, window, &candidates).await?
     {
         return Ok(listed);
     }
-    let (total, place) = if filter.is_empty() {
-        let (total, place) = by_blocks(tx, partner, window).await?;
-        (total, if window.order == Order::Oldest { place } else { window })
-    } else {
-        let query = counting(partner, filter);
-        let total = tx.first(&query.sql, &query.args(), |row| row.next()).await?.unwrap_or(0);
-        (total, window)
+    if !filter.is_empty() {
+        return among(tx, partner, filter, None, window).await;
+    }
+    let (total, place) = by_blocks(tx, partner, window).await?;
+    let place = if window.order == Order::Oldest { place } else { window };
+    let page = match window.skip < total {
+        true => ids_of_page(tx, partner, filter, None, place).await?,
+        false => Vec::new(), // past the end, the rows need not be skipped one by one
     };
-    let query = listing(partner, filter, None, place);
-    let found = if window.skip < total {
-        tx.all(&query.sql, &query.args(), read).await?
-    } else {
-        Vec::new() // past the end, so the rows need not be skipped one by one
-    };
-    Ok(Listed { customers: with_tags(tx, partner, found).await?, total, is_estimate: false })
+    Ok(Listed { customers: with_ids(tx, partner, &page).await?, total, is_estimate: false })
 }
 
-pub(super) fn counting(partner: PartnerId, filter: &Filter) -> Query {
-    let mut query = Query::new("SELECT COUNT(*) FROM customers c WHERE partner_id = $1".into(), partner);
+/// A page of all customers, or of these.
+async fn among(
+    tx: &mut Tx,
+    partner: PartnerId,
+    filter: &Filter,
+    ids: Option<&[CustomerId]>,
+    window: Window,
+) -> Result<Listed, Error> {
+    let query = counting(partner, filter, ids);
+    let total = tx.first(&query.sql, &query.args(), |row| row.next()).await?.unwrap_or(0);
+    let page = match window.skip < total {
+        true => ids_of_page(tx, partner, filter, ids, window).await?,
+        false => Vec::new(),
+    };
+    Ok(Listed { customers: with_ids(tx, partner, &page).await?, total, is_estimate: false })
+}
+
+/// Those that have all tags of a filter that has any, if they are few; some of them may be there more than once.
+async fn few_tagged(
+    tx: &mut Tx,
+    partner: PartnerId,
+    filter: &Filter,
+) -> Result<Option<Vec<CustomerId>>, Error> {
+    if filter.tags.is_empty() {
+        return Ok(None);
+    }
+    let query = tagged(partner, &filter.tags);
+    let tagged = tx.all(&query.sql, &query.args(), |row| row.next().map(CustomerId)).await?;
+    Ok((tagged.len() as i64 <= FEW).then_some(tagged))
+}
+
+/// Those that have all these tags, and one more than [`FEW`] if there are more.
+pub(super) fn tagged(partner: PartnerId, tags: &[String]) -> Query {
+    let mut query = Query::new(String::new(), partner);
+    select_tagged(&mut query, tags);
+    query.push(" LIMIT ", FEW + 1);
+    query
+}
+
+/// Whether the conditions of a filter join customers with other tables.
+pub(super) fn joins(filter: &Filter) -> bool {
+    !filter.tags.is_empty() || filter.billing_problem.is_some()
+}
+
+/// `what` of the partner's customers `c`, or of these.
+pub(super) fn select(what: &str, partner: PartnerId, ids: Option<&[CustomerId]>) -> Query {
+    let mut query = Query::new(format!("SELECT {what} FROM customers c WHERE c.partner_id = $1"), partner);
+    if let Some(ids) = ids {
+        query.and_in("c.id", ids.iter().map(|id| id.0));
+    }
+    query
+}
+
+pub(super) fn counting(partner: PartnerId, filter: &Filter, ids: Option<&[CustomerId]>) -> Query {
+    let mut query = select("COUNT(*)", partner, ids);
     narrow(&mut query, filter);
     query
 }
 
-/// A page of all customers, or of these. Skipped rows are read from an index only.
-pub(super) fn listing(
+/// The ids of a page of all customers, or of these. Skipped rows are read from an index only. The rows of the page are read
+/// by another statement: a join with them is another chance to read a partner's customers again for each of them.
+pub(super) fn paging(
     partner: PartnerId,
     filter: &Filter,
     ids: Option<&[CustomerId]>,
     window: Window,
 ) -> Query {
-    let mut query = Query::new(
-        format!(
-            "SELECT {COLUMNS} FROM customers WHERE partner_id = $1 AND id IN
-             (SELECT c.id FROM customers c WHERE c.partner_id = $1"
-        ),
-        partner,
-    );
-    if let Some(ids) = ids {
-        query.and_in("c.id", ids.iter().map(|id| id.0));
-    }
+    let mut query = select("c.id", partner, ids);
     narrow(&mut query, filter);
     if let Some(after) = window.after {
         query.and("c.id > ", after.0);
     }
-    let (inner, outer) = window.order.terms();
-    query.push(&format!(" ORDER BY {inner} LIMIT "), window.limit);
+    query.push(&format!(" ORDER BY {} LIMIT ", window.order.terms()), window.limit);
     query.push(" OFFSET ", window.skip);
-    query.sql.push_str(&format!(") ORDER BY {outer}"));
     query
+}
+
+/// The ids of a page, in its order.
+pub(super) async fn ids_of_page(
+    tx: &mut Tx,
+    partner: PartnerId,
+    filter: &Filter,
+    ids: Option<&[CustomerId]>,
+    window: Window,
+) -> Result<Vec<CustomerId>, Error> {
+    let query = paging(partner, filter, ids, window);
+    tx.all(&query.sql, &query.args(), |row| row.next().map(CustomerId)).await
 }
 
 /// Number of customers in each block of ids, ascending.
@@ -247,7 +306,7 @@ pub(super) fn narrow(query: &mut Query, filter: &Filter) {
     }
     if let Some(azure) = &filter.azure_customer_id {
         query.and(
-            "c.id IN (SELECT customer_id FROM azure_tenants WHERE partner_id = $1 AND azure_customer_key = ",
+            "c.id = (SELECT customer_id FROM azure_tenants WHERE partner_id = $1 AND azure_customer_key = ",
             azure.key(),
         );
         query.sql.push(')');
@@ -269,13 +328,19 @@ pub(super) fn narrow(query: &mut Query, filter: &Filter) {
     }
 }
 
-/// Adds the condition that the customer `c` has all these tags: one pass over the tags with any of the keys, however many
-/// filters there are.
+/// Adds the condition that the customer `c` has all these tags.
 fn has_tags(query: &mut Query, tags: &[String]) {
-    if tags.is_empty() {
-        return;
+    if !tags.is_empty() {
+        query.sql.push_str(" AND c.id IN (");
+        select_tagged(query, tags);
+        query.sql.push(')');
     }
-    query.sql.push_str(" AND c.id IN (SELECT customer_id FROM customer_tags WHERE (");
+}
+
+/// Adds the `SELECT` of the customers that have all these tags, some of them more than once: one pass over the tags with any
+/// of the keys, however many filters there are.
+fn select_tagged(query: &mut Query, tags: &[String]) {
+    query.sql.push_str("SELECT customer_id FROM customer_tags WHERE (");
     // Any colon of a filter may separate key and value.
     let mut matches = Vec::new();
     for tag in tags {
@@ -300,5 +365,4 @@ fn has_tags(query: &mut Query, tags: &[String]) {
             query.sql += &format!(" AND {}", has(condition));
         }
     }
-    query.sql.push(')');
 }

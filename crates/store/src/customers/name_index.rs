@@ -12,7 +12,7 @@
 
 mod ids;
 
-use super::list::{BLOCK, count_by_block, name_contains};
+use super::list::{BLOCK, count_by_block, name_contains, select};
 use crate::engine::Tx;
 use crate::engine::value::{Row, args};
 use crate::query::Query;
@@ -181,17 +181,13 @@ pub(super) fn look_up(partner: PartnerId, blocks: &[i64], grams: &[i64]) -> Quer
     let mut query =
         Query::new("SELECT block, ids FROM customer_name_grams WHERE partner_id = $1".into(), partner);
     query.and_in("block", blocks.iter().copied());
-    query.sql.push_str(" AND gram IN (");
-    for (i, gram) in grams.iter().enumerate() {
-        query.push(if i == 0 { "" } else { ", " }, *gram);
-    }
-    query.sql.push(')');
+    query.and_any("gram", grams.iter().copied());
     query
 }
 
 /// The customers of a range of ids whose names contain `part`.
 pub(super) fn read_names(partner: PartnerId, begin: i64, end: i64, part: &str) -> Query {
-    let mut query = Query::new("SELECT c.id FROM customers c WHERE partner_id = $1".into(), partner);
+    let mut query = select("c.id", partner, None);
     query.and("c.id >= ", begin);
     query.and("c.id < ", end);
     name_contains(&mut query, part);

@@ -500,6 +500,19 @@ impl Tx {
         }
     }
 
+    /// Has the transaction's later joins read each table once. PostgreSQL expects no rows of a partner who has got them since
+    /// the last `ANALYZE`, and would read those of the one table again for each of the other. On SQLite, joins use indexes
+    /// whatever it expects.
+    pub(crate) async fn rule_out_nested_loops(&mut self) -> Result<(), Error> {
+        match &mut self.conn {
+            Conn::Sqlite(_) => Ok(()),
+            Conn::Postgres(client) => {
+                client.enqueue("SET LOCAL enable_nestloop = off", &[]);
+                Ok(())
+            }
+        }
+    }
+
     /// Runs a query and maps its rows with `read`.
     pub(crate) async fn all<T>(
         &mut self,

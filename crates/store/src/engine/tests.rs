@@ -11,6 +11,7 @@ use domain::{PartnerId, UserId};
 use futures_util::future::{join_all, join3};
 
 mod migrations;
+mod old_statistics;
 
 use jiff::Timestamp;
 use test_support::raw::{Folder, postgres, postgres_is_here, seed, signed_in_as, sql};
