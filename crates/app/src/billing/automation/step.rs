@@ -4,7 +4,7 @@
 use super::{AutomationSettings as Settings, Estimates, Finalize, Invoices, State, Waiting};
 use crate::access::Call;
 use crate::audit::Entry;
-use crate::billing::actions::RunAction;
+use crate::billing::actions::{RunAction, estimates};
 use crate::billing::fetch::{self, FetchErrorCode, FetchRequest, FetchView, Stopped};
 use crate::billing::record::{FetchRecord, RunRecord};
 use crate::billing::report::{RunReport, message_of};
@@ -54,6 +54,8 @@ struct Facts {
     reports: BTreeMap<String, (i64, RunReport)>,
     /// Months with final statements.
     finals: BTreeSet<String>,
+    /// Months whose last successful run has statements that can become final.
+    estimated: BTreeSet<String>,
 }
 
 /// Something that is missing.
@@ -298,7 +300,8 @@ async fn facts(tx: &mut Tx, partner: PartnerId, since: &str, this: &str) -> Resu
     let mut months: BTreeSet<String> = of_invoices.chain(of_fetches).collect();
     months.insert(this.to_owned());
     months.retain(|month| month.as_str() >= since);
-    let (mut runs, mut reports, mut finals) = (Vec::new(), BTreeMap::new(), BTreeSet::new());
+    let (mut runs, mut reports) = (Vec::new(), BTreeMap::new());
+    let (mut finals, mut estimated) = (BTreeSet::new(), BTreeSet::new());
     for month in months {
         let filter = bill_runs::Filter { billing_period: Some(month.clone()), state: None };
         runs.extend(bill_runs::list(tx, partner, &filter, 0, i64::MAX).await?.0);
@@ -307,6 +310,9 @@ async fn facts(tx: &mut Tx, partner: PartnerId, since: &str, this: &str) -> Resu
             && let Some(report) = RunReport::of_run(&run)?
         {
             reports.insert(month.clone(), (id, report));
+            if statements::list(tx, partner, &estimates(&run), 0, 1).await?.1 > 0 {
+                estimated.insert(month.clone());
+            }
         }
         let filter = statements::Filter {
             status: Some(statements::Status::Final),
@@ -318,7 +324,7 @@ async fn facts(tx: &mut Tx, partner: PartnerId, since: &str, this: &str) -> Resu
         }
     }
     let exports = microsoft_invoices::exports(tx, partner).await?;
-    Ok(Facts { invoices, exports, fetches, runs, reports, finals })
+    Ok(Facts { invoices, exports, fetches, runs, reports, finals, estimated })
 }
 
 impl Facts {
@@ -501,7 +507,7 @@ fn invoice(
                 wording: Some(Wording::new("report-wait-not-final", [("month", month.into())])),
                 reasons: against,
             });
-        } else if now >= due {
+        } else if now >= due && facts.estimated.contains(month) {
             decision.actions.push(Action::Finalize { run: run.id });
         }
     }

@@ -138,6 +138,20 @@ fn months_pass_without_a_hand(engine: Engine) {
     let finals = actions.iter().filter(|action| action["action"] == "finalize").count();
     assert_eq!((finals, &state["error"]), (2, &Value::Null), "{state}");
     assert_eq!((&state["since"], &state["next_night"]), (&json!("2026-10"), &json!("2026-12-13T00:00:00Z")));
+
+    // What was taken back by hand is not made final again, and not asked for again and again.
+    let void =
+        scene.api.post(&format!("/v1/bill_runs/{}/void", october["id"]), &json!({"reason": "a mistake"}));
+    assert_eq!(void.status, 202, "{}", void.text());
+    until("October is void", || {
+        let statuses = statuses(&scene, "2026-10");
+        statuses.iter().all(|status| status == "Void" || status == "Reversal")
+    });
+    advance(&scene, "2026-12-13T03:00:00Z");
+    until("December goes on", || runs(&scene, "2026-12").iter().filter(|run| has_ended(run)).count() == 4);
+    let finals = scene.api.get("/v2/audit_events?action=bill_run.finalize").json();
+    assert_eq!(finals["audit_events"].as_array().unwrap().len(), 2, "{finals}");
+    assert_eq!(runs(&scene, "2026-10").len(), 1);
 }
 
 fn what_speaks_against_final_statements(engine: Engine) {
