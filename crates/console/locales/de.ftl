@@ -322,6 +322,8 @@ audit-fault-restarted = Hat mehr als einmal begonnen: Was sie vorher enthielt, f
 audit-fault-unannounced = Kein Eintrag spricht von ihrem Beginn
 audit-fault-creations = { $found } Einträge sprechen von seiner Anlage, wo es { $expected } sein sollten
 audit-fault-user = Ist nicht, was das Protokoll sagt
+audit-fault-database = Datenbank
+audit-fault-put-back = Am { $at } hat der Server festgestellt, dass die Datenbank in einem älteren Zustand ist, als ihr Anker weiß: Einträge können fehlen
 
 sessions-title = Sitzungen
 sessions-intro = Browser, in denen Sie angemeldet sind. Eine Sitzung endet, wenn sie 12 Stunden lang nicht benutzt wurde, und 7 Tage nach der Anmeldung.

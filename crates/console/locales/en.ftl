@@ -322,6 +322,8 @@ audit-fault-restarted = Has begun more than once: what it held before is missing
 audit-fault-unannounced = No event tells of its beginning
 audit-fault-creations = { $found } events tell of its creation, where there should be { $expected }
 audit-fault-user = Is not what the trail tells of
+audit-fault-database = Database
+audit-fault-put-back = On { $at } the server found the database in an older state than its anchor knows: events may be missing
 
 sessions-title = Sessions
 sessions-intro = Browsers in which you are signed in. A session ends after 12 hours without use, and 7 days after you have signed in.

@@ -363,11 +363,18 @@ pub async fn all_heads(tx: &mut Tx) -> Result<Vec<(PartnerId, Head)>, Error> {
     tx.all(sql, &[], |row| Ok((PartnerId(row.next()?), head_of(row.next()?, row)?))).await
 }
 
-/// How many events of a partner's shard 0 have this action and are behind the last one that has the other.
-pub async fn count_behind(tx: &mut Tx, partner: PartnerId, action: &str, behind: &str) -> Result<i64, Error> {
-    let sql = "SELECT COUNT(*) FROM audit_events WHERE partner_id = $1 AND lane = 0 AND action = $2 AND seq >
+/// How many events of a partner's shard 0 have this action and are behind the last one that has the other, and the Unix second of the
+/// first of them.
+pub async fn count_behind(
+    tx: &mut Tx,
+    partner: PartnerId,
+    action: &str,
+    behind: &str,
+) -> Result<(i64, Option<i64>), Error> {
+    let sql = "SELECT COUNT(*), MIN(at) FROM audit_events WHERE partner_id = $1 AND lane = 0 AND action = $2 AND seq >
                  COALESCE((SELECT MAX(seq) FROM audit_events WHERE partner_id = $1 AND lane = 0 AND action = $3), 0)";
-    Ok(tx.first(sql, args![partner.0, action, behind], |row| row.next()).await?.unwrap_or(0))
+    let found = tx.first(sql, args![partner.0, action, behind], |row| Ok((row.next()?, row.next()?))).await?;
+    Ok(found.unwrap_or_default())
 }
 
 /// How many chains of all partners are broken.

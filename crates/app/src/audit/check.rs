@@ -106,6 +106,12 @@ impl App {
             })
             .await?;
         check.anchors = self.anchors_of(partner).await?;
+        // The anchor agrees again once a server has started, which has told of this in its own chain.
+        if check.next.is_none()
+            && let Some(at) = self.put_back_at().await?
+        {
+            check.faults.push(TrailFault::PutBack { at });
+        }
         Ok(check)
     }
 }

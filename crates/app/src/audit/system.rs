@@ -167,8 +167,22 @@ impl App {
         self.db
             .unchecked()
             .read(Scope::System, (), |(), tx| {
-                Box::pin(async move { Ok(audit::count_behind(tx, SYSTEM, ROLLED_BACK, ACCEPTED).await?) })
+                Box::pin(async move { Ok(audit::count_behind(tx, SYSTEM, ROLLED_BACK, ACCEPTED).await?.0) })
             })
             .await
+    }
+
+    /// When the first of the states that were put back and are not accepted was found.
+    pub(super) async fn put_back_at(&self) -> Result<Option<Timestamp>, Error> {
+        let at: Option<i64> = self
+            .db
+            .unchecked()
+            .read(Scope::System, (), |(), tx| {
+                Box::pin(async move {
+                    Ok::<_, Error>(audit::count_behind(tx, SYSTEM, ROLLED_BACK, ACCEPTED).await?.1)
+                })
+            })
+            .await?;
+        Ok(at.and_then(|second| Timestamp::from_second(second).ok()))
     }
 }

@@ -7,6 +7,7 @@ use super::{BROKEN, ERASE, PRUNE, SHARD_BEGINS, Trail, mac};
 use crate::boxed;
 use crate::{App, Error, SecretKey, keys, user_access};
 use domain::{PartnerId, UserId};
+use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -109,6 +110,11 @@ pub enum TrailFault {
         /// How many there are to be.
         expected: u64,
     },
+    /// The server found the database in an older state than its anchor knows, and the operator has not said why.
+    PutBack {
+        /// When it found that.
+        at: Timestamp,
+    },
     /// A user, its roles or its keys are not what the trail tells of, or not as a server has written them.
     User {
         /// The user's id.
@@ -170,6 +176,10 @@ impl fmt::Display for TrailFault {
             }
             TrailFault::Creations { found, expected } => {
                 return write!(f, "{found} events tell of the partner's creation, not {expected}");
+            }
+            TrailFault::PutBack { at } => {
+                let text = "the server found the database in an older state than its anchor knows: events may be missing";
+                return write!(f, "{at}: {text}");
             }
             TrailFault::User { user, what } => (format!("user {user}"), what.clone()),
         };

@@ -143,6 +143,10 @@ fn fault(lang: Lang, fault: &TrailFault) -> Fault {
                 values.iter().map(|(name, value)| (*name, value.as_str())).collect();
             (text("audit-fault-partner"), lang.text_with("audit-fault-creations", &values), "")
         }
+        TrailFault::PutBack { at } => {
+            let at = format::time(lang, *at);
+            (text("audit-fault-database"), lang.text_with("audit-fault-put-back", &[("at", &at.text)]), "")
+        }
         TrailFault::User { user, what } => {
             let user = lang.text_with("audit-user", &[("id", &user.to_string())]);
             (user, text("audit-fault-user"), what.as_str())

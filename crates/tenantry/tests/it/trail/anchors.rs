@@ -95,6 +95,12 @@ fn an_older_state_is_found(engine: Engine) {
             found(&server, &format!("{what} {round}"), "the database is behind an anchor");
             let api = server.admin();
             assert_eq!(api.get("/readyz").json()["audit"]["rollbacks"], 1, "{what} {round}");
+            let verified = api.get("/v2/audit_verification").json();
+            let said = verified["problems"].to_string();
+            assert!(
+                verified["verified"] == false && said.contains("in an older state than its anchor knows"),
+                "{what} {round}: {verified}"
+            );
             assert_eq!(sample(&api, "tenantry_audit_rollbacks"), 1.0, "{what} {round}");
             restart(&mut server, &database);
         }
@@ -108,6 +114,7 @@ fn an_older_state_is_found(engine: Engine) {
         let printed = content(&server, &format!("{what}: accepted"));
         assert!(printed["system"]["notes"].to_string().contains("a drill"), "{printed:#}");
         assert_eq!(server.admin().get("/readyz").json()["audit"]["rollbacks"], 0, "{what}");
+        assert_eq!(server.admin().get("/v2/audit_verification").json()["verified"], true, "{what}");
         stop(&mut server);
     }
 }
