@@ -255,7 +255,7 @@ async fn release_bills(
     responses(
         (status = 200, description = "A page of lines", body = schema::LineList,
          headers(("Link" = String, description = "`first`, `prev`, `next`, `last` (RFC 8288)"),
-                 ("X-Total" = i64, description = "How many of Microsoft's lines the bill has"),
+                 ("X-Total" = i64, description = "How many lines the bill has: Microsoft's, corrections of months before, and the rounding"),
                  ("X-Per-Page" = i64, description = "How many a page has"))),
         (status = 404, description = "There is no such run or customer, or the bill is held back, or the run has not succeeded", body = schema::Error),
         (status = 422, description = "Parameters that will not do", body = schema::Error),

@@ -129,6 +129,9 @@ pub struct CustomerBill {
     pub rounding: Amount,
     /// The part of it that corrects months before.
     pub corrections: Amount,
+    /// Lines of the bill behind Microsoft's: of corrections of months before, and of the rounding.
+    #[serde(skip)]
+    pub adjustments: u64,
     /// Lines that a final bill of this month has already, this customer's or another one's that had the tenant, so that they
     /// are not on this one; and their cost.
     pub billed_before: BilledBefore,

@@ -463,6 +463,7 @@ impl<'a> Writing<'a> {
             charge: total,
             rounding,
             corrections: corrected,
+            adjustments: corrections.len() as u64 + u64::from(!rounding.is_zero()),
             billed_before: BilledBefore { lines: sums.before, cost: before },
             earned_credit: EarnedCreditSums {
                 kept: Amount::of(sums.credit_kept, CHARGE_PLACES),

@@ -145,6 +145,7 @@ impl From<billing::CustomerBill> for RunCustomer {
             charge,
             rounding,
             corrections,
+            adjustments: _,
             billed_before,
             earned_credit,
             held_back,

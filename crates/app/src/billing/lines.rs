@@ -76,7 +76,8 @@ pub(super) struct BillLocation {
     currency: String,
     /// The key of its ledger.
     ledger: String,
-    lines: i64,
+    /// Number of the lines of its `bill.csv`, if the report knows it.
+    lines: Option<u64>,
 }
 
 /// What a file in the object store consists of, for a thread that may block.
@@ -104,7 +105,7 @@ impl BillLocation {
         let ledger = ledger.and_then(|key| key.strip_prefix(bill_storage::PRIVATE)?.strip_prefix('/'));
         let ledger = ledger
             .map_or_else(|| ledger_key(run, customer.0, &currency, i64::from(place.version)), str::to_owned);
-        let lines = i64::try_from(bill.lines).unwrap_or(i64::MAX);
+        let lines = bill.adjustments.map(|adjustments| bill.lines + adjustments);
         Ok(BillLocation { prefix: place.bill, version: place.version, currency, ledger, lines })
     }
 }
@@ -130,7 +131,7 @@ fn has_no_lines(run: &BillRun, customer: CustomerId, currency: Option<&str>) -> 
 }
 
 impl App {
-    /// A page of the lines of a customer's bill, and how many of Microsoft's lines it has. None of a customer that the run has no
+    /// A page of the lines of a customer's bill, and the number of all: Microsoft's, corrections and rounding. None of a customer that the run has no
     /// lines of.
     ///
     /// # Errors
@@ -160,11 +161,12 @@ impl App {
         let bill = self.open_bill(&place).await?;
         let ledger = if search.explain { Some(self.open_ledger(&place).await?) } else { None };
         let (skip, limit) = (search.paging.skip() as usize, search.paging.per_page as usize);
-        let read = tokio::task::spawn_blocking(move || read(bill, ledger, skip, limit)).await;
-        let lines = read
+        let known = place.lines;
+        let read = tokio::task::spawn_blocking(move || read(bill, ledger, skip, limit, known)).await;
+        let (lines, total) = read
             .map_err(|e| Error::Internal(e.to_string()))?
             .map_err(|e| Error::BillsUnavailable(format!("the lines of a bill could not be read: {e}")))?;
-        Ok((lines, place.lines))
+        Ok((lines, i64::try_from(total).unwrap_or(i64::MAX)))
     }
 
     /// Opens the lines of a bill.
@@ -186,18 +188,20 @@ impl App {
     }
 }
 
+/// A page of lines, and the number of all; what is `known` is not counted.
 fn read(
     bill: impl Read,
     ledger: Option<impl Read>,
     skip: usize,
     limit: usize,
-) -> Result<Vec<BillLine>, csv::Error> {
-    let lines = rows(bill, skip, limit)?;
-    // The ledger has a row for each line, in their order. Neither is read further than to the page's end.
-    let ledger = ledger.map(|ledger| rows(ledger, skip, limit)).transpose()?;
-    let mut reasons = ledger.into_iter().flatten();
+    known: Option<u64>,
+) -> Result<(Vec<BillLine>, u64), csv::Error> {
+    // The ledger has a row for each line, in their order. Neither is read further than to the page's end, unless lines are counted.
+    let (lines, total) = rows(bill, skip, limit, known)?;
+    let ledger = ledger.map(|ledger| rows(ledger, skip, limit, Some(total))).transpose()?;
+    let mut reasons = ledger.into_iter().flat_map(|(rows, _)| rows);
     let line = |cells| BillLine { cells, explanation: reasons.next().map(|row| explanation(&row)) };
-    Ok(lines.into_iter().map(line).collect())
+    Ok((lines.into_iter().map(line).collect(), total))
 }
 
 /// The part of a ledger's row that is shown.
@@ -214,13 +218,28 @@ fn explanation(row: &[(String, String)]) -> Vec<(&'static str, String)> {
 /// The cells of a row, by the names of its columns.
 type Row = Vec<(String, String)>;
 
-/// Some rows of a CSV.
-fn rows(input: impl Read, skip: usize, limit: usize) -> Result<Vec<Row>, csv::Error> {
+/// Some rows of a CSV, and the number of all.
+fn rows(
+    input: impl Read,
+    skip: usize,
+    limit: usize,
+    known: Option<u64>,
+) -> Result<(Vec<Row>, u64), csv::Error> {
     let mut reader = csv::Reader::from_reader(input);
     let names = reader.headers()?.clone();
-    let records = reader.into_records().skip(skip).take(limit);
-    let row = |record: csv::StringRecord| {
+    let row = |record: csv::StringRecord| -> Row {
         names.iter().zip(record.iter()).map(|(name, cell)| (name.to_owned(), cell.to_owned())).collect()
     };
-    records.map(|record| record.map(row)).collect()
+    let (mut rows, mut total) = (Vec::new(), 0);
+    for record in reader.records() {
+        if known.is_some() && rows.len() == limit {
+            break;
+        }
+        let record = record?;
+        if (skip..skip.saturating_add(limit)).contains(&(total as usize)) {
+            rows.push(row(record));
+        }
+        total += 1;
+    }
+    Ok((rows, known.unwrap_or(total)))
 }

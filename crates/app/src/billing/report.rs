@@ -84,6 +84,10 @@ pub struct CustomerBill {
     pub rounding: Amount,
     /// The part of the total that corrects months before.
     pub corrections: Amount,
+    /// Lines of the bill behind Microsoft's: of corrections of months before, and of the rounding. `None` in reports of
+    /// version 0.2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adjustments: Option<u64>,
     /// Lines that a final bill of the month has already.
     pub billed_before: BilledBefore,
     /// The partner earned credit of its lines.
@@ -367,6 +371,7 @@ impl RunReport {
                 charge: bill.charge,
                 rounding: bill.rounding,
                 corrections: bill.corrections,
+                adjustments: Some(bill.adjustments),
                 billed_before: bill.billed_before,
                 earned_credit: bill.earned_credit,
                 held_back: bill.held_back.clone(),

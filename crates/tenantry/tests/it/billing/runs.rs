@@ -14,6 +14,7 @@ on_both_engines!(
     a_run_that_nobody_works_on_is_cancelled,
     a_run_at_work_is_cancelled,
     lines_are_explained,
+    pages_of_lines_end_with_corrections_and_rounding,
     a_customer_without_lines_has_an_empty_list_of_them,
     a_month_on_the_command_line,
 );
@@ -415,6 +416,47 @@ fn lines_are_explained(engine: Engine) {
         (format!("{place}?explain=perhaps"), 422),
     ] {
         assert_eq!(scene.api.get(&path).status, status, "{path}");
+    }
+}
+
+/// Behind Microsoft's lines a bill has corrections of months before, and the rounding.
+fn pages_of_lines_end_with_corrections_and_rounding(engine: Engine) {
+    let scene = Scene::new(engine);
+    let acme = scene.billed("Acme", "acme", 0.0);
+    let october = scene.invoice("october.csv", &[line("acme", "a", "10")]);
+    let run = scene.run("2026-10", &[&october], &json!({"finalize": true}));
+    assert_eq!(run["state"], "succeeded", "{run}");
+    let late = scene.invoice("late.csv", &[line("acme", "a", "10"), line("acme", "b", "1.001")]);
+    scene.run("2026-10", &[&late], &json!({}));
+    let days = ["2026-11-03", "2026-11-04", "2026-11-05"];
+    let lines: Vec<_> = days.iter().map(|day| super::Usage { day, ..line("acme", "c", "2.001") }).collect();
+    let november = scene.invoice("november.csv", &lines);
+    let run = scene.run("2026-11", &[&november], &json!({}));
+    let total = super::total(&scene.statements("billing_period=2026-11")[0]);
+    assert_eq!(total, "7.00", "three lines of 2.001, a correction of 1.00, less 0.003");
+    for (per_page, pages) in [(1, 5), (2, 3), (3, 2), (4, 2), (5, 1), (100, 1)] {
+        let path = |page: usize| {
+            format!(
+                "/v1/bill_runs/{}/customers/{acme}/lines?explain=true&per_page={per_page}&page={page}",
+                run["id"]
+            )
+        };
+        let (mut read, mut charges, mut next) = (0, Vec::new(), Some(path(1)));
+        while let Some(page) = next {
+            let answer = scene.api.get(&page);
+            assert_eq!((answer.status, answer.header("x-total")), (200, "5"), "{page}: {}", answer.text());
+            let links = crate::lists::links(&answer);
+            let ends = |link: &str| link.ends_with(&format!("page={pages}&per_page={per_page}"));
+            assert!(ends(&links["last"]), "{page}: {links:?}");
+            for line in answer.json()["lines"].as_array().unwrap() {
+                charges.push(line["Charge"].as_str().unwrap().to_owned());
+            }
+            (read, next) = (read + 1, links.get("next").cloned());
+        }
+        charges.sort();
+        assert_eq!((read, charges.join(" ")), (pages, "-0.003 1 2.001 2.001 2.001".to_owned()), "{per_page}");
+        let behind = scene.api.get(&path(pages + 1));
+        assert_eq!((behind.json(), behind.header("x-total")), (json!({"lines": []}), "5"));
     }
 }
 
