@@ -15,6 +15,7 @@ mod index;
 mod invoices;
 mod lease;
 mod lines;
+mod month;
 mod move_store;
 mod numbering;
 mod plan;
@@ -54,6 +55,7 @@ pub use fetch::{
     InvoiceView,
 };
 pub use lines::{BillLine, LineSearch};
+pub use month::MonthCharge;
 pub use price_sheets::{PriceSheetFile, PriceSheetRequest, PriceSheetView};
 pub use rating::wording::Value as WordingValue;
 pub use rating::{

@@ -11,12 +11,14 @@ use crate::list::Pager;
 use crate::pages::billing::{Badge, badge};
 use crate::pages::comparison::{is_large, money, previous, signed};
 use crate::routes::{Routes, only_partners};
-use app::billing::{Amount, CustomerBill, Place, RunError, RunState, RunView, RunWarning, Stage};
+use app::billing::{
+    Amount, CustomerBill, MonthCharge, Place, RunError, RunState, RunView, RunWarning, Stage,
+};
 use app::{Error, Permission};
 use askama::Template;
 use axum::response::Response;
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 const PER_PAGE: usize = 100;
@@ -146,13 +148,13 @@ async fn show(cx: Arc<Cx>) -> Result<Response, Failure> {
     let id = run_id(&cx)?;
     let run = cx.app.bill_run(cx.call(), id).await?;
     let before = previous(&cx, &run).await?;
-    Ok(html::ok(&page(&cx, &run, before.as_ref())))
+    Ok(html::ok(&page(&cx, &run, before.as_deref())))
 }
 
-fn page(cx: &Cx, run: &RunView, before: Option<&RunView>) -> BillRunPage {
+fn page(cx: &Cx, run: &RunView, before: Option<&[MonthCharge]>) -> BillRunPage {
     let path = format!("/console/billing/runs/{}", run.id);
     let bills = run.customers.as_deref().unwrap_or_default();
-    let earlier = before.and_then(|run| run.customers.as_deref()).unwrap_or_default();
+    let earlier = before.unwrap_or_default();
     let charges: Charges =
         earlier.iter().map(|bill| ((bill.customer_id, bill.currency.code()), bill.charge)).collect();
     let row = |bill: &CustomerBill| row(cx, &path, bill, &charges, before.is_some());
@@ -170,10 +172,10 @@ fn page(cx: &Cx, run: &RunView, before: Option<&RunView>) -> BillRunPage {
     let rows: Vec<Row> =
         sorted.iter().skip((number - 1) * PER_PAGE).take(PER_PAGE).map(|bill| row(bill)).collect();
     let (shown, total) = (rows.len() as i64, bills.len() as i64);
-    let is_there = |bill: &&CustomerBill| bills.iter().any(|now| now.customer_id == bill.customer_id);
+    let now: HashSet<i64> = bills.iter().map(|bill| bill.customer_id).collect();
     let gone = earlier
         .iter()
-        .filter(|bill| !is_there(bill))
+        .filter(|bill| !now.contains(&bill.customer_id))
         .take(MAX_ROWS)
         .map(|bill| (format!("/console/customers/{}", bill.customer_id), bill.name.clone()));
     let is_under_way = run.state.is_under_way();

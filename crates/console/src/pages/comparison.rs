@@ -1,36 +1,19 @@
-//! A month beside the month before: its run, and how charges have changed.
+//! A month beside the month before: what customers were charged, and how that has changed.
 
 use crate::cx::Cx;
 use crate::failure::Failure;
 use crate::format;
 use crate::i18n::Lang;
-use app::Query;
-use app::billing::{Amount, Currency, RunSearch, RunView};
-use domain::Handling;
+use app::billing::{Amount, Currency, MonthCharge, RunView};
 
-/// The last run of the month before, if it has bills.
-pub(crate) async fn previous(cx: &Cx, run: &RunView) -> Result<Option<RunView>, Failure> {
+/// What customers were charged for the month before, if there are bills of both months.
+pub(crate) async fn previous(cx: &Cx, run: &RunView) -> Result<Option<Vec<MonthCharge>>, Failure> {
     let Some(period) = format::month_before(&run.billing_period) else { return Ok(None) };
     if run.customers.as_ref().is_none_or(Vec::is_empty) {
         return Ok(None);
     }
-    let page = |page: i64| {
-        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        let parameters = vec![pair("billing_period", &period), pair("state", "succeeded")];
-        let mut search = RunSearch::parse(&Query::new(parameters, Handling::Lenient))?;
-        (search.paging.page, search.paging.per_page) = (page, 1);
-        Ok::<_, Failure>(search)
-    };
-    // Lists have the oldest run first.
-    let (_, total) = cx.app.bill_runs(cx.call(), page(1)?).await?;
-    if total == 0 {
-        return Ok(None);
-    }
-    let (runs, _) = cx.app.bill_runs(cx.call(), page(total)?).await?;
-    match runs.first() {
-        Some(before) => Ok(Some(cx.app.bill_run(cx.call(), before.id).await?)),
-        None => Ok(None),
-    }
+    let charges = cx.app.charges_of_month(cx.call(), &period).await?;
+    Ok(Some(charges).filter(|charges| !charges.is_empty()))
 }
 
 /// Whether a charge has changed by more than a fifth.

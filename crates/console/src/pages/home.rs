@@ -10,11 +10,12 @@ use crate::pages::comparison::money;
 use crate::pages::directory_connection::Cause;
 use crate::pages::{bill_run, billing};
 use crate::routes::Routes;
-use app::billing::{Amount, CustomerBill, RunState, RunView, Stage};
+use app::billing::{Amount, Currency, Profit, ProfitReport, ProfitSearch, RunState, RunView, Stage};
 use app::customers::{BillingProblem, CustomerView, Order, Search};
 use app::{Permission, Query};
 use askama::Template;
 use axum::response::Response;
+use domain::Handling;
 use jiff::SignedDuration;
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -88,12 +89,16 @@ async fn show(cx: Arc<Cx>) -> Result<Response, Failure> {
     alerts.sort_by_key(|alert| !alert.is_urgent);
     alerts.extend(trial_alert(&cx).await?);
     alerts.extend(billing_alert(&cx).await?);
-    let months = billed.iter().take(chart::MONTHS).map(|run| month(&cx, run)).collect();
-    let chart = drawn(&cx, &billed);
-    let largest = match billed.first() {
-        Some(run) => Some(largest(&cx, run).await?),
+    let mut months = Vec::new();
+    for run in billed.iter().take(chart::MONTHS) {
+        months.push(BilledMonth::of(&cx, run, &runs).await?);
+    }
+    let chart = drawn(&cx, &months);
+    let largest = match months.first() {
+        Some(month) => Some(largest(&cx, month).await?),
         None => None,
     };
+    let months = months.iter().map(|billed| month(&cx, billed)).collect();
     let mut search = Search::parse(&Query::default(), now)?;
     search.paging.per_page = SHORT;
     search.order = Order::Changed;
@@ -116,25 +121,73 @@ fn last_of_each_month<'r>(runs: impl Iterator<Item = &'r RunView>) -> Vec<&'r Ru
     last
 }
 
-fn month(cx: &Cx, run: &RunView) -> Month {
-    Month {
-        href: format!("/console/billing/runs/{}", run.id),
-        name: format::month(cx.lang, &run.billing_period),
-        sums: billing::sums(cx, run),
+/// What was billed of a month.
+struct BilledMonth<'r> {
+    /// Its last run.
+    run: &'r RunView,
+    /// Cost and charge of each currency.
+    sums: Vec<(Currency, Amount, Amount)>,
+    /// The bills, where they are not the last run's alone.
+    bills: Option<ProfitReport>,
+}
+
+impl<'r> BilledMonth<'r> {
+    /// The sums of a month's last run, if its bills are all that there are; or else those of all bills and corrections that stand.
+    async fn of(cx: &Cx, run: &'r RunView, runs: &[RunView]) -> Result<Self, Failure> {
+        let counts = |other: &&RunView| matches!(other.stage, Some(Stage::Final | Stage::Void));
+        let mut of_month = runs.iter().filter(|other| other.billing_period == run.billing_period);
+        if !of_month.any(|other| counts(&other) && (other.id != run.id || other.stage == Some(Stage::Void))) {
+            let sums = run.totals.iter().map(|total| (total.currency, total.charged_cost, total.charge));
+            return Ok(BilledMonth { run, sums: sums.collect(), bills: None });
+        }
+        let bills = profit_of(cx, &run.billing_period).await?;
+        let mut sums = Vec::new();
+        for row in &bills.totals {
+            sums.extend(parsed(&row.currency, &row.profit));
+        }
+        if sums.is_empty() {
+            sums.extend(run.totals.first().map(|total| (total.currency, Amount::ZERO, Amount::ZERO)));
+        }
+        Ok(BilledMonth { run, sums, bills: Some(bills) })
     }
 }
 
-/// The charges of the last months, the newest first, in the first currency of the newest.
-fn drawn(cx: &Cx, billed: &[&RunView]) -> Option<Chart> {
+async fn profit_of(cx: &Cx, period: &str) -> Result<ProfitReport, Failure> {
+    let parameters =
+        vec![("billing_period".to_owned(), period.to_owned()), ("by".to_owned(), "customer".to_owned())];
+    let search = ProfitSearch::parse(&Query::new(parameters, Handling::Lenient))?;
+    Ok(cx.app.profit(cx.call(), search).await?)
+}
+
+/// Cost and charge as numbers.
+fn parsed(currency: &str, profit: &Profit) -> Option<(Currency, Amount, Amount)> {
+    Some((currency.parse().ok()?, profit.cost.parse().ok()?, profit.charge.parse().ok()?))
+}
+
+fn month(cx: &Cx, billed: &BilledMonth<'_>) -> Month {
+    let sums = billed.sums.iter();
+    let sums = sums.map(|(currency, cost, charge)| {
+        [*cost, *charge, *charge - *cost].map(|amount| money(cx.lang, amount, *currency))
+    });
+    Month {
+        href: format!("/console/billing/runs/{}", billed.run.id),
+        name: format::month(cx.lang, &billed.run.billing_period),
+        sums: sums.collect(),
+    }
+}
+
+/// The charges of the last months, the newest first, in the first currency that the newest charges something in.
+fn drawn(cx: &Cx, billed: &[BilledMonth<'_>]) -> Option<Chart> {
     let newest = billed.first()?;
-    let currency = newest.totals.first()?.currency;
-    chart::year(cx.lang, &newest.billing_period, |period| {
-        let run = billed.iter().find(|run| run.billing_period == period)?;
-        let total = run.totals.iter().find(|total| total.currency == currency)?;
+    let charged = newest.sums.iter().find(|(_, _, charge)| !charge.is_zero());
+    let (currency, ..) = *charged.or(newest.sums.first())?;
+    chart::year(cx.lang, &newest.run.billing_period, |period| {
+        let month = billed.iter().find(|month| month.run.billing_period == period)?;
+        let (_, _, charge) = month.sums.iter().find(|(of, ..)| *of == currency)?;
         // Whole units are enough for a bar.
-        let whole = total.charge.rounded(0).to_string().parse().unwrap_or_default();
-        let is_final = matches!(run.stage, Some(Stage::Final));
-        Some((whole, money(cx.lang, total.charge, currency), !is_final))
+        let whole = charge.rounded(0).to_string().parse().unwrap_or_default();
+        let is_final = matches!(month.run.stage, Some(Stage::Final));
+        Some((whole, money(cx.lang, *charge, currency), !is_final))
     })
 }
 
@@ -178,22 +231,38 @@ fn run_alerts(cx: &Cx, run: &RunView) -> Vec<Alert> {
     alerts
 }
 
-/// The customers that are charged most in the month of this run.
-async fn largest(cx: &Cx, run: &RunView) -> Result<(String, Vec<[String; 4]>), Failure> {
-    let whole = cx.app.bill_run(cx.call(), run.id).await?;
-    let mut bills: Vec<&CustomerBill> = whole.customers.iter().flatten().collect();
+/// The customers that are charged most in a month: link, name, charge and profit.
+async fn largest(cx: &Cx, month: &BilledMonth<'_>) -> Result<(String, Vec<[String; 4]>), Failure> {
+    let run = month.run;
+    let mut bills: Vec<(String, String, Currency, Amount, Amount)> = Vec::new();
+    match &month.bills {
+        Some(report) => {
+            for row in &report.rows {
+                let href = format!("/console/customers/{}", row.customer_id.unwrap_or_default());
+                let sums = parsed(&row.currency, &row.profit).filter(|(_, cost, charge)| {
+                    // The month before had it alone.
+                    !(cost.is_zero() && charge.is_zero())
+                });
+                bills.extend(
+                    sums.map(|(currency, cost, charge)| (href, row.name.clone(), currency, cost, charge)),
+                );
+            }
+        }
+        None => {
+            let whole = cx.app.bill_run(cx.call(), run.id).await?;
+            bills.extend(whole.customers.into_iter().flatten().map(|bill| {
+                let href = format!("/console/billing/runs/{}/customers/{}", run.id, bill.customer_id);
+                (href, bill.name, bill.currency, bill.cost, bill.charge)
+            }));
+        }
+    }
     // Sums of different currencies cannot be compared: those of the first one come first.
-    let first = run.totals.first().map(|total| total.currency);
-    bills.sort_by_key(|bill| (Some(bill.currency) != first, Reverse(bill.charge)));
-    let row = |bill: &&CustomerBill| {
-        [
-            format!("/console/billing/runs/{}/customers/{}", run.id, bill.customer_id),
-            bill.name.clone(),
-            money(cx.lang, bill.charge, bill.currency),
-            money(cx.lang, bill.charge - bill.cost, bill.currency),
-        ]
+    let first = month.sums.iter().find(|(_, _, charge)| !charge.is_zero()).map(|(currency, ..)| *currency);
+    bills.sort_by_key(|(_, _, currency, _, charge)| (Some(*currency) != first, Reverse(*charge)));
+    let row = |(href, name, currency, cost, charge): (String, String, Currency, Amount, Amount)| {
+        [href, name, money(cx.lang, charge, currency), money(cx.lang, charge - cost, currency)]
     };
-    Ok((format::month(cx.lang, &run.billing_period), bills.iter().take(MAX_LARGEST).map(row).collect()))
+    Ok((format::month(cx.lang, &run.billing_period), bills.into_iter().take(MAX_LARGEST).map(row).collect()))
 }
 
 fn recent(cx: &Cx, customer: &CustomerView) -> Recent {

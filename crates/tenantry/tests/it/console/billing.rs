@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 on_both_engines!(
     a_month_is_billed_and_made_final,
+    months_are_what_their_bills_are,
     a_failed_run_says_why,
     held_back_bills_are_released,
     what_is_in_the_way_of_bills_is_named,
@@ -165,6 +166,51 @@ fn a_month_is_billed_and_made_final(engine: Engine) {
     // The customer's page names its bills.
     let page = browser.get(&format!("/console/customers/{acme}")).text();
     assert_eq!(table(&page, "statements")[0], "October 2026 Final 250.00 USD");
+}
+
+/// Of a month that was corrected or taken back the last run tells a part.
+fn months_are_what_their_bills_are(engine: Engine) {
+    let scene = Scene::new(engine);
+    let [_, beta] = ["Acme", "Beta"].map(|name| scene.billed(name, &name.to_lowercase(), 0.0));
+    let browser = Browser::signed_in(&scene.api);
+    let home = || {
+        let page = browser.get("/console").text();
+        (table(&page, "months"), table(&page, "largest"))
+    };
+    let shown = |month: &str, largest: &[&str]| {
+        (vec![month.to_owned()], largest.iter().map(|&row| row.to_owned()).collect::<Vec<_>>())
+    };
+    let october = [line("acme", "a", "10"), line("beta", "a", "7")];
+    let first = scene.invoice("october.csv", &october);
+    let run = scene.run("2026-10", &[&first], &json!({"finalize": true}));
+    let rows = ["Acme 10.00 USD 0.00 USD", "Beta 7.00 USD 0.00 USD"];
+    assert_eq!(home(), shown("October 2026 17.00 USD 17.00 USD 0.00 USD", &rows), "{run}");
+
+    let late = scene.invoice("late.csv", &[&october[..], &[line("acme", "b", "1.50")]].concat());
+    let run = scene.run("2026-10", &[&late], &json!({}));
+    let rows = ["Acme 11.50 USD 0.00 USD", "Beta 7.00 USD 0.00 USD"];
+    assert_eq!(home(), shown("October 2026 18.50 USD 18.50 USD 0.00 USD", &rows), "{run}");
+
+    // The next month is compared with the bills of the one before, whatever run made them.
+    let lines = [("acme", "20"), ("beta", "7")]
+        .map(|(tenant, total)| crate::billing::Usage { day: "2026-11-03", ..line(tenant, "a", total) });
+    let run = scene.run("2026-11", &[&scene.invoice("november.csv", &lines)], &json!({}));
+    let page = browser.get(&format!("/console/billing/runs/{}", run["id"])).text();
+    let rows = [
+        "Acme 1 20.00 USD 21.50 USD 1.50 USD +11.50 USD Over 20 %",
+        "Beta 1 7.00 USD 7.00 USD 0.00 USD 0.00 USD",
+    ];
+    assert_eq!(table(&page, "bills"), rows);
+
+    let newest = scene.api.get("/v1/bill_runs?billing_period=2026-10&per_page=100").json();
+    let newest = newest["bill_runs"].as_array().unwrap().last().unwrap()["id"].clone();
+    for (customers, month) in [(json!([beta]), "October 2026 11.50 USD 11.50 USD 0.00 USD")] {
+        let body = json!({"customer_ids": customers, "reason": "a mistake"});
+        let void = scene.api.post(&format!("/v1/bill_runs/{newest}/void"), &body);
+        assert_eq!(void.status, 202, "{}", void.text());
+        scene.end_of(void.header("location"));
+        assert_eq!(home().0[1], month);
+    }
 }
 
 fn a_failed_run_says_why(engine: Engine) {

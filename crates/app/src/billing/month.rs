@@ -1,0 +1,47 @@
+//! What customers are charged for a month, whichever runs have made their bills.
+
+use super::plan::parsed;
+use crate::access::Call;
+use crate::boxed;
+use crate::permissions::Permission;
+use crate::{App, Error};
+use rating::{Amount, Currency};
+use store::statements;
+
+/// What a customer is charged for a month in one currency.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MonthCharge {
+    /// The customer's id.
+    pub customer_id: i64,
+    /// Its display name; of a deleted one the last.
+    pub name: String,
+    /// The bill's currency.
+    pub currency: Currency,
+    /// The bill's total.
+    pub charge: Amount,
+}
+
+impl App {
+    /// The bills of a month, such as `2026-10`, that stand, final or not: none that was reversed. By customer and currency.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`]; [`Error`] of the store.
+    #[boxed]
+    pub async fn charges_of_month(&self, call: &Call, period: &str) -> Result<Vec<MonthCharge>, Error> {
+        let grant = self.require(call, Permission::SeeCosts).await?;
+        let rows: Vec<_> = grant
+            .list((call.partner(), period.to_owned()), |(partner, period), tx| {
+                Box::pin(async move { Ok::<_, Error>(statements::charges(tx, *partner, period).await?) })
+            })
+            .await?;
+        let charge = |(customer, name, currency, total): (domain::CustomerId, String, String, String)| {
+            Ok(MonthCharge {
+                customer_id: customer.0,
+                name,
+                currency: parsed(&currency)?,
+                charge: parsed(&total)?,
+            })
+        };
+        rows.into_iter().map(charge).collect()
+    }
+}
