@@ -124,8 +124,8 @@ async fn cancel_bill_run(
 
 /// Publish a bill run
 ///
-/// Customers see the statements of the run's month as they are now: estimates, and that earlier ones are withdrawn. What they saw
-/// before changes only by this. A `409` if they see one of the run's invoices on statements of another month, or if tenants,
+/// Customers see the statements that the run has made, as estimates, and that earlier ones of the month are withdrawn. What they see of a
+/// bill that it holds back stays as it is, and what they saw before changes only by this. A `409` if they see one of the run's invoices on statements of another month, or if tenants,
 /// margins, billing switches or folders on the days of the bills have changed since these were made (`facts_changed`), unless that is
 /// accepted. Repeating it changes nothing.
 #[utoipa::path(

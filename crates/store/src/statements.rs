@@ -267,14 +267,14 @@ pub async fn withdraw(
     Ok(())
 }
 
-/// Publishes the statements of a month: customers see them as they are now. A statement that is published in the same
-/// version, status and folder stays as it was. Without `drafts`, estimates stay as customers have seen them, and others alone are
-/// published. Returns the number of statements that changed for their customers.
+/// Publishes the statements of a month: customers see them as they are now, of estimates those that the run `estimates` made. Other
+/// estimates stay as customers have seen them, or have not. A statement that is published in the same version, status and folder
+/// stays as it was. Returns the number of statements that changed for their customers.
 pub async fn publish(
     tx: &mut Tx,
     partner: PartnerId,
     period: &str,
-    drafts: bool,
+    estimates: Option<i64>,
     now: Timestamp,
 ) -> Result<u64, Error> {
     let set = BILL.split(", ").chain(OTHERS.split(", ")).chain(["published_at"]);
@@ -283,16 +283,18 @@ pub async fn publish(
     let sql = format!(
         "INSERT INTO publications (partner_id, {BILL}, {OTHERS}, published_at)
          SELECT partner_id, {BILL}, {OTHERS}, CAST($3 AS BIGINT) FROM statements
-             WHERE partner_id = $1 AND billing_period = $2 AND ($4 OR status <> 'Estimated')
+             WHERE partner_id = $1 AND billing_period = $2 AND (status <> 'Estimated' OR run_id = CAST($4 AS BIGINT))
          ON CONFLICT (partner_id, id) DO UPDATE SET {set}
          WHERE publications.version <> excluded.version OR publications.status <> excluded.status
              OR publications.folder <> excluded.folder"
     );
-    let changed = tx.execute(&sql, args![partner.0, period, now.as_second(), drafts]).await?;
+    let changed = tx.execute(&sql, args![partner.0, period, now.as_second(), estimates]).await?;
     let sql = "UPDATE corrections SET published_by = carried_by
                WHERE partner_id = $1 AND (carried_by = $2 OR published_by = $2)
-               AND (carried_by IS NULL OR (carried_by = $2 AND $3))";
-    tx.execute(sql, args![partner.0, period, drafts]).await?;
+               AND (carried_by IS NULL OR (carried_by = $2 AND EXISTS (SELECT 1 FROM statements s
+                   WHERE s.partner_id = corrections.partner_id AND s.customer_id = corrections.customer_id
+                       AND s.billing_period = $2 AND s.currency = corrections.currency AND s.run_id = CAST($3 AS BIGINT))))";
+    tx.execute(sql, args![partner.0, period, estimates]).await?;
     Ok(changed)
 }
 

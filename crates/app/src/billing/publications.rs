@@ -115,7 +115,7 @@ async fn publish(
     if !refusals.is_empty() {
         return Err(Error::Conflict(refusals.into_iter().collect()));
     }
-    let changed = statements::publish(tx, partner, period, true, now).await?;
+    let changed = statements::publish(tx, partner, period, Some(run.id), now).await?;
     let request = RunRequest { publish: true, ..request };
     bill_runs::set_request(tx, partner, run.id, &report::text(&request)?, now).await?;
     let run = bill_runs::get(tx, partner, run.id).await?.ok_or(Error::NotFound)?;

@@ -224,7 +224,7 @@ impl App {
                     withdrawn.push(json!({"customer_id": customer, "currency": currency, "total": total}));
                 }
                 corrections::let_go(tx, *partner, &run.billing_period).await?;
-                statements::publish(tx, *partner, &run.billing_period, false, *now).await?;
+                statements::publish(tx, *partner, &run.billing_period, None, *now).await?;
                 if was_newest {
                     billing::replace_faults(tx, *partner, &[]).await?;
                 }

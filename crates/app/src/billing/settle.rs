@@ -124,8 +124,8 @@ impl App {
                     if !outcome.restated.is_empty() {
                         corrections::let_go(tx, lease.partner, &run.billing_period).await?;
                         // A reversal shows no drafts of others.
-                        let drafts = request.voiding.is_none();
-                        statements::publish(tx, lease.partner, &run.billing_period, drafts, *now).await?;
+                        let estimates = request.voiding.is_none().then_some(run.id);
+                        statements::publish(tx, lease.partner, &run.billing_period, estimates, *now).await?;
                     }
                     if request.finalizing.is_some() && refused.is_none() {
                         let month = &run.billing_period;
@@ -341,7 +341,7 @@ async fn succeed(
     }
     corrections::let_go(tx, partner, period).await?;
     if request.finalize || request.publish {
-        statements::publish(tx, partner, period, true, now).await?;
+        statements::publish(tx, partner, period, Some(run.id), now).await?;
     }
     let faults =
         faults.iter().map(|(id, why)| health::stored(*id, why)).collect::<Result<Vec<_>, Error>>()?;

@@ -9,6 +9,7 @@ on_both_engines!(
     what_was_published_changes_only_by_publishing,
     an_estimate_without_lines_is_withdrawn_with_a_notice,
     finalizing_publishes,
+    what_is_held_back_stays_as_customers_see_it,
     a_correction_is_seen_when_its_statement_is_published,
     only_the_last_run_of_a_month_is_published,
     publishing_is_all_or_nothing_when_the_server_is_killed,
@@ -153,6 +154,43 @@ fn an_estimate_without_lines_is_withdrawn_with_a_notice(engine: Engine) {
         "{}",
         withdraw.text()
     );
+}
+
+/// A run publishes its own bills, and of those that it holds back none that another run has made.
+fn what_is_held_back_stays_as_customers_see_it(engine: Engine) {
+    let scene = Scene::with(engine, &["--bill-max-amount", "50"]);
+    let [acme, eve, old] = ["acme", "eve", "old"].map(|name| scene.billed(name, name, 0.0));
+    let users = [acme, eve, old].map(|customer| scene.api.user_of(customer).1);
+    let seen = || users.each_ref().map(|user| seen(user));
+    let lines = |totals: [&'static str; 3]| {
+        let [acme, eve, old] = totals;
+        let lines = [line("acme", "a", acme), line("eve", "a", eve), line("old", "a", old)];
+        scene.invoice(&format!("{acme}-{eve}.csv"), &lines)
+    };
+    let draft = json!({"publish": false});
+    let run = scene.run("2026-10", &[&lines(["1", "1", "7"])], &draft);
+    assert_eq!(scene.publish(&run).status, 200);
+    let before =
+        ["Estimated 1.00 v1", "Estimated 1.00 v1", "Estimated 7.00 v1"].map(|text| vec![text.to_owned()]);
+    assert_eq!(seen(), before);
+    // A draft that nobody has published, and behind it a run that holds it back.
+    scene.run("2026-10", &[&lines(["2", "2", "8"])], &draft);
+    let run = scene.run("2026-10", &[&lines(["3", "300", "800"])], &draft);
+    assert_eq!(seen(), before);
+    assert_eq!(scene.publish(&run).status, 200);
+    let [_, of_eve, of_old] = before;
+    let after = [vec!["Estimated 3.00 v3".to_owned()], of_eve.clone(), of_old.clone()];
+    assert_eq!(seen(), after);
+    let body = json!({"accept": ["held_back"]});
+    let asked = scene.api.post(&format!("/v1/bill_runs/{}/finalize", run["id"]), &body);
+    assert_eq!(asked.status, 202, "{}", asked.text());
+    assert_eq!(scene.end_of(asked.header("location"))["stage"], "final");
+    assert_eq!(seen(), [vec!["Final 3.00 v4".to_owned()], of_eve, of_old.clone()]);
+    let release = json!({"customer_ids": [eve]});
+    let asked = scene.api.post(&format!("/v1/bill_runs/{}/release", run["id"]), &release);
+    assert_eq!(asked.status, 202, "{}", asked.text());
+    scene.end_of(asked.header("location"));
+    assert_eq!((&seen()[1], &seen()[2]), (&vec!["Estimated 300.00 v3".to_owned()], &of_old));
 }
 
 fn finalizing_publishes(engine: Engine) {
