@@ -17,6 +17,8 @@ pub(crate) enum Failure {
     ForeignForm,
     /// The form cannot be read: too large, broken off, or not a form.
     Unreadable,
+    /// What was asked for is at this path.
+    Elsewhere(String),
 }
 
 impl From<Error> for Failure {
@@ -57,6 +59,9 @@ impl Failure {
             Failure::ForeignForm => {
                 shape(StatusCode::FORBIDDEN, "error-form-title", "error-form-advice", false)
             }
+            Failure::Elsewhere(_) => {
+                shape(StatusCode::NOT_FOUND, "error-missing-title", "error-missing-advice", false)
+            }
             Failure::Unreadable => {
                 shape(StatusCode::BAD_REQUEST, "error-unreadable-title", "error-unreadable-advice", false)
             }
@@ -85,8 +90,11 @@ impl Failure {
                 Error::PreconditionFailed => {
                     shape(StatusCode::CONFLICT, "error-changed-title", "error-changed-advice", false)
                 }
-                Error::Conflict(_) | Error::StillRunning | Error::Assignments(_) => {
+                Error::Conflict(_) => {
                     shape(StatusCode::CONFLICT, "error-conflict-title", "error-conflict-advice", true)
+                }
+                Error::StillRunning | Error::Assignments(_) => {
+                    shape(StatusCode::CONFLICT, "error-conflict-title", "error-running-advice", true)
                 }
                 Error::LimitExceeded(_) => {
                     shape(StatusCode::TOO_MANY_REQUESTS, "error-busy-title", "error-busy-advice", true)
@@ -119,6 +127,9 @@ impl Failure {
 
     /// The page for a user with a session.
     pub(crate) fn page(self, cx: &Cx) -> Response {
+        if let Failure::Elsewhere(path) = &self {
+            return html::see_other(path);
+        }
         let title = self.shape().title;
         self.respond(&cx.asked, cx.layout(title, Section::None), ("/console", "error-to-home"))
     }

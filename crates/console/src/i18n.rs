@@ -40,10 +40,10 @@ impl Lang {
         }
     }
 
-    /// The texts of violations, which in English are their own messages.
+    /// The texts of violations, which in English are their own messages, but for those that only callers of the API understand.
     fn violations(self) -> &'static str {
         match self {
-            Lang::En => "",
+            Lang::En => include_str!("../locales/en.violations.ftl"),
             Lang::De => include_str!("../locales/de.violations.ftl"),
         }
     }
@@ -113,9 +113,6 @@ impl Lang {
 
     /// What is wrong with a value, to stand after its field's name: by the violation's reason, else by its code.
     pub(crate) fn violation(self, violation: &Violation) -> String {
-        if self == Lang::En {
-            return violation.message.clone();
-        }
         let Violation { code, reason, message, .. } = violation;
         if let Some(Reason { id, values }) = reason.as_deref() {
             let id = format!("violation-{id}");
@@ -126,6 +123,9 @@ impl Lang {
                     values.iter().map(|(name, value)| (*name, value.as_str())).collect();
                 return self.text_with(&id, &values);
             }
+        }
+        if self == Lang::En {
+            return message.clone();
         }
         let id = format!("violation-of-{code}");
         // What has no text at least says what is wrong.

@@ -1,5 +1,6 @@
 //! Pages of lists: where in the list a page is, and the links to the others.
 
+use crate::failure::Failure;
 use crate::form::{Fields, query_string};
 use crate::format::number;
 use crate::i18n::Lang;
@@ -11,6 +12,8 @@ pub(crate) struct Pager {
     pub(crate) range: String,
     pub(crate) previous: Option<String>,
     pub(crate) next: Option<String>,
+    /// The last page, if this one is behind it.
+    pub(crate) behind: Option<String>,
 }
 
 impl Pager {
@@ -24,7 +27,16 @@ impl Pager {
         shown: i64,
         total: i64,
     ) -> Self {
-        Pager::from(lang, path, query, page, (page - 1) * per_page + 1, shown, total)
+        let first = (page - 1) * per_page + 1;
+        Pager::with_range("list-range", lang, path, query, page, per_page, [first, shown, total])
+    }
+
+    /// This pager, unless the list has ended before its page: then the reader is led to the last one.
+    pub(crate) fn within_list(self) -> Result<Self, Failure> {
+        match self.behind {
+            Some(last) => Err(Failure::Elsewhere(last)),
+            None => Ok(self),
+        }
     }
 
     /// The pager of page `page`, which shows `shown` of `total` entries from the `first` on.
@@ -32,12 +44,12 @@ impl Pager {
         lang: Lang,
         path: &str,
         query: &Fields,
-        page: i64,
+        [page, per_page]: [i64; 2],
         first: i64,
         shown: i64,
         total: i64,
     ) -> Self {
-        Pager::with_range("list-range", lang, path, query, page, [first, shown, total])
+        Pager::with_range("list-range", lang, path, query, page, per_page, [first, shown, total])
     }
 
     /// The pager like [`Pager::new`] of a list whose length is an estimate.
@@ -51,7 +63,7 @@ impl Pager {
         total: i64,
     ) -> Self {
         let first = (page - 1) * per_page + 1;
-        Pager::with_range("list-range-about", lang, path, query, page, [first, shown, total])
+        Pager::with_range("list-range-about", lang, path, query, page, per_page, [first, shown, total])
     }
 
     fn with_range(
@@ -60,6 +72,7 @@ impl Pager {
         path: &str,
         query: &Fields,
         page: i64,
+        per_page: i64,
         [first, shown, total]: [i64; 3],
     ) -> Self {
         let link = |page: i64| {
@@ -74,6 +87,7 @@ impl Pager {
             range: if shown > 0 { lang.text_with(message, &values) } else { String::new() },
             previous: (page > 1).then(|| link(page - 1)),
             next: (first + shown - 1 < total && shown > 0).then(|| link(page + 1)),
+            behind: (shown == 0 && page > 1 && total > 0).then(|| link((total - 1) / per_page + 1)),
         }
     }
 }
@@ -111,7 +125,13 @@ mod tests {
         let last = pager(3, 15);
         assert_eq!((last.range.as_str(), last.next), ("61\u{2013}75 of 75", None));
         let beyond = pager(9, 0);
-        assert_eq!((beyond.range.as_str(), beyond.next), ("", None));
+        assert_eq!((beyond.range.as_str(), &beyond.next), ("", &None));
+        let last = beyond.within_list().unwrap_err();
+        assert!(
+            matches!(&last, Failure::Elsewhere(path) if path == "/console/customers?q=a+b&sort=name&page=3"),
+            "{last:?}"
+        );
+        assert!(pager(1, 0).within_list().is_ok());
         assert_eq!(pager(1, 30).previous, None);
     }
 }

@@ -205,9 +205,13 @@ async fn verify(
             system.notes.iter().for_each(|note| println!("  {note}"));
         }
         for anchor in &anchors {
-            let found =
-                if anchor.problems.is_empty() { "nothing is lost" } else { "THE DATABASE IS BEHIND IT:" };
-            println!("anchor {} of {}: {found}", anchor.file, anchor.at);
+            match (anchor.at.is_empty(), anchor.problems.is_empty()) {
+                (true, _) => println!("anchor {}:", anchor.file),
+                (false, true) => println!("anchor {} of {}: nothing is lost", anchor.file, anchor.at),
+                (false, false) => {
+                    println!("anchor {} of {}: THE DATABASE IS BEHIND IT:", anchor.file, anchor.at)
+                }
+            }
             anchor.problems.iter().for_each(|problem| println!("  {problem}"));
         }
     }

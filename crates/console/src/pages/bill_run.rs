@@ -8,7 +8,7 @@ use crate::html;
 use crate::i18n::Lang;
 use crate::layout::{Layout, Section};
 use crate::list::Pager;
-use crate::pages::billing::{Badge, badge};
+use crate::pages::billing::{Badge, badge, newest_of_month};
 use crate::pages::comparison::{is_large, money, previous, signed};
 use crate::routes::{Routes, only_partners};
 use app::billing::{
@@ -111,6 +111,8 @@ pub(crate) struct BillRunPage {
     pub(crate) period: String,
     pub(crate) only_invoice: String,
     pub(crate) state: Badge,
+    /// A later run of the month, whose bills count.
+    pub(crate) later: Option<String>,
     /// What has become of its bills, in words, for a run that has bills.
     pub(crate) stage: Option<String>,
     pub(crate) progress: Option<Progress>,
@@ -148,10 +150,11 @@ async fn show(cx: Arc<Cx>) -> Result<Response, Failure> {
     let id = run_id(&cx)?;
     let run = cx.app.bill_run(cx.call(), id).await?;
     let before = previous(&cx, &run).await?;
-    Ok(html::ok(&page(&cx, &run, before.as_deref())))
+    let later = newest_of_month(&cx, &run.billing_period).await?.filter(|newest| *newest > id);
+    Ok(html::ok(&page(&cx, &run, before.as_deref(), later)))
 }
 
-fn page(cx: &Cx, run: &RunView, before: Option<&[MonthCharge]>) -> BillRunPage {
+fn page(cx: &Cx, run: &RunView, before: Option<&[MonthCharge]>, later: Option<i64>) -> BillRunPage {
     let path = format!("/console/billing/runs/{}", run.id);
     let bills = run.customers.as_deref().unwrap_or_default();
     let earlier = before.unwrap_or_default();
@@ -180,6 +183,8 @@ fn page(cx: &Cx, run: &RunView, before: Option<&[MonthCharge]>) -> BillRunPage {
         .map(|bill| (format!("/console/customers/{}", bill.customer_id), bill.name.clone()));
     let is_under_way = run.state.is_under_way();
     let may_manage = cx.may(Permission::ManageBilling);
+    let is_open = matches!(run.stage, Some(Stage::Draft | Stage::Published));
+    let later = later.filter(|_| is_open);
     let unassigned = run.unassigned.as_deref().unwrap_or_default();
     BillRunPage {
         l: cx.layout_with(format::month(cx.lang, &run.billing_period), Section::Billing),
@@ -188,6 +193,7 @@ fn page(cx: &Cx, run: &RunView, before: Option<&[MonthCharge]>) -> BillRunPage {
         state: badge(cx, run.state),
         stage: run.stage.map(|stage| {
             let id = match stage {
+                _ if later.is_some() => "stage-superseded",
                 Stage::Draft => "stage-draft",
                 Stage::Published => "stage-published",
                 Stage::Final => "stage-final",
@@ -195,6 +201,7 @@ fn page(cx: &Cx, run: &RunView, before: Option<&[MonthCharge]>) -> BillRunPage {
             };
             cx.lang.text(id, None)
         }),
+        later: later.map(|id| format!("/console/billing/runs/{id}")),
         progress: is_under_way.then(|| how_far(cx, run)),
         is_failed: matches!(run.state, RunState::Failed),
         errors: run.errors.iter().map(|error| said(cx.lang, error)).collect(),
@@ -238,9 +245,9 @@ fn page(cx: &Cx, run: &RunView, before: Option<&[MonthCharge]>) -> BillRunPage {
         period: run.billing_period.clone(),
         // A run that was told one invoice of several tells of the others.
         only_invoice: run.invoice_id.clone().filter(|_| !run.other_invoices.is_empty()).unwrap_or_default(),
-        may_publish: may_manage && matches!(run.stage, Some(Stage::Draft)),
+        may_publish: may_manage && later.is_none() && matches!(run.stage, Some(Stage::Draft)),
         is_published: matches!(run.stage, Some(Stage::Published)),
-        may_finalize: may_manage && matches!(run.stage, Some(Stage::Draft | Stage::Published)),
+        may_finalize: may_manage && later.is_none() && is_open,
         path,
     }
 }
@@ -380,6 +387,7 @@ pub(super) fn samples() -> Vec<BillRunPage> {
         l: partner("billing-title", Section::Billing),
         path: "/console/billing/runs/1".into(),
         id: 1,
+        later: None,
         month: "October 2026".into(),
         period: "2026-10".into(),
         only_invoice: String::new(),

@@ -9,11 +9,11 @@ use crate::layout::{Layout, Section};
 use crate::list::Pager;
 use crate::pages::customer_form::{no_body, repeatable};
 use crate::routes::{Routes, only_partners};
-use app::Permission;
 use app::billing::{RunSearch, RunState, RunView};
+use app::{Permission, Query};
 use askama::Template;
 use axum::response::Response;
-use domain::Json;
+use domain::{Handling, Json};
 use std::sync::Arc;
 
 const PATH: &str = "/console/billing";
@@ -75,7 +75,8 @@ async fn page(cx: &Cx, f: Inputs) -> Result<BillingPage, Failure> {
     Ok(BillingPage {
         l: cx.layout("billing-title", Section::Billing),
         rows: runs.iter().map(|run| row(cx, run)).collect(),
-        pager: Pager::from(cx.lang, PATH, &cx.query, number, first, shown, total),
+        pager: Pager::from(cx.lang, PATH, &cx.query, [number, PER_PAGE], first, shown, total)
+            .within_list()?,
         f,
         may_run: cx.may(Permission::ManageBilling),
     })
@@ -95,6 +96,21 @@ pub(crate) async fn newest(cx: &Cx, number: i64) -> Result<(i64, Vec<RunView>, i
     let (mut runs, _) = cx.app.bill_runs(cx.call(), search).await?;
     runs.reverse();
     Ok((total - (from_start * PER_PAGE).min(total) + 1, runs, total))
+}
+
+/// The last run of a month that has succeeded.
+pub(crate) async fn newest_of_month(cx: &Cx, period: &str) -> Result<Option<i64>, Failure> {
+    let page = |page: i64| {
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let parameters = vec![pair("billing_period", period), pair("state", "succeeded")];
+        let mut search = RunSearch::parse(&Query::new(parameters, Handling::Lenient))?;
+        (search.paging.page, search.paging.per_page) = (page, 1);
+        Ok::<_, Failure>(search)
+    };
+    // Lists have the oldest run first.
+    let (first, total) = cx.app.bill_runs(cx.call(), page(1)?).await?;
+    let last = if total > 1 { cx.app.bill_runs(cx.call(), page(total)?).await?.0 } else { first };
+    Ok(last.first().map(|run| run.id))
 }
 
 /// Cost, charge and profit of each currency.

@@ -121,7 +121,8 @@ async fn list(cx: Arc<Cx>) -> Result<Response, Failure> {
                 page.customers.iter().map(|customer| row(&cx, customer, &chosen, now)).collect();
             let shown = rows.len() as i64;
             let pager = if page.is_estimate { Pager::about } else { Pager::new };
-            let pager = pager(cx.lang, PATH, &cx.query, *number, *per_page, shown, page.total);
+            let pager =
+                pager(cx.lang, PATH, &cx.query, *number, *per_page, shown, page.total).within_list()?;
             (rows, page.total, page.is_estimate, pager)
         }
         None => (Vec::new(), 0, false, Pager::default()),
@@ -309,6 +310,7 @@ pub(super) fn samples() -> Vec<CustomersPage> {
             range: "1–3 of 3".into(),
             previous: Some("/console/customers".into()),
             next: Some("/console/customers?page=2".into()),
+            ..Pager::default()
         },
         may_change,
         ..page()

@@ -106,7 +106,7 @@ async fn list(cx: Arc<Cx>) -> Result<Response, Failure> {
                 }),
                 missing_since: tenant.missing_since.map(|at| format::day(cx.lang, at)),
             });
-            let pager = Pager::new(cx.lang, PATH, &cx.query, number, PER_PAGE, shown, total);
+            let pager = Pager::new(cx.lang, PATH, &cx.query, number, PER_PAGE, shown, total).within_list()?;
             (rows.collect(), total, pager, Vec::new())
         }
         Err(Error::Parameters(violations)) => {

@@ -55,7 +55,7 @@ async fn list(cx: Arc<Cx>) -> Result<Response, Failure> {
     Ok(html::ok(&InvoicesPage {
         l: cx.layout("invoices-title", Section::Billing),
         rows,
-        pager: Pager::new(cx.lang, PATH, &cx.query, number, per_page, shown, total),
+        pager: Pager::new(cx.lang, PATH, &cx.query, number, per_page, shown, total).within_list()?,
     }))
 }
 

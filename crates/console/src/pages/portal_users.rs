@@ -99,7 +99,8 @@ async fn users_page(cx: &Cx, f: Inputs, chosen: &str) -> Result<PortalUsersPage,
     Ok(PortalUsersPage {
         l: cx.layout("users-title", Section::Users),
         rows: users.iter().map(row).collect(),
-        pager: Pager::new(cx.lang, PATH, &cx.query, page, PER_PAGE, users.len() as i64, total),
+        pager: Pager::new(cx.lang, PATH, &cx.query, page, PER_PAGE, users.len() as i64, total)
+            .within_list()?,
         f,
         roles: choices(cx, |role| role.as_str() == chosen),
     })
@@ -222,6 +223,7 @@ pub(super) fn samples() -> Vec<PortalUsersPage> {
             range: "1\u{2013}2 of 2".into(),
             previous: more.then(|| PATH.to_owned()),
             next: more.then(|| format!("{PATH}?page=3")),
+            ..Pager::default()
         },
         f,
         roles: role_samples(),

@@ -94,7 +94,7 @@ async fn list(cx: Arc<Cx>) -> Result<Response, Failure> {
         l: cx.layout("price-rules-title", Section::Billing),
         rows,
         page,
-        pager: Pager::new(cx.lang, PATH, &cx.query, page, PER_PAGE, shown, total),
+        pager: Pager::new(cx.lang, PATH, &cx.query, page, PER_PAGE, shown, total).within_list()?,
         may_change: cx.may(Permission::ManageBilling),
     }))
 }

@@ -225,6 +225,7 @@ static VIEW: View = View {
         "progress.bytes_total",
         "sources",
         "totals",
+        "checks",
         "errors",
         "warnings",
         "created_at",

@@ -194,13 +194,23 @@ fn months_are_what_their_bills_are(engine: Engine) {
     // The next month is compared with the bills of the one before, whatever run made them.
     let lines = [("acme", "20"), ("beta", "7")]
         .map(|(tenant, total)| crate::billing::Usage { day: "2026-11-03", ..line(tenant, "a", total) });
-    let run = scene.run("2026-11", &[&scene.invoice("november.csv", &lines)], &json!({}));
+    let run = scene.run("2026-11", &[&scene.invoice("november.csv", &lines)], &json!({"publish": false}));
     let page = browser.get(&format!("/console/billing/runs/{}", run["id"])).text();
     let rows = [
         "Acme 1 20.00 USD 21.50 USD 1.50 USD +11.50 USD Over 20 %",
         "Beta 1 7.00 USD 7.00 USD 0.00 USD 0.00 USD",
     ];
     assert_eq!(table(&page, "bills"), rows);
+
+    // A run in whose place there is another one leads there, and nothing can be done with it.
+    let path = format!("/console/billing/runs/{}", run["id"]);
+    let live = |page: &str| ["/publish\"", "/finalize\"", "/withdraw\""].map(|action| page.contains(action));
+    assert_eq!(live(&page), [true; 3], "{page}");
+    let later = scene.run("2026-11", &["file:november.csv"], &json!({"publish": false}));
+    let page = browser.get(&path).text();
+    assert_eq!(live(&page), [false; 3], "{page}");
+    assert!(page.contains("A later run has billed this month"), "{page}");
+    assert!(page.contains(&format!("href=\"/console/billing/runs/{}\"", later["id"])), "{page}");
 
     let newest = scene.api.get("/v1/bill_runs?billing_period=2026-10&per_page=100").json();
     let newest = newest["bill_runs"].as_array().unwrap().last().unwrap()["id"].clone();
