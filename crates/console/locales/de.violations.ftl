@@ -56,6 +56,17 @@ violation-logo-bytes = ist größer als { $max } KB
 violation-whole-number = muss eine ganze Zahl von 0 bis { $max } sein
 violation-amount = muss ein Betrag sein, etwa 10.00
 violation-final-without-bills = geht nur, wenn der Monat auch abgerechnet wird: Eine Schätzung wird nie endgültig
+violation-rule-until = muss nach dem ersten Tag liegen: er ist der erste Tag ohne die Regel
+violation-rule-earned-credit = muss „kept“ oder „passed_on“ sein
+violation-rule-day = muss ein Tag wie 2026-10-01 sein
+violation-rule-kind = muss eine der Arten von Regeln sein
+violation-rule-currency = muss der Code einer Währung wie USD sein
+violation-rule-without-value = passt nicht zum Listenpreis, der keinen Wert hat
+violation-rule-other-value = passt nicht zur Art der Regel
+violation-rule-margin = muss mindestens 0 und kleiner als 100 sein, mit höchstens vier Nachkommastellen, nicht „{ $given }“
+violation-rule-discount = muss mindestens 0 und höchstens 100 sein, mit höchstens vier Nachkommastellen, nicht „{ $given }“
+violation-rule-markup = muss mindestens 0 und kleiner als 100000 sein, mit höchstens vier Nachkommastellen, nicht „{ $given }“
+violation-rule-price = muss mindestens 0 und kleiner als 1000000000 sein, mit höchstens zwölf Nachkommastellen, nicht „{ $given }“
 
 violation-of-malformed = ist nicht lesbar
 violation-of-duplicate = kommt mehrmals vor

@@ -261,11 +261,11 @@ mod tests {
         }
     }
 
-    /// The reasons that the source of `domain` and `app` gives by calls of this method, each with the names of its values.
+    /// The reasons that the source of `domain`, `app` and `rating` gives by calls of this method, each with the names of its values.
     fn named_by(method: &str) -> BTreeMap<String, BTreeSet<String>> {
         let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let mut reasons = BTreeMap::new();
-        for source in sources(vec![crates.join("domain/src"), crates.join("app/src")]) {
+        for source in sources(["domain", "app", "rating"].map(|name| crates.join(name).join("src")).into()) {
             for call in source.split(method).skip(1) {
                 let Some(id) = call.trim_start().strip_prefix('"') else { continue };
                 let id = id.split('"').next().unwrap().to_owned();

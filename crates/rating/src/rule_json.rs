@@ -70,7 +70,8 @@ fn read(body: &Json, current: Option<&NewPriceRule>) -> Result<NewPriceRule, Vio
         && until <= from
     {
         let message = format!("must be after effective_from, {from}: it is the first day without the rule");
-        fields.refuse("effective_until", Violation::new("", code::CONFLICT, message));
+        let violation = Violation::new("", code::CONFLICT, message);
+        fields.refuse("effective_until", violation.because("rule-until", &[]));
     }
     let customer_id = optional(&mut fields, "customer_id", current.and_then(|c| c.customer_id), number);
     let mut narrowing = |key, get: fn(&NewPriceRule) -> &Option<String>| {
@@ -83,7 +84,8 @@ fn read(body: &Json, current: Option<&NewPriceRule>) -> Result<NewPriceRule, Vio
     let meter_category = narrowing("meter_category", |c| &c.meter_category);
     let earned_credit =
         optional(&mut fields, "earned_credit", current.and_then(|c| c.earned_credit), |json| {
-            EarnedCredit::of(string(json)?).ok_or_else(|| invalid("must be \"kept\" or \"passed_on\""))
+            let wrong = || invalid("must be \"kept\" or \"passed_on\"").because("rule-earned-credit", &[]);
+            EarnedCredit::of(string(json)?).ok_or_else(wrong)
         });
     fields.violations.extend(PAYLOAD.unknown(body, Handling::Strict));
     match (name, kind) {
@@ -122,16 +124,18 @@ fn text(json: &Json) -> Result<String, Violation> {
 
 fn number(json: &Json) -> Result<i64, Violation> {
     match json {
-        Json::Number(number) => number
-            .as_i64()
-            .filter(|n| (0..=i64::from(u32::MAX)).contains(n))
-            .ok_or_else(|| invalid(format!("must be a whole number from 0 to {}, not {number}", u32::MAX))),
+        Json::Number(number) => {
+            number.as_i64().filter(|n| (0..=i64::from(u32::MAX)).contains(n)).ok_or_else(|| {
+                let message = format!("must be a whole number from 0 to {}, not {number}", u32::MAX);
+                invalid(message).because("whole-number", &[("max", &u32::MAX)])
+            })
+        }
         _ => Err(wrong_type("a whole number", json)),
     }
 }
 
 fn day(json: &Json) -> Result<Date, Violation> {
-    let wrong = |_| invalid("must be a day such as \"2026-10-01\"");
+    let wrong = |_| invalid("must be a day such as \"2026-10-01\"").because("rule-day", &[]);
     string(json)?.parse().map_err(wrong)
 }
 
@@ -140,10 +144,10 @@ fn read_kind(fields: &mut Fields<'_>, current: Option<RuleKind>) -> Option<RuleK
     let name = fields.optional("kind", |json| {
         let name = string(json)?;
         let known = KINDS.into_iter().find(|known| *known == name);
-        known.ok_or_else(|| invalid(format!("must be {}", any_of(&KINDS))))
+        known.ok_or_else(|| invalid(format!("must be {}", any_of(&KINDS))).because("rule-kind", &[]))
     });
     let currency = fields.optional("currency", |json| {
-        let wrong = |e: crate::currency::NotACurrency| invalid(e.to_string());
+        let wrong = |e: crate::currency::NotACurrency| invalid(e.to_string()).because("rule-currency", &[]);
         string(json)?.parse::<Currency>().map_err(wrong)
     });
     let name = match (name, current) {
@@ -162,14 +166,16 @@ fn read_kind(fields: &mut Fields<'_>, current: Option<RuleKind>) -> Option<RuleK
             ["percentage", "price"].into_iter().filter(|key| fields.given(key).is_some()).collect::<Vec<_>>()
         {
             let message = "does not go with the kind \"list_price\", which has no value";
-            fields.refuse(key, Violation::new("", code::CONFLICT, message));
+            let violation = Violation::new("", code::CONFLICT, message);
+            fields.refuse(key, violation.because("rule-without-value", &[]));
         }
         return Some(RuleKind::ListPrice);
     }
     let (key, other) = if name == "fixed" { ("price", "percentage") } else { ("percentage", "price") };
     if fields.given(other).is_some() {
         let message = format!("does not go with the kind \"{name}\", which has a {key}");
-        fields.refuse(other, Violation::new("", code::CONFLICT, message));
+        let violation = Violation::new("", code::CONFLICT, message);
+        fields.refuse(other, violation.because("rule-other-value", &[]));
     }
     let currency = currency.or(current.and_then(RuleKind::currency));
     if name == "fixed" && currency.is_none() && fields.given("currency").is_none() {
@@ -187,8 +193,18 @@ fn read_kind(fields: &mut Fields<'_>, current: Option<RuleKind>) -> Option<RuleK
     };
     // What is wrong with a price is said beside what is wrong with its currency.
     let any_currency = || "USD".parse().ok();
-    match value.and_then(|value| RuleKind::of(name, &value, currency.or_else(any_currency)).map_err(invalid))
-    {
+    let kind = value.and_then(|value| {
+        RuleKind::of(name, &value, currency.or_else(any_currency)).map_err(|message| {
+            let violation = invalid(message);
+            match name {
+                "margin" => violation.because("rule-margin", &[("given", &value)]),
+                "discount" => violation.because("rule-discount", &[("given", &value)]),
+                "fixed" => violation.because("rule-price", &[("given", &value)]),
+                _ => violation.because("rule-markup", &[("given", &value)]),
+            }
+        })
+    });
+    match kind {
         Ok(kind) => Some(kind).filter(|_| name != "fixed" || currency.is_some()),
         Err(violation) => {
             fields.refuse(key, violation);
@@ -361,6 +377,12 @@ mod tests {
             ),
         ] {
             assert_eq!(parse(&body), Err(sentence.to_owned()), "{body}");
+            // What is wrong with a value is said in other languages too.
+            let violations = NewPriceRule::parse(&Json::from(&body)).unwrap_err();
+            for violation in violations {
+                let is_of_value = [code::INVALID, code::CONFLICT].contains(&violation.code);
+                assert!(!is_of_value || violation.reason.is_some(), "{violation:?}");
+            }
         }
     }
 
