@@ -447,20 +447,21 @@ pub(crate) fn narrow(query: &mut Query, filter: &Filter) {
     }
 }
 
-/// Customer, its name, currency and total of each bill of a month that stands, final or not; ordered by customer.
+/// Customer, its name, currency, total and run of each bill of a month that stands, final or not; ordered by customer.
 pub async fn charges(
     tx: &mut Tx,
     partner: PartnerId,
     period: &str,
-) -> Result<Vec<(CustomerId, String, String, String)>, Error> {
+) -> Result<Vec<(CustomerId, String, String, String, i64)>, Error> {
     tx.rule_out_nested_loops().await?;
-    let sql = "SELECT s.customer_id, COALESCE(c.name, d.name, ''), s.currency, s.total FROM statements s
+    let sql =
+        "SELECT s.customer_id, COALESCE(c.name, d.name, ''), s.currency, s.total, s.run_id FROM statements s
                LEFT JOIN customers c ON c.partner_id = s.partner_id AND c.id = s.customer_id
                LEFT JOIN deleted_customers d ON d.partner_id = s.partner_id AND d.id = s.customer_id
                WHERE s.partner_id = $1 AND s.billing_period = $2 AND s.status IN ('Estimated', 'Final')
                ORDER BY s.customer_id, s.currency";
     tx.all(sql, args![partner.0, period], |row| {
-        Ok((CustomerId(row.next()?), row.next()?, row.next()?, row.next()?))
+        Ok((CustomerId(row.next()?), row.next()?, row.next()?, row.next()?, row.next()?))
     })
     .await
 }

@@ -5,6 +5,7 @@ use crate::access::Call;
 use crate::boxed;
 use crate::permissions::Permission;
 use crate::{App, Error};
+use domain::CustomerId;
 use rating::{Amount, Currency};
 use store::statements;
 
@@ -19,6 +20,8 @@ pub struct MonthCharge {
     pub currency: Currency,
     /// The bill's total.
     pub charge: Amount,
+    /// The run that made it.
+    pub run: i64,
 }
 
 impl App {
@@ -34,12 +37,13 @@ impl App {
                 Box::pin(async move { Ok::<_, Error>(statements::charges(tx, *partner, period).await?) })
             })
             .await?;
-        let charge = |(customer, name, currency, total): (domain::CustomerId, String, String, String)| {
+        let charge = |(customer, name, currency, total, run): (CustomerId, String, String, String, i64)| {
             Ok(MonthCharge {
                 customer_id: customer.0,
                 name,
                 currency: parsed(&currency)?,
                 charge: parsed(&total)?,
+                run,
             })
         };
         rows.into_iter().map(charge).collect()

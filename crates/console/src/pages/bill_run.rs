@@ -61,6 +61,8 @@ pub(crate) struct Row {
     pub(crate) cost: String,
     pub(crate) charge: String,
     pub(crate) profit: String,
+    /// Whether it was reversed, or a later run has taken its place.
+    pub(crate) is_gone: bool,
     pub(crate) is_loss: bool,
     /// The difference to last month; `None` where there was no bill.
     pub(crate) change: Option<String>,
@@ -150,17 +152,38 @@ async fn show(cx: Arc<Cx>) -> Result<Response, Failure> {
     let id = run_id(&cx)?;
     let run = cx.app.bill_run(cx.call(), id).await?;
     let before = previous(&cx, &run).await?;
+    let standing = match run.stage {
+        Some(Stage::Final | Stage::Void) => cx.app.charges_of_month(cx.call(), &run.billing_period).await?,
+        _ => Vec::new(),
+    };
     let later = newest_of_month(&cx, &run.billing_period).await?.filter(|newest| *newest > id);
-    Ok(html::ok(&page(&cx, &run, before.as_deref(), later)))
+    Ok(html::ok(&page(&cx, &run, before.as_deref(), &standing, later)))
 }
 
-fn page(cx: &Cx, run: &RunView, before: Option<&[MonthCharge]>, later: Option<i64>) -> BillRunPage {
+fn page(
+    cx: &Cx,
+    run: &RunView,
+    before: Option<&[MonthCharge]>,
+    standing: &[MonthCharge],
+    later: Option<i64>,
+) -> BillRunPage {
     let path = format!("/console/billing/runs/{}", run.id);
     let bills = run.customers.as_deref().unwrap_or_default();
     let earlier = before.unwrap_or_default();
     let charges: Charges =
         earlier.iter().map(|bill| ((bill.customer_id, bill.currency.code()), bill.charge)).collect();
-    let row = |bill: &CustomerBill| row(cx, &path, bill, &charges, before.is_some());
+    let standing: HashMap<(i64, &str), i64> =
+        standing.iter().map(|bill| ((bill.customer_id, bill.currency.code()), bill.run)).collect();
+    let was_final = matches!(run.stage, Some(Stage::Final | Stage::Void));
+    // What corrects a month that an earlier run made final is on that run's statement.
+    let is_gone = |bill: &CustomerBill| {
+        let by = standing.get(&(bill.customer_id, bill.currency.code()));
+        was_final && bill.prefix.is_some() && by.is_none_or(|by| *by > run.id)
+    };
+    let row = |bill: &CustomerBill| Row {
+        is_gone: is_gone(bill),
+        ..row(cx, &path, bill, &charges, before.is_some())
+    };
     let (number, order) = (cx.query.get("page").parse::<usize>().unwrap_or(1).max(1), cx.query.get("sort"));
     let mut sorted: Vec<&CustomerBill> = bills.iter().collect();
     match order {
@@ -196,6 +219,7 @@ fn page(cx: &Cx, run: &RunView, before: Option<&[MonthCharge]>, later: Option<i6
                 _ if later.is_some() => "stage-superseded",
                 Stage::Draft => "stage-draft",
                 Stage::Published => "stage-published",
+                Stage::Final if bills.iter().any(is_gone) => "stage-final-in-part",
                 Stage::Final => "stage-final",
                 Stage::Void => "stage-void",
             };
@@ -368,6 +392,7 @@ fn row(cx: &Cx, path: &str, bill: &CustomerBill, charges: &Charges, has_before: 
         cost: money(cx.lang, bill.cost, currency),
         charge: money(cx.lang, bill.charge, currency),
         profit: money(cx.lang, profit, currency),
+        is_gone: false,
         is_loss: profit.rounded(currency.minor_unit()).is_negative(),
         change: was.map(|was| signed(cx.lang, bill.charge - was, currency)),
         mark,
@@ -422,6 +447,7 @@ pub(super) fn samples() -> Vec<BillRunPage> {
         cost: "1.00 USD".into(),
         charge: "2.00 USD".into(),
         profit: "1.00 USD".into(),
+        is_gone: held,
         is_loss: held,
         change: held.then(|| "1.00 USD".into()),
         mark: if held { "change-large" } else { "change-new" },
