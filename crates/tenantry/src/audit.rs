@@ -205,13 +205,13 @@ async fn verify(
             system.notes.iter().for_each(|note| println!("  {note}"));
         }
         for anchor in &anchors {
-            match (anchor.at.is_empty(), anchor.problems.is_empty()) {
-                (true, _) => println!("anchor {}:", anchor.file),
-                (false, true) => println!("anchor {} of {}: nothing is lost", anchor.file, anchor.at),
-                (false, false) => {
-                    println!("anchor {} of {}: THE DATABASE IS BEHIND IT:", anchor.file, anchor.at)
-                }
-            }
+            let of = if anchor.at.is_empty() { String::new() } else { format!(" of {}", anchor.at) };
+            let found = match (anchor.problems.is_empty(), anchor.at.is_empty()) {
+                (true, _) => " nothing is lost",
+                (false, false) => " THE DATABASE IS BEHIND IT:",
+                (false, true) => "",
+            };
+            println!("anchor {}{of}:{found}", anchor.file);
             anchor.problems.iter().for_each(|problem| println!("  {problem}"));
         }
     }

@@ -161,7 +161,7 @@ fn what_is_held_back_stays_as_customers_see_it(engine: Engine) {
     let scene = Scene::with(engine, &["--bill-max-amount", "50"]);
     let [acme, eve, old] = ["acme", "eve", "old"].map(|name| scene.billed(name, name, 0.0));
     let users = [acme, eve, old].map(|customer| scene.api.user_of(customer).1);
-    let seen = || users.each_ref().map(|user| seen(user));
+    let seen = || users.each_ref().map(seen);
     let lines = |totals: [&'static str; 3]| {
         let [acme, eve, old] = totals;
         let lines = [line("acme", "a", acme), line("eve", "a", eve), line("old", "a", old)];
