@@ -5,6 +5,7 @@ use crate::query::Query;
 use crate::statements::{Bill, Edition, read_bill};
 use crate::{Error, Tx};
 use domain::{CustomerId, PartnerId};
+use std::collections::BTreeSet;
 
 /// Correction: amount that arrived for a final month.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,4 +145,12 @@ pub async fn let_go(tx: &mut Tx, partner: PartnerId, period: &str) -> Result<(),
 
 fn read(row: &mut Row<'_>) -> Result<Correction, Error> {
     Ok(Correction { bill: read_bill(row)?, carried_by: row.next()? })
+}
+
+/// The months that corrections are of, and those whose statements carry them.
+pub async fn months(tx: &mut Tx, partner: PartnerId) -> Result<BTreeSet<String>, Error> {
+    let sql = "SELECT DISTINCT billing_period, carried_by FROM corrections WHERE partner_id = $1";
+    let rows: Vec<(String, Option<String>)> =
+        tx.all(sql, args![partner.0], |row| Ok((row.next()?, row.next()?))).await?;
+    Ok(rows.into_iter().flat_map(|(of, by)| [Some(of), by]).flatten().collect())
 }

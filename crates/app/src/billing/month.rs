@@ -7,7 +7,8 @@ use crate::permissions::Permission;
 use crate::{App, Error};
 use domain::CustomerId;
 use rating::{Amount, Currency};
-use store::statements;
+use std::collections::BTreeSet;
+use store::{corrections, statements};
 
 /// What a customer is charged for a month in one currency.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +26,19 @@ pub struct MonthCharge {
 }
 
 impl App {
+    /// The months that corrections are of, and those whose bills carry corrections.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`]; [`Error`] of the store.
+    #[boxed]
+    pub async fn months_with_corrections(&self, call: &Call) -> Result<BTreeSet<String>, Error> {
+        let grant = self.require(call, Permission::SeeCosts).await?;
+        let months = grant.list(call.partner(), |partner, tx| {
+            Box::pin(async move { Ok::<_, Error>(corrections::months(tx, *partner).await?) })
+        });
+        months.await
+    }
+
     /// The bills of a month, such as `2026-10`, that stand, final or not: none that was reversed. By customer and currency.
     ///
     /// # Errors

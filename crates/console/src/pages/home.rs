@@ -18,6 +18,7 @@ use axum::response::Response;
 use domain::Handling;
 use jiff::SignedDuration;
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Trials that end within this time are shown.
@@ -89,9 +90,13 @@ async fn show(cx: Arc<Cx>) -> Result<Response, Failure> {
     alerts.sort_by_key(|alert| !alert.is_urgent);
     alerts.extend(trial_alert(&cx).await?);
     alerts.extend(billing_alert(&cx).await?);
+    let corrected = match billed.is_empty() {
+        true => BTreeSet::new(),
+        false => cx.app.months_with_corrections(cx.call()).await?,
+    };
     let mut months = Vec::new();
     for run in billed.iter().take(chart::MONTHS) {
-        months.push(BilledMonth::of(&cx, run, &runs).await?);
+        months.push(BilledMonth::of(&cx, run, &runs, &corrected).await?);
     }
     let chart = drawn(&cx, &months);
     let largest = match months.first() {
@@ -132,11 +137,19 @@ struct BilledMonth<'r> {
 }
 
 impl<'r> BilledMonth<'r> {
-    /// The sums of a month's last run, if its bills are all that there are; or else those of all bills and corrections that stand.
-    async fn of(cx: &Cx, run: &'r RunView, runs: &[RunView]) -> Result<Self, Failure> {
+    /// The sums of a month's last run, if its bills are all that there are; or else those of all bills that stand, with each
+    /// correction in the month that it is of.
+    async fn of(
+        cx: &Cx,
+        run: &'r RunView,
+        runs: &[RunView],
+        corrected: &BTreeSet<String>,
+    ) -> Result<Self, Failure> {
         let counts = |other: &&RunView| matches!(other.stage, Some(Stage::Final | Stage::Void));
         let mut of_month = runs.iter().filter(|other| other.billing_period == run.billing_period);
-        if !of_month.any(|other| counts(&other) && (other.id != run.id || other.stage == Some(Stage::Void))) {
+        let is_of_several =
+            of_month.any(|other| counts(&other) && (other.id != run.id || other.stage == Some(Stage::Void)));
+        if !is_of_several && !corrected.contains(&run.billing_period) {
             let sums = run.totals.iter().map(|total| (total.currency, total.charged_cost, total.charge));
             return Ok(BilledMonth { run, sums: sums.collect(), bills: None });
         }

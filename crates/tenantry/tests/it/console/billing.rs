@@ -202,6 +202,14 @@ fn months_are_what_their_bills_are(engine: Engine) {
     ];
     assert_eq!(table(&page, "bills"), rows);
 
+    // Its bills carry October's correction, which is October's.
+    let rows = ["Acme 20.00 USD 0.00 USD", "Beta 7.00 USD 0.00 USD"];
+    let (months, largest) = home();
+    assert_eq!(months[0], "November 2026 27.00 USD 27.00 USD 0.00 USD");
+    assert_eq!(
+        (months[1].as_str(), largest),
+        ("October 2026 18.50 USD 18.50 USD 0.00 USD", rows.map(str::to_owned).to_vec())
+    );
     // A run in whose place there is another one leads there, and nothing can be done with it.
     let path = format!("/console/billing/runs/{}", run["id"]);
     let live = |page: &str| ["/publish\"", "/finalize\"", "/withdraw\""].map(|action| page.contains(action));
