@@ -113,7 +113,7 @@ pub(crate) struct BillRunPage {
     pub(crate) period: String,
     pub(crate) only_invoice: String,
     pub(crate) state: Badge,
-    /// A later run of the month, whose bills count.
+    /// The last run of the month, if this one is not it, so that it can no longer be published or made final.
     pub(crate) later: Option<String>,
     /// What has become of its bills, in words, for a run that has bills.
     pub(crate) stage: Option<String>,

@@ -95,7 +95,7 @@ fn a_backup_that_is_killed_leaves_no_file_of_its_name_and_does_not_stand_in_the_
         let partial = database.folder().join(".b.backup.partial");
         for size in [0, 1 << 20] {
             let mut backing_up = stopped_in_its_midst(&args, &partial, size, &file);
-            // While it is there, nobody else writes the same.
+            // While it is there, another backup to the same file is refused.
             refused(&args, "is being written by another backup");
             backing_up.kill().unwrap();
             backing_up.wait().unwrap();

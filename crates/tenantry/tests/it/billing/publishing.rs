@@ -173,7 +173,7 @@ fn what_is_held_back_stays_as_customers_see_it(engine: Engine) {
     let before =
         ["Estimated 1.00 v1", "Estimated 1.00 v1", "Estimated 7.00 v1"].map(|text| vec![text.to_owned()]);
     assert_eq!(seen(), before);
-    // A draft that nobody has published, and behind it a run that holds it back.
+    // A draft that is not published, and then a run that holds the bills back.
     scene.run("2026-10", &[&lines(["2", "2", "8"])], &draft);
     let run = scene.run("2026-10", &[&lines(["3", "300", "800"])], &draft);
     assert_eq!(seen(), before);
