@@ -7,7 +7,7 @@ use crate::format;
 use crate::html;
 use crate::i18n::Lang;
 use crate::layout::{Layout, Section};
-use crate::list::Pager;
+use crate::list::{Pager, page_number};
 use crate::pages::billing::{Badge, badge, newest_of_month};
 use crate::pages::comparison::{is_large, money, previous, signed};
 use crate::routes::{Routes, only_partners};
@@ -157,7 +157,9 @@ async fn show(cx: Arc<Cx>) -> Result<Response, Failure> {
         _ => Vec::new(),
     };
     let later = newest_of_month(&cx, &run.billing_period).await?.filter(|newest| *newest > id);
-    Ok(html::ok(&page(&cx, &run, before.as_deref(), &standing, later)))
+    let mut page = page(&cx, &run, before.as_deref(), &standing, later);
+    page.pager = page.pager.within_list()?;
+    Ok(html::ok(&page))
 }
 
 fn page(
@@ -184,7 +186,7 @@ fn page(
         is_gone: is_gone(bill),
         ..row(cx, &path, bill, &charges, before.is_some())
     };
-    let (number, order) = (cx.query.get("page").parse::<usize>().unwrap_or(1).max(1), cx.query.get("sort"));
+    let (number, order) = (page_number(&cx.query) as usize, cx.query.get("sort"));
     let mut sorted: Vec<&CustomerBill> = bills.iter().collect();
     match order {
         "name" => sorted.sort_by_key(|bill| bill.name.to_lowercase()),

@@ -6,7 +6,7 @@ use crate::format::{self, Time};
 use crate::html;
 use crate::inputs::Inputs;
 use crate::layout::{Layout, Section};
-use crate::list::Pager;
+use crate::list::{Pager, page_number};
 use crate::pages::customer_form::{no_body, repeatable};
 use crate::routes::{Routes, only_partners};
 use app::billing::{RunSearch, RunState, RunView};
@@ -69,7 +69,7 @@ async fn list(cx: Arc<Cx>) -> Result<Response, Failure> {
 }
 
 async fn page(cx: &Cx, f: Inputs) -> Result<BillingPage, Failure> {
-    let number = cx.query.get("page").parse::<i64>().unwrap_or(1).max(1);
+    let number = page_number(&cx.query);
     let (first, runs, total) = newest(cx, number).await?;
     let shown = runs.len() as i64;
     Ok(BillingPage {

@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::format;
 use crate::html;
 use crate::layout::{Layout, Section};
-use crate::list::Pager;
+use crate::list::{Pager, page_number};
 use crate::pages::automation::fetch_failure;
 use crate::routes::{Routes, only_partners};
 use app::billing::InvoiceView;
@@ -47,7 +47,7 @@ pub(crate) struct InvoicesPage {
 async fn list(cx: Arc<Cx>) -> Result<Response, Failure> {
     only_partners(&cx)?;
     let invoices = cx.app.microsoft_invoices(cx.call()).await?;
-    let page = cx.query.get("page").parse::<usize>().unwrap_or(1).max(1);
+    let page = page_number(&cx.query) as usize;
     let shown = invoices.iter().skip((page - 1).saturating_mul(PER_PAGE)).take(PER_PAGE);
     let rows: Vec<Row> = shown.map(|invoice| row(&cx, invoice)).collect();
     let counts = [page, PER_PAGE, rows.len(), invoices.len()].map(|count| count as i64);

@@ -6,6 +6,7 @@ use crate::failure::Failure;
 use crate::format::{self, Time};
 use crate::html;
 use crate::layout::{Layout, Section};
+use crate::list::page_number;
 use crate::pages::statement::{self, Part};
 use crate::routes::Routes;
 use app::Error;
@@ -157,7 +158,7 @@ fn drawn(cx: &Cx, found: &[&StatementView]) -> Option<Chart> {
 
 async fn bills(cx: Arc<Cx>) -> Result<Response, Failure> {
     cx.call().customer().ok_or(Error::NotFound)?;
-    let number = cx.query.get("page").parse::<i64>().unwrap_or(1).clamp(1, i64::from(i32::MAX));
+    let number = page_number(&cx.query);
     // The first page of this list is the last one of the statements.
     let (_, total) = statements(&cx, 1).await?;
     let page = last_page(total) + 1 - number;

@@ -6,7 +6,7 @@ use crate::format::{self, Time};
 use crate::html;
 use crate::inputs::Inputs;
 use crate::layout::{Layout, Section};
-use crate::list::Pager;
+use crate::list::{Pager, page_number};
 use crate::pages::invitation;
 use crate::pages::users::{RoleChoice, role_choice, roles_text, user_id};
 use crate::routes::Routes;
@@ -84,7 +84,7 @@ async fn list(cx: Arc<Cx>) -> Result<Response, Failure> {
 
 async fn users_page(cx: &Cx, f: Inputs, chosen: &str) -> Result<PortalUsersPage, Failure> {
     let customer = own(cx)?;
-    let page = cx.query.get("page").parse::<i64>().unwrap_or(1).clamp(1, i64::from(i32::MAX));
+    let page = page_number(&cx.query);
     let paging = Paging { page, per_page: PER_PAGE };
     let (users, total) = cx.app.users(cx.call(), Some(customer), paging).await?;
     let invited = cx.app.invited_users(cx.call(), customer).await?;

@@ -6,7 +6,7 @@ use crate::format;
 use crate::html;
 use crate::i18n::Lang;
 use crate::layout::{Layout, Section};
-use crate::list::Pager;
+use crate::list::{Pager, page_number};
 use crate::pages::customer_form::if_match;
 use crate::routes::{Routes, only_partners};
 use app::billing::{RuleKind, RuleMove, RuleView};
@@ -79,7 +79,7 @@ pub(crate) fn rule_id(cx: &Cx) -> Result<i64, Failure> {
 
 async fn list(cx: Arc<Cx>) -> Result<Response, Failure> {
     only_partners(&cx)?;
-    let page = cx.query.get("page").parse::<i64>().unwrap_or(1).clamp(1, i64::from(u32::MAX));
+    let page = page_number(&cx.query);
     let (rules, total) = cx.app.price_rules(cx.call(), Paging { page, per_page: PER_PAGE }).await?;
     let customers = customers(&cx, &rules).await?;
     let mut rows: Vec<Row> = rules.iter().map(|rule| row(cx.lang, rule, &customers)).collect();

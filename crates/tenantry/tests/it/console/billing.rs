@@ -202,6 +202,13 @@ fn months_are_what_their_bills_are(engine: Engine) {
     ];
     assert_eq!(table(&page, "bills"), rows);
 
+    for list in ["/console/billing".to_owned(), format!("/console/billing/runs/{}", run["id"])] {
+        for number in ["2", "4294967296", "9223372036854775807"] {
+            let behind = browser.get(&format!("{list}?page={number}"));
+            assert_eq!((behind.status, behind.header("location")), (303, list.as_str()), "{number}");
+        }
+    }
+    assert_eq!(browser.get("/console/billing/invoices?page=9223372036854775807").status, 200);
     // Its bills carry October's correction, which is October's.
     let rows = ["Acme 20.00 USD 0.00 USD", "Beta 7.00 USD 0.00 USD"];
     let (months, largest) = home();
