@@ -5,9 +5,14 @@ use super::connect::{Connection, unreachable};
 use crate::Error;
 use tokio_postgres::{Client, SimpleQueryMessage};
 
-/// Bounds of every session, which the operator's own options may change.
-const SETTINGS: [(&str, &str); 3] =
-    [("idle_in_transaction_session_timeout", "30s"), ("lock_timeout", "10s"), ("statement_timeout", "30s")];
+/// Settings of every session, which the operator's own options may change: bounds, and no compiling of statements. It
+/// takes longer than any statement here, and statistics that are old or a join that is ruled out make PostgreSQL do it.
+const SETTINGS: [(&str, &str); 4] = [
+    ("idle_in_transaction_session_timeout", "30s"),
+    ("lock_timeout", "10s"),
+    ("statement_timeout", "30s"),
+    ("jit", "off"),
+];
 
 const POOLER: &str = "a pooler between this server and PostgreSQL gives each transaction another session, in which settings and \
                       prepared statements are lost: set pool_mode=session for this database (PgBouncer), or connect to \

@@ -201,3 +201,28 @@ async fn no_row_is_read_again_for_each_other() {
     }
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
+
+/// A join that is ruled out makes a plan look dearer than any: what PostgreSQL would compile, for longer than it runs.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_statement_is_compiled() {
+    if !postgres_is_here() {
+        return;
+    }
+    let url = postgres().await;
+    for (options, is_compiled) in [("", false), ("?options=-c%20jit%3Don", true)] {
+        let db = Db::open(&format!("{url}{options}")).await.unwrap();
+        let plan: Result<Vec<String>, Error> = db
+            .read(NEW, (), |(), tx| {
+                Box::pin(async move {
+                    tx.rule_out_nested_loops().await?;
+                    let sql =
+                        "EXPLAIN SELECT COUNT(*) FROM generate_series(1, 10) a, generate_series(1, 10) b";
+                    tx.all(sql, args![], |row| row.next()).await
+                })
+            })
+            .await;
+        let plan = plan.unwrap();
+        assert_eq!(plan.iter().any(|line| line.starts_with("JIT:")), is_compiled, "{options}: {plan:?}");
+        db.close().await;
+    }
+}
