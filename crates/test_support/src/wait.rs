@@ -3,21 +3,23 @@
 use std::fmt::Display;
 use std::time::{Duration, Instant};
 
-const LONGEST_PAUSE: Duration = Duration::from_millis(10);
+const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
 /// Looks until it finds something; after `limit` it fails with the last reason why there was nothing. It pauses between two
-/// looks, because the server that it waits for, and other tests, need the processor.
+/// looks, an eighth of the time that has passed and as long as the look took: the server that it waits for, and other tests,
+/// need the processor.
 #[expect(clippy::disallowed_methods, reason = "nothing tells when work in the background has got somewhere")]
 pub fn wait_for<T, E: Display>(limit: Duration, mut look: impl FnMut() -> Result<T, E>) -> T {
     let began = Instant::now();
-    let mut pause = Duration::from_millis(1);
     loop {
+        let looked = Instant::now();
         match look() {
             Ok(found) => return found,
             Err(why) => assert!(began.elapsed() < limit, "not within {limit:?}: {why}"),
         }
-        std::thread::sleep(pause);
-        pause = LONGEST_PAUSE.min(pause * 2);
+        let pause = (began.elapsed() / 8).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
+        std::thread::sleep(pause.max(looked.elapsed()));
     }
 }
 
