@@ -5,8 +5,8 @@ use super::connect::{Connection, unreachable};
 use crate::Error;
 use tokio_postgres::{Client, SimpleQueryMessage};
 
-/// Settings of every session, which the operator's own options may change: bounds, and no compiling of statements. It
-/// takes longer than any statement here, and statistics that are old or a join that is ruled out make PostgreSQL do it.
+/// Settings of every session, which the operator's own options may change: bounds, and no compiling of statements. To
+/// compile one takes longer than to run it, and old statistics or a join that is ruled out make PostgreSQL do so.
 const SETTINGS: [(&str, &str); 4] = [
     ("idle_in_transaction_session_timeout", "30s"),
     ("lock_timeout", "10s"),
