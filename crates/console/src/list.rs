@@ -93,8 +93,8 @@ impl Pager {
 }
 
 /// The number of the page that is asked for. What is no number counts as the first page, and is no larger than any list has.
-pub(crate) fn page_number(query: &Fields) -> i64 {
-    query.get("page").parse::<i64>().unwrap_or(1).clamp(1, i64::from(u32::MAX))
+pub(crate) fn page_number(fields: &Fields) -> i64 {
+    fields.get("page").parse::<i64>().unwrap_or(1).clamp(1, i64::from(u32::MAX))
 }
 
 /// An option of a filter.

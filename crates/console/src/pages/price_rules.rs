@@ -196,7 +196,7 @@ async fn move_rule(cx: Arc<Cx>) -> Result<Response, Failure> {
         _ => (RuleMove::Up, "up"),
     };
     cx.app.move_price_rule(cx.call(), id, to).await?;
-    let page = cx.form.get("page").parse::<i64>().unwrap_or(1).max(1);
+    let page = page_number(&cx.form);
     Ok(html::see_other(&format!("{PATH}?page={page}&done=rule-moved#{focused}-{id}")))
 }
 
