@@ -95,7 +95,7 @@ fn fill(file: &str, customers: i64) -> Outcome<()> {
     )?;
     db.execute_batch(
         "DELETE FROM customer_blocks;
-         INSERT INTO customer_blocks (partner_id, block, lane, customers)
+         INSERT INTO customer_blocks (partner_id, block, shard, customers)
              SELECT partner_id, id / 8192, 0, COUNT(*) FROM customers GROUP BY partner_id, id / 8192",
     )?;
     db.execute(LAST_ID, [last])?;

@@ -37,7 +37,9 @@ use store::audit::{self, End, Event, Next, Sign};
 use store::{Scope, Tx};
 
 /// Says that a shard begins; always in shard 0.
-const SHARD_BEGINS: &str = "audit.lane";
+const SHARD_BEGINS: &str = "audit.shard";
+/// What servers up to 0.2 wrote for it.
+const FORMER_SHARD_BEGINS: &str = "audit.lane";
 /// Says that a chain did not end where the server had left it.
 const BROKEN: &str = "audit.broken";
 /// Says which events were pruned, and into which export they went before.
@@ -109,7 +111,7 @@ async fn append_to(
     let mut next = next_place(tx, trail, partner, shard, now).await?;
     if next.head.seq == 0 && shard != 0 {
         // Shard 0 tells of every other one, so that none can vanish whole.
-        let begins = Entry::new(SHARD_BEGINS, format!("lanes/{shard}"));
+        let begins = Entry::new(SHARD_BEGINS, format!("shards/{shard}"));
         let zero = next_place(tx, trail, partner, 0, now).await?;
         write(tx, trail, call, begins, now, &zero).await?;
         next = audit::next_place(tx, partner, shard).await?; // with an id behind that one's

@@ -144,7 +144,7 @@ pub struct Filter {
 }
 
 const COLUMNS: &str =
-    "lane, seq, id, at, user_id, key_id, action, object, before, after, reason, origin, request_id, mac,
+    "shard, seq, id, at, user_id, key_id, action, object, before, after, reason, origin, request_id, mac,
     salt, before_commitment, after_commitment";
 /// No server has written an event beyond it; one that is there was put there, and no chain goes on behind it.
 const LAST_PLACE: i64 = 1 << 62;
@@ -156,7 +156,7 @@ pub async fn next_place(tx: &mut Tx, partner: PartnerId, shard: i64) -> Result<N
         let mut place = take_place(tx, partner, shard).await?;
         if place.is_none() {
             let start =
-                "INSERT INTO audit_heads (partner_id, lane, seq, last_mac, mac) VALUES ($1, $2, 0, '', '')
+                "INSERT INTO audit_heads (partner_id, shard, seq, last_mac, mac) VALUES ($1, $2, 0, '', '')
                  ON CONFLICT DO NOTHING";
             tx.execute(start, args![partner.0, shard]).await?;
             place = take_place(tx, partner, shard).await?;
@@ -184,7 +184,7 @@ async fn take_place(tx: &mut Tx, partner: PartnerId, shard: i64) -> Result<Optio
     let (id, for_update, times) = (tx.next_id_in(IdSequence::AuditEvent), tx.for_update(), tx.times());
     let sql = format!(
         "SELECT {id}, seq, last_mac, mac, broken
-         FROM (SELECT seq, last_mac, mac, broken FROM audit_heads WHERE partner_id = $1 AND lane = $2{for_update}) head, {times} times"
+         FROM (SELECT seq, last_mac, mac, broken FROM audit_heads WHERE partner_id = $1 AND shard = $2{for_update}) head, {times} times"
     );
     let args: [Arg<'_>; 3] = [partner.0.into(), shard.into(), (tx.jobs() as i64).into()];
     let rows = tx.all(&sql, &args, |row| {
@@ -202,7 +202,7 @@ async fn take_place(tx: &mut Tx, partner: PartnerId, shard: i64) -> Result<Optio
 /// transaction.
 pub async fn append(tx: &mut Tx, partner: PartnerId, event: &Event, sign: Sign) -> Result<(), Error> {
     let sql =
-        "INSERT INTO audit_events (partner_id, lane, seq, id, at, user_id, key_id, action, object, before, after,
+        "INSERT INTO audit_events (partner_id, shard, seq, id, at, user_id, key_id, action, object, before, after,
                                          reason, origin, request_id, mac, salt)
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
     let row: [Arg<'_>; 16] = [
@@ -243,21 +243,21 @@ pub fn continue_behind(tx: &mut Tx, partner: PartnerId, shard: i64, last: Option
 
 /// The place and MAC of the last event that the table has of a chain.
 pub async fn last_event(tx: &mut Tx, partner: PartnerId, shard: i64) -> Result<Option<(i64, String)>, Error> {
-    let sql = "SELECT seq, mac FROM audit_events WHERE partner_id = $1 AND lane = $2 AND seq < $3
+    let sql = "SELECT seq, mac FROM audit_events WHERE partner_id = $1 AND shard = $2 AND seq < $3
                ORDER BY seq DESC LIMIT 1";
     tx.first(sql, args![partner.0, shard, LAST_PLACE], |row| Ok((row.next()?, row.next()?))).await
 }
 
 /// The MAC of one event.
 pub async fn mac_at(tx: &mut Tx, partner: PartnerId, shard: i64, seq: i64) -> Result<Option<String>, Error> {
-    let sql = "SELECT mac FROM audit_events WHERE partner_id = $1 AND lane = $2 AND seq = $3";
+    let sql = "SELECT mac FROM audit_events WHERE partner_id = $1 AND shard = $2 AND seq = $3";
     tx.first(sql, args![partner.0, shard, seq], |row| row.next()).await
 }
 
 /// Signs where the chains end, and moves the heads there.
 async fn move_heads(tx: &mut Tx) -> Result<(), Error> {
     let sql = "UPDATE audit_heads SET seq = $3, last_mac = $4, mac = $5, broken = $6
-               WHERE partner_id = $1 AND lane = $2";
+               WHERE partner_id = $1 AND shard = $2";
     let mut moved = Vec::new();
     for ((partner, _), place) in &mut tx.deferred().part::<ChainHeads>().0 {
         if let Some(sign) = place.moved.take() {
@@ -301,13 +301,13 @@ fn listing(partner: PartnerId, filter: &Filter, limit: i64) -> Query {
         query.and("at < ", until);
     }
     if let Some([at, id, shard, seq]) = filter.after {
-        query.and("(at, id, lane, seq) > (", at);
+        query.and("(at, id, shard, seq) > (", at);
         query.push(", ", id);
         query.push(", ", shard);
         query.push(", ", seq);
         query.sql.push(')');
     }
-    query.push(" ORDER BY at, id, lane, seq LIMIT ", limit);
+    query.push(" ORDER BY at, id, shard, seq LIMIT ", limit);
     query
 }
 
@@ -319,15 +319,15 @@ pub async fn chain(
     limit: i64,
 ) -> Result<Vec<Event>, Error> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM audit_events WHERE partner_id = $1 AND (lane, seq) > ($2, $3)
-         ORDER BY lane, seq LIMIT $4"
+        "SELECT {COLUMNS} FROM audit_events WHERE partner_id = $1 AND (shard, seq) > ($2, $3)
+         ORDER BY shard, seq LIMIT $4"
     );
     tx.all(&sql, args![partner.0, after.0, after.1, limit], read).await
 }
 
 /// What an event says that its object was after it, by the event's shard and place.
 pub async fn after(tx: &mut Tx, partner: PartnerId, shard: i64, seq: i64) -> Result<Option<String>, Error> {
-    let sql = "SELECT after FROM audit_events WHERE partner_id = $1 AND lane = $2 AND seq = $3";
+    let sql = "SELECT after FROM audit_events WHERE partner_id = $1 AND shard = $2 AND seq = $3";
     let found = tx.first(sql, args![partner.0, shard, seq], |row| row.next::<Option<String>>()).await?;
     Ok(found.flatten())
 }
@@ -335,19 +335,20 @@ pub async fn after(tx: &mut Tx, partner: PartnerId, shard: i64, seq: i64) -> Res
 /// Where a partner's chains end, by shard.
 pub async fn heads(tx: &mut Tx, partner: PartnerId) -> Result<Vec<Head>, Error> {
     tx.flush_deferred().await?;
-    let sql = "SELECT lane, seq, last_mac, mac, broken FROM audit_heads WHERE partner_id = $1 ORDER BY lane";
+    let sql =
+        "SELECT shard, seq, last_mac, mac, broken FROM audit_heads WHERE partner_id = $1 ORDER BY shard";
     tx.all(sql, args![partner.0], |row| head_of(row.next()?, row)).await
 }
 
 /// Where all partners' chains end, by partner and shard. A chain without a partner was written beside the server, and cannot be
 /// marked.
 pub async fn ends(tx: &mut Tx) -> Result<Vec<End>, Error> {
-    let sql = "SELECT h.partner_id, h.lane, h.seq, h.last_mac, h.mac, h.broken, e.seq, e.mac
+    let sql = "SELECT h.partner_id, h.shard, h.seq, h.last_mac, h.mac, h.broken, e.seq, e.mac
                FROM audit_heads h LEFT JOIN audit_events e
-                 ON e.partner_id = h.partner_id AND e.lane = h.lane AND e.seq =
+                 ON e.partner_id = h.partner_id AND e.shard = h.shard AND e.seq =
                    (SELECT MAX(m.seq) FROM audit_events m
-                    WHERE m.partner_id = h.partner_id AND m.lane = h.lane AND m.seq < $1)
-               WHERE h.partner_id IN (SELECT id FROM partners) ORDER BY h.partner_id, h.lane";
+                    WHERE m.partner_id = h.partner_id AND m.shard = h.shard AND m.seq < $1)
+               WHERE h.partner_id IN (SELECT id FROM partners) ORDER BY h.partner_id, h.shard";
     tx.all(sql, args![LAST_PLACE], |row| {
         let (partner, head) = (PartnerId(row.next()?), head_of(row.next()?, row)?);
         let last = (row.next::<Option<i64>>()?, row.next::<Option<String>>()?);
@@ -359,7 +360,7 @@ pub async fn ends(tx: &mut Tx) -> Result<Vec<End>, Error> {
 /// Where all partners' chains are said to end.
 pub async fn all_heads(tx: &mut Tx) -> Result<Vec<(PartnerId, Head)>, Error> {
     let sql =
-        "SELECT partner_id, lane, seq, last_mac, mac, broken FROM audit_heads ORDER BY partner_id, lane";
+        "SELECT partner_id, shard, seq, last_mac, mac, broken FROM audit_heads ORDER BY partner_id, shard";
     tx.all(sql, &[], |row| Ok((PartnerId(row.next()?), head_of(row.next()?, row)?))).await
 }
 
@@ -371,8 +372,8 @@ pub async fn count_behind(
     action: &str,
     behind: &str,
 ) -> Result<(i64, Option<i64>), Error> {
-    let sql = "SELECT COUNT(*), MIN(at) FROM audit_events WHERE partner_id = $1 AND lane = 0 AND action = $2 AND seq >
-                 COALESCE((SELECT MAX(seq) FROM audit_events WHERE partner_id = $1 AND lane = 0 AND action = $3), 0)";
+    let sql = "SELECT COUNT(*), MIN(at) FROM audit_events WHERE partner_id = $1 AND shard = 0 AND action = $2 AND seq >
+                 COALESCE((SELECT MAX(seq) FROM audit_events WHERE partner_id = $1 AND shard = 0 AND action = $3), 0)";
     let found = tx.first(sql, args![partner.0, action, behind], |row| Ok((row.next()?, row.next()?))).await?;
     Ok(found.unwrap_or_default())
 }

@@ -331,10 +331,10 @@ impl Deferred for BlockCounts {
     }
 }
 
-/// Writes the changes of the counts. Concurrent transactions write different shards (`lane`) of a block.
+/// Writes the changes of the counts. Concurrent transactions write different shards (`shard`) of a block.
 async fn count_blocks(tx: &mut Tx) -> Result<(), Error> {
-    let sql = "INSERT INTO customer_blocks (partner_id, block, lane, customers) VALUES ($1, $2, $3, $4)
-               ON CONFLICT (partner_id, block, lane)
+    let sql = "INSERT INTO customer_blocks (partner_id, block, shard, customers) VALUES ($1, $2, $3, $4)
+               ON CONFLICT (partner_id, block, shard)
                DO UPDATE SET customers = customer_blocks.customers + excluded.customers";
     let (blocks, shard) = (std::mem::take(&mut tx.deferred().part::<BlockCounts>().0), tx.shard());
     for ((partner, block), more) in blocks {

@@ -10,7 +10,6 @@
 //!
 //! # Words
 //! A *shard of the audit chain* is one of a partner's hash chains: concurrent transactions append to different shards.
-//! The columns are called `lane`, because landed migrations are not edited.
 
 mod engine;
 mod error;

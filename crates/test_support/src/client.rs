@@ -118,7 +118,7 @@ impl Api {
         self.user(&format!("/v2/customers/{customer}/users"), &body)
     }
 
-    /// The partner's audit trail, page by page, without what only tells of new lanes.
+    /// The partner's audit trail, page by page, without what only tells of new shards.
     pub fn trail(&self, query: &str) -> Vec<Value> {
         let mut events = Vec::new();
         let mut path = format!("/v2/audit_events?{query}");
@@ -134,7 +134,7 @@ impl Api {
                 None => break,
             }
         }
-        events.retain(|event| event["action"] != "audit.lane");
+        events.retain(|event| event["action"] != "audit.shard");
         events
     }
 

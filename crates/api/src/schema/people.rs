@@ -243,7 +243,7 @@ pub(crate) struct Named {
 /// An event of the audit trail.
 #[derive(ToSchema, Serialize)]
 pub(crate) struct Event {
-    /// Its lane and its place in it.
+    /// Its shard and its place in it.
     #[schema(example = "0-17")]
     id: String,
     #[schema(format = "date-time")]

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 const ROUNDS: usize = 10_000;
 const SEED: u64 = 7_263_915_001;
-const LANES: [i64; 4] = [0, 1, 2, 7];
+const SHARDS: [i64; 4] = [0, 1, 2, 7];
 const EVENTS: usize = 24;
 /// What is tampered with, and put back behind each round.
 const TABLES: [&str; 6] = ["audit_events", "audit_heads", "users", "user_access", "api_keys", "partners"];
@@ -84,8 +84,8 @@ async fn change_users(app: &App, partner: PartnerId, keep: impl Fn()) {
 }
 
 /// An ordinary change.
-async fn change(app: &App, partner: PartnerId, lane: i64, number: usize) -> Result<(i64, i64), Error> {
-    let input = (Arc::clone(&app.trail), partner, lane, number, app.clock.now());
+async fn change(app: &App, partner: PartnerId, shard: i64, number: usize) -> Result<(i64, i64), Error> {
+    let input = (Arc::clone(&app.trail), partner, shard, number, app.clock.now());
     let written = app.db.unchecked().write(partner, input, |(trail, partner, shard, number, now), tx| {
         Box::pin(async move {
             let mut entry = Entry::new("customer.update", format!("customers/{number}"));
@@ -99,7 +99,7 @@ async fn change(app: &App, partner: PartnerId, lane: i64, number: usize) -> Resu
     written.await
 }
 
-/// Two partners' trails in several lanes, and a way to them that does not ask the platform.
+/// Two partners' trails in several shards, and a way to them that does not ask the platform.
 struct Trail {
     app: App,
     secrets: SecretKey,
@@ -150,8 +150,8 @@ impl Trail {
             change_users(&app, *partner, keep).await;
         }
         for number in 0..EVENTS {
-            let (partner, lane) = (*dice.pick(&partners), *dice.pick(&LANES));
-            change(&app, partner, lane, number).await.unwrap();
+            let (partner, shard) = (*dice.pick(&partners), *dice.pick(&SHARDS));
+            change(&app, partner, shard, number).await.unwrap();
         }
         app.keep_anchor(true).await.unwrap();
         TABLES.iter().for_each(|name| run(&format!("CREATE TABLE kept.{name} AS SELECT * FROM main.{name}")));
@@ -188,13 +188,13 @@ impl Trail {
     async fn changed_and_restarted(&self, dice: &mut Dice) -> App {
         for partner in &self.partners {
             // Where an event was put in its place, a change fails until the server has looked at the chain's end.
-            drop(change(&self.app, *partner, *dice.pick(&LANES), EVENTS).await);
+            drop(change(&self.app, *partner, *dice.pick(&SHARDS), EVENTS).await);
         }
         let app = open(self.app.db.unchecked().clone(), &self.secrets, &self.anchors).await;
         let started = app.start_audit().await;
         assert!(started.is_ok() || !self.partners.iter().all(|partner| self.has(*partner)), "{started:?}");
         for partner in &self.partners {
-            let changed = change(&app, *partner, *dice.pick(&LANES), EVENTS).await;
+            let changed = change(&app, *partner, *dice.pick(&SHARDS), EVENTS).await;
             assert!(changed.is_ok() || !self.has(*partner), "{changed:?}");
         }
         app
@@ -237,7 +237,7 @@ impl Trail {
     }
 }
 
-const NUMBERS: [&str; 6] = ["partner_id", "lane", "seq", "at", "id", "broken"];
+const NUMBERS: [&str; 6] = ["partner_id", "shard", "seq", "at", "id", "broken"];
 const TEXTS: [&str; 12] = [
     "user_id",
     "key_id",
@@ -281,10 +281,10 @@ fn tampering(trail: &Trail, dice: &mut Dice) -> (&'static str, String) {
     let event = trail.some("audit_events", dice);
     let other = trail.some("audit_events", dice);
     let head = trail.some("audit_heads", dice);
-    let lane_of = |table: &str, rowid: i64| {
-        format!("(partner_id, lane) = (SELECT partner_id, lane FROM {table} WHERE rowid = {rowid})")
+    let shard_of = |table: &str, rowid: i64| {
+        format!("(partner_id, shard) = (SELECT partner_id, shard FROM {table} WHERE rowid = {rowid})")
     };
-    let lane = lane_of("audit_heads", head);
+    let shard = shard_of("audit_heads", head);
     let forged = "CASE SUBSTR(mac, 1, 1) WHEN 'a' THEN 'b' ELSE 'a' END || SUBSTR(mac, 2)";
     match dice.roll(21) {
         0..4 => {
@@ -310,7 +310,7 @@ fn tampering(trail: &Trail, dice: &mut Dice) -> (&'static str, String) {
         6 => {
             let seqs = (dice.roll(6), dice.roll(6));
             let step = |from: String, to: String| {
-                format!("UPDATE audit_events SET seq = {to} WHERE {lane} AND seq = {from};")
+                format!("UPDATE audit_events SET seq = {to} WHERE {shard} AND seq = {from};")
             };
             let (one, two) = (seqs.0.to_string(), seqs.1.to_string());
             let moves = [(one.clone(), "-9".into()), (two.clone(), one), ("-9".into(), two)];
@@ -318,11 +318,11 @@ fn tampering(trail: &Trail, dice: &mut Dice) -> (&'static str, String) {
         }
         7 | 8 => {
             let cut = format!(
-                "DELETE FROM audit_events WHERE {lane} AND seq > (SELECT seq FROM audit_heads WHERE rowid = {head}) - {};",
+                "DELETE FROM audit_events WHERE {shard} AND seq > (SELECT seq FROM audit_heads WHERE rowid = {head}) - {};",
                 1 + dice.roll(4)
             );
             let end = "(SELECT {} FROM audit_events e WHERE e.partner_id = audit_heads.partner_id
-                        AND e.lane = audit_heads.lane ORDER BY seq DESC LIMIT 1)";
+                        AND e.shard = audit_heads.shard ORDER BY seq DESC LIMIT 1)";
             let moved = format!(
                 "UPDATE audit_heads SET seq = COALESCE({}, 0), last_mac = COALESCE({}, '') WHERE rowid = {head};",
                 end.replace("{}", "seq"),
@@ -333,7 +333,7 @@ fn tampering(trail: &Trail, dice: &mut Dice) -> (&'static str, String) {
             ("cut off", format!("{cut}{behind}"))
         }
         9 => {
-            let column = *dice.pick(&["partner_id", "lane", "seq", "last_mac", "mac", "broken"]);
+            let column = *dice.pick(&["partner_id", "shard", "seq", "last_mac", "mac", "broken"]);
             let value = another_value(column, dice);
             ("head altered", format!("UPDATE audit_heads SET {column} = {value} WHERE rowid = {head}"))
         }
@@ -342,12 +342,12 @@ fn tampering(trail: &Trail, dice: &mut Dice) -> (&'static str, String) {
             let at = [-3, 0, 1, 2, 5, 7, 99][dice.roll(7)];
             let seq = ["-1", "0", "1", "seq", "seq + 1", "99"][dice.roll(6)];
             let mac = ["mac", forged, "''"][dice.roll(3)];
-            let lane = if dice.roll(2) == 0 { "lane".to_owned() } else { at.to_string() };
+            let shard = if dice.roll(2) == 0 { "shard".to_owned() } else { at.to_string() };
             let rest =
                 "id, at, user_id, key_id, action, object, before, after, reason, origin, request_id, salt";
             let insert = format!(
-                "INSERT INTO audit_events (partner_id, lane, seq, {rest}, mac)
-                 SELECT partner_id, {lane}, {seq}, {rest}, {mac} FROM audit_events WHERE rowid = {event};"
+                "INSERT INTO audit_events (partner_id, shard, seq, {rest}, mac)
+                 SELECT partner_id, {shard}, {seq}, {rest}, {mac} FROM audit_events WHERE rowid = {event};"
             );
             let head = format!(
                 "INSERT INTO audit_heads SELECT partner_id, {at}, 1, mac, mac, 0 FROM audit_events WHERE rowid = {event};"
@@ -435,54 +435,67 @@ fn tampering(trail: &Trail, dice: &mut Dice) -> (&'static str, String) {
             ("an older state", TABLES.iter().map(put).collect())
         }
         _ => {
-            let whose = if dice.roll(3) == 0 { format!("partner_id = {}", 1 + dice.roll(2)) } else { lane };
+            let whose = if dice.roll(3) == 0 { format!("partner_id = {}", 1 + dice.roll(2)) } else { shard };
             let both = format!(
-                "CREATE TEMP TABLE gone AS SELECT partner_id, lane FROM audit_heads WHERE {whose};
-                 DELETE FROM audit_events WHERE (partner_id, lane) IN (SELECT partner_id, lane FROM gone);
-                 DELETE FROM audit_heads WHERE (partner_id, lane) IN (SELECT partner_id, lane FROM gone);
+                "CREATE TEMP TABLE gone AS SELECT partner_id, shard FROM audit_heads WHERE {whose};
+                 DELETE FROM audit_events WHERE (partner_id, shard) IN (SELECT partner_id, shard FROM gone);
+                 DELETE FROM audit_heads WHERE (partner_id, shard) IN (SELECT partner_id, shard FROM gone);
                  DROP TABLE gone;"
             );
-            ("a lane missing", both)
+            ("a shard missing", both)
         }
     }
 }
 
+/// How many tamperings of each kind were made, `rounds` in all. Each is found.
+async fn tamper(mut dice: Dice, rounds: usize) -> BTreeMap<&'static str, usize> {
+    let trail = Trail::new(&mut dice).await;
+    let shards = "SELECT COUNT(*) FROM audit_heads";
+    let shards: i64 = trail.sql.query_row(shards, params_from_iter([0; 0]), |row| row.get(0)).unwrap();
+    assert_eq!(shards, 2 * SHARDS.len() as i64 + 1, "the partners', and the server's own");
+    // The control: as it was written.
+    assert_eq!(trail.problems().await, [""; 0]);
+    let mut found: BTreeMap<&str, usize> = BTreeMap::new();
+    while found.values().sum::<usize>() < rounds {
+        let (kind, sql) = tampering(&trail, &mut dice);
+        trail.run("BEGIN IMMEDIATE");
+        let possible = trail.sql.execute_batch(&sql).is_ok() && trail.differs();
+        if !possible {
+            trail.run("ROLLBACK");
+            continue;
+        }
+        trail.run("COMMIT");
+        assert_ne!(trail.problems().await, [""; 0], "{kind} is not found: {sql}");
+        let restarted = trail.changed_and_restarted(&mut dice).await;
+        assert_ne!(trail.problems_of(&restarted).await, [""; 0], "{kind} is forgotten: {sql}");
+        *found.entry(kind).or_default() += 1;
+        trail.run("BEGIN IMMEDIATE");
+        trail.undo();
+        trail.run("COMMIT");
+    }
+    assert_eq!(trail.problems().await, [""; 0], "undone, it is as it was written");
+    for _ in 0..20 {
+        let restarted = trail.changed_and_restarted(&mut dice).await;
+        assert_eq!(trail.problems_of(&restarted).await, [""; 0], "the changes alone are none");
+    }
+    found
+}
+
 #[test]
 fn every_tampering_is_found() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let mut dice = Dice(SEED);
-        let trail = Trail::new(&mut dice).await;
-        let lanes = "SELECT COUNT(*) FROM audit_heads";
-        let lanes: i64 = trail.sql.query_row(lanes, params_from_iter([0; 0]), |row| row.get(0)).unwrap();
-        assert_eq!(lanes, 2 * LANES.len() as i64 + 1, "the partners', and the server's own");
-        // The control: as it was written.
-        assert_eq!(trail.problems().await, [""; 0]);
-        let mut found: BTreeMap<&str, usize> = BTreeMap::new();
-        while found.values().sum::<usize>() < ROUNDS {
-            let (kind, sql) = tampering(&trail, &mut dice);
-            trail.run("BEGIN IMMEDIATE");
-            let possible = trail.sql.execute_batch(&sql).is_ok() && trail.differs();
-            if !possible {
-                trail.run("ROLLBACK");
-                continue;
-            }
-            trail.run("COMMIT");
-            assert_ne!(trail.problems().await, [""; 0], "{kind} is not found: {sql}");
-            let restarted = trail.changed_and_restarted(&mut dice).await;
-            assert_ne!(trail.problems_of(&restarted).await, [""; 0], "{kind} is forgotten: {sql}");
-            *found.entry(kind).or_default() += 1;
-            trail.run("BEGIN IMMEDIATE");
-            trail.undo();
-            trail.run("COMMIT");
-        }
-        assert_eq!(trail.problems().await, [""; 0], "undone, it is as it was written");
-        for _ in 0..20 {
-            let restarted = trail.changed_and_restarted(&mut dice).await;
-            assert_eq!(trail.problems_of(&restarted).await, [""; 0], "the changes alone are none");
-        }
-        assert!(found.len() == 16 && found.values().all(|count| *count > 100), "{found:?}");
+    // On two threads, for it is the longest test of this crate by far.
+    let halves = [SEED, SEED + 1].map(|seed| {
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(tamper(Dice(seed), ROUNDS / 2))
+        })
     });
+    let mut found: BTreeMap<&str, usize> = BTreeMap::new();
+    for (kind, count) in halves.into_iter().flat_map(|half| half.join().unwrap()) {
+        *found.entry(kind).or_default() += count;
+    }
+    assert_eq!(found.values().sum::<usize>(), ROUNDS);
+    assert!(found.len() == 16 && found.values().all(|count| *count > 100), "{found:?}");
 }
 
 /// All parts of a partner's trail, of at most so many events each.
@@ -526,10 +539,11 @@ fn a_trail_is_checked_in_parts() {
             assert_eq!(before, total, "at most {max} at a time");
         }
 
-        let ends = "SELECT MAX(seq) FROM audit_events WHERE partner_id = ? AND lane = ?";
-        let end = |lane: i64| -> i64 { trail.sql.query_row(ends, [one.0, lane], |row| row.get(0)).unwrap() };
+        let ends = "SELECT MAX(seq) FROM audit_events WHERE partner_id = ? AND shard = ?";
+        let end =
+            |shard: i64| -> i64 { trail.sql.query_row(ends, [one.0, shard], |row| row.get(0)).unwrap() };
         let (tail, last) = (end(0), end(7));
-        let event = |shard, seq| format!("WHERE partner_id = {} AND lane = {shard} AND seq = {seq}", one.0);
+        let event = |shard, seq| format!("WHERE partner_id = {} AND shard = {shard} AND seq = {seq}", one.0);
         for (what, sql, expected) in [
             (
                 "an event altered",
@@ -553,7 +567,7 @@ fn a_trail_is_checked_in_parts() {
             ),
             (
                 "a head altered",
-                format!("UPDATE audit_heads SET broken = 1 WHERE partner_id = {} AND lane = 2", one.0),
+                format!("UPDATE audit_heads SET broken = 1 WHERE partner_id = {} AND shard = 2", one.0),
                 vec![TrailFault::Head { shard: 2 }],
             ),
         ] {

@@ -3,7 +3,7 @@
 use super::check::id;
 use super::erasure::{Voucher, Vouchers};
 use super::live_users::LiveUsers;
-use super::{BROKEN, ERASE, PRUNE, SHARD_BEGINS, Trail, mac};
+use super::{BROKEN, ERASE, FORMER_SHARD_BEGINS, PRUNE, SHARD_BEGINS, Trail, mac};
 use crate::boxed;
 use crate::{App, Error, SecretKey, keys, user_access};
 use domain::{PartnerId, UserId};
@@ -276,9 +276,10 @@ impl<'s> Verifier<'s> {
             let why = event.reason.clone().unwrap_or_default();
             self.found.faults.push(TrailFault::Broken { shard, seq: place, why });
         }
-        if event.shard == 0 && event.action == SHARD_BEGINS {
-            let shard = event.object.strip_prefix("lanes/").and_then(|shard| shard.parse().ok());
-            shard.into_iter().for_each(|shard| *self.begun.entry(shard).or_default() += 1);
+        if event.shard == 0
+            && let Some(shard) = begun_shard(&event.action, &event.object)
+        {
+            *self.begun.entry(shard).or_default() += 1;
         }
         self.take_marks(event);
         self.creations.0 += u64::from(event.action == PARTNER_CREATE);
@@ -427,6 +428,16 @@ async fn all_users(tx: &mut Tx, partner: PartnerId) -> Result<Vec<UserAccess>, E
     }
 }
 
+/// The shard that an event tells of as new, if it does.
+fn begun_shard(action: &str, object: &str) -> Option<i64> {
+    let number = match action {
+        SHARD_BEGINS => object.strip_prefix("shards/"),
+        FORMER_SHARD_BEGINS => object.strip_prefix("lanes/"),
+        _ => None,
+    };
+    number?.parse().ok()
+}
+
 /// The users whose rows no server has written as they are now.
 fn forged_users<'u>(
     secrets: &'u SecretKey,
@@ -480,5 +491,21 @@ impl App {
                 Box::pin(async move { Ok(verify_whole(tx, trail, *partner).await?.into()) })
             })
             .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn shards_begin_by_either_name() {
+        for (action, object, shard) in [
+            ("audit.shard", "shards/7", Some(7)),
+            ("audit.lane", "lanes/7", Some(7)),
+            ("audit.lane", "shards/7", None),
+            ("audit.shard", "shards/x", None),
+            ("customer.create", "customers/7", None),
+        ] {
+            assert_eq!(super::begun_shard(action, object), shard, "{action} {object}");
+        }
     }
 }

@@ -11,7 +11,7 @@ async fn filled(url: &str) -> Db {
     let db = Db::open(url).await.unwrap();
     let statements = format!(
         "INSERT INTO partners (id, name, name_key, suspended, created_at) VALUES (1, 'p', 'p', 1 = 0, 0);
-         INSERT INTO audit_events (partner_id, lane, seq, id, at, user_id, action, object, origin, request_id, mac)
+         INSERT INTO audit_events (partner_id, shard, seq, id, at, user_id, action, object, origin, request_id, mac)
          SELECT 1, 0, n, n, n / 10, CASE n % 1000 WHEN 0 THEN 7 ELSE 8 END,
              CASE n % 1000 WHEN 1 THEN 'customer.delete' ELSE 'customer.create' END, 'customers/' || n / 2, '', '', ''
          FROM (WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {EVENTS}) SELECT n FROM n) n;

@@ -57,9 +57,9 @@ async fn filled(url: &str) -> Db {
     ];
     sql(url, &statements.join(";")).await;
     let db = Db::open(url).await.unwrap();
-    let shared = "INSERT INTO customer_blocks (partner_id, block, lane, customers)
+    let shared = "INSERT INTO customer_blocks (partner_id, block, shard, customers)
                       SELECT partner_id, block, 7, -20 FROM customer_blocks;
-                  UPDATE customer_blocks SET customers = customers + 20 WHERE lane = 0";
+                  UPDATE customer_blocks SET customers = customers + 20 WHERE shard = 0";
     sql(url, shared).await;
     db
 }
@@ -344,7 +344,7 @@ async fn the_index_follows_changes(db: &Db, url: &str) {
         "INSERT INTO customers (partner_id, id, generated_external_id, created_at, updated_at, version, name, name_key,
             classification, margin_percentage, billing_enabled, billing_folder)
          VALUES (1, 12000, 'late', {NOW}, {NOW}, 1, 'A late zebra', 'a late zebra', 'managed_with_access', 0, 1 = 0, '');
-         UPDATE customer_blocks SET customers = customers + 1 WHERE partner_id = 1 AND block = {INDEXED} AND lane = 0"
+         UPDATE customer_blocks SET customers = customers + 1 WHERE partner_id = 1 AND block = {INDEXED} AND shard = 0"
     );
     sql(url, &late).await;
     assert_eq!(found(db, "zebra").await, (vec![12_000, 20_000], 2));

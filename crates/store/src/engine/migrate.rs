@@ -45,13 +45,14 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0035_directory_walks", include_str!("../../../../migrations/0035_directory_walks.sql")),
     ("0036_former_corrections", include_str!("../../../../migrations/0036_former_corrections.sql")),
     ("0037_billing_fault_wordings", include_str!("../../../../migrations/0037_billing_fault_wordings.sql")),
+    ("0038_shards", include_str!("../../../../migrations/0038_shards.sql")),
 ];
 
 /// The oldest schema whose servers work beside a server of this one, on the same PostgreSQL, while one after the other is
 /// updated. A migration that changes what they read or write (a column or table that goes, is renamed or takes other values; a new
 /// column that has no default) raises this to its own number. Then all servers have to stop for the update, and the changelog
 /// says so.
-const OLDEST: usize = 35;
+const OLDEST: usize = 38;
 
 /// Migration that recomputes the keys of names.
 const NAME_KEYS: &str = "0012_name_keys";

@@ -262,7 +262,7 @@ fn pictures_of_every_page() {
         // As if it had been changed beside the server.
         let origin = |origin: &str| {
             database
-                .execute(&format!("UPDATE audit_events SET origin = {origin} WHERE lane = 0 AND seq = 3"));
+                .execute(&format!("UPDATE audit_events SET origin = {origin} WHERE shard = 0 AND seq = 3"));
         };
         origin("'elsewhere' || origin");
         page.go("/console/audit/verify");

@@ -350,7 +350,7 @@ fn tampering_is_found(engine: Engine) {
     );
     let undo = "DELETE FROM audit_events; INSERT INTO audit_events SELECT * FROM kept_events;
                 DELETE FROM audit_heads; INSERT INTO audit_heads SELECT * FROM kept_heads";
-    // With what tells of lanes, on PostgreSQL.
+    // With what tells of shards, on PostgreSQL.
     let events: usize =
         database.value("SELECT COUNT(*) FROM audit_events WHERE partner_id = 2").parse().unwrap();
     assert!(events >= 5, "{events}");
@@ -370,10 +370,10 @@ fn tampering_is_found(engine: Engine) {
         format!("{name}: {events} events, as they were written\n")
     );
 
-    // The partner's events are all in the lane of its one writer; on PostgreSQL there may be more lanes.
-    let mine = "partner_id = 2 AND lane = (SELECT MAX(lane) FROM audit_heads WHERE partner_id = 2)";
+    // The partner's events are all in the shard of its one writer; on PostgreSQL there may be more shards.
+    let mine = "partner_id = 2 AND shard = (SELECT MAX(shard) FROM audit_heads WHERE partner_id = 2)";
     let columns =
-        "lane, seq, at, user_id, key_id, action, object, before, after, reason, origin, request_id, mac";
+        "shard, seq, at, user_id, key_id, action, object, before, after, reason, origin, request_id, mac";
     let last = format!("{mine} AND seq = (SELECT MAX(seq) FROM kept_events WHERE {mine})");
     #[rustfmt::skip]
     let cases = [
@@ -385,11 +385,11 @@ fn tampering_is_found(engine: Engine) {
         ("the last is cut off",   format!("DELETE FROM audit_events WHERE {last}")),
         ("... and its head moved", format!("DELETE FROM audit_events WHERE {last}; UPDATE audit_heads SET seq = seq - 1 WHERE {mine}")),
         ("the head is gone",      format!("DELETE FROM audit_heads WHERE {mine}")),
-        ("a lane is gone",        format!("DELETE FROM audit_events WHERE {mine}; DELETE FROM audit_heads WHERE {mine}")),
+        ("a shard is gone",        format!("DELETE FROM audit_events WHERE {mine}; DELETE FROM audit_heads WHERE {mine}")),
         ("all is gone",           "DELETE FROM audit_events; DELETE FROM audit_heads".to_owned()),
-        ("one was put in",        format!("INSERT INTO audit_events (partner_id, {columns}) SELECT 2, lane, seq + 1, {} FROM kept_events WHERE {last}", &columns[11..])),
+        ("one was put in",        format!("INSERT INTO audit_events (partner_id, {columns}) SELECT 2, shard, seq + 1, {} FROM kept_events WHERE {last}", &columns[11..])),
         ("... in front of all",   format!("INSERT INTO audit_events (partner_id, {columns}) SELECT 2, -7, 1, {} FROM kept_events WHERE {last}", &columns[11..])),
-        ("... of another's",      "UPDATE audit_events SET partner_id = 1, lane = lane + 100 WHERE partner_id = 2".to_owned()),
+        ("... of another's",      "UPDATE audit_events SET partner_id = 1, shard = shard + 100 WHERE partner_id = 2".to_owned()),
         ("two are swapped",       format!("UPDATE audit_events SET seq = -1 WHERE {mine} AND seq = 1; UPDATE audit_events SET seq = 1 WHERE {mine} AND seq = 2; UPDATE audit_events SET seq = 2 WHERE {mine} AND seq = -1")),
     ];
     for (name, sql) in cases {
@@ -431,12 +431,12 @@ fn a_broken_chain_stays_marked(engine: Engine) {
     assert_eq!(broken(&admin), (0.0, json!(0)), "the control");
 
     // The last two events of the longest chain, which on PostgreSQL may be in any shard.
-    let chain = "partner_id = 1 AND lane = (SELECT lane FROM audit_heads WHERE partner_id = 1 ORDER BY seq DESC, lane LIMIT 1)";
+    let chain = "partner_id = 1 AND shard = (SELECT shard FROM audit_heads WHERE partner_id = 1 ORDER BY seq DESC, shard LIMIT 1)";
     let end = database.value(&format!("SELECT seq - 2 FROM audit_heads WHERE {chain}"));
     database.execute(&format!(
         "DELETE FROM audit_events WHERE {chain} AND seq > {end};
          UPDATE audit_heads SET seq = {end}, mac = 'ab' || SUBSTR(mac, 3), last_mac =
-           (SELECT e.mac FROM audit_events e WHERE (e.partner_id, e.lane, e.seq) = (audit_heads.partner_id, audit_heads.lane, {end}))
+           (SELECT e.mac FROM audit_events e WHERE (e.partner_id, e.shard, e.seq) = (audit_heads.partner_id, audit_heads.shard, {end}))
          WHERE {chain}"
     ));
     ["E", "F", "G"].iter().for_each(|name| rename(&admin, name));

@@ -39,7 +39,7 @@ fn ids_say_nothing_about_other_partners(engine: Engine) {
         .collect();
     assert_eq!(quiet, disturbed);
     assert_eq!(quiet[0], [1, 1, 1, 2]); // the partner's admin is user 1
-    // Lanes that begin take some too, on PostgreSQL.
+    // Shards that begin take some too, on PostgreSQL.
     let events = [&alone, &busy, &other].map(first_event);
     assert!(events.iter().all(|id| *id < 20), "{events:?}");
     // The same id is another customer in each of them.

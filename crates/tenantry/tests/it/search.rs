@@ -43,7 +43,7 @@ fn fill(database: &Database) {
             ));
         }
         database.execute(&format!(
-            "INSERT INTO customer_blocks (partner_id, block, lane, customers)
+            "INSERT INTO customer_blocks (partner_id, block, shard, customers)
              SELECT partner_id, id / 8192, 0, COUNT(*) FROM customers WHERE partner_id = {partner} GROUP BY partner_id, id / 8192"
         ));
         // The next id.

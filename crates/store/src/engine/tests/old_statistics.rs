@@ -74,7 +74,7 @@ async fn with_old_statistics((partners, customers): (i64, i64)) -> Db {
         }
     }
     statements.push(format!(
-        "INSERT INTO customer_blocks (partner_id, block, lane, customers) VALUES ({}, 0, 0, {CUSTOMERS})",
+        "INSERT INTO customer_blocks (partner_id, block, shard, customers) VALUES ({}, 0, 0, {CUSTOMERS})",
         NEW.0
     ));
     sql(&url, &statements.join(";")).await;

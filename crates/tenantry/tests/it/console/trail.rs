@@ -101,7 +101,7 @@ fn a_trail_is_verified(engine: Engine) {
     let partner =
         database.value(&format!("SELECT partner_id FROM customers WHERE id = {id} AND name = 'Acme'"));
     database.execute(&format!(
-        "UPDATE audit_events SET origin = 'elsewhere' WHERE partner_id = {partner} AND lane = {shard} AND seq = {seq}"
+        "UPDATE audit_events SET origin = 'elsewhere' WHERE partner_id = {partner} AND shard = {shard} AND seq = {seq}"
     ));
     let broken = browser.get(verify).text();
     for part in

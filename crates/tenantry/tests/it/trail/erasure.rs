@@ -141,13 +141,13 @@ fn old_events_are_pruned_behind_a_mark(engine: Engine) {
     let undo = "DELETE FROM audit_events; INSERT INTO audit_events SELECT * FROM kept_events;
                 DELETE FROM audit_cuts; INSERT INTO audit_cuts SELECT * FROM kept_cuts";
     let first =
-        "(partner_id, lane, seq) = (SELECT e.partner_id, e.lane, e.seq FROM kept_events e JOIN kept_cuts c
-                 ON c.partner_id = e.partner_id AND c.lane = e.lane AND c.seq + 1 = e.seq LIMIT 1)";
+        "(partner_id, shard, seq) = (SELECT e.partner_id, e.shard, e.seq FROM kept_events e JOIN kept_cuts c
+                 ON c.partner_id = e.partner_id AND c.shard = e.shard AND c.seq + 1 = e.seq LIMIT 1)";
     for (what, sql) in [
         ("one more is gone", format!("DELETE FROM audit_events WHERE {first}")),
         ("... and the mark is moved", format!(
             "DELETE FROM audit_events WHERE {first}; UPDATE audit_cuts SET seq = seq + 1, last_mac =
-             (SELECT e.mac FROM kept_events e WHERE e.partner_id = audit_cuts.partner_id AND e.lane = audit_cuts.lane AND e.seq = audit_cuts.seq + 1)"
+             (SELECT e.mac FROM kept_events e WHERE e.partner_id = audit_cuts.partner_id AND e.shard = audit_cuts.shard AND e.seq = audit_cuts.seq + 1)"
         )),
         ("the mark is gone", "DELETE FROM audit_cuts".to_owned()),
         (
