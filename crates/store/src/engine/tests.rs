@@ -267,46 +267,58 @@ async fn keys_in_rows_of_users_get_rows_of_their_own() {
 /// Backups and copies of databases that an older server left are taken as they are; the next server brings them up.
 #[tokio::test(flavor = "multi_thread")]
 async fn databases_with_older_schemas_are_copied_and_restored() {
-    for version in 1..=NEWEST {
-        let folder = Folder::new();
-        let (old, file) = (folder.sqlite("old.db"), folder.file("old.backup"));
-        Db::open_for(&old, Options::default(), Purpose::Fill(version)).await.unwrap().close().await;
-        seed(&old, 501).await;
-        let tally = backup(&old, &file, &mut |_| {}).await.unwrap();
-        let mut targets = vec![folder.sqlite("new.db")];
-        if postgres_is_here() {
-            targets.push(postgres().await);
-        }
-        for to in targets {
-            assert_eq!(
-                restore(&file, &to, Options::default(), Timestamp::UNIX_EPOCH, &mut |_| {}).await.unwrap(),
-                tally,
-                "{version}"
-            );
-            assert_eq!(migrate::version(&mut Tx::snapshot(&to).await.unwrap()).await.unwrap(), Some(version));
-            if to.starts_with("postgres:") {
-                let analyzed = "SELECT relname::text FROM pg_class WHERE relkind = 'r' AND reltuples >= 0
-                                AND relnamespace = current_schema()::regnamespace ORDER BY 1";
-                let analyzed = texts(&mut Tx::snapshot(&to).await.unwrap(), analyzed).await;
-                assert_eq!(analyzed, ["customer_tags", "customers"], "the planner knows the large tables");
+    // Two at a time, for this is the longest test of the crate.
+    let halves = [1, 2].map(|first| {
+        tokio::spawn(async move {
+            for version in (first..=NEWEST).step_by(2) {
+                copy_and_restore_of(version).await;
             }
-            let db = Db::open(&to).await.unwrap();
-            assert_eq!(migrate::version(&mut Tx::snapshot(&to).await.unwrap()).await.unwrap(), Some(NEWEST));
-            // Each partner continues after its own last id, or, from a schema without own sequences, after the last of all.
-            let own = if version < IDS_OF_PARTNERS { [1_010, 1_010] } else { [1_010, 1_011] };
-            for (partner, next) in (1..).map(PartnerId).zip(own) {
-                let ids = [next_id(&db, partner).await, next_id(&db, partner).await];
-                assert_eq!(ids, [next + GAP_AFTER_RESTORE, next + 1 + GAP_AFTER_RESTORE], "{version} {to}");
-            }
-            db.close().await;
-            // Into one that is further already, it does not go.
-            if version < NEWEST {
-                let refused = copy(&old, &to, Options::default(), &mut |_| {}).await.unwrap_err().to_string();
-                assert!(refused.contains("already") && refused.contains("new database"), "{refused}");
-            }
-        }
-        assert_eq!(migrate::version(&mut Tx::snapshot(&old).await.unwrap()).await.unwrap(), Some(version));
+        })
+    });
+    for half in halves {
+        half.await.unwrap();
     }
+}
+
+async fn copy_and_restore_of(version: usize) {
+    let folder = Folder::new();
+    let (old, file) = (folder.sqlite("old.db"), folder.file("old.backup"));
+    Db::open_for(&old, Options::default(), Purpose::Fill(version)).await.unwrap().close().await;
+    seed(&old, 501).await;
+    let tally = backup(&old, &file, &mut |_| {}).await.unwrap();
+    let mut targets = vec![folder.sqlite("new.db")];
+    if postgres_is_here() {
+        targets.push(postgres().await);
+    }
+    for to in targets {
+        assert_eq!(
+            restore(&file, &to, Options::default(), Timestamp::UNIX_EPOCH, &mut |_| {}).await.unwrap(),
+            tally,
+            "{version}"
+        );
+        assert_eq!(migrate::version(&mut Tx::snapshot(&to).await.unwrap()).await.unwrap(), Some(version));
+        if to.starts_with("postgres:") {
+            let analyzed = "SELECT relname::text FROM pg_class WHERE relkind = 'r' AND reltuples >= 0
+                            AND relnamespace = current_schema()::regnamespace ORDER BY 1";
+            let analyzed = texts(&mut Tx::snapshot(&to).await.unwrap(), analyzed).await;
+            assert_eq!(analyzed, ["customer_tags", "customers"], "the planner knows the large tables");
+        }
+        let db = Db::open(&to).await.unwrap();
+        assert_eq!(migrate::version(&mut Tx::snapshot(&to).await.unwrap()).await.unwrap(), Some(NEWEST));
+        // Each partner continues after its own last id, or, from a schema without own sequences, after the last of all.
+        let own = if version < IDS_OF_PARTNERS { [1_010, 1_010] } else { [1_010, 1_011] };
+        for (partner, next) in (1..).map(PartnerId).zip(own) {
+            let ids = [next_id(&db, partner).await, next_id(&db, partner).await];
+            assert_eq!(ids, [next + GAP_AFTER_RESTORE, next + 1 + GAP_AFTER_RESTORE], "{version} {to}");
+        }
+        db.close().await;
+        // Into one that is further already, it does not go.
+        if version < NEWEST {
+            let refused = copy(&old, &to, Options::default(), &mut |_| {}).await.unwrap_err().to_string();
+            assert!(refused.contains("already") && refused.contains("new database"), "{refused}");
+        }
+    }
+    assert_eq!(migrate::version(&mut Tx::snapshot(&old).await.unwrap()).await.unwrap(), Some(version));
 }
 
 #[test]
