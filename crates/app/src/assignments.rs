@@ -14,7 +14,7 @@ use domain::payload::{Member, Payload};
 use domain::timeline::{EFFECTIVE_FROM, parse_day};
 use domain::version::Nonce;
 use domain::{
-    AzureCustomerId, CustomerId, DisplayName, Handling, NewCustomer, PartnerId, Violation, Violations,
+    AzureCustomerId, CustomerId, DisplayName, Handling, NewCustomer, PartnerId, Violation, Violations, code,
 };
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use jiff::civil::Date;
@@ -86,8 +86,7 @@ impl TenantSearch {
         paging::read(query, &["q", "assigned", "at"], |name, value| match name {
             _ if search.paging.take(name, value)? => Ok(()),
             "q" => {
-                let part = DisplayName::parse(value).map_err(|violation| violation.message)?;
-                search.filter.name_part = Some(part.key());
+                search.filter.name_part = Some(DisplayName::parse(value)?.key());
                 Ok(())
             }
             "assigned" => {
@@ -404,14 +403,16 @@ fn read_ids(body: &Json, handling: Handling) -> Result<(Vec<AzureCustomerId>, Op
 
 /// The day of `effective_from`, if the payload has one.
 fn read_from(body: &Json) -> Result<Option<Date>, Error> {
-    let refuse = |code, message: String| {
-        Error::Invalid(Violation::new(format!("/{EFFECTIVE_FROM}"), code, message).into())
-    };
+    let pointer = || format!("/{EFFECTIVE_FROM}");
     match body.get(EFFECTIVE_FROM).filter(|json| !json.is_blank()) {
         None => Ok(None),
         Some(Json::String(text)) => {
-            parse_day(text.trim()).map(Some).map_err(|message| refuse("invalid", message))
+            let day = parse_day(text.trim());
+            day.map(Some).map_err(|wrong| Error::Invalid(Violation { pointer: pointer(), ..wrong }.into()))
         }
-        Some(_) => Err(refuse("wrong_type", "must be a string".into())),
+        Some(_) => {
+            let wrong = Violation::new(pointer(), code::WRONG_TYPE, "must be a string");
+            Err(Error::Invalid(wrong.into()))
+        }
     }
 }

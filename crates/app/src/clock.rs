@@ -1,5 +1,6 @@
 //! The clock of the platform, in whole seconds, and the expiry clock that tolerates jumps.
 
+use domain::{Violation, code};
 use jiff::Timestamp;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -97,8 +98,16 @@ impl ExpiryClock {
 /// # Errors
 /// A message that says what would be right.
 pub fn parse_time(text: &str) -> Result<Timestamp, String> {
-    let time = domain::UtcSecond::parse(text).map_err(|violation| violation.message)?;
-    Timestamp::from_second(time.as_second()).map_err(|_| "must be a time before the year 9999 ends".into())
+    time(text).map_err(|violation| violation.message)
+}
+
+/// The same, with what is wrong as a violation.
+pub(crate) fn time(text: &str) -> Result<Timestamp, Violation> {
+    let late = |_| {
+        Violation::new("", code::INVALID, "must be a time before the year 9999 ends")
+            .because("time-late", &[])
+    };
+    Timestamp::from_second(domain::UtcSecond::parse(text)?.as_second()).map_err(late)
 }
 
 #[cfg(test)]

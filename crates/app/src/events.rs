@@ -5,6 +5,7 @@ use crate::boxed;
 use crate::paging::{self, Paging, Query, whole_number};
 use crate::permissions::Permission;
 use crate::{App, Error};
+use domain::Violation;
 use jiff::Timestamp;
 use serde_json::Value;
 use store::audit::{self, Event, Filter};
@@ -56,14 +57,14 @@ impl EventSearch {
         Ok(search)
     }
 
-    fn take(&mut self, name: &str, value: &str) -> Result<(), String> {
+    fn take(&mut self, name: &str, value: &str) -> Result<(), Violation> {
         let time = |value| paging::time(value).map(|time| Some(time.as_second()));
         let mut paging = Paging { page: 1, per_page: self.per_page };
         match name {
             _ if paging.take(name, value)? && paging.page > 1 => {
-                return Err(
-                    "must be left out: the next page is behind the Link header's rel=\"next\"".to_owned()
-                );
+                return Err(paging::invalid(
+                    "must be left out: the next page is behind the Link header's rel=\"next\"",
+                ));
             }
             "page" => {}
             "per_page" => self.per_page = paging.per_page,
@@ -84,11 +85,9 @@ fn cursor(event: &Event) -> String {
     format!("{}.{}.{}.{}", event.at, event.id, event.shard, event.seq)
 }
 
-fn parse_cursor(value: &str) -> Result<[i64; 4], String> {
+fn parse_cursor(value: &str) -> Result<[i64; 4], Violation> {
     let parts: Option<Vec<i64>> = value.split('.').map(|part| part.parse().ok()).collect();
-    parts
-        .and_then(|parts| parts.try_into().ok())
-        .ok_or_else(|| "is not a valid cursor; use the one from the Link header's rel=\"next\"".into())
+    parts.and_then(|parts| parts.try_into().ok()).ok_or_else(paging::wrong_cursor)
 }
 
 impl From<Event> for EventView {

@@ -1,6 +1,6 @@
 //! Query strings of lists: paging, filters, and unknown parameters.
 
-use crate::Error;
+use crate::{Error, clock};
 use domain::near::near;
 use domain::{Handling, Violation, Violations, code};
 use jiff::Timestamp;
@@ -99,7 +99,7 @@ impl Paging {
     }
 
     /// Sets the page or its size from a parameter; `false` for any other parameter.
-    pub(crate) fn take(&mut self, name: &str, value: &str) -> Result<bool, String> {
+    pub(crate) fn take(&mut self, name: &str, value: &str) -> Result<bool, Violation> {
         match name {
             "page" => self.page = whole_number(value, 0)?.max(1),
             "per_page" => self.per_page = whole_number(value, 1)?.min(MAX_PER_PAGE),
@@ -123,14 +123,14 @@ fn is_blank(name: &str, value: &str) -> bool {
     value.is_empty() || !FREE_TEXT.contains(&name) && ["None", "null", "undefined"].contains(&value)
 }
 
-/// Passes every parameter that is not blank to `take`, equal ones once, and collects the messages of invalid ones. Values
+/// Passes every parameter that is not blank to `take`, equal ones once, and collects what is wrong with invalid ones. Values
 /// with NUL characters, which databases do not store, and more than [`MAX_FILTERS`] filters are violations. The known
 /// parameters are those of [`Paging`] and `known`. An unknown parameter is a violation under strict handling, and under
 /// lenient handling if it is a near miss of an absent one; otherwise it is ignored.
 pub(crate) fn read(
     query: &Query,
     known: &[&'static str],
-    mut take: impl FnMut(&str, &str) -> Result<(), String>,
+    mut take: impl FnMut(&str, &str) -> Result<(), Violation>,
 ) -> Result<(), Error> {
     let known = || Paging::PARAMETERS.iter().chain(known).copied();
     let given =
@@ -155,8 +155,8 @@ pub(crate) fn read(
             }
             if value.contains('\0') {
                 violations.push(Violation::new(pointer, code::INVALID, "must not have a NUL character"));
-            } else if let Err(message) = take(name, value) {
-                violations.push(Violation::new(pointer, code::INVALID, message));
+            } else if let Err(wrong) = take(name, value) {
+                violations.push(Violation { pointer, code: code::INVALID, ..wrong });
             }
             continue;
         }
@@ -179,33 +179,54 @@ pub(crate) fn read(
     if violations.is_empty() { Ok(()) } else { Err(Error::Parameters(violations)) }
 }
 
-/// The choice with this name, or a message with the names and the nearest one.
-pub(crate) fn one_of<T: Copy>(value: &str, choices: &[(&'static str, T)]) -> Result<T, String> {
+/// What is wrong with a parameter's value. [`read`] says of which.
+pub(crate) fn invalid(message: impl Into<String>) -> Violation {
+    Violation::new("", code::INVALID, message)
+}
+
+/// What is wrong with a cursor that no answer has given.
+pub(crate) fn wrong_cursor() -> Violation {
+    invalid("is not a valid cursor; use the one from the Link header's rel=\"next\"").because("cursor", &[])
+}
+
+/// The choice with this name, or the names and the nearest one.
+pub(crate) fn one_of<T: Copy>(value: &str, choices: &[(&'static str, T)]) -> Result<T, Violation> {
     let found = choices.iter().find(|(name, _)| *name == value);
     found.map(|(_, choice)| *choice).ok_or_else(|| {
         let names = || choices.iter().map(|(name, _)| *name);
-        let meant = near(value, names()).map_or(String::new(), |name| format!("; did you mean {name}?"));
-        format!("must be one of {}{meant}", names().collect::<Vec<_>>().join(", "))
+        let allowed = names().collect::<Vec<_>>().join(", ");
+        match near(value, names()) {
+            None => invalid(format!("must be one of {allowed}")).because("one-of", &[("allowed", &allowed)]),
+            Some(meant) => invalid(format!("must be one of {allowed}; did you mean {meant}?"))
+                .because("one-of-meant", &[("allowed", &allowed), ("meant", &meant)]),
+        }
     })
 }
 
+/// Parses a currency's code, in any case.
+pub(crate) fn currency(value: &str) -> Result<rating::Currency, Violation> {
+    value
+        .parse()
+        .map_err(|wrong: rating::currency::NotACurrency| invalid(wrong.to_string()).because("currency", &[]))
+}
+
 /// Parses `true` or `false` in any case, because Python writes `True`.
-pub(crate) fn truth(value: &str) -> Result<bool, String> {
+pub(crate) fn truth(value: &str) -> Result<bool, Violation> {
     one_of(&value.to_ascii_lowercase(), &[("true", true), ("false", false)])
 }
 
 /// Parses a time. A space before an offset is read as `+`, because an unescaped `+` in a query string is a space.
-pub(crate) fn time(value: &str) -> Result<Timestamp, String> {
+pub(crate) fn time(value: &str) -> Result<Timestamp, Violation> {
     match value.rsplit_once(' ') {
         Some((time, offset)) if time.contains(':') && offset.starts_with(|c: char| c.is_ascii_digit()) => {
-            crate::parse_time(&format!("{time}+{offset}"))
+            clock::time(&format!("{time}+{offset}"))
         }
-        _ => crate::parse_time(value),
+        _ => clock::time(value),
     }
 }
 
 /// Parses a whole number of at least `least`. Larger numbers are capped: every such page is past the end of the list.
-pub(crate) fn whole_number(value: &str, least: i64) -> Result<i64, String> {
+pub(crate) fn whole_number(value: &str, least: i64) -> Result<i64, Violation> {
     const MAX_PAGE: i64 = i64::MAX / MAX_PER_PAGE;
     let number = value.parse().or_else(|error: ParseIntError| match error.kind() {
         IntErrorKind::PosOverflow => Ok(MAX_PAGE),
@@ -213,6 +234,7 @@ pub(crate) fn whole_number(value: &str, least: i64) -> Result<i64, String> {
     });
     match number {
         Ok(number) if number >= least => Ok(number.min(MAX_PAGE)),
-        _ => Err(format!("must be a whole number from {least}")),
+        _ => Err(invalid(format!("must be a whole number from {least}"))
+            .because("whole-number-from", &[("least", &least)])),
     }
 }

@@ -67,27 +67,30 @@ impl<T: PartialEq> Timeline<T> {
     }
 }
 
-/// Parses a day such as `2026-11-03`, from 2000 to 2199. The message reads after the field's name.
+/// Parses a day such as `2026-11-03`, from 2000 to 2199.
 ///
 /// # Errors
 /// Another text.
-pub fn parse_day(text: &str) -> Result<Date, String> {
-    let expected =
-        || format!("must be a day such as 2026-11-03, not {:?}", crate::violation::shortened(text));
+pub fn parse_day(text: &str) -> Result<Date, Violation> {
+    let shown = crate::violation::shortened(text);
+    let expected = || {
+        invalid(format!("must be a day such as 2026-11-03, not {shown:?}"))
+            .because("day", &[("given", &shown)])
+    };
     let day: Date = text.parse().map_err(|_| expected())?;
     // The parser takes other ways to write a date, and times behind it.
     if day.to_string() != text {
         return Err(expected());
     }
     if !(date(2000, 1, 1)..date(2200, 1, 1)).contains(&day) {
-        return Err("must be a day from 2000-01-01 to 2199-12-31".to_owned());
+        return Err(invalid("must be a day from 2000-01-01 to 2199-12-31").because("day-range", &[]));
     }
     Ok(day)
 }
 
 /// Reads the day from which a change holds.
 pub(crate) fn read_day(json: &Json) -> Result<Date, Violation> {
-    parse_day(string(json)?).map_err(invalid)
+    parse_day(string(json)?)
 }
 
 /// The valid `effective_from` of a payload, if it has one.

@@ -328,7 +328,11 @@ fn read_margin(ten_thousandths: i64) -> Result<Margin, Error> {
 
 /// A stored day; empty is the beginning.
 fn read_day(text: &str) -> Result<Option<Date>, Error> {
-    if text.is_empty() { Ok(None) } else { parse_day(text).map(Some).map_err(Error::defect) }
+    if text.is_empty() {
+        Ok(None)
+    } else {
+        parse_day(text).map(Some).map_err(|wrong| Error::defect(wrong.message))
+    }
 }
 
 fn day_text(day: Option<Date>) -> String {

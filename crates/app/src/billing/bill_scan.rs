@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::paging::{self, Paging, Query};
+use domain::timeline::parse_day;
 use jiff::civil::Date;
 use rating::{Amount, BillColumns, BillLine};
 use std::collections::{BTreeMap, HashMap};
@@ -35,14 +36,12 @@ impl BillSearch {
             match name {
                 _ if search.paging.take(name, value)? => {}
                 "currency" => {
-                    let currency = value.parse::<rating::Currency>().map_err(|e| e.to_string())?;
-                    search.currency = Some(currency.to_string());
+                    search.currency = Some(paging::currency(value)?.to_string());
                 }
                 "service" => search.service = Some(value.to_owned()),
                 "subscription" => search.subscription = Some(value.to_owned()),
                 "day" => {
-                    let day = value.parse::<Date>().map_err(|_| "must be a day such as 2026-10-01")?;
-                    search.day = Some(day);
+                    search.day = Some(parse_day(value)?);
                 }
                 "q" => search.text = Some(value.to_lowercase()),
                 _ => {}

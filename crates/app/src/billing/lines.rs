@@ -58,8 +58,7 @@ impl LineSearch {
                 _ if search.paging.take(name, value)? => {}
                 "explain" => search.explain = paging::truth(value)?,
                 "currency" => {
-                    let currency = value.parse::<rating::Currency>().map_err(|e| e.to_string())?;
-                    search.currency = Some(currency.to_string());
+                    search.currency = Some(paging::currency(value)?.to_string());
                 }
                 _ => {}
             }

@@ -64,7 +64,10 @@ impl ProfitSearch {
         paging::read(query, &["billing_period", "by", "format"], |name, value| {
             match name {
                 "billing_period" => {
-                    period = Some(value.parse::<BillingPeriod>().map_err(|wrong| wrong.to_string())?);
+                    let wrong = |wrong: rating::period::NotAPeriod| {
+                        paging::invalid(wrong.to_string()).because("month", &[])
+                    };
+                    period = Some(value.parse::<BillingPeriod>().map_err(wrong)?);
                 }
                 "by" => by = paging::one_of(value, &ProfitBy::ALL)?,
                 "format" => csv = paging::one_of(value, &[("json", false), ("csv", true)])?,

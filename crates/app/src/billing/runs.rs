@@ -13,8 +13,8 @@ use crate::change::{Created, Done, WriteBody};
 use crate::paging::{self, Paging, Query};
 use crate::permissions::Permission;
 use crate::{App, Error, Refusal};
-use domain::PartnerId;
 use domain::json::Json;
+use domain::{PartnerId, Violation};
 use jiff::Timestamp;
 use rating::{BillingPeriod, WarningCode};
 use serde_json::{Value, json};
@@ -59,9 +59,9 @@ impl RunSearch {
 }
 
 /// A month, as a parameter.
-pub(super) fn period(text: &str) -> Result<String, String> {
-    let period = text.parse::<BillingPeriod>();
-    period.map(|period| period.to_string()).map_err(|_| "must be a month such as 2026-10".into())
+pub(super) fn period(text: &str) -> Result<String, Violation> {
+    let wrong = |_| paging::invalid("must be a month such as 2026-10").because("month", &[]);
+    Ok(text.parse::<BillingPeriod>().map_err(wrong)?.to_string())
 }
 
 impl App {

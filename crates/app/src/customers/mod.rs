@@ -437,7 +437,7 @@ async fn refuse_billed(tx: &mut Tx, partner: PartnerId, id: CustomerId) -> Resul
     }
     let why = format!(
         "this customer {}. Its bills stay when it is deleted, and its days until then can still be billed, but it cannot be \
-         brought back: to delete it all the same, send ?force=true",
+         brought back: to delete it all the same, send ?force=true (`tenantry customers delete --force`)",
         reasons.join(", and ")
     );
     Err(Error::Conflict(why.into()))

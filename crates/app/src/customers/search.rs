@@ -77,12 +77,12 @@ impl Search {
         self
     }
 
-    fn take(&mut self, name: &str, value: &str, now: Timestamp) -> Result<(), String> {
+    fn take(&mut self, name: &str, value: &str, now: Timestamp) -> Result<(), Violation> {
         let filter = &mut self.filter;
         match name {
             _ if self.paging.take(name, value)? => {}
             "cursor" => self.after = Some(parse_cursor(value)?),
-            "q" => filter.name_part = Some(DisplayName::parse(value).map_err(message)?.key()),
+            "q" => filter.name_part = Some(DisplayName::parse(value)?.key()),
             "classification" => {
                 filter.classification = Some(one_of(value, &Classification::ALL.map(|c| (c.as_str(), c)))?);
             }
@@ -92,7 +92,7 @@ impl Search {
                 filter.trial = Some((one_of(value, &trials)?, now));
             }
             "azure_customer_id" => {
-                filter.azure_customer_id = Some(AzureCustomerId::parse(value).map_err(message)?);
+                filter.azure_customer_id = Some(AzureCustomerId::parse(value)?);
             }
             "partner_billing" => {
                 filter.partner_billing = Some(truth(value)?);
@@ -104,21 +104,14 @@ impl Search {
     }
 }
 
-fn message(violation: Violation) -> String {
-    violation.message
-}
-
 /// The cursor of the page that follows this customer. Opaque to clients, so that its format can change.
 pub fn cursor(after: CustomerId) -> String {
     format!("c{}", base62::encode(after.0.unsigned_abs()))
 }
 
-fn parse_cursor(value: &str) -> Result<CustomerId, String> {
+fn parse_cursor(value: &str) -> Result<CustomerId, Violation> {
     let number = value.strip_prefix('c').and_then(|rest| base62::decode(rest).ok());
-    number
-        .and_then(|n| i64::try_from(n).ok())
-        .map(CustomerId)
-        .ok_or_else(|| "is not a valid cursor; use the one from the Link header's rel=\"next\"".into())
+    number.and_then(|n| i64::try_from(n).ok()).map(CustomerId).ok_or_else(paging::wrong_cursor)
 }
 
 impl App {

@@ -257,7 +257,8 @@ fn one_of<T: Copy>(json: &Json, choices: &[(&str, T)]) -> Result<T, Violation> {
     let found = choices.iter().find(|(name, _)| *name == given).map(|(_, choice)| *choice);
     found.ok_or_else(|| {
         let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
-        invalid(format!("must be one of {}", names.join(", ")))
+        let allowed = names.join(", ");
+        invalid(format!("must be one of {allowed}")).because("one-of", &[("allowed", &allowed)])
     })
 }
 

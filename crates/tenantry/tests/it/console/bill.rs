@@ -125,7 +125,11 @@ fn a_bill_is_looked_at_from_all_sides(engine: Engine) {
     assert!(lines("q=nothing").1.contains("No line matches."));
     let wrong = browser.get(&format!("{path}?day=yesterday"));
     assert_eq!(wrong.status, 422);
-    assert!(wrong.text().contains("href=\"#day\">Day: must be a day such as 2026-10-01"), "{}", wrong.text());
+    assert!(
+        wrong.text().contains("href=\"#day\">Day: must be a day such as 2026-11-03, not"),
+        "{}",
+        wrong.text()
+    );
     let german = browser.get_with(&format!("{path}?by=day"), &[("Accept-Language", "de")]).text();
     assert!(german.contains("Warum dieser Preis") && german.contains("07.10.2026"), "{german}");
     assert!(german.contains("255,00\u{a0}USD"), "{german}");

@@ -10,6 +10,7 @@ on_both_engines!(
     spreadsheets_run_nothing_of_a_file,
     several_customers_are_changed_at_once,
     a_wrong_change_of_several_changes_none,
+    wrong_filters_are_all_named_in_the_readers_language,
 );
 
 /// Names and values of a form.
@@ -277,4 +278,58 @@ fn a_wrong_change_of_several_changes_none(engine: Engine) {
         assert!(!page.contains("Gamma"), "{page}");
     }
     assert_eq!(admin.get("/v2/customers").json(), before);
+}
+
+fn wrong_filters_are_all_named_in_the_readers_language(engine: Engine) {
+    let browser = Browser::signed_in(&Server::shared(engine).partner());
+    let long = "x".repeat(300);
+    for (path, english, german) in [
+        (
+            "/console/customers?trial=expire&partner_billing=ja&classification=mine&page=two",
+            &[
+                "Trial: must be one of active, expired, none; did you mean expired?",
+                "Billing: must be one of true, false",
+                "Access: must be one of managed_",
+                "page must be a whole number from 0",
+            ][..],
+            &[
+                "Testphase: muss eines davon sein: active, expired, none; meinten Sie expired?",
+                "Abrechnung: muss eines davon sein: true, false",
+                "Zugang: muss eines davon sein: managed_",
+                "page: muss eine ganze Zahl ab 0 sein",
+            ][..],
+        ),
+        (
+            &*format!("/console/customers?q={long}"),
+            &["Name contains: has 300 characters, at most"],
+            &["Name enthält: hat 300 Zeichen, höchstens"],
+        ),
+        (
+            "/console/audit?since=yesterday&user_id=me&cursor=x",
+            &[
+                "From (UTC): must be an ISO 8601 date and time such as",
+                "User number: must be a whole number from 0",
+                "cursor is not a valid cursor",
+            ],
+            &[
+                "Ab (UTC): muss Datum und Uhrzeit sein, etwa 2030-12-31T23:59:59Z, nicht „yesterday“",
+                "Nummer des Benutzers: muss eine ganze Zahl ab 0 sein",
+                "cursor: gehört zu keiner Seite dieser Liste",
+            ],
+        ),
+        (
+            "/console/directory?assigned=perhaps",
+            &["Assignment: must be one of true, false"],
+            &["Zuordnung: muss eines davon sein: true, false"],
+        ),
+    ] {
+        for (language, expected) in [("en", english), ("de", german)] {
+            let page = browser.get_with(path, &[("Accept-Language", language)]);
+            let text = page.text();
+            assert_eq!(page.status, 422, "{path}: {text}");
+            for message in expected {
+                assert!(text.contains(message), "{path}, {language}: {message} is not in {text}");
+            }
+        }
+    }
 }
