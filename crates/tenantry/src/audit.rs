@@ -8,7 +8,7 @@ use clap::Subcommand;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use std::fs::File;
-use std::io::BufWriter;
+use std::io::{BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -69,6 +69,9 @@ pub(crate) enum AuditCommand {
         /// A name that is to go too, besides that of users with this address; may be given several times.
         #[arg(long, value_name = "NAME")]
         name: Vec<String>,
+        /// Only say how many events would be changed, which cannot be undone.
+        #[arg(long)]
+        dry_run: bool,
         /// The partner's name.
         #[arg(long, env = "TENANTRY_PARTNER", default_value = "default")]
         partner: String,
@@ -123,20 +126,21 @@ pub(crate) async fn run(command: AuditCommand) -> anyhow::Result<()> {
             println!("{pruned} events pruned. Keep the file: it is all that there is of them.");
             Ok(())
         }
-        AuditCommand::ErasePerson { email, name, partner, platform } => {
+        AuditCommand::ErasePerson { email, name, dry_run, partner, platform } => {
             let app = platform.open(Clock::System).await?;
             let erased = async {
                 let partner = partner_named(&app, &partner).await?;
-                anyhow::Ok(app.erase_person(partner.id, &email, &name).await?)
+                anyhow::Ok(app.erase_person(partner.id, &email, &name, dry_run).await?)
             };
             let erased = erased.await;
             app.close().await;
             let erased = erased?;
-            println!("{} events changed", erased.erased);
+            let would_be = if dry_run { "would be " } else { "" };
+            println!("{} events {would_be}changed", erased.erased);
             if erased.kept > 0 {
                 println!(
                     "{} events were written by versions that could not erase, and still name the person: \
-                     `tenantry audit prune` removes them when they are old",
+                     `tenantry admin audit prune` removes them when they are old",
                     erased.kept
                 );
             }
@@ -246,9 +250,18 @@ async fn export(
     let file = File::options().write(true).create_new(true).mode(0o600).open(path);
     let file = file.with_context(|| format!("cannot make {}", path.display()))?;
     let mut writer = BufWriter::new(file);
-    let exported = app.export_audit(&partner, before, &mut writer).await?;
-    writer.into_inner()?.sync_all()?;
-    Ok(exported)
+    let exported = async {
+        let exported = app.export_audit(&partner, before, &mut writer).await?;
+        writer.flush()?;
+        writer.get_ref().sync_all()?;
+        anyhow::Ok(exported)
+    };
+    let exported = exported.await;
+    if exported.is_err() {
+        // A part of an export looks like one.
+        std::fs::remove_file(path).with_context(|| format!("cannot remove {}", path.display()))?;
+    }
+    exported.with_context(|| format!("cannot write {}", path.display()))
 }
 
 fn verify_export(app: &App, path: &Path, as_json: bool) -> anyhow::Result<()> {

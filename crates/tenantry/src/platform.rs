@@ -70,6 +70,9 @@ impl KeyFile {
     fn anchors(&self, database: &Database) -> anyhow::Result<AnchorPlaces> {
         let named = match self.audit_anchor.as_slice() {
             [none] if none.as_os_str() == "none" => Vec::new(),
+            several if several.iter().any(|place| place.as_os_str() == "none") => {
+                bail!("--audit-anchor is either none or places, not both")
+            }
             _ if self.is_in_memory(database) => Vec::new(),
             [] => vec![self.own_path(database).with_extension("anchor")],
             named => named.to_vec(),

@@ -10,7 +10,7 @@ use crate::boxed;
 use crate::secrets::{Purpose, hex};
 use crate::{App, Error, SecretKey};
 use bill_storage::{Document, ObjectVersion};
-use domain::PartnerId;
+use domain::{PartnerId, Violation, code};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -33,6 +33,8 @@ const LOGGED: Duration = Duration::from_secs(60);
 const MAX_REPLACEMENTS: usize = 3;
 /// As many findings are told one by one.
 const MAX_TOLD: usize = 20;
+/// The most characters of the reason why a state is accepted.
+const MAX_REASON: usize = 1000;
 
 /// Where the anchor is kept.
 #[derive(Clone, Debug, Default)]
@@ -493,9 +495,15 @@ impl App {
     /// Say why the database is in an older state than its anchors, and let them start again from it. What was lost.
     ///
     /// # Errors
-    /// [`Error`] of the store; [`Error::Internal`] if a file cannot be read or written.
+    /// [`Error::Invalid`] if the reason is blank or longer than [`MAX_REASON`]; [`Error`] of the store; [`Error::Internal`] if a
+    /// file cannot be read or written.
     #[boxed]
     pub async fn accept_state(&self, reason: &str) -> Result<Vec<String>, Error> {
+        let reason = reason.trim();
+        if !(1..=MAX_REASON).contains(&reason.chars().count()) {
+            let why = format!("must be a text of at most {MAX_REASON} characters");
+            return Err(Error::Invalid(Violation::new("/reason", code::INVALID, why).into()));
+        }
         let verdicts = self.verify_anchors(None).await?;
         let lost: Vec<String> = verdicts.iter().flat_map(|verdict| verdict.problems.clone()).collect();
         let found = if lost.is_empty() { String::new() } else { format!(" (lost: {})", summary(&lost)) };

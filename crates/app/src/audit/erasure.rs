@@ -4,7 +4,7 @@ use super::{ERASE, Entry, Trail, append_to, mac};
 use crate::access::Call;
 use crate::boxed;
 use crate::{App, Error};
-use domain::PartnerId;
+use domain::{Email, PartnerId, Violation, Violations, code};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -50,15 +50,60 @@ impl Voucher {
     }
 }
 
+/// Members that say what a user may do. No person's data is there, and verifying compares them with the users there are.
+const OF_ACCESS: [&str; 2] = ["role", "roles"];
+
 /// Whom to look for.
 struct Person {
+    /// The address, in lower case.
     email: String,
     names: Vec<String>,
 }
 
 impl Person {
+    /// # Errors
+    /// [`Error::Invalid`] if the address is none, or a name is blank.
+    fn new(email: &str, names: &[String]) -> Result<Self, Error> {
+        let mut violations = Violations::default();
+        let mut refuse =
+            |pointer: &str, why: String| violations.push(Violation::new(pointer, code::INVALID, why));
+        let email = Email::parse(email).map_err(|why| refuse("/email", why)).ok();
+        let names: Vec<String> = names.iter().map(|name| name.trim().to_owned()).collect();
+        if names.iter().any(String::is_empty) {
+            refuse("/name", "must not be blank".to_owned());
+        }
+        match email {
+            Some(email) if violations.is_empty() => {
+                Ok(Person { email: email.as_str().to_lowercase(), names })
+            }
+            _ => Err(Error::Invalid(violations)),
+        }
+    }
+
     fn is_named(&self, text: &str) -> bool {
-        self.names.iter().any(|name| name == text) || text.to_lowercase().contains(&self.email)
+        self.names.iter().any(|name| name == text.trim()) || self.is_mentioned(&text.to_lowercase())
+    }
+
+    /// Whether the address stands in a text in lower case, and not as a part of another one.
+    fn is_mentioned(&self, text: &str) -> bool {
+        // What local parts have in practice; marks that they may have stand around addresses more often.
+        let is_atom = |c: char| c.is_alphanumeric() || "_+-".contains(c);
+        let is_label = |c: char| c.is_alphanumeric() || c == '-';
+        text.match_indices(&self.email).any(|(at, found)| {
+            let mut before = text[..at].chars().rev();
+            let begins = match before.next() {
+                Some('.' | '\'') => !before.next().is_some_and(is_atom),
+                Some(c) => !is_atom(c),
+                None => true,
+            };
+            let mut behind = text[at + found.len()..].chars();
+            let ends = match behind.next() {
+                Some('.') => !behind.next().is_some_and(is_label),
+                Some(c) => !is_label(c),
+                None => true,
+            };
+            begins && ends
+        })
     }
 
     /// The text without the person; `None` if it does not name it.
@@ -85,7 +130,7 @@ impl Person {
                     if is_user && name == "name" && value.as_str().is_some_and(|name| !name.is_empty()) {
                         *value = ERASED.into();
                         erased = true;
-                    } else {
+                    } else if !OF_ACCESS.contains(&name.as_str()) {
                         erased |= self.erase(value);
                     }
                 }
@@ -112,18 +157,20 @@ impl Person {
 
 impl App {
     /// Replace a person's e-mail address, the name of users who have it, and these names, in all events of a partner. The
-    /// chains still verify; an event tells which ones were changed, not of whom.
+    /// chains still verify; an event tells which ones were changed, not of whom. With `only_count` nothing is changed, and what
+    /// would be is counted.
     ///
     /// # Errors
-    /// [`Error`] of the store.
+    /// [`Error::Invalid`] if `email` is no address, or a name is blank; [`Error`] of the store.
     #[boxed]
     pub async fn erase_person(
         &self,
         partner: PartnerId,
         email: &str,
         names: &[String],
+        only_count: bool,
     ) -> Result<Erasure, Error> {
-        let person = Person { email: email.trim().to_lowercase(), names: names.to_vec() };
+        let person = Person::new(email, names)?;
         let (mut done, mut after, mut waiting) = (Erasure::default(), (i64::MIN, i64::MIN), Vec::new());
         loop {
             let events = self
@@ -137,6 +184,7 @@ impl App {
             after = (last.shard, last.seq);
             for event in &events {
                 match person.without_in(event) {
+                    Some(erased) if erased.erased.is_some() && only_count => done.erased += 1,
                     Some(erased) if erased.erased.is_some() => waiting.push(erased),
                     Some(_) => done.kept += 1,
                     None => {}
@@ -191,7 +239,7 @@ mod tests {
 
     #[test]
     fn only_the_person_goes() {
-        let person = Person { email: "jane@acme.example".into(), names: vec!["J. Doe".into()] };
+        let person = Person::new("jane@acme.example", &["J. Doe".to_owned(), "admin".to_owned()]).unwrap();
         let cases = [
             (
                 r#"{"id":1,"email":"Jane@Acme.example","name":"Jane Doe","role":"viewer"}"#,
@@ -213,11 +261,41 @@ mod tests {
             (r#"{"name":"J. Doe Ltd"}"#, None),
             (r#""jane@acme.example""#, Some(r#""[erased]""#)),
             ("mail to jane@acme.example", Some("[erased]")),
+            ("Jane Doe <JANE@acme.example>, at work.", Some("[erased]")),
+            ("write jane@acme.example.", Some("[erased]")),
+            ("contact=jane@acme.example", Some("[erased]")),
+            ("'jane@acme.example'", Some("[erased]")),
+            ("o'jane@acme.example", None),
+            ("not: mary-jane@acme.example, jane@acme.example.org, m.jane@acme.example", None),
+            (r#"{"email":"mary.jane@acme.example","name":"Mary"}"#, None),
+            (
+                r#"{"email":"joe@acme.example","role":"admin","roles":["admin"],"name":"admin"}"#,
+                Some(r#"{"email":"joe@acme.example","role":"admin","roles":["admin"],"name":"[erased]"}"#),
+            ),
             ("7", None),
         ];
         for (text, expected) in cases {
             let read = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_else(|_| text.into());
             assert_eq!(person.without(text).as_deref().map(read), expected.map(read), "{text}");
+        }
+    }
+
+    #[test]
+    fn who_is_nobody_is_refused() {
+        for (email, names, expected) in [
+            ("", &["J. Doe"][..], "email "),
+            (" ", &[], "email "),
+            ("a", &[], "email "),
+            ("jane@acme.example", &[""], "name must not be blank"),
+            ("jane@acme.example", &["J. Doe", " "], "name must not be blank"),
+            ("jane", &[" "], "name must not be blank"),
+        ] {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            let Err(Error::Invalid(violations)) = Person::new(email, &names) else {
+                panic!("{email:?}, {names:?}");
+            };
+            let said: Vec<String> = violations.iter().map(Violation::sentence).collect();
+            assert!(said.join("; ").contains(expected), "{email:?}, {names:?}: {said:?}");
         }
     }
 }

@@ -219,6 +219,14 @@ fn an_anchor_is_kept_and_begun_again(engine: Engine) {
     assert_eq!(second.lines().next(), std::fs::read_to_string(&file).unwrap().lines().next());
     assert!(server.log().contains("audit anchor"), "{}", server.log());
     std::fs::remove_file(&file).unwrap();
+    let both = server.run(&["audit", "verify", "--audit-anchor", "none,elsewhere"]);
+    let said = String::from_utf8_lossy(&both.stderr).into_owned();
+    assert!(!both.status.success() && said.contains("either none or places"), "{said}");
+    for reason in ["", " ", &*"x".repeat(1001)] {
+        let refused = server.run(&["audit", "accept", "--reason", reason]);
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(!refused.status.success() && said.contains("must be a text of at most 1000"), "{said}");
+    }
     server = Server::start(&database, &[&SANDBOX[..], &["--audit-anchor", "none"]].concat());
     server.admin().create(&customer(&json!({"name": "C"})));
     stop(&mut server);

@@ -19,7 +19,24 @@ fn a_person_is_erased(engine: Engine) {
     let events = || json!(server_events(&database)).to_string().to_lowercase();
     assert!(events().contains("jane@acme.example") && events().contains("jane doe"), "the control");
     let before = content(&server, "before");
-    let told = ok(&server, &["audit", "erase-person", "jane@acme.example"]);
+    let person = ["audit", "erase-person", "jane@acme.example"];
+    assert_eq!(ok(&server, &[&person[..], &["--dry-run"]].concat()), "4 events would be changed\n");
+    for (wrong, why) in [
+        (&["audit", "erase-person", ""][..], "email "),
+        (&["audit", "erase-person", "a"], "email "),
+        (&["audit", "erase-person", "jane@acme.example", "--name", " "], "name must not be blank"),
+    ] {
+        let refused = server.run(wrong);
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(!refused.status.success() && said.contains(why), "{wrong:?}: {said}");
+    }
+    assert_eq!(content(&server, "nothing is done yet"), before);
+    // What users may do is no person's name.
+    assert_eq!(
+        ok(&server, &["audit", "erase-person", "nobody@acme.example", "--name", "viewer"]),
+        "0 events changed\n"
+    );
+    let told = ok(&server, &person);
     assert_eq!(told, "4 events changed\n");
     assert!(!events().contains("jane"), "{}", events());
     assert!(events().contains("joe@acme.example"));

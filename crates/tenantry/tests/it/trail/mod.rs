@@ -10,7 +10,7 @@ use serde_json::Value;
 
 const SANDBOX: [&str; 3] = ["--sandbox", "--at", NOW];
 
-/// `tenantry audit verify`: whether it was content, and what it printed.
+/// `tenantry admin audit verify`: whether it was content, and what it printed.
 fn verify(server: &Server) -> (bool, Value) {
     let output = server.run(&["audit", "verify", "--json"]);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
