@@ -30,6 +30,9 @@ pub fn describe_path_error(what: &str, path: &Path, error: &std::io::Error) -> S
                 if absolute.exists() || absolute.parent() == Some(there) { there } else { &absolute };
             let is_own = folder.ancestors().count() > 2;
             let _ = match (folder == there, is_own) {
+                _ if folder == there && about.uid() == uid => {
+                    write!(text, "chmod u+{} {}", if about.is_dir() { "rwx" } else { "rw" }, folder.display())
+                }
                 (true, true) => write!(text, "chown {uid}:{gid} {}, or run as its owner", folder.display()),
                 (true, false) => write!(text, "name another path"),
                 (false, _) => write!(text, "install -d -o {uid} -g {gid} -m 700 {}", folder.display()),

@@ -150,8 +150,6 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
         app.accept_state("a new database was asked for, with --new").await?;
     }
     app.start_audit().await?;
-    let beside = platform.key_file.own_path(&platform.database);
-    let first_key = bootstrap::run(&app, chosen, args.sandbox, &beside).await?;
 
     let network = args.network;
     let timeout = Duration::from_secs(network.request_timeout);
@@ -162,6 +160,9 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     for listen in &network.listen_operations {
         for_operations.push(listen.bind().await?);
     }
+    // Behind all that may fail: the first key is shown once, in the greeting.
+    let beside = platform.key_file.own_path(&platform.database);
+    let first_key = bootstrap::run(&app, chosen, args.sandbox, &beside).await?;
     let limits = connections::Limits {
         connections: network.max_connections.map(|max| max as usize),
         per_address: network.max_connections_per_address.map(|max| max as usize),

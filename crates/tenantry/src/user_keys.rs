@@ -75,9 +75,12 @@ pub(crate) async fn run(command: UserKeysCommand) -> anyhow::Result<()> {
         UserKeysCommand::Create { email, name, role, from, expires, place } => {
             let (app, call, tenant) = open(&place, "user keys create").await?;
             let user = named(&app, &call, tenant, &email).await?;
-            let mut body = json!({"name": name, "expires_at": expires, "allowed_addresses": from});
+            let mut body = json!({"name": name, "expires_at": expires});
             if !role.is_empty() {
                 body["roles"] = json!(role);
+            }
+            if !from.is_empty() {
+                body["allowed_addresses"] = json!(from);
             }
             let body = Json::from(&body);
             let (strict, write) = (Handling::Strict, api::body::<api::ApiKey, _>);

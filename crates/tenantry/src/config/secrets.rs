@@ -32,12 +32,25 @@ pub(crate) fn credential(name: &str) -> Option<PathBuf> {
 /// Content of a secret's file, without white space at its ends.
 pub(crate) fn read(name: &str, file: &Path) -> anyhow::Result<String> {
     let text = std::fs::read_to_string(file);
-    let text = text.with_context(|| format!("{name}: cannot read {}", file.display()))?;
+    let text = text.with_context(|| match looks_like_a_file(file) {
+        true => format!("{name}: cannot read {}", file.display()),
+        false => format!(
+            "{name}: cannot read the file that is named: give the file's path there, not what is in it"
+        ),
+    })?;
     let text = text.trim();
     if text.is_empty() {
         bail!("{name}: the file {} is empty", file.display());
     }
     Ok(text.to_owned())
+}
+
+/// Whether this is no URL and no key, which are not to be shown.
+fn looks_like_a_file(path: &Path) -> bool {
+    /// Characters of the shortest key.
+    const KEY: usize = 24;
+    let is_name = |text: &str| text.contains('/') || text.len() < KEY && !text.starts_with("tnt_");
+    path.exists() || path.to_str().is_some_and(|text| is_name(text) && !text.contains("://"))
 }
 
 /// Secrets of object stores.

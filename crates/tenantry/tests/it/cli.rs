@@ -11,6 +11,7 @@ const CHOSEN: &str = "a-key-that-an-operator-has-chosen-1234";
 
 on_both_engines!(
     the_first_start_writes_a_key_that_works_and_later_ones_write_none,
+    a_first_start_that_cannot_listen_makes_no_key,
     a_key_is_chosen_in_a_file,
     nothing_is_made_by_mistake,
     a_chosen_key_works_and_is_not_shown,
@@ -58,6 +59,22 @@ fn the_first_start_writes_a_key_that_works_and_later_ones_write_none(engine: Eng
         start.contains("127.0.0.1:") && start.contains("schema") && !start.contains("postgres:tenantry"),
         "{start}"
     );
+}
+
+fn a_first_start_that_cannot_listen_makes_no_key(engine: Engine) {
+    let database = Database::new(engine);
+    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = other.local_addr().unwrap().to_string();
+    let refused = run(database.folder(), &["serve", "--listen", &taken, "--database", &database.url]);
+    assert!(
+        !refused.status.success() && said(&refused).contains("another program listens there"),
+        "{refused:?}"
+    );
+    // Otherwise it would be shown once, where nobody listens, and the next start would know of it.
+    let server = Server::start_as(&database, &[], |_| {});
+    let (_, key) = first_key(&database, engine);
+    assert_eq!(Api::new(server.address, &key).get("/v2/customers").status, 200);
+    assert!(server.log().contains("admin.key"), "this start has made it");
 }
 
 /// `script` gives it a terminal.

@@ -293,6 +293,19 @@ fn secrets_come_from_files(engine: Engine) {
         .output();
     let said = said(&both.unwrap());
     assert!(said.contains("give TENANTRY_DATABASE or TENANTRY_DATABASE_FILE, not both"), "{said}");
+    // What is not a file's name is not shown, for it may be the secret.
+    for (named, is_shown) in [
+        ("postgres://tenantry:planted@db1/tenantry", false),
+        ("tnt_planted", false),
+        ("/etc/planted/database", true),
+        ("planted", true),
+        ("the-key-that-an-operator-has-planted", false),
+    ] {
+        let output = folder.command(&["doctor"]).env("TENANTRY_DATABASE_FILE", named).output().unwrap();
+        let said = self::said(&output);
+        assert!(!output.status.success() && said.contains("TENANTRY_DATABASE: cannot read "), "{said}");
+        assert_eq!(said.contains("planted"), is_shown, "{named}: {said}");
+    }
 }
 
 #[test]

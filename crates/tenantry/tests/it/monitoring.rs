@@ -138,6 +138,21 @@ fn without_endings(name: &str) -> String {
 }
 
 #[test]
+fn what_increases_are_alerted_of_is_counted_from_the_start() {
+    let database = Database::new(Engine::Sqlite);
+    let server = Server::start(&database, &[]);
+    let metrics = server.admin().get("/metrics").text();
+    let alerts = read("docs/monitoring/alerts.yaml");
+    let increasing: Vec<&str> =
+        alerts.split("increase(").skip(1).map(|rest| rest.split(['[', '{']).next().unwrap()).collect();
+    assert!(increasing.len() > 3, "{increasing:?}");
+    for name in increasing {
+        let is_there = metrics.lines().any(|line| line.starts_with(name) && line.ends_with(" 0"));
+        assert!(is_there, "{name} is not at 0 in {metrics}");
+    }
+}
+
+#[test]
 fn alerts_and_dashboard_use_metrics_that_there_are() {
     let raised = raised();
     let dashboard = read("docs/monitoring/dashboard.json");

@@ -133,4 +133,11 @@ fn a_folder_of_another_user_is_said_with_the_cure() {
     let said = run();
     let said = String::from_utf8_lossy(&said.stderr);
     assert!(said.contains("cannot write the database") && said.contains("with mode 0600"), "{said}");
+    // What is one's own has the wrong mode, not the wrong owner.
+    let file = database.folder().join("tenantry.db");
+    std::os::unix::fs::chown(&file, Some(65_534), Some(65_534)).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o444)).unwrap();
+    let said = run();
+    let said = String::from_utf8_lossy(&said.stderr);
+    assert!(said.contains(&format!("chmod u+rw {}", file.display())) && !said.contains("chown"), "{said}");
 }

@@ -1,4 +1,4 @@
-//! `tenantry partner …` and `tenantry user …`, with and without `--json`.
+//! `tenantry admin partner …` and `tenantry admin user …`, with and without `--json`.
 
 use crate::support::{Api, Database, Engine, Server, customer, on_both_engines};
 use serde_json::{Value, json};
@@ -141,6 +141,13 @@ fn users(engine: Engine) {
         format!("user.revoke_key {jane}"),
     ];
     assert_eq!(told, expected);
+
+    let named = ["user", "keys", "create", "admin@localhost", "Nightly import"];
+    let printed = ok(&server, &named);
+    assert_eq!(Api::new(server.address, key_in(&printed)).get("/v2/me").status, 200);
+    let printed = ok(&server, &[&named[..], &["--from", "192.0.2.0/24"]].concat());
+    let elsewhere = Api::new(server.address, key_in(&printed)).get("/v2/me").status;
+    assert_eq!(elsewhere, 403, "the control: it is good from there alone");
 }
 
 fn what_goes_wrong_is_said(engine: Engine) {
