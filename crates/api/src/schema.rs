@@ -143,11 +143,11 @@ pub(crate) struct InvoiceFetchHealth {
 #[derive(ToSchema, Serialize)]
 pub(crate) struct AuditHealth {
     /// Chains of all partners that did not end where the server had left them. They stay counted:
-    /// `tenantry audit verify` says what was found.
+    /// `tenantry admin audit verify` says what was found.
     #[schema(example = 0)]
     pub(crate) broken_chains: i64,
     /// How often the database was found behind its anchor, in an older state than it had, and the operator has not said
-    /// why (`tenantry audit accept`).
+    /// why (`tenantry admin audit accept`).
     #[schema(example = 0)]
     pub(crate) rollbacks: i64,
 }

@@ -211,7 +211,7 @@ impl App {
                 partner = kept.partner.0,
                 user = kept.user.0,
                 key_id = kept.key.id,
-                "the key of a user is refused: its row was changed beside the server. Rotate it, and run `tenantry audit verify`"
+                "the key of a user is refused: its row was changed beside the server. Rotate it, and run `tenantry admin audit verify`"
             );
         }
         let now = self.clock.now();

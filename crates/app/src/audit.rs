@@ -161,7 +161,7 @@ async fn break_chain(
         shard = head.shard,
         head_seq = head.seq,
         last_seq = last.as_ref().map(|(seq, _)| *seq),
-        "the audit trail was tampered with: {why}. Run `tenantry audit verify`, and compare with a backup"
+        "the audit trail was tampered with: {why}. Run `tenantry admin audit verify`, and compare with a backup"
     );
     let found = json!({
         "head": {"seq": head.seq, "last_mac": head.last_mac, "mac": head.mac, "broken": head.broken},

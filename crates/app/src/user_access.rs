@@ -73,7 +73,7 @@ pub(crate) fn is_genuine(
         tracing::error!(
             partner = partner.0,
             user = user.0,
-            "a user may not sign in: its row was changed beside the server. Delete it and make it again, and run `tenantry audit verify`"
+            "a user may not sign in: its row was changed beside the server. Delete it and make it again, and run `tenantry admin audit verify`"
         );
     }
     is_genuine

@@ -36,7 +36,7 @@ pub enum Layout {
 pub(crate) fn is_old(place: &str) -> Error {
     Error::Invalid(format!(
         "the bills in {place} are laid out as version 0.1 left them, without the partner in their paths: stop all servers, \
-         run `tenantry bill move-store`, and start again; it can be interrupted and repeated"
+         run `tenantry admin bill move-store`, and start again; it can be interrupted and repeated"
     ))
 }
 

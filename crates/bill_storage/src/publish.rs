@@ -134,7 +134,7 @@ impl Store {
             let place = prefix.clone() + &file.name;
             if self.compare(&place, file).await? != Some(Outcome::Ours) {
                 return Err(Error::Corrupt(format!(
-                    "{}: is not what its manifest says; put back the file that was published (tenantry bill verify)",
+                    "{}: is not what its manifest says; put back the file that was published (tenantry admin bill verify)",
                     self.name(&place)
                 )));
             }

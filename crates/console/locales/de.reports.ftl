@@ -67,7 +67,7 @@ report-price-rule-without-list-price = Die Preisregel „{ $rule }“ passt auf 
 report-price-rule-without-price-sheet = Die Preisregel „{ $rule }“ passt auf { $lines ->
     [one] einen Posten, der { $cost } kostet, und hat ihm keinen Preis gegeben
    *[other] { $lines } Posten, die { $cost } kosten, und hat ihnen keinen Preis gegeben
-}: Für den Monat gibt es keine Preisliste (tenantry price-sheet import). Berechnet wurde nach der nächsten passenden Regel oder der Marge des Kunden
+}: Für den Monat gibt es keine Preisliste (tenantry admin price-sheet import). Berechnet wurde nach der nächsten passenden Regel oder der Marge des Kunden
 report-price-rule-without-quantity = Die Preisregel „{ $rule }“ passt auf { $lines ->
     [one] einen Posten, der { $cost } kostet, und hat ihm keinen Preis gegeben
    *[other] { $lines } Posten, die { $cost } kosten, und hat ihnen keinen Preis gegeben

@@ -308,7 +308,7 @@ fn rule_warnings(job: &Job, prices: &Prices<'_>, workers: &[Worker<'_>]) -> Vec<
                 WarningCode::PriceRuleWithoutListPrice,
                 match job.price_sheets.is_empty() {
                     true => {
-                        "there is no price sheet of the month (tenantry price-sheet import, POST /v1/price_sheets)"
+                        "there is no price sheet of the month (tenantry admin price-sheet import, POST /v1/price_sheets)"
                     }
                     false => "the price sheet has no list price, or a promotion is in the price",
                 },

@@ -1,4 +1,4 @@
-//! `tenantry backup`
+//! `tenantry admin backup`
 
 use crate::platform::Database;
 use crate::progress::Bar;

@@ -1,4 +1,4 @@
-//! `tenantry bill fetch`
+//! `tenantry admin bill fetch`
 
 use crate::billing::BillingArgs;
 use crate::partner::partner_named;
@@ -13,7 +13,7 @@ use serde_json::json;
 use std::sync::Arc;
 
 /// Fetch Microsoft's invoices of a month into the partner's sources, here and now, from the Partner Center that the partner is
-/// connected to (`tenantry directory connect`). What is there in the same version is not fetched again. If it is interrupted, run
+/// connected to (`tenantry admin directory connect`). What is there in the same version is not fetched again. If it is interrupted, run
 /// it again: it goes on where it stopped.
 #[derive(Args)]
 pub(crate) struct FetchArgs {

@@ -1,4 +1,4 @@
-//! `tenantry bill verify`, `tenantry bill move-store`, and what `tenantry doctor` says of the store of bills.
+//! `tenantry admin bill verify`, `tenantry admin bill move-store`, and what `tenantry admin doctor` says of the store of bills.
 
 use crate::config::secrets;
 use crate::platform::Platform;
@@ -27,7 +27,7 @@ pub(crate) async fn move_store(root: &str, platform: &Platform) -> anyhow::Resul
     for name in &unowned {
         println!("{name}  was not moved: it belongs to no partner of this database, or to several");
     }
-    println!("{moved} files moved in {root}; check them with tenantry bill verify --complete");
+    println!("{moved} files moved in {root}; check them with tenantry admin bill verify --complete");
     Ok(())
 }
 
@@ -118,7 +118,12 @@ pub(crate) async fn examine(root: &str) -> Vec<Check> {
         Ok(Layout::Old) => {
             let found =
                 format!("{root} is laid out as version 0.1 left it, without the partner in its paths");
-            check("bills", Verdict::Problem, found, "stop all servers and run `tenantry bill move-store`")
+            check(
+                "bills",
+                Verdict::Problem,
+                found,
+                "stop all servers and run `tenantry admin bill move-store`",
+            )
         }
         Err(e) => {
             let advice = "see that the store can be reached and read, and that --bills names it";
@@ -174,7 +179,7 @@ pub(crate) async fn examine_all(app: &App, root: &str) -> anyhow::Result<Vec<Che
                 verdict: Verdict::Problem,
                 found: format!("{found}, {} problems; the first: {problem}", problems.len()),
                 advice:
-                    "see that the secret key is that of this database; `tenantry audit verify` lists them"
+                    "see that the secret key is that of this database; `tenantry admin audit verify` lists them"
                         .into(),
             },
         });
@@ -198,7 +203,7 @@ pub(crate) async fn examine_all(app: &App, root: &str) -> anyhow::Result<Vec<Che
         found,
         advice: match is_good {
             true => String::new(),
-            false => "put the files back from the backup of the bills; `tenantry bill verify --complete` lists them".into(),
+            false => "put the files back from the backup of the bills; `tenantry admin bill verify --complete` lists them".into(),
         },
     });
     Ok(checks)

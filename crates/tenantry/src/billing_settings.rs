@@ -1,4 +1,4 @@
-//! `tenantry billing-settings …`
+//! `tenantry admin billing-settings …`
 
 use crate::partner::PartnerArgs;
 use anyhow::bail;

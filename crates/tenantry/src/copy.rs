@@ -1,4 +1,4 @@
-//! `tenantry copy`
+//! `tenantry admin copy`
 
 use crate::progress::Bar;
 use anyhow::Context;

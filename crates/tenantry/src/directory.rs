@@ -1,4 +1,4 @@
-//! `tenantry directory …`, and `tenantry sandbox …`, which plays what a directory talks to.
+//! `tenantry admin directory …`, and `tenantry sandbox …`, which plays what a directory talks to.
 
 use crate::partner::partner_named;
 use crate::platform::Platform;
@@ -153,7 +153,7 @@ pub(crate) async fn run(command: DirectoryCommand) -> anyhow::Result<()> {
             Some(_) => {
                 app.request_directory_walk(id).await?;
                 println!(
-                    "the next step of a running server walks the list from its beginning; `tenantry directory show` says how far it is"
+                    "the next step of a running server walks the list from its beginning; `tenantry admin directory show` says how far it is"
                 );
                 Some(())
             }
@@ -300,7 +300,7 @@ pub(crate) async fn play(command: SandboxCommand) -> anyhow::Result<()> {
         "\nConnect a partner to it:\n\n    echo {} | TENANTRY_ALLOW_EGRESS=127.0.0.0/8 \\",
         sandbox::CLIENT_SECRET
     );
-    println!("      tenantry directory connect --kind partner-center --tenant-id sandbox.example \\");
+    println!("      tenantry admin directory connect --kind partner-center --tenant-id sandbox.example \\");
     println!(
         "      --client-id {} --secret-file - --api-url http://{address} --login-url http://{address} \\",
         sandbox::CLIENT_ID

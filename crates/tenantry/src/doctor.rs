@@ -1,4 +1,4 @@
-//! `tenantry doctor`
+//! `tenantry admin doctor`
 
 use crate::bill_store;
 use crate::platform::{Platform, exposed};

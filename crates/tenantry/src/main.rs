@@ -127,7 +127,7 @@ enum Command {
 }
 
 impl Command {
-    /// Whether it is `tenantry bill`, which reports on the terminal.
+    /// Whether it is `tenantry admin bill`, which reports on the terminal.
     fn makes_bills(&self) -> bool {
         matches!(
             self,

@@ -1,4 +1,4 @@
-//! What commands print on standard output. A reader that goes away (`tenantry audit verify | head`) ends the printing and
+//! What commands print on standard output. A reader that goes away (`tenantry admin audit verify | head`) ends the printing and
 //! nothing else: the command does what it was asked to, and its exit status says how that went.
 
 use std::fmt::Arguments;

@@ -1,4 +1,4 @@
-//! `tenantry partner …`
+//! `tenantry admin partner …`
 
 use crate::platform::Platform;
 use app::{App, Call, Clock, Error};

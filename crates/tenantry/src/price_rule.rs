@@ -1,4 +1,4 @@
-//! `tenantry price-rule …`
+//! `tenantry admin price-rule …`
 
 use crate::partner::PartnerArgs;
 use app::billing::{RuleKind, RuleView};

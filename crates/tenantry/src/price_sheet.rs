@@ -1,4 +1,4 @@
-//! `tenantry price-sheet …`
+//! `tenantry admin price-sheet …`
 
 use crate::bill::source;
 use crate::billing::BillingArgs;

@@ -1,4 +1,4 @@
-//! `tenantry bill profit`
+//! `tenantry admin bill profit`
 
 use crate::money::padded_in;
 use crate::partner::partner_named;

@@ -1,4 +1,4 @@
-//! `tenantry restore`
+//! `tenantry admin restore`
 
 use crate::platform::Platform;
 use crate::progress::Bar;
@@ -13,7 +13,7 @@ use std::path::PathBuf;
 /// is, for it may be that of a running server: `tenantry admin audit accept` lets it start again.
 #[derive(Args)]
 pub(crate) struct RestoreArgs {
-    /// A file that `tenantry backup` made.
+    /// A file that `tenantry admin backup` made.
     file: PathBuf,
     #[command(flatten)]
     platform: Platform,

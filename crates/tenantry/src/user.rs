@@ -1,4 +1,4 @@
-//! `tenantry user …`
+//! `tenantry admin user …`
 
 use crate::partner::partner_named;
 use crate::platform::Platform;

@@ -217,7 +217,7 @@ impl App {
             let seconds = MAX_TIME.as_secs();
             let message = format!(
                 "the month is too large to try a rule on: that took longer than {seconds} seconds. A dry run shows what saved \
-                 rules charge (tenantry bill run --dry-run)"
+                 rules charge (tenantry admin bill run --dry-run)"
             );
             Error::Conflict(Refusal::new(message).named("month-too-large", &[("seconds", &seconds)]))
         };

@@ -24,7 +24,8 @@ async fn a_store_of_the_old_layout_says_what_to_run() {
             assert_eq!(bills.layout().await.unwrap(), Layout::Old, "{old}");
             let error = bills.publish(&october(), Staged::new(SMALL).path(), &head()).await.unwrap_err();
             assert!(
-                kind(&error) == "Invalid" && error.to_string().contains("run `tenantry bill move-store`"),
+                kind(&error) == "Invalid"
+                    && error.to_string().contains("run `tenantry admin bill move-store`"),
                 "{error}"
             );
             assert!(bills.check_layout().await.is_err());

@@ -62,7 +62,7 @@ const LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
 );
 CREATE TABLE IF NOT EXISTS schema_compatibility (oldest BIGINT NOT NULL);";
 
-/// Table that exists while `tenantry copy` or `tenantry restore` fills a database.
+/// Table that exists while `tenantry admin copy` or `tenantry admin restore` fills a database.
 pub(crate) const UNFINISHED: &str = "unfinished_copy";
 
 /// Lock against concurrent migrations by other servers.

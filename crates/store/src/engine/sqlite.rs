@@ -303,7 +303,7 @@ pub(crate) fn connect(path: &str, access: Access) -> Result<Connection, Error> {
             // WAL mode would change the header of a backup, and with it the checksum.
             if conn.query_row("PRAGMA application_id", [], |row| row.get::<_, u32>(0))? == BACKUP {
                 return Err(Error::Unfit(format!(
-                    "{path} is a backup: put it into a new database with `tenantry restore`"
+                    "{path} is a backup: put it into a new database with `tenantry admin restore`"
                 )));
             }
             conn.execute_batch(

@@ -108,7 +108,7 @@ async fn open_backup(path: &Path, progress: &mut Progress<'_>) -> Result<(Tx, Pl
     let header = header(path)?;
     let field = |at: usize| u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
     if !header.starts_with(b"SQLite format 3\0") || field(APPLICATION_ID_AT) != BACKUP {
-        return Err(said("is not a backup that `tenantry backup` made"));
+        return Err(said("is not a backup that `tenantry admin backup` made"));
     }
     if field(USER_VERSION_AT) != checksum(path)? {
         return Err(said("is damaged: its checksum does not fit. Use another backup"));
@@ -143,7 +143,7 @@ fn header(path: &Path) -> Result<[u8; 100], Error> {
     match file.read_exact(&mut header) {
         Ok(()) => Ok(header),
         Err(_) => {
-            Err(Error::Unfit(format!("{} is not a backup that `tenantry backup` made", path.display())))
+            Err(Error::Unfit(format!("{} is not a backup that `tenantry admin backup` made", path.display())))
         }
     }
 }

@@ -152,7 +152,7 @@ async fn backup_and_restore_overwrite_nothing() {
         backed_up(&from, &file).await.unwrap();
         let bytes = std::fs::read(&file).unwrap();
         let refused = Db::open(&format!("sqlite:{}", file.display())).await.err().unwrap().to_string();
-        assert!(refused.contains("tenantry restore"), "{refused}");
+        assert!(refused.contains("tenantry admin restore"), "{refused}");
         assert_eq!(std::fs::read(&file).unwrap(), bytes);
         std::fs::remove_file(&file).unwrap();
 

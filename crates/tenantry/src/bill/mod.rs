@@ -1,4 +1,4 @@
-//! `tenantry bill …`
+//! `tenantry admin bill …`
 
 mod show;
 

@@ -184,7 +184,9 @@ fn next_steps(run: &RunView, partner: &str) -> Vec<String> {
     if id == 0 {
         return Vec::new();
     }
-    let more = if partner == "default" { String::new() } else { format!(" --partner {partner}") };
+    // A partner's name has no NUL, which is all that cannot be quoted.
+    let quoted = shlex::try_quote(partner).unwrap_or_default();
+    let more = if partner == "default" { String::new() } else { format!(" --partner {quoted}") };
     let mut steps = Vec::new();
     let mut held: Vec<String> = run
         .customers
@@ -197,7 +199,7 @@ fn next_steps(run: &RunView, partner: &str) -> Vec<String> {
     if !held.is_empty() {
         let held = held.join(" ");
         steps.push(format!(
-            "look at what is held back; to let it go: tenantry bill release {id} --customer {held}{more}"
+            "look at what is held back; to let it go: tenantry admin bill release {id} --customer {held}{more}"
         ));
     }
     let blocking =
@@ -205,7 +207,7 @@ fn next_steps(run: &RunView, partner: &str) -> Vec<String> {
     let mut codes: Vec<&str> = blocking.map(|warning| warning.code.name()).collect();
     codes.dedup();
     let accept: String = codes.iter().map(|code| format!(" --accept {code}")).collect();
-    let finalize = format!("tenantry bill finalize {id}{accept}{more}");
+    let finalize = format!("tenantry admin bill finalize {id}{accept}{more}");
     let bills = || run.customers.iter().flatten();
     if stage.is_some() && bills().any(is_correction) {
         steps.push(format!(
@@ -217,7 +219,7 @@ fn next_steps(run: &RunView, partner: &str) -> Vec<String> {
     match stage {
         Some(Stage::Draft) if !has_drafts => {}
         Some(Stage::Draft) => {
-            steps.push(format!("to show the drafts to customers: tenantry bill publish {id}{more}"));
+            steps.push(format!("to show the drafts to customers: tenantry admin bill publish {id}{more}"));
             steps.push(format!("to make them final: {finalize}"));
         }
         Some(Stage::Published) => steps.push(format!("when the month is complete: {finalize}")),

@@ -291,7 +291,7 @@ fn pages_and_filters(engine: Engine) {
     }
 }
 
-/// `tenantry audit verify` of everything: whether it was content, and what it printed.
+/// `tenantry admin audit verify` of everything: whether it was content, and what it printed.
 fn verify(server: &Server) -> (bool, Value) {
     let output = server.run(&["audit", "verify", "--json"]);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();

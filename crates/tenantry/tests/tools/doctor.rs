@@ -1,4 +1,4 @@
-//! `tenantry doctor`: what is wrong, what to do, and an exit status for scripts.
+//! `tenantry admin doctor`: what is wrong, what to do, and an exit status for scripts.
 
 use crate::support::cluster::Cluster;
 use crate::support::{Database, Engine, Failures, Server};

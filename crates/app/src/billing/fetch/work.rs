@@ -269,7 +269,7 @@ impl App {
         &self,
         partner: PartnerId,
     ) -> Result<PartnerCenter, Stopped> {
-        const NONE: &str = "the partner is not connected to Partner Center: tenantry directory connect --kind partner-center";
+        const NONE: &str = "the partner is not connected to Partner Center: tenantry admin directory connect --kind partner-center";
         match self.directory(partner).await?.map(|(directory, _)| directory) {
             Some(directory) => match &*directory {
                 Directory::PartnerCenter(client) => Ok(client.clone()),

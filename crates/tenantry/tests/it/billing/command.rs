@@ -1,4 +1,4 @@
-//! `tenantry bill run`, and what it leaves to whoever comes after it.
+//! `tenantry admin bill run`, and what it leaves to whoever comes after it.
 
 use super::{Scene, Usage, line, tree};
 use crate::support::{Engine, command, on_both_engines};

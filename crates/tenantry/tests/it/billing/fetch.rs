@@ -194,7 +194,7 @@ fn a_version_is_fetched_once(engine: Engine) {
     assert_eq!(unbilled["sources"].as_array().unwrap().len(), 2, "{unbilled}");
 }
 
-/// `tenantry bill fetch` of October.
+/// `tenantry admin bill fetch` of October.
 pub(super) fn fetching(scene: &Scene, more: &[&str]) -> Command {
     let args =
         ["bill", "fetch", "--period", "2026-10", "--bill-lease", "1", "--database", &scene.database.url];

@@ -335,10 +335,10 @@ fn commands_ask_before_something_is_final(engine: Engine) {
     let (fine, out, err) = command(&run);
     assert!(fine && out.contains("bill run 1 of 2026-10: succeeded, draft"), "{out}{err}");
     assert!(out.contains("\n    ID  CUSTOMER") && out.contains("CHARGE\n"), "{out}");
-    assert!(err.contains("next: to show the drafts to customers: tenantry bill publish 1"), "{err}");
+    assert!(err.contains("next: to show the drafts to customers: tenantry admin bill publish 1"), "{err}");
     let (fine, out, err) = command(&["bill", "publish", "1"]);
     assert!(fine && out.contains("bill run 1 of 2026-10: succeeded, published"), "{out}{err}");
-    assert!(err.contains("next: when the month is complete: tenantry bill finalize 1"), "{err}");
+    assert!(err.contains("next: when the month is complete: tenantry admin bill finalize 1"), "{err}");
     let (fine, _, err) = command(&["bill", "finalize", "1"]);
     assert!(
         !fine && err.contains("Make the statements of bill run 1 of 2026-10 final: 10.00 USD charged?"),

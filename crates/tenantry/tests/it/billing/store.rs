@@ -52,7 +52,7 @@ fn a_store_of_the_old_layout_is_moved_before_a_server_starts(engine: Engine) {
         let mut command = command(scene.database.folder(), args);
         command.args(["--database", &scene.database.url]).output().unwrap()
     };
-    let says = "run `tenantry bill move-store`";
+    let says = "run `tenantry admin bill move-store`";
     let started = with_database(&["serve", "--listen", "127.0.0.1:0"]);
     assert!(!started.status.success() && text(&started).contains(says), "{}", text(&started));
     let examined = with_database(&["doctor"]);

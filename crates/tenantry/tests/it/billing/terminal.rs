@@ -7,7 +7,7 @@ on_both_engines!(a_month_is_read_in_eighty_columns, wrong_arguments_are_named_as
 
 const LONG: &str = "Beta Gemeinnützige Wohnungsbaugenossenschaft e. G.";
 
-/// Runs `tenantry bill`; whether it succeeded, and what it said on standard output and standard error.
+/// Runs `tenantry admin bill`; whether it succeeded, and what it said on standard output and standard error.
 fn bill(scene: &Scene, args: &[&str]) -> (bool, String, String) {
     let ran = scene.server.run(&[&["bill"], args].concat());
     let [out, err] = [ran.stdout, ran.stderr].map(|text| String::from_utf8(text).unwrap());

@@ -1,4 +1,4 @@
-//! `tenantry directory connect`: what works, what is missing, and where its secrets are not.
+//! `tenantry admin directory connect`: what works, what is missing, and where its secrets are not.
 
 use super::{
     ALLOWED, NO_SYNC, PartnerCenter, Place, by_tenant, connect, connecting, health, id, serve_at, tenants,

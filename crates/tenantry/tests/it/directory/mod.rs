@@ -197,7 +197,7 @@ pub(crate) fn to_partner_center<'a>(url: &'a str, args: &[&'a str]) -> Vec<&'a s
     [&base[..], &ALLOWED, args].concat()
 }
 
-/// `tenantry directory connect` with these arguments, and this on its standard input.
+/// `tenantry admin directory connect` with these arguments, and this on its standard input.
 pub(crate) fn connect(database: &Database, args: &[&str], input: &str) -> Output {
     let mut command = connecting(database, args);
     let mut child =
