@@ -51,7 +51,9 @@ pub mod statements;
 pub mod transfer;
 pub mod users;
 
-pub use engine::{Db, FairQueue, ListLimits, Options, Scope, Turn, Tx, exists, name_of, schema_version_of};
+pub use engine::{
+    Db, FairQueue, ListLimits, Options, Scope, Turn, Tx, check_urls, exists, name_of, schema_version_of,
+};
 pub use error::Error;
 pub use path_error::describe_path_error;
 

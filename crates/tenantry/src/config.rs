@@ -146,7 +146,10 @@ pub(crate) fn load() -> Result<Loaded, Wrong> {
         let in_file = |given: &Given| {
             file.as_ref().is_some_and(|file| given.from.starts_with(&*file.to_string_lossy()))
         };
-        setting.is_secret() && given.get(&setting.variable).is_some_and(in_file)
+        // The path of a SQLite database is none.
+        let is_path = |given: &Given| given.values.iter().all(|value| value.starts_with("sqlite:"));
+        let holds = |given: &Given| in_file(given) && !is_path(given);
+        setting.is_secret() && given.get(&setting.variable).is_some_and(holds)
     });
     let matches = options::with_defaults(command.clone(), &given).try_get_matches().map_err(usage)?;
     let cli = Cli::from_arg_matches(&matches).map_err(Wrong::Usage)?;

@@ -80,6 +80,16 @@ impl KeyFile {
         Ok(AnchorPlaces { log: self.audit_anchor_log, ..anchor_places(&named)? })
     }
 
+    /// Whether the key can be read, if it is there, and its anchors be where they are said to be.
+    pub(crate) fn check(&self, database: &Database) -> anyhow::Result<()> {
+        self.anchors(database)?;
+        let path = self.path(database);
+        if path.exists() && !self.is_in_memory(database) {
+            read(&path)?;
+        }
+        Ok(())
+    }
+
     /// Where it is, for this database.
     pub(crate) fn path(&self, database: &Database) -> PathBuf {
         match secrets::credential(CREDENTIAL).filter(|_| self.secret_key_file.is_none()) {

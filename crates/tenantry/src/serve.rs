@@ -86,16 +86,21 @@ impl ServeArgs {
         problems
     }
 
-    /// What would keep the server from using the folders that it is given.
+    /// What would keep the server from starting with what it is given, as far as that can be seen without a start.
     pub(crate) fn obstacles(&self) -> Vec<String> {
-        let before_upgrades =
-            self.platform.upgrades.folder(&self.platform.key_file.own_path(&self.platform.database));
-        before_upgrades
+        let Platform { database, key_file, upgrades, .. } = &self.platform;
+        let at = self
+            .at
             .as_deref()
-            .into_iter()
-            .chain(self.backups.to())
-            .filter_map(backups::obstacle)
-            .collect()
+            .filter(|_| self.sandbox)
+            .map_or(Ok(()), |at| app::parse_time(at).map(drop).map_err(|wrong| anyhow!("--at {wrong}")));
+        let database_urls = store::check_urls(database.url(), self.read_replica.as_deref());
+        let bills = self.billing.setup(2).and_then(|setup| Ok(setup.check()?));
+        let looked_at = [at, database_urls.map_err(Into::into), key_file.check(database), bills];
+        let wrong = looked_at.into_iter().filter_map(Result::err).map(|error| format!("{error:#}"));
+        let before_upgrades = upgrades.folder(&key_file.own_path(database));
+        let folders = before_upgrades.as_deref().into_iter().chain(self.backups.to());
+        wrong.chain(folders.filter_map(backups::obstacle)).collect()
     }
 
     /// Where the server of this configuration says whether it is ready: an address without TLS.

@@ -144,13 +144,29 @@ pub(crate) struct Billing {
     closing: Arc<AtomicBool>,
 }
 
+impl BillingSetup {
+    /// The store of bills, which is not asked for anything yet.
+    fn open(&self) -> Result<Bills, Error> {
+        let unusable = |e: bill_storage::Error| Error::Billing(e.to_string());
+        let bills = Bills::open(&self.bills, &self.settings).map_err(unusable)?;
+        if let Some(root) = &self.fetch_to {
+            Exports::open(&root.replace(PARTNER, "1"), &self.settings).map_err(unusable)?;
+        }
+        Ok(bills)
+    }
+
+    /// Whether its places are such that bills and exports can be.
+    ///
+    /// # Errors
+    /// [`Error::Billing`] says which is not.
+    pub fn check(&self) -> Result<(), Error> {
+        self.open().map(drop)
+    }
+}
+
 impl Billing {
     fn open(setup: BillingSetup) -> Result<Self, Error> {
-        let unusable = |e: bill_storage::Error| Error::Billing(e.to_string());
-        let bills = Bills::open(&setup.bills, &setup.settings).map_err(unusable)?;
-        if let Some(root) = &setup.fetch_to {
-            Exports::open(&root.replace(PARTNER, "1"), &setup.settings).map_err(unusable)?;
-        }
+        let bills = setup.open()?;
         Ok(Billing {
             setup,
             bills,

@@ -186,6 +186,24 @@ pub fn name_of(url: &str) -> Result<String, Error> {
     Target::of(url)?.identity()
 }
 
+/// Whether a database can be where this URL says, and a read replica of it where that one says. Nothing is connected to.
+///
+/// # Errors
+/// [`Error::Unfit`] says what is wrong.
+pub fn check_urls(url: &str, replica: Option<&str>) -> Result<(), Error> {
+    let of_postgres = |target: &Target<'_>| match target {
+        Target::Sqlite(_) => Ok(false),
+        Target::Postgres(url) => postgres::identity(url).map(|_| true),
+    };
+    let is_postgres = of_postgres(&Target::of(url)?)?;
+    match replica.map(|url| of_postgres(&Target::of(url)?)).transpose()? {
+        Some(of_replica) if !(is_postgres && of_replica) => Err(Error::Unfit(NO_REPLICA.into())),
+        _ => Ok(()),
+    }
+}
+
+const NO_REPLICA: &str = "a read replica is a standby of a database on PostgreSQL";
+
 /// How a job runs: see the methods of [`Db`] with these names.
 #[derive(Clone, Copy)]
 enum Mode {
@@ -255,7 +273,7 @@ impl Db {
             (Engine::Postgres(db), Target::Postgres(url)) => {
                 Ok(Db { engine: Engine::Postgres(db.with_read_replica(url, options)?), ..self })
             }
-            _ => Err(Error::Unfit("a read replica is a standby of a database on PostgreSQL".into())),
+            _ => Err(Error::Unfit(NO_REPLICA.into())),
         }
     }
 

@@ -37,11 +37,12 @@ pub async fn backup(
     let plan = Plan::of(&mut source, "the database").await?;
     let partial = Partial::create(file)?;
     let url = format!("sqlite:{}", text(&partial.path)?);
-    let target = Db::open_for(&url, Options::default(), Purpose::Build(plan.version)).await?;
+    let target = Db::open_for(&url, Options::default(), Purpose::Build(plan.version)).await;
+    let target = target.map_err(|error| of_full_disk(file, error))?;
     let poured = pour(&mut source, &plan, &url, &target, &mut progress).await;
     target.close().await;
-    let poured = poured?;
-    seal(&partial.path, &poured)?;
+    let poured = poured.map_err(|error| of_full_disk(file, error))?;
+    seal(&partial.path, &poured).map_err(|error| of_full_disk(file, error))?;
     let (_, _, written) = open_backup(&partial.path, &mut progress).await?;
     if written != poured {
         let differences = poured.differences(&written);
@@ -77,6 +78,16 @@ pub async fn restore(
              the server use that"
                 .into(),
         )),
+    }
+}
+
+/// A full disk is that of the file: the database is only read.
+fn of_full_disk(file: &Path, error: Error) -> Error {
+    match error {
+        Error::Unavailable(why) if why.contains("full") || why.contains("No space left") => {
+            Error::Unfit(format!("{} cannot be written: the disk is full", file.display()))
+        }
+        other => other,
     }
 }
 

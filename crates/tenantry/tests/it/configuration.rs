@@ -383,6 +383,42 @@ fn folders_that_cannot_be_used_are_problems() {
     assert!(!folder.0.path().join("new").exists(), "a check makes nothing");
 }
 
+#[test]
+fn what_a_start_would_stumble_over_is_a_problem() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::new();
+    folder.write("open.key", &"0".repeat(64));
+    let path = folder.0.path().join("open.key");
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    for (toml, said_of) in [
+        ("[bills]\nbills = \"ftp://x\"\n", "cannot be a root for bills"),
+        ("[bills]\nbills = \"data/bills\"\n", "cannot be a root for bills"),
+        ("[bills]\nbill-fetch-to = \"http://x\"\n", "it must be file:PATH"),
+        ("[storage]\ndatabase = \"postgre:u\"\n", "must start with sqlite: or postgres://"),
+        ("[storage]\ndatabase = \"postgres://u:planted@h:99999/x\"\n", "the database URL cannot be read"),
+        ("[storage]\nread-replica = \"postgres://h/x\"\n", "a read replica is a standby"),
+        ("[storage]\naudit-anchor = [\"none\", \"elsewhere\"]\n", "either none or places"),
+        ("[storage]\nsecret-key-file = \"open.key\"\n", "open.key has mode 0644"),
+        ("[sandbox]\nsandbox = true\nat = \"2026-13-01\"\n", "--at must be an ISO 8601"),
+        ("[storage]\ndatabase = \"sqlite:new/tenantry.db\"\n", ""),
+    ] {
+        folder.write("tenantry.toml", toml);
+        // Others may read it: the path of a database of SQLite is no secret.
+        let file = folder.0.path().join("tenantry.toml");
+        let mode = if toml.contains("planted") { 0o640 } else { 0o644 };
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+        let output = folder.command(&["config", "check"]).output().unwrap();
+        let told = String::from_utf8_lossy(&output.stdout).into_owned() + &said(&output);
+        assert_eq!(output.status.success(), said_of.is_empty(), "{toml}: {told}");
+        assert!(told.contains(said_of) && !told.contains("planted"), "{toml}: {told}");
+        if !said_of.is_empty() {
+            let serve = folder.command(&["serve", "--listen", "127.0.0.1:0"]).output().unwrap();
+            assert!(!serve.status.success(), "the control, {toml}: {}", said(&serve));
+        }
+    }
+    assert!(!folder.0.path().join("new").exists(), "a check makes nothing");
+}
+
 /// Those of commands that no configuration file has, too.
 #[test]
 fn secrets_of_other_commands_may_be_in_files() {

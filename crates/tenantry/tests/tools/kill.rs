@@ -170,5 +170,6 @@ fn a_full_disk_during_a_backup_leaves_nothing() {
         std::fs::read_dir(disk.folder()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     let said = printed(&output);
     assert!(!output.status.success() && left.is_empty(), "{left:?} {said}");
-    assert!(said.contains("full"), "{said}");
+    let why = format!("{} cannot be written: the disk is full", file.display());
+    assert!(said.contains(&why), "{said}");
 }
