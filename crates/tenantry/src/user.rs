@@ -124,7 +124,15 @@ pub(crate) async fn run(command: UserCommand) -> anyhow::Result<()> {
 pub(crate) async fn open(place: &Place, operation: &str) -> anyhow::Result<(App, Call, Tenant)> {
     let app = place.platform.open(Clock::System).await?;
     let partner = partner_named(&app, &place.partner).await?;
-    Ok((app, Call::of_operator(partner.id, operation), place.customer.map(CustomerId)))
+    let call = Call::of_operator(partner.id, operation);
+    let customer = place.customer.map(CustomerId);
+    if let Some(id) = customer {
+        app.customer(&call, id).await.map_err(|error| match error {
+            app::Error::NotFound => anyhow::anyhow!("there is no customer {} there", id.0),
+            error => error.into(),
+        })?;
+    }
+    Ok((app, call, customer))
 }
 
 async fn all(app: &App, call: &Call, tenant: Tenant) -> anyhow::Result<Vec<User>> {

@@ -1,6 +1,7 @@
 //! `tenantry admin user keys …`
 
 use crate::user::{Place, named, open};
+use anyhow::Context;
 use clap::Subcommand;
 use domain::json::Json;
 use domain::{Handling, UserKey};
@@ -93,14 +94,16 @@ pub(crate) async fn run(command: UserKeysCommand) -> anyhow::Result<()> {
             let user = named(&app, &call, tenant, &email).await?;
             let body = Json::from(&json!({ "overlap_seconds": overlap }));
             let (strict, write) = (Handling::Strict, api::body::<api::ApiKey, _>);
-            let created = app.rotate_api_key(&call, tenant, user.id, &key, &body, strict, write).await?;
+            let created = app.rotate_api_key(&call, tenant, user.id, &key, &body, strict, write).await;
+            let created = created.with_context(|| format!("the key {key:?}"))?;
             app.close().await;
             print_with_secret(&created.json, place.json)
         }
         UserKeysCommand::Revoke { email, key, place } => {
             let (app, call, tenant) = open(&place, "user keys revoke").await?;
             let user = named(&app, &call, tenant, &email).await?;
-            app.revoke_api_key(&call, tenant, user.id, &key).await?;
+            let revoked = app.revoke_api_key(&call, tenant, user.id, &key).await;
+            revoked.with_context(|| format!("the key {key:?}"))?;
             app.close().await;
             if place.json {
                 println!("{:#}", json!({"id": key, "revoked": true}));

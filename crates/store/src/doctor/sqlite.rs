@@ -1,7 +1,7 @@
 //! Checks of a SQLite database and its disk.
 
 use super::{Report, Verdict, schema};
-use crate::engine::sqlite::{Durability, is_safe_version};
+use crate::engine::sqlite::{Durability, check_writable, is_safe_version};
 use crate::engine::value::args;
 use crate::engine::{Conn, Tx};
 use crate::{Error, engine::value::Row};
@@ -33,7 +33,10 @@ pub(super) async fn examine(
     }
 
     let mode = about.permissions().mode() & 0o777;
-    if mode & 0o077 == 0 {
+    if let Err(error) = check_writable(file) {
+        let advice = "all files of the database have to be writable for the user that serves";
+        report.add("permissions", Verdict::Problem, error.to_string(), advice);
+    } else if mode & 0o077 == 0 {
         report.fine("permissions", format!("{mode:o}"));
     } else {
         let advice = "others on this machine may read it: chmod 600";

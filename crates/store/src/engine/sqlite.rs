@@ -16,6 +16,7 @@ use super::{Conn, DeferredWrites, Options, Purpose, Scope, Tx, count_commit, mig
 use crate::Error;
 use checkpointer::{Checkpointer, spawn};
 use files::Files;
+pub(crate) use files::check_writable;
 use futures_util::FutureExt;
 use low_priority::LowPriority;
 use metrics::gauge;

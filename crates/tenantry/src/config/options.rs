@@ -6,6 +6,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, Command};
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
+use std::num::{IntErrorKind, ParseIntError};
 
 /// An option.
 pub(super) struct Setting {
@@ -175,7 +176,7 @@ fn check(setting: &Setting, values: &[String]) -> Result<(), String> {
     let as_flags = values.iter().map(|value| format!("--{}={value}", setting.key));
     let Err(error) = alone.try_get_matches_from(as_flags) else { return Ok(()) };
     let why = match (error.kind(), error.source()) {
-        (_, Some(source)) => source.to_string(),
+        (_, Some(source)) => words_of(source),
         (ErrorKind::InvalidValue, None) => match error.get(ContextKind::ValidValue) {
             Some(ContextValue::Strings(known)) if !known.is_empty() => {
                 format!("must be one of {}", known.join(", "))
@@ -187,6 +188,15 @@ fn check(setting: &Setting, values: &[String]) -> Result<(), String> {
     Err(format!("= {}: {why}", shown()))
 }
 
+/// What would be right, where the library only says why a number cannot be read.
+fn words_of(source: &(dyn Error + 'static)) -> String {
+    match source.downcast_ref::<ParseIntError>().map(ParseIntError::kind) {
+        None => source.to_string(),
+        Some(IntErrorKind::PosOverflow) => "is too large".to_owned(),
+        Some(_) => "must be a whole number".to_owned(),
+    }
+}
+
 /// An error of the command line that is of a variable of the environment, in its words.
 pub(super) fn of_environment(error: &clap::Error, command: &Command) -> Option<String> {
     let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg) else { return None };
@@ -194,7 +204,13 @@ pub(super) fn of_environment(error: &clap::Error, command: &Command) -> Option<S
     let is_given = std::env::args()
         .any(|arg| arg.strip_prefix("--").is_some_and(|arg| arg.split('=').next() == Some(option)));
     let (variable, is_secret) = variable_of(command, option)?;
-    if is_given || std::env::var_os(&variable).is_none() {
+    let of_variable = std::env::var_os(&variable)?;
+    let is_empty =
+        matches!(error.get(ContextKind::InvalidValue), Some(ContextValue::String(value)) if value.is_empty());
+    if of_variable.is_empty() && is_empty {
+        return Some(format!("{variable} is empty: leave it out, or set it to a value for --{option}"));
+    }
+    if is_given {
         return None;
     }
     let value = match error.get(ContextKind::InvalidValue) {
@@ -202,7 +218,7 @@ pub(super) fn of_environment(error: &clap::Error, command: &Command) -> Option<S
         _ => String::new(),
     };
     let why = match (error.source(), error.get(ContextKind::ValidValue)) {
-        (Some(source), _) => source.to_string(),
+        (Some(source), _) => words_of(source),
         (None, Some(ContextValue::Strings(known))) if !known.is_empty() => {
             format!("must be one of {}", known.join(", "))
         }

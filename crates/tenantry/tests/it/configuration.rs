@@ -343,12 +343,24 @@ fn mistakes_are_told_in_the_operators_words() {
         (
             Some(("TENANTRY_KEY_RATE", "abc")),
             &["config", "check"],
-            "TENANTRY_KEY_RATE: the value \"abc\" of the environment is not one for --key-rate: invalid digit",
+            "TENANTRY_KEY_RATE: the value \"abc\" of the environment is not one for --key-rate: must be a whole number",
         ),
         (
             Some(("TENANTRY_KEY_RATE", "abc")),
             &["config", "check", "--key-rate", "x"],
             "invalid value 'x' for '--key-rate",
+        ),
+        (
+            Some(("TENANTRY_KEY_RATE", "99999999999999999999999")),
+            &["config", "check"],
+            "is not one for --key-rate: is too large",
+        ),
+        (Some(("TENANTRY_KEY_RATE", "")), &["config", "check"], "TENANTRY_KEY_RATE is empty: leave it out"),
+        (Some(("TENANTRY_KEY_RATE", "")), &["config", "check", "--key-rate", "x"], "invalid value 'x'"),
+        (
+            Some(("TENANTRY_CONFIG", "")),
+            &["config", "check", "--config", "none"],
+            "TENANTRY_CONFIG is empty: leave it out",
         ),
     ] {
         let output = folder.command(args).envs(variable).output().unwrap();

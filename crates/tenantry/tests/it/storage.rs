@@ -103,11 +103,12 @@ fn a_folder_of_another_user_is_said_with_the_cure() {
     // The binary may lie where the other user cannot read it.
     let program = database.folder().join("tenantry");
     std::fs::copy(env!("CARGO_BIN_EXE_tenantry"), &program).unwrap();
-    let run = || {
-        let mut serve = std::process::Command::new("/usr/bin/timeout");
-        serve.arg("30").arg(&program).args(["serve", "--listen", "127.0.0.1:0", "--database", &database.url]);
-        serve.current_dir("/").env_clear().uid(65_534).gid(65_534).output().unwrap()
+    let command = |args: &[&str]| {
+        let mut command = std::process::Command::new("/usr/bin/timeout");
+        command.arg("30").arg(&program).args(args).args(["--database", &database.url]);
+        command.current_dir("/").env_clear().uid(65_534).gid(65_534).output().unwrap()
     };
+    let run = || command(&["serve", "--listen", "127.0.0.1:0"]);
     let output = run();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success());
@@ -140,4 +141,20 @@ fn a_folder_of_another_user_is_said_with_the_cure() {
     let said = run();
     let said = String::from_utf8_lossy(&said.stderr);
     assert!(said.contains(&format!("chmod u+rw {}", file.display())) && !said.contains("chown"), "{said}");
+    // A log that another user has left.
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let doctor = || {
+        let output = command(&["admin", "doctor"]);
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+    };
+    let wal = database.folder().join("tenantry.db-wal");
+    drop(std::fs::remove_file(&wal)); // the server that ended has left none of use
+    drop(std::fs::remove_file(database.folder().join("tenantry.db-shm")));
+    let why = format!("cannot write the database {}: Permission denied", wal.display());
+    assert!(!doctor().contains(&why), "the control");
+    std::fs::write(&wal, "").unwrap();
+    let said = run();
+    let said = String::from_utf8_lossy(&said.stderr).into_owned();
+    assert!(said.contains(&why) && said.contains(&format!("chown 65534:65534 {}", wal.display())), "{said}");
+    assert!(doctor().contains(&why), "{}", doctor());
 }

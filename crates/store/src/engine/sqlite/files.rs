@@ -3,6 +3,7 @@
 
 use crate::{Error, describe_path_error};
 use rustix::fs::Access;
+use rustix::io::Errno;
 use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -198,7 +199,7 @@ impl Files {
 }
 
 /// Make the folder and the file of a database where they are missing, for their owner alone; the write-ahead log gets the same
-/// rights. Both have to be writable, the folder for the log.
+/// rights.
 pub(super) fn make_private(path: &Path) -> Result<(), Error> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).map_err(|e| explain("cannot make the folder", folder, &e))?;
@@ -208,9 +209,22 @@ pub(super) fn make_private(path: &Path) -> Result<(), Error> {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
         Err(error) => return Err(explain("cannot make the database", path, &error)),
     }
-    // Not by opening it: closing it would let go of the locks that this process has on it.
-    rustix::fs::access(path, Access::READ_OK | Access::WRITE_OK)
-        .map_err(|e| explain("cannot write the database", path, &e.into()))?;
+    check_writable(path)
+}
+
+/// Whether a database that is there can be written: its file, those of its write-ahead log, and its folder, for they come and go.
+pub(crate) fn check_writable(path: &Path) -> Result<(), Error> {
+    for ending in ["", "-wal", "-shm"] {
+        let mut file = path.as_os_str().to_owned();
+        file.push(ending);
+        // Not by opening it: closing it would let go of the locks that this process has on it.
+        match rustix::fs::access(&file, Access::READ_OK | Access::WRITE_OK) {
+            Err(Errno::NOENT) if !ending.is_empty() => {}
+            Err(error) => return Err(explain("cannot write the database", Path::new(&file), &error.into())),
+            Ok(()) => {}
+        }
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     rustix::fs::access(folder, Access::WRITE_OK | Access::EXEC_OK)
         .map_err(|e| explain("cannot write into the database's folder", folder, &e.into()))
 }

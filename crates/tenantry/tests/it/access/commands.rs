@@ -153,11 +153,13 @@ fn users(engine: Engine) {
 fn what_goes_wrong_is_said(engine: Engine) {
     let database = Database::new(engine);
     let server = Server::start(&database, &[]);
-    let cases: [(&[&str], &str); 14] = [
+    let cases: [(&[&str], &str); 16] = [
         (&["partner", "suspend", "Nobody"], "there is no partner named \"Nobody\""),
         (&["user", "list", "--partner", "Nobody"], "there is no partner named \"Nobody\""),
-        (&["user", "list", "--customer", "77"], "not found"),
-        (&["user", "create", "a@b.example", "--customer", "77"], "not found"),
+        (&["user", "list", "--customer", "77"], "there is no customer 77 there"),
+        (&["user", "create", "a@b.example", "--customer", "77"], "there is no customer 77 there"),
+        (&["user", "keys", "revoke", "admin@localhost", "nope"], "the key \"nope\": not found"),
+        (&["user", "keys", "rotate", "admin@localhost", "nope"], "the key \"nope\": not found"),
         (&["user", "create", "a@b.example"], "role is required"),
         (
             &["user", "create", "a@b.example", "--role", "root"],
