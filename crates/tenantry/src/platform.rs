@@ -84,10 +84,14 @@ impl KeyFile {
     pub(crate) fn check(&self, database: &Database) -> anyhow::Result<()> {
         self.anchors(database)?;
         let path = self.path(database);
-        if path.exists() && !self.is_in_memory(database) {
-            read(&path)?;
+        if !path.exists() || self.is_in_memory(database) {
+            return Ok(());
         }
-        Ok(())
+        match read(&path) {
+            // The user of the server may read it, who need not be the one who checks.
+            Err(error) if is_denied(&error) => Ok(()),
+            read => read.map(drop),
+        }
     }
 
     /// Where it is, for this database.
@@ -236,6 +240,11 @@ pub(crate) fn exposed(path: &Path) -> std::io::Result<Option<String>> {
     Ok(Some(format!(
         "{path} has mode {mode:04o}, so others on this machine may read or change it: chmod {allowed:o} {path}"
     )))
+}
+
+fn is_denied(error: &anyhow::Error) -> bool {
+    let cause = error.root_cause().downcast_ref::<std::io::Error>();
+    cause.is_some_and(|cause| cause.kind() == std::io::ErrorKind::PermissionDenied)
 }
 
 fn read(path: &Path) -> anyhow::Result<SecretKey> {

@@ -45,12 +45,14 @@ pub(crate) fn read(name: &str, file: &Path) -> anyhow::Result<String> {
     Ok(text.to_owned())
 }
 
-/// Whether this is no URL and no key, which are not to be shown.
+/// Whether this is no URL and no key, which are not to be shown: something of the path is there, or it is shorter than keys.
 fn looks_like_a_file(path: &Path) -> bool {
     /// Characters of the shortest key.
     const KEY: usize = 24;
-    let is_name = |text: &str| text.contains('/') || text.len() < KEY && !text.starts_with("tnt_");
-    path.exists() || path.to_str().is_some_and(|text| is_name(text) && !text.contains("://"))
+    let is_there = |path: &Path| path.file_name().is_some() && path.exists();
+    let is_short = |text: &str| text.len() < KEY && !text.starts_with("tnt_");
+    let text = path.to_string_lossy();
+    !text.contains("://") && (is_short(&text) || path.ancestors().any(is_there))
 }
 
 /// Secrets of object stores.

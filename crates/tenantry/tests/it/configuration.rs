@@ -300,6 +300,8 @@ fn secrets_come_from_files(engine: Engine) {
         ("/etc/planted/database", true),
         ("planted", true),
         ("the-key-that-an-operator-has-planted", false),
+        ("planted/with/a/slash+as+base64+has+it/0123456789", false),
+        ("/etc/no-folder-of-this-name/planted/database", true),
     ] {
         let output = folder.command(&["doctor"]).env("TENANTRY_DATABASE_FILE", named).output().unwrap();
         let said = self::said(&output);
