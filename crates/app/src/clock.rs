@@ -1,6 +1,7 @@
 //! The clock of the platform, in whole seconds, and the expiry clock that tolerates jumps.
 
-use domain::{Violation, code};
+use domain::Violation;
+use domain::text::invalid;
 use jiff::Timestamp;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -103,10 +104,7 @@ pub fn parse_time(text: &str) -> Result<Timestamp, String> {
 
 /// The same, with what is wrong as a violation.
 pub(crate) fn time(text: &str) -> Result<Timestamp, Violation> {
-    let late = |_| {
-        Violation::new("", code::INVALID, "must be a time before the year 9999 ends")
-            .because("time-late", &[])
-    };
+    let late = |_| invalid("must be a time before the year 9999 ends").because("time-late", &[]);
     Timestamp::from_second(domain::UtcSecond::parse(text)?.as_second()).map_err(late)
 }
 

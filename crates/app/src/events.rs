@@ -62,7 +62,7 @@ impl EventSearch {
         let mut paging = Paging { page: 1, per_page: self.per_page };
         match name {
             _ if paging.take(name, value)? && paging.page > 1 => {
-                return Err(paging::invalid(
+                return Err(domain::text::invalid(
                     "must be left out: the next page is behind the Link header's rel=\"next\"",
                 ));
             }

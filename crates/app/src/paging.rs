@@ -2,6 +2,7 @@
 
 use crate::{Error, clock};
 use domain::near::near;
+use domain::text::invalid;
 use domain::{Handling, Violation, Violations, code};
 use jiff::Timestamp;
 use std::collections::HashSet;
@@ -177,11 +178,6 @@ pub(crate) fn read(
     }
     query.ignored.get_or_init(|| ignored);
     if violations.is_empty() { Ok(()) } else { Err(Error::Parameters(violations)) }
-}
-
-/// What is wrong with a parameter's value. [`read`] says of which.
-pub(crate) fn invalid(message: impl Into<String>) -> Violation {
-    Violation::new("", code::INVALID, message)
 }
 
 /// What is wrong with a cursor that no answer has given.

@@ -146,7 +146,7 @@ pub(crate) fn load() -> Result<Loaded, Wrong> {
         let in_file = |given: &Given| {
             file.as_ref().is_some_and(|file| given.from.starts_with(&*file.to_string_lossy()))
         };
-        // The path of a SQLite database is none.
+        // The path of a SQLite database is not a secret.
         let is_path = |given: &Given| given.values.iter().all(|value| value.starts_with("sqlite:"));
         let holds = |given: &Given| in_file(given) && !is_path(given);
         setting.is_secret() && given.get(&setting.variable).is_some_and(holds)

@@ -58,10 +58,12 @@ impl TrailPart {
         let mut part = TrailPart { after: None, max_events: MAX_EVENTS };
         paging::read(query, &["after"], |name, value| {
             if name != "after" {
-                return Err(paging::invalid("must be left out: each answer names the part that follows"));
+                return Err(domain::text::invalid(
+                    "must be left out: each answer names the part that follows",
+                ));
             }
             let wrong =
-                || paging::invalid("must be the id of an event, such as 0-17").because("event-id", &[]);
+                || domain::text::invalid("must be the id of an event, such as 0-17").because("event-id", &[]);
             part.after = Some(parse_id(value).ok_or_else(wrong)?);
             Ok(())
         })?;

@@ -62,7 +62,7 @@ struct Person {
 
 impl Person {
     /// # Errors
-    /// [`Error::Invalid`] if the address is none, or a name is blank.
+    /// [`Error::Invalid`] if `email` is not an e-mail address, or a name is blank.
     fn new(email: &str, names: &[String]) -> Result<Self, Error> {
         let mut violations = Violations::default();
         let mut refuse =
@@ -161,7 +161,7 @@ impl App {
     /// would be is counted.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if `email` is no address, or a name is blank; [`Error`] of the store.
+    /// [`Error::Invalid`] if `email` is not an e-mail address, or a name is blank; [`Error`] of the store.
     #[boxed]
     pub async fn erase_person(
         &self,

@@ -65,7 +65,7 @@ impl ProfitSearch {
             match name {
                 "billing_period" => {
                     let wrong = |wrong: rating::period::NotAPeriod| {
-                        paging::invalid(wrong.to_string()).because("month", &[])
+                        domain::text::invalid(wrong.to_string()).because("month", &[])
                     };
                     period = Some(value.parse::<BillingPeriod>().map_err(wrong)?);
                 }

@@ -60,7 +60,7 @@ impl RunSearch {
 
 /// A month, as a parameter.
 pub(super) fn period(text: &str) -> Result<String, Violation> {
-    let wrong = |_| paging::invalid("must be a month such as 2026-10").because("month", &[]);
+    let wrong = |_| domain::text::invalid("must be a month such as 2026-10").because("month", &[]);
     Ok(text.parse::<BillingPeriod>().map_err(wrong)?.to_string())
 }
 
